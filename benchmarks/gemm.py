@@ -1,0 +1,123 @@
+"""Square matrix products on two threads, the contract kernel against OpenBLAS: `python benchmarks/gemm.py [--f64]`.
+
+Both run in one process, in turns of some blocks of calls, with a pause before each block, so that neither pool spins while the
+other is measured; a ratio is the median of those of the rounds, which lie close in time. Exit status 1 where the geometric mean
+of the ratios is below 1, or any of them below 0.9.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import scipy.linalg.blas
+import threadpoolctl
+
+from jitgrad_compiler.runtime import pool
+from jitgrad_compiler.targets.cpu.contract import ContractSpec, PlainMatrix, emit_contract
+from jitgrad_compiler.targets.cpu.native import compile_ir
+from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
+
+SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
+ROUNDS = 8
+BLOCK_SECONDS = 0.06
+PAUSE_SECONDS = 0.06  # an OpenBLAS worker spins for 2^26 cycles, some 30 ms, before it sleeps
+LEAST_MEAN, LEAST_RATIO = 1.0, 0.9
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    raw = np.empty(int(np.prod(shape)) * dtype.itemsize + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + raw.size - 64].view(dtype).reshape(shape)
+
+
+def contract_call(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> Callable[[], object]:
+    """A compiled C = A B of row-major matrices; it keeps what it needs alive."""
+    dtype = f"f{a.itemsize * 8}"
+    (m, k), n = a.shape, b.shape[1]
+    module = Module()
+    pointers: list[Reg] = []
+
+    def prepare(e: Emitter, args: Reg) -> None:
+        pointers[:] = [e.get(e.offset(args, i, "ptr"), "ptr") for i in range(4)]
+
+    def plain(which: int, row: int) -> PlainMatrix:
+        return PlainMatrix(lambda e, batch: pointers[which], row, 1)
+
+    plan = emit_contract(
+        module, "gemm", ContractSpec(1, m, n, k, dtype), None, None, None, prepare=prepare, scratch=lambda e: pointers[3],
+        a_plain=plain(0, k), b_plain=plain(1, n), c_plain=plain(2, n),
+    )  # fmt: skip
+    module.declare(pool.SYMBOL, "void", ["ptr", "ptr", "i64"])
+    e = Emitter(module, "run", [("args", "ptr")])
+    for function, tasks in plan.phases:
+        e.call(pool.SYMBOL, "void", Reg(f"@{function}", "ptr"), e.args[0], e.const(tasks, "i64"))
+    e.finish()
+    native = compile_ir(module.text(), {pool.SYMBOL: pool.address()})
+    run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(native.address("run"))
+    scratch = aligned((plan.scratch_bytes,), np.dtype(np.uint8))
+    args = np.array([x.ctypes.data for x in (a, b, c, scratch)], np.uint64)
+    keep = (native, scratch, args)
+
+    def call() -> object:
+        run(args.ctypes.data)
+        return keep
+
+    return call
+
+
+def blas_call(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> Callable[[], object]:
+    """The same product as C' = B' A' of column-major matrices, which is how BLAS takes it without copies."""
+    gemm = scipy.linalg.blas.sgemm if a.itemsize == 4 else scipy.linalg.blas.dgemm
+    return lambda: gemm(1.0, b.T, a.T, 0.0, c.T, overwrite_c=1)
+
+
+def block(call: Callable[[], object], seconds: float) -> list[float]:
+    """Times of single calls, after a pause and a call that wakes the threads."""
+    time.sleep(PAUSE_SECONDS)
+    call()
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def compare(size: int, dtype: np.dtype) -> float:
+    """Print both speeds and return their ratio."""
+    random = np.random.default_rng(size)
+    a, b, ours, theirs = (aligned((size, size), dtype) for _ in range(4))
+    a[...], b[...] = random.standard_normal((2, size, size))
+    calls = contract_call(a, b, ours), blas_call(a, b, theirs)
+    medians = np.array([[np.median(block(call, BLOCK_SECONDS)) for call in calls] for _ in range(ROUNDS)])
+    tolerance = 40 * np.finfo(dtype).eps * size**0.5
+    if not np.allclose(ours, theirs, rtol=0, atol=tolerance * float(np.abs(theirs).max())):
+        raise AssertionError(f"gemm: results differ at size {size}")
+    speeds = 2e-9 * size**3 / np.median(medians, axis=0)
+    ratio = float(np.median(medians[:, 1] / medians[:, 0]))
+    print(f"{size:6d}  {speeds[0]:8.1f}  {speeds[1]:8.1f}  {ratio:6.3f}", flush=True)
+    return ratio
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--f64", action="store_true", help="float64 instead of float32")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    pool.set_num_threads(options.threads)
+    with threadpoolctl.threadpool_limits(options.threads):
+        print(f"{'size':>6}  {'GF/s':>8}  {'OpenBLAS':>8}  {'ratio':>6}")
+        ratios = [compare(size, np.dtype(np.float64 if options.f64 else np.float32)) for size in SIZES]
+    mean = float(np.exp(np.mean(np.log(ratios))))
+    print(f"geometric mean {mean:.3f} (at least {LEAST_MEAN}), least {min(ratios):.3f} (at least {LEAST_RATIO})")
+    return int(mean < LEAST_MEAN or min(ratios) < LEAST_RATIO)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""Measures the error of the vector math; writes benchmarks/results/vector_math_f32.md and vector_math_f64.md.
+
+    PYTHONPATH=compiler python benchmarks/vector_math.py [f32] [f64] [--functions exp log ...] [--sparse N]
+
+float32 functions of one argument are run over all 2**32 bit patterns against NumPy's and SciPy's float64 functions; those of two
+arguments over a billion pairs. float64 functions are run over a million points each against the 80-bit functions of the C
+library. References are compared with mpmath first. An error is |result - exact| in units of the last place of the type at the
+exact value; results that are zero, infinite or NaN on either side must be what the reference rounds to, zeros with their sign.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import pathlib
+import platform
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from vector_math_driver import HOST_FEATURES, compiled, cpu_name
+from vector_math_references import EDGES, FUNCTIONS, REFERENCES, check_reference
+
+RESULTS = pathlib.Path(__file__).parent / "results"
+CHUNK = 1 << 22
+PAIRS = 1 << 30
+POINTS = 1 << 20
+FRACTION_BITS, LEAST_EXPONENT = {"f32": 23, "f64": 52}, {"f32": -126, "f64": -1022}
+TYPES: dict[str, Any] = {"f32": np.float32, "f64": np.float64}
+WIDTHS = {"f32": 16, "f64": 8}
+
+
+class Tally(NamedTuple):
+    """What is known of one function so far."""
+
+    worst: float = 0.0
+    where: tuple[float, ...] = ()
+    failures: int = 0
+    failure: str = ""
+    count: int = 0
+
+    def merged(self, other: Tally) -> Tally:
+        worst = other if other.worst > self.worst else self
+        failure = self.failure or other.failure
+        return Tally(worst.worst, worst.where, self.failures + other.failures, failure, self.count + other.count)
+
+
+def errors(result: np.ndarray, exact: np.ndarray, type: str, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(errors in ulp of `scale`, which special values are wrong)."""
+    rounded = exact.astype(TYPES[type])
+    special = ~np.isfinite(rounded) | (rounded == 0) | ~np.isfinite(result)
+    right = np.where(np.isnan(rounded), np.isnan(result), (result == rounded) & (np.signbit(result) == np.signbit(rounded)))
+    # Where the exact value lies next to overflow or to zero, the neighbour is an error of an ulp, not a failure.
+    most = np.finfo(TYPES[type]).max
+    least = np.finfo(TYPES[type]).smallest_subnormal
+    near = np.isinf(rounded) & np.isfinite(exact) & (np.abs(result) == most) & (np.signbit(result) == np.signbit(rounded))
+    near |= np.isinf(result) & (np.abs(rounded) == most) & (np.signbit(result) == np.signbit(rounded))
+    near |= (rounded == 0) & (exact != 0) & (np.abs(result) == least)
+    with np.errstate(all="ignore"):
+        exponent = np.maximum(np.frexp(scale)[1] - 1, LEAST_EXPONENT[type])
+        unit = np.ldexp(np.ones_like(exact), exponent - FRACTION_BITS[type])
+        distance = np.where(special, 0, np.abs(result.astype(exact.dtype) - exact) / unit)
+    return distance, special & ~right & ~near
+
+
+def measure(name: str, type: str, function: Callable[..., np.ndarray], operands: tuple[np.ndarray, ...]) -> Tally:
+    wide = np.float64 if type == "f32" else np.longdouble
+    result = function(*operands)
+    with np.errstate(all="ignore"):
+        widened = [x.astype(wide) for x in operands]
+        exact = REFERENCES[type][name](*widened)
+        scale = np.abs(exact)
+        if name == "logaddexp":  # a sum near zero of a large argument and a large logarithm
+            scale = np.maximum(scale, np.abs(np.maximum(*widened)))
+        distance, wrong = errors(result, exact, type, scale)
+    at = int(distance.argmax())
+    failure = ""
+    if wrong.any():
+        i = int(wrong.argmax())
+        failure = f"{name}({', '.join(repr(float(x[i])) for x in operands)}) = {float(result[i])!r}, not {float(exact[i])!r}"
+    return Tally(float(distance[at]), tuple(float(x[at]) for x in operands), int(wrong.sum()), failure, result.size)
+
+
+def exhaustive(sparse: int) -> Iterator[tuple[np.ndarray]]:
+    """All float32, or every `sparse`-th."""
+    step = CHUNK * sparse
+    for start in range(0, 1 << 32, step):
+        yield ((np.arange(start, start + step, sparse, dtype=np.uint64)).astype(np.uint32).view(np.float32),)
+
+
+def random_bits(generator: np.random.Generator, type: str, size: int) -> np.ndarray:
+    integers = {"f32": np.uint32, "f64": np.uint64}[type]
+    return generator.integers(0, np.iinfo(integers).max, size, dtype=integers, endpoint=True).view(TYPES[type])
+
+
+def near_interesting(generator: np.random.Generator, name: str, type: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of which a good part lies where the function is neither zero nor infinite nor trivial."""
+    real = TYPES[type]
+    if name == "pow":  # results over all exponents, also from bases next to 1
+        spread = np.where(generator.random(size) < 0.5, 1.0, 1e-4)
+        base = np.exp2(generator.uniform(-130, 130, size) * spread**2).astype(real)
+        top = 1100 if type == "f64" else 150
+        with np.errstate(all="ignore"):
+            power = (generator.uniform(-top, top, size) / np.log2(base.astype(np.float64))).astype(real)
+        whole = generator.random(size) < 0.1
+        power = np.where(whole, np.round(power), power).astype(real)
+        return np.where(whole & (generator.random(size) < 0.5), -base, base).astype(real), power
+    if name == "logaddexp":
+        x = generator.normal(0, 4, size).astype(real)
+        return x, (x + generator.normal(0, 4, size)).astype(real)
+    x = random_bits(generator, type, size)
+    with np.errstate(all="ignore"):
+        return x, (x * np.exp2(generator.uniform(-14, 14, size)) * np.sign(generator.random(size) - 0.5)).astype(real)
+
+
+def pairs(name: str, type: str, total: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    edges = EDGES[type]
+    grid = np.meshgrid(edges, edges)
+    padding = -grid[0].size % 16
+    x, y = (np.concatenate([g.ravel(), np.ones(padding, g.dtype)]) for g in grid)
+    yield x, y
+    for seed in range(max(total // CHUNK, 2)):
+        generator = np.random.default_rng(seed)
+        if seed % 2:
+            yield near_interesting(generator, name, type, CHUNK)
+        else:
+            yield random_bits(generator, type, CHUNK), random_bits(generator, type, CHUNK)
+
+
+def points(name: str, total: int) -> Iterator[tuple[np.ndarray]]:
+    """float64 of all exponents, and as many where most of what is interesting happens."""
+    generator = np.random.default_rng(0)
+    edges = EDGES["f64"]
+    yield (np.concatenate([edges, np.ones(-edges.size % 16)]),)
+    yield (random_bits(generator, "f64", total // 2),)
+    yield (np.exp2(generator.uniform(-12, 12, total // 4)) * np.sign(generator.random(total // 4) - 0.5),)
+    yield (generator.uniform(-2, 2, total // 4),)
+
+
+def task(job: tuple[str, int, str, int]) -> Tally:
+    name, arity, type, sparse = job
+    os.nice(10)
+    function = compiled(name, arity, type, WIDTHS[type], HOST_FEATURES)
+    if arity == 2:
+        source: Iterator[Any] = pairs(name, type, (PAIRS if type == "f32" else POINTS) // sparse)
+    else:
+        source = exhaustive(sparse) if type == "f32" else points(name, max(POINTS // sparse, 64))
+    tally = Tally()
+    for operands in source:
+        tally = tally.merged(measure(name, type, function, operands))
+    return tally
+
+
+def report(type: str, names: list[str], sparse: int) -> str:
+    jobs = [(name, arity, type, sparse) for name, arity in FUNCTIONS.items() if name in names]
+    # Workers are forked anew for each function, so that compiled code does not pile up.
+    lines = ["| function | checked | largest error, ulp | at | wrong special values | reference's error against mpmath, ulp |"]
+    lines.append("| --- | ---: | ---: | --- | ---: | ---: |")
+    with multiprocessing.Pool(2, maxtasksperchild=1) as pool:
+        for job, tally in zip(jobs, pool.imap(task, jobs), strict=True):
+            where = ", ".join(repr(x) if type == "f64" else f"{x:.9g}" for x in tally.where)
+            trust = check_reference(job[0], type)
+            wrong = str(tally.failures) + (f": {tally.failure}" if tally.failures else "")
+            lines.append(f"| {job[0]} | {tally.count} | {tally.worst:.3f} | {where} | {wrong} | {trust:.2g} |")
+            print(lines[-1], flush=True)
+    return "\n".join(lines) + "\n"
+
+
+INTRODUCTION = {
+    "f32": "Functions of one argument over all 2**32 bit patterns, those of two over a billion pairs (half of them random bits, half\n"
+    "drawn where the function is not trivial) and all pairs of edge cases, against float64.",
+    "f64": "A million points or pairs each (half of them random bits, half drawn where the function is not trivial) and all edge\n"
+    "cases, against the 80-bit functions of the C library.",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("types", nargs="*", default=["f32", "f64"])
+    parser.add_argument("--functions", nargs="*", default=list(FUNCTIONS))
+    parser.add_argument("--sparse", type=int, default=1, help="look at one in so many; nothing is written")
+    arguments = parser.parse_args()
+    for type in arguments.types:
+        start = time.perf_counter()
+        table = report(type, arguments.functions, arguments.sparse)
+        if arguments.sparse == 1 and len(arguments.functions) == len(FUNCTIONS):
+            minutes = (time.perf_counter() - start) / 60
+            head = f"# Errors of the vector math in {type}\n\n{INTRODUCTION[type]}\n"
+            foot = f"\nMade by benchmarks/vector_math.py in {minutes:.0f} minutes; {cpu_name()}, Python {platform.python_version()}.\n"
+            notes = "The last place of logaddexp is that of the larger of its result and its larger argument.\n"
+            (RESULTS / f"vector_math_{type}.md").write_text(f"{head}{notes}\n{table}{foot}")
+
+
+if __name__ == "__main__":
+    main()

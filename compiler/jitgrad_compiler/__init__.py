@@ -1,0 +1,4 @@
+"""The compiler under jitgrad: a typed IR, passes over it, fused kernels, and the targets that run them.
+
+Data moves one way: `ir` -> `ops` -> `passes` -> `kernels` -> `targets` -> `runtime`. Nothing here knows the front end.
+"""

@@ -1,0 +1,58 @@
+"""Exceptions that users meet. `jitgrad.errors` lists them with the front end's own; each is also one of Python's kinds."""
+
+from __future__ import annotations
+
+import sys
+
+_INSIDE = ("jitgrad", "jitgrad_compiler")
+
+
+def user_line() -> tuple[str, int] | None:
+    """File and line of the nearest frame outside jitgrad."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_globals.get("__name__") or ""
+        if name.partition(".")[0] not in _INSIDE:
+            return (frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+class JitgradError(Exception):
+    """Base of every error that jitgrad raises on purpose. Its message ends with the user's file and line."""
+
+    def __init__(self, message: str) -> None:
+        where = user_line()
+        super().__init__(f"{message}\n  at {where[0]}:{where[1]}" if where else message)
+
+
+class ShapeError(JitgradError, ValueError):
+    """Shapes that do not fit together: they do not broadcast, contract, concatenate or match."""
+
+
+class DTypeError(JitgradError, TypeError):
+    """An element type that an operation does not take."""
+
+
+class UnexpectedTracerError(JitgradError, RuntimeError):
+    """A traced value was used after the function that traced it had returned: it leaked."""
+
+
+class ConcretizationTypeError(JitgradError, TypeError):
+    """A traced value stood where Python needs a concrete number."""
+
+
+class TracerBoolConversionError(ConcretizationTypeError):
+    """`if`, `while`, `and`, `or` or `not` on a traced value."""
+
+
+class TracerArrayConversionError(ConcretizationTypeError):
+    """`numpy.asarray` of a traced value."""
+
+
+class TracerIntegerConversionError(ConcretizationTypeError):
+    """A traced value used as an index or a size by Python."""
+
+
+class NonDifferentiableError(JitgradError, TypeError):
+    """A derivative of something that has none."""

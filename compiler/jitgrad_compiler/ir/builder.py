@@ -1,0 +1,239 @@
+"""Values and the one way to make an equation: `bind`.
+
+A `Value` is concrete (holds an array), traced (a variable of a `Builder`'s growing Graph) or belongs to another kind of trace
+(the dual numbers of passes/jvp.py). `bind(op, *values)` hands the operation to the innermost trace among its operands; with none,
+and outside any traced body, it runs at once through the op's NumPy reference. Rules of derivatives and batching are written
+with the same Values and Python's operators. Next on the path: `interpreter.py`, then `ops/`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import UnexpectedTracerError, user_line
+from .graph import OPS, Atom, Eqn, Graph, Literal, Op, Source, Var
+from .types import NUMPY, ArrayType, type_of
+
+
+class Trace(Protocol):
+    """What a Value can belong to."""
+
+    level: int
+    alive: bool
+    where: str
+
+    def process(self, op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]: ...
+
+
+class _State(threading.local):
+    """The traces of this thread: how deep they are nested, and the Builder that records everything now, if one does."""
+
+    level = 0
+    staging: Builder | None = None
+    source: Source = None
+
+
+state = _State()
+
+
+class Value:
+    """An array in the making: `ref` is an array, a Var or another trace's payload, as `trace` says.
+
+    `weak` belongs to the front end: it marks values that came from Python scalars and adopt others' types.
+    """
+
+    __slots__ = ("__weakref__", "ref", "trace", "type", "weak")
+
+    def __init__(self, type: ArrayType, trace: Trace | None, ref: Any, weak: bool = False) -> None:
+        self.type, self.trace, self.ref, self.weak = type, trace, ref, weak
+
+    def data(self) -> Any:
+        """The array of a concrete value."""
+        return self.ref
+
+    def __add__(self, other: Any) -> Value:
+        return bind(OPS["add"], self, operand(other, self))
+
+    def __radd__(self, other: Any) -> Value:
+        return bind(OPS["add"], operand(other, self), self)
+
+    def __sub__(self, other: Any) -> Value:
+        return bind(OPS["sub"], self, operand(other, self))
+
+    def __rsub__(self, other: Any) -> Value:
+        return bind(OPS["sub"], operand(other, self), self)
+
+    def __mul__(self, other: Any) -> Value:
+        return bind(OPS["mul"], self, operand(other, self))
+
+    def __rmul__(self, other: Any) -> Value:
+        return bind(OPS["mul"], operand(other, self), self)
+
+    def __truediv__(self, other: Any) -> Value:
+        return bind(OPS["div"], self, operand(other, self))
+
+    def __rtruediv__(self, other: Any) -> Value:
+        return bind(OPS["div"], operand(other, self), self)
+
+    def __neg__(self) -> Value:
+        return bind(OPS["neg"], self)
+
+
+_value_class: type[Value] = Value
+
+
+def install_value_class(cls: type[Value]) -> None:
+    """Make `cls` the class of every Value from now on; the front end calls this once with its Array."""
+    global _value_class
+    _value_class = cls
+
+
+def make_value(type: ArrayType, trace: Trace | None, ref: Any, weak: bool = False) -> Value:
+    return _value_class(type, trace, ref, weak)
+
+
+def concrete(array: np.ndarray | np.generic) -> Value:
+    """A Value that holds an array; a NumPy scalar becomes a literal of the programs it goes into."""
+    return _value_class(type_of(array), None, array)
+
+
+def literal(number: Any, dtype: str) -> Value:
+    """A scalar constant of the given element type."""
+    return _value_class(ArrayType((), dtype), None, NUMPY[dtype].type(number))
+
+
+def operand(x: Any, like: Value) -> Value:
+    """`x` itself if it is a Value, else the Python number as a literal of `like`'s element type."""
+    return x if isinstance(x, Value) else literal(x, like.type.dtype)
+
+
+def is_literal(v: Value, number: Any = None) -> bool:
+    """Whether a value is a scalar constant (and equals `number`, where one is given)."""
+    return v.trace is None and isinstance(v.ref, np.generic) and (number is None or v.ref == number)
+
+
+def bind_all(op: Op, *args: Value, **params: Any) -> Sequence[Value]:
+    """Do `op`: in the innermost trace of the operands or of the code that runs now, else at once. Returns all outputs."""
+    top: Trace | None = state.staging
+    for a in args:
+        trace = a.trace
+        if trace is not None and (top is None or trace.level > top.level):
+            top = trace
+    if top is None:
+        return run_now(op, args, params)
+    if not top.alive:
+        raise leaked(next(a for a in args if a.trace is top))
+    return top.process(op, args, params)
+
+
+def bind(op: Op, *args: Value, **params: Any) -> Value:
+    """`bind_all` for an op with one output."""
+    return bind_all(op, *args, **params)[0]
+
+
+def run_now(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]:
+    """Concrete operands: check the types, run the NumPy reference."""
+    types = op.types([a.type for a in args], params)
+    with np.errstate(all="ignore"):
+        outs = op.evaluate(*[a.data() for a in args], **params)
+    if len(types) == 1 and not isinstance(outs, (tuple, list)):
+        outs = (outs,)
+    return [_value_class(t, None, as_typed(out, t)) for t, out in zip(types, outs, strict=True)]
+
+
+def as_typed(out: Any, type: ArrayType) -> np.ndarray:
+    """A NumPy result as exactly the array that the type rule promised."""
+    array = np.asarray(out, NUMPY[type.dtype])
+    return array if array.shape == type.shape else np.broadcast_to(array, type.shape)
+
+
+def leaked(v: Value) -> UnexpectedTracerError:
+    where = v.trace.where if v.trace else ""
+    return UnexpectedTracerError(
+        f"a traced value of type {v.type} was used after the function that made it had returned{where}. It leaked, through a global, "
+        "a list or an attribute. Return it from the function instead, or pass it on as an argument."
+    )
+
+
+def user_source() -> Source:
+    """The line that an equation made now belongs to."""
+    return user_line() if state.source is None else state.source
+
+
+@contextmanager
+def source_of(source: Source) -> Iterator[None]:
+    """Equations made inside carry this source line: what a pass writes belongs to the line it was made from."""
+    before, state.source = state.source, source
+    try:
+        yield
+    finally:
+        state.source = before
+
+
+class Builder:
+    """Records equations into a Graph. Values from outside become hidden inputs, scalars become literals."""
+
+    def __init__(self, level: int, where: str = "") -> None:
+        self.level, self.where, self.alive = level, where, True
+        self.inputs: list[Var] = []
+        self.eqns: list[Eqn] = []
+        self.captured: dict[int, tuple[Value, Var]] = {}
+
+    def input(self, type: ArrayType, weak: bool = False) -> Value:
+        var = Var(type)
+        self.inputs.append(var)
+        return _value_class(type, self, var, weak)
+
+    def atom(self, v: Value) -> Atom:
+        """How a value is named in this Graph."""
+        if v.trace is self:
+            return v.ref  # type: ignore[no-any-return]
+        if v.trace is None and isinstance(v.ref, np.generic):
+            return Literal(v.ref, v.type.dtype)
+        key = id(v.ref) if v.trace is None else id(v)  # one array, wrapped twice, is one input
+        if key not in self.captured:
+            if v.trace is not None and not v.trace.alive:
+                raise leaked(v)
+            self.captured[key] = (v, Var(v.type))
+        return self.captured[key][1]
+
+    def process(self, op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]:
+        types = op.types([a.type for a in args], params)
+        outputs = [Var(t) for t in types]
+        self.eqns.append(Eqn(op, [self.atom(a) for a in args], params, outputs, user_source()))
+        return [_value_class(v.type, self, v) for v in outputs]
+
+    def finish(self, outputs: Sequence[Value]) -> tuple[Graph, list[Value]]:
+        """The Graph, and the outer values that its last inputs stand for."""
+        atoms = [self.atom(v) for v in outputs]
+        hidden = list(self.captured.values())
+        return Graph([*self.inputs, *[var for _, var in hidden]], self.eqns, atoms), [v for v, _ in hidden]
+
+
+@contextmanager
+def new_level(trace_class: Any = Builder, where: str = "") -> Iterator[Any]:
+    """A trace one level deeper than all others of this thread; dead when the block ends."""
+    state.level += 1
+    trace = trace_class(state.level, where)
+    try:
+        yield trace
+    finally:
+        state.level -= 1
+        trace.alive = False
+
+
+@contextmanager
+def staging(where: str = "") -> Iterator[Builder]:
+    """A new Builder that records everything done inside the block, also what does not depend on its inputs."""
+    before = state.staging
+    with new_level(Builder, where) as builder:
+        state.staging = builder
+        try:
+            yield builder
+        finally:
+            state.staging = before

@@ -1,0 +1,188 @@
+"""The IR: a Graph of equations over typed variables. Made by `builder.py`, printed here, read back by `parse.py`.
+
+An `Op` is looked up by name in `OPS`; the rooms under `ops/` fill that table. Graphs are never changed in place: passes make new
+ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .types import ArrayType
+
+Source = tuple[str, int] | None
+"""File and line of the user's code that made an equation."""
+
+
+class IRError(Exception):
+    """A Graph that breaks a rule of the IR; raised by the verifier and the parser."""
+
+
+class Var:
+    """A value inside one Graph. Names exist in the text alone."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, type: ArrayType) -> None:
+        self.type = type
+
+    def __repr__(self) -> str:
+        return f"<Var {self.type}>"
+
+
+class Literal:
+    """A scalar constant. As an operand of an elementwise op it stands for an array of the other operands' shape."""
+
+    __slots__ = ("type", "value")
+
+    def __init__(self, value: np.generic, dtype: str) -> None:
+        self.value = value
+        self.type = ArrayType((), dtype)
+
+    def __repr__(self) -> str:
+        return f"<Literal {self.value}:{self.type.dtype}>"
+
+
+Atom = Var | Literal
+
+
+class Op:
+    """One operation with all its rules. `ops/` makes these through factories; see CONTRIBUTING.md for which rule does what.
+
+    infer(*types, **params) -> type or tuple of types; raises TypeError or ValueError with a message for users.
+    numpy(*arrays, **params) -> array or tuple: the reference implementation, which is also eager mode.
+    jvp(primals, tangents, params) -> (outputs, output tangents); a tangent that is None is zero.
+    transpose(cotangents, operands, params) -> cotangent or None for each operand; linear operands come as their type.
+    batch(size, operands, batched, params) -> outputs, each with the new axis in front.
+    traits: facts that passes read, see `Traits`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        infer: Callable[..., Any],
+        numpy: Callable[..., Any],
+        *,
+        kind: str,
+        jvp: Callable[..., Any] | None = None,
+        transpose: Callable[..., Any] | None = None,
+        batch: Callable[..., Any] | None = None,
+        emit: Callable[..., Any] | None = None,
+        no_derivative: str = "",
+        doc: str = "",
+        **traits: Any,
+    ) -> None:
+        self.name, self.infer, self.numpy, self.kind = name, infer, numpy, kind
+        self.jvp, self.transpose, self.batch, self.emit = jvp, transpose, batch, emit
+        self.no_derivative, self.doc = no_derivative, doc
+        self.evaluate = numpy
+        self.traits = traits
+        if name in OPS:
+            raise ValueError(f"two ops are named {name!r}")
+        OPS[name] = self
+
+    def types(self, types: Sequence[ArrayType], params: Mapping[str, Any]) -> tuple[ArrayType, ...]:
+        result = self.infer(*types, **params)
+        return (result,) if isinstance(result, ArrayType) else tuple(result)
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}>"
+
+
+OPS: dict[str, Op] = {}
+
+
+class Eqn:
+    """`outputs = op[params](inputs)`. Operands are atoms; nested programs are Graphs among the params."""
+
+    __slots__ = ("inputs", "op", "outputs", "params", "source")
+
+    def __init__(
+        self, op: Op, inputs: Sequence[Atom], params: Mapping[str, Any], outputs: Sequence[Var], source: Source = None
+    ) -> None:
+        self.op, self.inputs, self.params = op, tuple(inputs), params
+        self.outputs, self.source = tuple(outputs), source
+
+
+class Graph:
+    """A program: `outputs` computed from `inputs` by `eqns` in order. Equal when the structure is, whatever the source lines."""
+
+    def __init__(self, inputs: Iterable[Var], eqns: Iterable[Eqn], outputs: Iterable[Atom]) -> None:
+        self.inputs, self.eqns, self.outputs = tuple(inputs), tuple(eqns), tuple(outputs)
+
+    @property
+    def input_types(self) -> tuple[ArrayType, ...]:
+        return tuple(v.type for v in self.inputs)
+
+    @property
+    def output_types(self) -> tuple[ArrayType, ...]:
+        return tuple(v.type for v in self.outputs)
+
+    @cached_property
+    def key(self) -> str:
+        """The structural hash: equal graphs have equal keys in every process."""
+        return hashlib.sha256(print_graph(self, sources=False).encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Graph) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __str__(self) -> str:
+        return print_graph(self)
+
+    __repr__ = __str__
+
+
+def variable_names() -> Iterator[str]:
+    """a, b, ..., z, aa, ab, ..."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    yield from letters
+    for head in variable_names():
+        for tail in letters:
+            yield head + tail
+
+
+def print_literal(literal: Literal) -> str:
+    dtype, value = literal.type.dtype, literal.value
+    text = repr(value.item())
+    if dtype == "f32" and np.isfinite(value):
+        text = str(np.float32(value))  # the shortest digits that give this float32 back
+    return f"{text}:{dtype}"
+
+
+def print_param(value: Any, sources: bool, indent: str) -> str:
+    if isinstance(value, Graph):
+        return print_graph(value, sources, indent).lstrip()
+    return repr(value)
+
+
+def print_graph(graph: Graph, sources: bool = True, indent: str = "") -> str:
+    names: dict[Var, str] = {}
+    fresh = variable_names()
+
+    def bind(v: Var) -> str:
+        names[v] = name = next(fresh)
+        return f"{name}:{v.type}"
+
+    def use(a: Atom) -> str:
+        return print_literal(a) if isinstance(a, Literal) else names[a]
+
+    lines = [f"{indent}graph({', '.join(map(bind, graph.inputs))}) {{"]
+    for e in graph.eqns:
+        operands = " ".join([e.op.name, *map(use, e.inputs)])
+        params = ", ".join(f"{k}={print_param(v, sources, indent + '  ')}" for k, v in sorted(e.params.items()))
+        text = f"{indent}  {', '.join(map(bind, e.outputs))} = {operands}{f' [{params}]' if params else ''}"
+        if sources and e.source:
+            text = f"{text:<60s}  # {os.path.basename(e.source[0])}:{e.source[1]}"
+        lines.append(text)
+    lines.append(f"{indent}  return {' '.join(map(use, graph.outputs))}".rstrip())
+    lines.append(f"{indent}}}")
+    return "\n".join(lines)

@@ -1,0 +1,174 @@
+"""The records that fusion makes and targets read: a Kernel's loops, reductions and stores. They print as pseudo-code.
+
+    kernel softmax (rows 2048, inner 1000)
+      for i in 2048:
+        for j in 1000:
+          m = max over j: z[1000*i + j]
+        ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..ir.graph import Eqn, Var, variable_names
+from .affine import Affine, Axis
+from .expression import Apply, Load, Node, walk
+
+
+@dataclass(eq=False)
+class Reduction:
+    """`result` = `operand` combined over `axes`. `index` is where in the result an iteration's share goes."""
+
+    name: str
+    combine: str
+    operand: Node
+    axes: frozenset[Axis]
+    result: Var
+    index: tuple[Affine, ...]
+    dtype: str
+    stage: int = 0
+    inside: bool = False
+    stored: bool = False
+    position: Axis | None = None
+    """The axis whose index is the result, for argmax and argmin."""
+
+
+@dataclass(eq=False)
+class Store:
+    """`node` written to `target` at `offset`."""
+
+    target: Var
+    offset: Affine
+    node: Node
+
+
+@dataclass(eq=False)
+class Contraction:
+    """The contraction of a contract kernel: how the operands' elements are computed at (batch, row, column, depth)."""
+
+    batch: Axis
+    row: Axis
+    column: Axis
+    depth: Axis
+    left: Node
+    right: Node
+    dtype: str
+
+
+@dataclass(eq=False)
+class Kernel:
+    """One fused loop nest. `kind` says how it runs: 'loops', 'contract', or the name of an op with a kernel of its own."""
+
+    kind: str
+    axes: tuple[Axis, ...]
+    inner: frozenset[Axis]
+    """The axes of a row: reduced over by reductions whose results this kernel goes on to use."""
+    reductions: list[Reduction]
+    stores: list[Store]
+    eqns: tuple[Eqn, ...]
+    contraction: Contraction | None = None
+    inputs: tuple[Var, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+    names: dict[Var, str] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> tuple[Var, ...]:
+        return (*[r.result for r in self.reductions if r.stored], *[s.target for s in self.stores], *self.extra.get("outputs", ()))
+
+    @property
+    def fused(self) -> tuple[str, ...]:
+        """The names of the ops that this kernel does."""
+        return tuple(e.op.name for e in self.eqns)
+
+    @property
+    def bytes_read(self) -> int:
+        return sum(v.type.nbytes for v in self.inputs)
+
+    @property
+    def bytes_written(self) -> int:
+        return sum(v.type.nbytes for v in self.outputs)
+
+    @property
+    def sources(self) -> tuple[Any, ...]:
+        """The user's lines that this kernel was made from."""
+        return tuple(dict.fromkeys(e.source for e in self.eqns if e.source))
+
+    def roots(self) -> list[Node]:
+        return [*[r.operand for r in self.reductions], *[s.node for s in self.stores]]
+
+    def __str__(self) -> str:
+        return "\n".join(_spell(self))
+
+    __repr__ = __str__
+
+
+def _spell(k: Kernel) -> Iterator[str]:
+    fresh = variable_names()
+    names = dict(k.names)
+
+    def name(v: Var) -> str:
+        if v not in names:
+            names[v] = next(fresh)
+        return names[v]
+
+    loops = ", ".join(f"{a.name} in {a.extent}" for a in k.axes)
+    inputs = ", ".join(f"{name(v)}:{v.type}" for v in k.inputs)
+    outputs = ", ".join(f"{name(v)}:{v.type}" for v in k.outputs)
+    yield f"kernel {k.kind} ({inputs}) -> ({outputs})"
+    if k.kind not in ("loops", "contract"):
+        yield f"  {' '.join(k.fused)}"
+        return
+    temporaries = {}
+    counter = iter(range(1, 1_000_000))
+
+    def spell(node: Node) -> str:
+        if id(node) in temporaries:
+            return temporaries[id(node)]
+        if isinstance(node, Load):
+            guard = f" if {spell(node.guard)}" if node.guard is not None else ""
+            return f"{name(node.source)}[{_index(node.offset)}]{guard}"
+        if isinstance(node, Apply):
+            extra = "".join(f", {key}={value}" for key, value in node.params.items())
+            return f"{node.op.name}({', '.join(map(spell, node.args))}{extra})"
+        return str(node)
+
+    def _index(offset: Affine) -> str:
+        text = str(offset)
+        for atom in offset.terms:
+            if hasattr(atom, "node"):
+                text = text.replace(f"[{atom.node}]", f"[{spell(atom.node)}]")
+        return text
+
+    if k.contraction is not None:
+        c = k.contraction
+        yield f"  for {loops}:"
+        yield f"    dot = sum over {c.depth.name} in {c.depth.extent}: {spell(c.left)} * {spell(c.right)}"
+    else:
+        yield f"  for {loops}:" if loops else "  once:"
+    uses: dict[int, int] = {}
+    for root in k.roots():
+        for node in walk([root]):
+            for a in node.args:
+                uses[id(a)] = uses.get(id(a), 0) + 1
+    last = max([n.stage for n in k.roots()], default=0)
+    for stage in range(last + 1):
+        roots = [*[r for r in k.reductions if r.operand.stage == stage], *[s for s in k.stores if s.node.stage == stage]]
+        for root in roots:
+            node = root.operand if isinstance(root, Reduction) else root.node
+            for n in walk([node]):
+                shared = isinstance(n, Apply) and uses.get(id(n), 0) > 1 and id(n) not in temporaries
+                if shared:
+                    text = spell(n)
+                    temporaries[id(n)] = f"t{next(counter)}"
+                    yield f"    {temporaries[id(n)]} = {text}"
+            if isinstance(root, Reduction):
+                over = ", ".join(a.name for a in k.axes if a in root.axes)
+                tail = "" if not root.stored else f" -> {name(root.result)}"
+                yield f"    {root.name} = {root.combine} over {over}: {spell(node)}{tail}"
+            else:
+                yield f"    {name(root.target)}[{_index(root.offset)}] = {spell(node)}"
+
+

@@ -1,0 +1,385 @@
+"""Elementwise arithmetic: sums, products, quotients, powers, rounding, extremes, selection, conversion, complex parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError
+from ..ir.builder import Value, bind, literal, operand
+from ..ir.graph import OPS
+from ..ir.types import COMPLEX, COMPLEX_OF, INEXACT, NUMPY, REAL_OF, SIZES, ArrayType
+from .define import (
+    Operand,
+    Tangents,
+    add_tangents,
+    check_dtypes,
+    convert,
+    elementwise,
+    elementwise_shape,
+    is_linear,
+    linear_jvp,
+    type_of_operand,
+    zeros,
+)
+
+
+def op(name: str, *args: Value, **params: Any) -> Value:
+    return bind(OPS[name], *args, **params)
+
+
+def where(condition: Value, a: Any, b: Any) -> Value:
+    """`select` with Python numbers allowed for one of the branches."""
+    like = a if isinstance(a, Value) else b
+    return op("select", condition, operand(a, like), operand(b, like))
+
+
+def _quotient(x: Any, y: Any) -> Any:
+    if np.asarray(x).dtype.kind not in "iu":
+        return np.divide(x, y)
+    x, y = np.broadcast_arrays(x, y)
+    safe = np.where(y == 0, 1, y)
+    floor = x // safe  # the least integer over -1 wraps to itself
+    truncated = floor + ((x % safe != 0) & ((x < 0) != (safe < 0)))
+    return np.where(y == 0, np.array(-1).astype(x.dtype), truncated).astype(x.dtype)
+
+
+def _remainder(x: Any, y: Any) -> Any:
+    if np.asarray(x).dtype.kind not in "iu":
+        return np.fmod(x, y)
+    zero = np.equal(y, 0)
+    return np.where(zero, x, np.fmod(x, np.where(zero, 1, y))).astype(np.asarray(x).dtype)
+
+
+def _guard(e: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """The divisor with 0, and -1 below the least integer, replaced by 1; and where it was 0."""
+    zero = e.compare("eq", y, 0)
+    unsafe = zero
+    if x.type in ("i8", "i16", "i32", "i64"):
+        least = -(1 << (SIZES[x.type] * 8 - 1))
+        unsafe = e.or_(zero, e.and_(e.compare("eq", y, -1), e.compare("eq", x, least)))
+    return e.select(unsafe, e.const(1, y.type), y), zero
+
+
+def _emit_div(e: Any, x: Any, y: Any) -> Any:
+    if x.type in ("f32", "f64"):
+        return e.div(x, y)
+    safe, zero = _guard(e, x, y)
+    return e.select(zero, e.const(-1, x.type), e.div(x, safe))
+
+
+def _emit_rem(e: Any, x: Any, y: Any) -> Any:
+    if x.type in ("f32", "f64"):
+        return e.rem(x, y)
+    zero = e.compare("eq", y, 0)
+    safe, _ = _guard(e, x, y)
+    return e.select(zero, x, e.select(e.compare("eq", y, -1), e.const(0, x.type), e.rem(x, safe)) if x.type[0] == "i" else e.rem(x, safe))
+
+
+def is_constant(x: Any) -> bool:
+    """Whether a register is a number known while the code is written (and, as all of ours, not NaN)."""
+    return str(x.text)[0] != "%"
+
+
+def _emit_extreme(order: str) -> Any:
+    """max and min that hand on a NaN; compare-and-select in the form that becomes one vmaxps, and one blend for y's NaN."""
+
+    def emit(e: Any, x: Any, y: Any) -> Any:
+        if x.type == "bool":
+            return e.or_(x, y) if order == "gt" else e.and_(x, y)
+        if is_constant(x):
+            x, y = y, x
+        chosen = e.select(e.compare(order, y, x), y, x)
+        return chosen if x.type[0] != "f" or is_constant(y) else e.select(e.isnan(y), y, chosen)
+
+    return emit
+
+
+def _share(chosen: str) -> list[Any]:
+    """Partials of max and min: all to the operand that won, half to each where they tie."""
+
+    def partial(me: int) -> Any:
+        def weight(x: Value, y: Value, out: Value) -> Value:
+            mine, other = (x, y) if me == 0 else (y, x)
+            one, half, zero = (literal(number, out.type.dtype) for number in (1, 0.5, 0))
+            return op("select", op(chosen, mine, other), one, op("select", op("eq", mine, other), half, zero))
+
+        return weight
+
+    return [partial(0), partial(1)]
+
+
+def _add_transpose(sign: int) -> Any:
+    def transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+        (ct,), (x, y) = cts, operands
+        return [ct if is_linear(x) else None, (ct if sign > 0 else -ct) if is_linear(y) else None]
+
+    return transpose
+
+
+def _mul_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+    (ct,), (x, y) = cts, operands
+    return [ct * y, None] if is_linear(x) else [None, ct * x]
+
+
+add = elementwise(
+    "add", np.add, lambda e, x, y: e.add(x, y) if x.type != "bool" else e.or_(x, y), accepts="any",
+    partials=[lambda x, y, out: 1, lambda x, y, out: 1], transpose=_add_transpose(1), commutes=True, doc="x + y; of bools, or.",
+)  # fmt: skip
+sub = elementwise(
+    "sub", np.subtract, lambda e, x, y: e.sub(x, y), accepts="numeric",
+    partials=[lambda x, y, out: 1, lambda x, y, out: -1], transpose=_add_transpose(-1), doc="x - y.",
+)  # fmt: skip
+mul = elementwise(
+    "mul", np.multiply, lambda e, x, y: e.mul(x, y) if x.type != "bool" else e.and_(x, y), accepts="any",
+    partials=[lambda x, y, out: y, lambda x, y, out: x], transpose=_mul_transpose, commutes=True, doc="x * y; of bools, and.",
+)  # fmt: skip
+div = elementwise(
+    "div", _quotient, _emit_div, accepts="numeric", partials=[lambda x, y, out: 1 / y, lambda x, y, out: -out / y],
+    transpose=lambda cts, operands, params: [cts[0] / operands[1], None],
+    doc="x / y; of integers truncated, with -1 for a zero divisor.",
+)  # fmt: skip
+
+
+def _div_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    (x, y), (tx, ty) = primals, tangents
+    out = x / y
+    left = None if tx is None else tx / y
+    right = None if ty is None else ty * (-out / y)
+    return [out], [add_tangents(left, right)]
+
+
+div.jvp = _div_jvp
+rem = elementwise(
+    "rem", _remainder, _emit_rem, accepts="real", partials=[lambda x, y, out: 1, lambda x, y, out: -op("trunc", x / y)],
+    doc="Remainder of x / y with x's sign; of integers, x for a zero divisor.",
+)  # fmt: skip
+neg = elementwise(
+    "neg", np.negative, lambda e, x: e.neg(x), accepts="numeric", partials=[lambda x, out: -1],
+    transpose=lambda cts, operands, params: [-cts[0]], doc="-x.",
+)  # fmt: skip
+max_ = elementwise(
+    "max", np.maximum, _emit_extreme("gt"), accepts="ordered", partials=_share("gt"), commutes=True,
+    doc="The larger of x and y; NaN where either is.",
+)  # fmt: skip
+min_ = elementwise(
+    "min", np.minimum, _emit_extreme("lt"), accepts="ordered", partials=_share("lt"), commutes=True,
+    doc="The smaller of x and y; NaN where either is.",
+)  # fmt: skip
+
+
+def _abs_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    (x,), (t,) = primals, tangents
+    out = op("abs", x)
+    if t is None:
+        return [out], [None]
+    if x.type.dtype in COMPLEX:
+        nonzero = op("gt", out, zeros(out.type))
+        unit = op("conj", x) / convert(where(nonzero, out, 1.0), x.type.dtype)
+        return [out], [op("real", t * unit)]
+    return [out], [t * op("sign", x)]
+
+
+def _sign(x: Any) -> Any:
+    return np.sign(x)
+
+
+def _emit_sign(e: Any, x: Any) -> Any:
+    if x.type in ("f32", "f64"):
+        one = e.copysign(e.const(1.0, x.type, x.width), x)
+        return e.select(e.compare("eq", x, 0.0), x, e.select(e.isnan(x), x, one))
+    positive = e.convert(e.compare("gt", x, 0), x.type)
+    return e.sub(positive, e.convert(e.compare("lt", x, 0), x.type)) if x.type[0] == "i" else positive
+
+
+abs_ = elementwise("abs", np.abs, lambda e, x: e.abs(x), accepts="numeric", result="real", jvp=_abs_jvp, doc="|x|.")
+sign = elementwise("sign", _sign, _emit_sign, accepts="numeric", doc="-1, 0 or 1 by x's sign; a zero or NaN as it is.")
+floor = elementwise("floor", np.floor, lambda e, x: e.floor(x), accepts="float", doc="The largest integer not above x.")
+ceil = elementwise("ceil", np.ceil, lambda e, x: e.ceil(x), accepts="float", doc="The least integer not below x.")
+trunc = elementwise("trunc", np.trunc, lambda e, x: e.trunc(x), accepts="float", doc="x without its fraction.")
+round_even = elementwise(
+    "round_even", np.rint, lambda e, x: e.round_even(x), accepts="float", doc="The nearest integer, halves to even."
+)
+round_away = elementwise(
+    "round_away", lambda x: as_away(x), lambda e, x: e.intrinsic("round", x), accepts="float",
+    doc="The nearest integer, halves away from zero.",
+)  # fmt: skip
+
+
+def as_away(x: Any) -> Any:
+    whole = np.trunc(x)
+    return np.copysign(np.where(np.abs(x - whole) >= 0.5, np.abs(whole) + 1, np.abs(whole)), x).astype(np.asarray(x).dtype)
+
+
+def _integer_pow(x: Any, exponent: int) -> Any:
+    """By squaring, in the order that the emission multiplies in, so that both give the same numbers."""
+    result, base, n = None, x, abs(exponent)
+    while n:
+        if n & 1:
+            result = base if result is None else np.multiply(result, base)
+        n >>= 1
+        base = np.multiply(base, base) if n else base
+    result = np.ones_like(x) if result is None else result
+    return np.divide(np.ones_like(x), result) if exponent < 0 else result
+
+
+def _emit_integer_pow(e: Any, x: Any, exponent: int) -> Any:
+    result, base, n = None, x, abs(exponent)
+    while n:
+        if n & 1:
+            result = base if result is None else e.mul(result, base)
+        n >>= 1
+        base = e.mul(base, base) if n else base
+    result = e.const(1, x.type, x.width) if result is None else result
+    return e.div(e.const(1, x.type, x.width), result) if exponent < 0 else result
+
+
+def _integer_pow_type(x: ArrayType, exponent: int) -> ArrayType:
+    check_dtypes("integer_pow", "numeric", [x])
+    if exponent < 0 and x.dtype not in INEXACT:
+        raise DTypeError(f"integer_pow: an integer array cannot be raised to the negative power {exponent}; convert it to a float first")
+    return x
+
+
+integer_pow = elementwise(
+    "integer_pow", _integer_pow, _emit_integer_pow, infer=_integer_pow_type, accepts="numeric", test_params=dict(exponent=3),
+    partials=[lambda x, out, exponent: _power_rule(x, exponent)], doc="x to a constant integer power.",
+)  # fmt: skip
+
+
+def _power_rule(x: Value, exponent: int) -> Any:
+    if exponent in (0, 1):
+        return zeros(x.type) + exponent
+    return x * 2 if exponent == 2 else op("integer_pow", x, exponent=exponent - 1) * exponent
+
+
+def _select_type(condition: ArrayType, x: ArrayType, y: ArrayType) -> ArrayType:
+    if condition.dtype != "bool":
+        raise DTypeError(f"select: the condition must be bool, got {condition}")
+    check_dtypes("select", "any", [x, y])
+    return ArrayType(elementwise_shape("select", [condition, x, y]), x.dtype)
+
+
+def _select_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    (c, x, y), (_, tx, ty) = primals, tangents
+    out = op("select", c, x, y)
+    if tx is None and ty is None:
+        return [out], [None]
+    like = tx if tx is not None else ty
+    assert like is not None
+    return [out], [where(c, 0 if tx is None else tx, 0 if ty is None else ty)]
+
+
+def _select_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+    (ct,), (c, x, y) = cts, operands
+    assert isinstance(c, Value)
+    return [None, where(c, ct, 0) if is_linear(x) else None, where(c, 0, ct) if is_linear(y) else None]
+
+
+select = elementwise(
+    "select", np.where, lambda e, c, x, y: e.select(c, x, y), infer=_select_type, arity=3, accepts="any", jvp=_select_jvp,
+    transpose=_select_transpose, doc="x where the condition holds, else y.",
+)  # fmt: skip
+
+
+def clamp(low: Value, x: Value, high: Value) -> Value:
+    """x held between low and high; the derivative is 1 inside, 0 outside."""
+    return op("min", op("max", x, low), high)
+
+
+def _convert(x: Any, dtype: str) -> Any:
+    x, target = np.asarray(x), NUMPY[dtype]
+    if x.dtype.kind == "c" and target.kind != "c":
+        x = x.real if target.kind != "b" else x != 0
+    if x.dtype.kind == "f" and target.kind in "iu":
+        return saturated(x, target)
+    return x.astype(target)
+
+
+def saturated(x: np.ndarray, target: np.dtype) -> np.ndarray:
+    """Floats as integers: truncated, held to the type's range, NaN as 0."""
+    info = np.iinfo(target)
+    whole = np.trunc(np.nan_to_num(x.astype(np.float64) if x.dtype.itemsize < 8 else x, nan=0.0))
+    low, high = whole <= float(info.min), whole >= float(info.max)
+    inside = np.where(low | high, 0, whole).astype(target)
+    return np.where(low, info.min, np.where(high, info.max, inside)).astype(target)
+
+
+def _convert_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    (x,), (t,) = primals, tangents
+    out = op("convert_element_type", x, **params)
+    return [out], [convert(t, params["dtype"]) if t is not None and params["dtype"] in INEXACT else None]
+
+
+def _convert_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+    return [convert(cts[0], type_of_operand(operands[0]).dtype)]
+
+
+convert_element_type = elementwise(
+    "convert_element_type", _convert, lambda e, x, dtype: e.convert(x, dtype), infer=lambda x, dtype: ArrayType(x.shape, dtype),
+    accepts="any", jvp=_convert_jvp, transpose=_convert_transpose, test_params=dict(dtype="f32"),
+    doc="The value in another type. Floats to integers truncate and saturate, NaN gives 0; complex to real drops the imaginary part.",
+)  # fmt: skip
+
+
+def _bitcast_type(x: ArrayType, dtype: str) -> ArrayType:
+    if SIZES[x.dtype] != SIZES[dtype] or "bool" in (x.dtype, dtype):
+        raise DTypeError(f"bitcast_convert_type: {x.dtype} and {dtype} are not of one size")
+    return ArrayType(x.shape, dtype)
+
+
+bitcast_convert_type = elementwise(
+    "bitcast_convert_type", lambda x, dtype: np.asarray(x).view(NUMPY[dtype]), lambda e, x, dtype: e.bitcast(x, dtype),
+    infer=_bitcast_type, accepts="any", test_params=dict(dtype="i32"), doc="The same bits read as another type of that size.",
+)  # fmt: skip
+
+
+def _linear_part(name: str, numpy: Any, result: Any, transpose: Any, doc: str) -> Any:
+    made = elementwise(name, numpy, infer=result, accepts="complex", transpose=transpose, doc=doc, complex_only=True)
+    made.jvp = lambda primals, tangents, params: (
+        [bind(made, *primals)],
+        [None if tangents[0] is None else bind(made, *tangents)],
+    )
+    return made
+
+
+def _part_type(x: ArrayType) -> ArrayType:
+    check_dtypes("real and imag", "complex", [x])
+    return ArrayType(x.shape, REAL_OF[x.dtype])
+
+
+def _conj_type(x: ArrayType) -> ArrayType:
+    check_dtypes("conj", "complex", [x])
+    return x
+
+
+def make_complex(real: Value, imag: Value) -> Value:
+    return op("complex", real, imag)
+
+
+real = _linear_part(
+    "real", np.real, _part_type, lambda cts, xs, params: [make_complex(cts[0], zeros(cts[0].type))], "The real part."
+)
+imag = _linear_part(
+    "imag", np.imag, _part_type, lambda cts, xs, params: [make_complex(zeros(cts[0].type), -cts[0])], "The imaginary part."
+)
+conj = _linear_part("conj", np.conj, _conj_type, lambda cts, xs, params: [op("conj", cts[0])], "The complex conjugate.")
+
+
+def _complex_type(x: ArrayType, y: ArrayType) -> ArrayType:
+    check_dtypes("complex", "float", [x, y])
+    return ArrayType(elementwise_shape("complex", [x, y]), COMPLEX_OF[x.dtype])
+
+
+def _complex_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+    x, y = operands
+    return [op("real", cts[0]) if is_linear(x) else None, -op("imag", cts[0]) if is_linear(y) else None]
+
+
+complex_ = elementwise(
+    "complex", lambda x, y: (x + 1j * np.asarray(y)).astype(np.complex64 if np.asarray(x).dtype.itemsize == 4 else np.complex128),
+    infer=_complex_type, arity=2, accepts="float", transpose=_complex_transpose, doc="x + iy.", complex_only=True,
+)  # fmt: skip
+complex_.jvp = linear_jvp(complex_)

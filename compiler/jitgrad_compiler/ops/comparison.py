@@ -1,0 +1,152 @@
+"""Elementwise comparison, logic and bits. None of these has a derivative that is not zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir.builder import Value, bind
+from ..ir.graph import OPS
+from ..ir.types import SIZES
+from .define import elementwise, full
+
+for _name, _numpy, _doc in (
+    ("eq", np.equal, "x == y."), ("ne", np.not_equal, "x != y."), ("lt", np.less, "x < y."),
+    ("le", np.less_equal, "x <= y."), ("gt", np.greater, "x > y."), ("ge", np.greater_equal, "x >= y."),
+):  # fmt: skip
+    elementwise(
+        _name, _numpy, lambda e, x, y, _name=_name: e.compare(_name, x, y), arity=2, result="bool",
+        accepts="any" if _name in ("eq", "ne") else "ordered", doc=f"{_doc} False where either is NaN, but for ne.",
+    )  # fmt: skip
+
+for _name, _numpy, _emit, _doc in (
+    ("and", np.bitwise_and, lambda e, x, y: e.and_(x, y), "Bitwise and; of bools, logical."),
+    ("or", np.bitwise_or, lambda e, x, y: e.or_(x, y), "Bitwise or; of bools, logical."),
+    ("xor", np.bitwise_xor, lambda e, x, y: e.xor(x, y), "Bitwise exclusive or; of bools, logical."),
+):
+    elementwise(_name, _numpy, _emit, arity=2, accepts="bits", commutes=True, doc=_doc)
+
+not_ = elementwise("not", np.invert, lambda e, x: e.not_(x), accepts="bits", doc="Every bit flipped; of bools, logical.")
+
+
+def _in_range(x: Any, count: Any) -> Any:
+    """Which shift counts are below the type's bits."""
+    return np.asarray(count).astype(np.uint64) < np.asarray(x).dtype.itemsize * 8
+
+
+def _as_unsigned(x: Any) -> Any:
+    x = np.asarray(x)
+    return x.view(f"u{x.dtype.itemsize}") if x.dtype.kind == "i" else x
+
+
+def _as_signed(x: Any) -> Any:
+    x = np.asarray(x)
+    return x.view(f"i{x.dtype.itemsize}") if x.dtype.kind == "u" else x
+
+
+def _shift_left(x: Any, n: Any) -> Any:
+    ok = _in_range(x, n)
+    return np.where(ok, np.left_shift(x, np.where(ok, n, 0)), 0).astype(np.asarray(x).dtype)
+
+
+def _shift_right_logical(x: Any, n: Any) -> Any:
+    ok, bits = _in_range(x, n), _as_unsigned(x)
+    return np.where(ok, np.right_shift(bits, np.where(ok, n, 0).astype(bits.dtype)), 0).astype(bits.dtype).view(np.asarray(x).dtype)
+
+
+def _shift_right_arithmetic(x: Any, n: Any) -> Any:
+    bits = _as_signed(x)
+    count = np.where(_in_range(x, n), n, np.asarray(x).dtype.itemsize * 8 - 1).astype(bits.dtype)
+    return np.right_shift(bits, count).view(np.asarray(x).dtype)
+
+
+def _emit_shift(kind: str) -> Any:
+    def emit(e: Any, x: Any, n: Any) -> Any:
+        bits = SIZES[x.type] * 8
+        unsigned = e.bitcast(n, f"u{bits}")
+        if kind == "arithmetic":
+            count = e.select(e.compare("lt", unsigned, bits), unsigned, e.const(bits - 1, unsigned.type))
+            return e.bitcast(e.shr(e.bitcast(x, f"i{bits}"), e.bitcast(count, f"i{bits}")), x.type)
+        inside = e.compare("lt", unsigned, bits)
+        count = e.select(inside, unsigned, e.const(0, unsigned.type))
+        value = e.bitcast(x, f"u{bits}")
+        shifted = e.shl(value, count) if kind == "left" else e.shr(value, count)
+        return e.bitcast(e.select(inside, shifted, e.const(0, value.type)), x.type)
+
+    return emit
+
+
+_LESS = "a count of the type's bits or more, or a negative one,"
+elementwise(
+    "shift_left", _shift_left, _emit_shift("left"), arity=2, accepts="integer", domain=(0, 7), doc=f"x << y; {_LESS} gives 0."
+)
+elementwise(
+    "shift_right_logical", _shift_right_logical, _emit_shift("right"), arity=2, accepts="integer", domain=(0, 7),
+    doc=f"x >> y with zeros coming in; {_LESS} gives 0.",
+)  # fmt: skip
+elementwise(
+    "shift_right_arithmetic", _shift_right_arithmetic, _emit_shift("arithmetic"), arity=2, accepts="integer", domain=(0, 7),
+    doc=f"x >> y with the sign coming in; {_LESS} gives the sign everywhere.",
+)  # fmt: skip
+
+
+def _clz(x: Any) -> Any:
+    bits, width = _as_unsigned(x), np.asarray(x).dtype.itemsize * 8
+    count = np.full(bits.shape, width, np.int64)
+    for position in range(width):
+        count = np.where((bits >> np.array(position, bits.dtype)) & np.array(1, bits.dtype) != 0, width - 1 - position, count)
+    return count.astype(np.asarray(x).dtype)
+
+
+def _emit_clz(e: Any, x: Any) -> Any:
+    name = f"llvm.ctlz.{'v%d' % x.width if x.width > 1 else ''}i{SIZES[x.type] * 8}"
+    e.module.declare(name, x.llvm, [x.llvm, "i1"])
+    return e.op(f"call {x.llvm} @{name}({x.typed}, i1 false)", x.type, x.width)
+
+
+elementwise("clz", _clz, _emit_clz, accepts="integer", doc="Number of leading zero bits.")
+elementwise(
+    "population_count", lambda x: np.bitwise_count(_as_unsigned(x)).astype(np.asarray(x).dtype),
+    lambda e, x: e.intrinsic("ctpop", x), accepts="integer", doc="Number of bits that are one.",
+)  # fmt: skip
+
+
+def _emit_below_infinity(e: Any, x: Any) -> Any:
+    return e.compare("lt", e.abs(x), float("inf"))
+
+
+elementwise("is_finite", np.isfinite, _emit_below_infinity, accepts="inexact", result="bool", doc="Neither infinite nor NaN.")
+elementwise(
+    "signbit", np.signbit, lambda e, x: e.compare("lt", e.bitcast(x, f"i{SIZES[x.type] * 8}"), 0), accepts="float", result="bool",
+    doc="Whether the sign bit is set; true of -0.",
+)  # fmt: skip
+elementwise(
+    "copysign", np.copysign, lambda e, x, y: e.copysign(x, y), accepts="float",
+    partials=[lambda x, y, out: _sign_ratio(x, y), None], doc="|x| with y's sign.",
+)  # fmt: skip
+
+
+def _sign_ratio(x: Value, y: Value) -> Value:
+    """1 where x and y have one sign, else -1."""
+    one = full(x.type.shape, 1, x.type.dtype)
+    return copy_sign(one, x) * copy_sign(one, y)
+
+
+def copy_sign(x: Value, y: Value) -> Value:
+    return bind(OPS["copysign"], x, y)
+
+
+def _emit_nextafter(e: Any, x: Any, y: Any) -> Any:
+    """One step on the integers that order floats: away from zero adds one to the bits, towards zero takes one away."""
+    integer = f"i{SIZES[x.type] * 8}"
+    bits = e.bitcast(x, integer)
+    away = e.xor(e.compare("lt", x, y), e.compare("lt", bits, 0))
+    stepped = e.bitcast(e.add(bits, e.select(away, e.const(1, integer), e.const(-1, integer))), x.type)
+    least = e.copysign(e.const_bits(1, x.type, x.width), y)
+    moved = e.select(e.compare("eq", x, 0.0), least, stepped)
+    moved = e.select(e.compare("eq", x, y), y, moved)
+    return e.select(e.compare("unordered", x, y), e.add(x, y), moved)
+
+
+elementwise("nextafter", np.nextafter, _emit_nextafter, arity=2, accepts="float", doc="The next float after x towards y.")

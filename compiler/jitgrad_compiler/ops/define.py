@@ -1,0 +1,232 @@
+"""Factories for ops: what every family shares, so that a room states only what is its own.
+
+`elementwise` makes an op from a NumPy function, its partial derivatives and its emission. `linear_jvp`, `bilinear_jvp` and
+`zero_jvp` are the derivatives of ops that are linear, linear in each operand, or constant almost everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, NonDifferentiableError, ShapeError
+from ..ir.builder import Value, bind, bind_all, is_literal, literal
+from ..ir.graph import OPS, Op
+from ..ir.types import COMPLEX, FLOATS, INEXACT, INTEGERS, REAL_OF, ArrayType
+
+ACCEPTS: dict[str, tuple[str, ...]] = {
+    "any": ("bool", *INTEGERS, *INEXACT),
+    "numeric": (*INTEGERS, *INEXACT),
+    "real": (*INTEGERS, *FLOATS),
+    "ordered": ("bool", *INTEGERS, *FLOATS),
+    "float": FLOATS,
+    "inexact": INEXACT,
+    "complex": COMPLEX,
+    "integer": INTEGERS,
+    "bits": ("bool", *INTEGERS),
+    "u64": ("u64",),
+}
+
+Tangents = Sequence[Value | None]
+Operand = Value | ArrayType
+"""In a transpose rule: a known value, or the type of an operand that the op is linear in."""
+
+
+def is_linear(x: Operand) -> bool:
+    return isinstance(x, ArrayType)
+
+
+def type_of_operand(x: Operand) -> ArrayType:
+    return x if isinstance(x, ArrayType) else x.type
+
+
+def zeros(type: ArrayType) -> Value:
+    return full(type.shape, 0, type.dtype)
+
+
+def full(shape: tuple[int, ...], number: Any, dtype: str) -> Value:
+    """An array of one number; for a scalar that number itself."""
+    value = literal(number, dtype)
+    return broadcast(value, shape, ()) if shape else value
+
+
+def broadcast(x: Value, shape: tuple[int, ...], dims: tuple[int, ...]) -> Value:
+    """`x` with its axes at `dims` of a new array of the given shape; nothing is done where that is `x` itself."""
+    if x.type.shape == shape and dims == tuple(range(len(shape))) and not is_literal(x):
+        return x
+    return bind(OPS["broadcast"], x, shape=shape, dims=dims)
+
+
+def broadcast_batch(x: Value, size: int, batched: bool) -> Value:
+    """`x` with the batch axis in front, made by broadcasting where it has none."""
+    if batched or (is_literal(x) and not x.type.shape):
+        return x
+    return broadcast(x, (size, *x.type.shape), tuple(range(1, x.type.rank + 1)))
+
+
+def convert(x: Value, dtype: str) -> Value:
+    return x if x.type.dtype == dtype else bind(OPS["convert_element_type"], x, dtype=dtype)
+
+
+def add_tangents(a: Value | None, b: Value | None) -> Value | None:
+    return b if a is None else a if b is None else a + b
+
+
+def no_derivative(op: Op) -> NonDifferentiableError:
+    return NonDifferentiableError(
+        f"{op.name} has no derivative: {op.no_derivative or 'none is defined'}. Use stop_gradient on its operands to treat it as constant."
+    )
+
+
+def zero_jvp(op: Op) -> Callable[..., Any]:
+    """Constant almost everywhere, or not a number: no tangent comes out."""
+
+    def jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+        outs = bind_all(op, *primals, **params)
+        return outs, [None] * len(outs)
+
+    return jvp
+
+
+def linear_jvp(op: Op, count: int | None = None) -> Callable[..., Any]:
+    """Linear in its first `count` operands taken together (all by default): the op itself, done to the tangents."""
+
+    def jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+        outs = bind_all(op, *primals, **params)
+        n = len(primals) if count is None else count
+        if all(t is None for t in tangents[:n]) or outs[0].type.dtype not in INEXACT:
+            return outs, [None] * len(outs)
+        filled = [zeros(p.type) if t is None else t for p, t in zip(primals[:n], tangents[:n], strict=True)]
+        return outs, bind_all(op, *filled, *primals[n:], **params)
+
+    return jvp
+
+
+def bilinear_jvp(op: Op) -> Callable[..., Any]:
+    """Linear in each of two operands: the product rule."""
+
+    def jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+        (x, y), (tx, ty) = primals, tangents
+        left = None if tx is None else bind(op, tx, y, **params)
+        right = None if ty is None else bind(op, x, ty, **params)
+        return [bind(op, x, y, **params)], [add_tangents(left, right)]
+
+    return jvp
+
+
+def partials_jvp(op: Op, partials: Sequence[Callable[..., Any] | None]) -> Callable[..., Any]:
+    """The chain rule from one partial derivative an operand, each a function of the operands and the output."""
+
+    def jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+        out = bind(op, *primals, **params)
+        total: Value | None = None
+        for t, partial in zip(tangents, partials, strict=True):
+            if t is None or partial is None:
+                continue
+            p = partial(*primals, out, **params)
+            term = t if isinstance(p, int) and p == 1 else -t if isinstance(p, int) and p == -1 else t * p
+            total = add_tangents(total, term)
+        return [out], [total]
+
+    return jvp
+
+
+def elementwise_batch(op: Op) -> Callable[..., Any]:
+    def batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        return bind_all(op, *[broadcast_batch(a, size, b) for a, b in zip(args, batched, strict=True)], **params)
+
+    return batch
+
+
+def elementwise_shape(name: str, types: Sequence[ArrayType]) -> tuple[int, ...]:
+    shape: tuple[int, ...] = ()
+    for t in types:
+        if t.shape and shape and t.shape != shape:
+            raise ShapeError(f"{name}: operands must have one shape, got {', '.join(map(str, types))}")
+        shape = t.shape or shape
+    return shape
+
+
+def check_dtypes(name: str, accepts: str, types: Sequence[ArrayType]) -> None:
+    for t in types:
+        if t.dtype not in ACCEPTS[accepts]:
+            raise DTypeError(f"{name} takes {accepts} element types ({', '.join(ACCEPTS[accepts])}), got {t}")
+        if t.dtype != types[0].dtype:
+            raise DTypeError(f"{name}: operands must have one element type, got {', '.join(map(str, types))}")
+
+
+def elementwise(
+    name: str,
+    numpy: Callable[..., Any],
+    emit: Callable[..., Any] | None = None,
+    *,
+    partials: Sequence[Callable[..., Any] | None] | None = None,
+    accepts: str = "inexact",
+    result: str = "",
+    jvp: Callable[..., Any] | None = None,
+    transpose: Callable[..., Any] | None = None,
+    infer: Callable[..., ArrayType] | None = None,
+    arity: int | None = None,
+    no_derivative: str = "",
+    doc: str = "",
+    **traits: Any,
+) -> Op:
+    """An op that does the same to every element.
+
+    numpy: the reference. emit(e, *registers, **params) -> register: one vector of the op. partials: a function of the operands and
+    the output for each operand, None where the output does not depend on it smoothly. result: the output's element type, where it
+    is not the operands'. domain: where tests draw operands from. transcendental: costs tens of instructions, so better kept than
+    done twice. scalar: a Python function of numbers, compiled by Numba, in place of `emit`; computed_in: the type that its
+    arguments are converted to first.
+    """
+    count = len(partials) if partials is not None else arity or 1
+
+    def infer_same(*types: ArrayType, **params: Any) -> ArrayType:
+        if len(types) != count:
+            raise TypeError(f"{name} takes {count} operands, got {len(types)}")
+        check_dtypes(name, accepts, types)
+        dtype = REAL_OF.get(types[0].dtype, types[0].dtype) if result == "real" else result or types[0].dtype
+        return ArrayType(elementwise_shape(name, types), dtype)
+
+    op = Op(name, infer or infer_same, numpy, kind="elementwise", emit=emit, transpose=transpose, doc=doc, **traits)
+    op.traits.setdefault("arity", count)
+    op.traits.setdefault("accepts", accepts)
+    op.no_derivative = no_derivative
+    op.batch = elementwise_batch(op)
+    if jvp is not None:
+        op.jvp = jvp
+    elif partials is not None:
+        op.jvp = partials_jvp(op, partials)
+    elif not no_derivative:
+        op.jvp = zero_jvp(op)
+    return op
+
+
+def first_axis_to(x: Value, axis: int) -> Value:
+    """Move the axis in front to `axis`."""
+    order = [*range(1, axis + 1), 0, *range(axis + 1, x.type.rank)]
+    return transpose_axes(x, tuple(order))
+
+
+def axis_to_front(x: Value, axis: int) -> Value:
+    """Move `axis` to the front."""
+    return transpose_axes(x, (axis, *[i for i in range(x.type.rank) if i != axis]))
+
+
+def transpose_axes(x: Value, order: tuple[int, ...]) -> Value:
+    return x if order == tuple(range(len(order))) else bind(OPS["transpose"], x, permutation=order)
+
+
+def reshape(x: Value, shape: tuple[int, ...]) -> Value:
+    return x if x.type.shape == shape else bind(OPS["reshape"], x, shape=shape)
+
+
+def reduce_sum(x: Value, axes: tuple[int, ...]) -> Value:
+    return bind(OPS["reduce_sum"], x, axes=axes) if axes else x
+
+
+def as_numpy_dtype(array: Any, like: Any) -> Any:
+    """A NumPy result in the element type of an operand, which NumPy may have widened."""
+    return np.asarray(array, np.asarray(like).dtype)

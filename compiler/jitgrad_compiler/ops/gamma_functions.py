@@ -1,0 +1,269 @@
+"""The gamma family of one number, in plain Python: lgamma, digamma, polygamma and Hurwitz's zeta function.
+
+They run as they stand, and `targets/numba_scalar.py` compiles them into kernels. All is float64; float32 kernels call them
+so and round once. Polynomials and constants are in `gamma_series.py`; what accuracy comes out is in
+benchmarks/results/gamma_functions.md. Where a difference could cancel, numbers go as a pair (high, low) whose exact sum is
+meant and whose low part is under an ulp of the high one (T. J. Dekker, A floating-point technique for extending the
+available precision, 1971).
+"""
+
+from __future__ import annotations
+
+import math
+
+from .gamma_series import (
+    DIGAMMA_ROOT,
+    DIGAMMA_ROOT_LOW,
+    EULER_MACLAURIN,
+    LOG2,
+    LOG2_LOW,
+    cotangent_part,
+    digamma_over_root,
+    digamma_series,
+    lgamma_near_one,
+    lgamma_near_two,
+    logarithm_part,
+    sine_part,
+    stirling_series,
+)
+
+_SPLITTER = 134217729.0  # 2^27 + 1
+_HALF_LOG_2PI_LESS_HALF = 0.4189385332046727
+
+
+def _two_sum(a: float, b: float) -> tuple[float, float]:
+    """a + b as a pair, exactly (D. E. Knuth, TAOCP 4.2.2)."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+def _two_product(a: float, b: float) -> tuple[float, float]:
+    """a * b as a pair, exactly, for factors under 1e290."""
+    scaled = _SPLITTER * a
+    a_high = scaled - (scaled - a)
+    a_low = a - a_high
+    scaled = _SPLITTER * b
+    b_high = scaled - (scaled - b)
+    b_low = b - b_high
+    product = a * b
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _log(x: float) -> tuple[float, float]:
+    """log x as a pair, for finite x > 0: log m = 2 atanh((m - 1) / (m + 1)) of the mantissa, and the exponent's part."""
+    m, k = math.frexp(x)
+    if m < 0.7071067811865476:
+        m, k = 2.0 * m, k - 1
+    f = m - 1.0
+    divisor = 2.0 + f
+    divisor_low = f - (divisor - 2.0)
+    reciprocal = 1.0 / divisor
+    s = f * reciprocal
+    product, product_low = _two_product(s, divisor)
+    s_low = (((f - product) - product_low) - s * divisor_low) * reciprocal
+    high, low = _two_sum(k * LOG2, 2.0 * s)
+    low += k * LOG2_LOW + (2.0 * s_low + s * s * s * logarithm_part(s * s))
+    return _two_sum(high, low)
+
+
+def _to_nearest(x: float) -> float:
+    """x less the whole number nearest to it, exactly, for |x| < 2^52."""
+    return x - math.floor(x + 0.5)
+
+
+def _is_even(n: float) -> bool:
+    """Whether a whole number under 2^53 is even."""
+    return 2.0 * math.floor(0.5 * n) == n
+
+
+def _lgamma_stirling(x: float) -> tuple[float, float]:
+    """lgamma as a pair for 10 <= x <= 1e17: Stirling's series, its leading product taken exactly."""
+    log_x, log_x_low = _log(x)
+    factor, factor_low = _two_sum(log_x, -1.0)
+    product, product_low = _two_product(x - 0.5, factor)
+    low = (x - 0.5) * (factor_low + log_x_low) + product_low
+    reciprocal = 1.0 / x
+    return product, low + (_HALF_LOG_2PI_LESS_HALF + stirling_series(reciprocal * reciprocal) * reciprocal)
+
+
+def lgamma(x: float) -> float:
+    """log |gamma(x)|; +inf at 0, -1, -2, ... and at both infinities."""
+    if math.isnan(x):
+        return x
+    if x >= 10.0:
+        if x > 1e17:  # the rest of Stirling's formula is under half an ulp
+            return x if x == math.inf else x * (_log(x)[0] - 1.0)
+        high, low = _lgamma_stirling(x)
+        return high + low
+    if x >= 2.5:  # gamma(x) = (x - 1) (x - 2) ... gamma(2 + z)
+        z, product = x - 2.0, 1.0
+        while z >= 0.5:
+            product *= z + 1.0
+            z -= 1.0
+        return _log(product)[0] + z * lgamma_near_two(z)
+    if x >= 1.5:
+        return (x - 2.0) * lgamma_near_two(x - 2.0)
+    if x >= 0.5:
+        return (x - 1.0) * lgamma_near_one(x - 1.0) + 0.0  # lgamma(1) is 0.0, not -0.0
+    if x > -10.0:
+        return _lgamma_shifted(x)
+    return _lgamma_reflected(x)
+
+
+def _lgamma_shifted(x: float) -> float:
+    """-10 < x < 0.5: gamma(x) = gamma(1 + z) / (x (x + 1) ... z).
+
+    Near a zero of lgamma the product is near gamma(1 + z), and its relative error is the absolute one of the result, so it
+    is taken as a pair. The factors and z are exact: none is larger than x.
+    """
+    z, product, product_low = x, 1.0, 0.0
+    while z < -0.5:
+        high, low = _two_product(product, z)
+        product, product_low = _two_sum(high, low + product_low * z)
+        z += 1.0
+    if z == 0.0:
+        return math.inf
+    if product == 1.0:
+        product = z
+    else:
+        high, low = _two_product(product, z)
+        product, product_low = _two_sum(high, low + product_low * z)
+    log_product, log_product_low = _log(abs(product))
+    return (z * lgamma_near_one(z) - log_product) - (log_product_low + product_low / product)
+
+
+def _lgamma_reflected(x: float) -> float:
+    """x <= -10: gamma(x) gamma(-x) = -pi / (x sin(pi x)) (NIST DLMF 5.5.3)."""
+    if x <= -4503599627370496.0:  # every float from here on is a whole number
+        return math.inf
+    r = _to_nearest(x)
+    if r == 0.0:
+        return math.inf
+    high, low = _lgamma_stirling(-x)
+    log_sine, log_sine_low = _log(abs(x * (r * sine_part(r * r))) / math.pi)
+    total, error = _two_sum(high, log_sine)
+    return -(total + (error + low + log_sine_low))
+
+
+def _digamma_positive(x: float) -> tuple[float, float]:
+    """digamma as a pair for x >= 1."""
+    if x >= 10.0:
+        log_x, log_x_low = _log(x)
+        reciprocal = 1.0 / x
+        w = reciprocal * reciprocal
+        return log_x, log_x_low - (0.5 * reciprocal + w * digamma_series(w))
+    total = 0.0
+    while x > 2.0:
+        x -= 1.0
+        total += 1.0 / x
+    t = x - 1.0
+    return total, _digamma_near_root(t)
+
+
+def _digamma_near_root(t: float) -> float:
+    """digamma(1 + t) for 0 <= t <= 1, to a few ulp at its root too."""
+    return ((t - DIGAMMA_ROOT) - DIGAMMA_ROOT_LOW) * digamma_over_root(t - 0.5)
+
+
+def digamma(x: float) -> float:
+    """The derivative of lgamma; NaN at -1, -2, ..., -inf at 0.0 and +inf at -0.0."""
+    if x >= 1.0:
+        if x > 1e17:
+            return x if x == math.inf else _log(x)[0]
+        high, low = _digamma_positive(x)
+        return high + low
+    if abs(x) < 1e-17:
+        return -1.0 / x if x != 0.0 else -math.copysign(math.inf, x)
+    if x > 0.0:
+        return _digamma_near_root(x) - 1.0 / x
+    return _digamma_reflected(x)
+
+
+def _digamma_reflected(x: float) -> float:
+    """x < 0: digamma(1 - x) - pi cot(pi x), with digamma(1 - x) = digamma(-x) - 1 / x (NIST DLMF 5.5.4, 5.5.2)."""
+    if not x > -4503599627370496.0:
+        return math.nan
+    r = _to_nearest(x)
+    if r == 0.0:
+        return math.nan
+    high, low = _digamma_positive(-x) if x <= -10.0 else _digamma_positive(1.0 - x)
+    if x <= -10.0:
+        low -= 1.0 / x
+    # pi cot(pi r) = 1 / r - r * (a smooth part), and the quotient's rounding error is known.
+    quotient = 1.0 / r
+    product, product_low = _two_product(quotient, r)
+    low -= ((1.0 - product) - product_low) / r
+    total, error = _two_sum(high, -quotient)
+    total, error_smooth = _two_sum(total, r * cotangent_part(r * r))
+    return total + (error + error_smooth + low)
+
+
+def zeta(s: float, q: float) -> float:
+    """Hurwitz's zeta function, the sum of (q + k)^-s over k = 0, 1, 2, ...
+
+    inf at s = 1 and, for s > 1, at q = 0, -1, -2, ...; NaN for s < 1, and for negative q where s is not a whole number.
+    """
+    if math.isnan(s) or math.isnan(q) or s < 1.0:
+        return math.nan
+    if s == 1.0:
+        return math.inf
+    if q > 0.0:
+        return _zeta_positive(s, q)
+    if q <= -4503599627370496.0 or q == math.floor(q):
+        return math.inf
+    if s > 9007199254740992.0 or s != math.floor(s):
+        return math.nan
+    # Terms below zero are those of two sums over positive numbers: f, f + 1, ... up to -q.
+    f = -q - math.floor(-q)
+    below = _zeta_positive(s, f) - _zeta_positive(s, 1.0 - q)
+    return _zeta_positive(s, 1.0 - f) + (below if _is_even(s) else -below)
+
+
+def _zeta_positive(s: float, q: float) -> float:
+    if q < 1.0 and -s * math.log(q) > 709.0:  # inf, where Python's pow would raise
+        return math.inf
+    return _scaled_zeta(s, q, 1.0)
+
+
+def _scaled_zeta(s: float, q: float, unit: float) -> float:
+    """unit^s zeta(s, q) for s > 1 and q > 0: ten terms, then the Euler-Maclaurin formula (NIST DLMF 25.11.28)."""
+    total = 0.0
+    for _ in range(10):
+        total += math.pow(q / unit, -s)
+        q += 1.0
+    total += math.pow(q / unit, 1.0 - s) * unit / (s - 1.0)
+    power = math.pow(q / unit, -s)
+    if power == 0.0:
+        return total
+    total += 0.5 * power
+    power *= s / q
+    for j, coefficient in enumerate(EULER_MACLAURIN):
+        total += coefficient * power
+        power *= ((s + (2 * j + 1)) / q) * ((s + (2 * j + 2)) / q)
+    return total
+
+
+def polygamma(n: float, x: float) -> float:
+    """The n-th derivative of digamma, (-1)^(n + 1) n! zeta(n + 1, x) (NIST DLMF 5.15.1); NaN unless n is 0, 1, 2, ..."""
+    if n == 0.0:
+        return digamma(x)
+    if math.isnan(x) or not 0.0 < n < 9007199254740992.0 or n != math.floor(n):
+        return math.nan
+    sign = -1.0 if _is_even(n) else 1.0
+    value = zeta(n + 1.0, x)
+    if n <= 170.0:
+        factorial, k = 1.0, 2.0
+        while k <= n:
+            factorial *= k
+            k += 1.0
+        if abs(value) > 1e-280 or x < 1.0 or x == math.inf:
+            return sign * factorial * value
+        root = math.pow(x, -0.5 * (n + 1.0))  # x^-(n + 1), which is too small, in two halves
+        return sign * (factorial * root * _scaled_zeta(n + 1.0, x, x) * root)
+    if x == math.inf:
+        return sign * value
+    if x <= 0.0:  # n! is out of range, and so is its product with a sum of order 2^n
+        return sign * math.copysign(math.inf, value)
+    exponent = lgamma(n + 1.0) - (n + 1.0) * math.log(x) + math.log(_scaled_zeta(n + 1.0, x, x))
+    return sign * math.exp(exponent) if exponent < 709.0 else sign * math.inf

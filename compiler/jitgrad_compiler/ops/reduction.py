@@ -1,0 +1,221 @@
+"""Reductions over axes, and cumulative ones along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..ir.builder import Value, bind, literal
+from ..ir.graph import OPS, Op
+from ..ir.types import INEXACT, ArrayType
+from .arithmetic import op, where
+from .define import Operand, Tangents, broadcast, check_dtypes, convert, full, linear_jvp, reduce_sum, type_of_operand, zero_jvp
+
+
+def check_axes(name: str, x: ArrayType, axes: Sequence[int]) -> None:
+    if any(not 0 <= a < x.rank for a in axes) or len(set(axes)) != len(axes):
+        raise ShapeError(f"{name}: axes {tuple(axes)} must be different axes of {x}")
+
+
+def expand(x: Value, shape: tuple[int, ...], axes: tuple[int, ...]) -> Value:
+    """A reduced value broadcast back over the axes it was reduced over."""
+    return broadcast(x, shape, tuple(i for i in range(len(shape)) if i not in axes))
+
+
+def _reduce(name: str, numpy: Callable[..., Any], accepts: str, doc: str, **traits: Any) -> Op:
+    def infer(x: ArrayType, axes: tuple[int, ...]) -> ArrayType:
+        check_dtypes(name, accepts, [x])
+        check_axes(name, x, axes)
+        if traits.get("empty") is None and any(x.shape[a] == 0 for a in axes):
+            raise ShapeError(f"{name}: the reduced axes {axes} of {x} are empty, and {name} of nothing is not defined")
+        return ArrayType(tuple(d for i, d in enumerate(x.shape) if i not in axes), x.dtype)
+
+    def batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        return [bind(made, args[0], axes=tuple(a + 1 for a in params["axes"]))]
+
+    made = Op(name, infer, lambda x, axes: numpy(x, axis=axes), kind="reduce", batch=batch, doc=doc, **traits)
+    made.jvp = zero_jvp(made)
+    return made
+
+
+def _sum(x: Any, axis: Any) -> Any:
+    return np.sum(x, axis=axis, dtype=np.asarray(x).dtype)
+
+
+reduce_sum_op = _reduce("reduce_sum", _sum, "numeric", "Sum over axes.", empty=0, combine="add")
+reduce_sum_op.jvp = linear_jvp(reduce_sum_op)
+reduce_sum_op.transpose = lambda cts, operands, params: [expand(cts[0], type_of_operand(operands[0]).shape, params["axes"])]
+
+
+def _product_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    """The tangent is the sum of t_i times the product of all others, which two cumulative products give without dividing."""
+    (x,), (t,), axes = primals, tangents, params["axes"]
+    out = op("reduce_prod", x, axes=axes)
+    if t is None or not axes:
+        return [out], [t]
+    kept = tuple(i for i in range(x.type.rank) if i not in axes)
+    order = (*kept, *axes)
+    shape = (*[x.type.shape[i] for i in kept], int(np.prod([x.type.shape[i] for i in axes])))
+    flat = op("reshape", op("transpose", x, permutation=order), shape=shape)
+    flat_t = op("reshape", op("transpose", t, permutation=order), shape=shape)
+    axis = len(kept)
+    others = _before(flat, axis, False) * _before(flat, axis, True)
+    return [out], [reduce_sum(flat_t * others, (axis,))]
+
+
+def _before(x: Value, axis: int, reverse: bool) -> Value:
+    """The product of the elements before each one (behind it, for `reverse`)."""
+    n = x.type.shape[axis]
+    if not n:
+        return x
+    edge = [(0, 0, 0)] * x.type.rank
+    edge[axis] = (-1, 1, 0) if reverse else (1, -1, 0)
+    shifted = op("pad", x, literal(1, x.type.dtype), padding=tuple(edge))
+    return op("cumprod", shifted, axis=axis, reverse=reverse)
+
+
+reduce_prod_op = _reduce(
+    "reduce_prod", lambda x, axis: np.prod(x, axis=axis, dtype=np.asarray(x).dtype), "numeric", "Product over axes.", empty=1, combine="mul"
+)
+reduce_prod_op.jvp = _product_jvp
+
+
+def _chooser_jvp(name: str) -> Any:
+    """The tangents of the elements that were chosen, averaged where several tie."""
+
+    def jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+        (x,), (t,), axes = primals, tangents, params["axes"]
+        out = op(name, x, axes=axes)
+        if t is None or x.type.dtype not in INEXACT:
+            return [out], [None]
+        chosen = convert(op("eq", x, expand(out, x.type.shape, axes)), x.type.dtype)
+        return [out], [reduce_sum(t * chosen, axes) / reduce_sum(chosen, axes)]
+
+    return jvp
+
+
+reduce_max_op = _reduce("reduce_max", np.max, "ordered", "Largest element over axes; NaN where one is.", combine="max")
+reduce_min_op = _reduce("reduce_min", np.min, "ordered", "Smallest element over axes; NaN where one is.", combine="min")
+reduce_max_op.jvp = _chooser_jvp("reduce_max")
+reduce_min_op.jvp = _chooser_jvp("reduce_min")
+
+
+def _bits(name: str, ufunc: Any, empty: bool, combine: str, doc: str) -> Op:
+    def numpy(x: Any, axis: Any) -> Any:
+        return ufunc.reduce(x, axis=axis)
+
+    return _reduce(name, numpy, "bits", doc, empty=empty, combine=combine)
+
+
+reduce_and_op = _bits("reduce_and", np.bitwise_and, True, "and", "Bitwise and over axes; of bools, whether all hold.")
+reduce_or_op = _bits("reduce_or", np.bitwise_or, False, "or", "Bitwise or over axes; of bools, whether any holds.")
+
+
+def _arg(name: str, numpy: Any, order: str, doc: str) -> Op:
+    def infer(x: ArrayType, axis: int, dtype: str) -> ArrayType:
+        check_dtypes(name, "ordered", [x])
+        check_axes(name, x, (axis,))
+        if not x.shape[axis]:
+            raise ShapeError(f"{name}: axis {axis} of {x} is empty")
+        return ArrayType(x.shape[:axis] + x.shape[axis + 1 :], dtype)
+
+    def batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        return [bind(made, args[0], axis=params["axis"] + 1, dtype=params["dtype"])]
+
+    def reference(x: Any, axis: int, dtype: str) -> Any:
+        return numpy(x, axis=axis)
+
+    made = Op(name, infer, reference, kind="argreduce", batch=batch, doc=doc, order=order)
+    made.jvp = zero_jvp(made)
+    return made
+
+
+argmax = _arg("argmax", np.argmax, "gt", "Index of the first largest element along an axis; a NaN counts as largest.")
+argmin = _arg("argmin", np.argmin, "lt", "Index of the first smallest element along an axis; a NaN counts as smallest.")
+
+
+def _cumulative(name: str, ufunc: Any, accepts: str, combine: str, doc: str) -> Op:
+    def infer(x: ArrayType, axis: int, reverse: bool) -> ArrayType:
+        check_dtypes(name, accepts, [x])
+        check_axes(name, x, (axis,))
+        return x
+
+    def numpy(x: Any, axis: int, reverse: bool) -> Any:
+        turned = np.flip(x, axis) if reverse else x
+        out = ufunc.accumulate(turned, axis=axis, dtype=np.asarray(x).dtype)
+        return np.flip(out, axis) if reverse else out
+
+    def batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        return [bind(made, args[0], axis=params["axis"] + 1, reverse=params["reverse"])]
+
+    made = Op(name, infer, numpy, kind="cumulative", batch=batch, doc=doc, combine=combine)
+    return made
+
+
+cumsum = _cumulative("cumsum", np.add, "numeric", "add", "Running sum along an axis, from the end for `reverse`.")
+cumsum.jvp = linear_jvp(cumsum)
+cumsum.transpose = lambda cts, operands, params: [
+    op("cumsum", cts[0], axis=params["axis"], reverse=not params["reverse"])
+]
+cumprod = _cumulative("cumprod", np.multiply, "numeric", "mul", "Running product along an axis, from the end for `reverse`.")
+cummax = _cumulative("cummax", np.maximum, "ordered", "max", "Running maximum along an axis, from the end for `reverse`.")
+cummin = _cumulative("cummin", np.minimum, "ordered", "min", "Running minimum along an axis, from the end for `reverse`.")
+
+
+def _cumprod_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    """t_j times the product of all elements up to i but j, summed over j: an n by n table along the axis, so that zeros need no division."""
+    (x,), (t,), (axis, reverse) = primals, tangents, (params["axis"], params["reverse"])
+    out = op("cumprod", x, axis=axis, reverse=reverse)
+    if t is None or not x.type.shape[axis]:
+        return [out], [t]
+    n, rank = x.type.shape[axis], x.type.rank
+    last = (*[i for i in range(rank) if i != axis], axis)
+    front = op("transpose", x, permutation=last)
+    shape = (*front.type.shape, n)  # [..., j, i]: the factor i of the product that leaves out j
+    table = broadcast(front, shape, (*range(rank - 1), rank))
+    diagonal = op("eq", op("iota", shape=shape, axis=rank - 1, dtype="i64"), op("iota", shape=shape, axis=rank, dtype="i64"))
+    without = op("cumprod", where(diagonal, 1, table), axis=rank, reverse=reverse)
+    at_or_after = op("le" if not reverse else "ge", op("iota", shape=shape, axis=rank - 1, dtype="i64"), op("iota", shape=shape, axis=rank, dtype="i64"))
+    weights = where(at_or_after, without, 0)
+    spread = broadcast(op("transpose", t, permutation=last), shape, tuple(range(rank)))
+    total = reduce_sum(spread * weights, (rank - 1,))
+    return [out], [op("transpose", total, permutation=tuple(last.index(i) for i in range(rank)))]
+
+
+cumprod.jvp = _cumprod_jvp
+
+
+def _cumulative_chooser_jvp(name: str) -> Any:
+    """The tangent of the element that holds the record: the last index at which the running value changed."""
+
+    def jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+        (x,), (t,), (axis, reverse) = primals, tangents, (params["axis"], params["reverse"])
+        out = op(name, x, axis=axis, reverse=reverse)
+        if t is None:
+            return [out], [None]
+        position = op("iota", shape=x.type.shape, axis=axis, dtype="i64")
+        holds = op("eq", x, out)
+        n = x.type.shape[axis]
+        mine = where(holds, position, n if reverse else -1)
+        record = op("cummin" if reverse else "cummax", mine, axis=axis, reverse=reverse)
+        return [out], [take_along(t, record, axis)]
+
+    return jvp
+
+
+def take_along(x: Value, index: Value, axis: int) -> Value:
+    """x at an index along one axis for each position of the others."""
+    rank = x.type.rank
+    order = (*[i for i in range(rank) if i != axis], axis)
+    rows = op("transpose", x, permutation=order)
+    at = op("transpose", index, permutation=order)
+    at = op("reshape", at, shape=(*at.type.shape, 1))
+    taken = op("gather", rows, at, axes=(rank - 1,), batch=rank - 1, mode="clip")
+    return op("transpose", taken, permutation=tuple(order.index(i) for i in range(rank)))
+
+
+cummax.jvp = _cumulative_chooser_jvp("cummax")
+cummin.jvp = _cumulative_chooser_jvp("cummin")

@@ -1,0 +1,74 @@
+"""Contractions that are no matrix products, written as what they are: products and sums, which fuse with everything around them.
+
+An argmax over a single element is 0. With one row, one column or one step of depth a contraction is bound by memory; as a reduction it shares its pass over the operands.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..ir.graph import Atom, Eqn, Graph, Literal
+from ..ir.types import NUMPY
+from ..ops.contraction import free_axes
+from .rewrite import Rewriter
+
+
+def decompose(graph: Graph) -> Graph:
+    rewriter = Rewriter(graph)
+    for e in graph.eqns:
+        inputs = [rewriter.read(a) for a in e.inputs]
+        if e.op.kind == "contract" and _thin(e):
+            rewriter.atoms[e.outputs[0]] = _product_and_sum(rewriter, e, inputs)
+        elif e.op.kind == "argreduce" and e.inputs[0].type.shape[e.params["axis"]] == 1:
+            out = e.outputs[0].type
+            zero = Literal(NUMPY[out.dtype].type(0), out.dtype)
+            rewriter.atoms[e.outputs[0]] = rewriter.emit("broadcast", [zero], {"shape": out.shape, "dims": ()}, e.source)
+        else:
+            rewriter.keep(e, inputs)
+    return rewriter.finish()
+
+
+def _sizes(e: Eqn) -> tuple[int, int, int]:
+    (cx, cy), (bx, by) = e.params["dims"]
+    x, y = (a.type for a in e.inputs)
+    rows = math.prod(x.shape[i] for i in free_axes(x.rank, cx, bx))
+    columns = math.prod(y.shape[i] for i in free_axes(y.rank, cy, by))
+    return rows, columns, math.prod(x.shape[i] for i in cx)
+
+
+def _thin(e: Eqn) -> bool:
+    rows, columns, depth = _sizes(e)
+    return min(rows, columns) <= 1 or depth <= 1 or e.outputs[0].type.dtype not in ("f32", "f64")
+
+
+def _product_and_sum(r: Rewriter, e: Eqn, inputs: list[Atom]) -> Atom:
+    """Both operands broadcast to [batch, free axes of x, free axes of y, contracted], or with the axes of the larger one in its order."""
+    (cx, cy), (bx, by) = e.params["dims"]
+    x, y = inputs
+    fx, fy = free_axes(x.type.rank, cx, bx), free_axes(y.type.rank, cy, by)
+    size = {("b", i): x.type.shape[a] for i, a in enumerate(bx)} | {("c", i): x.type.shape[a] for i, a in enumerate(cx)}
+    size |= {("x", i): x.type.shape[a] for i, a in enumerate(fx)} | {("y", i): y.type.shape[a] for i, a in enumerate(fy)}
+    roles_x = _roles(x.type.rank, bx, fx, cx, "x")
+    roles_y = _roles(y.type.rank, by, fy, cy, "y")
+    lead, other = (roles_x, roles_y) if x.type.size >= y.type.size else (roles_y, roles_x)
+    order = [*[role for role in other if role not in lead], *lead]
+    shape = tuple(size[role] for role in order)
+    spread = []
+    for a, roles in ((x, roles_x), (y, roles_y)):
+        places = [order.index(role) for role in roles]
+        by_place = tuple(sorted(range(len(places)), key=places.__getitem__))
+        turned = r.emit("transpose", [a], {"permutation": by_place}, e.source)
+        spread.append(r.emit("broadcast", [turned], {"shape": shape, "dims": tuple(sorted(places))}, e.source))
+    product = r.emit("mul", spread, {}, e.source)
+    contracted = tuple(i for i, role in enumerate(order) if role[0] == "c")
+    total = r.emit("reduce_sum", [product], {"axes": contracted}, e.source) if contracted else product
+    left = [role for role in order if role[0] != "c"]
+    wanted = [role for kind in "bxy" for role in sorted(left) if role[0] == kind]
+    return r.emit("transpose", [total], {"permutation": tuple(left.index(role) for role in wanted)}, e.source)
+
+
+def _roles(rank: int, batch: tuple[int, ...], free: tuple[int, ...], contracted: tuple[int, ...], kind: str) -> list[tuple[str, int]]:
+    """What each axis of an operand is: ('b', which batch axis), ('c', which contracted axis), (kind, which free axis)."""
+    return [
+        ("b", batch.index(a)) if a in batch else ("c", contracted.index(a)) if a in contracted else (kind, free.index(a)) for a in range(rank)
+    ]

@@ -1,0 +1,28 @@
+"""Calls replaced by what they call, so that every later pass sees one flat Graph."""
+
+from __future__ import annotations
+
+from ..ir.graph import Eqn, Graph, Var
+from .rewrite import Rewriter
+
+
+def inline(graph: Graph) -> Graph:
+    if not any(e.op.kind == "call" for e in graph.eqns):
+        return graph
+    rewriter = Rewriter(graph)
+    _into(rewriter, graph)
+    return rewriter.finish()
+
+
+def _into(rewriter: Rewriter, graph: Graph) -> None:
+    for e in graph.eqns:
+        inputs = [rewriter.read(a) for a in e.inputs]
+        if e.op.kind != "call":
+            outputs = [Var(v.type) for v in e.outputs]  # a graph that is called twice is copied twice
+            rewriter.eqns.append(Eqn(e.op, inputs, e.params, outputs, e.source))
+            rewriter.atoms.update(zip(e.outputs, outputs, strict=True))
+            continue
+        inner = e.params["graph"]
+        rewriter.atoms.update(zip(inner.inputs, inputs, strict=True))
+        _into(rewriter, inner)
+        rewriter.atoms.update((v, rewriter.read(a)) for v, a in zip(e.outputs, inner.outputs, strict=True))

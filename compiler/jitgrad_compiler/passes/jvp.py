@@ -1,0 +1,57 @@
+"""Forward-mode derivatives: run a program on dual numbers, each a value with its tangent.
+
+A tangent may be any Value. A concrete or traced one makes this forward mode; a variable of a Builder that records the linear part
+makes it the first half of reverse mode (linearize.py): the same rules write both. Next on the path: `linearize.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..ir.builder import Value, make_value, new_level, staging
+from ..ir.graph import Graph, Op
+from ..ir.interpreter import evaluate
+from ..ops.define import no_derivative, zeros
+
+
+class DualTrace:
+    """The trace of dual numbers: `ref` of its Values is (primal, tangent)."""
+
+    def __init__(self, level: int, where: str = "") -> None:
+        self.level, self.where, self.alive = level, where, True
+
+    def lift(self, primal: Value, tangent: Value | None) -> Value:
+        if tangent is None:
+            return primal
+        return make_value(primal.type, self, (primal, tangent), primal.weak)
+
+    def lower(self, v: Value) -> tuple[Value, Value | None]:
+        return v.ref if v.trace is self else (v, None)
+
+    def process(self, op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]:
+        primals, tangents = zip(*map(self.lower, args), strict=True)
+        if op.jvp is None:
+            raise no_derivative(op)
+        outs, out_tangents = op.jvp(primals, tangents, params)
+        return [self.lift(out, t) for out, t in zip(outs, out_tangents, strict=True)]
+
+
+def jvp(
+    function: Callable[[Sequence[Value]], Sequence[Value]], primals: Sequence[Value], tangents: Sequence[Value | None]
+) -> tuple[list[Value], list[Value | None]]:
+    """The function's outputs and their tangents; None is a zero tangent."""
+    with new_level(DualTrace) as trace:
+        outs = function([trace.lift(p, t) for p, t in zip(primals, tangents, strict=True)])
+        lowered = [trace.lower(out) for out in outs]
+    return [p for p, _ in lowered], [t for _, t in lowered]
+
+
+def jvp_graph(graph: Graph, active: Sequence[bool]) -> Graph:
+    """The pass: a Graph of the inputs and the tangents of the active ones, with the outputs and the tangents of all of them."""
+    with staging() as builder:
+        primals = [builder.input(t) for t in graph.input_types]
+        tangents = [builder.input(t) if a else None for t, a in zip(graph.input_types, active, strict=True)]
+        outs, out_tangents = jvp(lambda values: evaluate(graph, values), primals, tangents)
+        filled = [zeros(o.type) if t is None else t for o, t in zip(outs, out_tangents, strict=True)]
+        return builder.finish([*outs, *filled])[0]

@@ -1,0 +1,124 @@
+"""The split into a known and a linear part, and the transpose of the linear part: reverse mode.
+
+`linearize` runs a function on dual numbers whose tangents are variables of a Builder: what does not depend on tangents is done at
+once (or traced, at the level it belongs to), what does is recorded. `backward` walks the record from its end, handing cotangents
+from outputs to inputs by each op's transpose rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..ir.builder import Builder, Value, new_level, source_of, staging
+from ..ir.graph import Atom, Eqn, Graph, Literal, Var
+from ..ir.interpreter import evaluate, literal_value
+from ..ir.types import ArrayType
+from ..ops.define import NonDifferentiableError, zeros
+from .jvp import DualTrace
+
+
+@dataclass
+class Linearized:
+    """A function at a point: its outputs there, and the recorded map from tangents of inputs to tangents of outputs."""
+
+    outputs: list[Value]
+    inputs: list[Var | None]
+    eqns: list[Eqn]
+    tangents: list[Var | None]
+    known: dict[Var, Value]
+
+    def transpose(self, cotangents: Sequence[Value]) -> list[Value | None]:
+        """The inputs' cotangents for the outputs'; None where an input has no influence."""
+        found = {}
+        for v, ct in zip(self.tangents, cotangents, strict=True):
+            if v is not None:
+                found[v] = found[v] + ct if v in found else ct
+        found = backward(self.eqns, self.known, found)
+        return [None if v is None else found.get(v) for v in self.inputs]
+
+    def apply(self, tangents: Sequence[Value | None]) -> list[Value | None]:
+        """The outputs' tangents for the inputs'."""
+        given = {v: t for v, t in zip(self.inputs, tangents, strict=True) if v is not None}
+        filled = [(v, zeros(v.type) if t is None else t) for v, t in given.items()]
+        graph = Graph([*given, *self.known], self.eqns, [v for v in self.tangents if v is not None])
+        outs = iter(evaluate(graph, [*[t for _, t in filled], *self.known.values()]))
+        return [None if v is None else next(outs) for v in self.tangents]
+
+
+def linearize(
+    function: Callable[[Sequence[Value]], Sequence[Value]], primals: Sequence[Value], active: Sequence[bool]
+) -> Linearized:
+    """Run the function at `primals` and record its linear part with respect to the active ones."""
+    with new_level(DualTrace, " (inside a function that was being differentiated)") as trace, new_level(Builder) as linear:
+        tangents = [linear.input(p.type) if a else None for p, a in zip(primals, active, strict=True)]
+        outs = function([trace.lift(p, t) for p, t in zip(primals, tangents, strict=True)])
+        lowered = [trace.lower(out) for out in outs]
+        known = {}
+        atoms: list[Any] = [None if t is None else linear.atom(t) for _, t in lowered]
+        for value, var in linear.captured.values():
+            known[var] = value
+    inputs = [None if t is None else t.ref for t in tangents]
+    return Linearized([p for p, _ in lowered], inputs, linear.eqns, atoms, known)
+
+
+def backward(eqns: Sequence[Eqn], known: Mapping[Var, Value], cotangents: dict[Var, Value]) -> dict[Var, Value]:
+    """Hand cotangents from the outputs of linear equations to their inputs; those of the record's own inputs are left over."""
+
+    def operand(a: Atom) -> Value | ArrayType:
+        if isinstance(a, Literal):
+            return literal_value(a)
+        return known[a] if a in known else a.type
+
+    for e in reversed(eqns):
+        given = [cotangents.pop(v, None) for v in e.outputs]
+        if all(ct is None for ct in given):
+            continue
+        if e.op.transpose is None:
+            raise NonDifferentiableError(f"{e.op.name} has no reverse-mode derivative")
+        with source_of(e.source):
+            filled = [zeros(v.type) if ct is None else ct for v, ct in zip(e.outputs, given, strict=True)]
+            results = e.op.transpose(filled, [operand(a) for a in e.inputs], e.params)
+            for a, ct in zip(e.inputs, results, strict=True):
+                if ct is not None and isinstance(a, Var):
+                    cotangents[a] = cotangents[a] + ct if a in cotangents else ct
+    return cotangents
+
+
+@dataclass(frozen=True)
+class LinearGraphs:
+    """`linearize` as Graphs: forward gives the outputs, then `residuals` many values that linear takes behind the tangents."""
+
+    forward: Graph
+    linear: Graph
+    residuals: int
+    active_inputs: tuple[bool, ...]
+    active_outputs: tuple[bool, ...]
+
+
+def linearize_graph(graph: Graph, active: Sequence[bool]) -> LinearGraphs:
+    """The pass: a Graph split into its known and its linear part with respect to the active inputs."""
+    with staging() as builder:
+        inputs = [builder.input(t) for t in graph.input_types]
+        lin = linearize(lambda values: evaluate(graph, values), inputs, active)
+        residuals = list(lin.known.values())
+        forward, _ = builder.finish([*lin.outputs, *residuals])
+    linear_inputs = [v for v in lin.inputs if v is not None]
+    linear = Graph([*linear_inputs, *lin.known], lin.eqns, [v for v in lin.tangents if v is not None])
+    outputs = tuple(v is not None for v in lin.tangents)
+    return LinearGraphs(forward, linear, len(residuals), tuple(active), outputs)
+
+
+def transpose_graph(linear: Graph, count: int) -> Graph:
+    """The pass: from a Graph linear in its first `count` inputs, the Graph of (other inputs, cotangents) to those inputs' cotangents."""
+    with staging() as builder:
+        known = {v: builder.input(v.type) for v in linear.inputs[count:]}
+        cotangents: dict[Var, Value] = {}
+        for a in linear.outputs:
+            ct = builder.input(a.type)
+            if isinstance(a, Var):
+                cotangents[a] = cotangents[a] + ct if a in cotangents else ct
+        found = backward(linear.eqns, known, cotangents)
+        outs = [found[v] if v in found else zeros(v.type) for v in linear.inputs[:count]]
+        return builder.finish(outs)[0]

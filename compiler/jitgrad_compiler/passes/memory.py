@@ -1,0 +1,100 @@
+"""The memory plan: where every intermediate value lies in a program's one arena, from when to when.
+
+Values that are never alive together share bytes. Places are given largest first, each the lowest that is free for its lifetime
+(greedy by size; Pisarchyk and Lee, Efficient memory management for deep neural net inference, 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..ir.graph import Var
+from ..kernels.affine import Affine
+from ..kernels.expression import Load, walk
+from ..kernels.kernel import Kernel
+
+ALIGNMENT = 64
+
+
+@dataclass
+class MemoryPlan:
+    """Offsets into the arena of intermediate values and of kernels' scratch memory; which output takes which donated input's place."""
+
+    values: dict[Var, int]
+    scratch: dict[int, int]
+    arena_bytes: int
+    donated: dict[Var, Var]
+
+
+@dataclass
+class _Block:
+    size: int
+    first: int
+    last: int
+    offset: int = 0
+
+
+def aligned(size: int) -> int:
+    return -(-max(size, 1) // ALIGNMENT) * ALIGNMENT
+
+
+def plan_memory(
+    kernels: Sequence[Kernel], scratch: Sequence[int], inputs: Sequence[Var], outputs: Sequence[Var], donated: Sequence[Var] = ()
+) -> MemoryPlan:
+    """Places for everything that kernels write and that is no output; `scratch[i]` bytes are for kernel i while it runs."""
+    outside = {*inputs, *outputs}
+    last_use: dict[Var, int] = {}
+    for n, k in enumerate(kernels):
+        for v in k.inputs:
+            last_use[v] = n
+    blocks: dict[Var | int, _Block] = {}
+    for n, k in enumerate(kernels):
+        for v in k.outputs:
+            if v not in outside:
+                blocks[v] = _Block(aligned(v.type.nbytes), n, last_use.get(v, n))
+        if scratch[n]:
+            blocks[n] = _Block(aligned(scratch[n]), n, n)
+    placed: list[_Block] = []
+    for block in sorted(blocks.values(), key=lambda b: (-b.size, b.first)):
+        block.offset = _lowest(block, placed)
+        placed.append(block)
+    size = max((b.offset + b.size for b in placed), default=0)
+    values = {key: b.offset for key, b in blocks.items() if isinstance(key, Var)}
+    rooms = {key: b.offset for key, b in blocks.items() if isinstance(key, int)}
+    return MemoryPlan(values, rooms, size, _reused(kernels, last_use, outputs, donated))
+
+
+def _lowest(block: _Block, placed: Sequence[_Block]) -> int:
+    """The lowest offset that is free while the block is alive."""
+    offset = 0
+    for other in sorted((p for p in placed if p.first <= block.last and block.first <= p.last), key=lambda p: p.offset):
+        if other.offset >= offset + block.size:
+            break
+        offset = max(offset, other.offset + other.size)
+    return offset
+
+
+def _reused(kernels: Sequence[Kernel], last_use: Mapping[Var, int], outputs: Sequence[Var], donated: Sequence[Var]) -> dict[Var, Var]:
+    """Outputs that can be written over a donated input: read no later, and in the same kernel only at the same place."""
+    free = list(donated)
+    made = {v: n for n, k in enumerate(kernels) for v in k.outputs}
+    found: dict[Var, Var] = {}
+    for out in outputs:
+        for v in free:
+            before = last_use.get(v, -1)
+            alike = v.type == out.type and out in made
+            if alike and (before < made[out] or before == made[out] and _in_place(kernels[before], v, out)):
+                found[out] = v
+                free.remove(v)
+                break
+    return found
+
+
+def _in_place(kernel: Kernel, source: Var, target: Var) -> bool:
+    """Whether every element of the source is read only where, and before, the target's is written."""
+    if kernel.kind != "loops" or kernel.reductions:
+        return False
+    written: Affine | None = next((s.offset for s in kernel.stores if s.target is target), None)
+    reads = [n for n in walk(kernel.roots()) if isinstance(n, Load) and n.source is source]
+    return all(n.offset == written for n in reads)

@@ -1,0 +1,20 @@
+"""Every output its own memory: an output that is an input, a constant or another output becomes a copy."""
+
+from __future__ import annotations
+
+from ..ir.graph import Graph, Literal
+from .rewrite import Rewriter
+
+
+def own_outputs(graph: Graph) -> Graph:
+    rewriter = Rewriter(graph)
+    for e in graph.eqns:
+        rewriter.keep(e, [rewriter.read(a) for a in e.inputs])
+    taken = set(graph.inputs)
+    outputs = []
+    for a in map(rewriter.read, graph.outputs):
+        if isinstance(a, Literal) or a in taken:
+            a = rewriter.emit("reshape", [a], {"shape": a.type.shape}, None)
+        taken.add(a)
+        outputs.append(a)
+    return Graph(graph.inputs, rewriter.eqns, outputs)

@@ -1,0 +1,24 @@
+"""The passes that every program goes through on its way to kernels, in order, each with its reason."""
+
+from __future__ import annotations
+
+from ..ir.graph import Graph
+from .decompose import decompose
+from .inline import inline
+from .own_outputs import own_outputs
+from .simplify import simplify
+
+PIPELINE = (
+    inline,  # calls first: every later pass sees one flat graph
+    simplify,  # derivatives left much to share and to fold
+    decompose,  # thin contractions become reductions, which fuse
+    simplify,  # and leave layout ops to join
+    own_outputs,  # last: simplify would take the copies away
+)
+
+
+def prepare(graph: Graph) -> Graph:
+    """The Graph that fusion cuts into kernels."""
+    for step in PIPELINE:
+        graph = step(graph)
+    return graph

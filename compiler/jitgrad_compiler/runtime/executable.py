@@ -1,0 +1,135 @@
+"""A compiled program ready to be called: addresses in, memory out. One native call runs everything, with the GIL released.
+
+In: a Graph. Out: `Held` pieces of memory, one for each output. Outputs below 4 KiB share one buffer a call; larger ones have their
+own, or keeping a loss would keep a model.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ir.graph import Graph
+from ..ir.interpreter import interpret
+from ..ir.types import NUMPY, ArrayType
+from ..targets.cpu.native import NativeModule
+from ..targets.cpu.program import ENTRY, Program, compile_program, needs_interpreter
+from . import pool
+from .buffers import Buffer, allocate, borrow, view
+
+SHARED_BELOW = 4096
+_ENTRY_TYPE = ctypes.CFUNCTYPE(None, ctypes.c_char_p)  # releases the GIL while the program runs
+
+
+class Held:
+    """Memory of one array: an address inside a Buffer, which lives as long as this does."""
+
+    __slots__ = ("address", "buffer")
+
+    def __init__(self, address: int, buffer: Buffer) -> None:
+        self.address, self.buffer = address, buffer
+
+    def array(self, type: ArrayType) -> np.ndarray[Any, Any]:
+        """The memory as a read-only NumPy array, which keeps it alive."""
+        return view(self.buffer, type.shape, NUMPY[type.dtype], self.address - self.buffer.address)
+
+
+class Executable:
+    """Calls a Program. Several threads may call one at the same time."""
+
+    def __init__(self, graph: Graph, donated: Sequence[int] = ()) -> None:
+        self.program: Program = compile_program(graph, {pool.SYMBOL: pool.address()}, donated)
+        self.native: NativeModule = self.program.native
+        self._entry = _ENTRY_TYPE(self.native.address(ENTRY))
+        lowered, memory = self.program.graph, self.program.memory
+        self.arena_bytes = memory.arena_bytes
+        self._pack = struct.Struct(f"{len(lowered.inputs) + len(lowered.outputs) + 1}P").pack
+        self._plan: list[tuple[int, int]] = []
+        """For each output: (0, offset in the shared buffer), (1, size of its own) or (2, number of the donated input it replaces)."""
+        self.shared_bytes = 0
+        numbers = {v: n for n, v in enumerate(lowered.inputs)}
+        for v in lowered.outputs:
+            donor = memory.donated.get(v)  # type: ignore[arg-type]
+            size = v.type.nbytes
+            if donor is not None:
+                self._plan.append((2, numbers[donor]))
+            elif size < SHARED_BELOW:
+                self._plan.append((0, self.shared_bytes))
+                self.shared_bytes += -(-size // 64) * 64
+            else:
+                self._plan.append((1, size))
+        self._only_shared = all(kind == 0 for kind, _ in self._plan)
+        self._offsets = [place for _, place in self._plan]
+
+    def run(self, addresses: Sequence[int], donors: Sequence[Held | None] = ()) -> list[Held]:
+        """Run on inputs at these addresses; the caller keeps them alive. Returns the outputs' memory, in order."""
+        shared = allocate(self.shared_bytes) if self.shared_bytes else None
+        if self._only_shared:
+            if shared is None:
+                shared = allocate(64)
+            base = shared.address
+            outs = [Held(base + offset, shared) for offset in self._offsets]
+        else:
+            outs = [self._output(kind, place, shared, donors) for kind, place in self._plan]
+        if self.arena_bytes:
+            arena = allocate(self.arena_bytes)
+            self._entry(self._pack(*addresses, *[h.address for h in outs], arena.address))
+        else:
+            self._entry(self._pack(*addresses, *[h.address for h in outs], 0))
+        return outs
+
+    def _output(self, kind: int, place: int, shared: Buffer | None, donors: Sequence[Held | None]) -> Held:
+        if kind == 2 and donors and (donor := donors[place]) is not None:
+            return donor
+        if kind == 0:
+            assert shared is not None
+            return Held(shared.address + place, shared)
+        buffer = allocate(place if kind == 1 else self.program.graph.inputs[place].type.nbytes)
+        return Held(buffer.address, buffer)
+
+
+class Interpreted:
+    """Stands in for an Executable where the target cannot emit the program (complex numbers): runs it by the interpreter."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def run_arrays(self, arrays: Sequence[Any]) -> list[Any]:
+        return list(interpret(self.graph, *arrays))
+
+
+def compile_graph(graph: Graph, donated: Sequence[int] = ()) -> Executable | Interpreted:
+    """The program of a Graph, compiled once for each set of donated inputs and kept with the Graph."""
+    made = graph.__dict__.setdefault("compiled", {})
+    key = tuple(donated)
+    if key not in made:
+        made[key] = Interpreted(graph) if needs_interpreter(graph) else Executable(graph, donated)
+    return made[key]  # type: ignore[no-any-return]
+
+
+def address_of(array: Any) -> tuple[int, Any]:
+    """The address of an array's data, row-major and aligned, and what must stay alive while it is used."""
+    array = np.asarray(array)
+    if not (array.flags.c_contiguous and array.flags.aligned):
+        array = np.ascontiguousarray(array)
+        if not array.flags.aligned:
+            array = array.copy()
+    return borrow(array), array
+
+
+def run_graph(graph: Graph, arrays: Sequence[Any]) -> list[Any]:
+    """The graph's outputs for NumPy arrays, by its compiled program."""
+    program = compile_graph(graph)
+    if isinstance(program, Interpreted):
+        return program.run_arrays(arrays)
+    pairs = [address_of(a) for a in arrays]
+    outs = program.run([address for address, _ in pairs])
+    return [h.array(v.type) for h, v in zip(outs, graph.outputs, strict=True)]
+
+
+def set_num_threads(n: int) -> None:
+    pool.set_num_threads(n)

@@ -1,0 +1,241 @@
+"""The kernel of scatter: x copied to the result, then the updates, in row-major order for every element of the result.
+
+x is seen as [batch, places..., run]: indices address places, a run is the whole axes behind the last addressed one, which lie
+side by side; whole axes before it are `leads`. Updates at other batches, leads or columns of a run never meet, so tasks part these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ...ir.graph import Atom, Literal, Var
+from ...ir.types import SIZES
+from ...kernels.kernel import Kernel
+from ..emitter import Emitter, Module, Reg
+from .loops import TASK_ARGUMENTS, Emitted, Phase, Pointers, combine
+from .partition import MOST_TASKS, Partition, partition
+
+SERIAL_BYTES = 1 << 16
+"""Updates below which they are one task."""
+COPY_BYTES = 1 << 18
+"""What a task copies at least."""
+PIECE_BYTES = 128
+"""Columns of a run that a task takes at least: every task reads all indices, which two cache lines a row outweigh."""
+MOST_PIECES = 16
+AHEAD = 8
+"""Updates ahead of the one being done whose place is asked for from memory."""
+BOOL_KINDS = {"add": "or", "mul": "and", "max": "or", "min": "and"}
+
+
+def emit_scatter(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Callable[[Emitter, Reg], Reg]) -> Emitted:
+    """The task functions of scatter: the copy and the updates."""
+    x, indices, updates = kernel.eqns[0].inputs
+    (out,) = kernel.eqns[0].outputs
+    phases = []
+    if out.type.size:
+        phases.append(_emit_copy(module, f"{name}_copy", x, out, pointers))
+        if indices.type.shape[-1] == 0 or indices.type.size:
+            geometry = _geometry(kernel)
+            if geometry.batch * geometry.count * geometry.lead * geometry.run:
+                phases.append(_Updates(module, name, kernel, geometry, pointers).emit())
+    return Emitted(phases)
+
+
+# -- the copy
+
+
+def _emit_copy(module: Module, name: str, x: Atom, out: Var, pointers: Pointers) -> Phase:
+    size = SIZES[out.type.dtype]
+    parts = partition(out.type.nbytes, min(MOST_TASKS, max(out.type.nbytes // COPY_BYTES, 1)), 64)
+    e = Emitter(module, name, TASK_ARGUMENTS)
+    args, begin, end = e.args
+    found = pointers(e, args, [out] if isinstance(x, Literal) else [x, out])
+    with e.loop(begin, end) as task:
+        low, high = parts.bounds(e, task)
+        target = e.offset(found[out], low, "u8")
+        if isinstance(x, Var):
+            _bytes(e, "memcpy", target, e.offset(found[x], low, "u8"), e.sub(high, low))
+        elif not any(x.value.tobytes()):
+            _bytes(e, "memset", target, e.const(0, "u8"), e.sub(high, low))
+        else:
+            with e.loop(0, e.div(e.sub(high, low), size)) as i:
+                e.store(e.offset(target, i, out.type.dtype), e.const(x.value.item(), out.type.dtype))
+    e.finish()
+    return Phase(name, parts.tasks)
+
+
+def _bytes(e: Emitter, name: str, target: Reg, source: Reg, count: Reg) -> None:
+    """`count` bytes at `target` copied from the pointer `source`, or set to the byte `source`."""
+    full = f"llvm.{name}.p0.{'p0.' if source.type == 'ptr' else ''}i64"
+    e.module.declare(full, "void", ["ptr", source.llvm, "i64", "i1"])
+    e.call(full, "void", target, source, count, e.const(False, "bool"))
+
+
+# -- the updates
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """Extents and strides (in elements) of a scatter."""
+
+    batch: int
+    batch_stride: int
+    count: int
+    """Index rows a batch."""
+    places: tuple[tuple[int, int], ...]
+    """(extent, stride) of each addressed axis."""
+    leads: tuple[tuple[int, int], ...]
+    """(extent, stride) of the whole axes before the last addressed one, neighbours merged."""
+    run: int
+
+    @property
+    def lead(self) -> int:
+        return math.prod(n for n, _ in self.leads)
+
+
+def _geometry(kernel: Kernel) -> _Geometry:
+    eqn = kernel.eqns[0]
+    shape, indices = eqn.outputs[0].type.shape, eqn.inputs[1].type.shape
+    axes, batch = eqn.params["axes"], eqn.params["batch"]
+    strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    behind = axes[-1] + 1 if axes else batch
+    leads: list[tuple[int, int]] = []
+    for i in range(batch, behind):
+        if i in axes:
+            continue
+        if i - 1 not in axes and i > batch:
+            leads[-1] = (leads[-1][0] * shape[i], strides[i])
+        else:
+            leads.append((shape[i], strides[i]))
+    return _Geometry(
+        batch=math.prod(shape[:batch]),
+        batch_stride=math.prod(shape[batch:]),
+        count=math.prod(indices[batch:-1]),
+        places=tuple((shape[a], strides[a]) for a in axes),
+        leads=tuple(leads),
+        run=math.prod(shape[behind:]),
+    )
+
+
+class _Updates:
+    """Emits the function that does the updates; a task is a range of batches, of leads and of the run's columns."""
+
+    def __init__(self, module: Module, name: str, kernel: Kernel, geometry: _Geometry, pointers: Pointers) -> None:
+        eqn = kernel.eqns[0]
+        _, self.indices, self.updates = eqn.inputs
+        (self.out,) = eqn.outputs
+        self.module, self.name, self.pointers, self.g = module, name, pointers, geometry
+        self.dtype, self.kind = self.out.type.dtype, eqn.params["kind"]
+        if self.dtype == "bool":  # a byte of 0 or 1, of which a sum is "or"
+            self.dtype, self.kind = "u8", BOOL_KINDS.get(self.kind, self.kind)
+        self.width = 64 // SIZES[self.dtype]
+        g, row_bytes = geometry, geometry.run * SIZES[self.dtype]
+        most = MOST_TASKS if g.batch * g.count * g.lead * row_bytes >= SERIAL_BYTES else 1
+        self.batches = partition(g.batch, most)
+        most //= self.batches.tasks
+        self.leads = partition(g.lead, most)
+        most = min(most // self.leads.tasks, row_bytes // PIECE_BYTES, MOST_PIECES)
+        self.columns = partition(g.run, most, PIECE_BYTES // SIZES[self.dtype])
+
+    def emit(self) -> Phase:
+        e = self.e = Emitter(self.module, self.name, TASK_ARGUMENTS, width=self.width)
+        args, begin, end = e.args
+        wanted = [a for a in (self.indices, self.updates, self.out) if isinstance(a, Var)]
+        found = self.pointers(e, args, wanted)
+        assert isinstance(self.indices, Var)
+        g, rank = self.g, len(self.g.places)
+        with e.loop(begin, end) as task:
+            columns = self.columns.bounds(e, e.rem(task, self.columns.tasks))
+            rest = e.div(task, self.columns.tasks)
+            leads = self.leads.bounds(e, e.rem(rest, self.leads.tasks))
+            low, high = self.batches.bounds(e, e.div(rest, self.leads.tasks))
+            with e.loop(low, high) as batch:
+                target = e.offset(found[self.out], e.mul(batch, g.batch_stride), self.dtype)
+                source = None
+                if isinstance(self.updates, Var):
+                    source = e.offset(found[self.updates], e.mul(batch, g.count * g.lead * g.run), self.dtype)
+                indices = e.offset(found[self.indices], e.mul(batch, g.count * rank), self.indices.type.dtype)
+                with e.loop(0, g.count) as number:
+                    self._prefetch(target, indices, number, columns[0])
+                    inside, place = self._place(indices, number)
+                    with e.when(inside):
+                        updates = source and e.offset(source, e.mul(number, g.lead * g.run), self.dtype)
+                        self._update(e.offset(target, place, self.dtype), updates, leads, columns)
+        e.finish()
+        return Phase(self.name, self.batches.tasks * self.leads.tasks * self.columns.tasks)
+
+    def _place(self, indices: Reg, number: Reg) -> tuple[Reg, Reg]:
+        """Whether an index row points inside, and the offset it points to."""
+        e, dtype = self.e, self.indices.type.dtype
+        inside, place = e.const(True, "bool"), e.const(0, "i64")
+        first = e.mul(number, len(self.g.places))
+        for k, (extent, stride) in enumerate(self.g.places):
+            index = e.load(e.offset(indices, e.add(first, k), dtype), dtype)
+            wide = e.convert(index, "i64")
+            inside = e.and_(e.compare("lt", e.bitcast(wide, "u64"), extent), inside)  # a negative one is huge without its sign
+            place = e.add(e.mul(wide, stride), place)
+        return inside, place
+
+    def _prefetch(self, target: Reg, indices: Reg, number: Reg, column: Reg) -> None:
+        """Ask for the first lines of the place of a later update, where places are many and each is more than a line."""
+        e, g = self.e, self.g
+        if g.count <= AHEAD or g.run * SIZES[self.dtype] < 64 or g.lead > 1:
+            return
+        later = e.add(number, AHEAD)
+        later = e.select(e.compare("lt", later, g.count), later, e.const(g.count - 1, "i64"))
+        inside, place = self._place(indices, later)
+        at = e.offset(target, e.add(e.select(inside, place, 0), column), self.dtype)
+        for line in range(0, min(PIECE_BYTES, g.run * SIZES[self.dtype]), 64):
+            e.prefetch(e.offset(at, line, "u8"), write=True)
+
+    def _update(self, target: Reg, source: Reg | None, leads: tuple[Reg, Reg], columns: tuple[Reg, Reg]) -> None:
+        e, g = self.e, self.g
+        if g.lead == 1:
+            self._run(target, source, columns)
+            return
+        with e.loop(*leads) as lead:
+            rest, offset = lead, e.const(0, "i64")
+            for k, (extent, stride) in reversed(list(enumerate(g.leads))):
+                offset = e.add(e.mul(e.rem(rest, extent) if k else rest, stride), offset)
+                rest = e.div(rest, extent) if k else rest
+            updates = source and e.offset(source, e.mul(lead, g.run), self.dtype)
+            self._run(e.offset(target, offset, self.dtype), updates, columns)
+
+    def _run(self, target: Reg, source: Reg | None, columns: tuple[Reg, Reg]) -> None:
+        e, run, width = self.e, self.g.run, self.width
+        if run == 1:
+            self._one(target, source, e.const(0, "i64"), 1, None)
+            return
+        low, high = columns
+        whole = run - run % width
+        if whole:
+            stop = e.select(e.compare("lt", high, whole), high, e.const(whole, "i64")) if whole < run else high
+            with e.loop(low, stop, width) as column:
+                self._one(target, source, column, width, None)
+        if whole < run:
+            mask = e.lanes([lane < run - whole for lane in range(width)], "bool")
+            with self._last_piece(high):
+                self._one(target, source, e.const(whole, "i64"), width, mask)
+
+    @contextmanager
+    def _last_piece(self, high: Reg):  # type: ignore[no-untyped-def]
+        if self.columns.tasks == 1:
+            yield
+        else:
+            with self.e.when(self.e.compare("eq", high, self.g.run)):
+                yield
+
+    def _one(self, target: Reg, source: Reg | None, column: Reg, width: int, mask: Reg | None) -> None:
+        e, at = self.e, self.e.offset(target, column, self.dtype)
+        if source is None:
+            assert isinstance(self.updates, Literal)
+            value = e.const(self.updates.value.item(), self.dtype, width)
+        else:
+            value = e.load(e.offset(source, column, self.dtype), self.dtype, width, mask)
+        if self.kind != "set":
+            old = e.load(at, self.dtype, width, mask)
+            value = combine(e, self.kind, old, value)
+        e.store(at, value, mask)

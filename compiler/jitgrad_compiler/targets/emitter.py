@@ -1,0 +1,507 @@
+"""The emitter: Python calls in, the text of LLVM functions out.
+
+Kernels and the vector math are written against this class alone, at any width: 16 or 8 lanes on a CPU, 1 on CUDA. A register
+knows its element type (jitgrad's name for it, so signedness is known) and its width. Next on the path: `cpu/compiler.py`.
+
+IR is written as text because that is five to ten times faster to make than the objects of llvmlite.ir and prints splats as
+`splat (float 2.0)`; llvmlite's parser and LLVM's verifier read every line of it before it runs.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import NamedTuple
+
+from .vector_math import VectorMath
+
+LLVM_TYPES = {
+    "bool": "i1", "i8": "i8", "i16": "i16", "i32": "i32", "i64": "i64", "u8": "i8", "u16": "i16", "u32": "i32",
+    "u64": "i64", "f32": "float", "f64": "double", "ptr": "ptr",
+}  # fmt: skip
+BITS = {"bool": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "u8": 8, "u16": 16, "u32": 32, "u64": 64, "f32": 32, "f64": 64}
+MANGLED = {"bool": "i1", "f32": "f32", "f64": "f64", "ptr": "p0"} | {f"{s}{b}": f"i{b}" for s in "iu" for b in (8, 16, 32, 64)}
+FLOATS = ("f32", "f64")
+SIGNED = ("i8", "i16", "i32", "i64")
+_COMPARE_FLOAT = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "unordered": "uno"}
+
+
+class Reg(NamedTuple):
+    """A value in a register: its LLVM spelling, its element type and how many lanes it has."""
+
+    text: str
+    type: str
+    width: int = 1
+
+    @property
+    def llvm(self) -> str:
+        """The LLVM type, for example `<16 x float>`."""
+        return llvm_type(self.type, self.width)
+
+    @property
+    def typed(self) -> str:
+        """The LLVM spelling with its type in front, as an operand is written."""
+        return f"{llvm_type(self.type, self.width)} {self.text}"
+
+
+Number = int | float | bool
+
+
+def llvm_type(type: str, width: int = 1) -> str:
+    scalar = LLVM_TYPES[type]
+    return scalar if width == 1 else f"<{width} x {scalar}>"
+
+
+def mangled(type: str, width: int = 1) -> str:
+    """How an intrinsic's name spells a type: `v16f32`."""
+    return MANGLED[type] if width == 1 else f"v{width}{MANGLED[type]}"
+
+
+def int_type(type: str, signed: bool = True) -> str:
+    """The integer type as wide as `type`."""
+    return f"{'i' if signed else 'u'}{BITS[type]}"
+
+
+def spell(value: Number, type: str) -> str:
+    if type in FLOATS:
+        if type == "f32":  # LLVM wants a float's value written as the double that equals it
+            value = struct.unpack("<f", struct.pack("<f", value))[0] if abs(value) <= 3.4028235677973366e38 else value
+        return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+    if type == "bool":
+        return "true" if value else "false"
+    bits = BITS[type]
+    value = int(value) & ((1 << bits) - 1)
+    return str(value - (1 << bits) if value >> (bits - 1) else value)
+
+
+class Module:
+    """Functions, declarations and constant tables that go to LLVM together.
+
+    `features` are LLVM's names of what the machine can do ("avx512f", "avx512dq", ...); the vector math writes single
+    instructions where they allow it, with the same results. An empty set stands for any machine.
+    """
+
+    def __init__(self, features: frozenset[str] = frozenset()) -> None:
+        self.features = features
+        self.functions: list[str] = []
+        self.declarations: dict[str, str] = {}
+        self.tables: dict[str, str] = {}
+        self.linked: dict[str, str] = {}  # functions declared here -> text of the module that defines each: numba_scalar.link
+        self._emitted: set[str] = set()
+
+    def first_use(self, name: str) -> bool:
+        """Whether a function that kernels share is asked for the first time, so that it is to be emitted."""
+        new = name not in self._emitted
+        self._emitted.add(name)
+        return new
+
+    def declare(self, name: str, result: str, args: Sequence[str]) -> None:
+        if name not in self.declarations:
+            self.declarations[name] = f"declare {result} @{name}({', '.join(args)})"
+
+    def table(self, name: str, values: Sequence[Number], type: str) -> Reg:
+        """A constant array; the pointer to its first element. One name stands for one content."""
+        if name not in self.tables:
+            llvm = LLVM_TYPES[type]
+            body = ", ".join(f"{llvm} {spell(v, type)}" for v in values)
+            self.tables[name] = f"@{name} = internal unnamed_addr constant [{len(values)} x {llvm}] [{body}], align 64"
+        return Reg(f"@{name}", "ptr")
+
+    def text(self) -> str:
+        return "\n".join([*self.tables.values(), *self.declarations.values(), *self.functions]) + "\n"
+
+
+class Emitter:
+    """Writes one LLVM function. Operands are `Reg` or Python numbers; a scalar beside a vector is splatted."""
+
+    def __init__(
+        self,
+        module: Module,
+        name: str,
+        args: Sequence[tuple[str, str]],
+        result: str = "void",
+        width: int = 1,
+        attributes: str = "",
+        internal: bool = False,
+    ) -> None:
+        self.module, self.name, self.result, self.width = module, name, result, width
+        self.attributes, self.internal = attributes, internal
+        self.args = [Reg(f"%{n}", t) for n, t in args]
+        self.entry: list[str] = []  # allocas, which LLVM promotes to registers only where they stand first
+        self.lines: list[str] = []
+        self._count = 0
+        self.block = "entry"
+
+    # -- writing lines
+
+    def fresh(self, hint: str = "") -> str:
+        self._count += 1
+        return f"{hint}{self._count}" if hint else f"v{self._count}"
+
+    def line(self, text: str) -> None:
+        self.lines.append("  " + text)
+
+    def op(self, text: str, type: str, width: int = 1) -> Reg:
+        """Append an instruction that has a result, and return that."""
+        self._count += 1
+        name = f"%v{self._count}"
+        self.lines.append(f"  {name} = {text}")
+        return Reg(name, type, width)
+
+    def finish(self, value: Reg | None = None) -> None:
+        """Return from the function and hand its text to the module."""
+        self.line(f"ret {value.typed}" if value else "ret void")
+        args = ", ".join(f"{LLVM_TYPES[a.type]} {a.text}" for a in self.args)
+        body = "\n".join(["entry:", *self.entry, *self.lines])
+        linkage = "internal " if self.internal else ""
+        self.module.functions.append(f"define {linkage}{self.result} @{self.name}({args}) {self.attributes} {{\n{body}\n}}")
+
+    # -- operands
+
+    @cached_property
+    def vector_math(self) -> VectorMath:
+        """exp, log, sin and their kin, written into this function."""
+        return VectorMath(self)
+
+    def const(self, value: Number, type: str, width: int = 1) -> Reg:
+        text = spell(value, type)
+        return Reg(text if width == 1 else f"splat ({LLVM_TYPES[type]} {text})", type, width)
+
+    def const_bits(self, bits: int, type: str, width: int = 1) -> Reg:
+        """A float constant given by its bit pattern."""
+        raw = struct.pack("<I" if type == "f32" else "<Q", bits)
+        return self.const(struct.unpack("<f" if type == "f32" else "<d", raw)[0], type, width)
+
+    def lanes(self, values: Sequence[Number], type: str) -> Reg:
+        """A vector constant that differs from lane to lane."""
+        if len(values) == 1:
+            return self.const(values[0], type)
+        body = ", ".join(f"{LLVM_TYPES[type]} {spell(v, type)}" for v in values)
+        return Reg(f"<{body}>", type, len(values))
+
+    def splat(self, x: Reg, width: int) -> Reg:
+        if x.width == width:
+            return x
+        if x.text[0] not in "%@":  # a constant
+            return Reg(f"splat ({LLVM_TYPES[x.type]} {x.text})", x.type, width)
+        vector = llvm_type(x.type, width)
+        one = self.op(f"insertelement {vector} poison, {x.typed}, i64 0", x.type, width)
+        return self.op(f"shufflevector {one.typed}, {vector} poison, <{width} x i32> zeroinitializer", x.type, width)
+
+    def same(self, *operands: Reg | Number) -> list[Reg]:
+        """Operands at one width and, where they are Python numbers, of the registers' type."""
+        regs = [x for x in operands if isinstance(x, Reg)]
+        width = max(r.width for r in regs)
+        type = regs[0].type
+        return [self.splat(x, width) if isinstance(x, Reg) else self.const(x, type, width) for x in operands]
+
+    # -- arithmetic
+
+    def _binary(self, float_op: str, int_op: str, a: Reg | Number, b: Reg | Number) -> Reg:
+        x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))
+        opcode = float_op if x.type in FLOATS else int_op
+        return self.op(f"{opcode} {x.typed}, {y.text}", x.type, x.width)
+
+    def add(self, a: Reg | Number, b: Reg | Number) -> Reg:
+        return self._binary("fadd", "add", a, b)
+
+    def sub(self, a: Reg | Number, b: Reg | Number) -> Reg:
+        return self._binary("fsub", "sub", a, b)
+
+    def mul(self, a: Reg | Number, b: Reg | Number) -> Reg:
+        return self._binary("fmul", "mul", a, b)
+
+    def div(self, a: Reg | Number, b: Reg | Number) -> Reg:
+        """Quotient; of integers truncated, and undefined for a zero divisor or the least integer over -1."""
+        signed = (a if isinstance(a, Reg) else b).type in SIGNED  # type: ignore[union-attr]
+        return self._binary("fdiv", "sdiv" if signed else "udiv", a, b)
+
+    def rem(self, a: Reg | Number, b: Reg | Number) -> Reg:
+        """Remainder with the dividend's sign (C's)."""
+        signed = (a if isinstance(a, Reg) else b).type in SIGNED  # type: ignore[union-attr]
+        return self._binary("frem", "srem" if signed else "urem", a, b)
+
+    def and_(self, a: Reg | Number, b: Reg | Number) -> Reg:
+        return self._binary("", "and", a, b)
+
+    def or_(self, a: Reg | Number, b: Reg | Number) -> Reg:
+        return self._binary("", "or", a, b)
+
+    def xor(self, a: Reg | Number, b: Reg | Number) -> Reg:
+        return self._binary("", "xor", a, b)
+
+    def not_(self, a: Reg) -> Reg:
+        return self.xor(a, -1 if a.type != "bool" else True)
+
+    def shl(self, a: Reg, b: Reg | Number) -> Reg:
+        """Shift left; undefined for a count of the type's bits or more."""
+        return self._binary("", "shl", a, b)
+
+    def shr(self, a: Reg, b: Reg | Number) -> Reg:
+        """Shift right, with the sign for signed types; undefined for a count of the type's bits or more."""
+        return self._binary("", "ashr" if a.type in SIGNED else "lshr", a, b)
+
+    def neg(self, a: Reg) -> Reg:
+        return self.op(f"fneg {a.typed}", a.type, a.width) if a.type in FLOATS else self.sub(0, a)
+
+    def intrinsic(self, name: str, *operands: Reg | Number) -> Reg:
+        """`llvm.NAME` overloaded on the operands' one type, with a result of that type."""
+        regs = self.same(*operands)
+        full = f"llvm.{name}.{mangled(regs[0].type, regs[0].width)}"
+        self.module.declare(full, regs[0].llvm, [r.llvm for r in regs])
+        return self.op(f"call {regs[0].llvm} @{full}({', '.join(r.typed for r in regs)})", regs[0].type, regs[0].width)
+
+    def fma(self, a: Reg, b: Reg | Number, c: Reg | Number) -> Reg:
+        """a * b + c, rounded once."""
+        return self.intrinsic("fma", a, b, c)
+
+    def sqrt(self, a: Reg) -> Reg:
+        return self.intrinsic("sqrt", a)
+
+    def floor(self, a: Reg) -> Reg:
+        return self.intrinsic("floor", a)
+
+    def ceil(self, a: Reg) -> Reg:
+        return self.intrinsic("ceil", a)
+
+    def trunc(self, a: Reg) -> Reg:
+        return self.intrinsic("trunc", a)
+
+    def round_even(self, a: Reg) -> Reg:
+        return self.intrinsic("roundeven", a)
+
+    def copysign(self, a: Reg, sign: Reg | Number) -> Reg:
+        return self.intrinsic("copysign", a, sign)
+
+    def abs(self, a: Reg) -> Reg:
+        if a.type in FLOATS:
+            return self.intrinsic("fabs", a)
+        return self.select(self.compare("lt", a, 0), self.neg(a), a) if a.type in SIGNED else a
+
+    # -- comparison, selection, conversion
+
+    def compare(self, predicate: str, a: Reg | Number, b: Reg | Number) -> Reg:
+        """eq, ne, lt, le, gt, ge, unordered; a NaN is unequal to everything and in no order."""
+        x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))
+        if x.type in FLOATS:
+            return self.op(f"fcmp {_COMPARE_FLOAT[predicate]} {x.typed}, {y.text}", "bool", x.width)
+        order = predicate if predicate in ("eq", "ne") else ("s" if x.type in SIGNED else "u") + predicate
+        return self.op(f"icmp {order} {x.typed}, {y.text}", "bool", x.width)
+
+    def isnan(self, a: Reg) -> Reg:
+        return self.compare("unordered", a, a)
+
+    def select(self, condition: Reg, a: Reg | Number, b: Reg | Number) -> Reg:
+        x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))  # type: ignore[arg-type]
+        width = max(condition.width, x.width)
+        condition, x, y = self.splat(condition, width), self.splat(x, width), self.splat(y, width)
+        return self.op(f"select {condition.typed}, {x.typed}, {y.typed}", x.type, width)
+
+    def bitcast(self, a: Reg, type: str) -> Reg:
+        if LLVM_TYPES[type] == LLVM_TYPES[a.type]:
+            return Reg(a.text, type, a.width)
+        return self.op(f"bitcast {a.typed} to {llvm_type(type, a.width)}", type, a.width)
+
+    def convert(self, a: Reg, type: str) -> Reg:
+        """The value in another type. Floats to integers truncate and saturate, NaN gives 0; integers wrap; bool is nonzero."""
+        if type == a.type:
+            return a
+        target, source = llvm_type(type, a.width), a.type
+        if type == "bool":
+            return self.compare("ne", a, 0)
+        if source in FLOATS and type in FLOATS:
+            return self.op(f"{'fpext' if type == 'f64' else 'fptrunc'} {a.typed} to {target}", type, a.width)
+        if source in FLOATS:
+            name = f"llvm.fpto{'s' if type in SIGNED else 'u'}i.sat.{mangled(type, a.width)}.{mangled(source, a.width)}"
+            self.module.declare(name, target, [a.llvm])
+            return self.op(f"call {target} @{name}({a.typed})", type, a.width)
+        if type in FLOATS:
+            return self.op(f"{'sitofp' if source in SIGNED else 'uitofp'} {a.typed} to {target}", type, a.width)
+        if BITS[type] == BITS[source]:
+            return Reg(a.text, type, a.width)
+        opcode = "trunc" if BITS[type] < BITS[source] else "sext" if source in SIGNED else "zext"
+        return self.op(f"{opcode} {a.typed} to {target}", type, a.width)
+
+    # -- lanes
+
+    def lane_ids(self, type: str, width: int) -> Reg:
+        return self.lanes(range(width), type)
+
+    def extract(self, a: Reg, lane: int) -> Reg:
+        return a if a.width == 1 else self.op(f"extractelement {a.typed}, i64 {lane}", a.type)
+
+    def insert(self, a: Reg, x: Reg, lane: int) -> Reg:
+        return x if a.width == 1 else self.op(f"insertelement {a.typed}, {x.typed}, i64 {lane}", a.type, a.width)
+
+    def poison(self, type: str, width: int) -> Reg:
+        return Reg("poison", type, width)
+
+    def shuffle(self, a: Reg, b: Reg, lanes: Sequence[int]) -> Reg:
+        """Lanes of a and b, those of b counted on from a's width."""
+        picks = ", ".join(f"i32 {i}" for i in lanes)
+        if len(lanes) == 1:
+            return self.extract(a, lanes[0])
+        return self.op(f"shufflevector {a.typed}, {b.typed}, <{len(lanes)} x i32> <{picks}>", a.type, len(lanes))
+
+    def fold(self, combine: Callable[[Reg, Reg], Reg], a: Reg) -> Reg:
+        """The lanes combined by a fixed tree: upper half onto lower half, until one is left."""
+        while a.width > 1:
+            half = a.width // 2
+            low = self.shuffle(a, a, range(half))
+            high = self.shuffle(a, a, range(half, a.width))
+            a = combine(low, high)
+        return a
+
+    def any(self, mask: Reg) -> Reg:
+        """Whether a lane of a bool vector holds."""
+        if mask.width == 1:
+            return mask
+        return self.op(f"icmp ne i{mask.width} {self._mask_bits(mask)}, 0", "bool")
+
+    def _mask_bits(self, mask: Reg) -> str:
+        self._count += 1
+        self.line(f"%v{self._count} = bitcast {mask.typed} to i{mask.width}")
+        return f"%v{self._count}"
+
+    # -- memory. Bools are bytes in memory, i1 in registers.
+
+    def offset(self, pointer: Reg, index: Reg | int, type: str) -> Reg:
+        """The address `index` elements of `type` behind `pointer`."""
+        element = "i8" if type == "bool" else LLVM_TYPES[type]
+        text = index.typed if isinstance(index, Reg) else f"i64 {index}"
+        return self.op(f"getelementptr {element}, ptr {pointer.text}, {text}", "ptr")
+
+    def alloca(self, type: str, width: int = 1, count: int = 1) -> Reg:
+        name = f"%{self.fresh('slot')}"
+        size = f", i64 {count}" if count != 1 else ""
+        self.entry.append(f"  {name} = alloca {llvm_type(type, width)}{size}, align 64")
+        return Reg(name, "ptr")
+
+    def get(self, slot: Reg, type: str, width: int = 1) -> Reg:
+        """What an alloca holds."""
+        return self.op(f"load {llvm_type(type, width)}, ptr {slot.text}", type, width)
+
+    def set(self, slot: Reg, value: Reg) -> None:
+        self.line(f"store {value.typed}, ptr {slot.text}")
+
+    def load(self, pointer: Reg, type: str, width: int = 1, mask: Reg | None = None) -> Reg:
+        """`width` elements that lie side by side; masked-off lanes are not touched and read as zero."""
+        if type == "bool":
+            return self.compare("ne", self.load(pointer, "u8", width, mask), 0)
+        llvm, align = llvm_type(type, width), BITS[type] // 8
+        if mask is None:
+            return self.op(f"load {llvm}, ptr {pointer.text}, align {align}", type, width)
+        if width == 1:
+            return self._guarded_load(pointer, type, mask)
+        name = f"llvm.masked.load.{mangled(type, width)}.p0"
+        self.module.declare(name, llvm, ["ptr", "i32", f"<{width} x i1>", llvm])
+        return self.op(f"call {llvm} @{name}({pointer.typed}, i32 {align}, {mask.typed}, {llvm} zeroinitializer)", type, width)
+
+    def _guarded_load(self, pointer: Reg, type: str, mask: Reg) -> Reg:
+        slot = self.alloca(type)
+        self.set(slot, self.const(0, type))
+        with self.when(mask):
+            self.set(slot, self.load(pointer, type))
+        return self.get(slot, type)
+
+    def store(self, pointer: Reg, value: Reg, mask: Reg | None = None) -> None:
+        if value.type == "bool":
+            value = self.convert(value, "u8")
+        align = BITS[value.type] // 8
+        if mask is None:
+            self.line(f"store {value.typed}, ptr {pointer.text}, align {align}")
+        elif value.width == 1:
+            with self.when(mask):
+                self.line(f"store {value.typed}, ptr {pointer.text}, align {align}")
+        else:
+            name = f"llvm.masked.store.{mangled(value.type, value.width)}.p0"
+            self.module.declare(name, "void", [value.llvm, "ptr", "i32", f"<{value.width} x i1>"])
+            self.line(f"call void @{name}({value.typed}, {pointer.typed}, i32 {align}, {mask.typed})")
+
+    def prefetch(self, pointer: Reg, write: bool = False, level: int = 3) -> None:
+        """Ask for the cache line at `pointer`; level 3 is the nearest cache. No address is a wrong one."""
+        self.module.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
+        self.line(f"call void @llvm.prefetch.p0({pointer.typed}, i32 {int(write)}, i32 {level}, i32 1)")
+
+    def gather(self, pointer: Reg, index: Reg, type: str, mask: Reg | None = None) -> Reg:
+        """Elements of `type` at `pointer[index]`, lane by lane; masked-off lanes are not touched and read as zero."""
+        if type == "bool":
+            return self.compare("ne", self.gather(pointer, index, "u8", mask), 0)
+        if index.width == 1:
+            return self.load(self.offset(pointer, index, type), type, 1, mask)
+        width, llvm = index.width, llvm_type(type, index.width)
+        pointers = self.op(f"getelementptr {LLVM_TYPES[type]}, ptr {pointer.text}, {index.typed}", "ptr", width)
+        mask = mask or self.const(True, "bool", width)
+        name = f"llvm.masked.gather.{mangled(type, width)}.v{width}p0"
+        self.module.declare(name, llvm, [f"<{width} x ptr>", "i32", f"<{width} x i1>", llvm])
+        return self.op(
+            f"call {llvm} @{name}({pointers.typed}, i32 {BITS[type] // 8}, {mask.typed}, {llvm} zeroinitializer)", type, width
+        )
+
+    def scatter(self, pointer: Reg, index: Reg, value: Reg, mask: Reg | None = None) -> None:
+        """Store lane by lane at `pointer[index]`; where indices are equal the highest lane's value stays."""
+        if value.type == "bool":
+            value = self.convert(value, "u8")
+        if index.width == 1:
+            self.store(self.offset(pointer, index, value.type), value, mask)
+            return
+        width = index.width
+        pointers = self.op(f"getelementptr {LLVM_TYPES[value.type]}, ptr {pointer.text}, {index.typed}", "ptr", width)
+        mask = mask or self.const(True, "bool", width)
+        name = f"llvm.masked.scatter.{mangled(value.type, width)}.v{width}p0"
+        self.module.declare(name, "void", [value.llvm, f"<{width} x ptr>", "i32", f"<{width} x i1>"])
+        self.line(f"call void @{name}({value.typed}, {pointers.typed}, i32 {BITS[value.type] // 8}, {mask.typed})")
+
+    # -- control flow
+
+    def label(self, name: str) -> None:
+        """Start a block; the one before must have branched."""
+        self.lines.append(f"{name}:")
+        self.block = name
+
+    def branch(self, target: str) -> None:
+        self.line(f"br label %{target}")
+
+    def branch_if(self, condition: Reg, yes: str, no: str) -> None:
+        self.line(f"br i1 {condition.text}, label %{yes}, label %{no}")
+
+    @contextmanager
+    def when(self, condition: Reg, unlikely: bool = False) -> Iterator[None]:
+        """The body runs where a scalar bool holds. Values leave it through `alloca`, `set` and `get`."""
+        yes, done = self.fresh("then"), self.fresh("done")
+        weights = ", !prof !{!\"branch_weights\", i32 1, i32 2000}" if unlikely else ""
+        self.line(f"br i1 {condition.text}, label %{yes}, label %{done}{weights}")
+        self.label(yes)
+        yield
+        self.branch(done)
+        self.label(done)
+
+    @contextmanager
+    def loop(self, start: Reg | int, stop: Reg | int, step: int = 1) -> Iterator[Reg]:
+        """for i in range(start, stop, step), i an i64. Values are carried in allocas."""
+        first = start if isinstance(start, Reg) else self.const(start, "i64")
+        last = stop if isinstance(stop, Reg) else self.const(stop, "i64")
+        head, body, done = self.fresh("head"), self.fresh("body"), self.fresh("exit")
+        before, index, following = self.block, f"%{self.fresh('i')}", f"%{self.fresh('next')}"
+        self.branch(head)
+        self.label(head)
+        phi_at = len(self.lines)
+        self.lines.append("")
+        going = self.op(f"icmp slt i64 {index}, {last.text}", "bool")
+        self.branch_if(going, body, done)
+        self.label(body)
+        yield Reg(index, "i64")
+        self.line(f"{following} = add nsw i64 {index}, {step}")
+        self.lines[phi_at] = f"  {index} = phi i64 [ {first.text}, %{before} ], [ {following}, %{self.block} ]"
+        self.branch(head)
+        self.label(done)
+
+    def call(self, name: str, result: str, *args: Reg) -> Reg | None:
+        """Call a function of this module or, when it is declared, of another; `result` is a type name or 'void'."""
+        text = f"@{name}({', '.join(a.typed for a in args)})"
+        if result == "void":
+            self.line(f"call void {text}")
+            return None
+        return self.op(f"call {LLVM_TYPES[result]} {text}", result)

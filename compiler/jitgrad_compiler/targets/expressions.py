@@ -1,0 +1,237 @@
+"""Expressions of a kernel (kernels/expression.py) emitted as vectors: each node once, in the outermost loop that has its axes.
+
+The loops around an expression are the target's business: it says what each axis' register is, which one is vectorised, and opens a
+scope a loop. Next on the path: `cpu/loops.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ..ir.graph import Var
+from ..kernels.affine import Affine, Axis, Div, Mod, Runtime, axes_of_atom
+from ..kernels.expression import Apply, Const, Index, Inside, Load, Node, walk
+from .emitter import Emitter, Reg
+from .numba_scalar import call_scalar, scalar_function
+
+
+class Expressions:
+    """Emits nodes at the current place in the code."""
+
+    def __init__(self, e: Emitter, width: int) -> None:
+        self.e, self.width = e, width
+        self.axis_values: dict[Axis, Reg | int] = {}
+        self.vector_axis: Axis | None = None
+        self.mask: Reg | None = None
+        self.pointers: dict[Var, Reg] = {}
+        self.scopes: list[dict[Any, Reg]] = [{}]
+        self.cache: dict[int, tuple[Reg, Affine, int]] = {}
+        """Nodes kept in a row's scratch memory: (memory, place in it, the stage that writes it)."""
+        self.stage = 0
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """What is emitted inside is not seen outside."""
+        self.scopes.append({})
+        yield
+        self.scopes.pop()
+
+    def known(self, key: Any) -> Reg | None:
+        for scope in reversed(self.scopes):
+            if key in scope:
+                return scope[key]
+        return None
+
+    def bind(self, node: Node, value: Reg) -> None:
+        """Say what a node's value is here."""
+        self.scopes[-1][id(node)] = value
+
+    def hoist(self, roots: Sequence[Node], changing: Iterable[Axis]) -> None:
+        """Emit here what does not vary along the axes of the loop that is about to begin."""
+        moving = frozenset(changing)
+        stack, seen = list(roots), set()
+        while stack:
+            node = stack.pop()
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            if not node.axes & moving and node.stage <= self.stage:
+                self.emit(node)
+            elif not (id(node) in self.cache and self.cache[id(node)][2] < self.stage):
+                stack += node.args
+
+    def varies(self, axes: frozenset[Axis]) -> bool:
+        return self.vector_axis is not None and self.vector_axis in axes
+
+    def emit(self, root: Node) -> Reg:
+        """The node's value: a vector where it varies along the vector axis, else a scalar."""
+        found = self.known(id(root))
+        if found is not None:
+            return found
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if self.known(id(node)) is not None:
+                stack.pop()
+                continue
+            held = self.cache.get(id(node))
+            if held is not None and held[2] < self.stage:
+                self.bind(node, self._from_scratch(node, held))
+                continue
+            missing = [a for a in node.args if self.known(id(a)) is None]
+            if missing:
+                stack += missing
+                continue
+            value = self._emit(node)
+            self.bind(node, value)
+            if held is not None and held[2] == self.stage:
+                self.e.store(self.e.offset(held[0], self.scalar_index(held[1]), node.dtype), self.e.splat(value, self.width))
+        return self.known(id(root))  # type: ignore[return-value]
+
+    def _from_scratch(self, node: Node, held: tuple[Reg, Affine, int]) -> Reg:
+        return self.e.load(self.e.offset(held[0], self.scalar_index(held[1]), node.dtype), node.dtype, self.width)
+
+    def _emit(self, node: Node) -> Reg:
+        e = self.e
+        if isinstance(node, Const):
+            return e.const(node.value.item(), node.dtype)
+        if isinstance(node, Load):
+            return self._load(node)
+        if isinstance(node, Apply):
+            args = [self.emit(a) for a in node.args]
+            scalar = node.op.traits.get("scalar")
+            if scalar is not None:
+                types, computed_in = tuple(a.type for a in args), node.op.traits.get("computed_in")
+                return call_scalar(e, scalar_function(scalar, types, node.dtype, computed_in), *args)
+            if node.op.emit is None:
+                raise AssertionError(f"{node.op.name} has neither an emission nor a scalar function")
+            return node.op.emit(e, *args, **node.params)  # type: ignore[no-any-return]
+        if isinstance(node, Index):
+            return e.convert(self.index(node.index), node.dtype)
+        if isinstance(node, Inside):
+            return self._inside(node)
+        raise AssertionError(f"{type(node).__name__} has no value here")
+
+    def _inside(self, node: Inside) -> Reg:
+        e, value, holds = self.e, self.index(node.index), None
+        for predicate, bound in (("ge", node.low), ("lt", node.high)):
+            if bound is not None:
+                test = e.compare(predicate, value, bound)
+                holds = test if holds is None else e.and_(holds, test)
+        if node.step > 1:
+            test = e.compare("eq", e.rem(value, node.step), 0)
+            holds = test if holds is None else e.and_(holds, test)
+        return holds if holds is not None else e.const(True, "bool")
+
+    # -- indices
+
+    def index(self, index: Affine) -> Reg:
+        """An index expression: an i64, or where it varies along the vector axis a vector of i32, or of i64 where those are too small."""
+        if not self.varies(index.axes):
+            return self.scalar_index(index)
+        low, high = index.range
+        return self.vector_index(index, "i32" if -(2**31) <= low and high < 2**31 else "i64")
+
+    def scalar_index(self, index: Affine) -> Reg:
+        """With the vector axis at its first lane."""
+        found = self.known(("scalar", index))
+        if found is not None:
+            return found
+        e, constant, total = self.e, index.constant, None
+        for atom, factor in index.terms.items():
+            value = self._scalar_atom(atom)
+            if isinstance(value, int):
+                constant += factor * value
+                continue
+            term = value if factor == 1 else e.mul(value, factor)
+            total = term if total is None else e.add(total, term)
+        total = e.const(constant, "i64") if total is None else e.add(total, constant) if constant else total
+        self.scopes[-1]["scalar", index] = total
+        return total
+
+    def _scalar_atom(self, atom: Any) -> Reg | int:
+        if isinstance(atom, Axis):
+            return self.axis_values[atom]
+        if isinstance(atom, Runtime):
+            return self.e.extract(self.emit(atom.node), 0)
+        value = self.scalar_index(atom.of)
+        return self._divided(value, atom)
+
+    def _divided(self, value: Reg, atom: Div | Mod) -> Reg:
+        """Floor division and remainder; of what is never negative they are the unsigned ones."""
+        e, by = self.e, atom.by
+        if atom.of.range[0] >= 0:
+            unsigned = Reg(value.text, value.type.replace("i", "u"), value.width)
+            result = e.div(unsigned, by) if isinstance(atom, Div) else e.rem(unsigned, by)
+            return Reg(result.text, value.type, value.width)
+        remainder = e.rem(value, by)
+        remainder = e.select(e.compare("lt", remainder, 0), e.add(remainder, by), remainder)
+        return remainder if isinstance(atom, Mod) else e.div(e.sub(value, remainder), by)
+
+    def vector_index(self, index: Affine, type: str) -> Reg:
+        found = self.known(("vector", index, type))
+        if found is not None:
+            return found
+        e = self.e
+        fixed = Affine(index.constant, {a: f for a, f in index.terms.items() if not self.varies(axes_of_atom(a))})
+        total = e.splat(e.convert(self.scalar_index(fixed), type), self.width)
+        for atom, factor in index.terms.items():
+            if self.varies(axes_of_atom(atom)):
+                value = self._vector_atom(atom, type)
+                total = e.add(total, value if factor == 1 else e.mul(value, factor))
+        self.scopes[-1]["vector", index, type] = total
+        return total
+
+    def _vector_atom(self, atom: Any, type: str) -> Reg:
+        e = self.e
+        if isinstance(atom, Axis):
+            start = self.axis_values[atom]
+            first = e.const(start, "i64") if isinstance(start, int) else start
+            return e.add(e.splat(e.convert(first, type), self.width), e.lane_ids(type, self.width))
+        if isinstance(atom, Runtime):
+            return e.convert(self.emit(atom.node), type)
+        return self._divided(self.vector_index(atom.of, type), atom)
+
+    # -- loads and stores
+
+    def _load(self, node: Load) -> Reg:
+        e, pointer = self.e, self.pointers[node.source]
+        guard = None if node.guard is None else self.emit(node.guard)
+        if not self.varies(node.axes):
+            return self._scalar_load(node, pointer, guard)
+        mask = self.mask if guard is None else guard if self.mask is None else e.and_(guard, self.mask)
+        mask = None if mask is None else e.splat(mask, self.width)
+        factor = node.offset.factor(self.vector_axis) if self.vector_axis is not None else 0
+        if factor == 1:
+            return e.load(e.offset(pointer, self.scalar_index(node.offset), node.dtype), node.dtype, self.width, mask)
+        if factor == 0 and not self.varies(node.offset.axes):
+            value = e.splat(self._scalar_load(node, pointer, None if guard is None else e.any(guard)), self.width)
+            return value if guard is None else e.select(guard, value, e.const(0, node.dtype))
+        return e.gather(pointer, self.index(node.offset), node.dtype, mask)
+
+    def _scalar_load(self, node: Load, pointer: Reg, guard: Reg | None) -> Reg:
+        """Where the guard does not hold, the first element is read in place of one that may not exist, and not used."""
+        e, offset = self.e, self.scalar_index(node.offset)
+        if guard is None:
+            return e.load(e.offset(pointer, offset, node.dtype), node.dtype)
+        value = e.load(e.offset(pointer, e.select(guard, offset, e.const(0, "i64")), node.dtype), node.dtype)
+        return e.select(guard, value, e.const(0, node.dtype))
+
+    def store(self, pointer: Reg, offset: Affine, value: Reg) -> None:
+        """One store of a finished vector (or scalar, where the place does not vary along the vector axis)."""
+        e = self.e
+        if not self.varies(offset.axes):
+            e.store(e.offset(pointer, self.scalar_index(offset), value.type), e.extract(value, 0))
+            return
+        value = e.splat(value, self.width)
+        if self.vector_axis is not None and offset.factor(self.vector_axis) == 1:
+            e.store(e.offset(pointer, self.scalar_index(offset), value.type), value, self.mask)
+        else:
+            e.scatter(pointer, self.index(offset), value, self.mask)
+
+
+def total_cost(roots: Sequence[Node]) -> float:
+    """What one element costs, nodes that are shared counted once."""
+    return sum(n.cost - sum(a.cost for a in n.args) for n in walk(roots))

@@ -1,0 +1,53 @@
+"""Every exception that jitgrad raises on purpose. Each is also one of Python's own kinds, named as in jax where jax has it."""
+
+from __future__ import annotations
+
+from jitgrad_compiler.errors import (
+    ConcretizationTypeError,
+    DTypeError,
+    JitgradError,
+    NonDifferentiableError,
+    ShapeError,
+    TracerArrayConversionError,
+    TracerBoolConversionError,
+    TracerIntegerConversionError,
+    UnexpectedTracerError,
+)
+
+
+class TreeStructureError(JitgradError, ValueError):
+    """Two pytrees that must have one structure, or leaves of one shape and type, differ."""
+
+
+class NotAnArrayError(JitgradError, TypeError):
+    """Something stands where an array or a number is needed."""
+
+
+class ArgumentError(JitgradError, ValueError):
+    """An argument that a transform or function cannot use: an argnum out of range, an axis that does not exist."""
+
+
+class NonHashableStaticArgumentError(JitgradError, ValueError):
+    """A static argument of jit that cannot be hashed."""
+
+
+class DonatedBufferError(JitgradError, RuntimeError):
+    """An array was used after its memory had been donated to a jitted function."""
+
+
+__all__ = [
+    "ArgumentError",
+    "ConcretizationTypeError",
+    "DTypeError",
+    "DonatedBufferError",
+    "JitgradError",
+    "NonDifferentiableError",
+    "NonHashableStaticArgumentError",
+    "NotAnArrayError",
+    "ShapeError",
+    "TracerArrayConversionError",
+    "TracerBoolConversionError",
+    "TracerIntegerConversionError",
+    "TreeStructureError",
+    "UnexpectedTracerError",
+]

@@ -1,0 +1,362 @@
+"""jit: trace once for each signature, compile, and call native code from then on.
+
+A call is: read the arguments' signature and leaves in one walk, look the program up, call it, wrap the outputs. In a traced body or
+inside grad, a jitted function becomes one `call` equation instead.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from jitgrad_compiler.ir.builder import bind_all, state
+from jitgrad_compiler.ir.graph import Graph
+from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
+from jitgrad_compiler.ops.calls import call
+
+from . import backend, tree
+from .array import WEAK_NUMPY, WEAK_SCALARS, Array, DONATED, as_value
+from .config import config
+from .errors import ArgumentError, NonHashableStaticArgumentError
+from .stages import Compiled, Lowered
+from .tracing import Traced, array_leaves, abstract_leaves, function_name, trace
+
+Signature = Any
+Builder = Callable[[Any], Any]
+
+
+class _Slow(Exception):
+    """The arguments hold something that the fast walk does not know."""
+
+
+_keys: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+_types: dict[tuple[Any, Any], ArrayType] = {}
+
+
+def scan(x: Any, leaves: list[Any]) -> Signature:
+    """The signature of an argument; its leaves are appended to the list. Dicts are walked in the order of their sorted keys."""
+    t = type(x)
+    if t is Array:
+        leaves.append(x)
+        return (x.type, True) if x.weak else x.type
+    if t is dict:
+        keys = tuple(x)
+        order = _keys.get(keys)
+        if order is None:
+            try:
+                order = _keys[keys] = tuple(sorted(keys))
+            except TypeError:
+                raise _Slow from None
+        return (dict, order, *[scan(x[k], leaves) for k in order])
+    if t is list or t is tuple:
+        return (t, *[scan(item, leaves) for item in x])
+    if t is np.ndarray:
+        leaves.append(x)
+        key = (x.shape, x.dtype)
+        found = _types.get(key)
+        if found is None:
+            if x.dtype not in NAMES:
+                raise _Slow
+            found = _types[key] = ArrayType(x.shape, NAMES[x.dtype])
+        return found
+    dtype = WEAK_SCALARS.get(t) or WEAK_NUMPY.get(t)
+    if dtype is not None:
+        leaves.append(np.asarray(x, NUMPY[dtype]))
+        return (dtype, True)
+    if isinstance(x, np.generic) and x.dtype in NAMES:
+        leaves.append(np.asarray(x))
+        return ArrayType((), NAMES[x.dtype])
+    if x is None:
+        return None
+    raise _Slow
+
+
+def builder_of(treedef: tree.PyTreeDef) -> Builder:
+    """A function from an iterator of leaves to the tree: for dicts, lists and tuples without optree."""
+    kind = treedef.type
+    if treedef.is_leaf():
+        return next
+    if kind is None and treedef.num_leaves == 0:
+        return lambda leaves: None
+    children = [builder_of(c) for c in treedef.children()]
+    if kind is dict:
+        keys = treedef.entries()
+        if all(c is next for c in children):
+            return lambda leaves: dict(zip(keys, leaves))  # noqa: B905
+        return lambda leaves: {k: c(leaves) for k, c in zip(keys, children, strict=True)}
+    if kind is tuple:
+        return lambda leaves: tuple([c(leaves) for c in children])
+    if kind is list:
+        return lambda leaves: [c(leaves) for c in children]
+    count = treedef.num_leaves
+    return lambda leaves: tree.unflatten(treedef, [next(leaves) for _ in range(count)])
+
+
+class _Entry:
+    """One signature's program: the traced Graph, and once it has run on concrete arrays its executable."""
+
+    def __init__(self, traced: Traced, donated: Sequence[int]) -> None:
+        self.traced, self.donated = traced, tuple(donated)
+        self.build = builder_of(traced.out_tree)
+        self.types = traced.graph.output_types
+        self.weak = traced.out_weak
+        self.some_weak = any(traced.out_weak)
+        self.constants = [v for v in traced.captured]
+        self.executable: Any = None
+        self.constant_addresses: list[int] = []
+        self.kept: list[Any] = []
+
+    def prepare(self) -> Any:
+        self.executable = backend.compile_graph(self.traced.graph, self.donated)
+        pairs = [backend.runtime().address_of(v.data()) for v in self.constants]  # type: ignore[attr-defined]
+        self.constant_addresses = [address for address, _ in pairs]
+        self.kept = [array for _, array in pairs]
+        return self.executable
+
+    def run(self, leaves: list[Any]) -> Any:
+        executable = self.executable or self.prepare()
+        if not hasattr(executable, "run"):
+            arrays = [x.data() if type(x) is Array else x for x in leaves]
+            outs = executable.run_arrays([*arrays, *[v.data() for v in self.constants]])  # type: ignore[attr-defined]
+            return self.wrap(outs)
+        addresses, kept = [], []
+        for x in leaves:
+            if type(x) is Array:
+                ref = x.ref
+                try:
+                    addresses.append(ref.address)
+                    continue
+                except AttributeError:
+                    x = x.data()
+            address, array = backend.runtime().address_of(x)
+            addresses.append(address)
+            kept.append(array)
+        donors = self._donors(leaves, addresses, executable) if self.donated else ()
+        outs = executable.run(addresses + self.constant_addresses if self.constant_addresses else addresses, donors)
+        return self.wrap(outs)
+
+    def _donors(self, leaves: list[Any], addresses: list[int], executable: Any) -> list[Any]:
+        """The memory of donated arrays, which become unusable; memory that somebody else holds is not taken."""
+        donors: list[Any] = [None] * (len(leaves) + len(self.constants))
+        for n in self.donated:
+            x = leaves[n]
+            if type(x) is not Array or not hasattr(x.ref, "buffer"):
+                continue
+            alone = sys.getrefcount(x.ref.buffer) <= 2 and sys.getrefcount(x.ref) <= 2
+            if alone:
+                donors[n] = x.ref
+            x.ref = DONATED
+        return donors
+
+    def wrap(self, outs: list[Any]) -> Any:
+        arrays = [Array(t, None, ref) for t, ref in zip(self.types, outs)]  # noqa: B905
+        if self.some_weak:
+            for a, w in zip(arrays, self.weak, strict=True):
+                a.weak = w
+        return self.build(iter(arrays))
+
+
+class Jitted:
+    """A function that runs compiled. Made by `jit`."""
+
+    def __init__(self, f: Callable[..., Any], static_argnums: tuple[int, ...], static_argnames: tuple[str, ...], donate: tuple[int, ...]) -> None:
+        functools.update_wrapper(self, f)
+        self._f, self._name = f, function_name(f)
+        self._static_numbers, self._static_names, self._donate = static_argnums, static_argnames, donate
+        self._plain = not static_argnums and not static_argnames
+        self._entries: dict[Any, _Entry] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if state.staging is None and self._plain and not kwargs and not config.disable_jit:
+            leaves: list[Any] = []
+            try:
+                signature = tuple([scan(a, leaves) for a in args])
+                entry = self._entries.get(signature)
+            except _Slow:
+                entry = None
+            if entry is not None:
+                for x in leaves:
+                    if type(x) is Array and x.trace is not None:
+                        break
+                else:
+                    return entry.run(leaves)
+        return self._general(args, kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def _split(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any], Any, Callable[..., Any]]:
+        """(dynamic arguments, dynamic keywords, the key of the static ones, the function of the dynamic ones)."""
+        numbers = tuple(n % len(args) if -len(args) <= n < len(args) else n for n in self._static_numbers) if args else ()
+        static = {n: args[n] for n in numbers if n < len(args)}
+        named = {k: v for k, v in kwargs.items() if k in self._static_names}
+        for key, value in [*static.items(), *named.items()]:
+            try:
+                hash(value)
+            except TypeError:
+                what = f"argument {key}" if isinstance(key, int) else f"keyword argument {key!r}"
+                raise NonHashableStaticArgumentError(
+                    f"jit of {self._name}: static {what} must be hashable, got {type(value).__name__}: {str(value)[:60]!r}. "
+                    "Use a tuple instead of a list, or pass it as an ordinary argument."
+                ) from None
+        dynamic = tuple(a for n, a in enumerate(args) if n not in static)
+        rest = {k: v for k, v in kwargs.items() if k not in named}
+        f = self._f
+
+        def call_with(given: Sequence[Any], keywords: dict[str, Any]) -> Any:
+            items = iter(given)
+            every = [static[n] if n in static else next(items) for n in range(len(args))]
+            return f(*every, **keywords, **named)
+
+        key = (tuple((n, type(v), v) for n, v in static.items()), tuple(sorted((k, type(v), v) for k, v in named.items())))
+        return dynamic, rest, key, call_with
+
+    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Entry, list[Array]]:
+        """The traced program for these arguments, and their leaves."""
+        dynamic, rest, static_key, call_with = self._split(args, kwargs)
+        where = f"jit of {self._name}"
+        values, in_tree = array_leaves(where, (dynamic, rest), "argument")
+        leaves: list[Any] = []
+        try:
+            scanned: Any = tuple([scan(a, leaves) for a in dynamic])
+            key: Any = scanned if self._plain and not rest else None
+        except _Slow:
+            key = None
+        if key is None:
+            key = (in_tree, tuple((v.type, v.weak) for v in values), static_key, config.default_float)
+        entry = self._entries.get(key)
+        if entry is None:
+            traced = trace(call_with, self._name, [v.type for v in values], [v.weak for v in values], in_tree)
+            entry = _Entry(traced, self._donated_leaves(args, dynamic))
+            if all(v.trace is None for v in traced.captured):
+                self._entries[key] = entry
+        return entry, values
+
+    def _donated_leaves(self, args: tuple[Any, ...], dynamic: tuple[Any, ...]) -> list[int]:
+        """The numbers of the leaves of donated arguments."""
+        counts = [len(tree.leaves(a)) for a in dynamic]
+        static = {n % len(args) for n in self._static_numbers if -len(args) <= n < len(args)} if args else set()
+        places = [n for n in range(len(args)) if n not in static]
+        wanted = {n % len(args) for n in self._donate if -len(args) <= n < len(args)} if args else set()
+        found, start = [], 0
+        for place, count in zip(places, counts, strict=True):
+            if place in wanted:
+                found += range(start, start + count)
+            start += count
+        return found
+
+    def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if config.disable_jit:
+            return self._f(*args, **kwargs)
+        entry, values = self._entry(args, kwargs)
+        traced = entry.traced
+        every = [*values, *traced.captured]
+        if state.staging is None and all(v.trace is None for v in every):
+            return entry.run(values)  # type: ignore[arg-type]
+        outs = bind_all(call, *every, graph=traced.graph, name=self._name)
+        for out, weak in zip(outs, traced.out_weak, strict=True):
+            out.weak = weak
+        return entry.build(iter(outs))
+
+    def trace(self, *args: Any, **kwargs: Any) -> Graph:
+        """The Graph for these arguments."""
+        return self._entry(args, kwargs)[0].traced.graph
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """Trace for these arguments, arrays or ShapeDtypeStructs; `.compile()` gives the program ahead of its first call."""
+        dynamic, rest, _, call_with = self._split(args, kwargs)
+        types, weak, in_tree = abstract_leaves(f"lower of {self._name}", (dynamic, rest))
+        traced = trace(call_with, self._name, types, weak, in_tree)
+        return Lowered(traced, in_tree, self._name, self._donated_leaves(args, dynamic), self._compile)
+
+    def _compile(self, lowered: Lowered) -> Compiled:
+        entry = _Entry(lowered.traced, lowered.donated)
+        entry.prepare()
+        return Compiled(lowered, entry)
+
+    def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """The shapes and types of the result, as `jitgrad.eval_shape` gives them."""
+        from_tracing = tree.unflatten(self._entry(args, kwargs)[0].traced.out_tree, self._entry(args, kwargs)[0].types)
+        return from_tracing
+
+    def clear_cache(self) -> None:
+        """Forget every program that was compiled for this function."""
+        self._entries.clear()
+
+    def __repr__(self) -> str:
+        return f"<jitted {self._name}>"
+
+
+def _numbers(name: str, given: int | Iterable[int] | None) -> tuple[int, ...]:
+    if given is None:
+        return ()
+    found = (given,) if isinstance(given, int) else tuple(given)
+    if not all(isinstance(n, int) for n in found):
+        raise ArgumentError(f"jit: {name} must be an integer or integers, got {given!r}")
+    return found
+
+
+def jit(
+    f: Callable[..., Any] | None = None,
+    *,
+    static_argnums: int | Iterable[int] | None = None,
+    static_argnames: str | Iterable[str] | None = None,
+    donate_argnums: int | Iterable[int] | None = None,
+    inline: bool = False,
+) -> Any:
+    """f, compiled for each combination of shapes and types that it is called with.
+
+    static_argnums, static_argnames: arguments that are no arrays; they must be hashable, and each value is compiled for.
+    donate_argnums: arguments that are not used again, whose memory results may take; using one afterwards raises DonatedBufferError.
+    inline is accepted for likeness with jax: nested jitted functions always become part of the program around them.
+
+    >>> import jitgrad.numpy as jnp
+    >>> f = jit(lambda x, n: x ** n, static_argnums=1)
+    >>> print(f(jnp.array([1.0, 2.0]), 3))
+    [1. 8.]
+    """
+    if f is None:
+        return functools.partial(
+            jit, static_argnums=static_argnums, static_argnames=static_argnames, donate_argnums=donate_argnums, inline=inline
+        )
+    if not callable(f):
+        raise ArgumentError(f"jit needs a function, got {type(f).__name__}")
+    numbers = _numbers("static_argnums", static_argnums)
+    names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames or ())
+    names, numbers = _both_ways(f, names, numbers)
+    return Jitted(f, numbers, names, _numbers("donate_argnums", donate_argnums))
+
+
+def _both_ways(f: Callable[..., Any], names: tuple[str, ...], numbers: tuple[int, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Static arguments by name and by number, as the signature pairs them, so that it does not matter how they are passed."""
+    if not names and not numbers:
+        return names, numbers
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        return names, numbers
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    every = [p.name for p in parameters]
+    for name in names:
+        if name not in every and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            raise ArgumentError(f"jit of {function_name(f)}: static_argnames has {name!r}, but the parameters are {', '.join(every)}")
+    from_names = tuple(positional.index(n) for n in names if n in positional)
+    from_numbers = tuple(positional[n] for n in numbers if -len(positional) <= n < len(positional))
+    return tuple(dict.fromkeys((*names, *from_numbers))), tuple(dict.fromkeys((*numbers, *from_names)))
+
+
+def device_put(x: Any, device: Any = None) -> Any:
+    """A pytree's leaves as Arrays in memory of their own."""
+    return tree.map(lambda leaf: leaf if isinstance(leaf, Array) else as_value(np.array(leaf)), x)
+
+
+def block_until_ready(x: Any) -> Any:
+    """x; results are always complete when a call returns, so nothing is waited for."""
+    return x
+
+

@@ -1,0 +1,111 @@
+"""jax.lax's products: dot, dot_general, batch_matmul."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from operator import index
+from typing import Any
+
+from jitgrad.array import Array, as_value
+from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.numpy import ops
+from jitgrad.numpy.promote import strong
+from jitgrad.promotion import default_float, dtype_name, promote
+
+from .elementwise import same_dtype
+
+ArrayLike = Any
+DotDimensionNumbers = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
+"""((contracted axes of the first operand, of the second), (batch axes of the first, of the second))."""
+
+
+class Precision(enum.Enum):
+    """Accepted wherever jax.lax takes it. Products are always done in full precision, which each of these allows."""
+
+    DEFAULT = 0
+    HIGH = 1
+    HIGHEST = 2
+
+
+PrecisionLike = Precision | str | tuple[Any, Any] | None
+
+
+def check_precision(where: str, precision: PrecisionLike) -> None:
+    """Raise ArgumentError for what is no Precision: None, a member, its name, or a pair of them."""
+    for p in precision if isinstance(precision, tuple) else (precision,):
+        if p is not None and not isinstance(p, Precision) and str(p).upper() not in Precision.__members__:
+            raise ArgumentError(f"{where}: precision must be None or one of {', '.join(Precision.__members__)}, got {p!r}")
+
+
+def dot_general(
+    lhs: ArrayLike,
+    rhs: ArrayLike,
+    dimension_numbers: DotDimensionNumbers,
+    precision: PrecisionLike = None,
+    preferred_element_type: Any = None,
+) -> Array:
+    """Sums of products over contracted axes. Result axes: batch, the first operand's free axes, the second's.
+
+    dimension_numbers: ((contracted axes of lhs, of rhs), (batch axes of lhs, of rhs)). preferred_element_type: the result's type;
+    where it is wider than the operands', products are done and summed in it. Raises ShapeError for sizes that do not agree.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(dot_general(jnp.ones((2, 3)), jnp.ones((2, 3)), (((1,), (1,)), ((0,), (0,)))))
+    [3. 3.]
+    """
+    check_precision("lax.dot_general", precision)
+    (contracted_x, contracted_y), (batch_x, batch_y) = dimension_numbers
+    (x, y), _ = same_dtype("dot_general", [strong(as_value(v, "lax.dot_general")) for v in (lhs, rhs)])
+    dims = (
+        (_axes(contracted_x, x), _axes(contracted_y, y)),
+        (_axes(batch_x, x), _axes(batch_y, y)),
+    )
+    if preferred_element_type is None:
+        return ops.op("dot_general", x, y, dims=dims)
+    preferred = dtype_name(preferred_element_type)
+    wide, _ = promote(x.type.dtype, False, preferred, False, default_float())
+    return ops.convert(ops.op("dot_general", ops.convert(x, wide), ops.convert(y, wide), dims=dims), preferred)
+
+
+def _axes(axes: Sequence[int], x: Array) -> tuple[int, ...]:
+    """Axes counted from the front; those that do not exist are left to the op's own error."""
+    return tuple(a + x.type.rank if a < 0 else a for a in map(index, axes))
+
+
+def dot(
+    lhs: ArrayLike,
+    rhs: ArrayLike,
+    *,
+    dimension_numbers: DotDimensionNumbers | None = None,
+    precision: PrecisionLike = None,
+    preferred_element_type: Any = None,
+) -> Array:
+    """Vector and matrix products of arrays of one or two axes; with dimension_numbers, `dot_general`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(dot(jnp.ones(3), jnp.ones(3)))
+    3.0
+    """
+    if dimension_numbers is None:
+        x, y = as_value(lhs, "lax.dot"), as_value(rhs, "lax.dot")
+        if not (1 <= x.type.rank <= 2 and 1 <= y.type.rank <= 2):
+            raise ShapeError(
+                f"lax.dot: operands must have 1 or 2 axes, got shapes {x.type.shape} and {y.type.shape}. Use lax.dot_general."
+            )
+        dimension_numbers = (((x.type.rank - 1,), (0,)), ((), ()))
+    return dot_general(lhs, rhs, dimension_numbers, precision, preferred_element_type)
+
+
+def batch_matmul(lhs: ArrayLike, rhs: ArrayLike, precision: PrecisionLike = None) -> Array:
+    """Matrix products over equal leading axes: [*batch, m, k] with [*batch, k, n].
+
+    >>> import jitgrad.numpy as jnp
+    >>> batch_matmul(jnp.ones((5, 2, 3)), jnp.ones((5, 3, 4))).shape
+    (5, 2, 4)
+    """
+    rank = as_value(lhs, "lax.batch_matmul").type.rank
+    if rank < 2 or rank != as_value(rhs, "lax.batch_matmul").type.rank:
+        raise ShapeError("lax.batch_matmul: operands must have one number of axes, at least 2")
+    batch = tuple(range(rank - 2))
+    return dot_general(lhs, rhs, (((rank - 1,), (rank - 2,)), (batch, batch)), precision)

@@ -1,0 +1,211 @@
+"""jax.lax's windows of arrays: slices at fixed places, and dynamic ones at computed places, which are held inside the array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import Array, as_value
+from jitgrad.errors import DTypeError, ShapeError
+from jitgrad.numpy import ops
+from jitgrad.numpy.promote import array_arg, axis_number, shape_arg, strong
+from jitgrad_compiler.ir.types import INTEGERS, UNSIGNED
+
+from .elementwise import same_dtype
+from .shapes import expand_dims, slice_bounds, squeeze
+
+ArrayLike = Any
+
+
+def slice(
+    operand: ArrayLike, start_indices: Sequence[int], limit_indices: Sequence[int], strides: Sequence[int] | None = None
+) -> Array:
+    """Elements from `start_indices` up to `limit_indices` by `strides`, an integer for each axis. ShapeError outside the operand.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(slice(jnp.arange(6), (1,), (6,), (2,)))
+    [1 3 5]
+    """
+    x = array_arg("lax.slice", operand)
+    steps = (1,) * x.type.rank if strides is None else tuple(map(index, strides))
+    return ops.op("slice", x, start=tuple(map(index, start_indices)), limit=tuple(map(index, limit_indices)), strides=steps)
+
+
+def slice_in_dim(operand: ArrayLike, start_index: int | None, limit_index: int | None, stride: int = 1, axis: int = 0) -> Array:
+    """Elements from start to limit along one axis; negative positions count from the end, None means the end itself.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(slice_in_dim(jnp.arange(6), -2, None))
+    [4 5]
+    """
+    x = array_arg("lax.slice_in_dim", operand)
+    along = axis_number("lax.slice_in_dim", axis, x.type.rank)
+    lo, hi, _ = slice_bounds(start_index, limit_index, x.type.shape[along])
+    return ops.slice_axis(x, along, lo, hi, index(stride))
+
+
+def index_in_dim(operand: ArrayLike, index: int, axis: int = 0, keepdims: bool = True) -> Array:
+    """The element at a fixed index along an axis, which stays with size 1 unless keepdims is False. IndexError outside.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(index_in_dim(jnp.arange(6), -1))
+    [5]
+    """
+    x = array_arg("lax.index_in_dim", operand)
+    along = axis_number("lax.index_in_dim", axis, x.type.rank)
+    n = x.type.shape[along]
+    if not -n <= index < n:
+        raise IndexError(f"lax.index_in_dim: index {index} is outside axis {axis} of shape {x.type.shape}")
+    taken = ops.slice_axis(x, along, index % n, index % n + 1)
+    return taken if keepdims else squeeze(taken, (along,))
+
+
+def _starts(where: str, x: Array, start_indices: Any, allow_negative_indices: bool | Sequence[bool]) -> list[Array]:
+    """A scalar index for each axis, negative ones counted from the end where that is allowed."""
+    rank = x.type.rank
+    if isinstance(start_indices, (Array, np.ndarray)):
+        row = as_value(start_indices, where)
+        if row.type.shape != (rank,):
+            raise ShapeError(f"{where}: start_indices must be {rank} scalars or one array of them, got shape {row.type.shape}")
+        items: list[Any] = [ops.reshape(ops.slice_axis(row, 0, i, i + 1), ()) for i in range(rank)]
+    else:
+        items = list(start_indices)
+    if len(items) != rank:
+        raise ShapeError(f"{where}: needs {rank} start indices for shape {x.type.shape}, got {len(items)}")
+    allowed = [allow_negative_indices] * rank if isinstance(allow_negative_indices, bool) else list(allow_negative_indices)
+    return [_start(where, i, n, ok) for i, n, ok in zip(items, x.type.shape, allowed, strict=True)]
+
+
+def _start(where: str, start: Any, size: int, allow_negative: bool) -> Array:
+    value = as_value(start, where)
+    if value.type.dtype not in INTEGERS or value.type.shape:
+        raise DTypeError(f"{where}: start indices must be integer scalars, got {value.dtype}{list(value.type.shape)}")
+    if value.trace is None:
+        number = int(value.data())
+        return ops.constant(number + size if allow_negative and number < 0 else number, "i64")
+    value = ops.convert(value, "i64") if value.weak or value.type.dtype in UNSIGNED else strong(value)
+    if not allow_negative or value.type.dtype in UNSIGNED:
+        return value
+    zero, count = ops.constant(0, value.type.dtype), ops.constant(min(size, _largest(value)), value.type.dtype)
+    return ops.select(ops.op("lt", value, zero), ops.op("add", value, count), value)
+
+
+def _largest(x: Array) -> int:
+    return int(np.iinfo(x.dtype).max)
+
+
+def dynamic_slice(
+    operand: ArrayLike, start_indices: Any, slice_sizes: Sequence[int], *, allow_negative_indices: bool | Sequence[bool] = True
+) -> Array:
+    """A window of fixed sizes at computed indices, which are moved so that the window lies inside the operand.
+
+    start_indices: a scalar integer for each axis, or one array of them; negative ones count from the end.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(dynamic_slice(jnp.arange(6), (jnp.int32(5),), (2,)))
+    [4 5]
+    """
+    x = array_arg("lax.dynamic_slice", operand)
+    starts = _starts("lax.dynamic_slice", x, start_indices, allow_negative_indices)
+    return ops.op("dynamic_slice", x, *starts, sizes=shape_arg("lax.dynamic_slice", tuple(slice_sizes)))
+
+
+def dynamic_slice_in_dim(
+    operand: ArrayLike, start_index: ArrayLike, slice_size: int, axis: int = 0, *, allow_negative_indices: bool = True
+) -> Array:
+    """`dynamic_slice` along one axis, the others taken whole.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(dynamic_slice_in_dim(jnp.arange(6), 1, 2))
+    [1 2]
+    """
+    x = array_arg("lax.dynamic_slice_in_dim", operand)
+    along = axis_number("lax.dynamic_slice_in_dim", axis, x.type.rank)
+    starts: list[Any] = [0] * x.type.rank
+    sizes = list(x.type.shape)
+    starts[along], sizes[along] = start_index, index(slice_size)
+    return dynamic_slice(x, starts, sizes, allow_negative_indices=allow_negative_indices)
+
+
+def dynamic_index_in_dim(
+    operand: ArrayLike, index: ArrayLike, axis: int = 0, keepdims: bool = True, *, allow_negative_indices: bool = True
+) -> Array:
+    """The element at a computed index along an axis, which stays with size 1 unless keepdims is False.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(dynamic_index_in_dim(jnp.arange(6), 3, keepdims=False))
+    3
+    """
+    taken = dynamic_slice_in_dim(operand, index, 1, axis, allow_negative_indices=allow_negative_indices)
+    return taken if keepdims else squeeze(taken, (axis,))
+
+
+def dynamic_update_slice(
+    operand: ArrayLike, update: ArrayLike, start_indices: Any, *, allow_negative_indices: bool | Sequence[bool] = True
+) -> Array:
+    """The operand with a window replaced by `update`, which has as many axes; indices as in `dynamic_slice`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(dynamic_update_slice(jnp.zeros(4), jnp.ones(2), (1,)))
+    [0. 1. 1. 0.]
+    """
+    x = array_arg("lax.dynamic_update_slice", operand)
+    (x, part), _ = same_dtype("dynamic_update_slice", [x, as_value(update, "lax.dynamic_update_slice")])
+    starts = _starts("lax.dynamic_update_slice", x, start_indices, allow_negative_indices)
+    return ops.op("dynamic_update_slice", x, part, *starts)
+
+
+def dynamic_update_slice_in_dim(
+    operand: ArrayLike, update: ArrayLike, start_index: ArrayLike, axis: int, *, allow_negative_indices: bool = True
+) -> Array:
+    """`dynamic_update_slice` at an index along one axis, at the start of all others.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(dynamic_update_slice_in_dim(jnp.zeros(4), jnp.ones(2), 2, 0))
+    [0. 0. 1. 1.]
+    """
+    x = array_arg("lax.dynamic_update_slice_in_dim", operand)
+    starts: list[Any] = [0] * x.type.rank
+    starts[axis_number("lax.dynamic_update_slice_in_dim", axis, x.type.rank)] = start_index
+    return dynamic_update_slice(x, update, starts, allow_negative_indices=allow_negative_indices)
+
+
+def dynamic_update_index_in_dim(
+    operand: ArrayLike, update: ArrayLike, index: ArrayLike, axis: int, *, allow_negative_indices: bool = True
+) -> Array:
+    """The operand with the element at a computed index along an axis replaced; `update` has that axis with size 1, or lacks it.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(dynamic_update_index_in_dim(jnp.zeros(3), 5.0, 1, 0))
+    [0. 5. 0.]
+    """
+    x = array_arg("lax.dynamic_update_index_in_dim", operand)
+    along = axis_number("lax.dynamic_update_index_in_dim", axis, x.type.rank)
+    part = as_value(update, "lax.dynamic_update_index_in_dim")
+    if part.type.rank != x.type.rank:
+        part = expand_dims(ops.convert(part, x.type.dtype) if part.weak else part, (along,))
+    return dynamic_update_slice_in_dim(x, part, index, along, allow_negative_indices=allow_negative_indices)
+
+
+def index_take(src: ArrayLike, idxs: Sequence[ArrayLike], axes: Sequence[int]) -> Array:
+    """Elements of `src` at points: one array of indices for each of `axes`, all of one shape [n]; the other axes are taken whole.
+
+    The result has the points in front: [n, *other axes]. Negative indices count from the end, those outside are held inside.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(index_take(jnp.arange(6).reshape(2, 3), (jnp.array([0, 1]), jnp.array([2, 0])), (0, 1)))
+    [2 3]
+    """
+    x = array_arg("lax.index_take", src)
+    along = [axis_number("lax.index_take", a, x.type.rank) for a in axes]
+    columns = []
+    for a, points in sorted(zip(along, idxs, strict=True), key=lambda pair: pair[0]):
+        at = ops.convert(array_arg("lax.index_take", points), "i64")
+        counted = ops.op("add", at, ops.constant(x.type.shape[a], "i64"))
+        at = ops.select(ops.op("lt", at, ops.constant(0, "i64")), counted, at)
+        columns.append(ops.reshape(at, (*at.type.shape, 1)))
+    indices = ops.concatenate(columns, columns[0].type.rank - 1)
+    return ops.op("gather", x, indices, axes=tuple(sorted(along)), batch=0, mode="clip")

@@ -1,0 +1,499 @@
+"""Making arrays: from data, of one number, of ranges, and masks of matrices. NumPy's memory is copied.
+
+Types not given are default_float for floats and int64 for integers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import WEAK_NUMPY, WEAK_SCALARS, Array, as_value, from_numpy
+from jitgrad.errors import ArgumentError, NotAnArrayError, ShapeError
+from jitgrad.promotion import default_float, dtype_name, strong_dtype
+from jitgrad_compiler.ir.builder import state
+from jitgrad_compiler.ir.types import INEXACT, NUMPY
+
+from .elementwise import example, named
+from .ops import Shape, broadcast, broadcast_right, concatenate, convert, fill, iota, op, reshape, select
+from .promote import ArrayLike, array_arg, broadcast_shape, common_dtype, operands, promote_all, shape_arg, strong
+
+
+def array(object: Any, dtype: Any = None, copy: bool | None = True, order: str | None = "K", ndmin: int = 0) -> Array:
+    """An array of numbers, nested lists of them, NumPy arrays, jitgrad arrays, or anything with `__array__`. NumPy's memory is copied.
+
+    Without `dtype`, Python floats give default_float and Python ints int64; NumPy arrays keep their type; lists promote.
+    `ndmin` puts axes of size 1 in front. Raises ShapeError for ragged lists, NotAnArrayError for what is no number.
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.array([[1, 2], [3, 4.5]])
+    Array([[1. , 2. ],
+           [3. , 4.5]], dtype=float32)
+    """
+    out = _from_data("array", object, None if dtype is None else dtype_name(dtype))
+    missing = ndmin - out.type.rank
+    return reshape(out, (1,) * missing + out.type.shape) if missing > 0 else out
+
+
+def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool | None = None) -> Array:
+    """As `array`; a jitgrad array of the wanted type comes back as it is.
+
+    Raises ArgumentError for copy=False of something that must be copied.
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.asarray(2.5)
+    Array(2.5, dtype=float32)
+    """
+    if copy is False and not isinstance(a, Array):
+        raise ArgumentError(f"asarray: a {type(a).__name__} must be copied, but copy=False was given")
+    return _from_data("asarray", a, None if dtype is None else dtype_name(dtype))
+
+
+def _from_data(where: str, data: Any, dtype: str | None) -> Array:
+    if isinstance(data, (list, tuple)):
+        return _from_list(where, data, dtype)
+    if isinstance(data, (np.ndarray, np.generic)) and type(data) not in WEAK_NUMPY:
+        owned = from_numpy(np.array(data, order="C"))
+        return owned if dtype is None else convert(owned, dtype)
+    value = as_value(data, where)
+    if value.trace is None and isinstance(value.ref, np.generic):  # an array by itself, not a constant of programs
+        number = strong(value) if dtype is None else convert(value, dtype)
+        return Array(number.type, None, np.array(number.ref))
+    return strong(value) if dtype is None else convert(value, dtype)
+
+
+def _leaves(items: Any) -> Any:
+    for x in items:
+        if isinstance(x, (list, tuple)):
+            yield from _leaves(x)
+        else:
+            yield x
+
+
+def _from_list(where: str, items: Sequence[Any], dtype: str | None) -> Array:
+    leaves = list(_leaves(items))
+    kinds = set(map(type, leaves))
+    if kinds <= WEAK_SCALARS.keys() or kinds <= WEAK_NUMPY.keys() | WEAK_SCALARS.keys():
+        types = tuple({(WEAK_SCALARS.get(k) or WEAK_NUMPY[k], True) for k in kinds})
+        found = strong_dtype(promote_all(types, default_float())[0], True) if types else default_float()
+        return from_numpy(_numpy_array(where, items, dtype or found))
+    values = [as_value(x, where) for x in leaves]
+    wanted = dtype or strong_dtype(*common_dtype(values))
+    if all(v.trace is None for v in values) and state.staging is None:
+        return from_numpy(_numpy_array(where, _to_numpy(items), wanted))
+    parts = [_from_data(where, x, wanted) for x in items]
+    if any(p.type.shape != parts[0].type.shape for p in parts):
+        raise ShapeError(f"{where}: a list's items must have one shape, got {', '.join(str(p.type.shape) for p in parts)}")
+    return concatenate([reshape(p, (1, *p.type.shape)) for p in parts], 0)
+
+
+def _to_numpy(items: Any) -> Any:
+    return [_to_numpy(x) if isinstance(x, (list, tuple)) else np.asarray(x) for x in items]
+
+
+def _numpy_array(where: str, items: Any, dtype: str) -> np.ndarray:
+    try:
+        made = np.array(items)
+    except ValueError:
+        raise ShapeError(f"{where}: the nested lists are ragged: items of one list differ in length or shape") from None
+    if made.dtype == object:
+        raise NotAnArrayError(f"{where}: the list holds numbers that no element type can, such as ints beyond 64 bits")
+    with np.errstate(all="ignore"):
+        return made.astype(NUMPY[dtype]) if made.dtype.kind != "f" or dtype in INEXACT else convert(from_numpy(made), dtype).data()  # type: ignore[no-any-return]
+
+
+def zeros(shape: Any, dtype: Any = None) -> Array:
+    """An array of zeros, of default_float by default. Raises ArgumentError for a negative size.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.zeros((2, 2), int))
+    [[0 0]
+     [0 0]]
+    """
+    return fill(shape_arg("zeros", shape), 0, _float_or(dtype))
+
+
+def ones(shape: Any, dtype: Any = None) -> Array:
+    """An array of ones, of default_float by default.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.ones(3))
+    [1. 1. 1.]
+    """
+    return fill(shape_arg("ones", shape), 1, _float_or(dtype))
+
+
+def empty(shape: Any, dtype: Any = None) -> Array:
+    """An array of zeros: memory is never left unset.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.empty(2))
+    [0. 0.]
+    """
+    return fill(shape_arg("empty", shape), 0, _float_or(dtype))
+
+
+def full(shape: Any, fill_value: ArrayLike, dtype: Any = None) -> Array:
+    """An array of `fill_value`, broadcast to the shape; of its type by default.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.full((2, 2), 7))
+    [[7 7]
+     [7 7]]
+    """
+    return _filled("full", shape_arg("full", shape), fill_value, None if dtype is None else dtype_name(dtype))
+
+
+def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: str | None) -> Array:
+    value = array_arg(where, fill_value)
+    value = value if dtype is None else convert(value, dtype)
+    if value.trace is None and isinstance(value.ref, np.generic):
+        return fill(shape, value.ref, value.type.dtype)
+    if broadcast_shape(where, (shape, value.type.shape)) != shape:
+        raise ShapeError(f"{where}: a fill_value of shape {value.type.shape} does not broadcast to shape {shape}")
+    return broadcast_right(value, shape)
+
+
+def _float_or(dtype: Any) -> str:
+    return default_float() if dtype is None else dtype_name(dtype)
+
+
+def _like(name: str, number: int, word: str) -> Any:
+    def function(a: ArrayLike, dtype: Any = None, shape: Any = None) -> Array:
+        value = as_value(a, name)
+        kind = strong_dtype(value.type.dtype, value.weak) if dtype is None else dtype_name(dtype)
+        return fill(value.type.shape if shape is None else shape_arg(name, shape), number, kind)
+
+    return named(
+        function, name,
+        f"""{word} of a's shape and type, each of which may be given instead.
+
+    {example(name, f"jnp.array([5, 6]) -> [{number} {number}]")}
+    """,
+    )  # fmt: skip
+
+
+zeros_like = _like("zeros_like", 0, "Zeros")
+ones_like = _like("ones_like", 1, "Ones")
+empty_like = _like("empty_like", 0, "Zeros, memory being never left unset,")
+
+
+def full_like(a: ArrayLike, fill_value: ArrayLike, dtype: Any = None, shape: Any = None) -> Array:
+    """`fill_value` in a's shape and type, each of which may be given instead.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.full_like(jnp.array([5, 6]), 2))
+    [2 2]
+    """
+    value = as_value(a, "full_like")
+    kind = strong_dtype(value.type.dtype, value.weak) if dtype is None else dtype_name(dtype)
+    return _filled("full_like", value.type.shape if shape is None else shape_arg("full_like", shape), fill_value, kind)
+
+
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Array:
+    """start, start + step, ... up to but without stop (from 0 where only one is given); int64 unless a float is among them.
+
+    The bounds decide the shape, so they must be concrete numbers; else ConcretizationTypeError. ArgumentError for a step of 0.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.arange(4), jnp.arange(0, 1, 0.25))
+    [0 1 2 3] [0.   0.25 0.5  0.75]
+    """
+    given = [as_value(v, "arange") for v in (start, stop, step) if v is not None]
+    numbers = [np.asarray(v.data()).item() if v.trace is None else v.__index__() if v.type.dtype[0] in "iu" else float(v) for v in given]
+    kind = strong_dtype(*common_dtype(given)) if dtype is None else dtype_name(dtype)
+    first, last = (0, numbers[0]) if stop is None else numbers[:2]
+    by = numbers[-1] if step is not None else 1
+    if by == 0:
+        raise ArgumentError("arange: the step must not be 0")
+    count = max(0, math.ceil((last - first) / by))
+    if state.staging is None:
+        return from_numpy((first + by * np.arange(count)).astype(NUMPY[kind]))
+    exact = "f64" if any(isinstance(n, float) for n in (first, by)) else "i64"
+    out = iota((count,), 0, kind if (first, by) == (0, 1) else exact)
+    out = out if by == 1 else out * by
+    return convert(out if first == 0 else out + first, kind)
+
+
+def linspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+) -> Any:
+    """`num` numbers in equal steps from start to stop, which is the last one unless endpoint is False.
+
+    start and stop may be arrays, which broadcast; the new axis is put at `axis`. With retstep also the step. Floats, default_float for
+    integers; an integer dtype rounds down. Raises ArgumentError for a negative num.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.linspace(0, 1, 5))
+    [0.   0.25 0.5  0.75 1.  ]
+    """
+    num = index(num)
+    if num < 0:
+        raise ArgumentError(f"linspace: num must be 0 or more, got {num}")
+    wanted = None if dtype is None else dtype_name(dtype)
+    (low, high), weak = operands("linspace", start, stop, inexact=True)
+    working = wanted if wanted in INEXACT else strong_dtype(low.type.dtype, weak)
+    shape = broadcast_shape("linspace", (low.type.shape, high.type.shape))
+    low, high = (broadcast(convert(v, working), (num, *shape), tuple(range(1 + len(shape) - v.type.rank, 1 + len(shape)))) for v in (low, high))
+    steps = num - 1 if endpoint else num
+    real = {"c64": "f32", "c128": "f64"}.get(working, working)
+    fraction = convert(iota((num, *shape), 0, real) / max(steps, 1), working)
+    # the weighted form meets both ends exactly, and never leaves the interval
+    out = low * (1 - fraction) + high * fraction
+    if wanted is not None and wanted not in INEXACT:
+        out = convert(op("floor", out), wanted)
+    at = axis % (len(shape) + 1)
+    if at:
+        out = op("transpose", out, permutation=(*range(1, at + 1), 0, *range(at + 1, len(shape) + 1)))
+    if not retstep:
+        return out
+    (one, other), _ = operands("linspace", start, stop, inexact=True)
+    return out, strong((other - one) / steps) if steps else full(shape, math.nan, working)
+
+
+def logspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, base: ArrayLike = 10.0, dtype: Any = None, axis: int = 0
+) -> Array:
+    """base to the powers linspace(start, stop, num).
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.logspace(0, 2, 3))
+    [  1.  10. 100.]
+    """
+    exponents = linspace(start, stop, num, endpoint, axis=axis)
+    out: Array = base**exponents
+    return out if dtype is None else convert(out, dtype_name(dtype))
+
+
+def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Array:
+    """`num` numbers from start to stop, each the same multiple of the one before. Both ends of one sign, and not 0.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.geomspace(1, 1000, 4).round(3))
+    [   1.   10.  100. 1000.]
+    """
+    (low, high), weak = operands("geomspace", start, stop, inexact=True)
+    low, high = (convert(v, strong_dtype(v.type.dtype, weak)) for v in (low, high))
+    sign = op("sign", low)
+    out: Array = sign * 10.0 ** linspace(op("log10", low / sign), op("log10", high / sign), num, endpoint, axis=axis)
+    return out if dtype is None else convert(out, dtype_name(dtype))
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+    """An N by M matrix (M is N by default) with ones on the k-th diagonal, counted upwards, and zeros elsewhere.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.eye(2, 3, k=1))
+    [[0. 1. 0.]
+     [0. 0. 1.]]
+    """
+    shape = shape_arg("eye", (N, N if M is None else M))
+    return _mask(shape, k, _float_or(dtype), "eq")
+
+
+def identity(n: int, dtype: Any = None) -> Array:
+    """The n by n identity matrix.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.identity(2))
+    [[1. 0.]
+     [0. 1.]]
+    """
+    return eye(n, dtype=dtype)
+
+
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+    """An N by M matrix with ones on and below the k-th diagonal, zeros above.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.tri(2, 3))
+    [[1. 0. 0.]
+     [1. 1. 0.]]
+    """
+    return _mask(shape_arg("tri", (N, N if M is None else M)), k, _float_or(dtype), "ge")
+
+
+def _mask(shape: Shape, k: int, dtype: str, comparison: str) -> Array:
+    """Where row + k compares so with the column, as numbers."""
+    return convert(below_diagonal(shape, k, comparison), dtype)
+
+
+def below_diagonal(shape: Shape, k: int, comparison: str = "ge") -> Array:
+    """The bool matrices whose element in row i and column j says whether i + k >= j; the last two axes are rows and columns."""
+    rank = len(shape)
+    row, column = iota(shape, rank - 2), iota(shape, rank - 1)
+    return op(comparison, row + k if k else row, column)
+
+
+def _triangle(name: str, lower: bool, word: str, sample: str) -> Any:
+    def function(m: ArrayLike, k: int = 0) -> Array:
+        value = array_arg(name, m)
+        if value.type.rank < 2:
+            raise ShapeError(f"{name}: needs an array with at least 2 axes, got shape {value.type.shape}")
+        zero = convert(as_value(0), value.type.dtype)
+        mask = below_diagonal(value.type.shape, k if lower else k - 1)
+        return select(mask, value, zero) if lower else select(mask, zero, value)
+
+    return named(
+        function, name,
+        f"""The matrix with zeros {word} its k-th diagonal; matrices of a stack each for itself (the last two axes).
+
+    Raises ShapeError for an array with fewer than 2 axes.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.{name}(jnp.ones((2, 2))))
+    {sample}
+    """,
+    )  # fmt: skip
+
+
+tril = _triangle("tril", True, "above", "[[1. 0.]\n     [1. 1.]]")
+triu = _triangle("triu", False, "below", "[[1. 1.]\n     [0. 1.]]")
+
+
+def diag(v: ArrayLike, k: int = 0) -> Array:
+    """A matrix with the vector v on its k-th diagonal; of a matrix that diagonal.
+
+    Raises ShapeError for arrays with another number of axes.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.diag(jnp.array([1, 2])))
+    [[1 0]
+     [0 2]]
+    """
+    value = array_arg("diag", v)
+    if value.type.rank == 2:
+        return diagonal(value, k)
+    if value.type.rank != 1:
+        raise ShapeError(f"diag: needs a vector or a matrix, got shape {value.type.shape}")
+    n = value.type.shape[0] + abs(k)
+    zero = convert(as_value(0), value.type.dtype)
+    if k:
+        value = op("pad", value, zero, padding=((max(k, 0), max(-k, 0), 0),))
+    return select(below_diagonal((n, n), k, "eq"), broadcast(value, (n, n), (1,)), zero)
+
+
+def diagflat(v: ArrayLike, k: int = 0) -> Array:
+    """A matrix with the elements of v, flattened, on its k-th diagonal.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.diagflat(jnp.array([[1], [2]])))
+    [[1 0]
+     [0 2]]
+    """
+    value = array_arg("diagflat", v)
+    return diag(reshape(value, (value.type.size,)), k)
+
+
+def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """The diagonal of the matrices along axis1 and axis2, as the last axis; offset counts upwards.
+
+    Raises ShapeError for an array with fewer than 2 axes, ArgumentError where the axes are one.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.diagonal(jnp.array([[1, 2], [3, 4]])))
+    [1 4]
+    """
+    value = array_arg("diagonal", a)
+    rank = value.type.rank
+    if rank < 2:
+        raise ShapeError(f"diagonal: needs an array with at least 2 axes, got shape {value.type.shape}")
+    one, other = axis1 % rank, axis2 % rank
+    if one == other:
+        raise ArgumentError(f"diagonal: axis1 and axis2 must differ, got {axis1} and {axis2}")
+    rest = tuple(i for i in range(rank) if i not in (one, other))
+    matrices = op("transpose", value, permutation=(*rest, one, other)) if (*rest, one, other) != tuple(range(rank)) else value
+    rows, columns = matrices.type.shape[-2:]
+    start_row, start_column = max(-offset, 0), max(offset, 0)
+    n = max(0, min(rows - start_row, columns - start_column))
+    # a diagonal is every (columns + 1)-th element of the flattened matrix
+    outer = matrices.type.shape[:-2]
+    flattened = reshape(matrices, (*outer, rows * columns))
+    start = start_row * columns + start_column if n else 0
+    limit = start + (n - 1) * (columns + 1) + 1 if n else 0
+    starts, limits = (0,) * len(outer), outer
+    return op("slice", flattened, start=(*starts, start), limit=(*limits, limit), strides=(*(1,) * len(outer), columns + 1))
+
+
+def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Array]:
+    """Arrays of coordinates of the grid that vectors span: with "ij" the i-th varies along axis i, with "xy" the first two swap axes.
+
+    With `sparse` all other axes have size 1. Raises ArgumentError for another indexing, ShapeError for what is no vector.
+
+    >>> import jitgrad.numpy as jnp
+    >>> x, y = jnp.meshgrid(jnp.arange(3), jnp.arange(2))
+    >>> print(x)
+    [[0 1 2]
+     [0 1 2]]
+    """
+    if indexing not in ("xy", "ij"):
+        raise ArgumentError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}")
+    vectors = [array_arg("meshgrid", x) for x in xi]
+    if any(v.type.rank > 1 for v in vectors):
+        raise ShapeError(f"meshgrid: needs vectors, got shapes {', '.join(str(v.type.shape) for v in vectors)}")
+    axes = list(range(len(vectors)))
+    if indexing == "xy" and len(axes) > 1:
+        axes[:2] = [1, 0]
+    vectors = [reshape(v, (v.type.size,)) for v in vectors]
+    sizes = {a: v.type.size for a, v in zip(axes, vectors, strict=True)}
+    shape = tuple(sizes[a] for a in range(len(axes)))
+    if sparse:
+        return [reshape(v, tuple(n if i == a else 1 for i, n in enumerate(shape))) for a, v in zip(axes, vectors, strict=True)]
+    return [broadcast(v, shape, (a,)) for a, v in zip(axes, vectors, strict=True)]
+
+
+def indices(dimensions: Sequence[int], dtype: Any = None, sparse: bool = False) -> Any:
+    """The indices of a grid: [axes, *dimensions], int64 by default; with `sparse` a tuple of arrays that broadcast.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.indices((2, 2))[0])
+    [[0 0]
+     [1 1]]
+    """
+    shape = shape_arg("indices", dimensions)
+    kind = "i64" if dtype is None else dtype_name(dtype)
+    if sparse:
+        return tuple(iota(tuple(n if i == a else 1 for i, n in enumerate(shape)), a, kind) for a in range(len(shape)))
+    if not shape:
+        return fill((0,), 0, kind)
+    return concatenate([reshape(iota(shape, a, kind), (1, *shape)) for a in range(len(shape))], 0)
+
+
+def fromfunction(function: Any, shape: Any, *, dtype: Any = float, **kwargs: Any) -> Array:
+    """function(i, j, ...) of the index arrays of a shape, in `dtype`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.fromfunction(lambda i, j: i * 10 + j, (2, 2), dtype=int))
+    [[ 0  1]
+     [10 11]]
+    """
+    sizes = shape_arg("fromfunction", shape)
+    kind = dtype_name(dtype)
+    out: Array = function(*[iota(sizes, a, kind) for a in range(len(sizes))], **kwargs)
+    return out
+
+
+def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Array:
+    """The Vandermonde matrix: powers of the vector x as columns, N of them, decreasing unless `increasing`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.vander(jnp.array([2, 3]), 3))
+    [[4 2 1]
+     [9 3 1]]
+    """
+    value = array_arg("vander", x)
+    if value.type.rank != 1:
+        raise ShapeError(f"vander: needs a vector, got shape {value.type.shape}")
+    n = value.type.shape[0] if N is None else index(N)
+    if n < 0:
+        raise ArgumentError(f"vander: N must be 0 or more, got {N}")
+    kind = "i64" if value.type.dtype == "bool" else value.type.dtype
+    column = broadcast(convert(value, kind), (value.type.size, n), (0,))
+    column = select(iota(column.type.shape, 1) == 0, convert(as_value(1), kind), column) if n else column
+    powers = op("cumprod", column, axis=1, reverse=False)
+    return powers if increasing else op("reverse", powers, axes=(1,))
+

@@ -1,0 +1,182 @@
+"""Operators and methods of Array, put on the class when this module is imported.
+
+Operators go straight to the op where both operands are of one type and neither is weak, which is nearly always; everything else
+promotes and broadcasts in `arithmetic.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import WEAK_NUMPY, WEAK_SCALARS, Array
+from jitgrad_compiler.ir.builder import bind, literal
+from jitgrad_compiler.ir.graph import OPS
+from jitgrad_compiler.ir.types import FLOATS, INEXACT, INTEGERS
+
+from . import arithmetic, creation, elementwise, indexing, linear, manipulation, reductions, selection, sorting, statistics
+from .promote import ArrayLike
+
+FLOAT32_MAX = 3.4028234e38
+"""A Python float up to this one is a finite float32."""
+
+OPERAND_TYPES = (Array, np.ndarray, np.generic, *WEAK_SCALARS, *WEAK_NUMPY)
+
+
+def _is_operand(x: Any) -> bool:
+    """Whether an operator can take x; with anything else the other operand's class is asked."""
+    return isinstance(x, OPERAND_TYPES) or hasattr(x, "__jitgrad_array__") or (hasattr(x, "__array__") and not isinstance(x, type))
+
+
+def _direct(name: str, dtypes: tuple[str, ...]) -> Callable[[Array, Any], Any]:
+    """The op's operands where nothing needs promotion: two Arrays of one type, or one and a Python number. Else None."""
+
+    def operands(x: Array, y: Any) -> Any:
+        if x.weak or x.type.dtype not in dtypes:
+            return None
+        kind = type(y)
+        if kind is float or kind is int:
+            dtype = x.type.dtype
+            fits = -FLOAT32_MAX <= y <= FLOAT32_MAX if dtype in FLOATS else kind is int and dtype in ("i32", "i64") and abs(y) < 2**31
+            return literal(y, dtype) if fits else None
+        return y if isinstance(y, Array) and not y.weak and x.type == y.type else None
+
+    return operands
+
+
+def _operator(function: Callable[[Any, Any], Array], op_name: str, dtypes: tuple[str, ...]) -> tuple[Any, Any]:
+    """An operator and its reflection."""
+    op, direct = OPS[op_name], _direct(op_name, dtypes)
+
+    def method(self: Array, other: Any) -> Any:
+        operand = direct(self, other)
+        if operand is not None:
+            return bind(op, self, operand)
+        return function(self, other) if _is_operand(other) else NotImplemented
+
+    def reflected(self: Array, other: Any) -> Any:
+        operand = direct(self, other)
+        if operand is not None:
+            return bind(op, operand, self)
+        return function(other, self) if _is_operand(other) else NotImplemented
+
+    return method, reflected
+
+
+def _promoting(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
+    """An operator that is more than one op, and its reflection."""
+
+    def method(self: Array, other: Any) -> Any:
+        return function(self, other) if _is_operand(other) else NotImplemented
+
+    def reflected(self: Array, other: Any) -> Any:
+        return function(other, self) if _is_operand(other) else NotImplemented
+
+    return method, reflected
+
+
+_NUMBERS = (*INTEGERS, *INEXACT)
+_BITS = ("bool", *INTEGERS)
+_ALL = ("bool", *_NUMBERS)
+
+for _name, _function, _op, _dtypes in (
+    ("add", arithmetic.add, "add", _ALL), ("sub", arithmetic.subtract, "sub", _NUMBERS), ("mul", arithmetic.multiply, "mul", _ALL),
+    ("truediv", arithmetic.divide, "div", INEXACT), ("and", arithmetic.bitwise_and, "and", _BITS),
+    ("or", arithmetic.bitwise_or, "or", _BITS), ("xor", arithmetic.bitwise_xor, "xor", _BITS),
+):  # fmt: skip
+    _method, _reflected = _operator(_function, _op, _dtypes)
+    setattr(Array, f"__{_name}__", _method)
+    setattr(Array, f"__r{_name}__", _reflected)
+
+for _name, _function, _op in (
+    ("eq", arithmetic.equal, "eq"), ("ne", arithmetic.not_equal, "ne"), ("lt", arithmetic.less, "lt"),
+    ("le", arithmetic.less_equal, "le"), ("gt", arithmetic.greater, "gt"), ("ge", arithmetic.greater_equal, "ge"),
+):  # fmt: skip
+    setattr(Array, f"__{_name}__", _operator(_function, _op, _ALL if _name in ("eq", "ne") else ("bool", *INTEGERS, *FLOATS))[0])
+
+for _name, _pair in (
+    ("floordiv", arithmetic.floor_divide), ("mod", arithmetic.remainder), ("divmod", arithmetic.divmod), ("pow", arithmetic.power),
+    ("matmul", linear.matmul), ("lshift", arithmetic.left_shift), ("rshift", arithmetic.right_shift),
+):  # fmt: skip
+    _method, _reflected = _promoting(_pair)
+    setattr(Array, f"__{_name}__", _method)
+    setattr(Array, f"__r{_name}__", _reflected)
+
+
+def _round(self: Array, ndigits: int | None = None) -> Array:
+    """Python's round: to integers without `ndigits`."""
+    rounded = elementwise.round(self, 0 if ndigits is None else ndigits)
+    return rounded if ndigits is not None or self.type.dtype not in FLOATS else manipulation.astype(rounded, "i64")
+
+
+def _getitem(self: Array, index: Any) -> Array:
+    return indexing.getitem(self, index)
+
+
+def _setitem(self: Array, index: Any, value: Any) -> None:
+    raise TypeError(
+        "jitgrad arrays are immutable: x[i] = v does not work. Write x = x.at[i].set(v), or x.at[i].add(v) for x[i] += v."
+    )
+
+
+def _reshape(self: Array, *shape: Any, order: str = "C") -> Array:
+    """The same elements in another shape; one size may be -1. Takes a tuple or the sizes themselves."""
+    return manipulation.reshape(self, shape[0] if len(shape) == 1 else shape, order)
+
+
+def _transpose(self: Array, *axes: Any) -> Array:
+    """Axes in another order (reversed by default), given as a tuple or one by one."""
+    return manipulation.transpose(self, None if not axes else axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)
+
+
+def _view(self: Array, dtype: Any = None) -> Array:
+    """The same bits read as another type of that size."""
+    return manipulation.view(self, dtype)
+
+
+def _copy(self: Array) -> Array:
+    """This array; arrays are immutable, so no copy is needed."""
+    return self
+
+
+def _clip(self: Array, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Array:
+    """Each element held between min and max."""
+    return selection.clip(self, min, max)
+
+
+UNARY = {
+    "__neg__": elementwise.negative, "__pos__": elementwise.positive, "__abs__": elementwise.absolute,
+    "__invert__": arithmetic.invert, "__round__": _round, "__getitem__": _getitem, "__setitem__": _setitem,
+}  # fmt: skip
+METHODS = {
+    "sum": reductions.sum, "prod": reductions.prod, "max": reductions.max, "min": reductions.min, "mean": reductions.mean,
+    "var": reductions.var, "std": reductions.std, "any": reductions.any, "all": reductions.all, "argmax": reductions.argmax,
+    "argmin": reductions.argmin, "cumsum": reductions.cumsum, "cumprod": reductions.cumprod, "ptp": statistics.ptp,
+    "reshape": _reshape, "transpose": _transpose, "ravel": manipulation.ravel, "flatten": manipulation.ravel,
+    "astype": manipulation.astype, "squeeze": manipulation.squeeze, "swapaxes": manipulation.swapaxes,
+    "repeat": manipulation.repeat, "view": _view, "clip": _clip, "round": elementwise.round, "conj": elementwise.conj,
+    "conjugate": elementwise.conj, "dot": linear.dot, "take": indexing.take, "sort": sorting.sort, "argsort": sorting.argsort,
+    "searchsorted": sorting.searchsorted, "nonzero": sorting.nonzero, "trace": linear.trace, "diagonal": creation.diagonal,
+    "copy": _copy,
+}  # fmt: skip
+PROPERTIES: dict[str, Callable[[Array], Any]] = {
+    "T": manipulation.transpose, "mT": manipulation.matrix_transpose, "real": elementwise.real, "imag": elementwise.imag,
+    "at": indexing.At,
+}  # fmt: skip
+
+for _name, _value in (*UNARY.items(), *METHODS.items()):
+    setattr(Array, _name, _value)
+for _name, _get in PROPERTIES.items():
+    setattr(Array, _name, property(_get))
+
+
+def _array_namespace(self: Array, *, api_version: str | None = None) -> Any:
+    """The module of functions for arrays of this class, as the Array API asks for."""
+    import jitgrad.numpy
+
+    return jitgrad.numpy
+
+
+setattr(Array, "__array_namespace__", _array_namespace)  # noqa: B010

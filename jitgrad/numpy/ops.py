@@ -1,0 +1,129 @@
+"""The compiler's ops as functions of Arrays: one element type and one shape go in, and nothing is done where nothing is to do.
+
+Everything in this package is written with these. Next on the path: `promote.py`, which brings users' operands here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import Array
+from jitgrad.errors import DTypeError
+from jitgrad_compiler import ops as _filled  # noqa: F401  (importing it fills OPS)
+from jitgrad_compiler.ir.builder import bind, bind_all, state
+from jitgrad_compiler.ir.graph import OPS
+from jitgrad_compiler.ir.types import INTEGERS, NUMPY, ArrayType
+
+Shape = tuple[int, ...]
+
+
+def op(name: str, *args: Array, **params: Any) -> Array:
+    """The output of an op."""
+    return bind(OPS[name], *args, **params)  # type: ignore[return-value]
+
+
+def op_all(name: str, *args: Array, **params: Any) -> list[Array]:
+    """All outputs of an op."""
+    return list(bind_all(OPS[name], *args, **params))  # type: ignore[arg-type]
+
+
+def is_number(x: Array) -> bool:
+    """Whether x is a scalar constant, which elementwise ops broadcast by themselves."""
+    return x.trace is None and isinstance(x.ref, np.generic)
+
+
+def constant(number: Any, dtype: str) -> Array:
+    """A Python or NumPy number as a scalar constant; an int that the type cannot hold is an error, a float too large is infinite."""
+    if dtype in INTEGERS and isinstance(number, (int, np.integer)):
+        info = np.iinfo(NUMPY[dtype])
+        if not info.min <= number <= info.max:
+            raise DTypeError(
+                f"the number {number} does not fit in {NUMPY[dtype]}, the type of the array beside it. Convert the array with "
+                ".astype first."
+            )
+        return Array(ArrayType((), dtype), None, NUMPY[dtype].type(number))
+    with np.errstate(all="ignore"):
+        return Array(ArrayType((), dtype), None, OPS["convert_element_type"].evaluate(number, dtype=dtype)[()])
+
+
+def convert(x: Array, dtype: str) -> Array:
+    """x in an element type, and not weak any more."""
+    if x.type.dtype == dtype:
+        return Array(x.type, x.trace, x.ref) if x.weak else x
+    if x.trace is None and not x.type.shape and (x.weak or isinstance(x.ref, np.generic)):
+        return constant(x.data()[()], dtype)
+    return op("convert_element_type", x, dtype=dtype)
+
+
+def reshape(x: Array, shape: Shape) -> Array:
+    return x if x.type.shape == shape else op("reshape", x, shape=shape)
+
+
+def transpose(x: Array, order: Shape) -> Array:
+    return x if order == tuple(range(len(order))) else op("transpose", x, permutation=order)
+
+
+def broadcast(x: Array, shape: Shape, dims: Shape) -> Array:
+    """x with its axes at `dims` of a new array."""
+    if x.type.shape == shape and not is_number(x):
+        return x
+    return op("broadcast", x, shape=shape, dims=dims)
+
+
+def broadcast_right(x: Array, shape: Shape) -> Array:
+    """x broadcast by NumPy's rule, its axes aligned with the last ones of the shape."""
+    return broadcast(x, shape, tuple(range(len(shape) - x.type.rank, len(shape))))
+
+
+def fill(shape: Shape, number: Any, dtype: str) -> Array:
+    """An array of one number: memory of its own outside traced code, a broadcast constant inside."""
+    value = constant(number, dtype)
+    if state.staging is None:
+        return Array(ArrayType(shape, dtype), None, np.full(shape, value.ref, NUMPY[dtype]))
+    return op("broadcast", value, shape=shape, dims=())
+
+
+def iota(shape: Shape, axis: int, dtype: str = "i64") -> Array:
+    """Each element's index along an axis."""
+    return op("iota", shape=shape, axis=axis, dtype=dtype)
+
+
+def slice_axis(x: Array, axis: int, start: int, limit: int, stride: int = 1) -> Array:
+    """Elements from start up to limit along one axis."""
+    if (start, limit, stride) == (0, x.type.shape[axis], 1):
+        return x
+    rank = x.type.rank
+    starts, limits, strides = [0] * rank, list(x.type.shape), [1] * rank
+    starts[axis], limits[axis], strides[axis] = start, max(start, limit), stride
+    return op("slice", x, start=tuple(starts), limit=tuple(limits), strides=tuple(strides))
+
+
+def pad_axis(x: Array, axis: int, low: int, high: int, value: Array) -> Array:
+    """A scalar before and behind the elements along one axis."""
+    padding = [(0, 0, 0)] * x.type.rank
+    padding[axis] = (low, high, 0)
+    return x if low == high == 0 else op("pad", x, value, padding=tuple(padding))
+
+
+def concatenate(parts: list[Array], axis: int) -> Array:
+    return parts[0] if len(parts) == 1 else op("concatenate", *parts, axis=axis)
+
+
+def select(condition: Array, x: Array, y: Array) -> Array:
+    return op("select", condition, x, y)
+
+
+def reduce_sum(x: Array, axes: Shape) -> Array:
+    return op("reduce_sum", x, axes=axes) if axes else x
+
+
+def spread(x: Array, shape: Shape, axes: Shape) -> Array:
+    """A value reduced over `axes` of the shape, broadcast back over them."""
+    return broadcast(x, shape, tuple(i for i in range(len(shape)) if i not in axes))
+
+
+def flat(x: Array) -> Array:
+    return reshape(x, (math.prod(x.type.shape),))

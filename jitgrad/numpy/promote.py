@@ -1,0 +1,176 @@
+"""From what users pass to Arrays of one element type and one shape: promotion, broadcasting, axes.
+
+`operands` serves every elementwise function; `array_arg` those that take one array. Next on the path: `elementwise.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from operator import index
+from typing import Any
+
+from jitgrad.array import Array, as_value
+from jitgrad.errors import ArgumentError, DTypeError, ShapeError
+from jitgrad.promotion import default_float, dtype_name, promote, strong_dtype
+from jitgrad.promotion import inexact as inexact_dtype
+from jitgrad_compiler.ir.graph import OPS
+from jitgrad_compiler.ir.types import COMPLEX, FLOATS, INEXACT, NUMPY
+from jitgrad_compiler.ops.define import ACCEPTS
+
+from .ops import Shape, broadcast_right, convert, is_number, op
+
+ArrayLike = Any
+
+
+def strong(x: Array) -> Array:
+    """x as an array by itself: a weak float becomes default_float."""
+    return convert(x, strong_dtype(x.type.dtype, True)) if x.weak else x
+
+
+def array_arg(where: str, x: ArrayLike, dtype: Any = None) -> Array:
+    """An operand as an Array that is not weak, in `dtype` where one is given."""
+    value = as_value(x, where)
+    return strong(value) if dtype is None else convert(value, dtype_name(dtype))
+
+
+def inexact_arg(where: str, x: ArrayLike, dtype: Any = None) -> Array:
+    """An operand as a float or complex Array that is not weak."""
+    value = array_arg(where, x, dtype)
+    return convert(value, inexact_dtype(value.type.dtype, default_float()))
+
+
+@lru_cache(maxsize=4096)
+def promote_all(types: tuple[tuple[str, bool], ...], default: str) -> tuple[str, bool]:
+    """The element type of several operands, each given with its weakness; the strong ones meet first, so order does not matter."""
+    ordered = sorted(types, key=lambda t: t[1])
+    dtype, weak = ordered[0]
+    for other, other_weak in ordered[1:]:
+        dtype, weak = promote(dtype, weak, other, other_weak, default)
+    return dtype, weak
+
+
+@lru_cache(maxsize=4096)
+def broadcast_shape(where: str, shapes: tuple[Shape, ...]) -> Shape:
+    """The shape that all shapes broadcast to by NumPy's rule.
+
+    Raises ShapeError that names the function and the shapes.
+    """
+    rank = max(map(len, shapes), default=0)
+    out = [1] * rank
+    for shape in shapes:
+        for i, n in enumerate(shape, start=rank - len(shape)):
+            if n != 1 and out[i] not in (1, n):
+                raise ShapeError(
+                    f"{where}: shapes {' and '.join(map(str, shapes))} do not broadcast together: axis {i - rank} has sizes {out[i]} and {n}. "
+                    "Sizes must be equal or 1, counted from the last axis; insert axes with x[:, None] or reshape."
+                )
+            out[i] = n if out[i] == 1 else out[i]
+    return tuple(out)
+
+
+def common_dtype(values: Sequence[Array]) -> tuple[str, bool]:
+    """The element type that values promote to, and whether it is weak."""
+    first = values[0]
+    if all(v.type.dtype == first.type.dtype and not v.weak for v in values):
+        return first.type.dtype, False
+    return promote_all(tuple((v.type.dtype, v.weak) for v in values), default_float())
+
+
+def as_inexact(dtype: str, weak: bool) -> str:
+    """The float or complex type for a function of analysis; a weak one stays in 64 bits."""
+    return dtype if dtype in INEXACT else "f64" if weak else default_float()
+
+
+def operands(where: str, *xs: ArrayLike, inexact: bool = False) -> tuple[list[Array], bool]:
+    """Arrays of one element type and one shape (scalar constants stay scalars), and whether their result is weak."""
+    values = [as_value(x, where) for x in xs]
+    dtype, weak = common_dtype(values)
+    if weak and any(v.type.shape for v in values):
+        dtype, weak = strong_dtype(dtype, True), False
+    if inexact:
+        dtype = as_inexact(dtype, weak)
+    return broadcast_together(where, [convert(v, dtype) for v in values]), weak
+
+
+def broadcast_together(where: str, values: list[Array]) -> list[Array]:
+    """Arrays broadcast to one shape; scalar constants stay as they are."""
+    shape = values[0].type.shape
+    if all(v.type.shape == shape for v in values):
+        return values
+    shape = broadcast_shape(where, tuple(v.type.shape for v in values))
+    return [v if v.type.shape == shape or is_number(v) else broadcast_right(v, shape) for v in values]
+
+
+def check_accepts(where: str, name: str, x: Array) -> None:
+    """Raise DTypeError, in the words of the function that the user called, for an element type that the op does not take."""
+    accepted = ACCEPTS[OPS[name].traits["accepts"]]
+    if x.type.dtype not in accepted:
+        names = ", ".join(str(NUMPY[t]) for t in accepted)
+        raise DTypeError(f"{where} takes the element types {names}; got {NUMPY[x.type.dtype]}. Convert with .astype.")
+
+
+def elementwise(where: str, name: str, *xs: ArrayLike, inexact: bool = False) -> Array:
+    """An elementwise op done to operands of any types and shapes that go together."""
+    values, weak = operands(where, *xs, inexact=inexact)
+    check_accepts(where, name, values[0])
+    out = op(name, *values)
+    if weak and out.type.dtype != "bool":
+        out.weak = True
+    return out
+
+
+def is_complex(x: Array) -> bool:
+    return x.type.dtype in COMPLEX
+
+
+def is_float(x: Array) -> bool:
+    return x.type.dtype in FLOATS
+
+
+def is_inexact(x: Array) -> bool:
+    return x.type.dtype in INEXACT
+
+
+def axis_number(where: str, axis: Any, rank: int) -> int:
+    """An axis counted from the front.
+
+    Raises ArgumentError for one that does not exist.
+    """
+    try:
+        number = index(axis)
+    except TypeError:
+        raise ArgumentError(f"{where}: axis must be an integer, got {axis!r}") from None
+    if not -rank <= number < rank:
+        raise ArgumentError(f"{where}: axis {number} does not exist in an array with {rank} axes")
+    return number % rank
+
+
+def axes_tuple(where: str, axis: Any, rank: int) -> Shape:
+    """One axis, several or (None) all, as sorted numbers from the front."""
+    if axis is None:
+        return tuple(range(rank))
+    axes = [axis_number(where, a, rank) for a in axis] if isinstance(axis, (tuple, list)) else [axis_number(where, axis, rank)]
+    if len(set(axes)) != len(axes):
+        raise ArgumentError(f"{where}: axis {axis} names an axis twice")
+    return tuple(sorted(axes))
+
+
+def shape_arg(where: str, shape: Any) -> Shape:
+    """A shape given as an integer or a sequence of integers.
+
+    Raises ArgumentError for negative sizes.
+    """
+    if isinstance(shape, (tuple, list)) or hasattr(shape, "__iter__"):
+        sizes = tuple(index(n) for n in shape)
+    else:
+        sizes = (index(shape),)
+    if any(n < 0 for n in sizes):
+        raise ArgumentError(f"{where}: a shape has sizes of 0 or more, got {shape}")
+    return sizes
+
+
+def no_out(where: str, out: Any) -> None:
+    """Arrays are immutable, so `out`, kept for the order of arguments, must be None."""
+    if out is not None:
+        raise ArgumentError(f"{where}: out= is not supported, because arrays are immutable; use the returned array")

@@ -1,0 +1,385 @@
+"""Splitting, repeating, flipping, rolling and padding arrays. Joining and reshaping are in `manipulation.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import Array, as_value
+from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
+
+from .elementwise import named
+from .indexing import take_places
+from .manipulation import ravel, swapaxes
+from .ops import broadcast, concatenate, constant, convert, op, reshape, slice_axis
+from .promote import ArrayLike, array_arg, axes_tuple, axis_number
+
+
+def static(where: str, what: str, x: Any) -> np.ndarray:
+    """Integers that decide a shape. Raises ConcretizationTypeError for traced ones."""
+    if isinstance(x, Array):
+        concrete = x.concrete()
+        if concrete is None:
+            raise ConcretizationTypeError(f"{where}: {what} decides the shape of the result, so it must be a concrete number, not a traced value")
+        return np.asarray(concrete)
+    return np.asarray(x)
+
+
+def split(ary: ArrayLike, indices_or_sections: int | Sequence[int] | ArrayLike, axis: int = 0) -> list[Array]:
+    """Pieces along an axis: so many equal ones, or cut before the given indices.
+
+    Raises ShapeError where the axis does not divide evenly; `array_split` then makes the first ones larger.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(*jnp.split(jnp.arange(6), 3))
+    [0 1] [2 3] [4 5]
+    """
+    return _split("split", ary, indices_or_sections, axis, True)
+
+
+def array_split(ary: ArrayLike, indices_or_sections: int | Sequence[int] | ArrayLike, axis: int = 0) -> list[Array]:
+    """Pieces along an axis: so many nearly equal ones, the larger first, or cut before the given indices.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(*jnp.array_split(jnp.arange(5), 2))
+    [0 1 2] [3 4]
+    """
+    return _split("array_split", ary, indices_or_sections, axis, False)
+
+
+def _split(where: str, ary: ArrayLike, sections: Any, axis: int, even: bool) -> list[Array]:
+    x = array_arg(where, ary)
+    at = axis_number(where, axis, x.type.rank)
+    n = x.type.shape[at]
+    cuts = static(where, "where to cut", sections)
+    if cuts.ndim == 0:
+        count = int(cuts)
+        if count < 1 or (even and n % count):
+            raise ShapeError(f"{where}: axis {at} of shape {x.type.shape} does not divide into {count} equal pieces")
+        small, larger = divmod(n, count)
+        bounds = [0]
+        for i in range(count):
+            bounds.append(bounds[-1] + small + (i < larger))
+    else:
+        bounds = [0, *[min(max(int(c) + n if c < 0 else int(c), 0), n) for c in cuts], n]
+    return [slice_axis(x, at, a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+def _splitter(name: str, axis_of: Any, word: str) -> Any:
+    def function(ary: ArrayLike, indices_or_sections: int | Sequence[int] | ArrayLike) -> list[Array]:
+        x = array_arg(name, ary)
+        return _split(name, x, indices_or_sections, axis_of(x.type.rank), True)
+
+    return named(
+        function, name,
+        f"""`split` along {word}.
+
+    >>> import jitgrad.numpy as jnp
+    >>> len(jnp.{name}(jnp.ones((2, 2, 2)), 2))
+    2
+    """,
+    )  # fmt: skip
+
+
+vsplit = _splitter("vsplit", lambda rank: 0, "axis 0")
+hsplit = _splitter("hsplit", lambda rank: 0 if rank == 1 else 1, "axis 1, of vectors along axis 0")
+dsplit = _splitter("dsplit", lambda rank: 2, "axis 2")
+
+
+def tile(A: ArrayLike, reps: int | Sequence[int]) -> Array:
+    """The array set side by side with itself, reps[i] times along axis i.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.tile(jnp.array([1, 2]), (2, 2)))
+    [[1 2 1 2]
+     [1 2 1 2]]
+    """
+    x = array_arg("tile", A)
+    counts = tuple(index(r) for r in reps) if hasattr(reps, "__iter__") else (index(reps),)  # type: ignore[union-attr,arg-type]
+    rank = max(len(counts), x.type.rank)
+    shape = (1,) * (rank - x.type.rank) + x.type.shape
+    counts = (1,) * (rank - len(counts)) + counts
+    grown = tuple(k for pair in zip(counts, shape, strict=True) for k in pair)
+    wide = broadcast(reshape(x, shape), grown, tuple(range(1, 2 * rank, 2))) if any(c != 1 for c in counts) else x
+    return reshape(wide, tuple(c * n for c, n in zip(counts, shape, strict=True)))
+
+
+def repeat(a: ArrayLike, repeats: int | ArrayLike, axis: int | None = None, *, total_repeat_length: int | None = None) -> Array:
+    """Each element (or slice along an axis) several times in a row; flattened without an axis.
+
+    `repeats` is a number or one for each element. Traced repeats need total_repeat_length, the size of the result: what does not
+    fit is cut off, and the last element fills what is left over. Raises ConcretizationTypeError without it.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.repeat(jnp.array([7, 8]), 2), jnp.repeat(jnp.array([7, 8]), jnp.array([1, 3])))
+    [7 7 8 8] [7 8 8 8]
+    """
+    x = array_arg("repeat", a)
+    if axis is None:
+        x, axis = ravel(x), 0
+    at = axis_number("repeat", axis, x.type.rank)
+    n = x.type.shape[at]
+    if isinstance(repeats, int) and total_repeat_length is None:
+        shape = x.type.shape
+        wide = broadcast(x, (*shape[: at + 1], repeats, *shape[at + 1 :]), tuple(i + (i > at) for i in range(len(shape))))
+        return reshape(wide, (*shape[:at], n * repeats, *shape[at + 1 :]))
+    counts = as_value(repeats, "repeat") if not isinstance(repeats, (list, tuple)) else as_value(np.asarray(repeats))
+    if counts.concrete() is None and total_repeat_length is None:
+        static("repeat", "repeats (give total_repeat_length)", counts)
+    counts = broadcast(reshape(convert(counts, "i64"), counts.type.shape or (1,)), (n,), (0,))
+    if counts.trace is None:
+        places = np.repeat(np.arange(n), np.asarray(counts))
+        if total_repeat_length is not None:
+            places = np.resize(places[:total_repeat_length], total_repeat_length) if n == 0 else np.pad(
+                places[:total_repeat_length], (0, max(0, total_repeat_length - len(places))), constant_values=max(n - 1, 0)
+            )
+        return take_places(x, as_value(places), at)
+    # element i starts at the sum of the counts before it; counting the starts up to each place gives the element there
+    total = index(total_repeat_length)  # type: ignore[arg-type]
+    ends = op("cumsum", counts, axis=0, reverse=False)
+    place = op("iota", shape=(total, n), axis=0, dtype="i64")
+    passed = op("le", broadcast(ends, (total, n), (1,)), place)
+    element = op("reduce_sum", convert(passed, "i64"), axes=(1,))
+    return take_places(x, op("min", element, constant(n - 1, "i64")), at)
+
+
+def flip(m: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
+    """Elements in opposite order along axes (all by default).
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.flip(jnp.array([1, 2, 3])))
+    [3 2 1]
+    """
+    x = array_arg("flip", m)
+    axes = axes_tuple("flip", axis, x.type.rank)
+    return op("reverse", x, axes=axes) if axes else x
+
+
+def flipud(m: ArrayLike) -> Array:
+    """Rows in opposite order (axis 0).
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.flipud(jnp.array([[1], [2]])).tolist())
+    [[2], [1]]
+    """
+    return flip(m, 0)
+
+
+def fliplr(m: ArrayLike) -> Array:
+    """Columns in opposite order (axis 1).
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.fliplr(jnp.array([[1, 2]])))
+    [[2 1]]
+    """
+    return flip(m, 1)
+
+
+def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
+    """Turned by k times 90 degrees in the plane of two axes, from the first towards the second.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.rot90(jnp.array([[1, 2], [3, 4]])))
+    [[2 4]
+     [1 3]]
+    """
+    x = array_arg("rot90", m)
+    one, other = (axis_number("rot90", a, x.type.rank) for a in axes)
+    if one == other:
+        raise ArgumentError(f"rot90: the axes must differ, got {axes}")
+    k %= 4
+    if k == 2:
+        return flip(x, (one, other))
+    if k == 1:
+        return swapaxes(flip(x, other), one, other)
+    return flip(swapaxes(x, one, other), other) if k else x
+
+
+def roll(a: ArrayLike, shift: ArrayLike | Sequence[int], axis: int | Sequence[int] | None = None) -> Array:
+    """Elements moved along axes, those that fall off coming in at the other end; flattened without an axis. Shifts may be traced.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.roll(jnp.arange(5), 2))
+    [3 4 0 1 2]
+    """
+    x = array_arg("roll", a)
+    if axis is None:
+        return reshape(roll(ravel(x), shift, 0), x.type.shape)
+    axes = list(axis) if isinstance(axis, Sequence) else [axis]
+    shifts = list(shift) if isinstance(shift, Sequence) else [shift]
+    if len(shifts) == 1:
+        shifts *= len(axes)
+    if len(axes) == 1 and len(shifts) > 1:
+        axes *= len(shifts)
+    if len(axes) != len(shifts):
+        raise ArgumentError(f"roll: {len(shifts)} shifts do not go with {len(axes)} axes")
+    for by, name in zip(shifts, axes, strict=True):
+        at = axis_number("roll", name, x.type.rank)
+        x = _rolled(x, as_value(by, "roll"), at)
+    return x
+
+
+def _rolled(x: Array, by: Array, at: int) -> Array:
+    n = x.type.shape[at]
+    if not n:
+        return x
+    if by.trace is None:
+        cut = -int(np.asarray(by.data())) % n
+        return x if not cut else concatenate([slice_axis(x, at, cut, n), slice_axis(x, at, 0, cut)], at)
+    places = (op("iota", shape=(n,), axis=0, dtype="i64") - convert(by, "i64")) % n
+    return take_places(x, places, at)
+
+
+PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap", "empty", "maximum", "minimum", "mean")
+
+
+def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", *, constant_values: ArrayLike = 0, reflect_type: str = "even") -> Array:
+    """Elements put before and behind each axis: pad_width is a number, (before, behind), or such a pair for each axis.
+
+    Modes: "constant" (constant_values: a number, a pair, or pairs), "edge", "reflect" (without repeating the edge), "symmetric" (the
+    edge twice), "wrap", "empty" (zeros), "maximum", "minimum" and "mean" of the axis. Raises ArgumentError for other modes and for
+    negative widths.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.pad(jnp.array([1, 2]), (1, 2)), jnp.pad(jnp.array([1, 2, 3]), 2, mode="reflect"))
+    [0 1 2 0 0] [3 2 1 2 3 2 1]
+    """
+    x = array_arg("pad", array)
+    rank = x.type.rank
+    if isinstance(pad_width, dict):
+        pad_width = [pad_width.get(i, pad_width.get(i - rank, (0, 0))) for i in range(rank)]
+        pad_width = [(w, w) if isinstance(w, int) else w for w in pad_width]
+    try:
+        widths = np.broadcast_to(static("pad", "pad_width", pad_width), (rank, 2)).astype(int).tolist()
+    except ValueError:
+        raise ArgumentError(f"pad: pad_width {pad_width} is not one pair, or one for each of the {rank} axes") from None
+    if any(w < 0 for pair in widths for w in pair):
+        raise ArgumentError(f"pad: widths must be 0 or more, got {pad_width}")
+    if mode in ("constant", "empty"):
+        return _pad_constant(x, widths, constant_values if mode == "constant" else 0)
+    for axis, (before, behind) in enumerate(widths):
+        if before or behind:
+            x = _pad_axis(x, axis, before, behind, mode, reflect_type)
+    return x
+
+
+def _pad_constant(x: Array, widths: list[list[int]], values: ArrayLike) -> Array:
+    rank = x.type.rank
+    given = values if isinstance(values, (list, tuple)) else as_value(values, "pad")
+    if isinstance(given, Array) and not given.type.shape:
+        padding = tuple((low, high, 0) for low, high in widths)
+        return op("pad", x, convert(given, x.type.dtype), padding=padding) if any(map(any, widths)) else x
+    table = np.broadcast_to(np.asarray(given), (rank, 2))
+    for axis, (low, high) in enumerate(widths):
+        for width, number, before in ((low, table[axis, 0], True), (high, table[axis, 1], False)):
+            padding = tuple(((width, 0, 0) if before else (0, width, 0)) if i == axis else (0, 0, 0) for i in range(rank))
+            x = op("pad", x, constant(number, x.type.dtype), padding=padding) if width else x
+    return x
+
+
+def _pad_axis(x: Array, axis: int, before: int, behind: int, mode: str, reflect_type: str) -> Array:
+    n = x.type.shape[axis]
+    if mode in ("maximum", "minimum", "mean"):
+        name = {"maximum": "reduce_max", "minimum": "reduce_min", "mean": "reduce_sum"}[mode]
+        summary = op(name, x, axes=(axis,))
+        if mode == "mean":
+            summary = convert(summary / n, x.type.dtype)
+        dims = tuple(i for i in range(x.type.rank) if i != axis)
+        wide = lambda k: broadcast(summary, (*x.type.shape[:axis], k, *x.type.shape[axis + 1 :]), dims)  # noqa: E731
+        return concatenate([part for k, part in ((before, wide(before)), (1, x), (behind, wide(behind))) if k], axis)
+    if not n:
+        raise ShapeError(f"pad: mode {mode!r} needs elements, but axis {axis} of shape {x.type.shape} is empty")
+    if reflect_type != "even" or mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise ArgumentError(f"pad: mode {mode!r} with reflect_type {reflect_type!r} is not available; modes are {', '.join(PAD_MODES)}")
+    places = np.pad(np.arange(n), (before, behind), mode=mode)  # type: ignore[call-overload]
+    pieces = _runs(places)
+    if len(pieces) > 8:
+        return take_places(x, as_value(places), axis)
+    return concatenate([_run(x, axis, first, last, count) for first, last, count in pieces], axis)
+
+
+def _runs(places: np.ndarray) -> list[tuple[int, int, int]]:
+    """A list of places as runs (first, last, count) that rise by one, fall by one, or stay."""
+    runs: list[tuple[int, int, int]] = []
+    for p in places.tolist():
+        if runs:
+            first, last, count = runs[-1]
+            step = p - last
+            if abs(step) <= 1 and (count == 1 or step * (count - 1) == last - first):
+                runs[-1] = (first, p, count + 1)
+                continue
+        runs.append((p, p, 1))
+    return runs
+
+
+def _run(x: Array, axis: int, first: int, last: int, count: int) -> Array:
+    part = slice_axis(x, axis, min(first, last), max(first, last) + 1)
+    if first > last:
+        return op("reverse", part, axes=(axis,))
+    if first == last and count > 1:
+        shape = (*x.type.shape[:axis], count, *x.type.shape[axis + 1 :])
+        return broadcast(part, shape, tuple(range(x.type.rank)))
+    return part
+
+
+def trim_zeros(filt: ArrayLike, trim: str = "fb") -> Array:
+    """A vector without the zeros at its front ("f") and back ("b"). The shape depends on the numbers: concrete arrays only.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.trim_zeros(jnp.array([0, 1, 2, 0])))
+    [1 2]
+    """
+    x = array_arg("trim_zeros", filt)
+    kept = np.nonzero(static("trim_zeros", "the array", x))[0]
+    start = int(kept[0]) if len(kept) and "f" in trim.lower() else 0
+    limit = int(kept[-1]) + 1 if len(kept) and "b" in trim.lower() else x.type.shape[0] if len(kept) else 0
+    return slice_axis(x, 0, start, limit)
+
+
+def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:
+    """Without the slices at the given places (an int, a slice, or integers) along an axis; flattened without one.
+
+    The places decide the shape, so they must be concrete.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.delete(jnp.array([1, 2, 3]), 1))
+    [1 3]
+    """
+    x = array_arg("delete", arr)
+    if axis is None:
+        x, axis = ravel(x), 0
+    at = axis_number("delete", axis, x.type.rank)
+    places = np.delete(np.arange(x.type.shape[at]), obj if isinstance(obj, slice) else static("delete", "obj", obj))
+    return take_places(x, as_value(places), at)
+
+
+def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Array:
+    """`values` put in before the given places (an int, a slice, or integers) along an axis; flattened without one.
+
+    The places decide the shape, so they must be concrete.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.insert(jnp.array([1, 3]), 1, 2))
+    [1 2 3]
+    """
+    x, new = array_arg("insert", arr), as_value(values, "insert")
+    if axis is None:
+        x, axis = ravel(x), 0
+    at = axis_number("insert", axis, x.type.rank)
+    n = x.type.shape[at]
+    where = np.arange(n)[obj] if isinstance(obj, slice) else static("insert", "obj", obj)
+    scalar = where.ndim == 0
+    count = where.size if not scalar else new.type.shape[at - x.type.rank] if 0 < x.type.rank - at <= new.type.rank else 1
+    new = convert(new, x.type.dtype)
+    if scalar and new.type.shape and new.type.rank == x.type.rank - 1:
+        count, new = 1, reshape(new, (*new.type.shape[:at], 1, *new.type.shape[at:]))
+    shape = (*x.type.shape[:at], count, *x.type.shape[at + 1 :])
+    new = broadcast(new, shape, tuple(range(len(shape) - new.type.rank, len(shape))))
+    before = np.repeat(where, count) if scalar else where
+    # the order that NumPy itself gives to indices, old ones before `n` and the inserted ones behind
+    order = np.insert(np.arange(n), before, np.arange(n, n + count))
+    return take_places(concatenate([x, new], at), as_value(order), at)
+

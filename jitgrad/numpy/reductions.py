@@ -1,0 +1,378 @@
+"""Reductions over axes: sum, prod, max, min, mean, var, std, any, all, argmax, argmin, and running sums and products.
+
+`axis` is an axis, a tuple of axes or None for all; `keepdims` leaves reduced axes with size 1; `where` is a bool array that says which
+elements count. Those that step over NaN are in `nan_reductions.py`; means with weights, medians and so on in `statistics.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import Array
+from jitgrad.errors import ArgumentError, DTypeError, ShapeError
+from jitgrad.promotion import default_float, dtype_name
+from jitgrad_compiler.ir.types import COMPLEX, INEXACT, INTEGERS, NUMPY, REAL_OF, UNSIGNED
+
+from .arithmetic import truth
+from .elementwise import named
+from .ops import Shape, broadcast_right, constant, convert, flat, is_number, op, pad_axis, reduce_sum, reshape, select, spread
+from .promote import ArrayLike, array_arg, axes_tuple, axis_number, broadcast_shape, is_complex, no_out
+
+Axis = int | tuple[int, ...] | None
+
+
+def kept(out: Array, shape: Shape, axes: Shape, keepdims: bool) -> Array:
+    """The reduced array with its axes put back as size 1 where that is wanted."""
+    return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else out
+
+
+def masked(where: str, x: Array, mask: ArrayLike | None, neutral: Any) -> Array:
+    """x with `neutral` where the mask is false."""
+    if mask is None:
+        return x
+    condition = truth(array_arg(where, mask))
+    shape = broadcast_shape(where, (x.type.shape, condition.type.shape))
+    x = broadcast_right(x, shape)
+    return select(broadcast_right(condition, shape), x, constant(neutral, x.type.dtype))
+
+
+def sum_dtype(dtype: str) -> str:
+    """Sums of bools and of integers are made in 64 bits."""
+    return "u64" if dtype in UNSIGNED else "i64" if dtype == "bool" or dtype in INTEGERS else dtype
+
+
+def _folded(name: str, op_name: str, combine: str, neutral: int, doc: str, sample: str) -> Any:
+    def function(
+        a: ArrayLike,
+        axis: Axis = None,
+        dtype: Any = None,
+        out: None = None,
+        keepdims: bool = False,
+        initial: ArrayLike | None = None,
+        where: ArrayLike | None = None,
+        promote_integers: bool = True,
+    ) -> Array:
+        no_out(name, out)
+        x = array_arg(name, a, dtype)
+        if dtype is None and promote_integers:
+            x = convert(x, sum_dtype(x.type.dtype))
+        elif x.type.dtype == "bool":
+            return convert(function(convert(x, "i64"), axis, keepdims=keepdims, initial=initial, where=where), "bool")
+        x = masked(name, x, where, neutral)
+        axes = axes_tuple(name, axis, x.type.rank)
+        result = kept(op(op_name, x, axes=axes) if axes else x, x.type.shape, axes, keepdims)
+        return result if initial is None else op(combine, result, _initial(name, initial, result))
+
+    return named(
+        function, name,
+        f"""{doc} over axes (all by default).
+
+    Bools and integers are taken in 64 bits, unless `dtype` is given. The {name} of nothing is {neutral}. Raises ArgumentError for an
+    axis that does not exist.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.{name}(jnp.array([[1, 2], [3, 4]]), axis=0))
+    {sample}
+    """,
+    )  # fmt: skip
+
+
+def _initial(name: str, initial: ArrayLike, like: Array) -> Array:
+    value = convert(array_arg(name, initial), like.type.dtype)
+    return value if is_number(value) else broadcast_right(value, like.type.shape)
+
+
+sum = _folded("sum", "reduce_sum", "add", 0, "The sum of elements", "[4 6]")
+prod = _folded("prod", "reduce_prod", "mul", 1, "The product of elements", "[3 8]")
+
+
+def _extreme(name: str, op_name: str, word: str, sample: str) -> Any:
+    def function(
+        a: ArrayLike,
+        axis: Axis = None,
+        out: None = None,
+        keepdims: bool = False,
+        initial: ArrayLike | None = None,
+        where: ArrayLike | None = None,
+    ) -> Array:
+        no_out(name, out)
+        x = array_arg(name, a)
+        if is_complex(x):
+            raise DTypeError(f"{name}: complex numbers have no order, got {x.dtype}")
+        if where is not None and initial is None:
+            raise ArgumentError(f"{name}: with where= it needs initial=, the result where nothing is selected")
+        axes = axes_tuple(name, axis, x.type.rank)
+        if where is not None:
+            x = masked(name, x, where, lowest(x.type.dtype) if name == "max" else highest(x.type.dtype))
+        if any_empty(x, axes):
+            if initial is None:
+                raise ShapeError(
+                    f"{name}: the {name} of nothing is not defined, and the array of shape {x.type.shape} is empty along axis {axis}. Give initial=."
+                )
+            shape = tuple(n for i, n in enumerate(x.type.shape) if i not in axes)
+            return kept(broadcast_right(_initial(name, initial, x), shape), x.type.shape, axes, keepdims)
+        result = kept(op(op_name, x, axes=axes) if axes else x, x.type.shape, axes, keepdims)
+        return result if initial is None else op(name, result, _initial(name, initial, result))
+
+    return named(
+        function, name,
+        f"""The {word} element over axes (all by default); nan where one is. Ties share the derivative.
+
+    Raises ShapeError for an empty array without `initial`, DTypeError for complex ones, ArgumentError for `where` without `initial`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.{name}(jnp.array([[1, 5], [3, 4]]), axis=1))
+    {sample}
+    """,
+    )  # fmt: skip
+
+
+def lowest(dtype: str) -> Any:
+    return False if dtype == "bool" else -math.inf if dtype in INEXACT else np.iinfo(NUMPY[dtype]).min
+
+
+def highest(dtype: str) -> Any:
+    return True if dtype == "bool" else math.inf if dtype in INEXACT else np.iinfo(NUMPY[dtype]).max
+
+
+def any_empty(x: Array, axes: Shape) -> bool:
+    return 0 in [x.type.shape[i] for i in axes]
+
+
+max = _extreme("max", "reduce_max", "largest", "[5 4]")
+min = _extreme("min", "reduce_min", "smallest", "[1 3]")
+
+
+def count_of(name: str, x: Array, axes: Shape, where: ArrayLike | None) -> Array | int:
+    """How many elements each result is made of: a number, or with `where` an array."""
+    if where is None:
+        return math.prod(x.type.shape[i] for i in axes)
+    condition = broadcast_right(truth(array_arg(name, where)), x.type.shape)
+    return reduce_sum(convert(condition, "i64"), axes)
+
+
+def _mean(name: str, x: Array, axes: Shape, where: ArrayLike | None) -> Array:
+    """The mean over axes, which are gone from it."""
+    total = reduce_sum(masked(name, x, where, 0), axes)
+    count = count_of(name, x, axes, where)
+    return op("div", total, constant(count, x.type.dtype) if isinstance(count, int) else convert(count, x.type.dtype))
+
+
+def mean_arg(name: str, a: ArrayLike, dtype: Any) -> Array:
+    """An operand in the type that its mean is made in: integers as default_float."""
+    x = array_arg(name, a, dtype)
+    return x if dtype is not None or x.type.dtype in INEXACT else convert(x, default_float())
+
+
+def mean(
+    a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: ArrayLike | None = None
+) -> Array:
+    """The arithmetic mean over axes (all by default); of integers and bools in default_float. The mean of nothing is nan.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.mean(jnp.array([[1, 2], [3, 6]]), axis=0))
+    [2. 4.]
+    """
+    no_out("mean", out)
+    x = mean_arg("mean", a, dtype)
+    if x.type.dtype not in INEXACT:
+        x = convert(mean(convert(x, default_float()), axis, keepdims=keepdims, where=where), x.type.dtype)
+        return x
+    x = _with_shape_of_mask("mean", x, where)
+    axes = axes_tuple("mean", axis, x.type.rank)
+    return kept(_mean("mean", x, axes, where), x.type.shape, axes, keepdims)
+
+
+def _with_shape_of_mask(name: str, x: Array, where: ArrayLike | None) -> Array:
+    if where is None:
+        return x
+    return broadcast_right(x, broadcast_shape(name, (x.type.shape, array_arg(name, where).type.shape)))
+
+
+def var(
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike | None = None,
+    correction: float | None = None,
+) -> Array:
+    """The variance over axes (all by default): the mean of |x - mean(x)|**2, with n - ddof in place of n; a float.
+
+    In two passes, so that nothing cancels. `correction` is another name of ddof; nan where n <= ddof.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.var(jnp.array([1.0, 2.0, 6.0])), jnp.var(jnp.array([1, 2, 6]), ddof=1))
+    4.6666665 7.0
+    """
+    no_out("var", out)
+    return _var("var", a, axis, dtype, ddof if correction is None else correction, keepdims, where)
+
+
+def _var(name: str, a: ArrayLike, axis: Axis, dtype: Any, ddof: float, keepdims: bool, where: ArrayLike | None) -> Array:
+    x = mean_arg(name, a, dtype)
+    if x.type.dtype not in INEXACT:
+        raise DTypeError(f"{name}: dtype must be a float type, got {x.dtype}")
+    x = _with_shape_of_mask(name, x, where)
+    axes = axes_tuple(name, axis, x.type.rank)
+    centred = x - spread(_mean(name, x, axes, where), x.type.shape, axes)
+    squares = op("real", centred * op("conj", centred)) if is_complex(x) else centred * centred
+    total = reduce_sum(masked(name, squares, where, 0), axes)
+    count = count_of(name, x, axes, where)
+    if isinstance(count, int):
+        degrees: Any = count - ddof if count > ddof else math.nan
+    else:
+        degrees = convert(count, REAL_OF.get(x.type.dtype, x.type.dtype)) - ddof
+        degrees = select(degrees > 0, degrees, constant(math.nan, degrees.type.dtype))
+    return kept(total / degrees, x.type.shape, axes, keepdims)
+
+
+def std(
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike | None = None,
+    correction: float | None = None,
+) -> Array:
+    """The standard deviation over axes (all by default): the square root of `var`. Its derivative is infinite or nan at 0.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.std(jnp.array([1.0, 3.0])))
+    1.0
+    """
+    no_out("std", out)
+    return op("sqrt", _var("std", a, axis, dtype, ddof if correction is None else correction, keepdims, where))
+
+
+def _logical(name: str, op_name: str, neutral: bool, doc: str, sample: str) -> Any:
+    def function(a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: ArrayLike | None = None) -> Array:
+        no_out(name, out)
+        x = masked(name, truth(array_arg(name, a)), where, neutral)
+        axes = axes_tuple(name, axis, x.type.rank)
+        return kept(op(op_name, x, axes=axes) if axes else x, x.type.shape, axes, keepdims)
+
+    return named(
+        function, name,
+        f"""{doc} over axes (all by default). Numbers are true where they are not 0; of nothing it is {neutral}.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.{name}(jnp.array([[True, False], [True, True]]), axis=1))
+    {sample}
+    """,
+    )  # fmt: skip
+
+
+any = _logical("any", "reduce_or", False, "Whether any element is true", "[ True  True]")
+all = _logical("all", "reduce_and", True, "Whether all elements are true", "[False  True]")
+
+
+def _place(name: str, word: str, sample: str) -> Any:
+    def function(a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None) -> Array:
+        no_out(name, out)
+        x = array_arg(name, a)
+        if x.type.dtype in COMPLEX:
+            raise DTypeError(f"{name}: complex numbers have no order, got {x.dtype}")
+        shape = x.type.shape
+        if axis is None or not shape:
+            if axis is not None:
+                axis_number(name, axis, x.type.rank)
+            x, number, axes = flat(x), 0, tuple(range(len(shape)))
+        else:
+            number = axis_number(name, axis, x.type.rank)
+            axes = (number,)
+        if not x.type.shape[number]:
+            raise ShapeError(f"{name}: the {name} of nothing is not defined, and the array of shape {shape} is empty along axis {axis}")
+        return kept(op(name, x, axis=number, dtype="i64"), shape, axes, bool(keepdims))
+
+    return named(
+        function, name,
+        f"""The index (int64) of the first {word} element along an axis, or in the flattened array; of the first nan where there is one.
+
+    Raises ShapeError for an empty axis.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.{name}(jnp.array([[1, 5], [3, 2]]), axis=1))
+    {sample}
+    """,
+    )  # fmt: skip
+
+
+argmax = _place("argmax", "largest", "[1 0]")
+argmin = _place("argmin", "smallest", "[0 1]")
+
+
+def count_nonzero(a: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The number (int64) of elements that are not 0, over axes (all by default).
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.count_nonzero(jnp.array([0, 3, 0, 1])))
+    2
+    """
+    result: Array = sum(truth(array_arg("count_nonzero", a)), axis, keepdims=keepdims)
+    return result
+
+
+def _running(name: str, op_name: str, word: str, sample: str) -> Any:
+    def function(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
+        no_out(name, out)
+        x = array_arg(name, a, dtype)
+        if x.type.dtype == "bool":
+            if dtype is not None and dtype_name(dtype) == "bool":
+                return convert(function(convert(x, "i64"), axis), "bool")
+            x = convert(x, "i64")
+        if axis is None:
+            x, axis = flat(x), 0
+        return op(op_name, x, axis=axis_number(name, axis, x.type.rank), reverse=False)
+
+    return named(
+        function, name,
+        f"""The {word} of the elements up to each one along an axis, or in the flattened array; of bools in int64.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.{name}(jnp.array([2, 3, 4])))
+    {sample}
+    """,
+    )  # fmt: skip
+
+
+cumsum = _running("cumsum", "cumsum", "sum", "[2 5 9]")
+cumprod = _running("cumprod", "cumprod", "product", "[ 2  6 24]")
+
+
+def _cumulative(name: str, running: Any, neutral: int, word: str, sample: str) -> Any:
+    def function(x: ArrayLike, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
+        value = array_arg(name, x, dtype)
+        if dtype is None:
+            value = convert(value, sum_dtype(value.type.dtype))
+        if axis is None:
+            if value.type.rank != 1:
+                raise ArgumentError(f"{name}: axis is needed for an array with {value.type.rank} axes")
+            axis = 0
+        out: Array = running(value, axis)
+        number = axis_number(name, axis, value.type.rank)
+        return pad_axis(out, number, 1, 0, constant(neutral, out.type.dtype)) if include_initial else out
+
+    return named(
+        function, name,
+        f"""The {word} of the elements up to each one along an axis, with include_initial behind a first {neutral}. (Array API)
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.{name}(jnp.array([2, 3, 4]), include_initial=True))
+    {sample}
+    """,
+    )  # fmt: skip
+
+
+cumulative_sum = _cumulative("cumulative_sum", cumsum, 0, "sum", "[0 2 5 9]")
+cumulative_prod = _cumulative("cumulative_prod", cumprod, 1, "product", "[ 1  2  6 24]")
+

@@ -1,0 +1,171 @@
+"""The parts that optimizers are chained from: each changes the updates in one way. Formulas and names are Optax's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jitgrad.numpy as jnp
+from jitgrad import tree
+from jitgrad.array import Array
+from jitgrad.errors import ArgumentError
+
+from .transformation import EmptyState, GradientTransformation, PyTree, check_like
+
+Schedule = Callable[[Any], Any]
+LearningRate = float | Array | Schedule
+
+
+class ScaleByScheduleState(NamedTuple):
+    """count: how many updates there have been, int32."""
+
+    count: Any
+
+
+class TraceState(NamedTuple):
+    """trace: the running sum of updates."""
+
+    trace: PyTree
+
+
+class ScaleByAdamState(NamedTuple):
+    """count: how many updates there have been, int32. mu, nu: running means of the updates and of their squares."""
+
+    count: Any
+    mu: PyTree
+    nu: PyTree
+
+
+def _zeros_like(params: PyTree) -> PyTree:
+    return tree.map(jnp.zeros_like, params)
+
+
+def _no_count() -> Array:
+    return jnp.zeros((), "int32")
+
+
+def _needs_params(where: str, params: PyTree) -> PyTree:
+    if params is None:
+        raise ArgumentError(f"optim.{where}: update needs the params as its third argument: opt.update(gradients, state, params)")
+    return params
+
+
+def scale(step_size: Any) -> GradientTransformation:
+    """Updates times a number.
+
+    >>> updates, _ = scale(-0.1).update({"w": 2.0}, EmptyState())
+    >>> updates
+    {'w': -0.2}
+    """
+    return GradientTransformation(
+        lambda params: EmptyState(), lambda updates, state, params=None: (tree.map(lambda u: u * step_size, updates), state)
+    )
+
+
+def scale_by_schedule(step_size_fn: Schedule) -> GradientTransformation:
+    """Updates times step_size_fn(count), count being 0 at the first update."""
+
+    def update(updates: PyTree, state: ScaleByScheduleState, params: PyTree = None) -> tuple[PyTree, Any]:
+        factor = step_size_fn(state.count)
+        return tree.map(lambda u: (u * factor).astype(jnp.asarray(u).dtype), updates), ScaleByScheduleState(state.count + 1)
+
+    return GradientTransformation(lambda params: ScaleByScheduleState(_no_count()), update)
+
+
+def scale_by_learning_rate(learning_rate: LearningRate) -> GradientTransformation:
+    """Updates times minus the learning rate: a number, or a schedule, which is a function of the count of updates."""
+    if callable(learning_rate):
+        schedule = learning_rate
+        return scale_by_schedule(lambda count: -schedule(count))
+    return scale(-learning_rate)
+
+
+def trace(decay: Any, nesterov: bool = False) -> GradientTransformation:
+    """Momentum: t = u + decay * t for each update u, and u + decay * t again for Nesterov's form."""
+
+    def update(updates: PyTree, state: TraceState, params: PyTree = None) -> tuple[PyTree, Any]:
+        check_like("optim.trace", updates, state.trace)
+        moved = tree.map(lambda u, t: u + decay * t, updates, state.trace)
+        return (tree.map(lambda u, t: u + decay * t, updates, moved) if nesterov else moved), TraceState(moved)
+
+    return GradientTransformation(lambda params: TraceState(_zeros_like(params)), update)
+
+
+def scale_by_adam(
+    b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8, eps_root: Any = 0.0, *, nesterov: bool = False
+) -> GradientTransformation:
+    """Updates divided by the root of their running mean square (Kingma and Ba, Adam, 2014; nesterov: Dozat, 2016).
+
+    With m and v the running means of updates and of their squares, corrected for their start at 0:
+    m / (sqrt(v + eps_root) + eps).
+    """
+
+    def init(params: PyTree) -> ScaleByAdamState:
+        return ScaleByAdamState(_no_count(), _zeros_like(params), _zeros_like(params))
+
+    def update(updates: PyTree, state: ScaleByAdamState, params: PyTree = None) -> tuple[PyTree, Any]:
+        check_like("optim.adam", updates, state.mu)
+        mu = tree.map(lambda g, m: (1 - b1) * g + b1 * m, updates, state.mu)
+        nu = tree.map(lambda g, v: (1 - b2) * (g * g) + b2 * v, updates, state.nu)
+        count = state.count + 1
+        first, second = 1 - _power(b1, count), 1 - _power(b2, count)
+        if nesterov:
+            ahead = 1 - _power(b1, count + 1)
+            corrected = tree.map(lambda g, m: b1 * (m / _as(ahead, m)) + (1 - b1) * (g / _as(first, m)), updates, mu)
+        else:
+            corrected = tree.map(lambda m: m / _as(first, m), mu)
+        scaled = tree.map(lambda m, v: m / (jnp.sqrt(v / _as(second, v) + eps_root) + eps), corrected, nu)
+        return scaled, ScaleByAdamState(count, mu, nu)
+
+    return GradientTransformation(init, update)
+
+
+def _power(base: Any, count: Array) -> Array:
+    """base ** count in default_float."""
+    return jnp.power(jnp.asarray(base, float), count.astype(float))
+
+
+def _as(correction: Array, like: Array) -> Array:
+    return correction.astype(like.dtype)
+
+
+def add_decayed_weights(weight_decay: Any, mask: Any = None) -> GradientTransformation:
+    """Updates plus weight_decay times the params where `mask` holds: a pytree of bools, or a function from params to one."""
+
+    def update(updates: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
+        params = _needs_params("add_decayed_weights", params)
+        chosen = mask(params) if callable(mask) else mask
+        if chosen is None:
+            return tree.map(lambda u, p: u + weight_decay * p, updates, params), state
+        return tree.map(lambda u, p, m: u + weight_decay * p if m else u, updates, params, chosen), state
+
+    return GradientTransformation(lambda params: EmptyState(), update)
+
+
+def global_norm(updates: PyTree) -> Array:
+    """The square root of the sum of all squares in a pytree.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(global_norm([jnp.array([3.0]), jnp.array([4.0])]))
+    5.0
+    """
+    return jnp.sqrt(sum(jnp.sum(jnp.square(u)) for u in tree.leaves(updates)))
+
+
+def clip_by_global_norm(max_norm: Any) -> GradientTransformation:
+    """Updates made smaller by one factor where their global norm is larger than max_norm (Pascanu, Mikolov and Bengio, 2013)."""
+
+    def update(updates: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
+        norm = global_norm(updates)
+        inside = norm < max_norm
+        return tree.map(lambda u: jnp.where(inside, u, u / _as(norm, jnp.asarray(u)) * max_norm), updates), state
+
+    return GradientTransformation(lambda params: EmptyState(), update)
+
+
+def clip(max_delta: Any) -> GradientTransformation:
+    """Each element of the updates held between -max_delta and max_delta."""
+    return GradientTransformation(
+        lambda params: EmptyState(),
+        lambda updates, state, params=None: (tree.map(lambda u: jnp.clip(u, -max_delta, max_delta), updates), state),
+    )

@@ -1,0 +1,93 @@
+"""What an optimizer is: a pair of functions `init` and `update`, as in Optax. Next on the path: `scaling.py`, whose pairs `chain`
+joins, and `optimizers.py`, which names the joined ones.
+
+    state = opt.init(params)
+    updates, state = opt.update(gradients, state, params)
+    params = apply_updates(params, updates)
+
+Parameters, gradients, updates and states are pytrees of arrays, so all of it can stand inside jit, vmap and loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jitgrad.numpy as jnp
+from jitgrad import tree
+from jitgrad.array import as_value
+from jitgrad.errors import TreeStructureError
+
+PyTree = Any
+
+
+class GradientTransformation(NamedTuple):
+    """init(params) -> state; update(updates, state, params=None) -> (updates, state)."""
+
+    init: Callable[[PyTree], Any]
+    update: Callable[..., tuple[PyTree, Any]]
+
+
+class EmptyState(NamedTuple):
+    """The state of a transformation that remembers nothing."""
+
+
+def check_like(where: str, given: PyTree, expected: PyTree, what: str = "gradients", like: str = "params") -> None:
+    """Raise TreeStructureError, with the path of the first difference, unless two pytrees agree in structure and leaf shapes."""
+    tree.check_same_structure(where, expected, given, what)
+    for (path, x), y in zip(tree.leaves_with_path(given), tree.leaves(expected), strict=True):
+        got, wanted = as_value(x, where).shape, as_value(y, where).shape
+        if got != wanted:
+            raise TreeStructureError(
+                f"{where}: the {what}{tree.path_text(path)} must have the shape {wanted} of the {like}, got {got}. "
+                "Differentiate with respect to the same params that the optimizer was made with."
+            )
+
+
+def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
+    """params + updates, each leaf in its parameter's element type.
+
+    Raises TreeStructureError, naming the path, where the two differ in structure or shapes.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(apply_updates({"w": jnp.array([1.0, 2.0])}, {"w": jnp.array([0.5, 0.5])})["w"])
+    [1.5 2.5]
+    """
+    check_like("optim.apply_updates", updates, params, "updates")
+    return tree.map(_applied, params, updates)
+
+
+def _applied(p: Any, u: Any) -> Any:
+    p = jnp.asarray(p)
+    return (p + u).astype(p.dtype)
+
+
+def identity() -> GradientTransformation:
+    """Updates as they are."""
+    return GradientTransformation(lambda params: EmptyState(), lambda updates, state, params=None: (updates, state))
+
+
+def chain(*transformations: GradientTransformation) -> GradientTransformation:
+    """Transformations one after another; the state is the tuple of their states.
+
+    >>> from jitgrad import optim
+    >>> opt = chain(optim.clip_by_global_norm(1.0), optim.sgd(0.1))
+    >>> len(opt.init({"w": 1.0}))
+    2
+    """
+
+    def init(params: PyTree) -> tuple[Any, ...]:
+        return tuple(t.init(params) for t in transformations)
+
+    def update(updates: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
+        if params is not None:
+            check_like("optim.chain", updates, params)
+        if len(state) != len(transformations):
+            raise TreeStructureError(f"optim.chain: the state must be a tuple of {len(transformations)} states, got {len(state)}")
+        states = []
+        for t, s in zip(transformations, state, strict=True):
+            updates, s = t.update(updates, s, params)
+            states.append(s)
+        return updates, tuple(states)
+
+    return GradientTransformation(init, update)

@@ -1,0 +1,95 @@
+"""Element types: which one results when two meet, as in jax with 64-bit types enabled.
+
+A weak value came from a Python scalar (or np.float64, np.int64, np.complex128, np.bool_, which NumPy's own functions hand back).
+It takes the other's type where kinds allow; it is a scalar carried in 64 bits, and becomes `config.default_float` (integers int64)
+where it turns into an array by itself.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from jitgrad_compiler.ir.types import COMPLEX, COMPLEX_OF, FLOATS, NAMES, NUMPY, SIZES, UNSIGNED
+
+from .config import config
+from .errors import DTypeError
+
+DTypeLike = Any
+KINDS = {"bool": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+
+
+def dtype_name(dtype: DTypeLike) -> str:
+    """jitgrad's short name of anything that NumPy takes for an element type; Python's float, int and complex mean the defaults."""
+    if dtype is float:
+        return default_float()
+    if dtype is int:
+        return "i64"
+    if dtype is complex:
+        return COMPLEX_OF[default_float()]
+    if isinstance(dtype, str) and dtype in NUMPY:
+        return dtype
+    try:
+        return NAMES[np.dtype(dtype)]
+    except (KeyError, TypeError):
+        raise DTypeError(f"{dtype!r} is not an element type of jitgrad; there are {', '.join(str(d) for d in NAMES)}") from None
+
+
+def default_float() -> str:
+    return "f64" if config.default_float == "float64" else "f32"
+
+
+def strong_dtype(dtype: str, weak: bool) -> str:
+    """The type that a value shows: a weak float or complex one is shown as the default."""
+    if not weak or dtype not in ("f64", "c128"):
+        return dtype
+    return default_float() if dtype == "f64" else COMPLEX_OF[default_float()]
+
+
+def kind(dtype: str) -> int:
+    return KINDS["bool" if dtype == "bool" else dtype[0]]
+
+
+@lru_cache(maxsize=4096)
+def promote(a: str, weak_a: bool, b: str, weak_b: bool, default: str) -> tuple[str, bool]:
+    """The element type of an operation between types a and b, and whether it is weak."""
+    if weak_a and weak_b:
+        low, high = sorted((a, b), key=kind)
+        return high, True
+    if weak_a or weak_b:
+        weak, strong = (a, b) if weak_a else (b, a)
+        if kind(weak) <= kind(strong):
+            return strong, False
+        if kind(weak) == 1:  # a Python int beside bools
+            return "i64", True
+        if kind(weak) == 2:  # a Python float beside integers
+            return default, False
+        return COMPLEX_OF["f64" if strong == "f64" else "f32" if strong == "f32" else default], False
+    return strong_promote(a, b, default), False
+
+
+def strong_promote(a: str, b: str, default: str) -> str:
+    low, high = sorted((a, b), key=lambda t: (kind(t), SIZES[t]))
+    if low == high or kind(low) == 0:
+        return high
+    if kind(high) == 3:
+        wide = low in ("f64", "c128") or high == "c128"
+        return "c128" if wide else "c64"
+    if kind(high) == 2:
+        return high
+    unsigned = [t for t in (low, high) if t in UNSIGNED]
+    if len(unsigned) != 1:
+        return high  # integers of one signedness: the wider one
+    signed = low if high in UNSIGNED else high
+    if SIZES[signed] > SIZES[unsigned[0]]:
+        return signed
+    if unsigned[0] == "u64":
+        return default  # no integer type holds both
+    return f"i{SIZES[unsigned[0]] * 16}"
+
+
+def inexact(dtype: str, default: str) -> str:
+    """The float or complex type that a function of analysis gives for this element type."""
+    return dtype if dtype in FLOATS or dtype in COMPLEX else default

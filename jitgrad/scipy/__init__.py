@@ -1,0 +1,5 @@
+"""Functions by jax.scipy's names."""
+
+from . import special
+
+__all__ = ["special"]

@@ -1,0 +1,134 @@
+"""A user's function to a Graph: flatten the pytrees, run the body on traced values, gather what comes out.
+
+Next on the path: differentiation.py, vectorization.py and jit.py, which all start here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import jitgrad_compiler.passes.calls  # noqa: F401  (the rules of nested programs)
+from jitgrad_compiler.ir.builder import Value, staging
+from jitgrad_compiler.ir.graph import Graph
+from jitgrad_compiler.ir.types import ArrayType
+
+from . import tree
+from .array import Array, as_value
+from .errors import NotAnArrayError
+from .promotion import strong_dtype
+
+
+def function_name(f: Callable[..., Any]) -> str:
+    return getattr(f, "__name__", None) or type(f).__name__
+
+
+def array_leaves(where: str, items: Any, what: str) -> tuple[list[Array], tree.PyTreeDef]:
+    """The leaves of a pytree as Arrays; a leaf that is none is named by its path."""
+    leaves, treedef = tree.flatten(items)
+    try:
+        return [x if isinstance(x, Array) else as_value(x) for x in leaves], treedef
+    except NotAnArrayError:
+        for path, x in tree.leaves_with_path(items):
+            try:
+                as_value(x)
+            except NotAnArrayError:
+                raise NotAnArrayError(
+                    f"{where}: {what}{tree.path_text(path)} must be an array or a number, got {type(x).__name__}: {str(x)[:60]!r}. "
+                    "Pass it as a static argument, or close over it."
+                ) from None
+        raise
+
+
+@dataclass
+class Traced:
+    """A function's Graph; `captured` are the outer values that its last inputs stand for."""
+
+    graph: Graph
+    captured: list[Value]
+    out_tree: tree.PyTreeDef
+    out_weak: list[bool]
+
+
+def trace(f: Callable[..., Any], name: str, types: Sequence[ArrayType], weak: Sequence[bool], in_tree: tree.PyTreeDef) -> Traced:
+    """Run `f(*args)` on traced values of the given types, `args` being of the structure `in_tree`."""
+    with staging(f" ({name})") as builder:
+        inputs = [builder.input(t, w) for t, w in zip(types, weak, strict=True)]
+        out = f(*tree.unflatten(in_tree, inputs))
+        outputs, out_tree = array_leaves(name, out, "what it returns")
+        graph, captured = builder.finish(outputs)
+    frozen = [as_value(v.ref.copy()) if v.trace is None and type(v.ref) is np.ndarray else v for v in captured]
+    return Traced(graph, frozen, out_tree, [v.weak for v in outputs])
+
+
+class ShapeDtypeStruct:
+    """The shape and element type of an array that need not exist; stands for one in `eval_shape` and `jit(f).lower`."""
+
+    __slots__ = ("dtype", "shape", "weak_type")
+
+    def __init__(self, shape: Sequence[int], dtype: Any, weak_type: bool = False) -> None:
+        self.shape, self.dtype, self.weak_type = tuple(shape), np.dtype(dtype), weak_type
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __repr__(self) -> str:
+        return f"ShapeDtypeStruct(shape={self.shape}, dtype={self.dtype})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ShapeDtypeStruct) and (self.shape, self.dtype) == (other.shape, other.dtype)
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
+
+
+def abstract_leaves(where: str, args: Any) -> tuple[list[ArrayType], list[bool], tree.PyTreeDef]:
+    """The types of a pytree of arrays or ShapeDtypeStructs, and which are weak."""
+    from_struct = lambda x: isinstance(x, ShapeDtypeStruct)  # noqa: E731
+    leaves, treedef = tree.flatten(args, is_leaf=from_struct)
+    stand_ins = [np.broadcast_to(np.zeros((), x.dtype), x.shape) if from_struct(x) else x for x in leaves]
+    values, _ = array_leaves(where, tree.unflatten(treedef, stand_ins), "argument")
+    return [v.type for v in values], [v.weak for v in values], treedef
+
+
+def make_graph(f: Callable[..., Any]) -> Callable[..., Graph]:
+    """A function that traces `f` for given arguments and returns its Graph, whose `str()` is its text.
+
+    Arrays that f closes over are hidden inputs behind its arguments.
+
+    >>> import jitgrad, jitgrad.numpy as jnp
+    >>> print(jitgrad.make_graph(lambda x: jnp.sin(x) * 2)(jnp.ones(3)).key == jitgrad.make_graph(lambda y: jnp.sin(y) * 2)(jnp.ones(3)).key)
+    True
+    """
+    name = function_name(f)
+
+    def traced(*args: Any, **kwargs: Any) -> Graph:
+        types, weak, in_tree = abstract_leaves(f"make_graph of {name}", (args, kwargs))
+        return trace(lambda a, k: f(*a, **k), name, types, weak, in_tree).graph
+
+    return traced
+
+
+def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The shapes and types that `f(*args)` would have, without computing it; a pytree of ShapeDtypeStruct.
+
+    >>> import jitgrad.numpy as jnp
+    >>> eval_shape(lambda a, b: a @ b, ShapeDtypeStruct((2, 3), "float32"), ShapeDtypeStruct((3, 4), "float32"))
+    ShapeDtypeStruct(shape=(2, 4), dtype=float32)
+    """
+    name = function_name(f)
+    types, weak, in_tree = abstract_leaves(f"eval_shape of {name}", (args, kwargs))
+    traced = trace(lambda a, k: f(*a, **k), name, types, weak, in_tree)
+    outs = [
+        ShapeDtypeStruct(t.shape, Array(ArrayType((), strong_dtype(t.dtype, w)), None, None).dtype, w)
+        for t, w in zip(traced.graph.output_types, traced.out_weak, strict=True)
+    ]
+    return tree.unflatten(traced.out_tree, outs)

@@ -1,0 +1,295 @@
+"""Example operands for every op of the registry: what `test_ops_registry.py` and its neighbours are driven by.
+
+An elementwise op's examples follow from its traits; every other op has rows in `EXAMPLES`. A new op that has neither makes
+`test_every_op_has_examples` fail.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, Var, parse
+from jitgrad_compiler.ir.graph import Op
+from jitgrad_compiler.ir.types import COMPLEX, FLOATS, INTEGERS, NUMPY, SIZES, Shape
+from jitgrad_compiler.ops.define import ACCEPTS
+
+REAL = ("bool", *INTEGERS, *FLOATS)
+
+
+@dataclass(frozen=True)
+class Data:
+    """An operand of the element type that is under test."""
+
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Other:
+    """An operand whose element type is fixed. Integers are drawn from low to below high."""
+
+    shape: Shape
+    dtype: str = "i64"
+    low: int = 0
+    high: int = 2
+
+
+Operand = Data | Other
+
+
+@dataclass(frozen=True)
+class Example:
+    """One equation: an op, its operands, its params."""
+
+    op: str
+    operands: tuple[Operand, ...]
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def types(self, dtype: str) -> list[ArrayType]:
+        return [ArrayType(o.shape, dtype if isinstance(o, Data) else o.dtype) for o in self.operands]
+
+    def graph(self, dtype: str) -> Graph:
+        op = OPS[self.op]
+        inputs = [Var(t) for t in self.types(dtype)]
+        outputs = [Var(t) for t in op.types([v.type for v in inputs], self.params)]
+        return Graph(inputs, [Eqn(op, inputs, self.params, outputs)], outputs)
+
+    def arrays(self, dtype: str, rng: np.random.Generator) -> list[np.ndarray]:
+        """Operands inside the op's domain, all floats at least a small distance from one another."""
+        domain = OPS[self.op].traits.get("domain")
+        out = []
+        for o in self.operands:
+            if isinstance(o, Other) and o.dtype != "bool":
+                out.append(rng.integers(o.low, o.high, o.shape).astype(NUMPY[o.dtype]))
+            else:
+                out.append(draw(ArrayType(o.shape, dtype if isinstance(o, Data) else o.dtype), rng, domain))
+        if OPS[self.op].traits.get("integer_first"):
+            out[0] = np.round(out[0])
+        return out
+
+    def __str__(self) -> str:
+        return f"{self.op} of {', '.join(map(str, self.types('x')))} {self.params or ''}"
+
+
+def draw(type: ArrayType, rng: np.random.Generator, domain: tuple[float, float] | None = None) -> np.ndarray:
+    """Numbers of a type: all of an integer's values, floats and complex numbers of moderate size and no two of them close."""
+    low, high = domain or (-3, 3)
+    target = NUMPY[type.dtype]
+    if type.dtype == "bool":
+        return rng.integers(0, 2, type.shape).astype(bool)
+    if type.dtype in INTEGERS:
+        if domain is not None:
+            return rng.integers(int(low), int(high) + 1, type.shape).astype(target)
+        info = np.iinfo(target)
+        return rng.integers(info.min, info.max, type.shape, target, endpoint=True)
+
+    def spread() -> np.ndarray:
+        grid = low + (high - low) * (np.arange(type.size) + rng.uniform(0.2, 0.8, type.size)) / max(type.size, 1)
+        return rng.permutation(grid).reshape(type.shape)
+
+    return (spread() + 1j * spread() if type.dtype in COMPLEX else spread()).astype(target)
+
+
+def special_numbers(dtype: str) -> np.ndarray:
+    """The numbers at which an implementation goes wrong first."""
+    target = NUMPY[dtype]
+    if dtype == "bool":
+        return np.array([False, True])
+    if dtype in INTEGERS:
+        info = np.iinfo(target)
+        inside = [-7, -2, -1, 0, 1, 2, 3, 7, 8, 31, 32, 63, 64, 100]
+        return np.array([info.min, info.min + 1, info.max // 2, info.max - 1, info.max, *[n for n in inside if n >= info.min]], target)
+    info = np.finfo(target)
+    positive = [
+        0, info.smallest_subnormal, info.tiny / 4, info.tiny, 1e-9, 0.1, 0.5, 1 - info.epsneg, 1, 1 + info.eps, 1.5, 2, 2.5, 3, 4.5, 10, 88.5,
+        1e4, 2.0**24 + 1, 1e15, info.max, np.inf,
+    ]  # fmt: skip
+    return np.array([*positive, *[-n for n in positive], np.nan], target)
+
+
+def special_operands(op: Op, dtype: str) -> list[np.ndarray]:
+    """Every combination of special numbers, one array an operand."""
+    numbers = special_numbers(dtype)
+    types = elementwise_types(op, dtype, ())
+    if len(types) == 1:
+        return [numbers]
+    data = [a.ravel() for a in np.meshgrid(numbers, numbers, indexing="ij")]
+    return data if len(types) == 2 else [np.arange(data[0].size) % 3 == 0, *data]
+
+
+def dtypes_of(op: Op) -> tuple[str, ...]:
+    """The element types that an elementwise op takes."""
+    return ACCEPTS[op.traits["accepts"]]
+
+
+def elementwise_types(op: Op, dtype: str, shape: Shape) -> list[ArrayType]:
+    count = op.traits["arity"]
+    return [ArrayType(shape, "bool" if op.name == "select" and i == 0 else dtype) for i in range(count)]
+
+
+def elementwise_params(op: Op, dtype: str) -> list[dict[str, Any]]:
+    """The params to try: of conversions every target type, of integer powers several exponents."""
+    if op.name == "convert_element_type":
+        return [dict(dtype=to) for to in (REAL if dtype not in COMPLEX else (*REAL, *COMPLEX))]
+    if op.name == "bitcast_convert_type":
+        return [dict(dtype=to) for to in REAL if to != "bool" and SIZES[to] == SIZES[dtype] and dtype != "bool"]
+    if op.name == "integer_pow":
+        return [dict(exponent=n) for n in (0, 1, 2, 3, 7, *((-1, -2) if dtype in (*FLOATS, *COMPLEX) else ()))]
+    return [{}]
+
+
+def elementwise_examples(op: Op, shape: Shape = (3, 2)) -> Iterator[Example]:
+    operands: tuple[Operand, ...] = tuple(
+        Other(shape, "bool") if t.dtype == "bool" else Data(shape) for t in elementwise_types(op, "f64", shape)
+    )
+    for params in elementwise_params(op, "f64"):
+        yield Example(op.name, operands, params)
+
+
+def examples(name: str) -> list[Example]:
+    op = OPS[name]
+    return list(elementwise_examples(op)) if op.kind == "elementwise" else [Example(name, *row) for row in EXAMPLES[name]]
+
+
+def accepted(example: Example) -> list[str]:
+    """The element types, complex ones aside, that the op's type rule lets through."""
+    found = []
+    for dtype in REAL:
+        try:
+            example.graph(dtype)
+        except TypeError:
+            continue
+        found.append(dtype)
+    return found
+
+
+def _reductions() -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
+    shape = (3, 4, 5)
+    every = [axes for n in range(4) for axes in itertools.combinations(range(3), n)]
+    return [
+        *[((Data(shape),), dict(axes=axes)) for axes in every], ((Data(()),), dict(axes=())), ((Data((1, 7)),), dict(axes=(0,))),
+        ((Data((1000,)),), dict(axes=(0,))), ((Data((0, 3)),), dict(axes=(1,))), ((Data((40, 33)),), dict(axes=(0,))),
+        ((Data((2, 600)),), dict(axes=(0,))), ((Data((20, 17)),), dict(axes=(1,))), ((Data((2, 9, 3, 4)),), dict(axes=(1, 3))),
+    ]  # fmt: skip
+
+
+def _empty_reductions() -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
+    return [*_reductions(), ((Data((3, 0)),), dict(axes=(1,))), ((Data((0,)),), dict(axes=(0,)))]
+
+
+def _arguments() -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
+    shapes: Sequence[tuple[Shape, int]] = (((7,), 0), ((3, 33), 1), ((33, 3), 0), ((2, 4, 5), 1), ((4, 1), 1), ((0, 3), 1), ((100,), 0))
+    return [((Data(shape),), dict(axis=axis, dtype="i64" if axis else "i32")) for shape, axis in shapes]
+
+
+def _cumulative() -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
+    shapes: Sequence[tuple[Shape, int]] = (((7,), 0), ((3, 17), 1), ((5, 3), 0), ((2, 4, 3), 1), ((1, 1), 1), ((0, 3), 0), ((3, 0), 1))
+    return [((Data(shape),), dict(axis=axis, reverse=reverse)) for shape, axis in shapes for reverse in (False, True)]
+
+
+def _scatters(dtype: str = "i64") -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
+    places: list[tuple[tuple[Operand, ...], dict[str, Any]]] = [
+        ((Data((7,)), Other((4, 1), dtype, -2, 9), Data((4,))), dict(axes=(0,), batch=0)),
+        ((Data((4, 5)), Other((3, 1), "i32", 0, 4), Data((3, 5))), dict(axes=(0,), batch=0)),
+        ((Data((4, 5)), Other((3, 1), dtype, 0, 6), Data((3, 4))), dict(axes=(1,), batch=0)),
+        ((Data((4, 5)), Other((2, 3, 2), dtype, -1, 5), Data((2, 3))), dict(axes=(0, 1), batch=0)),
+        ((Data((3, 4, 2)), Other((3, 2, 1), "u8", 0, 4), Data((3, 2, 2))), dict(axes=(1,), batch=1)),
+        ((Data((4,)), Other((1,), dtype, 0, 4), Data(())), dict(axes=(0,), batch=0)),
+        ((Data((4,)), Other((0, 1), dtype, 0, 4), Data((0,))), dict(axes=(0,), batch=0)),
+    ]
+    return [(operands, {**params, "kind": kind}) for operands, params in places for kind in ("set", "add", "mul", "min", "max")]
+
+
+_CALLED = parse("graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = mul a b\n  d:f64[3] = exp c\n  e:f64[] = reduce_sum a [axes=(0,)]\n  return d e\n}")
+_NO_BATCH = ((), ())
+
+EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
+    "call": [((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_CALLED, name="f"))],
+    "dot_general": [
+        ((Data((3, 4)), Data((4, 5))), dict(dims=(((1,), (0,)), _NO_BATCH))),
+        ((Data((4, 3)), Data((5, 4))), dict(dims=(((0,), (1,)), _NO_BATCH))),
+        ((Data((2, 3, 4)), Data((2, 4, 5))), dict(dims=(((2,), (1,)), ((0,), (0,))))),
+        ((Data((3, 2, 4, 5)), Data((5, 6, 4, 2))), dict(dims=(((2, 3), (2, 0)), ((1,), (3,))))),
+        ((Data((4,)), Data((4,))), dict(dims=(((0,), (0,)), _NO_BATCH))),
+        ((Data((3, 4)), Data((4,))), dict(dims=(((1,), (0,)), _NO_BATCH))),
+        ((Data((2, 3)), Data((4, 5))), dict(dims=(((), ()), _NO_BATCH))),
+        ((Data((2, 3)), Data((2, 3))), dict(dims=(((), ()), ((0, 1), (0, 1))))),
+        ((Data((3, 0)), Data((0, 5))), dict(dims=(((1,), (0,)), _NO_BATCH))),
+        ((Data((0, 4)), Data((4, 5))), dict(dims=(((1,), (0,)), _NO_BATCH))),
+        ((Data((33, 40)), Data((40, 17))), dict(dims=(((1,), (0,)), _NO_BATCH))),
+    ],
+    "iota": [((), dict(shape=shape, axis=axis, dtype=dtype)) for shape, axis, dtype in (
+        ((5,), 0, "i32"), ((3, 40), 1, "f32"), ((3, 4), 0, "u8"), ((2, 3, 4), 1, "f64"), ((0, 2), 1, "i64"), ((300,), 0, "i8"),
+    )],
+    "gather": [
+        ((Data((7,)), Other((4, 1), "i64", -2, 9)), dict(axes=(0,), batch=0, mode="clip")),
+        ((Data((7,)), Other((4, 1), "i64", -2, 9)), dict(axes=(0,), batch=0, mode="fill")),
+        ((Data((5, 20)), Other((3, 1), "i32", 0, 5)), dict(axes=(0,), batch=0, mode="clip")),
+        ((Data((5, 6)), Other((3, 1), "u8", 0, 7)), dict(axes=(1,), batch=0, mode="fill")),
+        ((Data((4, 5)), Other((2, 3, 2), "i64", -1, 6)), dict(axes=(0, 1), batch=0, mode="fill")),
+        ((Data((3, 4, 2)), Other((3, 2, 1), "i64", -1, 5)), dict(axes=(1,), batch=1, mode="clip")),
+        ((Data((300,)), Other((9, 1), "i8", -128, 127)), dict(axes=(0,), batch=0, mode="clip")),
+        ((Data((3, 4)), Other((2, 0), "i64")), dict(axes=(), batch=0, mode="clip")),
+        ((Data((4,)), Other((1,), "i64", 0, 4)), dict(axes=(0,), batch=0, mode="clip")),
+        ((Data((0,)), Other((3, 1), "i64", 0, 4)), dict(axes=(0,), batch=0, mode="fill")),
+        ((Data((4,)), Other((0, 1), "i64", 0, 4)), dict(axes=(0,), batch=0, mode="clip")),
+    ],
+    "scatter": _scatters(),
+    "dynamic_slice": [
+        ((Data((7,)), Other((), "i64", -2, 8)), dict(sizes=(4,))),
+        ((Data((5, 20)), Other((), "i64", 0, 4), Other((), "i32", 0, 18)), dict(sizes=(2, 17))),
+        ((Data((5, 3)), Other((), "u8", 0, 9), Other((), "i8", -1, 1)), dict(sizes=(5, 1))),
+        ((Data(()),), dict(sizes=())), ((Data((4,)), Other((), "i64")), dict(sizes=(0,))),
+    ],
+    "dynamic_update_slice": [
+        ((Data((7,)), Data((4,)), Other((), "i64", -2, 8)), {}),
+        ((Data((5, 20)), Data((2, 17)), Other((), "i64", 0, 4), Other((), "i32", 0, 18)), {}),
+        ((Data((5, 3)), Data((5, 1)), Other((), "u8", 0, 9), Other((), "i8", -1, 3)), {}),
+        ((Data(()), Data(())), {}), ((Data((4,)), Data((0,)), Other((), "i64")), {}),
+    ],
+    "broadcast": [
+        ((Data((3,)),), dict(shape=(4, 3), dims=(1,))), ((Data((3,)),), dict(shape=(3, 17), dims=(0,))),
+        ((Data((3, 1)),), dict(shape=(2, 3, 5), dims=(1, 2))), ((Data(()),), dict(shape=(33,), dims=())),
+        ((Data((1,)),), dict(shape=(0,), dims=(0,))), ((Data((2, 3)),), dict(shape=(2, 3), dims=(0, 1))),
+    ],
+    "reshape": [
+        ((Data((2, 3, 4)),), dict(shape=(6, 4))), ((Data((4, 6)),), dict(shape=(3, 8))), ((Data(()),), dict(shape=(1, 1))),
+        ((Data((1,)),), dict(shape=())), ((Data((0, 3)),), dict(shape=(3, 0))), ((Data((33,)),), dict(shape=(3, 11))),
+    ],
+    "transpose": [
+        ((Data((3, 5)),), dict(permutation=(1, 0))), ((Data((2, 3, 17)),), dict(permutation=(1, 0, 2))),
+        ((Data((2, 3, 4, 5)),), dict(permutation=(3, 1, 0, 2))), ((Data(()),), dict(permutation=())),
+        ((Data((0, 4)),), dict(permutation=(1, 0))),
+    ],
+    "reverse": [
+        ((Data((33,)),), dict(axes=(0,))), ((Data((3, 4)),), dict(axes=(0,))), ((Data((3, 4, 2)),), dict(axes=(0, 2))),
+        ((Data((3,)),), dict(axes=())), ((Data((0, 2)),), dict(axes=(0, 1))),
+    ],
+    "slice": [
+        ((Data((40,)),), dict(start=(3,), limit=(36,), strides=(1,))), ((Data((5, 9)),), dict(start=(1, 0), limit=(5, 9), strides=(2, 3))),
+        ((Data((4,)),), dict(start=(2,), limit=(2,), strides=(1,))), ((Data((4, 3)),), dict(start=(0, 0), limit=(4, 3), strides=(1, 1))),
+    ],
+    "pad": [
+        ((Data((5,)), Data(())), dict(padding=((2, 1, 0),))), ((Data((5,)), Data(())), dict(padding=((-1, 2, 2),))),
+        ((Data((3, 4)), Data(())), dict(padding=((1, -1, 1), (-2, 0, 0)))), ((Data((2, 17)), Data(())), dict(padding=((0, 0, 0), (0, 16, 0)))),
+        ((Data((0,)), Data(())), dict(padding=((1, 2, 3),))), ((Data((3,)), Data(())), dict(padding=((-2, -1, 0),))),
+        ((Data(()), Data(())), dict(padding=())), ((Data((6,)), Data(())), dict(padding=((-3, -2, 1),))),
+    ],
+    "concatenate": [
+        ((Data((3,)), Data((4,))), dict(axis=0)), ((Data((2, 3)), Data((2, 20)), Data((2, 1))), dict(axis=1)),
+        ((Data((2, 3)), Data((0, 3)), Data((1, 3))), dict(axis=0)), ((Data((2, 3)),), dict(axis=1)),
+    ],
+    "reduce_sum": _empty_reductions(), "reduce_prod": _empty_reductions(), "reduce_max": _reductions(), "reduce_min": _reductions(),
+    "reduce_and": _empty_reductions(), "reduce_or": _empty_reductions(), "argmax": _arguments(), "argmin": _arguments(),
+    "cumsum": _cumulative(), "cumprod": _cumulative(), "cummax": _cumulative(), "cummin": _cumulative(),
+    "sort": [
+        ((Data((7,)),), dict(axis=0)), ((Data((3, 33)),), dict(axis=1)), ((Data((5, 3)),), dict(axis=0)),
+        ((Data((2, 3, 2)),), dict(axis=1)), ((Data((9,)), Data((9,))), dict(axis=0)),
+        ((Other((12,), "i8", 0, 3), Data((12,)), Other((12,), "i64", 0, 99)), dict(axis=0)), ((Data((0, 3)),), dict(axis=0)),
+        ((Data((3, 0)),), dict(axis=1)),
+    ],
+}  # fmt: skip

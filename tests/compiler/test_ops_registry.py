@@ -1,0 +1,223 @@
+"""Every op of the registry keeps its promises: type rule, reference, compiled kernel and text agree.
+
+The ops come from `ir.OPS`, their operands from `op_examples.py`. Derivatives and batching are in `test_ops_derivatives.py` and
+`test_ops_batching.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+import jitgrad_compiler.passes.calls  # noqa: F401 - gives `call` its rules
+from jitgrad_compiler.errors import DTypeError
+from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, Literal, Var, interpret, parse, verify
+from jitgrad_compiler.ir.graph import Op
+from jitgrad_compiler.ir.types import COMPLEX, FLOATS, NUMPY
+from jitgrad_compiler.ops.define import ACCEPTS
+from jitgrad_compiler.runtime.executable import run_graph
+
+from .agreement import assert_same
+from .op_examples import (
+    EXAMPLES,
+    Example,
+    accepted,
+    draw,
+    dtypes_of,
+    elementwise_params,
+    elementwise_types,
+    examples,
+    special_operands,
+)
+
+ELEMENTWISE = [name for name, op in OPS.items() if op.kind == "elementwise"]
+OTHERS = [name for name, op in OPS.items() if op.kind != "elementwise"]
+KERNELS = [
+    (name, dtype) for name in ELEMENTWISE for dtype in dtypes_of(OPS[name])
+    if dtype not in COMPLEX and not OPS[name].traits.get("complex_only")
+]  # fmt: skip
+LENGTHS = (1, 7, 16, 33, 1000)
+SHAPES = (*[(n,) for n in LENGTHS], (0,), (), (3, 5), (2, 3, 17), (4, 0), (1, 1))
+
+ULPS = 2.0
+"""What the vector math promises, of results rounded from a wider type."""
+LOOSE = {"lgamma": 1e-12, "digamma": 1e-12, "polygamma": 1e-12, "zeta": 1e-12, "logaddexp": 1e-15}
+"""Functions with zeros, near which the reference is right in absolute terms only."""
+SCIPY_ULPS = {"erf": 3.0, "erfc": 16.0, "erf_inv": 16.0}
+"""Float64 functions that have no wider reference here; their accuracy against mpmath is tested with the vector math."""
+
+
+def seeded(*key: object) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(repr(key).encode()))
+
+
+def elementwise_graph(op: Op, dtype: str, shapes: list[tuple[int, ...]], params: list[dict[str, Any]]) -> Graph:
+    """The op done to operands of every shape, with every set of params."""
+    inputs: list[Var] = []
+    eqns = []
+    for shape in shapes:
+        operands = [Var(t) for t in elementwise_types(op, dtype, shape)]
+        inputs += operands
+        for p in params:
+            eqns.append(Eqn(op, operands, p, [Var(t) for t in op.types([v.type for v in operands], p)]))
+    return Graph(inputs, eqns, [e.outputs[0] for e in eqns])
+
+
+def reference(op: Op, graph: Graph, arrays: list[np.ndarray]) -> tuple[list[np.ndarray], float]:
+    """What the graph should give, and within how many ulps: transcendental functions are computed in a wider type."""
+    dtype = graph.eqns[0].outputs[0].type.dtype
+    if not op.traits.get("transcendental") or dtype not in FLOATS:
+        return list(interpret(graph, *arrays)), 0
+    wide = np.float64 if dtype == "f32" else np.longdouble
+    places = {v: n for n, v in enumerate(graph.inputs)}
+    with np.errstate(all="ignore"):
+        outs = [e.op.numpy(*[arrays[places[v]].astype(wide) for v in e.inputs], **e.params) for e in graph.eqns]  # type: ignore[index]
+    ulps = SCIPY_ULPS.get(op.name, ULPS) if dtype == "f64" else ULPS
+    return [np.asarray(out) for out in outs], ulps
+
+
+def assert_kernel_agrees(op: Op, graph: Graph, arrays: list[np.ndarray]) -> None:
+    wanted, ulps = reference(op, graph, arrays)
+    zeros = op.name not in ("max", "min")  # IEEE 754 leaves open which of two zeros is larger
+    for e, got, want in zip(graph.eqns, run_graph(graph, arrays), wanted, strict=True):
+        context = f"{op.name} {e.params or ''} of {', '.join(str(a.type) for a in e.inputs)}"
+        if op.name in LOOSE:
+            rounded = want.astype(got.dtype)
+            rtol = max(LOOSE[op.name], 4 * np.finfo(got.dtype).eps)
+            np.testing.assert_allclose(got, rounded, rtol=rtol, atol=LOOSE[op.name], err_msg=context)
+        else:
+            assert_same(got, want, ulps, zeros, context)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_every_op_has_examples_a_documentation_and_all_rules(name: str) -> None:
+    op = OPS[name]
+    assert op.kind == "elementwise" or EXAMPLES[name]
+    assert op.doc.endswith(".")
+    assert (op.jvp is None) == bool(op.no_derivative), f"{name} must have a jvp or say why there is none"
+    assert op.batch is not None or name == "iota"
+    if op.kind == "elementwise":
+        assert op.traits["accepts"] in ACCEPTS
+        assert op.emit or op.traits.get("scalar") or op.traits.get("complex_only")
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_an_elementwise_op_refuses_the_element_types_it_does_not_take(name: str) -> None:
+    op = OPS[name]
+    for dtype in NUMPY:
+        if dtype not in dtypes_of(op):
+            with pytest.raises(DTypeError):
+                op.types(elementwise_types(op, dtype, (3,)), elementwise_params(op, "f64")[0])
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_type_rule_is_what_the_reference_gives(name: str) -> None:
+    op, rng = OPS[name], seeded(name)
+    for example in examples(name):
+        for dtype in [*accepted(example), *COMPLEX]:
+            try:
+                graph = example.graph(dtype)
+            except TypeError:
+                continue
+            arrays = example.arrays(dtype, rng)
+            with np.errstate(all="ignore"):
+                outs = op.numpy(*arrays, **example.params)
+            outs = outs if isinstance(outs, (tuple, list)) else (outs,)
+            got = [ArrayType(np.shape(out), np.asarray(out).dtype) for out in outs]
+            exact = op.kind != "argreduce"  # whose index type is a param, and given by the interpreter
+            want = [ArrayType(t.shape, NUMPY[t.dtype] if exact else g.dtype) for t, g in zip(graph.output_types, got, strict=True)]  # type: ignore[arg-type]
+            assert got == want, f"{example} in {dtype}"
+
+
+@pytest.mark.parametrize(("name", "dtype"), KERNELS)
+def test_the_kernel_of_an_elementwise_op_agrees_at_special_numbers(name: str, dtype: str) -> None:
+    op = OPS[name]
+    operands = special_operands(op, dtype)
+    if op.traits.get("integer_first"):
+        operands[0] = np.abs(np.nan_to_num(np.round(operands[0]), posinf=1, neginf=2)) % 5
+    if op.traits.get("scalar"):  # poles and signs of infinity: tests of the gamma family
+        operands = [np.where((x > 0) & (x < 50), x, x.dtype.type(1.5)) for x in operands]
+    graph = elementwise_graph(op, dtype, [operands[0].shape], elementwise_params(op, dtype))
+    if graph.eqns:
+        assert_kernel_agrees(op, graph, operands)
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in KERNELS}))
+def test_the_kernel_of_an_elementwise_op_agrees_at_every_length_and_rank(name: str) -> None:
+    op, rng = OPS[name], seeded(name)
+    dtype = next(d for d in ("f32", *dtypes_of(op)) if d in dtypes_of(op))
+    graph = elementwise_graph(op, dtype, list(SHAPES), elementwise_params(op, dtype)[:1])
+    arrays = [draw(v.type, rng, op.traits.get("domain")) for v in graph.inputs]
+    if op.traits.get("integer_first"):
+        arrays = [np.round(a) if n % 2 == 0 else a for n, a in enumerate(arrays)]
+    assert_kernel_agrees(op, graph, arrays)
+
+
+@functools.cache
+def example_kernels(name: str) -> list[tuple[Example, str]]:
+    return [(example, dtype) for example in examples(name) for dtype in accepted(example)]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_kernel_agrees_with_the_interpreter_for_every_element_type(name: str) -> None:
+    rng = seeded(name)
+    for example, dtype in example_kernels(name):
+        if any(isinstance(v, str) for v in (dtype,)) and not example.operands and dtype != "f64":
+            continue  # the element type is a param
+        graph = example.graph(dtype)
+        arrays = example.arrays(dtype, rng)
+        context = f"{example} in {dtype}"
+        for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
+            if OPS[name].kind in ("reduce", "contract", "cumulative", "call") and dtype in FLOATS:
+                tolerance = {"f32": 2e-5, "f64": 1e-13}[dtype]
+                np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance, err_msg=context)
+                assert got.dtype == want.dtype
+            else:
+                assert_same(got, want, context=context)
+
+
+@pytest.mark.parametrize("name", [n for n in OTHERS if OPS[n].kind in ("reduce", "argreduce", "sort", "cumulative", "layout")])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_nans_and_infinities_go_through_as_in_the_reference(name: str, dtype: str) -> None:
+    rng = seeded(name, dtype)
+    for example, accepted_dtype in example_kernels(name):
+        if accepted_dtype != dtype:
+            continue
+        graph, arrays = example.graph(dtype), example.arrays(dtype, rng)
+        for array in arrays:
+            if array.dtype.kind == "f" and array.size > 2:
+                array.flat[rng.integers(0, array.size, 3)] = [np.inf, np.nan, -np.inf]
+        for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5, err_msg=f"{example} in {dtype}")
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_text_of_every_example_reads_back(name: str) -> None:
+    for example in examples(name):
+        for dtype in [*accepted(example), *(["c64"] if OPS[name].traits.get("accepts") in ("complex", "any", "numeric") else [])]:
+            graph = verify(example.graph(dtype), "the example")
+            again = verify(parse(str(graph)), "parse")
+            assert again == graph and str(again) == str(graph)
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in KERNELS if OPS[name].traits["arity"] == 2}))
+def test_a_literal_stands_for_an_array_of_the_other_operands_shape(name: str) -> None:
+    op, rng = OPS[name], seeded(name, "literal")
+    dtype = next(d for d in ("f64", *dtypes_of(op)) if d in dtypes_of(op))
+    (x,) = [draw(ArrayType((33,), dtype), rng, op.traits.get("domain"))]
+    number = NUMPY[dtype].type(2)
+    for first in (True, False):
+        v = Var(ArrayType((33,), dtype))
+        atoms = [Literal(number, dtype), v] if first else [v, Literal(number, dtype)]
+        graph = Graph([v], [eqn := Eqn(op, atoms, {}, [Var(t) for t in op.types([a.type for a in atoms], {})])], eqn.outputs)
+        if op.traits.get("integer_first") and not first:
+            x = np.round(x)
+        (got,), (want,) = run_graph(graph, [x]), interpret(graph, x)
+        if op.traits.get("transcendental") and dtype in FLOATS:
+            np.testing.assert_allclose(got, want, rtol=1e-14, atol=1e-15)
+        else:
+            assert_same(got, want, zeros=name not in ("max", "min"), context=f"{name}, literal {'first' if first else 'second'}")
