@@ -32,17 +32,21 @@ def module_text(name: str, arity: int, type: str, width: int, features: frozense
     return module.text()
 
 
-def compiled(name: str, arity: int, type: str, width: int, features: frozenset[str]) -> Callable[..., np.ndarray]:
-    """The function over arrays whose size is a multiple of the width."""
-    module = llvm.parse_assembly(module_text(name, arity, type, width, features))
+def native_function(text: str, arity: int) -> Any:
+    """The function `apply` of a module in LLVM's text form, whose arguments are addresses and sizes."""
+    module = llvm.parse_assembly(text)
     module.verify()
     target = llvm.Target.from_triple(llvm.get_process_triple())
     machine = target.create_target_machine(cpu=cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     _engines.append(engine)
-    address = engine.get_function_address("apply")
-    native = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(address)
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * arity)(engine.get_function_address("apply"))
+
+
+def compiled(name: str, arity: int, type: str, width: int, features: frozenset[str]) -> Callable[..., np.ndarray]:
+    """The function over arrays whose size is a multiple of the width."""
+    native = native_function(module_text(name, arity, type, width, features), 4)
 
     def call(x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
         assert x.size % width == 0 and x.flags.c_contiguous and (y is None or y.flags.c_contiguous)

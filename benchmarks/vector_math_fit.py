@@ -40,16 +40,17 @@ def remez(function: Function, weight: Function, low: float, high: float, count: 
 
 
 def fit(
-    function: Function, weight: Function, low: float, high: float, count: int, type: str, exact_constant: bool = False
+    function: Function, weight: Function, low: float, high: float, count: int, type: str, exact: bool = False
 ) -> list[Any]:
-    """The minimax polynomial with its coefficients rounded to the type, the constant term only on demand.
+    """The minimax polynomial with its coefficients rounded to the type, those of t**0 and t**1 only if not exact.
 
     For float32, where that costs much, each coefficient is rounded before those of higher powers are fitted to what is left, by
     Lawson's iteratively reweighted least squares (Lawson 1961), for which float64 is accurate enough.
     """
     if type == "f64":
-        constant, *others = remez(function, weight, low, high, count)
-        return [constant if exact_constant else float(constant), *map(float, others)]
+        coefficients = remez(function, weight, low, high, count)
+        kept = 2 if exact else 0
+        return [*coefficients[:kept], *map(float, coefficients[kept:])]
     middle, half = (mp.mpf(low) + high) / 2, (mp.mpf(high) - low) / 2
     grid = [middle - half * mp.cos(mp.pi * (i + mp.mpf("0.5")) / 400) for i in range(400)]
     points = np.array([float(t) for t in grid])
@@ -69,7 +70,7 @@ def fit(
                 break
             share = share * errors
             share /= share.sum()
-        result.append(best if exact_constant and power == 0 else rounded(best, type))
+        result.append(best if exact and power == 0 else rounded(best, type))
         rest = rest - result[-1] * points**power
     return result
 
@@ -93,21 +94,27 @@ def alternating_extrema(errors: list[Any], count: int) -> list[int] | None:
 
 
 def pieces(function: Function, step: float, count: int, type: str) -> list[list[float]]:
-    """Sixteen polynomials in t = x - i * step, |t| <= step / 2, of an odd or even function.
+    """Sixteen polynomials in t = x - i * step, |t| <= step / 2, of an odd function near x around 0.
 
-    Row j holds the j-th coefficient of each. The first polynomial of an odd function is for f(t) - t instead, and leaves a small
-    relative error.
+    Row j holds the j-th coefficient of each. In float32 the first polynomial is for f(t) - t instead, and leaves a small relative
+    error; in float64 all are for f(t) - t, and the first two rows hold the constant term as a sum of two.
     """
     half = mp.mpf(step) / 2 * mp.mpf("1.0005")
-    result = []
+    result: list[list[float]] = []
     for i in range(16):
         center = mp.mpf(step) * i
-        if i == 0 and abs(function(mp.mpf("1e-30"))) < mp.mpf("1e-20"):
+        if i == 0:
             flat, weight = guarded(lambda t: function(t) / t - 1), guarded(lambda t: t / function(t))
-            result.append([0.0, *fit(flat, weight, 0, half, count - 1, type)])
+            zeros = [0.0] if type == "f32" else [0.0, 0.0]
+            result.append(zeros + fit(flat, weight, 0, half, count - 1, type))
+            continue
+        constant, slope, *others = fit(
+            lambda t, c=center: function(c + t), lambda t, c=center: 1 / function(c + t), -half, half, count, type, type == "f64"
+        )
+        if type == "f64":
+            result.append([float(constant), float(constant - float(constant)), float(slope - 1), *others])
         else:
-            result.append(fit(
-                lambda t, c=center: function(abs(c + t)), lambda t, c=center: 1 / function(abs(c + t)), -half if i else 0, half, count, type))
+            result.append([constant, slope, *others])
     return [list(column) for column in zip(*result, strict=True)]
 
 
@@ -123,15 +130,15 @@ def octave_pieces(function: Function, offset: float, last: float, count: int, ty
     while 2.0**exponent < last + offset:
         for quarter in range(4):
             low = max(2.0**exponent * (1 + quarter / 4) - offset, 0.0)
-            high = min(2.0**exponent * (1 + (quarter + 1) / 4) - offset, last)
+            end = min(2.0**exponent * (1 + (quarter + 1) / 4) - offset, last)
             if low < end:
                 center = rounded((low + end) / 2, type)
                 scaled = (lambda t, c=center: function(c + t)), (lambda t, c=center: 1 / function(c + t))
                 slack = mp.mpf(2) ** -22 * (end + offset)  # of the rounding of x + offset
                 bounds = max(low - slack, mp.mpf(0)) - center, end + slack - center
-                constant, *others = fit(*scaled, *bounds, count, type, exact_constant=True)
+                constant, slope, *others = fit(*scaled, *bounds, count, type, exact=True)
                 high = rounded(constant, type)
-                result[(exponent + bias) % 4 * 4 + quarter] = [center, high, rounded(constant - high, type), *others]
+                result[(exponent + bias) % 4 * 4 + quarter] = [center, high, rounded(constant - high, type), float(slope), *others]
         exponent += 1
     return [list(column) for column in zip(*result, strict=True)]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import mpmath as mp
 import numpy as np
 import scipy.special
+from vector_math_driver import native_function
 
 FUNCTIONS = {
     "exp": 1, "exp2": 1, "expm1": 1, "logistic": 1, "log": 1, "log2": 1, "log10": 1, "log1p": 1, "sin": 1, "cos": 1, "tan": 1,
@@ -23,6 +23,7 @@ _NUMPY_NAMES = {name: name for name in _NUMPY} | {
     "pow": "power", "atan2": "arctan2", "logaddexp": "logaddexp",
 }  # fmt: skip
 Array = Any
+_HALF_SQRT_PI = np.sqrt(4 * np.arctan(np.longdouble(1))) / 2
 
 
 def _edges(real: Any) -> Array:
@@ -36,19 +37,114 @@ def _edges(real: Any) -> Array:
 EDGES = {"f32": _edges(np.float32), "f64": _edges(np.float64)}
 
 
+@functools.cache
 def _c_library(name: str) -> Callable[[Array], Array]:
-    """A function of long double, element by element."""
-    function = getattr(ctypes.CDLL(ctypes.util.find_library("m")), name)
-    function.restype, function.argtypes = ctypes.c_longdouble, [ctypes.c_longdouble]
-    # ctypes hands long doubles over as Python floats, so the argument must be one and the result loses its last 11 bits.
-    return np.frompyfunc(function, 1, 1)
+    """A function of long double of the C library over arrays (NumPy has the elementary ones alone, and ctypes rounds)."""
+    text = f"""
+    declare x86_fp80 @{name}(x86_fp80)
+    define void @apply(ptr %x, ptr %out, i64 %n) {{
+    entry:
+      br label %body
+    body:
+      %i = phi i64 [ 0, %entry ], [ %next, %body ]
+      %from = getelementptr x86_fp80, ptr %x, i64 %i
+      %to = getelementptr x86_fp80, ptr %out, i64 %i
+      %value = load x86_fp80, ptr %from
+      %result = call x86_fp80 @{name}(x86_fp80 %value)
+      store x86_fp80 %result, ptr %to
+      %next = add i64 %i, 1
+      %more = icmp slt i64 %next, %n
+      br i1 %more, label %body, label %done
+    done:
+      ret void
+    }}"""
+    native = native_function(text, 3)
+
+    def call(x: Array) -> Array:
+        out = np.empty_like(x)
+        native(x.ctypes.data, out.ctypes.data, x.size)
+        return out
+
+    return call
 
 
-def logistic(x: Array) -> Array:
+def _logistic(x: Array) -> Array:
     t = np.exp(-np.abs(x))
     return np.where(x < 0, t, 1) / (1 + t)
 
 
-def erf_inv_of_double(x: Array) -> Array:
-    """SciPy's result, improved by one step of Newton's method in the wide type."""
-    raise NotImplementedError
+def _erf_inv(x: Array) -> Array:
+    """SciPy's result improved by a step of Newton's method, on erfc where x is near 1."""
+    y = np.abs(x)
+    guess = scipy.special.erfinv(y.astype(np.float64)).astype(np.longdouble)
+    missing = np.where(y < 0.5, y - _c_library("erfl")(guess), _c_library("erfcl")(guess) - (1 - y))
+    with np.errstate(all="ignore"):
+        better = guess + missing * np.exp(guess * guess) * _HALF_SQRT_PI
+    small = y * (_HALF_SQRT_PI + y * y * (_HALF_SQRT_PI**3 / 3))
+    return np.copysign(np.where(y < 1e-6, small, np.where(np.isfinite(guess), better, guess)), x)
+
+
+def _rsqrt(x: Array) -> Array:
+    return 1 / np.sqrt(x)
+
+
+_FROM_NUMPY: dict[str, Callable[..., Array]] = {name: getattr(np, numpy_name) for name, numpy_name in _NUMPY_NAMES.items()}
+REFERENCES: dict[str, dict[str, Callable[..., Array]]] = {
+    "f32": _FROM_NUMPY
+    | {"logistic": scipy.special.expit, "erf": scipy.special.erf, "erfc": scipy.special.erfc, "rsqrt": _rsqrt}
+    | {"erf_inv": lambda x: np.copysign(scipy.special.erfinv(x), x)},
+    "f64": _FROM_NUMPY
+    | {"logistic": _logistic, "erf": _c_library("erfl"), "erfc": _c_library("erfcl"), "rsqrt": _rsqrt, "erf_inv": _erf_inv},
+}
+
+
+def _exact_erf_inv(x: Any) -> Any:
+    """By Newton's method from SciPy's result."""
+    if abs(x) >= 1:
+        return mp.inf * mp.sign(x) if abs(x) == 1 else mp.nan
+    if abs(x) < 1e-30:
+        return x * mp.sqrt(mp.pi) / 2
+    result = mp.mpf(float(scipy.special.erfinv(float(x))))
+    for _ in range(3):
+        result -= (mp.erf(result) - x) * mp.exp(result * result) * mp.sqrt(mp.pi) / 2
+    return result
+
+
+def _real_cbrt(x: Any) -> Any:
+    return mp.sign(x) * mp.cbrt(abs(x))
+
+
+_MPMATH: dict[str, Callable[..., Any]] = {
+    "exp": mp.exp, "expm1": mp.expm1, "log": mp.log, "log1p": mp.log1p, "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "asin": mp.asin,
+    "acos": mp.acos, "atan": mp.atan, "sinh": mp.sinh, "cosh": mp.cosh, "tanh": mp.tanh, "asinh": mp.asinh, "acosh": mp.acosh,
+    "atanh": mp.atanh, "erf": mp.erf, "erfc": lambda x: mp.erfc(x) if x < 100 else mp.mpf(0), "pow": mp.power, "atan2": mp.atan2, "hypot": mp.hypot,
+    "exp2": lambda x: mp.power(2, x), "logistic": lambda x: 1 / (1 + mp.exp(-x)), "log2": lambda x: mp.log(x, 2),
+    "log10": lambda x: mp.log(x, 10), "erf_inv": _exact_erf_inv, "cbrt": _real_cbrt, "rsqrt": lambda x: 1 / mp.sqrt(x),
+    "logaddexp": lambda x, y: mp.log(mp.exp(x) + mp.exp(y)),
+}  # fmt: skip
+
+
+def check_reference(name: str, type: str, operands: tuple[Array, ...]) -> float:
+    """The reference's largest error against mpmath at the operands, in units of the last place of `type`.
+
+    Where the exact value is not a normal number of the type, or the digits of mpmath do not reach, nothing is compared.
+    """
+    wide = np.float64 if type == "f32" else np.longdouble
+    fraction_bits, least = (23, -126) if type == "f32" else (52, -1022)
+    with np.errstate(all="ignore"):
+        values = REFERENCES[type][name](*(x.astype(wide) for x in operands))
+    worst = mp.mpf(0)
+    with mp.workdps(60):
+        for value, *arguments in zip(values, *operands, strict=True):
+            if not np.isfinite(value) or abs(value) > np.finfo(operands[0].dtype).max or not all(map(np.isfinite, arguments)):
+                continue
+            exact = _MPMATH[name](*(mp.mpf(float(x)) for x in arguments))
+            if not isinstance(exact, mp.mpf) or not mp.isfinite(exact) or abs(exact) < mp.mpf(2) ** least:
+                continue
+            scale = abs(exact) if name != "logaddexp" else max(abs(exact), *(abs(mp.mpf(float(x))) for x in arguments))
+            unit = mp.mpf(2) ** (mp.floor(mp.log(scale, 2)) - fraction_bits)
+            fraction, exponent = np.frexp(value)
+            high = float(fraction)
+            value = mp.ldexp(mp.mpf(high) + mp.mpf(float(fraction - wide(high))), int(exponent))
+            worst = max(worst, abs(value - exact) / unit)
+    return float(worst)

@@ -26,6 +26,17 @@ def compile_graph(graph: Graph, donated: Sequence[int] = ()) -> Any:
     return runtime().compile_graph(graph, donated)
 
 
+@cache
+def _scalars() -> Any:
+    """The module jitgrad_compiler.targets.numba_scalar."""
+    return importlib.import_module("jitgrad_compiler.targets.numba_scalar")
+
+
+def scalar_name(f: Any, count: int) -> str:
+    """A name that tells a scalar Python function of `count` numbers from every other."""
+    return _scalars().scalar_name(f, ("f64",) * count, "f64")  # type: ignore[no-any-return]
+
+
 def _evaluate_call(*arrays: Any, graph: Graph, name: str) -> list[Any]:
     """A nested program on concrete arrays: compiled, unless jit is switched off."""
     if config.disable_jit:

@@ -31,6 +31,14 @@ class NonHashableStaticArgumentError(JitgradError, ValueError):
     """A static argument of jit that cannot be hashed."""
 
 
+class IndexingError(JitgradError, IndexError):
+    """An index that does not go with an array: too many of them, or of a kind that arrays are not indexed with."""
+
+
+class NonConcreteBooleanIndexError(JitgradError, IndexError):
+    """A traced bool array as an index: how many elements it selects, and so the shape of the result, is not known."""
+
+
 class DonatedBufferError(JitgradError, RuntimeError):
     """An array was used after its memory had been donated to a jitted function."""
 
@@ -40,7 +48,9 @@ __all__ = [
     "ConcretizationTypeError",
     "DTypeError",
     "DonatedBufferError",
+    "IndexingError",
     "JitgradError",
+    "NonConcreteBooleanIndexError",
     "NonDifferentiableError",
     "NonHashableStaticArgumentError",
     "NotAnArrayError",

@@ -16,18 +16,17 @@ INTEGERS = RNG.integers(-9, 9, (3, 4))
 
 UNARY = {
     "abs": np.abs, "acos": np.arccos, "asin": np.arcsin, "asinh": np.arcsinh, "atan": np.arctan, "atanh": np.arctanh,
-    "cbrt": np.cbrt, "ceil": np.ceil, "cos": np.cos, "cosh": np.cosh, "digamma": scipy.special.digamma,
-    "erf": scipy.special.erf, "erf_inv": scipy.special.erfinv, "erfc": scipy.special.erfc, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1,
-    "floor": np.floor,
-    "is_finite": np.isfinite, "lgamma": scipy.special.gammaln, "log": np.log, "log1p": np.log1p, 
-    "logistic": scipy.special.expit,
-    "neg": np.negative, "reciprocal": np.reciprocal, "rsqrt": lambda x: 1 / np.sqrt(x), "sign": np.sign, "sin": np.sin, "sinh": np.sinh,
-    "sqrt": np.sqrt, "square": np.square, "tan": np.tan, "tanh": np.tanh,
+    "cbrt": np.cbrt, "ceil": np.ceil, "cos": np.cos, "cosh": np.cosh, "digamma": scipy.special.digamma, "erf":
+    scipy.special.erf, "erf_inv": scipy.special.erfinv, "erfc": scipy.special.erfc, "exp": np.exp, "exp2": np.exp2, "expm1":
+    np.expm1, "floor": np.floor, "is_finite": np.isfinite, "lgamma": scipy.special.gammaln, "log": np.log, "log1p":
+    np.log1p, "logistic": scipy.special.expit, "neg": np.negative, "reciprocal": np.reciprocal, "rsqrt": lambda x: 1 /
+    np.sqrt(x), "sign": np.sign, "sin": np.sin, "sinh": np.sinh, "sqrt": np.sqrt, "square": np.square, "tan": np.tan,
+    "tanh": np.tanh,
 }  # fmt: skip
 BINARY = {
-    "add": np.add, "atan2": np.arctan2, "div": np.divide, "eq": np.equal, "ge": np.greater_equal, "gt": np.greater,
-    "le": np.less_equal, "lt": np.less, "max": np.maximum, "min": np.minimum, "mul": np.multiply, "ne": np.not_equal, "nextafter": np.nextafter,
-    "pow": np.power, "rem": np.fmod, "sub": np.subtract,
+    "add": np.add, "atan2": np.arctan2, "div": np.divide, "eq": np.equal, "ge": np.greater_equal, "gt": np.greater, "le":
+    np.less_equal, "lt": np.less, "max": np.maximum, "min": np.minimum, "mul": np.multiply, "ne": np.not_equal, "nextafter":
+    np.nextafter, "pow": np.power, "rem": np.fmod, "sub": np.subtract,
 }  # fmt: skip
 INTEGER_BINARY = {"bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor}
 

@@ -13,7 +13,7 @@ from jitgrad.numpy.promote import broadcast_shape, shape_arg
 from jitgrad.promotion import default_float, dtype_name
 from jitgrad_compiler.ir.types import FLOATS, INTEGERS, NUMPY, SIZES, UNSIGNED
 
-from .keys import KeyLike, blocks, counters, single_key
+from .keys import KeyLike, as_word, blocks, counters, single_key
 
 Shape = Any
 MANTISSA = {"f32": 23, "f64": 52}
@@ -123,8 +123,8 @@ def randint(key: KeyLike, shape: Shape, minval: Any, maxval: Any, dtype: Any = N
     else:
         first, behind = (ops.convert(as_value(v, "random.randint"), name) for v in (minval, maxval))
         first, behind = (ops.broadcast_right(v, sizes) for v in (first, behind))
-        low, narrow = ops.convert(first, "u64"), SIZES[name] <= 4
-        wide = ops.op("sub", ops.convert(behind, "u64"), low)
+        low, narrow = as_word(first), SIZES[name] <= 4
+        wide = ops.op("sub", as_word(behind), low)
         span = ops.select(ops.op("lt", first, behind), wide, ops.constant(1, "u64"))
     offset = _scaled_narrow(key, sizes, span) if narrow else _scaled_wide(key, sizes, span)
     return ops.convert(ops.op("add", offset, low), name)

@@ -106,17 +106,27 @@ def PRNGKey(seed: Any, *, impl: str | None = None) -> Array:
     if impl not in (None, "threefry2x32"):
         raise ArgumentError(f"random.key: the only implementation is 'threefry2x32', got impl={impl!r}")
     if isinstance(seed, int):
-        return to_data(ops.constant(seed % 2**64, "u64"))
+        return to_data(_low_bits(seed))
     value = as_value(seed, "random.key")
     if value.type.dtype not in INTEGERS or value.type.shape:
         raise DTypeError(f"random.key: the seed must be a scalar integer, got {value.dtype}{list(value.type.shape)}")
-    return to_data(ops.convert(value, "u64"))
+    return to_data(as_word(value))
+
+
+def _low_bits(number: int) -> Array:
+    return ops.constant(number % 2**64, "u64")
+
+
+def as_word(x: Array) -> Array:
+    """Integers as 64 bits, negative ones in two's complement; a known scalar is converted as a Python int, which has no range."""
+    return _low_bits(int(x.data())) if x.trace is None and not x.type.shape else ops.convert(x, "u64")
 
 
 def to_data(words: Array) -> Array:
     """64-bit words [...] as pairs of 32-bit ones [..., 2], the high one first."""
     high = ops.op("shift_right_logical", words, ops.constant(32, "u64"))
-    halves = [ops.reshape(ops.convert(w, "u32"), (*words.type.shape, 1)) for w in (high, words)]
+    low = ops.op("and", words, ops.constant(2**32 - 1, "u64"))
+    halves = [ops.reshape(ops.convert(w, "u32"), (*words.type.shape, 1)) for w in (high, low)]
     return ops.concatenate(halves, words.type.rank)
 
 
@@ -193,7 +203,7 @@ def fold_in(key: KeyLike, data: Any) -> Any:
     number = as_value(data, "random.fold_in")
     if number.type.dtype not in INTEGERS or number.type.shape:
         raise DTypeError(f"random.fold_in: data must be a scalar integer, got {number.dtype}{list(number.type.shape)}")
-    low = ops.op("and", ops.convert(number, "u64"), ops.constant(FOLD_IN - 1, "u64"))
+    low = ops.op("and", as_word(number), ops.constant(FOLD_IN - 1, "u64"))
     new = to_data(blocks(word, ops.op("or", low, ops.constant(FOLD_IN, "u64"))))
     return KeyArray(new) if isinstance(key, KeyArray) else new
 

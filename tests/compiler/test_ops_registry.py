@@ -24,6 +24,7 @@ from jitgrad_compiler.runtime.executable import run_graph
 from .agreement import assert_same
 from .op_examples import (
     EXAMPLES,
+    Data,
     Example,
     accepted,
     draw,
@@ -45,8 +46,8 @@ SHAPES = (*[(n,) for n in LENGTHS], (0,), (), (3, 5), (2, 3, 17), (4, 0), (1, 1)
 
 ULPS = 2.0
 """What the vector math promises, of results rounded from a wider type."""
-LOOSE = {"lgamma": 1e-12, "digamma": 1e-12, "polygamma": 1e-12, "zeta": 1e-12, "logaddexp": 1e-15}
-"""Functions with zeros, near which the reference is right in absolute terms only."""
+LOOSE = {"lgamma": 1e-12, "digamma": 1e-12, "polygamma": 1e-12, "zeta": 1e-12, "logaddexp": 4e-16}
+"""Functions whose zeros come from cancellation: relative accuracy, absolute near a zero. (SciPy's gamma family is the reference.)"""
 SCIPY_ULPS = {"erf": 3.0, "erfc": 16.0, "erf_inv": 16.0}
 """Float64 functions that have no wider reference here; their accuracy against mpmath is tested with the vector math."""
 
@@ -70,7 +71,7 @@ def elementwise_graph(op: Op, dtype: str, shapes: list[tuple[int, ...]], params:
 def reference(op: Op, graph: Graph, arrays: list[np.ndarray]) -> tuple[list[np.ndarray], float]:
     """What the graph should give, and within how many ulps: transcendental functions are computed in a wider type."""
     dtype = graph.eqns[0].outputs[0].type.dtype
-    if not op.traits.get("transcendental") or dtype not in FLOATS:
+    if dtype not in FLOATS or not op.traits.get("transcendental") and op.name != "rsqrt":
         return list(interpret(graph, *arrays)), 0
     wide = np.float64 if dtype == "f32" else np.longdouble
     places = {v: n for n, v in enumerate(graph.inputs)}
@@ -86,9 +87,10 @@ def assert_kernel_agrees(op: Op, graph: Graph, arrays: list[np.ndarray]) -> None
     for e, got, want in zip(graph.eqns, run_graph(graph, arrays), wanted, strict=True):
         context = f"{op.name} {e.params or ''} of {', '.join(str(a.type) for a in e.inputs)}"
         if op.name in LOOSE:
-            rounded = want.astype(got.dtype)
-            rtol = max(LOOSE[op.name], 4 * np.finfo(got.dtype).eps)
-            np.testing.assert_allclose(got, rounded, rtol=rtol, atol=LOOSE[op.name], err_msg=context)
+            tolerance = max(LOOSE[op.name], 2 * float(np.finfo(got.dtype).eps))
+            with np.errstate(over="ignore"):
+                rounded = want.astype(got.dtype)
+            np.testing.assert_allclose(got, rounded, rtol=tolerance, atol=tolerance, err_msg=context)
         else:
             assert_same(got, want, ulps, zeros, context)
 
@@ -137,10 +139,10 @@ def test_the_type_rule_is_what_the_reference_gives(name: str) -> None:
 def test_the_kernel_of_an_elementwise_op_agrees_at_special_numbers(name: str, dtype: str) -> None:
     op = OPS[name]
     operands = special_operands(op, dtype)
-    if op.traits.get("integer_first"):
-        operands[0] = np.abs(np.nan_to_num(np.round(operands[0]), posinf=1, neginf=2)) % 5
     if op.traits.get("scalar"):  # poles and signs of infinity: tests of the gamma family
-        operands = [np.where((x > 0) & (x < 50), x, x.dtype.type(1.5)) for x in operands]
+        operands = [np.where((x > 1e-30) & (x < 50), x, x.dtype.type(1.5)) for x in operands]
+    if op.traits.get("integer_first"):
+        operands[0] = np.round(operands[0]) % 5
     graph = elementwise_graph(op, dtype, [operands[0].shape], elementwise_params(op, dtype))
     if graph.eqns:
         assert_kernel_agrees(op, graph, operands)
@@ -159,15 +161,17 @@ def test_the_kernel_of_an_elementwise_op_agrees_at_every_length_and_rank(name: s
 
 @functools.cache
 def example_kernels(name: str) -> list[tuple[Example, str]]:
-    return [(example, dtype) for example in examples(name) for dtype in accepted(example)]
+    """An example is tried in every element type that it has operands of."""
+    return [
+        (example, dtype) for example in examples(name) for dtype in accepted(example)
+        if dtype == "f64" or any(isinstance(o, Data) for o in example.operands)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_kernel_agrees_with_the_interpreter_for_every_element_type(name: str) -> None:
     rng = seeded(name)
     for example, dtype in example_kernels(name):
-        if any(isinstance(v, str) for v in (dtype,)) and not example.operands and dtype != "f64":
-            continue  # the element type is a param
         graph = example.graph(dtype)
         arrays = example.arrays(dtype, rng)
         context = f"{example} in {dtype}"

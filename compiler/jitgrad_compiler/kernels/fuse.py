@@ -443,6 +443,8 @@ _OWN = ("sort", "scatter", "cumulative", "call")
 
 def _record(c: Cluster, needed: set[Var]) -> Kernel | None:
     first = c.eqns[0]
+    if not any(v.type.size for e in c.eqns for v in e.outputs):  # arrays without elements: nothing is written
+        return None
     if first.op.kind in _OWN:
         inputs = tuple(dict.fromkeys(a for a in first.inputs if isinstance(a, Var)))
         return Kernel(first.op.kind, c.axes, frozenset(), [], [], (first,), inputs=inputs, extra={"outputs": first.outputs})

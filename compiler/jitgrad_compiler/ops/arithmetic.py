@@ -182,8 +182,15 @@ def _abs_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any
     return [out], [t * op("sign", x)]
 
 
-def _sign(x: Any) -> Any:
-    return np.sign(x)
+def _sign_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    """Constant for real numbers; x / |x| of a complex one turns with the part of the tangent across it, and stays 0 at 0."""
+    (x,), (t,) = primals, tangents
+    out = op("sign", x)
+    if t is None or x.type.dtype not in COMPLEX:
+        return [out], [None]
+    size = op("abs", x)
+    across = op("imag", op("conj", out) * t) / where(op("gt", size, zeros(size.type)), size, 1.0)
+    return [out], [out * make_complex(zeros(across.type), across)]
 
 
 def _emit_sign(e: Any, x: Any) -> Any:
@@ -195,7 +202,10 @@ def _emit_sign(e: Any, x: Any) -> Any:
 
 
 abs_ = elementwise("abs", np.abs, lambda e, x: e.abs(x), accepts="numeric", result="real", jvp=_abs_jvp, doc="|x|.")
-sign = elementwise("sign", _sign, _emit_sign, accepts="numeric", doc="-1, 0 or 1 by x's sign; a zero or NaN as it is.")
+sign = elementwise(
+    "sign", np.sign, _emit_sign, accepts="numeric", jvp=_sign_jvp,
+    doc="-1, 0 or 1 by x's sign, of complex numbers x / |x|; a zero or NaN as it is.",
+)  # fmt: skip
 floor = elementwise("floor", np.floor, lambda e, x: e.floor(x), accepts="float", doc="The largest integer not above x.")
 ceil = elementwise("ceil", np.ceil, lambda e, x: e.ceil(x), accepts="float", doc="The least integer not below x.")
 trunc = elementwise("trunc", np.trunc, lambda e, x: e.trunc(x), accepts="float", doc="x without its fraction.")

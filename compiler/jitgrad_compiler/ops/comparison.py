@@ -1,4 +1,4 @@
-"""Elementwise comparison, logic and bits. None of these has a derivative that is not zero."""
+"""Elementwise comparison, logic and bits: of numbers as of bits, so most have no derivative but zero."""
 
 from __future__ import annotations
 
@@ -149,4 +149,7 @@ def _emit_nextafter(e: Any, x: Any, y: Any) -> Any:
     return e.select(e.compare("unordered", x, y), e.add(x, y), moved)
 
 
-elementwise("nextafter", np.nextafter, _emit_nextafter, arity=2, accepts="float", doc="The next float after x towards y.")
+elementwise(
+    "nextafter", np.nextafter, _emit_nextafter, partials=[lambda x, y, out: 1, None], accepts="float",
+    doc="The next float after x towards y.",
+)  # fmt: skip

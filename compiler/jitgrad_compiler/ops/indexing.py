@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import DTypeError, ShapeError
 from ..ir.builder import Value, bind, literal
 from ..ir.graph import Op
-from ..ir.types import INEXACT, INTEGERS, ArrayType
+from ..ir.types import INEXACT, INTEGERS, NUMPY, ArrayType
 from .arithmetic import op, where
 from .define import (
     Operand,
@@ -105,9 +105,9 @@ def _gather_transpose(cts: Sequence[Value], operands: Sequence[Operand], params:
     assert isinstance(indices, Value)
     shape, axes = type_of_operand(x).shape, params["axes"]
     if params["mode"] == "clip":  # a clipped index read the edge, so the edge gets its cotangent
-        edge = np.array([shape[a] - 1 for a in axes], np.int64)
-        from_numpy = [full(indices.type.shape[:-1], int(n), indices.type.dtype) for n in edge]
-        high = [op("reshape", g, shape=(*g.type.shape, 1)) for g in from_numpy]
+        most = int(np.iinfo(NUMPY[indices.type.dtype]).max)
+        edges = [full(indices.type.shape[:-1], min(shape[a] - 1, most), indices.type.dtype) for a in axes]
+        high = [op("reshape", edge, shape=(*edge.type.shape, 1)) for edge in edges]
         limit = op("concatenate", *high, axis=indices.type.rank - 1) if high else indices
         indices = op("min", op("max", indices, full(indices.type.shape, 0, indices.type.dtype)), limit)
     return [op("scatter", zeros(type_of_operand(x)), indices, cts[0], axes=axes, batch=params["batch"], kind="add"), None]

@@ -96,8 +96,7 @@ class _Simplifier(Rewriter):
         out = e.outputs[0].type
         with np.errstate(all="ignore"):
             value = NUMPY[out.dtype].type(np.asarray(e.op.numpy(*[n.value for n in numbers if n], **e.params))[()])
-        scalar = Literal(value, out.dtype)
-        return scalar if not out.shape else self.make("broadcast", [scalar], e, shape=out.shape, dims=())
+        return self.full(Literal(value, out.dtype), e)
 
     def empty(self, e: Eqn, inputs: list[Atom]) -> Atom | None:
         """An array without elements, and a reduction over none: nothing is computed, so no later pass meets an empty loop."""
@@ -108,7 +107,12 @@ class _Simplifier(Rewriter):
             number = NUMPY[out.dtype].type(0)
         elif e.op.kind == "reduce" and not inputs[0].type.size:
             number = e.op.numpy(np.zeros(0, NUMPY[out.dtype]), axes=(0,))
-        return None if number is None else self.make("broadcast", [Literal(number, out.dtype)], e, shape=out.shape, dims=())
+        return None if number is None else self.full(Literal(number, out.dtype), e)
+
+    def full(self, number: Literal, e: Eqn) -> Atom:
+        """The equation's result where all its elements are one number."""
+        shape = e.outputs[0].type.shape
+        return self.make("broadcast", [number], e, shape=shape, dims=()) if shape else number
 
     def is_number(self, a: Atom, number: float) -> bool:
         known = self.filled(a)

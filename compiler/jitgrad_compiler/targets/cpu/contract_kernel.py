@@ -10,7 +10,7 @@ from ...kernels.expression import Contracted, Load, Node, walk
 from ...kernels.kernel import Kernel
 from ..emitter import Emitter, Module, Reg
 from ..expressions import Expressions
-from .contract import ContractSpec, PlainMatrix, emit_contract
+from .contract import ContractSpec, Machine, PlainMatrix, emit_contract
 from .loops import Emitted, Phase, Pointers
 
 
@@ -103,12 +103,15 @@ def emit_contraction(
         out = hooks.plain(stores[0].target, stores[0].offset, c.row, c.column)
         if out is not None and out.column != 1:
             out = None
-    spec = ContractSpec(
-        c.batch.extent, c.row.extent, c.column.extent, c.depth.extent, c.dtype,
-        _contiguous(c.left, c.row, "m", c.depth, "k"), _contiguous(c.right, c.depth, "k", c.column, "n"),
-    )  # fmt: skip
+    along_a, along_b = _contiguous(c.left, c.row, "m", c.depth, "k"), _contiguous(c.right, c.depth, "k", c.column, "n")
+    if a is not None and (a.row if along_a == "m" else a.column) != 1:
+        a = None
+    if b is not None and (b.row if along_b == "k" else b.column) != 1:
+        b = None
+    spec = ContractSpec(c.batch.extent, c.row.extent, c.column.extent, c.depth.extent, c.dtype, along_a, along_b)
     plan = emit_contract(
-        module, name, spec, hooks.load_left, hooks.load_right, hooks.store, prepare=hooks.prepare,
-        scratch=lambda e: scratch(e, e.args[0]), a_plain=a, b_plain=b, c_plain=out,
+        module, name, spec, None if a else hooks.load_left, None if b else hooks.load_right, None if out else hooks.store,
+        prepare=hooks.prepare, scratch=lambda e: scratch(e, e.args[0]), a_plain=a, b_plain=b, c_plain=out,
+        machine=Machine(vectors=32 if not module.features or "avx512f" in module.features else 8),
     )  # fmt: skip
     return Emitted([Phase(function, tasks) for function, tasks in plan.phases], plan.scratch_bytes)

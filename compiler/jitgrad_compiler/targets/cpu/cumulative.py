@@ -5,7 +5,7 @@
     inner = 1, n long   chunks: first each chunk's total, then each chunk from the sum of the totals before it, by vectors that are
                         scanned in log2(lanes) shifts (Hillis and Steele, Data parallel algorithms, 1986)
 
-The first two add in NumPy's order. The third has an order of its own, fixed by shape and element type, with a smaller rounding error.
+The first two add in NumPy's order. The third has an order of its own, fixed by shape and element type, and rounds less.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CHUNK = 1 << 14
 INTERLEAVED = 8
 ENOUGH_ROWS = 16
 COLUMN_BYTES = 2048
-"""Columns that are run down together: wide enough for the prefetcher, few enough that the row before is still in the first cache."""
+"""Columns that are run down together: wide enough for the prefetcher, few enough that the row before is still in the cache."""
 
 
 def emit_cumulative(
@@ -264,5 +264,3 @@ class _Cumulative:
     def _masked_load(self, e: Emitter, x: Reg, at: Reg, mask: Reg) -> Reg:
         value = e.load(self._at(e, x, at), self.dtype, self.width, mask)
         return e.select(mask, value, e.const(self.start, self.dtype, self.width))
-
-

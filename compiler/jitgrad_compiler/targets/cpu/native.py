@@ -93,6 +93,13 @@ def load_object(data: bytes, exports: Iterable[str], symbols: Mapping[str, int] 
         return _link(data, tuple(exports), symbols)
 
 
+@functools.cache
+def host_features() -> frozenset[str]:
+    """LLVM's names of what this machine's processor can do: "avx512f", "fma", ..."""
+    with _lock:
+        return frozenset(f[1:] for f in _host().features.split(",") if f.startswith("+"))
+
+
 def fingerprint() -> str:
     """What machine code depends on beside the IR: objects are exchangeable where this string is equal."""
     with _lock:

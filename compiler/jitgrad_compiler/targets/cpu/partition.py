@@ -1,4 +1,4 @@
-"""How kernels of their own (scatter.py, sorting.py, cumulative.py) cut work into tasks: by shape alone, so results never depend on threads."""
+"""How scatter.py, sorting.py and cumulative.py cut work into tasks: by shape alone, so that results never depend on threads."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from ..numba_scalar import link
 from .contract_kernel import emit_contraction
 from .library import LIBRARY
 from .loops import Emitted, Phase, emit_loops
-from .native import NativeModule, compile_ir
+from .native import NativeModule, compile_ir, host_features
 
 ENTRY = "jitgrad_entry"
 PARALLEL = "jitgrad_parallel"
@@ -62,7 +62,7 @@ def needs_interpreter(graph: Graph) -> bool:
 
 
 def emit_program(graph: Graph, kernels: Sequence[Kernel], symbols: dict[str, int], donated: Sequence[Var]) -> Program:
-    module, arena = Module(), _Arena()
+    module, arena = Module(host_features()), _Arena()
     slots = {v: n for n, v in enumerate([*graph.inputs, *graph.outputs])}
     arena_slot = len(slots)
 

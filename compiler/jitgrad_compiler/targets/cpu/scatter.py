@@ -7,7 +7,7 @@ side by side; whole axes before it are `leads`. Updates at other batches, leads 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from ...ir.types import SIZES
 from ...kernels.kernel import Kernel
 from ..emitter import Emitter, Module, Reg
 from .loops import TASK_ARGUMENTS, Emitted, Phase, Pointers, combine
-from .partition import MOST_TASKS, Partition, partition
+from .partition import MOST_TASKS, partition
 
 SERIAL_BYTES = 1 << 16
 """Updates below which they are one task."""
@@ -31,7 +31,7 @@ BOOL_KINDS = {"add": "or", "mul": "and", "max": "or", "min": "and"}
 
 
 def emit_scatter(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Callable[[Emitter, Reg], Reg]) -> Emitted:
-    """The task functions of scatter: the copy and the updates."""
+    """The task functions of scatter: the copy and the updates. A constant x stands for an array of the result's shape."""
     x, indices, updates = kernel.eqns[0].inputs
     (out,) = kernel.eqns[0].outputs
     phases = []
@@ -221,7 +221,8 @@ class _Updates:
                 self._one(target, source, e.const(whole, "i64"), width, mask)
 
     @contextmanager
-    def _last_piece(self, high: Reg):  # type: ignore[no-untyped-def]
+    def _last_piece(self, high: Reg) -> Iterator[None]:
+        """The body runs for the task whose columns reach the end of the run."""
         if self.columns.tasks == 1:
             yield
         else:

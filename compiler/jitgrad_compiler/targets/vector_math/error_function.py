@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .coefficients import ERF, ERF_INV, ERFCX
-from .exponential import expm1_reduced, reduce
+from .exponential import expm1_tail, reduce
 from .logarithmic import log
 from .pairs import exact_product
 from .pieces import evaluate_octaves, evaluate_odd
@@ -30,7 +30,8 @@ def erfc(e: Emitter, x: Reg) -> Reg:
     square = exact_product(e, y, y)
     n, r = reduce(e, e.neg(square.high))
     scaled = evaluate_octaves(e, "erfcx", ERFCX[x.type], y)
-    growth = expm1_reduced(e, e.sub(r, square.low))
+    r = e.sub(r, square.low)
+    growth = e.add(r, expm1_tail(e, r))
     result = scale(e, e.add(scaled.high, e.fma(scaled.high, growth, scaled.low)), n)
     return e.select(e.compare("lt", x, 0), e.sub(2.0, result), result)
 

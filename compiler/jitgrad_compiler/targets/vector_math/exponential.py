@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .coefficients import EXP2, EXPM1
 from .formats import FORMATS
+from .pairs import ordered_sum
 from .scaling import horner, maximum, minimum, nearest, scale, with_sign_of
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def exp_parts(e: Emitter, x: Reg) -> tuple[Reg, Reg]:
     return n, horner(e, r, (1.0, 1.0, *EXPM1[x.type]))
 
 
-def expm1_reduced(e: Emitter, r: Reg) -> Reg:
-    """expm1 for |r| <= log(2) / 2."""
-    return e.fma(e.mul(r, r), horner(e, r, EXPM1[r.type]), r)
+def expm1_tail(e: Emitter, r: Reg) -> Reg:
+    """expm1(r) - r for |r| <= log(2) / 2."""
+    return e.mul(e.mul(r, r), horner(e, r, EXPM1[r.type]))
 
 
 def exp(e: Emitter, x: Reg) -> Reg:
@@ -49,13 +50,13 @@ def exp2(e: Emitter, x: Reg) -> Reg:
 
 
 def expm1(e: Emitter, x: Reg) -> Reg:
-    """2**n * (expm1(r) + (1 - 2**-n)): exact in its scaling, and nothing cancels that is not exact."""
+    """2**n * (expm1(r) + (1 - 2**-n)): exact in its scaling, and only r, which is exact, cancels."""
     f = FORMATS[x.type]
     lowest = -math.log(2) * (f.fraction_bits + 2)  # -1 from here on
     n, r = reduce(e, minimum(e, f.exp_range[1], maximum(e, lowest, x)))
     inverse = scale(e, e.const(1.0, x.type, x.width), e.neg(n))
-    grown = e.add(expm1_reduced(e, r), e.sub(1.0, inverse))
-    return with_sign_of(e, scale(e, grown, n), x)
+    start = ordered_sum(e, e.sub(1.0, inverse), r)
+    return with_sign_of(e, scale(e, e.add(start.high, e.add(expm1_tail(e, r), start.low)), n), x)
 
 
 def logistic(e: Emitter, x: Reg) -> Reg:

@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from .coefficients import SINH, TANH
-from .exponential import exp_parts, expm1_reduced, reduce
+from .exponential import exp_parts, expm1_tail, reduce
 from .formats import FORMATS
 from .logarithmic import log1p_of_pair
-from .pairs import Pair, ordered_sum
+from .pairs import Pair, exact_sum, ordered_sum
 from .pieces import evaluate_odd
 from .scaling import NAN, horner, maximum, minimum, scale, with_sign_of
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 def tanh(e: Emitter, x: Reg) -> Reg:
     """Sixteen polynomials in float32. They would be long in float64, so there it is h / (1 + h) with h = expm1(2|x|) / 2.
 
-    Around 0, where the roundings of h, of the sum and of the quotient would add up, the quotient is written as
-    h - h * h / (1 + h) and h as r + tail, of which r is exact.
+    What the roundings of h and of d = 1 + h took goes into q = h / d as (h_low - q d_low) / d, where 1 / d is 1 - q.
     """
     if x.type == "f32":
         step, _ = TANH["f32"]
         return with_sign_of(e, evaluate_odd(e, "tanh", TANH["f32"], minimum(e, 15.49 * step, e.abs(x))), x)
-    f = FORMATS[x.type]
-    n, r = reduce(e, minimum(e, math.log(2) * (f.fraction_bits + 3), e.mul(e.abs(x), 2.0)))
+    n, r = reduce(e, minimum(e, math.log(2) * (FORMATS[x.type].fraction_bits + 3), e.mul(e.abs(x), 2.0)))
     half_power = scale(e, e.const(0.5, x.type, x.width), n)
-    h = e.fma(half_power, expm1_reduced(e, r), e.sub(half_power, 0.5))
-    quotient = e.div(h, e.add(h, 1.0))
-    flat = e.fma(e.neg(h), quotient, h)
-    return with_sign_of(e, e.select(e.compare("eq", n, 0), flat, quotient), x)
+    start = ordered_sum(e, e.sub(half_power, 0.5), e.mul(half_power, r))
+    h = ordered_sum(e, start.high, e.add(start.low, e.mul(half_power, expm1_tail(e, r))))
+    d = exact_sum(e, e.const(1.0, x.type, x.width), h.high)
+    q = e.div(h.high, d.high)
+    missing = e.fma(e.neg(q), e.add(d.low, h.low), h.low)
+    return with_sign_of(e, e.fma(missing, e.sub(1.0, q), q), x)
 
 
 def _half_exp(e: Emitter, y: Reg) -> Reg:

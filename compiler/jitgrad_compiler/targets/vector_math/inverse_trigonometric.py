@@ -27,7 +27,10 @@ def _asin_core(e: Emitter, y: Reg) -> tuple[Reg, Reg, Reg]:
 def asin(e: Emitter, x: Reg) -> Reg:
     upper, s, tail = _asin_core(e, e.abs(x))
     high, low, _ = RIGHT_ANGLE_PARTS[x.type]
-    return with_sign_of(e, e.select(upper, e.add(e.fma(s, -2.0, high), e.fma(tail, -2.0, low)), e.add(s, tail)), x)
+    rest = e.fma(s, -2.0, high)
+    rounding = e.fma(s, -2.0, e.sub(high, rest))
+    complement = e.add(rest, e.fma(tail, -2.0, e.add(rounding, low)))
+    return with_sign_of(e, e.select(upper, complement, e.add(s, tail)), x)
 
 
 def acos(e: Emitter, x: Reg) -> Reg:
@@ -51,15 +54,22 @@ def atan(e: Emitter, x: Reg) -> Reg:
 
 
 def atan2(e: Emitter, y: Reg, x: Reg) -> Reg:
-    """The angle between the positive x axis and (x, y); around 0 and infinity that of the signs, as in C99 F.9.1.4."""
+    """The angle between the positive x axis and (x, y); around 0 and infinity that of the signs, as in C99 F.9.1.4.
+
+    atan(q + d) = atan(q) + d / (1 + q**2) for the quotient q of the smaller by the larger magnitude and what its rounding took;
+    1 - q**2 / 2 is near enough to 1 / (1 + q**2).
+    """
     a, b = e.abs(x), e.abs(y)
     steep = e.compare("gt", b, a)
     small, large = e.select(steep, a, b), e.select(steep, b, a)
     same = e.compare("eq", small, large)  # which 0 / 0 and inf / inf are
     q = e.select(same, e.select(e.compare("eq", large, 0), small, 1.0), e.div(small, large))
+    d = e.div(e.fma(e.neg(q), large, small), large)
+    d = e.select(e.compare("lt", e.abs(d), 1.0), d, 0.0)  # NaN at infinity
+    p_low = e.mul(d, e.fma(e.mul(q, q), -0.5, 1.0))
     p = evaluate_odd(e, "atan", ATAN[x.type], q)
     high, low, _ = RIGHT_ANGLE_PARTS[x.type]
     behind = e.compare("lt", e.bitcast(x, FORMATS[x.type].signed), 0)
     rights = e.select(steep, e.const(1.0, x.type, x.width), e.select(behind, e.const(2.0, x.type, x.width), 0.0))
-    signed = e.select(e.compare("ne", steep, behind), e.neg(p), p)
-    return with_sign_of(e, e.fma(rights, high, e.fma(rights, low, signed)), y)
+    sign = e.select(e.compare("ne", steep, behind), e.const(-1.0, x.type, x.width), 1.0)
+    return with_sign_of(e, e.fma(rights, high, e.fma(sign, p, e.fma(rights, low, e.mul(sign, p_low)))), y)

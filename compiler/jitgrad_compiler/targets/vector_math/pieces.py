@@ -38,15 +38,29 @@ def _permute(e: Emitter, values: tuple[float, ...], index: Reg, like: Reg) -> Re
 
 
 def evaluate_odd(e: Emitter, name: str, pieces: Pieces, x: Reg) -> Reg:
-    """An odd function with f(x) near x around 0, at 0 <= x <= 15.49 steps: in the first piece x + x * polynomial."""
-    step, rows = pieces
+    """An odd function with f(x) near x around 0, at 0 <= x <= 15.49 steps.
+
+    In float32 the first piece is x + x * polynomial. In float64, where the rounding of the constant term would weigh too much, all
+    are t + constant + t * polynomial, with the constant and the first sum in two parts.
+    """
+    step, (constants, *rows) = pieces
     n, index = nearest(e, x, 1 / step)
     t = e.fma(n, -step, x)
-    slope = lookup(e, f"{name}{len(rows) - 1}", rows[-1], index, x)
-    for j in reversed(range(1, len(rows) - 1)):
-        slope = e.fma(slope, t, lookup(e, f"{name}{j}", rows[j], index, x))
-    start = e.select(e.compare("eq", n, 0), t, lookup(e, f"{name}0", rows[0], index, x))
-    return e.fma(slope, t, start)
+    constant = lookup(e, f"{name}0", constants, index, x)
+    if x.type == "f32":
+        slope = _slope(e, name, rows, index, t)
+        return e.fma(slope, t, e.select(e.compare("eq", n, 0), t, constant))
+    start = ordered_sum(e, constant, t)
+    low = e.add(start.low, lookup(e, f"{name}0_low", rows[0], index, x))
+    return e.add(start.high, e.fma(_slope(e, name, rows[1:], index, t), t, low))
+
+
+def _slope(e: Emitter, name: str, rows: list[tuple[float, ...]], index: Reg, t: Reg) -> Reg:
+    """The polynomial in t whose coefficients the rows give."""
+    result = lookup(e, f"{name}{len(rows)}", rows[-1], index, t)
+    for j in reversed(range(1, len(rows))):
+        result = e.fma(result, t, lookup(e, f"{name}{j}", rows[j - 1], index, t))
+    return result
 
 
 def evaluate_octaves(e: Emitter, name: str, pieces: Pieces, x: Reg) -> Pair:
@@ -55,8 +69,6 @@ def evaluate_octaves(e: Emitter, name: str, pieces: Pieces, x: Reg) -> Pair:
     f = FORMATS[x.type]
     index = e.shr(e.bitcast(e.add(x, offset), f.unsigned), f.fraction_bits - 2)
     t = e.sub(x, lookup(e, f"{name}_center", centers, index, x))
-    slope = lookup(e, f"{name}{len(rows)}", rows[-1], index, x)
-    for j in reversed(range(1, len(rows))):
-        slope = e.fma(slope, t, lookup(e, f"{name}{j}", rows[j - 1], index, x))
+    slope = _slope(e, name, rows, index, t)
     value = ordered_sum(e, lookup(e, f"{name}0", constants, index, x), e.mul(slope, t))
     return Pair(value.high, e.add(value.low, lookup(e, f"{name}0_low", constants_low, index, x)))

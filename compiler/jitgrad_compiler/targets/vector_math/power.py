@@ -91,7 +91,7 @@ def hypot(e: Emitter, x: Reg, y: Reg) -> Reg:
     k, m = split(e, large)
     other = scale(e, small, e.neg(k))
     result = scale(e, e.sqrt(e.fma(m, m, e.mul(other, other))), k)
-    result = e.select(e.compare("eq", large, 0), large, result)
+    result = e.select(e.compare("eq", large, 0), e.add(large, small), result)
     infinite = e.or_(e.compare("eq", x, INFINITY), e.compare("eq", y, INFINITY))
     return e.select(infinite, e.const(INFINITY, x.type, x.width), result)
 

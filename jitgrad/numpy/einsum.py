@@ -1,0 +1,159 @@
+"""einsum: subscripts are parsed here; operands are contracted in pairs, the cheapest pair first, each as one dot_general."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from jitgrad.array import Array
+from jitgrad.errors import ArgumentError, ShapeError
+
+from .creation import diagonal
+from .linear import contract
+from .manipulation import promoted
+from .ops import broadcast, op, reduce_sum, transpose
+
+Labels = tuple[Any, ...]
+"""A label an axis: a letter, or ("...", k) for the k-th axis from the right among those of an ellipsis."""
+
+
+def _labels(term: str, rank: int, where: str) -> Labels:
+    """The labels of an operand with `rank` axes."""
+    letters = term.replace("...", "")
+    if "." in letters or term.count("...") > 1 or not all(c.isalpha() for c in letters):
+        raise ArgumentError(f"einsum: {term!r} in {where!r} is not made of letters and at most one ellipsis")
+    if "..." not in term:
+        if len(letters) != rank:
+            raise ShapeError(f"einsum: {term!r} names {len(letters)} axes, but the operand has {rank}, in {where!r}")
+        return tuple(letters)
+    left, _, right = term.partition("...")
+    extra = rank - len(letters)
+    if extra < 0:
+        raise ShapeError(f"einsum: {term!r} names {len(letters)} axes, but the operand has {rank}, in {where!r}")
+    return (*left, *[("...", k) for k in range(extra, 0, -1)], *right)
+
+
+def parse(subscripts: str, ranks: Sequence[int]) -> tuple[list[Labels], Labels]:
+    """The labels of each operand and of the result.
+
+    Without "->" the result has the ellipsis' axes, then the letters that stand once, in alphabetical order.
+    """
+    text = subscripts.replace(" ", "")
+    inputs, arrow, output = text.partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(ranks):
+        raise ArgumentError(f"einsum: {subscripts!r} names {len(terms)} operands, but {len(ranks)} were given")
+    labels = [_labels(t, r, subscripts) for t, r in zip(terms, ranks, strict=True)]
+    dots = sorted({a for term in labels for a in term if isinstance(a, tuple)}, key=lambda a: -a[1])
+    if arrow:
+        left, dotted, right = output.partition("...")
+        out: Labels = (*left, *dots, *right) if dotted else tuple(output)
+    else:
+        letters = inputs.replace("...", "").replace(",", "")
+        out = (*dots, *[c for c in sorted(set(letters)) if letters.count(c) == 1])
+    known = {a for term in labels for a in term}
+    if len(set(out)) != len(out) or not set(out) <= known:
+        raise ArgumentError(f"einsum: the result {output!r} in {subscripts!r} must name labels of the operands, each once")
+    return labels, out
+
+
+def einsum(
+    subscripts: Any,
+    /,
+    *operands: Any,
+    out: None = None,
+    optimize: Any = "auto",
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Array:
+    """Sums of products by Einstein's convention: "ij,jk->ik" is the matrix product, "ii" the trace, "...ij->...ji" a transpose.
+
+    Labels of the inputs that are missing in the result are summed over; a label twice in one operand means its diagonal. Axes of
+    size 1 broadcast. Operands may also be given as array, list of integers, ..., list of the result.
+    Raises ArgumentError for subscripts that make no sense, ShapeError for sizes that do not go together.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.einsum("ij,j->i", jnp.array([[1, 2], [3, 4]]), jnp.array([1, 1])))
+    [3 7]
+    """
+    if not isinstance(subscripts, str):
+        subscripts, operands = _from_lists((subscripts, *operands))
+    arrays = promoted("einsum", list(operands), preferred_element_type)
+    labels, result = parse(subscripts, [a.type.rank for a in arrays])
+    sizes = _sizes(subscripts, arrays, labels)
+    terms = [_single_labels(a, ls) for a, ls in zip(arrays, labels, strict=True)]
+    while len(terms) > 1:
+        i, j = _cheapest(terms, sizes, result)
+        (x, x_labels), (y, y_labels) = terms[i], terms[j]
+        rest = [t for k, t in enumerate(terms) if k not in (i, j)]
+        needed = {*result, *[a for _, ls in rest for a in ls]}
+        x, x_labels = _summed(x, x_labels, needed | set(y_labels))
+        y, y_labels = _summed(y, y_labels, needed | set(x_labels))
+        both = (*[a for a in x_labels if a in y_labels], *[a for a in x_labels if a not in y_labels], *[b for b in y_labels if b not in x_labels])
+        kept = tuple(a for a in both if a in needed)
+        made = result if not rest else kept
+        terms = [*rest, (contract(x, x_labels, y, y_labels, made), made)]
+    x, x_labels = _summed(*terms[0], set(result))
+    order = tuple(x_labels.index(a) for a in result)
+    return transpose(x, order)
+
+
+def _from_lists(items: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """array, [0, 1], array, [1, 2], [0, 2] as subscripts and operands."""
+    letter = lambda k: "..." if k is Ellipsis else chr(ord("a") + k) if k < 26 else chr(ord("A") + k - 26)  # noqa: E731
+    pairs, rest = items[: len(items) // 2 * 2], items[len(items) // 2 * 2 :]
+    text = ",".join("".join(map(letter, ls)) for ls in pairs[1::2])
+    return text + ("->" + "".join(map(letter, rest[0])) if rest else ""), pairs[::2]
+
+
+def _sizes(text: str, arrays: list[Array], labels: list[Labels]) -> dict[Any, int]:
+    sizes: dict[Any, int] = {}
+    for a, ls in zip(arrays, labels, strict=True):
+        for label, n in zip(ls, a.type.shape, strict=True):
+            if sizes.get(label, 1) not in (1, n) and n != 1:
+                name = label if isinstance(label, str) else "..."
+                raise ShapeError(f"einsum: the axes {name!r} in {text!r} have sizes {sizes[label]} and {n}")
+            sizes[label] = max(n, sizes.get(label, 1)) if n else 0
+    return sizes
+
+
+def _single_labels(x: Array, labels: Labels) -> tuple[Array, Labels]:
+    """Labels that stand twice become one axis, the diagonal."""
+    for label in dict.fromkeys(labels):
+        while labels.count(label) > 1:
+            i = labels.index(label)
+            j = labels.index(label, i + 1)
+            n = max(x.type.shape[i], x.type.shape[j])
+            shape = tuple(n if k in (i, j) else m for k, m in enumerate(x.type.shape))
+            x = diagonal(broadcast(x, shape, tuple(range(len(shape)))), 0, i, j)
+            labels = (*[a for k, a in enumerate(labels) if k not in (i, j)], label)
+    return x, labels
+
+
+def _summed(x: Array, labels: Labels, needed: set[Any]) -> tuple[Array, Labels]:
+    """Labels that nobody needs any more are summed over."""
+    axes = tuple(i for i, a in enumerate(labels) if a not in needed)
+    if not axes:
+        return x, labels
+    kept = tuple(a for a in labels if a in needed)
+    if x.type.dtype == "bool":
+        return op("reduce_or", x, axes=axes), kept
+    return reduce_sum(x, axes), kept
+
+
+def _cheapest(terms: list[tuple[Array, Labels]], sizes: dict[Any, int], result: Labels) -> tuple[int, int]:
+    """The pair whose product takes least work, the smaller result on a tie: greedy, from the left."""
+    if len(terms) == 2:
+        return 0, 1
+    best, chosen = (math.inf, math.inf), (0, 1)
+    for i in range(len(terms)):
+        for j in range(i + 1, len(terms)):
+            rest = {*result, *[a for k, (_, ls) in enumerate(terms) if k not in (i, j) for a in ls]}
+            both = {*terms[i][1], *terms[j][1]}
+            work = math.prod(sizes[a] for a in both)
+            size = math.prod(sizes[a] for a in both if a in rest)
+            if (work, size) < best:
+                best, chosen = (work, size), (i, j)
+    return chosen
+

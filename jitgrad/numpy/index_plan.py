@@ -1,0 +1,249 @@
+"""What an index means for an array of a shape: one entry an axis, and the shape that comes out. Next: `indexing.py` carries it out.
+
+Entries are whole numbers, slices, points (integer arrays) and new axes, as in NumPy. Bool masks become points, for which they must be
+concrete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.errors import DTypeError, IndexingError, NonConcreteBooleanIndexError, ShapeError
+from jitgrad_compiler.ir.types import INTEGERS
+
+from .ops import Shape, broadcast_right, constant, convert, op, select
+from .promote import broadcast_shape
+
+Index = Any
+
+
+@dataclass(frozen=True)
+class At:
+    """One number along an axis: counted from the front, and perhaps outside."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Range:
+    """`count` elements from `start` by `step` (which may be negative) along an axis of size n."""
+
+    start: int
+    count: int
+    step: int
+    n: int
+
+    @property
+    def whole(self) -> bool:
+        return self.count == self.n and (self.step == 1 or self.n == 0) and self.start == 0
+
+    def places(self) -> np.ndarray:
+        return self.start + self.step * np.arange(self.count)
+
+
+@dataclass(frozen=True)
+class Points:
+    """An integer array, its negative numbers already counted from the front."""
+
+    indices: Array
+
+
+class NewAxis:
+    """An axis of size 1 that the array does not have."""
+
+
+Entry = At | Range | Points
+NEW = NewAxis()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """axes: an entry for each axis of the array. points: the shape that all Points broadcast to. front: how many ranges come before
+    the axes of the points in the result. shape: the result's, new axes included.
+    """
+
+    axes: list[Entry]
+    points: Shape
+    front: int
+    shape: Shape
+
+    @property
+    def ranges(self) -> Shape:
+        """The sizes of the result's axes that come from ranges."""
+        return tuple(e.count for e in self.axes if isinstance(e, Range))
+
+
+def plan(index: Index, shape: Shape) -> Plan:
+    """What `x[index]` means for an array of a shape.
+
+    Raises IndexingError for too many indices, DTypeError for what is no index, NonConcreteBooleanIndexError for a traced mask.
+    """
+    items = _expanded(index if isinstance(index, tuple) else (index,), len(shape))
+    axes: list[Entry] = []
+    ordered: list[Entry | NewAxis] = []
+    for item in items:
+        if item is None:
+            ordered.append(NEW)
+            continue
+        entry = _entry(item, shape[len(axes)])
+        axes.append(entry)
+        ordered.append(entry)
+    arrays = [e.indices.type.shape for e in axes if isinstance(e, Points)]
+    points = broadcast_shape("indexing", tuple(arrays)) if arrays else ()
+    return _laid_out(axes, ordered, points)
+
+
+def _laid_out(axes: list[Entry], ordered: list[Entry | NewAxis], points: Shape) -> Plan:
+    """The result's shape: numbers drop their axis, the axes of points stand where the first of adjacent ones stood, else in front."""
+    advanced = [i for i, e in enumerate(ordered) if isinstance(e, (Points, At))] if points else []
+    adjacent = bool(advanced) and advanced[-1] - advanced[0] == len(advanced) - 1
+    out: list[int] = [] if adjacent or not advanced else list(points)
+    front = 0
+    for i, entry in enumerate(ordered):
+        if adjacent and i == advanced[0]:
+            out += points
+            front = sum(isinstance(e, Range) for e in ordered[:i])
+        if isinstance(entry, Range):
+            out.append(entry.count)
+        elif isinstance(entry, NewAxis):
+            out.append(1)
+    return Plan(axes, points, front, tuple(out))
+
+
+def _expanded(items: tuple[Index, ...], rank: int) -> list[Index]:
+    """One item an axis, and None for new ones: Ellipsis filled in, masks replaced by their nonzero places."""
+    out: list[Index] = []
+    used = ellipses = 0
+    for item in items:
+        if item is Ellipsis:
+            ellipses += 1
+            out.append(item)
+        elif item is None or isinstance(item, slice) or (isinstance(item, (int, np.integer)) and not isinstance(item, bool)):
+            used += item is not None
+            out.append(item)
+        else:
+            made = _array_items(item)
+            used += len(made)
+            out += made
+    if ellipses > 1:
+        raise IndexingError("indexing: an index can hold only one ellipsis (...)")
+    if used > rank:
+        raise IndexingError(f"indexing: {used} indices are too many for an array with {rank} axes")
+    at = next((i for i, item in enumerate(out) if isinstance(item, EllipsisType)), len(out))
+    return [*out[:at], *[slice(None)] * (rank - used), *out[at + 1 :]]
+
+
+def _array_items(item: Index) -> list[Index]:
+    """An array as index: itself, or for a mask of n axes the n index arrays of its true places."""
+    if isinstance(item, (list, tuple)):
+        raise DTypeError("indexing: a list is no index; write x[jnp.array(indices)], or x[i, j] for several axes")
+    try:
+        value = as_value(item, "indexing")
+    except TypeError:
+        raise DTypeError(f"indexing: indices are integers, slices, None, ... and integer or bool arrays; got {type(item).__name__}") from None
+    if value.type.dtype == "bool":
+        concrete = value.concrete()
+        if concrete is None:
+            raise NonConcreteBooleanIndexError(
+                f"indexing: a traced bool array of shape {value.type.shape} selects an unknown number of elements. Use "
+                "jnp.where(mask, x, other) to keep the shape, or jnp.nonzero(mask, size=...) for indices of a fixed number."
+            )
+        if not value.type.shape:
+            raise DTypeError("indexing: True and False are no indices; use x[None] for a new axis")
+        return _Masked.places(np.asarray(concrete))
+    if value.type.dtype not in INTEGERS:
+        raise DTypeError(f"indexing: arrays as indices must be of integers or bools, got {value.dtype}; convert with .astype(int)")
+    return [value]
+
+
+class _Masked:
+    """One of the index arrays of a mask, which knows the size that its axis must have."""
+
+    def __init__(self, places: np.ndarray, n: int) -> None:
+        self.indices, self.n = places, n
+
+    @classmethod
+    def places(cls, mask: np.ndarray) -> list[_Masked]:
+        return [cls(p, n) for p, n in zip(np.nonzero(mask), mask.shape, strict=True)]
+
+
+def _entry(item: Index, n: int) -> Entry:
+    if isinstance(item, slice):
+        start, stop, step = item.indices(n)
+        count = len(range(start, stop, step))
+        return Range(start if count else 0, count, step, n)
+    if isinstance(item, _Masked):
+        if item.n != n:
+            raise ShapeError(f"indexing: a mask of size {item.n} does not go with an axis of size {n}")
+        return Points(from_numpy(item.indices))
+    if isinstance(item, (int, np.integer)):
+        number = int(item)
+        return At(number + n if number < 0 else number)
+    if item.trace is None and not item.type.shape:
+        return _entry(int(np.asarray(item.data())), n)
+    return Points(from_front(item, n))
+
+
+def from_front(indices: Array, n: int) -> Array:
+    """Indices with negative ones counted from the front, in a type that holds n."""
+    if indices.trace is None:
+        numbers = np.asarray(indices.data()).astype(np.int64)
+        return from_numpy(np.where(numbers < 0, numbers + n, numbers))
+    if indices.type.dtype not in ("i32", "i64") or n > 2**31 - 1:
+        unsigned = indices.type.dtype[0] == "u"
+        indices = convert(indices, "i64")
+        if unsigned:
+            return indices
+    elif indices.weak:
+        indices = convert(indices, indices.type.dtype)
+    return select(indices < 0, indices + n, indices)
+
+
+def columns(indices: list[Array], shape: Shape) -> Array:
+    """Index arrays, broadcast to a shape, side by side in one more axis: what gather and scatter take."""
+    if all(i.trace is None for i in indices):
+        return from_numpy(np.stack([np.broadcast_to(np.asarray(i.data()), shape) for i in indices], -1))
+    traced = [i.type.dtype for i in indices if i.trace is not None]
+    dtype = "i32" if all(t == "i32" for t in traced) and all(_small(i) for i in indices) else "i64"
+    parts = [op("reshape", broadcast_right(convert(i, dtype), shape), shape=(*shape, 1)) for i in indices]
+    return parts[0] if len(parts) == 1 else op("concatenate", *parts, axis=len(shape))
+
+
+def _small(i: Array) -> bool:
+    """Whether a concrete index array fits in int32."""
+    if i.trace is not None or not i.type.size:
+        return True
+    numbers = np.asarray(i.data())
+    return -(2**31) <= int(numbers.min()) and int(numbers.max()) < 2**31
+
+
+def inside(indices: Array, sizes: Shape) -> Array | None:
+    """Which rows of columns are inside an array's axes; None where all are, as far as is known."""
+    if indices.trace is None:
+        numbers = np.asarray(indices.data())
+        ok = ((numbers >= 0) & (numbers < np.array(sizes))).all(-1)
+        return None if ok.all() else from_numpy(ok)
+    limit = held_limit(indices, sizes)
+    within = op("and", indices >= 0, op("lt", indices, limit) if len(sizes) > 1 else indices < sizes[0])
+    return op("reduce_and", within, axes=(indices.type.rank - 1,))
+
+
+def held_limit(indices: Array, sizes: Shape) -> Array:
+    limit = from_numpy(np.array(sizes, np.int64))
+    return broadcast_right(convert(limit, indices.type.dtype), indices.type.shape)
+
+
+def clipped(indices: Array, sizes: Shape) -> Array:
+    """Columns held inside an array's axes."""
+    if indices.trace is None:
+        return from_numpy(np.clip(np.asarray(indices.data()), 0, np.array(sizes) - 1))
+    low = op("max", indices, constant(0, indices.type.dtype))
+    if len(sizes) == 1:
+        return op("min", low, constant(sizes[0] - 1, indices.type.dtype))
+    return op("min", low, held_limit(indices, tuple(n - 1 for n in sizes)))
+

@@ -1,0 +1,396 @@
+"""x[index] and x.at[index]: carrying out the plans of `index_plan.py`; and take, take_along_axis, put_along_axis.
+
+Out-of-range indices are held inside when reading and dropped when writing, as in jax; other modes can be asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.errors import ArgumentError, DTypeError, IndexingError
+from jitgrad_compiler.ir.types import INEXACT, INTEGERS, NUMPY, UNSIGNED
+
+from .index_plan import At as Number
+from .index_plan import Index, Plan, Points, Range, clipped, columns, from_front, inside, plan
+from .ops import Shape, broadcast, broadcast_right, constant, convert, fill, flat, op, reshape, select, transpose
+from .promote import ArrayLike, array_arg, axis_number, broadcast_shape
+
+READING = {None: "clip", "clip": "clip", "promise_in_bounds": "clip", "fill": "fill", "drop": "fill"}
+WRITING = {None: "drop", "drop": "drop", "fill": "drop", "promise_in_bounds": "drop", "clip": "clip"}
+
+
+def _mode(where: str, modes: dict[str | None, str], mode: Any) -> str:
+    if mode not in modes:
+        raise ArgumentError(f"{where}: mode must be one of {', '.join(repr(m) for m in modes if m)}, got {mode!r}")
+    return modes[mode]
+
+
+def getitem(x: Array, index: Index, mode: str = "clip", fill_value: ArrayLike | None = None) -> Array:
+    """`x[index]`."""
+    x = convert(x, x.type.dtype)
+    p = plan(index, x.type.shape)
+    if mode == "fill":  # a number outside is to be seen by the gather
+        p = _with_points_outside(p, x.type.shape)
+    for e, n in zip(p.axes, x.type.shape, strict=True):
+        if isinstance(e, Number) and n == 0:
+            raise IndexingError(f"indexing: an axis of size 0 has no element {e.number}")
+    block = _block(x, p)
+    points = [e for e in p.axes if isinstance(e, Points)]
+    if not points:
+        return reshape(block, p.shape)
+    kept = [e for e in p.axes if not isinstance(e, Number)]
+    block = reshape(block, tuple(n for e, n in zip(p.axes, block.type.shape, strict=True) if not isinstance(e, Number)))
+    if not p.points and mode == "clip":
+        return reshape(_window(block, kept), p.shape)
+    axes = tuple(i for i, e in enumerate(kept) if isinstance(e, Points))
+    indices = columns([e.indices for e in points], p.points)
+    out = _gathered(block, indices, axes, 0, mode, fill_value)
+    k = len(p.points)
+    order = (*range(k, k + p.front), *range(k), *range(k + p.front, out.type.rank))
+    return reshape(transpose(out, order), p.shape)
+
+
+def _with_points_outside(p: Plan, shape: Shape) -> Plan:
+    axes = [
+        Points(from_numpy(np.array(e.number))) if isinstance(e, Number) and not 0 <= e.number < n else e
+        for e, n in zip(p.axes, shape, strict=True)
+    ]
+    return Plan(axes, p.points, p.front, p.shape)
+
+
+def _block(x: Array, p: Plan) -> Array:
+    """The part of x that numbers and ranges leave, with every axis still there."""
+    start, limit, strides, reverse = [], [], [], []
+    for i, (e, n) in enumerate(zip(p.axes, x.type.shape, strict=True)):
+        if isinstance(e, Number):
+            at = min(max(e.number, 0), n - 1)
+            bounds = (at, at + 1, 1)
+        elif isinstance(e, Range):
+            last = e.start + (e.count - 1) * e.step
+            bounds = (0, 0, 1) if not e.count else (min(e.start, last), max(e.start, last) + 1, abs(e.step) if e.count > 1 else 1)
+            if e.step < 0 and e.count > 1:
+                reverse.append(i)
+        else:
+            bounds = (0, n, 1)
+        start.append(bounds[0])
+        limit.append(bounds[1])
+        strides.append(bounds[2])
+    if any(start) or tuple(limit) != x.type.shape or any(s != 1 for s in strides):
+        x = op("slice", x, start=tuple(start), limit=tuple(limit), strides=tuple(strides))
+    return op("reverse", x, axes=tuple(reverse)) if reverse else x
+
+
+def _window(block: Array, kept: list[Any]) -> Array:
+    """Scalar traced indices: a window of size 1 along their axes."""
+    zero = constant(0, "i64")
+    starts = [convert(e.indices, "i64") if isinstance(e, Points) else zero for e in kept]
+    sizes = tuple(1 if isinstance(e, Points) else n for e, n in zip(kept, block.type.shape, strict=True))
+    return op("dynamic_slice", block, *starts, sizes=sizes)
+
+
+def missing(dtype: str) -> Any:
+    """What stands for an element that is not there: nan, the least signed integer, the largest unsigned one, True."""
+    if dtype in INEXACT:
+        return np.nan
+    if dtype == "bool":
+        return True
+    info = np.iinfo(NUMPY[dtype])
+    return info.max if dtype in UNSIGNED else info.min
+
+
+def _gathered(x: Array, indices: Array, axes: Shape, batch: int, mode: str, fill_value: ArrayLike | None) -> Array:
+    """gather, with `fill_value` for rows outside where the mode is "fill"."""
+    sizes = tuple(x.type.shape[a] for a in axes)
+    valid = inside(indices, sizes) if mode == "fill" else None
+    if 0 in sizes and mode == "clip" and indices.type.size:
+        raise IndexingError(f"indexing: an axis of size 0 in shape {x.type.shape} has no elements to take")
+    if indices.trace is None and mode == "clip":
+        indices = clipped(indices, sizes) if 0 not in sizes else indices
+    out = op("gather", x, indices, axes=axes, batch=batch, mode="clip" if valid is None else "fill")
+    if valid is None:
+        return out
+    k = indices.type.rank - 1
+    number = constant(missing(x.type.dtype), x.type.dtype) if fill_value is None else convert(as_value(fill_value), x.type.dtype)
+    number = number if isinstance(number.ref, np.generic) else broadcast_right(number, out.type.shape)
+    return select(broadcast(valid, out.type.shape, tuple(range(k))), out, number)
+
+
+def take_places(x: Array, places: Array, axis: int) -> Array:
+    """x at places that are all inside along an axis, of which `places` (one axis) takes the place."""
+    out = op("gather", x, reshape(places, (*places.type.shape, 1)), axes=(axis,), batch=0, mode="clip")
+    rank = x.type.rank
+    return transpose(out, (*range(1, axis + 1), 0, *range(axis + 1, rank)))
+
+
+# -- writing
+
+_FOLD = {"add": "add", "mul": "mul", "min": "min", "max": "max"}
+
+
+def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any) -> Array:
+    """x with y put, added, ... at an index."""
+    x = convert(x, x.type.dtype)
+    mode = _mode("at[]", WRITING, mode)
+    p = plan(index, x.type.shape)
+    value = convert(as_value(y, "at[]"), x.type.dtype)
+    if broadcast_shape("at[]", (value.type.shape, p.shape)) != p.shape:
+        raise ArgumentError(f"at[]: a value of shape {value.type.shape} does not broadcast to the indexed shape {p.shape}")
+    value = broadcast_right(value, p.shape)
+    if 0 in p.shape or 0 in x.type.shape:
+        return x
+    static = not any(isinstance(e, Points) for e in p.axes)
+    if static and all(_contiguous(e, n) for e, n in zip(p.axes, x.type.shape, strict=True)):
+        return _update_block(x, p, value, kind)
+    return _scatter_points(x, p, value, kind, mode)
+
+
+def _contiguous(e: Any, n: int) -> bool:
+    return 0 <= e.number < n if isinstance(e, Number) else e.step == 1 or e.count == 1
+
+
+def _update_block(x: Array, p: Plan, value: Array, kind: str) -> Array:
+    """A block at a constant place."""
+    starts = [e.number if isinstance(e, Number) else e.start for e in p.axes]
+    sizes = tuple(1 if isinstance(e, Number) else e.count for e in p.axes)
+    value = reshape(value, sizes)
+    if kind != "set":
+        value = op(_FOLD[kind], _block(x, p), value)
+    if sizes == x.type.shape:
+        return value
+    return op("dynamic_update_slice", x, value, *[constant(s, "i64") for s in starts])
+
+
+def _scatter_points(x: Array, p: Plan, value: Array, kind: str, mode: str) -> Array:
+    """The addressed axes are those of points, numbers and partial ranges; a grid of them addresses, the rest goes whole."""
+    partial = [i for i, e in enumerate(p.axes) if isinstance(e, Range) and not e.whole]
+    axes = tuple(i for i, e in enumerate(p.axes) if not isinstance(e, Range) or not e.whole)
+    k = len(p.points)
+    grid = (*p.points, *[p.axes[i].count for i in partial])  # type: ignore[union-attr]
+    parts = []
+    for i in axes:
+        e = p.axes[i]
+        if isinstance(e, Points):
+            shape = (1,) * (k - e.indices.type.rank) + e.indices.type.shape + (1,) * len(partial)
+            parts.append(reshape(e.indices, shape))
+        elif isinstance(e, Number):
+            parts.append(from_numpy(np.array(e.number)))
+        else:
+            at = k + partial.index(i)
+            parts.append(from_numpy(e.places().reshape([-1 if j == at else 1 for j in range(len(grid))])))
+    indices = columns(parts, grid)
+    sizes = tuple(x.type.shape[a] for a in axes)
+    if mode == "clip":
+        indices = clipped(indices, sizes)
+    # the value's axes: ranges in order, with those of the points after the first `front`; wanted: points, partial ranges, whole ones
+    value = reshape(value, (*p.ranges[: p.front], *p.points, *p.ranges[p.front :]))
+    ranges = [i for i, e in enumerate(p.axes) if isinstance(e, Range)]
+    place = {i: n if n < p.front else n + k for n, i in enumerate(ranges)}
+    whole = [i for i in ranges if i not in partial]
+    order = (*range(p.front, p.front + k), *[place[i] for i in partial], *[place[i] for i in whole])
+    return op("scatter", x, indices, transpose(value, order), axes=axes, batch=0, kind=kind)
+
+
+class Updates:
+    """`x.at[index]`: copies of x with elements changed. Values broadcast to the indexed shape and take x's type.
+
+    Of several values for one element `set` keeps the last one; the other functions combine them all. mode: "drop" (the default)
+    ignores indices outside, "clip" holds them inside.
+    """
+
+    __slots__ = ("array", "index")
+
+    def __init__(self, array: Array, index: Index) -> None:
+        self.array, self.index = array, index
+
+    def set(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+        """x with values at the index."""
+        return _scatter(self.array, self.index, values, "set", mode)
+
+    def add(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+        """x with values added at the index."""
+        return _scatter(self.array, self.index, values, "add", mode)
+
+    def subtract(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+        """x with values subtracted at the index."""
+        return _scatter(self.array, self.index, -convert(as_value(values, "at[]"), self.array.type.dtype), "add", mode)
+
+    def multiply(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+        """x with elements at the index multiplied by values."""
+        return _scatter(self.array, self.index, values, "mul", mode)
+
+    mul = multiply
+
+    def divide(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+        """x with elements at the index divided by values; integer division of integers rounds towards zero."""
+        ones = fill(self.array.type.shape, 1, self.array.type.dtype)
+        return op("div", convert(self.array, self.array.type.dtype), _scatter(ones, self.index, values, "mul", mode))
+
+    def power(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+        """x with elements at the index raised to the power of values."""
+        ones = fill(self.array.type.shape, 1, self.array.type.dtype)
+        return self.array ** _scatter(ones, self.index, values, "mul", mode)  # type: ignore[no-any-return,operator]
+
+    def min(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+        """x with the smaller of element and value at the index."""
+        return _scatter(self.array, self.index, values, "min", mode)
+
+    def max(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+        """x with the larger of element and value at the index."""
+        return _scatter(self.array, self.index, values, "max", mode)
+
+    def apply(
+        self, func: Callable[[Array], Array], *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
+        """x with func(element) at the index; func works element by element, once for an element that is named several times."""
+        return _scatter(self.array, self.index, func(getitem(self.array, self.index)), "set", mode)
+
+    def get(
+        self,
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+        fill_value: ArrayLike | None = None,
+    ) -> Array:
+        """x[index]; with mode "fill" the elements outside are fill_value (nan, or the least integer, by default)."""
+        return getitem(self.array, self.index, _mode("at[].get", READING, mode), fill_value)
+
+
+class At:
+    """`x.at`, to be indexed; see `Updates`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> x = jnp.zeros(3)
+    >>> print(x.at[1].set(5), x.at[jnp.array([0, 0])].add(1.0))
+    [0. 5. 0.] [2. 0. 0.]
+    """
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+
+    def __getitem__(self, index: Index) -> Updates:
+        return Updates(self.array, index)
+
+
+# -- functions
+
+
+def _indices(where: str, indices: ArrayLike) -> Array:
+    value = array_arg(where, indices)
+    if value.type.dtype not in INTEGERS:
+        raise DTypeError(f"{where}: indices must be integers, got {value.dtype}")
+    return value
+
+
+def take(
+    a: ArrayLike,
+    indices: ArrayLike,
+    axis: int | None = None,
+    out: None = None,
+    mode: str | None = None,
+    unique_indices: bool = False,
+    indices_are_sorted: bool = False,
+    fill_value: ArrayLike | None = None,
+) -> Array:
+    """Elements (or slices along an axis) at integer indices, whose axes take the place of that axis; flattened without one.
+
+    mode "fill" (the default) gives fill_value (nan, or the least integer) for indices outside, "clip" holds them inside (negative
+    ones at 0), "wrap" counts around. Raises DTypeError unless the indices are integers.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.take(jnp.array([5.0, 6.0, 7.0]), jnp.array([2, 0, 9])))
+    [ 7.  5. nan]
+    """
+    x, at = array_arg("take", a), _indices("take", indices)
+    if axis is None:
+        x, axis = flat(x), 0
+    number = axis_number("take", axis, x.type.rank)
+    n = x.type.shape[number]
+    if mode not in (None, "fill", "clip", "wrap"):
+        raise ArgumentError(f"take: mode must be 'fill', 'clip' or 'wrap', got {mode!r}")
+    if mode == "wrap":
+        at = at % n
+    elif mode != "clip":
+        at = from_front(at, n)
+    column = columns([at], at.type.shape)
+    made = _gathered(x, column, (number,), 0, "clip" if mode in ("clip", "wrap") else "fill", fill_value)
+    k = at.type.rank
+    return transpose(made, (*range(k, k + number), *range(k), *range(k + number, made.type.rank)))
+
+
+def _along(where: str, arr: ArrayLike, indices: ArrayLike, axis: int | None) -> tuple[Array, Array, int]:
+    x, at = array_arg(where, arr), _indices(where, indices)
+    if axis is None:
+        x, axis = flat(x), 0
+    if x.type.rank != at.type.rank:
+        raise ArgumentError(f"{where}: the indices must have as many axes as the array, got shapes {at.type.shape} and {x.type.shape}")
+    return x, at, axis_number(where, axis, x.type.rank)
+
+
+def _rows(where: str, x: Array, axis: int, others: Shape) -> Array:
+    """The axis last, all others broadcast to given sizes."""
+    order = (*[i for i in range(x.type.rank) if i != axis], axis)
+    moved = transpose(x, order)
+    return broadcast_right(moved, (*others, moved.type.shape[-1]))
+
+
+def take_along_axis(
+    arr: ArrayLike, indices: ArrayLike, axis: int | None = -1, mode: str | None = None, fill_value: ArrayLike | None = None
+) -> Array:
+    """For each place of the other axes the elements of `arr` along one axis at `indices`, as argsort and argmax give them.
+
+    The other axes broadcast. Outside the axis: fill_value (nan, or the least integer), or with mode "clip" the nearest element.
+    Raises ArgumentError unless both have as many axes.
+
+    >>> import jitgrad.numpy as jnp
+    >>> x = jnp.array([[3, 1], [2, 4]])
+    >>> print(jnp.take_along_axis(x, jnp.argsort(x, axis=1), axis=1))
+    [[1 3]
+     [2 4]]
+    """
+    x, at, number = _along("take_along_axis", arr, indices, axis)
+    mode = _mode("take_along_axis", {**READING, None: "fill"}, mode)
+    at = from_front(at, x.type.shape[number])
+    rank = x.type.rank
+    rest = lambda v: v.type.shape[:number] + v.type.shape[number + 1 :]  # noqa: E731
+    others = broadcast_shape("take_along_axis", (rest(x), rest(at)))
+    places = _rows("take_along_axis", at, number, others)
+    column = reshape(places, (*places.type.shape, 1))
+    out = _gathered(_rows("take_along_axis", x, number, others), column, (rank - 1,), rank - 1, mode, fill_value)
+    return transpose(out, (*range(number), rank - 1, *range(number, rank - 1)))
+
+
+def put_along_axis(
+    arr: ArrayLike, indices: ArrayLike, values: ArrayLike, axis: int | None, inplace: bool = False, *, mode: str | None = None
+) -> Array:
+    """A copy of `arr` with `values` where `take_along_axis` would read; indices outside are dropped (or held, mode "clip").
+
+    Raises ArgumentError for inplace=True, which immutable arrays cannot do, though it is NumPy's way.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.put_along_axis(jnp.zeros((2, 2)), jnp.array([[1], [0]]), 5.0, axis=1))
+    [[0. 5.]
+     [5. 0.]]
+    """
+    if inplace:
+        raise ArgumentError("put_along_axis: arrays are immutable; use the returned array, with inplace=False")
+    x, at, number = _along("put_along_axis", arr, indices, axis)
+    shape = array_arg("put_along_axis", arr).type.shape
+    at = from_front(at, x.type.shape[number])
+    others = x.type.shape[:number] + x.type.shape[number + 1 :]
+    places = _rows("put_along_axis", at, number, others)
+    rank = x.type.rank
+    wanted = (*x.type.shape[:number], places.type.shape[-1], *x.type.shape[number + 1 :])
+    value = broadcast_right(convert(as_value(values, "put_along_axis"), x.type.dtype), wanted)
+    column = reshape(places, (*places.type.shape, 1))
+    if _mode("put_along_axis", WRITING, mode) == "clip":
+        column = clipped(column, (x.type.shape[number],))
+    rows, updates = _rows("put_along_axis", x, number, others), _rows("put_along_axis", value, number, others)
+    out = op("scatter", rows, column, updates, axes=(rank - 1,), batch=rank - 1, kind="set")
+    return reshape(transpose(out, (*range(number), rank - 1, *range(number, rank - 1))), shape)

@@ -1,0 +1,262 @@
+"""Sorting, searching and what follows from it: sort, argsort, lexsort, searchsorted, nonzero, digitize, partition.
+
+Sorts are stable and put NaNs last. Where the number of results depends on the elements, traced code gives it with `size=`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, ShapeError
+
+from .arithmetic import truth
+from .index_plan import columns
+from .ops import broadcast, constant, convert, flat, iota, op, op_all, reshape, select, slice_axis
+from .promote import ArrayLike, array_arg, axis_number, is_complex, operands
+
+
+def _sortable(where: str, a: ArrayLike, axis: int | None) -> tuple[Array, int]:
+    x = array_arg(where, a)
+    if is_complex(x):
+        raise DTypeError(f"{where}: complex numbers have no order, got {x.dtype}; sort by their absolute value with argsort(abs(x))")
+    if axis is None:
+        x, axis = flat(x), 0
+    return x, axis_number(where, axis, x.type.rank)
+
+
+def sort(a: ArrayLike, axis: int | None = -1, *, kind: None = None, order: None = None, stable: bool = True, descending: bool = False) -> Array:
+    """Elements in ascending order along an axis (flattened for None), NaNs last; in descending order NaNs first.
+
+    Raises DTypeError for complex arrays.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.sort(jnp.array([3, 1, 2])))
+    [1 2 3]
+    """
+    x, at = _sortable("sort", a, axis)
+    out = op("sort", x, axis=at)
+    return op("reverse", out, axes=(at,)) if descending else out
+
+
+def argsort(
+    a: ArrayLike, axis: int | None = -1, *, kind: None = None, order: None = None, stable: bool = True, descending: bool = False
+) -> Array:
+    """The indices (int64) that sort along an axis; equal elements keep their order, also in descending order.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.argsort(jnp.array([3, 1, 2])), jnp.argsort(jnp.array([3, 1, 3]), descending=True))
+    [1 2 0] [0 2 1]
+    """
+    x, at = _sortable("argsort", a, axis)
+    if descending:  # sorted backwards from the end, so that equal elements keep their order
+        x = op("reverse", x, axes=(at,))
+    places = op_all("sort", x, iota(x.type.shape, at), axis=at)[1]
+    return x.type.shape[at] - 1 - op("reverse", places, axes=(at,)) if descending else places
+
+
+def lexsort(keys: Sequence[ArrayLike] | ArrayLike, axis: int = -1) -> Array:
+    """The indices (int64) that sort by the last key, equal ones by the key before it, and so on.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.lexsort((jnp.array([2, 1, 0]), jnp.array([1, 0, 1]))))
+    [1 2 0]
+    """
+    values = [array_arg("lexsort", k) for k in (list(keys) if isinstance(keys, Array) else keys)]
+    if not values or any(v.type.shape != values[0].type.shape for v in values):
+        raise ShapeError(f"lexsort: needs one key at least, all of one shape; got {[v.type.shape for v in values]}")
+    at = axis_number("lexsort", axis, values[0].type.rank)
+    places = iota(values[0].type.shape, at)
+    for i in range(len(values)):  # stable sorts, the most important key last
+        if i == 0:
+            places = op_all("sort", values[0], places, axis=at)[1]
+        else:
+            places = op_all("sort", _along(values[i], places, at), places, axis=at)[1]
+    return places
+
+
+def _along(x: Array, places: Array, axis: int) -> Array:
+    """x at places along an axis, for each position of the others."""
+    order = (*[i for i in range(x.type.rank) if i != axis], axis)
+    back = tuple(order.index(i) for i in range(x.type.rank))
+    rank = x.type.rank
+    rows = x if rank == 1 else op("transpose", x, permutation=order)
+    column = places if rank == 1 else op("transpose", places, permutation=order)
+    out = op("gather", rows, reshape(column, (*column.type.shape, 1)), axes=(rank - 1,), batch=rank - 1, mode="clip")
+    return out if rank == 1 else op("transpose", out, permutation=back)
+
+
+def partition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
+    """Elements arranged so that the kth is where sorting puts it, none smaller behind it; here they are simply sorted.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.partition(jnp.array([3, 1, 2]), 1))
+    [1 2 3]
+    """
+    x, at = _sortable("partition", a, axis)
+    axis_number("partition", kth, x.type.shape[at])
+    return sort(x, at)
+
+
+def argpartition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
+    """The indices that `partition` arranges by.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.argpartition(jnp.array([3, 1, 2]), 1))
+    [1 2 0]
+    """
+    x, at = _sortable("argpartition", a, axis)
+    axis_number("argpartition", kth, x.type.shape[at])
+    return argsort(x, at)
+
+
+def searchsorted(
+    a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None, *, method: str = "scan"
+) -> Array:
+    """Where in the sorted vector `a` each element of v would go (int64): before equal ones, or with side "right" behind them.
+
+    By bisection. NaN goes behind all numbers. Raises ShapeError unless `a` is a vector, ArgumentError for another side.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.searchsorted(jnp.array([1, 2, 2, 5]), jnp.array([2, 4])))
+    [1 3]
+    """
+    if side not in ("left", "right"):
+        raise ArgumentError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
+    keys, wanted = as_value(a, "searchsorted"), as_value(v, "searchsorted")
+    if keys.type.rank != 1:
+        raise ShapeError(f"searchsorted: the sorted array must be a vector, got shape {keys.type.shape}")
+    kind = operands("searchsorted", reshape(keys, (keys.type.size,)), constant(0, wanted.type.dtype) if not wanted.weak else wanted)[0][0].type.dtype
+    keys, wanted = convert(keys, kind), convert(wanted, kind)
+    if sorter is not None:
+        keys = _along(keys, convert(array_arg("searchsorted", sorter), "i64"), 0)
+    shape, n = wanted.type.shape, keys.type.shape[0]
+    if not n:
+        return broadcast(constant(0, "i64"), shape, ())
+    wanted = flat(wanted) if isinstance(wanted.ref, np.ndarray) or wanted.trace is not None else broadcast(wanted, (1,), ())
+    low = broadcast(constant(0, "i64"), wanted.type.shape, ())
+    high = broadcast(constant(n, "i64"), wanted.type.shape, ())
+    is_float = wanted.type.dtype[0] == "f"
+    for _ in range(int(n).bit_length()):
+        middle = op("shift_right_arithmetic", low + high, constant(1, "i64"))
+        element = op("gather", keys, reshape(middle, (*middle.type.shape, 1)), axes=(0,), batch=0, mode="clip")
+        before = element < wanted if side == "left" else element <= wanted
+        if is_float:  # NaN is larger than every number and equal to itself
+            nan_key, nan_wanted = op("ne", element, element), op("ne", wanted, wanted)
+            before = before | (nan_wanted & (op("not", nan_key) if side == "left" else op("eq", nan_wanted, nan_wanted)))
+        going = low < high
+        low = select(going & before, middle + 1, low)
+        high = select(going & op("not", before), middle, high)
+    return reshape(low, shape)
+
+
+def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str = "scan") -> Array:
+    """The number (int64) of the bin that each element falls into: bins[i - 1] <= x < bins[i], with `right` bins[i - 1] < x <= bins[i].
+
+    Bins may fall as well as rise; which of the two is seen from their ends.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.digitize(jnp.array([0.5, 1.0, 9.0]), jnp.array([1.0, 2.0])))
+    [0 1 2]
+    """
+    edges = array_arg("digitize", bins)
+    if edges.type.rank != 1:
+        raise ShapeError(f"digitize: bins must be a vector, got shape {edges.type.shape}")
+    n = edges.type.shape[0]
+    rising = searchsorted(edges, x, "left" if right else "right")
+    if n < 2:
+        return rising
+    falling = n - searchsorted(op("reverse", edges, axes=(0,)), x, "right" if right else "left")
+    last, first = (reshape(slice_axis(edges, 0, i, i + 1), ()) for i in (n - 1, 0))
+    return select(broadcast(last >= first, rising.type.shape, ()), rising, falling)
+
+
+def known_size(where: str, x: Array, size: int | None) -> np.ndarray | None:
+    """The concrete array where no size is given. Raises ConcretizationTypeError where it is traced."""
+    if size is not None:
+        return None
+    concrete = x.concrete()
+    if concrete is None:
+        raise ConcretizationTypeError(
+            f"{where}: how many results there are depends on the elements, which are traced here. Give size=, and fill_value= for "
+            "what is left over."
+        )
+    return np.asarray(concrete)
+
+
+def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -> tuple[Array, ...]:
+    """The indices (int64) of the elements that are not 0, one array an axis, in row-major order.
+
+    With `size`, which traced code needs, exactly so many: the first ones, then fill_value (0 by default; a tuple gives one an axis).
+    Raises ConcretizationTypeError for a traced array without it.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(*jnp.nonzero(jnp.array([0, 5, 0, 7])), *jnp.nonzero(jnp.array([0, 5]), size=3, fill_value=-1))
+    [1 3] [ 1 -1 -1]
+    """
+    x = array_arg("nonzero", a)
+    if not x.type.rank:
+        raise ShapeError("nonzero: needs an array with axes; use jnp.atleast_1d")
+    data = known_size("nonzero", x, size)
+    if data is not None:
+        return tuple(from_numpy(p) for p in np.nonzero(data))
+    places, valid = first_true(flat(truth(x)), index(size))  # type: ignore[arg-type]
+    fills = fill_value if isinstance(fill_value, tuple) else (fill_value,) * x.type.rank
+    out = []
+    for axis, n in reversed(list(enumerate(x.type.shape))):
+        number = places % n if n else places
+        places = op("div", places, constant(max(n, 1), "i64"))
+        fill = convert(as_value(0 if fills[axis] is None else fills[axis], "nonzero"), "i64")
+        out.append(select(valid, number, fill if isinstance(fill.ref, np.generic) else broadcast(fill, number.type.shape, ())))
+    return tuple(out[::-1])
+
+
+def first_true(mask: Array, size: int) -> tuple[Array, Array]:
+    """Of a bool vector the places of the first `size` true elements, and which of these exist."""
+    n = mask.type.shape[0]
+    rank = op("cumsum", convert(mask, "i64"), axis=0, reverse=False) - 1  # the number of each true element among them
+    target = select(mask, rank, constant(size, "i64"))
+    empty = broadcast(constant(0, "i64"), (size,), ())
+    places = op("scatter", empty, reshape(target, (n, 1)), iota((n,), 0), axes=(0,), batch=0, kind="set")
+    total = op("reduce_sum", convert(mask, "i64"), axes=(0,))
+    return places, op("lt", iota((size,), 0), broadcast(total, (size,), ())) if size else op("eq", places, places)
+
+
+def flatnonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -> Array:
+    """The indices (int64) of the elements that are not 0 in the flattened array; see `nonzero`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.flatnonzero(jnp.array([[0, 5], [6, 0]])))
+    [1 2]
+    """
+    return nonzero(flat(array_arg("flatnonzero", a)), size=size, fill_value=fill_value)[0]
+
+
+def argwhere(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -> Array:
+    """The indices of the elements that are not 0 as rows: [count, axes]; see `nonzero`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.argwhere(jnp.array([[0, 5], [6, 0]])))
+    [[0 1]
+     [1 0]]
+    """
+    places = nonzero(a, size=size, fill_value=fill_value)
+    return columns(list(places), places[0].type.shape)
+
+
+def sort_complex(a: ArrayLike) -> Array:
+    """Numbers as complex ones, ordered by the real and then the imaginary part.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.sort_complex(jnp.array([2 + 1j, 1 - 1j, 2 - 1j])))
+    [1.-1.j 2.-1.j 2.+1.j]
+    """
+    x = array_arg("sort_complex", a)
+    if not is_complex(x):
+        return convert(sort(x), "c128" if x.type.dtype in ("f64", "i64") else "c64")
+    places = lexsort((op("imag", x), op("real", x)))
+    return _along(x, places, x.type.rank - 1)

@@ -1,0 +1,259 @@
+"""Kernels of scatter, sort and the cumulative ops against the interpreter: the same bits at every number of threads."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import jitgrad_compiler.ops  # noqa: F401 - fills OPS
+from jitgrad_compiler.ir.graph import OPS, Eqn, Graph, Literal, Var
+from jitgrad_compiler.ir.interpreter import interpret
+from jitgrad_compiler.ir.types import COMPLEX, FLOATS, NUMPY, UNSIGNED, type_of
+from jitgrad_compiler.kernels.fuse import fuse
+from jitgrad_compiler.ops.indexing import SCATTER_KINDS, gathered_shape
+from jitgrad_compiler.runtime import pool
+from jitgrad_compiler.targets.cpu.program import Program, emit_program
+
+DTYPES = [t for t in NUMPY if t not in COMPLEX]
+THREADS = (1, 2, 3, 5)
+Arrays = Sequence[np.ndarray]
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before() -> Iterator[None]:
+    before = pool.num_threads()
+    yield
+    pool.set_num_threads(before)
+
+
+def one_equation(name: str, arrays: Arrays, params: dict[str, Any]) -> Graph:
+    types = [type_of(a) for a in arrays]
+    inputs = [Var(t) for t in types]
+    outputs = [Var(t) for t in OPS[name].types(types, params)]
+    return Graph(inputs, [Eqn(OPS[name], inputs, params, outputs)], outputs)
+
+
+def run(program: Program, arrays: Arrays) -> list[np.ndarray]:
+    memory = np.full(program.memory.arena_bytes + 64, 0xA5, np.uint8)  # what a kernel reads it must have written
+    arena = -(-memory.ctypes.data // 64) * 64
+    outputs = [np.empty(v.type.shape, NUMPY[v.type.dtype]) for v in program.graph.outputs]
+    for out in outputs:
+        out.view(np.uint8).fill(0xA5) if out.ndim and out.size else None
+    table = np.array([*[a.ctypes.data for a in arrays], *[a.ctypes.data for a in outputs], arena], np.uint64)
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(program.native.address("jitgrad_entry"))(table.ctypes.data)
+    return outputs
+
+
+def results(name: str, arrays: Arrays, **params: Any) -> tuple[list[list[np.ndarray]], tuple[np.ndarray, ...]]:
+    """What the kernel gives at each number of threads, and what the interpreter gives."""
+    graph = one_equation(name, arrays, params)
+    program = emit_program(graph, fuse(graph), {"jitgrad_parallel": pool.address()}, [])
+    found = []
+    for threads in THREADS:
+        pool.set_num_threads(threads)
+        found.append(run(program, arrays))
+    return found, interpret(graph, *arrays)
+
+
+def bits(a: np.ndarray) -> np.ndarray:
+    """An array's bits, with one pattern for all NaNs."""
+    a = np.where(np.isnan(a), np.array(np.nan, a.dtype), a) if a.dtype.kind == "f" else a
+    return np.atleast_1d(a).view(f"u{a.dtype.itemsize}")
+
+
+def check(name: str, arrays: Arrays, **params: Any) -> None:
+    found, expected = results(name, arrays, **params)
+    for outputs in found:
+        for out, reference in zip(outputs, expected, strict=True):
+            np.testing.assert_array_equal(bits(out), bits(reference), f"{name} {[str(type_of(a)) for a in arrays]} {params}")
+
+
+def numbers(rng: np.random.Generator, shape: tuple[int, ...], dtype: str, signed_zeros: bool = True) -> np.ndarray:
+    """Few different numbers, so that many are equal; of floats also NaN, infinity and zeros of both signs."""
+    if dtype == "bool":
+        return np.asarray(rng.integers(0, 2, shape)).astype(bool)
+    if dtype not in FLOATS:
+        info = np.iinfo(NUMPY[dtype])
+        near = np.asarray(rng.integers(0 if dtype in UNSIGNED else -9, 10, shape)).astype(NUMPY[dtype])
+        return np.where(rng.random(shape) < 0.1, rng.choice(np.array([info.min, info.max], NUMPY[dtype]), shape), near).astype(
+            NUMPY[dtype]
+        )
+    x = rng.standard_normal(shape) * rng.choice([0.0, 1.0, -1.0, 1e3], shape)
+    x = np.where(rng.random(shape) < 0.02, rng.choice([np.nan, np.inf, -np.inf], shape), x)
+    return np.asarray(x if signed_zeros else x + 0.0).astype(NUMPY[dtype])
+
+
+# -- scatter
+
+SCATTERS = [  # shape of x, of the indices, axes, batch
+    ((5,), (9, 1), (0,), 0),
+    ((6, 40), (30, 1), (0,), 0),
+    ((6, 40), (7, 5, 1), (1,), 0),
+    ((3, 5, 7), (3, 4, 2), (1, 2), 1),
+    ((3, 5, 7, 2), (3, 5, 6, 1), (2,), 2),
+    ((3, 5, 7, 2), (11, 2), (1, 3), 0),
+    ((30, 4, 3, 10, 8), (15, 2), (0, 3), 0),
+    ((2, 50, 129), (2, 90, 1), (1,), 1),
+    ((40, 60, 3), (40, 150, 1), (1,), 1),
+    ((9, 300), (200, 1), (0,), 0),
+    ((500, 9), (60, 1), (1,), 0),
+    ((4, 3), (2, 0), (), 0),
+    ((), (0, 0), (), 0),
+]
+
+
+@pytest.mark.parametrize("kind", SCATTER_KINDS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_scatter_does_the_updates_in_row_major_order_and_drops_those_outside(dtype: str, kind: str) -> None:
+    rng = np.random.default_rng([DTYPES.index(dtype), len(kind)])
+    for shape, index_shape, axes, batch in [SCATTERS[i] for i in rng.choice(len(SCATTERS), 4, replace=False)]:
+        signed_zeros = kind not in ("min", "max")  # NumPy leaves open which zero is the larger
+        x = numbers(rng, shape, dtype, signed_zeros)
+        index_type = str(rng.choice(["i8", "i16", "u8", "i32", "u64", "i64"]))
+        extent = max([shape[a] for a in axes], default=1)
+        indices = rng.integers(0 if index_type[0] == "u" else -3, min(extent + 3, 127), index_shape).astype(NUMPY[index_type])
+        updates = numbers(rng, gathered_shape(shape, index_shape, axes, batch), dtype, signed_zeros)
+        check("scatter", [x, indices, updates], axes=axes, batch=batch, kind=kind)
+
+
+@pytest.mark.parametrize("case", SCATTERS)
+def test_scatter_adds_floats_at_every_arrangement_of_axes(case: tuple[Any, ...]) -> None:
+    shape, index_shape, axes, batch = case
+    rng = np.random.default_rng(SCATTERS.index(case))
+    indices = rng.integers(-1, max([shape[a] for a in axes], default=1) + 1, index_shape)
+    updates = numbers(rng, gathered_shape(shape, index_shape, axes, batch), "f32")
+    check("scatter", [numbers(rng, shape, "f32"), indices, updates], axes=axes, batch=batch, kind="add")
+
+
+def test_scatter_without_updates_copies() -> None:
+    rng = np.random.default_rng(0)
+    for shape, index_shape in [((4, 5), (0, 1)), ((0, 5), (3, 1)), ((4, 0), (3, 1))]:
+        updates = numbers(rng, gathered_shape(shape, index_shape, (0,), 0), "f32")
+        check("scatter", [numbers(rng, shape, "f32"), np.zeros(index_shape, np.int64), updates], axes=(0,), batch=0, kind="set")
+
+
+def test_scatter_reads_no_index_as_another_by_wrapping() -> None:
+    x, updates = np.zeros(4, np.float32), np.ones(4, np.float32)
+    for wild in (np.array([2**63 + 1, 2**64 - 1, 2**32 + 1, 1], np.uint64), np.array([-(2**63), -1, 2**32 + 1, 1], np.int64)):
+        check("scatter", [x, wild.reshape(4, 1), updates], axes=(0,), batch=0, kind="add")
+
+
+def test_scatter_copies_a_large_operand_by_several_tasks() -> None:
+    rng = np.random.default_rng(1)
+    x, updates = rng.standard_normal((3001, 301)), rng.standard_normal((200, 301))
+    check("scatter", [x, rng.integers(0, 40, (200, 1)), updates], axes=(0,), batch=0, kind="add")
+
+
+@pytest.mark.parametrize("start", [0.0, -0.0, 2.5])
+def test_scatter_into_a_constant_fills_the_result_with_it_first(start: float) -> None:
+    rng = np.random.default_rng(6)
+    indices, updates = rng.integers(-5, 1100, (300, 1)), rng.standard_normal((300, 70))
+    x = np.full((1000, 70), start)
+    model = one_equation("scatter", [x, indices, updates], {"axes": (0,), "batch": 0, "kind": "add"})
+    (eqn,) = model.eqns
+    constant = Eqn(eqn.op, [Literal(np.float64(start), "f64"), *eqn.inputs[1:]], eqn.params, eqn.outputs)
+    graph = Graph(model.inputs[1:], [constant], model.outputs)
+    program = emit_program(graph, fuse(graph), {"jitgrad_parallel": pool.address()}, [])
+    (expected,) = interpret(model, x, indices, updates)
+    np.testing.assert_array_equal(bits(run(program, [indices, updates])[0]), bits(expected))
+
+
+# -- cumulative
+
+
+def cumulative_ops(dtype: str) -> list[str]:
+    return ["cummax", "cummin"] if dtype == "bool" else ["cumsum", "cumprod", "cummax", "cummin"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_running_values_are_those_of_numpy_along_every_axis(dtype: str) -> None:
+    rng = np.random.default_rng(DTYPES.index(dtype))
+    shapes = [((5,), 0), ((7, 33, 2), 1), ((21, 120), 1), ((300, 5), 0), ((5, 9, 700), 1), ((64, 1, 3), 0)]
+    for name in cumulative_ops(dtype):
+        shape, axis = shapes[rng.integers(len(shapes))]
+        x = numbers(rng, shape, dtype, signed_zeros=name in ("cumsum", "cumprod"))
+        check(name, [x], axis=axis, reverse=bool(rng.integers(2)))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_every_arrangement_of_axes_has_its_running_sums(reverse: bool) -> None:
+    rng = np.random.default_rng(2)
+    for shape, axis in [
+        ((5,), 0),
+        ((0, 3), 0),
+        ((3, 0), 0),
+        ((7, 33, 2), 1),
+        ((21, 120), 1),
+        ((9, 4000), 0),
+        ((9, 4000), 1),
+        ((90, 500), 0),
+    ]:
+        check("cumsum", [numbers(rng, shape, "f32")], axis=axis, reverse=reverse)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("dtype", ["bool", "u8", "i16", "i64", "f32", "f64"])
+def test_long_rows_have_exact_results_where_order_does_not_matter(dtype: str, reverse: bool) -> None:
+    rng = np.random.default_rng(3)
+    names = [n for n in cumulative_ops(dtype) if dtype not in FLOATS or n in ("cummax", "cummin")]
+    for name, shape in zip([*names, *names], [(70003,), (3, 40003), (17, 5001)] * 3, strict=False):
+        check(name, [numbers(rng, shape, dtype, signed_zeros=False)], axis=len(shape) - 1, reverse=reverse)
+
+
+@pytest.mark.parametrize("shape", [(300001,), (3, 40003), (17, 5001)])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_long_sums_of_floats_are_the_same_at_every_number_of_threads_and_round_no_worse_than_numpy(
+    shape: tuple[int, ...], reverse: bool
+) -> None:
+    x = np.random.default_rng(4).standard_normal(shape).astype(np.float32)
+    found, (numpy,) = results("cumsum", [x], axis=len(shape) - 1, reverse=reverse)
+    exact = np.flip(np.cumsum(np.flip(x, -1), -1, np.float64), -1) if reverse else np.cumsum(x, -1, np.float64)
+    for (out,) in found:
+        np.testing.assert_array_equal(out, found[0][0])
+        assert np.abs(out - exact).max() <= np.abs(numpy - exact).max()
+
+
+def test_a_long_sum_keeps_the_sign_of_zeros_and_hands_on_nan() -> None:
+    x = np.full(40000, -0.0, np.float32)
+    check("cumsum", [x], axis=0, reverse=False)
+    x[17000] = np.nan
+    check("cumsum", [x], axis=0, reverse=True)
+
+
+# -- sort
+
+ROWS = [((5,), 0), ((7, 33, 2), 1), ((4, 128), 1), ((200, 3), 0), ((40, 300), 1), ((2, 66000), 1), ((66000, 2), 0), ((1, 4), 0)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sort_is_stable_with_nan_last_and_equal_zeros(dtype: str) -> None:
+    rng = np.random.default_rng(DTYPES.index(dtype))
+    for i in (*rng.choice(5, 2, replace=False), rng.integers(5, len(ROWS))):
+        shape, axis = ROWS[i]
+        check("sort", [numbers(rng, shape, dtype)], axis=axis)
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_sort_orders_all_operands_by_the_first(case: tuple[Any, ...]) -> None:
+    shape, axis = case
+    rng = np.random.default_rng(ROWS.index(case))
+    place = np.arange(np.prod(shape)).reshape(shape)
+    for key in ("f64", "f32", "i8"):
+        check("sort", [numbers(rng, shape, key), place, numbers(rng, shape, "bool")], axis=axis)
+
+
+def test_sort_orders_distinct_numbers_of_all_magnitudes() -> None:
+    rng = np.random.default_rng(5)
+    for n in (100, 1000, 70000):
+        for dtype in ("i64", "u32", "f32", "f64"):
+            raw = rng.integers(0, 256, n * NUMPY[dtype].itemsize, np.uint8).view(NUMPY[dtype])
+            check("sort", [raw], axis=0)
+
+
+def test_sort_of_equal_numbers_and_of_nothing_changes_nothing() -> None:
+    for shape in [(100,), (500,), (70000,), (0,), (3, 0), (0, 3)]:
+        check("sort", [np.full(shape, 7.0), np.arange(np.prod(shape)).reshape(shape)], axis=0)

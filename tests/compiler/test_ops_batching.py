@@ -1,0 +1,70 @@
+"""vmap of every op against a Python loop, for every set of batched operands, interpreted and compiled."""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+
+import numpy as np
+import pytest
+
+import jitgrad_compiler.passes.calls  # noqa: F401 - gives `call` its rules
+from jitgrad_compiler.ir import OPS, interpret, parse, verify
+from jitgrad_compiler.ir.types import FLOATS
+from jitgrad_compiler.passes.vmap import vmap_graph
+from jitgrad_compiler.runtime.executable import run_graph
+
+from .agreement import assert_same
+from .op_examples import Example, accepted, examples
+
+SIZE = 3
+ROUNDED = ("contract", "reduce", "cumulative", "call")
+
+
+def dtype_for(example: Example) -> str | None:
+    found = accepted(example)
+    return next((d for d in ("f64", "i64", *found) if d in found), None)
+
+
+CASES = [(name, n) for name in OPS for n, example in enumerate(examples(name)) if dtype_for(example) and example.operands]
+
+
+@pytest.mark.parametrize(("name", "number"), CASES)
+def test_a_batched_op_is_the_op_done_to_each_element(name: str, number: int) -> None:
+    example = examples(name)[number]
+    dtype = dtype_for(example)
+    assert dtype is not None
+    graph = example.graph(dtype)
+    rng = np.random.default_rng(zlib.crc32(f"{name} {number}".encode()))
+    rows = [example.arrays(dtype, rng) for _ in range(SIZE)]
+    for batched in itertools.product((False, True), repeat=len(example.operands)):
+        if not any(batched):
+            continue
+        arrays = [np.stack([row[i] for row in rows]) if b else rows[0][i] for i, b in enumerate(batched)]
+        made = verify(vmap_graph(graph, SIZE, batched), "vmap")
+        assert parse(str(made)) == made
+        each = [interpret(graph, *[a[r] if b else a for a, b in zip(arrays, batched, strict=True)]) for r in range(SIZE)]
+        wanted = [np.stack(outs) for outs in zip(*each, strict=True)]
+        context = f"{example} in {dtype}, batched {batched}"
+        rounded = OPS[name].kind in ROUNDED or OPS[name].traits.get("transcendental") or name == "rsqrt"
+        for run in (interpret(made, *arrays), run_graph(made, arrays)):
+            for got, want in zip(run, wanted, strict=True):
+                if rounded and got.dtype.kind == "f":
+                    tolerance = 1e-12 if str(got.dtype) == "float64" else 1e-5
+                    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance, err_msg=context)
+                else:
+                    assert_same(got, want, zeros=name not in ("max", "min"), context=context)
+
+
+def test_pad_by_a_batched_number_pads_each_element_by_its_own() -> None:
+    graph = parse("graph(a:f32[2], b:f32[]) {\n  c:f32[5] = pad a b [padding=((1, 1, 1),)]\n  return c\n}")
+    x, value = np.array([np.nan, 2], np.float32), np.array([7, np.inf, np.nan], np.float32)
+    (got,) = interpret(vmap_graph(graph, 3, (False, True)), x, value)
+    assert_same(got, np.stack([interpret(graph, x, v)[0] for v in value]))
+
+
+def test_what_does_not_depend_on_the_batch_is_done_once() -> None:
+    graph = parse("graph(a:f32[4], b:f32[4]) {\n  c:f32[4] = exp b\n  d:f32[4] = mul a c\n  return d\n}")
+    made = vmap_graph(graph, 9, (True, False))
+    assert [str(v.type) for e in made.eqns for v in e.outputs] == ["f32[4]", "f32[9,4]", "f32[9,4]"]
+    assert FLOATS[0] == made.output_types[0].dtype

@@ -1,0 +1,64 @@
+"""Every example runs from any folder and prints what it promises."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def run(name, folder):
+    """An example's output, from a run in another folder."""
+    paths = [str(ROOT), str(ROOT / "compiler"), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    command = [sys.executable, str(ROOT / "examples" / f"{name}.py"), "--quick"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def number(output, name):
+    return float(re.findall(rf"{name}: (-?[0-9.]+)", output)[-1])
+
+
+def test_linear_regression_fits_the_line(tmp_path):
+    output = run("linear_regression", tmp_path)
+    assert number(output, "slope") == pytest.approx(2.63, abs=0.01)
+    assert number(output, "R2") > 0.98
+    assert (tmp_path / "linear_regression.png").stat().st_size > 0
+
+
+def test_logistic_regression_finds_malignant_samples(tmp_path):
+    output = run("logistic_regression", tmp_path)
+    assert all(number(output, name) > 0.9 for name in ("accuracy", "precision", "recall"))
+
+
+def test_digits_are_read(tmp_path):
+    output = run("digits", tmp_path)
+    assert output.splitlines()[-1].startswith("test accuracy: ")
+    assert number(output, "test accuracy") > 0.93
+    assert (tmp_path / "digits.png").stat().st_size > 0
+
+
+def test_gradients_follow_pythons_control_flow(tmp_path):
+    output = run("dynamic_graph", tmp_path)
+    assert "turn 3" in output
+    assert output.splitlines()[-1] == "gradients agree"
+
+
+def test_a_program_shows_its_graph_its_kernels_and_its_machine_code(tmp_path):
+    output = run("inspect_program", tmp_path)
+    assert "dot_general" in output and "machine code" in output
+    assert re.search(r"fused: \d+ equations into \d+ kernels", output)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_an_example_is_short(path):
+    assert len(path.read_text().splitlines()) < 80
