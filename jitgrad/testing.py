@@ -24,7 +24,7 @@ def _arrays(items: Any) -> Any:
 
 
 def _widened(items: Any) -> Any:
-    return tree.map(lambda x: x.astype(_WIDE.get(x.dtype.name, x.dtype)), _arrays(items))
+    return tree.map(lambda x: np.asarray(x, _WIDE.get(x.dtype.name, x.dtype)), _arrays(items))
 
 
 def _is_inexact(x: np.ndarray) -> bool:
@@ -53,13 +53,14 @@ def _direction(rng: np.random.Generator, items: Any) -> Any:
         if not _is_inexact(x):
             return np.zeros(x.shape, x.dtype)
         drawn = rng.standard_normal(x.shape)
-        return (drawn + 1j * rng.standard_normal(x.shape) if x.dtype.kind == "c" else drawn).astype(x.dtype)
+        return np.asarray(drawn + 1j * rng.standard_normal(x.shape) if x.dtype.kind == "c" else drawn, x.dtype)
 
     return tree.map(draw, items)
 
 
 def _step(items: Any, direction: Any, size: float) -> Any:
-    return tree.map(lambda x, d: (x + size * d).astype(x.dtype) if _is_inexact(x) else x, items, direction)
+    # arrays also where NumPy makes scalars, which are weak
+    return tree.map(lambda x, d: np.asarray(x + size * d, x.dtype) if _is_inexact(x) else x, items, direction)
 
 
 def _difference(f: Callable[..., Any], args: Any, direction: Any, eps: float) -> Any:

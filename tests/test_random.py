@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from jitgrad import errors, random, tree, vmap
+from jitgrad import errors, grad, jit, random, tree, vmap
 from jitgrad.array import as_value
 from jitgrad.numpy import ops
 
@@ -278,3 +278,30 @@ def test_choice_takes_slices_along_an_axis():
     drawn = np.asarray(random.choice(KEY, x, (2, 5), axis=1))
     assert drawn.shape == (3, 2, 5)
     np.testing.assert_array_equal(drawn[1] - drawn[0], np.full((2, 5), 4))
+
+
+DRAWS = {
+    "bits": lambda k: random.bits(k, (7,), np.uint64), "uniform": lambda k: random.uniform(k, (7,), np.float64),
+    "randint": lambda k: random.randint(k, (7,), -5, 9), "wide randint": lambda k: random.randint(k, (7,), -(2**60), 2**61),
+    "bernoulli": lambda k: random.bernoulli(k, 0.3, (7,)), "permutation": lambda k: random.permutation(k, 7),
+    "choice": lambda k: random.choice(k, 7, (3,), p=np.full(7, 1 / 7)), "split": lambda k: random.key_data(random.split(k, 3)),
+    "fold_in": lambda k: random.key_data(random.fold_in(k, 3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_jitted_draw_gives_the_eager_numbers(name):
+    np.testing.assert_array_equal(jit(DRAWS[name])(KEY), DRAWS[name](KEY))
+    keys = random.split(KEY, 3)
+    np.testing.assert_array_equal(jit(vmap(DRAWS[name]))(keys), np.stack([np.asarray(DRAWS[name](k)) for k in keys]))
+
+
+def test_a_key_may_be_made_inside_jit():
+    drawn = jit(lambda seed: random.bits(random.fold_in(random.key(seed), 1), (5,)))(7)
+    np.testing.assert_array_equal(drawn, random.bits(random.fold_in(random.key(7), 1), (5,)))
+
+
+def test_the_parameters_of_draws_are_differentiated():
+    drawn = random.uniform(KEY, (5,), np.float64)
+    slope = grad(lambda high: random.uniform(KEY, (5,), np.float64, 0.0, high).sum())(2.0)
+    np.testing.assert_allclose(slope, np.asarray(drawn).sum(), rtol=1e-6)

@@ -50,10 +50,16 @@ divide = _binary("divide", "div", "x / y as floats.", "1, 2 -> 0.5", inexact=Tru
 true_divide = _binary("true_divide", "div", "x / y as floats.", "3, 2 -> 1.5", inexact=True)
 maximum = _binary("maximum", "max", "The larger of x and y; nan where either is. Ties share the derivative.", "1.5, 2 -> 2.0")
 minimum = _binary("minimum", "min", "The smaller of x and y; nan where either is. Ties share the derivative.", "1.5, 2 -> 1.5")
-arctan2 = _binary("arctan2", "atan2", "The angle of the points (y, x), in radians between -pi and pi.", "1, -1 -> 2.3561945", inexact=True)
+arctan2 = _binary(
+    "arctan2", "atan2", "The angle of the points (y, x), in radians between -pi and pi.", "1, -1 -> 2.3561945", inexact=True
+)
 hypot = _binary("hypot", "hypot", "sqrt(x*x + y*y), without overflow on the way.", "3, 4 -> 5.0", inexact=True)
-logaddexp = _binary("logaddexp", "logaddexp", "log(exp(x) + exp(y)), without overflow on the way.", "1000, 1000 -> 1000.6931", inexact=True)
-nextafter = _binary("nextafter", "nextafter", "The next float after x in the direction of y.", "jnp.float32(1), 2 -> 1.0000001", inexact=True)
+logaddexp = _binary(
+    "logaddexp", "logaddexp", "log(exp(x) + exp(y)), without overflow on the way.", "1000, 1000 -> 1000.6931", inexact=True
+)
+nextafter = _binary(
+    "nextafter", "nextafter", "The next float after x in the direction of y.", "jnp.float32(1), 2 -> 1.0000001", inexact=True
+)
 copysign = _binary("copysign", "copysign", "|x| with y's sign.", "2, -0.5 -> -2.0", inexact=True)
 bitwise_and = _binary("bitwise_and", "and", "The bits set in both; of bools, and.", "6, 3 -> 2")
 bitwise_or = _binary("bitwise_or", "or", "The bits set in either; of bools, or.", "6, 3 -> 7")
@@ -380,7 +386,9 @@ def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     (value,), weak = operands("modf", x, inexact=True)
     check_accepts("modf", "trunc", value)
     whole = op("trunc", value)
-    fraction = op("copysign", select(abs(value) == math.inf, whole * 0 if value.type.shape else value - value, value - whole), value)
+    fraction = op(
+        "copysign", select(abs(value) == math.inf, whole * 0 if value.type.shape else value - value, value - whole), value
+    )
     fraction.weak = whole.weak = weak
     return fraction, whole
 
@@ -463,4 +471,3 @@ def _close(x: Array, y: Array, rtol: ArrayLike, atol: ArrayLike) -> Array:
     finite = op("is_finite", y)
     near = abs(x - y) <= atol + rtol * abs(y)
     return (near & finite) | (x == y)
-

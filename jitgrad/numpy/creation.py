@@ -204,7 +204,9 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     [0 1 2 3] [0.   0.25 0.5  0.75]
     """
     given = [as_value(v, "arange") for v in (start, stop, step) if v is not None]
-    numbers = [np.asarray(v.data()).item() if v.trace is None else v.__index__() if v.type.dtype[0] in "iu" else float(v) for v in given]
+    numbers = [
+        np.asarray(v.data()).item() if v.trace is None else v.__index__() if v.type.dtype[0] in "iu" else float(v) for v in given
+    ]
     kind = strong_dtype(*common_dtype(given)) if dtype is None else dtype_name(dtype)
     first, last = (0, numbers[0]) if stop is None else numbers[:2]
     by = numbers[-1] if step is not None else 1
@@ -238,7 +240,10 @@ def linspace(
     (low, high), weak = operands("linspace", start, stop, inexact=True)
     working = wanted if wanted in INEXACT else strong_dtype(low.type.dtype, weak)
     shape = broadcast_shape("linspace", (low.type.shape, high.type.shape))
-    low, high = (broadcast(convert(v, working), (num, *shape), tuple(range(1 + len(shape) - v.type.rank, 1 + len(shape)))) for v in (low, high))
+    low, high = (
+        broadcast(convert(v, working), (num, *shape), tuple(range(1 + len(shape) - v.type.rank, 1 + len(shape))))
+        for v in (low, high)
+    )
     steps = num - 1 if endpoint else num
     real = {"c64": "f32", "c128": "f64"}.get(working, working)
     fraction = convert(iota((num, *shape), 0, real) / max(steps, 1), working)
@@ -256,7 +261,13 @@ def linspace(
 
 
 def logspace(
-    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, base: ArrayLike = 10.0, dtype: Any = None, axis: int = 0
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    base: ArrayLike = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
 ) -> Array:
     """base to the powers linspace(start, stop, num).
 
@@ -496,4 +507,3 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
     column = select(iota(column.type.shape, 1) == 0, convert(as_value(1), kind), column) if n else column
     powers = op("cumprod", column, axis=1, reverse=False)
     return powers if increasing else op("reverse", powers, axes=(1,))
-

@@ -145,7 +145,9 @@ def _array_items(item: Index) -> list[Index]:
     try:
         value = as_value(item, "indexing")
     except TypeError:
-        raise DTypeError(f"indexing: indices are integers, slices, None, ... and integer or bool arrays; got {type(item).__name__}") from None
+        raise DTypeError(
+            f"indexing: indices are integers, slices, None, ... and integer or bool arrays; got {type(item).__name__}"
+        ) from None
     if value.type.dtype == "bool":
         concrete = value.concrete()
         if concrete is None:
@@ -246,4 +248,3 @@ def clipped(indices: Array, sizes: Shape) -> Array:
     if len(sizes) == 1:
         return op("min", low, constant(sizes[0] - 1, indices.type.dtype))
     return op("min", low, held_limit(indices, tuple(n - 1 for n in sizes)))
-

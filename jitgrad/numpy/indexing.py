@@ -214,22 +214,30 @@ class Updates:
         """x with values added at the index."""
         return _scatter(self.array, self.index, values, "add", mode)
 
-    def subtract(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+    def subtract(
+        self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
         """x with values subtracted at the index."""
         return _scatter(self.array, self.index, -convert(as_value(values, "at[]"), self.array.type.dtype), "add", mode)
 
-    def multiply(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+    def multiply(
+        self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
         """x with elements at the index multiplied by values."""
         return _scatter(self.array, self.index, values, "mul", mode)
 
     mul = multiply
 
-    def divide(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+    def divide(
+        self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
         """x with elements at the index divided by values; integer division of integers rounds towards zero."""
         ones = fill(self.array.type.shape, 1, self.array.type.dtype)
         return op("div", convert(self.array, self.array.type.dtype), _scatter(ones, self.index, values, "mul", mode))
 
-    def power(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+    def power(
+        self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
         """x with elements at the index raised to the power of values."""
         ones = fill(self.array.type.shape, 1, self.array.type.dtype)
         return self.array ** _scatter(ones, self.index, values, "mul", mode)  # type: ignore[no-any-return,operator]
@@ -329,7 +337,9 @@ def _along(where: str, arr: ArrayLike, indices: ArrayLike, axis: int | None) -> 
     if axis is None:
         x, axis = flat(x), 0
     if x.type.rank != at.type.rank:
-        raise ArgumentError(f"{where}: the indices must have as many axes as the array, got shapes {at.type.shape} and {x.type.shape}")
+        raise ArgumentError(
+            f"{where}: the indices must have as many axes as the array, got shapes {at.type.shape} and {x.type.shape}"
+        )
     return x, at, axis_number(where, axis, x.type.rank)
 
 

@@ -1,4 +1,4 @@
-"""Products of arrays: matmul, dot, tensordot, outer, ...; every one is a dot_general. `einsum.py` is built on `contract`."""
+"""Products of arrays: matmul, dot, tensordot, outer, ...; every one is a dot_general. `einstein.py` is built on `contract`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ Labels = Sequence[Any]
 def contract(x: Array, x_labels: Labels, y: Array, y_labels: Labels, out: Labels) -> Array:
     """The sum of products over every label that is not in `out`, the axes of which name those of the result.
 
-    Axes with one label have one size, or size 1 where the other is repeated. No label stands twice in an operand; one that is
-    neither in the other operand nor in `out` must have been summed before. Bools are combined by and, and or.
+    Axes with one label have one size, or size 1 where the operand is repeated. No label stands twice in an operand. Bools are
+    combined by and, and or.
     """
     if x.type.dtype == "bool":
         whole = contract(convert(x, "i64"), x_labels, convert(y, "i64"), y_labels, out)
         return whole != 0
     x, x_labels = _without_repeated(x, x_labels, y, y_labels)
     y, y_labels = _without_repeated(y, y_labels, x, x_labels)
+    x, x_labels = _summed(x, x_labels, {*y_labels, *out})
+    y, y_labels = _summed(y, y_labels, {*x_labels, *out})
     shared = [label for label in x_labels if label in y_labels]
     batch = [label for label in shared if label in out]
     summed = [label for label in shared if label not in out]
@@ -40,6 +42,12 @@ def contract(x: Array, x_labels: Labels, y: Array, y_labels: Labels, out: Labels
         dims = ((places(x_labels, summed), places(y_labels, summed)), (places(x_labels, batch), places(y_labels, batch)))
         product = op("dot_general", x, y, dims=dims)
     return transpose(product, places(made, out))
+
+
+def _summed(x: Array, labels: Labels, needed: set[Any]) -> tuple[Array, Labels]:
+    """Labels that nobody needs are summed over."""
+    axes = tuple(i for i, a in enumerate(labels) if a not in needed)
+    return reduce_sum(x, axes), [a for a in labels if a in needed]
 
 
 def _outer_product(x: Array, x_labels: Labels, y: Array, y_labels: Labels, made: Labels) -> Array:
@@ -91,7 +99,9 @@ def matmul(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_eleme
     x_labels = [*range(outer - (x.type.rank - 2), outer), *(["row"] if x.type.rank > 1 else []), "sum"]
     y_labels = [*range(outer - (y.type.rank - 2), outer), "sum", *(["column"] if y.type.rank > 1 else [])]
     out = [*range(max(outer, 0)), *(["row"] if x.type.rank > 1 else []), *(["column"] if y.type.rank > 1 else [])]
-    x_labels, y_labels = ([label for label in labels if not isinstance(label, int) or label >= 0] for labels in (x_labels, y_labels))
+    x_labels, y_labels = (
+        [label for label in labels if not isinstance(label, int) or label >= 0] for labels in (x_labels, y_labels)
+    )
     return contract(x, x_labels, y, y_labels, out)
 
 

@@ -312,8 +312,12 @@ def _concatenated(where: str, arrays: Arrays, axis: int | None, dtype: Any = Non
         raise ShapeError(f"{where}: arrays without axes cannot be concatenated; use stack")
     at = axis_number(where, axis, len(first))
     for v in values:
-        if len(v.type.shape) != len(first) or any(n != m for i, (n, m) in enumerate(zip(v.type.shape, first, strict=True)) if i != at):
-            raise ShapeError(f"{where}: shapes must be equal but for axis {at}, got {' and '.join(str(w.type.shape) for w in values[:8])}")
+        if len(v.type.shape) != len(first) or any(
+            n != m for i, (n, m) in enumerate(zip(v.type.shape, first, strict=True)) if i != at
+        ):
+            raise ShapeError(
+                f"{where}: shapes must be equal but for axis {at}, got {' and '.join(str(w.type.shape) for w in values[:8])}"
+            )
     return join(values, at)
 
 
@@ -379,8 +383,12 @@ def _column(a: ArrayLike) -> Array:
     return reshape_op(x, (x.type.size, 1)) if x.type.rank < 2 else x
 
 
-hstack = _stacker("hstack", atleast_1d, lambda rank: 0 if rank == 1 else 1, "Arrays side by side: along axis 1, vectors along axis 0.", "(4,)")
-vstack = _stacker("vstack", atleast_2d, lambda rank: 0, "Arrays as rows one below the other: along axis 0, vectors being rows.", "(2, 2)")
+hstack = _stacker(
+    "hstack", atleast_1d, lambda rank: 0 if rank == 1 else 1, "Arrays side by side: along axis 1, vectors along axis 0.", "(4,)"
+)
+vstack = _stacker(
+    "vstack", atleast_2d, lambda rank: 0, "Arrays as rows one below the other: along axis 0, vectors being rows.", "(2, 2)"
+)
 dstack = _stacker("dstack", atleast_3d, lambda rank: 2, "Arrays one behind the other in depth, along axis 2.", "(1, 2, 2)")
 column_stack = _stacker("column_stack", _column, lambda rank: 1, "Arrays side by side, vectors being columns.", "(2, 2)")
 
@@ -409,4 +417,3 @@ def resize(a: ArrayLike, new_shape: Any) -> Array:
         return op("broadcast", convert(as_value(0), x.type.dtype), shape=shape, dims=())
     copies = -(-wanted // x.type.size)
     return reshape_op(slice_axis(join([x] * copies, 0) if copies else x, 0, 0, wanted), shape)
-

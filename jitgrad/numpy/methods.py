@@ -16,7 +16,19 @@ from jitgrad_compiler.ir.builder import bind, literal
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import FLOATS, INEXACT, INTEGERS
 
-from . import arithmetic, creation, elementwise, indexing, linear, manipulation, reductions, selection, sorting, statistics
+from . import (
+    arithmetic,
+    creation,
+    elementwise,
+    indexing,
+    linear,
+    manipulation,
+    rearrangement,
+    reductions,
+    selection,
+    sorting,
+    statistics,
+)
 from .promote import ArrayLike
 
 FLOAT32_MAX = 3.4028234e38
@@ -39,7 +51,9 @@ def _direct(name: str, dtypes: tuple[str, ...]) -> Callable[[Array, Any], Any]:
         kind = type(y)
         if kind is float or kind is int:
             dtype = x.type.dtype
-            fits = -FLOAT32_MAX <= y <= FLOAT32_MAX if dtype in FLOATS else kind is int and dtype in ("i32", "i64") and abs(y) < 2**31
+            fits = (
+                -FLOAT32_MAX <= y <= FLOAT32_MAX if dtype in FLOATS else kind is int and dtype in ("i32", "i64") and abs(y) < 2**31
+            )
             return literal(y, dtype) if fits else None
         return y if isinstance(y, Array) and not y.weak and x.type == y.type else None
 
@@ -156,9 +170,9 @@ METHODS = {
     "argmin": reductions.argmin, "cumsum": reductions.cumsum, "cumprod": reductions.cumprod, "ptp": statistics.ptp,
     "reshape": _reshape, "transpose": _transpose, "ravel": manipulation.ravel, "flatten": manipulation.ravel,
     "astype": manipulation.astype, "squeeze": manipulation.squeeze, "swapaxes": manipulation.swapaxes,
-    "repeat": manipulation.repeat, "view": _view, "clip": _clip, "round": elementwise.round, "conj": elementwise.conj,
+    "repeat": rearrangement.repeat, "view": _view, "clip": _clip, "round": elementwise.round, "conj": elementwise.conj,
     "conjugate": elementwise.conj, "dot": linear.dot, "take": indexing.take, "sort": sorting.sort, "argsort": sorting.argsort,
-    "searchsorted": sorting.searchsorted, "nonzero": sorting.nonzero, "trace": linear.trace, "diagonal": creation.diagonal,
+    "searchsorted": sorting.searchsorted, "nonzero": sorting.nonzero, "diagonal": creation.diagonal,
     "copy": _copy,
 }  # fmt: skip
 PROPERTIES: dict[str, Callable[[Array], Any]] = {

@@ -151,5 +151,3 @@ def nanstd(
     """
     x = array_arg("nanstd", a)
     return reductions.std(x, axis, dtype, out, ddof, keepdims, where=_valid(x, where))
-
-

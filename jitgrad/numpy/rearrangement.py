@@ -23,7 +23,9 @@ def static(where: str, what: str, x: Any) -> np.ndarray:
     if isinstance(x, Array):
         concrete = x.concrete()
         if concrete is None:
-            raise ConcretizationTypeError(f"{where}: {what} decides the shape of the result, so it must be a concrete number, not a traced value")
+            raise ConcretizationTypeError(
+                f"{where}: {what} decides the shape of the result, so it must be a concrete number, not a traced value"
+            )
         return np.asarray(concrete)
     return np.asarray(x)
 
@@ -133,8 +135,12 @@ def repeat(a: ArrayLike, repeats: int | ArrayLike, axis: int | None = None, *, t
     if counts.trace is None:
         places = np.repeat(np.arange(n), np.asarray(counts))
         if total_repeat_length is not None:
-            places = np.resize(places[:total_repeat_length], total_repeat_length) if n == 0 else np.pad(
-                places[:total_repeat_length], (0, max(0, total_repeat_length - len(places))), constant_values=max(n - 1, 0)
+            places = (
+                np.resize(places[:total_repeat_length], total_repeat_length)
+                if n == 0
+                else np.pad(
+                    places[:total_repeat_length], (0, max(0, total_repeat_length - len(places))), constant_values=max(n - 1, 0)
+                )
             )
         return take_places(x, as_value(places), at)
     # element i starts at the sum of the counts before it; counting the starts up to each place gives the element there
@@ -236,7 +242,9 @@ def _rolled(x: Array, by: Array, at: int) -> Array:
 PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap", "empty", "maximum", "minimum", "mean")
 
 
-def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", *, constant_values: ArrayLike = 0, reflect_type: str = "even") -> Array:
+def pad(
+    array: ArrayLike, pad_width: Any, mode: str = "constant", *, constant_values: ArrayLike = 0, reflect_type: str = "even"
+) -> Array:
     """Elements put before and behind each axis: pad_width is a number, (before, behind), or such a pair for each axis.
 
     Modes: "constant" (constant_values: a number, a pair, or pairs), "edge", "reflect" (without repeating the edge), "symmetric" (the
@@ -293,7 +301,9 @@ def _pad_axis(x: Array, axis: int, before: int, behind: int, mode: str, reflect_
     if not n:
         raise ShapeError(f"pad: mode {mode!r} needs elements, but axis {axis} of shape {x.type.shape} is empty")
     if reflect_type != "even" or mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise ArgumentError(f"pad: mode {mode!r} with reflect_type {reflect_type!r} is not available; modes are {', '.join(PAD_MODES)}")
+        raise ArgumentError(
+            f"pad: mode {mode!r} with reflect_type {reflect_type!r} is not available; modes are {', '.join(PAD_MODES)}"
+        )
     places = np.pad(np.arange(n), (before, behind), mode=mode)  # type: ignore[call-overload]
     pieces = _runs(places)
     if len(pieces) > 8:
@@ -382,4 +392,3 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     # the order that NumPy itself gives to indices, old ones before `n` and the inserted ones behind
     order = np.insert(np.arange(n), before, np.arange(n, n + count))
     return take_places(concatenate([x, new], at), as_value(order), at)
-

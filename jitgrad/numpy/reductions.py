@@ -255,7 +255,9 @@ def std(
 
 
 def _logical(name: str, op_name: str, neutral: bool, doc: str, sample: str) -> Any:
-    def function(a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: ArrayLike | None = None) -> Array:
+    def function(
+        a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: ArrayLike | None = None
+    ) -> Array:
         no_out(name, out)
         x = masked(name, truth(array_arg(name, a)), where, neutral)
         axes = axes_tuple(name, axis, x.type.rank)
@@ -291,7 +293,9 @@ def _place(name: str, word: str, sample: str) -> Any:
             number = axis_number(name, axis, x.type.rank)
             axes = (number,)
         if not x.type.shape[number]:
-            raise ShapeError(f"{name}: the {name} of nothing is not defined, and the array of shape {shape} is empty along axis {axis}")
+            raise ShapeError(
+                f"{name}: the {name} of nothing is not defined, and the array of shape {shape} is empty along axis {axis}"
+            )
         return kept(op(name, x, axis=number, dtype="i64"), shape, axes, bool(keepdims))
 
     return named(
@@ -375,4 +379,3 @@ def _cumulative(name: str, running: Any, neutral: int, word: str, sample: str) -
 
 cumulative_sum = _cumulative("cumulative_sum", cumsum, 0, "sum", "[0 2 5 9]")
 cumulative_prod = _cumulative("cumulative_prod", cumprod, 1, "product", "[ 1  2  6 24]")
-

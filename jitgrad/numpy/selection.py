@@ -64,7 +64,9 @@ def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], defau
     [-10  10  20   7]
     """
     if len(condlist) != len(choicelist) or not condlist:
-        raise ArgumentError(f"select: needs as many conditions as choices, and one at least; got {len(condlist)} and {len(choicelist)}")
+        raise ArgumentError(
+            f"select: needs as many conditions as choices, and one at least; got {len(condlist)} and {len(choicelist)}"
+        )
     values = [as_value(c, "select") for c in (*choicelist, default)]
     dtype, weak = common_dtype(values)
     out = convert(values[-1], strong_dtype(dtype, weak))
@@ -117,7 +119,11 @@ def _replaced(condition: Array, number: ArrayLike, x: Array) -> Array:
 
 
 def piecewise(
-    x: ArrayLike, condlist: ArrayLike | Sequence[ArrayLike], funclist: Sequence[ArrayLike | Callable[..., Array]], *args: Any, **kwargs: Any
+    x: ArrayLike,
+    condlist: ArrayLike | Sequence[ArrayLike],
+    funclist: Sequence[ArrayLike | Callable[..., Array]],
+    *args: Any,
+    **kwargs: Any,
 ) -> Array:
     """For each element the function (or number) of the first condition that holds there; one more function is the default, else 0.
 

@@ -23,13 +23,17 @@ from .promote import ArrayLike, array_arg, axis_number, is_complex, operands
 def _sortable(where: str, a: ArrayLike, axis: int | None) -> tuple[Array, int]:
     x = array_arg(where, a)
     if is_complex(x):
-        raise DTypeError(f"{where}: complex numbers have no order, got {x.dtype}; sort by their absolute value with argsort(abs(x))")
+        raise DTypeError(
+            f"{where}: complex numbers have no order, got {x.dtype}; sort by their absolute value with argsort(abs(x))"
+        )
     if axis is None:
         x, axis = flat(x), 0
     return x, axis_number(where, axis, x.type.rank)
 
 
-def sort(a: ArrayLike, axis: int | None = -1, *, kind: None = None, order: None = None, stable: bool = True, descending: bool = False) -> Array:
+def sort(
+    a: ArrayLike, axis: int | None = -1, *, kind: None = None, order: None = None, stable: bool = True, descending: bool = False
+) -> Array:
     """Elements in ascending order along an axis (flattened for None), NaNs last; in descending order NaNs first.
 
     Raises DTypeError for complex arrays.
@@ -114,9 +118,7 @@ def argpartition(a: ArrayLike, kth: int, axis: int = -1) -> Array:
     return argsort(x, at)
 
 
-def searchsorted(
-    a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None, *, method: str = "scan"
-) -> Array:
+def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLike | None = None, *, method: str = "scan") -> Array:
     """Where in the sorted vector `a` each element of v would go (int64): before equal ones, or with side "right" behind them.
 
     By bisection. NaN goes behind all numbers. Raises ShapeError unless `a` is a vector, ArgumentError for another side.
@@ -130,7 +132,9 @@ def searchsorted(
     keys, wanted = as_value(a, "searchsorted"), as_value(v, "searchsorted")
     if keys.type.rank != 1:
         raise ShapeError(f"searchsorted: the sorted array must be a vector, got shape {keys.type.shape}")
-    kind = operands("searchsorted", reshape(keys, (keys.type.size,)), constant(0, wanted.type.dtype) if not wanted.weak else wanted)[0][0].type.dtype
+    kind = operands(
+        "searchsorted", reshape(keys, (keys.type.size,)), constant(0, wanted.type.dtype) if not wanted.weak else wanted
+    )[0][0].type.dtype
     keys, wanted = convert(keys, kind), convert(wanted, kind)
     if sorter is not None:
         keys = _along(keys, convert(array_arg("searchsorted", sorter), "i64"), 0)

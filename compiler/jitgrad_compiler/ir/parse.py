@@ -79,7 +79,9 @@ class _Parser:
         start, depth, quote = self.at, 0, ""
         while self.at < len(self.text):
             c = self.text[self.at]
-            if quote:
+            if c == "\\":
+                self.at += 1
+            elif quote:
                 quote = "" if c == quote else quote
             elif c in "'\"":
                 quote = c

@@ -33,7 +33,7 @@ def verify(graph: Graph, after: str = "tracing") -> Graph:
                 verify(p, after)
     for a in graph.outputs:
         if not isinstance(a, Literal) and a not in defined:
-            raise IRError(f"verify after {after}: an output is not defined")
+            raise IRError(f"verify after {after}: an output is not defined by\n{Graph(graph.inputs, graph.eqns, [])}")
     return graph
 
 

@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 
-from ..ir.graph import Eqn, Graph, Var
+from ..ir.graph import Eqn, Graph, Literal, Var
 from ..ir.types import SIZES
 from .affine import Affine, Axis, axis_index, linear, split
 from .expression import Contracted, Load, Node, Reduced, operation_cost, walk
@@ -400,7 +400,10 @@ class Fusion:
         self.depend(c, mask)
 
     def _own_kernel(self, e: Eqn) -> None:
-        """An op with a kernel of its own reads its operands from memory."""
+        """An op with a kernel of its own reads its operands from memory; a scatter into one number takes the number."""
+        x = self.definitions.get(e.inputs[0]) if e.op.kind == "scatter" and isinstance(e.inputs[0], Var) else None
+        if x is not None and x.op.name == "broadcast" and isinstance(x.inputs[0], Literal):
+            e = Eqn(e.op, [x.inputs[0], *e.inputs[1:]], e.params, e.outputs, e.source)
         c = self.new_cluster(e.outputs[0].type.shape)
         c.eqns.append(e)
         for a in e.inputs:

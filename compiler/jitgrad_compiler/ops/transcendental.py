@@ -9,12 +9,12 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special
 
 from ..ir.builder import Value, bind
 from ..ir.graph import OPS
 from .arithmetic import op, where
 from .define import as_numpy_dtype, elementwise
+from .scipy_special import of_float64
 
 
 def square(x: Value) -> Value:
@@ -31,11 +31,6 @@ def _unary(name: str, numpy: Any, partial: Any, domain: tuple[float, float], doc
 def _logistic(x: Any) -> Any:
     small = np.exp(-np.abs(x))
     return np.where(np.real(x) >= 0, 1 / (1 + small), small / (1 + small)).astype(np.asarray(x).dtype)
-
-
-def _of_float64(function: Any) -> Any:
-    """A SciPy function done in float64 and rounded, so that float32 references are right to the last bit."""
-    return lambda x: as_numpy_dtype(function(np.asarray(x, np.float64)), x)
 
 
 TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
@@ -64,15 +59,15 @@ atanh = _unary("atanh", np.arctanh, lambda x, out: 1 / (1 - square(x)), (-0.9, 0
 logistic = _unary("logistic", _logistic, lambda x, out: out * (1 - out), (-6, 6), "1 / (1 + exp(-x)).", "float")
 cbrt = _unary("cbrt", np.cbrt, lambda x, out: out / (x * 3), (0.1, 9), "The real cube root.", "float")
 erf = _unary(
-    "erf", _of_float64(scipy.special.erf), lambda x, out: op("exp", -square(x)) * TWO_OVER_ROOT_PI, (-2, 2),
+    "erf", of_float64("erf"), lambda x, out: op("exp", -square(x)) * TWO_OVER_ROOT_PI, (-2, 2),
     "The error function, 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x.", "float",
 )  # fmt: skip
 erfc = _unary(
-    "erfc", _of_float64(scipy.special.erfc), lambda x, out: op("exp", -square(x)) * -TWO_OVER_ROOT_PI, (-2, 2),
+    "erfc", of_float64("erfc"), lambda x, out: op("exp", -square(x)) * -TWO_OVER_ROOT_PI, (-2, 2),
     "1 - erf(x), right for large x.", "float",
 )  # fmt: skip
 erf_inv = _unary(
-    "erf_inv", _of_float64(scipy.special.erfinv), lambda x, out: op("exp", square(out)) / TWO_OVER_ROOT_PI, (-0.9, 0.9),
+    "erf_inv", of_float64("erfinv"), lambda x, out: op("exp", square(out)) / TWO_OVER_ROOT_PI, (-0.9, 0.9),
     "The inverse of the error function.", "float",
 )  # fmt: skip
 sqrt = elementwise(

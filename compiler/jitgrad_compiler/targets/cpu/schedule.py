@@ -62,8 +62,9 @@ def schedule(kernel: Kernel) -> Schedule:
         unrolled = rows[-1]
     merged: dict[Axis, Affine] = {}
     places = _places(kernel)
-    rows = _merge(rows, places, merged, unrolled)
-    inner = _merge(inner, places, merged, None)
+    if all(a.extent for a in wide):
+        rows = _merge(rows, places, merged, unrolled)
+        inner = _merge(inner, places, merged, None)
     if merged:
         _rename(kernel, merged)
     work = math.prod(a.extent for a in wide) * total_cost(kernel.roots())

@@ -90,7 +90,11 @@ def einsum(
         needed = {*result, *[a for _, ls in rest for a in ls]}
         x, x_labels = _summed(x, x_labels, needed | set(y_labels))
         y, y_labels = _summed(y, y_labels, needed | set(x_labels))
-        both = (*[a for a in x_labels if a in y_labels], *[a for a in x_labels if a not in y_labels], *[b for b in y_labels if b not in x_labels])
+        both = (
+            *[a for a in x_labels if a in y_labels],
+            *[a for a in x_labels if a not in y_labels],
+            *[b for b in y_labels if b not in x_labels],
+        )
         kept = tuple(a for a in both if a in needed)
         made = result if not rest else kept
         terms = [*rest, (contract(x, x_labels, y, y_labels, made), made)]
@@ -114,7 +118,7 @@ def _sizes(text: str, arrays: list[Array], labels: list[Labels]) -> dict[Any, in
             if sizes.get(label, 1) not in (1, n) and n != 1:
                 name = label if isinstance(label, str) else "..."
                 raise ShapeError(f"einsum: the axes {name!r} in {text!r} have sizes {sizes[label]} and {n}")
-            sizes[label] = max(n, sizes.get(label, 1)) if n else 0
+            sizes[label] = sizes.get(label, 1) if n == 1 else n
     return sizes
 
 
@@ -156,4 +160,3 @@ def _cheapest(terms: list[tuple[Array, Labels]], sizes: dict[Any, int], result: 
             if (work, size) < best:
                 best, chosen = (work, size), (i, j)
     return chosen
-

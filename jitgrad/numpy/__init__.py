@@ -1,0 +1,126 @@
+"""jitgrad.numpy: functions of arrays with the names, arguments and meaning of jax.numpy. Importing it gives Array its operators.
+
+Reading map: `ops.py` (the compiler's ops as functions), `promote.py` (operands of one type and shape), then a file a family. Functions
+take Arrays, NumPy arrays and Python numbers; lists become arrays with `array`. Types promote as in jax with 64-bit types enabled,
+Python numbers adapt to the arrays beside them, and arrays made without a type are of `jitgrad.config.default_float`.
+"""
+
+from . import methods as _methods
+from .elementwise import (
+    absolute, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctanh, around, cbrt, ceil, conj, conjugate, cos, cosh,
+    deg2rad, degrees, exp, exp2, expm1, fabs, fix, floor, i0, imag, iscomplex, isfinite, isinf, isnan, isneginf, isposinf,
+    isreal, log, log10, log1p, log2, negative, positive, rad2deg, radians, real, reciprocal, rint, round, sign, signbit, sin,
+    sinc, sinh, sqrt, square, tan, tanh, trunc,
+)  # fmt: skip
+from .arithmetic import (
+    add, arctan2, bitwise_and, bitwise_count, bitwise_or, bitwise_xor, copysign, divide, divmod, equal, float_power,
+    floor_divide, fmax, fmin, fmod, frexp, gcd, greater, greater_equal, heaviside, hypot, invert, isclose, lcm, ldexp,
+    left_shift, less, less_equal, logaddexp, logaddexp2, logical_and, logical_not, logical_or, logical_xor, maximum, minimum,
+    mod, modf, multiply, nextafter, not_equal, power, remainder, right_shift, subtract, true_divide,
+)  # fmt: skip
+from .selection import (
+    choose, clip, nan_to_num, piecewise, select, where,
+)  # fmt: skip
+from .reductions import (
+    all, any, argmax, argmin, count_nonzero, cumprod, cumsum, cumulative_prod, cumulative_sum, max, mean, min, prod, std, sum,
+    var,
+)  # fmt: skip
+from .nan_reductions import (
+    nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar,
+)  # fmt: skip
+from .statistics import (
+    average, bincount, corrcoef, cov, histogram, histogram_bin_edges, median, nanmedian, nanpercentile, nanquantile,
+    percentile, ptp, quantile,
+)  # fmt: skip
+from .creation import (
+    arange, array, asarray, diag, diagflat, diagonal, empty, empty_like, eye, fromfunction, full, full_like, geomspace,
+    identity, indices, linspace, logspace, meshgrid, ones, ones_like, tri, tril, triu, vander, zeros, zeros_like,
+)  # fmt: skip
+from .manipulation import (
+    append, astype, atleast_1d, atleast_2d, atleast_3d, broadcast_arrays, broadcast_shapes, broadcast_to, column_stack,
+    concat, concatenate, dstack, expand_dims, hstack, matrix_transpose, moveaxis, permute_dims, ravel, reshape, resize,
+    rollaxis, squeeze, stack, swapaxes, transpose, unstack, vstack,
+)  # fmt: skip
+from .rearrangement import (
+    array_split, delete, dsplit, flip, fliplr, flipud, hsplit, insert, pad, repeat, roll, rot90, split, tile, trim_zeros,
+    vsplit,
+)  # fmt: skip
+from .indexing import (
+    put_along_axis, take, take_along_axis,
+)  # fmt: skip
+from .sorting import (
+    argpartition, argsort, argwhere, digitize, flatnonzero, lexsort, nonzero, partition, searchsorted, sort, sort_complex,
+)  # fmt: skip
+from .sets import (
+    allclose, array_equal, array_equiv, intersect1d, isin, setdiff1d, setxor1d, union1d, unique, unique_all, unique_counts,
+    unique_inverse, unique_values,
+)  # fmt: skip
+from .linear import (
+    cross, dot, inner, kron, matmul, matvec, outer, tensordot, trace, vdot, vecdot, vecmat,
+)  # fmt: skip
+from .einstein import (
+    einsum,
+)  # fmt: skip
+from .calculus import (
+    bartlett, blackman, convolve, correlate, diff, ediff1d, gradient, hamming, hanning, interp, polyadd, polyder, polyint,
+    polymul, polysub, polyval, trapezoid, unwrap,
+)  # fmt: skip
+from .dtypes import (
+    bool_, can_cast, cdouble, complex128, complex64, complexfloating, csingle, double, dtype, e, euler_gamma, finfo, float32,
+    float64, floating, generic, iinfo, inexact, inf, int16, int32, int64, int8, int_, integer, iscomplexobj, isdtype,
+    isrealobj, isscalar, issubdtype, nan, ndarray, ndim, newaxis, number, pi, promote_types, result_type, shape,
+    signedinteger, single, size, uint, uint16, uint32, uint64, uint8, unsignedinteger,
+)  # fmt: skip
+
+# other names of the same functions, most of them from the Array API standard
+abs = absolute
+acos = arccos
+acosh = arccosh
+asin = arcsin
+asinh = arcsinh
+atan = arctan
+atanh = arctanh
+atan2 = arctan2
+pow = power
+bitwise_not = invert
+bitwise_invert = invert
+bitwise_left_shift = left_shift
+bitwise_right_shift = right_shift
+amax = max
+amin = min
+bool = bool_
+
+__all__ = [
+    "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any", "append", "arange",
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort",
+    "argwhere", "around", "array", "array_equal", "array_equiv", "array_split", "asarray", "asin", "asinh", "astype", "atan",
+    "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "bartlett", "bincount", "bitwise_and",
+    "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "blackman", "bool", "bool_", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "cbrt",
+    "cdouble", "ceil", "choose", "clip", "column_stack", "complex128", "complex64", "complexfloating", "concat",
+    "concatenate", "conj", "conjugate", "convolve", "copysign", "corrcoef", "correlate", "cos", "cosh", "count_nonzero",
+    "cov", "cross", "csingle", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "deg2rad", "degrees", "delete",
+    "diag", "diagflat", "diagonal", "diff", "digitize", "divide", "divmod", "dot", "double", "dsplit", "dstack", "dtype", "e",
+    "ediff1d", "einsum", "empty", "empty_like", "equal", "euler_gamma", "exp", "exp2", "expand_dims", "expm1", "eye", "fabs",
+    "finfo", "fix", "flatnonzero", "flip", "fliplr", "flipud", "float32", "float64", "float_power", "floating", "floor",
+    "floor_divide", "fmax", "fmin", "fmod", "frexp", "fromfunction", "full", "full_like", "gcd", "generic", "geomspace",
+    "gradient", "greater", "greater_equal", "hamming", "hanning", "heaviside", "histogram", "histogram_bin_edges", "hsplit",
+    "hstack", "hypot", "i0", "identity", "iinfo", "imag", "indices", "inexact", "inf", "inner", "insert", "int16", "int32",
+    "int64", "int8", "int_", "integer", "interp", "intersect1d", "invert", "isclose", "iscomplex", "iscomplexobj", "isdtype",
+    "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "isrealobj", "isscalar", "issubdtype", "kron",
+    "lcm", "ldexp", "left_shift", "less", "less_equal", "lexsort", "linspace", "log", "log10", "log1p", "log2", "logaddexp",
+    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "logspace", "matmul", "matrix_transpose",
+    "matvec", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply", "nan",
+    "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin",
+    "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "ndarray", "ndim", "negative", "newaxis",
+    "nextafter", "nonzero", "not_equal", "number", "ones", "ones_like", "outer", "pad", "partition", "percentile",
+    "permute_dims", "pi", "piecewise", "polyadd", "polyder", "polyint", "polymul", "polysub", "polyval", "positive", "pow",
+    "power", "prod", "promote_types", "ptp", "put_along_axis", "quantile", "rad2deg", "radians", "ravel", "real",
+    "reciprocal", "remainder", "repeat", "reshape", "resize", "result_type", "right_shift", "rint", "roll", "rollaxis",
+    "rot90", "round", "searchsorted", "select", "setdiff1d", "setxor1d", "shape", "sign", "signbit", "signedinteger", "sin",
+    "sinc", "single", "sinh", "size", "sort", "sort_complex", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace", "transpose",
+    "trapezoid", "tri", "tril", "trim_zeros", "triu", "true_divide", "trunc", "uint", "uint16", "uint32", "uint64", "uint8",
+    "union1d", "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unsignedinteger", "unstack",
+    "unwrap", "vander", "var", "vdot", "vecdot", "vecmat", "vsplit", "vstack", "where", "zeros", "zeros_like",
+]  # fmt: skip

@@ -1,0 +1,398 @@
+"""Differences, integrals, interpolation, convolution and polynomials on sampled data."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad_compiler.ir.types import INEXACT
+
+from . import reductions
+from .arithmetic import remainder
+from .elementwise import named
+from .indexing import take_places
+from .linear import contract
+from .manipulation import concatenate, promoted
+from .ops import broadcast, broadcast_right, constant, convert, fill, flat, op, reshape, slice_axis
+from .promote import ArrayLike, array_arg, axes_tuple, axis_number, inexact_arg, operands
+from .selection import where
+from .sorting import argsort, searchsorted
+
+
+def _size_one(x: Array, like: Array, axis: int) -> Array:
+    """A value put beside an array along an axis: a number becomes a slice of size 1."""
+    if x.type.shape:
+        return x
+    return broadcast(x, (*like.type.shape[:axis], 1, *like.type.shape[axis + 1 :]), ())
+
+
+def diff(a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = None, append: ArrayLike | None = None) -> Array:
+    """The difference of neighbours along an axis, n times; of bools whether they differ. The axis gets n shorter.
+
+    prepend and append are put at the ends first. Raises ArgumentError for a negative n.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.diff(jnp.array([1, 4, 9])))
+    [3 5]
+    """
+    x = array_arg("diff", a)
+    at = axis_number("diff", axis, x.type.rank)
+    if n < 0:
+        raise ArgumentError(f"diff: n must be 0 or more, got {n}")
+    ends = [None if v is None else _size_one(array_arg("diff", v), x, at) for v in (prepend, append)]
+    if any(v is not None for v in ends):
+        x = concatenate([v for v in (ends[0], x, ends[1]) if v is not None], at)
+    for _ in range(n):
+        size = x.type.shape[at]
+        low, high = slice_axis(x, at, 0, max(size - 1, 0)), slice_axis(x, at, min(1, size), size)
+        x = op("ne", high, low) if x.type.dtype == "bool" else high - low
+    return x
+
+
+def ediff1d(ary: ArrayLike, to_end: ArrayLike | None = None, to_begin: ArrayLike | None = None) -> Array:
+    """The differences of neighbours in the flattened array, with numbers put at the ends.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.ediff1d(jnp.array([1, 4, 9]), to_end=0))
+    [3 5 0]
+    """
+    x = diff(flat(array_arg("ediff1d", ary)))
+    ends = [None if v is None else convert(flat(array_arg("ediff1d", v)), x.type.dtype) for v in (to_begin, to_end)]
+    return concatenate([v for v in (ends[0], x, ends[1]) if v is not None])
+
+
+def gradient(f: ArrayLike, *varargs: ArrayLike, axis: int | tuple[int, ...] | None = None, edge_order: int | None = None) -> Any:
+    """The derivative of sampled values along axes: central differences inside, one-sided ones at the ends.
+
+    varargs: nothing (distance 1), one distance for all axes, or for each axis a distance or the vector of coordinates.
+    Of several axes a list. Raises ShapeError where an axis has fewer than 2 elements.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.gradient(jnp.array([0.0, 1.0, 4.0, 9.0])))
+    [1. 2. 4. 5.]
+    """
+    x = inexact_arg("gradient", f)
+    axes = axes_tuple("gradient", axis, x.type.rank)
+    if edge_order not in (None, 1):
+        raise ArgumentError(f"gradient: edge_order {edge_order} is not available; only 1 is")
+    spacings: tuple[Any, ...] = (
+        varargs if len(varargs) == len(axes) else varargs * len(axes) if len(varargs) == 1 else (1.0,) * len(axes)
+    )
+    if len(varargs) not in (0, 1, len(axes)):
+        raise ArgumentError(f"gradient: needs no distance, one, or one for each of {len(axes)} axes; got {len(varargs)}")
+    out = [_gradient_along(x, at, spacing) for at, spacing in zip(axes, spacings, strict=True)]
+    return out[0] if len(out) == 1 else out
+
+
+def _gradient_along(x: Array, at: int, spacing: ArrayLike) -> Array:
+    n = x.type.shape[at]
+    if n < 2:
+        raise ShapeError(f"gradient: axis {at} of shape {x.type.shape} needs at least 2 elements")
+    h = as_value(spacing, "gradient")
+    part = lambda a, b: slice_axis(x, at, a, b)  # noqa: E731
+    if not h.type.shape:
+        first, last = (part(1, 2) - part(0, 1)) / h, (part(n - 1, n) - part(n - 2, n - 1)) / h
+        middle = (part(2, n) - part(0, n - 2)) / (h * 2) if n > 2 else None
+    else:
+        if h.type.shape != (n,):
+            raise ShapeError(f"gradient: coordinates must have shape {(n,)}, got {h.type.shape}")
+        steps = broadcast(diff(convert(h, x.type.dtype)), (*x.type.shape[:at], n - 1, *x.type.shape[at + 1 :]), (at,))
+        left, right = slice_axis(steps, at, 0, n - 2), slice_axis(steps, at, 1, n - 1)
+        slopes = (part(1, n) - part(0, n - 1)) / steps
+        first, last = slice_axis(slopes, at, 0, 1), slice_axis(slopes, at, n - 2, n - 1)
+        low, high = slice_axis(slopes, at, 0, n - 2), slice_axis(slopes, at, 1, n - 1)
+        # the derivative of the parabola through three points is the mean of the slopes, each weighted with the other's distance
+        middle = (low * right + high * left) / (left + right) if n > 2 else None
+    return concatenate([v for v in (first, middle, last) if v is not None], at)
+
+
+def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axis: int = -1) -> Array:
+    """The integral along an axis by the trapezoidal rule, over coordinates x or at distance dx.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.trapezoid(jnp.array([1.0, 2.0, 3.0])))
+    4.0
+    """
+    values = inexact_arg("trapezoid", y)
+    at = axis_number("trapezoid", axis, values.type.rank)
+    n = values.type.shape[at]
+    pairs = slice_axis(values, at, min(1, n), n) + slice_axis(values, at, 0, max(n - 1, 0))
+    if x is None:
+        return op("reduce_sum", pairs, axes=(at,)) * (0.5 * as_value(dx, "trapezoid"))
+    coordinates = array_arg("trapezoid", x)
+    steps = diff(coordinates, axis=at if coordinates.type.rank > 1 else 0)
+    if coordinates.type.rank == 1:
+        steps = broadcast(steps, pairs.type.shape, (at,))
+    products = pairs * steps * 0.5
+    return op("reduce_sum", products, axes=(at,))
+
+
+def interp(
+    x: ArrayLike,
+    xp: ArrayLike,
+    fp: ArrayLike,
+    left: ArrayLike | str | None = None,
+    right: ArrayLike | str | None = None,
+    period: ArrayLike | None = None,
+) -> Array:
+    """The value at x of the piecewise linear function through the points (xp, fp); xp is rising.
+
+    Outside xp it is `left` and `right`, by default the first and last value; "extrapolate" goes on in a straight line. With a period
+    xp need not be sorted. Raises ShapeError unless xp and fp are vectors of one size, of at least 1.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.interp(1.5, jnp.array([1.0, 2.0]), jnp.array([10.0, 20.0])))
+    15.0
+    """
+    places, knots, values = (array_arg("interp", v) for v in (x, xp, fp))
+    if knots.type.rank != 1 or knots.type.shape != values.type.shape or not knots.type.size:
+        raise ShapeError(f"interp: xp and fp must be vectors of one size, got shapes {knots.type.shape} and {values.type.shape}")
+    dtype = operands("interp", *[constant(0, v.type.dtype) for v in (places, knots)], inexact=True)[0][0].type.dtype
+    places, knots = convert(places, dtype), convert(knots, dtype)
+    values = convert(values, operands("interp", constant(0, values.type.dtype), constant(0, dtype), inexact=True)[0][0].type.dtype)
+    if period is not None:
+        places, knots, values = _periodic(places, knots, values, period)
+        left = right = None
+    n = knots.type.shape[0]
+    if n == 1:
+        segment = fill(places.type.shape, 0, "i64")
+        inner = broadcast(reshape(values, ()), places.type.shape, ())
+    else:
+        segment = op("max", op("min", searchsorted(knots, places, "right") - 1, constant(n - 2, "i64")), constant(0, "i64"))
+        pick = lambda v, k: op("gather", v, reshape(segment + k, (*segment.type.shape, 1)), axes=(0,), batch=0, mode="clip")  # noqa: E731
+        x0, x1, y0, y1 = pick(knots, 0), pick(knots, 1), pick(values, 0), pick(values, 1)
+        width = x1 - x0
+        flat_step = width == 0  # equal knots: a jump, whose right value holds
+        slope = (places - x0) / where(flat_step, 1.0, width)
+        inner = where(flat_step, y1, y0 + convert(slope, values.type.dtype) * (y1 - y0))
+    ends = [reshape(slice_axis(v, 0, i, i + 1), ()) for v in (knots, values) for i in (0, n - 1)]
+    low, high, first, last = ends
+    if left != "extrapolate":
+        inner = where(places < low, first if left is None else left, inner)
+    if right != "extrapolate":
+        inner = where(places > high, last if right is None else right, inner)
+    return inner
+
+
+def _periodic(x: Array, xp: Array, fp: Array, period: ArrayLike) -> tuple[Array, Array, Array]:
+    """All coordinates within one period, sorted, with the last point before and the first one behind them."""
+    length = abs(convert(array_arg("interp", period), x.type.dtype))
+    x, xp = remainder(x, length), remainder(xp, length)
+    order = argsort(xp)
+    xp, fp = take_places(xp, order, 0), take_places(fp, order, 0)
+    n = xp.type.shape[0]
+    one = lambda v, i: slice_axis(v, 0, i, i + 1)  # noqa: E731
+    knots = concatenate([one(xp, n - 1) - length, xp, one(xp, 0) + length])
+    return x, knots, concatenate([one(fp, n - 1), fp, one(fp, 0)])
+
+
+MODES = ("full", "same", "valid")
+
+
+def _slid(where_: str, a: ArrayLike, v: ArrayLike, mode: str, turned: bool) -> Array:
+    """Sums of products of a with v moved along it; v backwards for a convolution."""
+    x, y = promoted(where_, [array_arg(where_, a), array_arg(where_, v)])
+    if x.type.rank != 1 or y.type.rank != 1 or not x.type.size or not y.type.size:
+        raise ShapeError(f"{where_}: needs two vectors that are not empty, got shapes {x.type.shape} and {y.type.shape}")
+    if mode not in MODES:
+        raise ArgumentError(f"{where_}: mode must be one of {', '.join(MODES)}, got {mode!r}")
+    if x.type.dtype not in INEXACT:
+        x, y = inexact_arg(where_, x), inexact_arg(where_, y)
+    n, m = x.type.shape[0], y.type.shape[0]
+    kernel = op("reverse", y, axes=(0,)) if turned else op("conj", y) if y.type.dtype[0] == "c" else y
+    padded = op("pad", x, constant(0, x.type.dtype), padding=((m - 1, m - 1, 0),))
+    full = n + m - 1
+    windows = np.arange(full)[:, None] + np.arange(m)
+    count = {"full": full, "same": max(n, m), "valid": abs(n - m) + 1}[mode]
+    start = {
+        "full": 0,
+        "same": (min(n, m) - 1) // 2 if turned or n >= m else min(n, m) - 1 - (min(n, m) - 1) // 2,
+        "valid": min(n, m) - 1,
+    }[mode]
+    rows = op("gather", padded, from_numpy(windows[start : start + count, :, None]), axes=(0,), batch=0, mode="clip")
+    return contract(rows, ("out", "k"), kernel, ("k",), ("out",))
+
+
+def convolve(a: ArrayLike, v: ArrayLike, mode: str = "full", *, precision: Any = None, preferred_element_type: Any = None) -> Array:
+    """The discrete convolution of two vectors: the sum of a[k] * v[n - k]; as floats.
+
+    mode: "full" (n + m - 1 results), "same" (as many as the longer one has) or "valid" (where both overlap wholly).
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.convolve(jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0])))
+    [0. 1. 2. 3.]
+    """
+    return _slid("convolve", a, v, mode, True)
+
+
+def correlate(
+    a: ArrayLike, v: ArrayLike, mode: str = "valid", *, precision: Any = None, preferred_element_type: Any = None
+) -> Array:
+    """The discrete correlation of two vectors: the sum of a[n + k] * conj(v[k]); as floats. Modes as of `convolve`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.correlate(jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0])))
+    [2. 3.]
+    """
+    return _slid("correlate", a, v, mode, False)
+
+
+def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
+    """The polynomial with coefficients p, the highest power first, at x; by Horner's rule. Coefficients may have more axes.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polyval(jnp.array([1, 0, 2]), 3))
+    11
+    """
+    coefficients, at = promoted("polyval", [p, x])
+    if not coefficients.type.rank:
+        raise ShapeError("polyval: p must be a vector of coefficients, got a number")
+    rest = coefficients.type.shape[1:]
+    out: Array = fill(at.type.shape, 0, at.type.dtype)
+    for k in range(coefficients.type.shape[0]):
+        c = reshape(slice_axis(coefficients, 0, k, k + 1), rest)
+        out = c + at * 0 if k == 0 else out * at + c
+    return out
+
+
+def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
+    """The sum of two polynomials, given by coefficients with the highest power first.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polyadd(jnp.array([1, 2]), jnp.array([5])))
+    [1 7]
+    """
+    x, y = promoted("polyadd", [a1, a2])
+    n = max(x.type.shape[0], y.type.shape[0])
+    grown = [
+        op("pad", v, constant(0, v.type.dtype), padding=((n - v.type.shape[0], 0, 0),)) if v.type.shape[0] < n else v
+        for v in (x, y)
+    ]
+    return op("add", *grown)
+
+
+def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
+    """The difference of two polynomials, given by coefficients with the highest power first.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polysub(jnp.array([1, 2]), jnp.array([5])))
+    [ 1 -3]
+    """
+    return polyadd(a1, -as_value(a2, "polysub"))  # type: ignore[operator]
+
+
+def polymul(a1: ArrayLike, a2: ArrayLike, *, trim_leading_zeros: bool = False) -> Array:
+    """The product of two polynomials, given by coefficients with the highest power first; as floats.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polymul(jnp.array([1, 1]), jnp.array([1, -1])))
+    [ 1.  0. -1.]
+    """
+    return convolve(a1, a2)
+
+
+def polyder(p: ArrayLike, m: int = 1) -> Array:
+    """The m-th derivative of a polynomial, given by coefficients with the highest power first.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polyder(jnp.array([3, 2, 1])))
+    [6 2]
+    """
+    c = array_arg("polyder", p)
+    if m < 0:
+        raise ArgumentError(f"polyder: m must be 0 or more, got {m}")
+    for _ in range(m):
+        n = c.type.shape[0]
+        powers = from_numpy(np.arange(n - 1, 0, -1))
+        c = slice_axis(c, 0, 0, max(n - 1, 0)) * convert(powers, c.type.dtype)
+    return c
+
+
+def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = None) -> Array:
+    """The m-th integral of a polynomial, with the constant k (0 by default), as floats.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polyint(jnp.array([6.0, 2.0])))
+    [3. 2. 0.]
+    """
+    c = inexact_arg("polyint", p)
+    if m < 0:
+        raise ArgumentError(f"polyint: m must be 0 or more, got {m}")
+    constants = broadcast_right(convert(as_value(0 if k is None else k, "polyint"), c.type.dtype), (m,)) if m else c
+    for i in range(m):
+        n = c.type.shape[0]
+        powers = convert(from_numpy(np.arange(n, 0, -1)), c.type.dtype)
+        c = concatenate([c / powers, slice_axis(constants, 0, i, i + 1)])
+    return c
+
+
+def unwrap(p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, period: ArrayLike = 2 * math.pi) -> Array:
+    """Angles (in radians) along an axis, with whole periods added so that neighbours differ by no more than half of one.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.unwrap(jnp.array([0.0, 3.0, -3.0])))
+    [0.        3.        3.2831855]
+    """
+    x = array_arg("unwrap", p)
+    at = axis_number("unwrap", axis, x.type.rank)
+    n = x.type.shape[at]
+    if n < 2:
+        return x
+    steps = diff(x, axis=at)
+    half = period / 2 if not (isinstance(period, int) and x.type.dtype not in INEXACT) else period // 2
+    wrapped = (steps + half) % period - half
+    wrapped = where((wrapped == -half) & (steps > 0), half, wrapped)
+    correction = wrapped - steps
+    if discont is not None:
+        correction = where(abs(steps) < discont, 0, correction)
+    correction = convert(correction, x.type.dtype) if x.type.dtype in INEXACT else correction
+    moved = reductions.cumsum(correction, axis=at)
+    first, rest = slice_axis(x, at, 0, 1), slice_axis(x, at, 1, n)
+    return concatenate([first, rest + moved], at)
+
+
+def _window(name: str, terms: tuple[float, ...], doc: str, sample: str) -> Any:
+    """A sum of cosines: terms[k] * cos(2 pi k i / (M - 1)) with alternating signs."""
+
+    def function(M: int) -> Array:
+        if M < 2:
+            return fill((max(M, 0),), 1, inexact_arg(name, 0.0).type.dtype)
+        angle = convert(op("iota", shape=(M,), axis=0, dtype="i64"), inexact_arg(name, 0.0).type.dtype) * (2 * math.pi / (M - 1))
+        out: Any = terms[0]
+        for k, weight in enumerate(terms[1:], start=1):
+            out = op("cos", angle * k if k > 1 else angle) * ((-1) ** k * weight) + out
+        result: Array = out
+        return result
+
+    return named(
+        function, name,
+        f"""{doc} window of M points, in default_float.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.{name}(5).round(2))
+    {sample}
+    """,
+    )  # fmt: skip
+
+
+hanning = _window("hanning", (0.5, 0.5), "The Hann", "[0.  0.5 1.  0.5 0. ]")
+hamming = _window("hamming", (0.54, 0.46), "The Hamming", "[0.08 0.54 1.   0.54 0.08]")
+blackman = _window("blackman", (0.42, 0.5, 0.08), "The Blackman", "[-0.    0.34  1.    0.34 -0.  ]")
+
+
+def bartlett(M: int) -> Array:
+    """The triangular window of M points, 0 at both ends, in default_float.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.bartlett(5))
+    [0.  0.5 1.  0.5 0. ]
+    """
+    dtype = inexact_arg("bartlett", 0.0).type.dtype
+    if M < 2:
+        return fill((max(M, 0),), 1, dtype)
+    place = convert(op("iota", shape=(M,), axis=0, dtype="i64"), dtype)
+    return 1 - abs(place * (2 / (M - 1)) - 1)

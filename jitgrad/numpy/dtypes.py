@@ -1,0 +1,201 @@
+"""Constants and element types: pi, float32, finfo, promote_types, result_type, issubdtype, ..."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import Array, as_value
+from jitgrad.errors import ArgumentError
+from jitgrad.promotion import default_float, dtype_name, strong_dtype
+from jitgrad_compiler.ir.types import COMPLEX_OF, NUMPY
+
+from .promote import ArrayLike, promote_all
+
+pi, e, euler_gamma = np.pi, np.e, np.euler_gamma
+inf, nan = np.inf, np.nan
+newaxis = None
+
+bool_ = np.bool_
+int8, int16, int32, int64 = np.int8, np.int16, np.int32, np.int64
+uint8, uint16, uint32, uint64 = np.uint8, np.uint16, np.uint32, np.uint64
+float32, float64 = np.float32, np.float64
+complex64, complex128 = np.complex64, np.complex128
+int_, uint, single, double, csingle, cdouble = np.int64, np.uint64, np.float32, np.float64, np.complex64, np.complex128
+generic, number, integer, signedinteger = np.generic, np.number, np.integer, np.signedinteger
+unsignedinteger, inexact, floating, complexfloating = np.unsignedinteger, np.inexact, np.floating, np.complexfloating
+dtype, ndarray = np.dtype, Array
+
+
+def finfo(dtype: Any) -> np.finfo[Any]:
+    """Limits of a float type: eps, max, min, tiny, bits, ...; of an array its type's.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.finfo("float32").eps)
+    1.1920929e-07
+    """
+    return np.finfo(NUMPY[_kind(dtype)])
+
+
+def iinfo(dtype: Any) -> np.iinfo[Any]:
+    """Limits of an integer type: min, max, bits; of an array its type's.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.iinfo("int8").max)
+    127
+    """
+    return np.iinfo(NUMPY[_kind(dtype)])
+
+
+def _kind(x: Any) -> str:
+    return (
+        strong_dtype(x.type.dtype, x.weak)
+        if isinstance(x, Array)
+        else dtype_name(getattr(x, "dtype", x) if isinstance(x, np.ndarray) else x)
+    )
+
+
+def promote_types(a: Any, b: Any) -> np.dtype[Any]:
+    """The element type of an operation between arrays of two types.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.promote_types("int64", "float32"), jnp.promote_types("uint8", "int8"))
+    float32 int16
+    """
+    kinds = tuple((dtype_name(t), False) for t in (a, b))
+    return NUMPY[promote_all(kinds, default_float())[0]]
+
+
+_PYTHON = {bool: "bool", int: "i64", float: "f64", complex: "c128"}
+
+
+def result_type(*args: Any) -> np.dtype[Any]:
+    """The element type of an operation between arrays, numbers and types; Python's numbers, int, float and complex are weak.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.result_type(jnp.float32(1), 2.0, "int16"))
+    float32
+    """
+    if not args:
+        raise ArgumentError("result_type: needs at least one array or type")
+    kinds = tuple(_weakly(x) for x in args)
+    return NUMPY[strong_dtype(*promote_all(kinds, default_float()))]
+
+
+def _weakly(x: Any) -> tuple[str, bool]:
+    if isinstance(x, type) and x in _PYTHON:
+        return _PYTHON[x], True
+    if isinstance(x, (type, str, np.dtype)):
+        return dtype_name(x), False
+    value = as_value(x, "result_type")
+    return value.type.dtype, value.weak
+
+
+def issubdtype(arg1: Any, arg2: Any) -> bool:
+    """Whether a type is of a kind: issubdtype(x.dtype, jnp.floating).
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.issubdtype(jnp.float32, jnp.floating)
+    True
+    """
+    return bool(np.issubdtype(arg1, arg2))
+
+
+_KINDS = {
+    "bool": "b", "signed integer": "i", "unsigned integer": "u", "integral": "iu", "real floating": "f", "complex floating": "c",
+    "numeric": "iufc",
+}  # fmt: skip
+
+
+def isdtype(dtype: Any, kind: Any) -> bool:
+    """Whether a type is a type, of a kind ("bool", "integral", "real floating", "numeric", ...), or one of a tuple of them.
+
+    Raises ArgumentError for an unknown kind.
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.isdtype(jnp.float32, "real floating")
+    True
+    """
+    found = NUMPY[dtype_name(dtype)]
+    if isinstance(kind, tuple):
+        return any(isdtype(dtype, k) for k in kind)
+    if isinstance(kind, str) and kind in _KINDS:
+        return found.kind in _KINDS[kind]
+    if isinstance(kind, str) and kind not in NUMPY and not hasattr(np, kind):
+        raise ArgumentError(f"isdtype: {kind!r} is no kind; there are {', '.join(_KINDS)}")
+    return found == NUMPY[dtype_name(kind)]
+
+
+def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
+    """Whether NumPy's rules let one type be cast to another.
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.can_cast("int32", "float64")
+    True
+    """
+    return bool(np.can_cast(NUMPY[_kind(from_)], NUMPY[dtype_name(to)], casting=casting))  # type: ignore[arg-type]
+
+
+def isscalar(element: Any) -> bool:
+    """Whether something is a number or an array without axes.
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.isscalar(3.0)
+    True
+    """
+    return bool(np.isscalar(element)) or (isinstance(element, (Array, np.ndarray)) and not element.shape)
+
+
+def iscomplexobj(x: ArrayLike) -> bool:
+    """Whether an array's element type is complex.
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.iscomplexobj(1j)
+    True
+    """
+    return as_value(x, "iscomplexobj").type.dtype in COMPLEX_OF.values()
+
+
+def isrealobj(x: ArrayLike) -> bool:
+    """Whether an array's element type is not complex.
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.isrealobj(1.0)
+    True
+    """
+    return not iscomplexobj(x)
+
+
+def shape(a: ArrayLike) -> tuple[int, ...]:
+    """The sizes of an array's axes.
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.shape(jnp.ones((2, 3)))
+    (2, 3)
+    """
+    return as_value(a, "shape").type.shape
+
+
+def ndim(a: ArrayLike) -> int:
+    """How many axes an array has.
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.ndim(jnp.ones((2, 3)))
+    2
+    """
+    return as_value(a, "ndim").type.rank
+
+
+def size(a: ArrayLike, axis: int | tuple[int, ...] | None = None) -> int:
+    """How many elements an array has, in all or along axes.
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.size(jnp.ones((2, 3)), 1)
+    3
+    """
+    sizes = as_value(a, "size").type.shape
+    if axis is None:
+        return int(np.prod(sizes, dtype=np.int64))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return int(np.prod([sizes[i] for i in axes], dtype=np.int64))
