@@ -1,4 +1,4 @@
-"""Square matrix products on two threads, the contract kernel against OpenBLAS: `python benchmarks/gemm.py [--f64]`.
+"""Square matrix products on two threads, jitgrad against OpenBLAS: `python benchmarks/gemm.py [--f64]`.
 
 Both run in one process, in turns of some blocks of calls, with a pause before each block, so that neither pool spins while the
 other is measured; a ratio is the median of those of the rounds, which lie close in time. Exit status 1 where the geometric mean
@@ -8,7 +8,6 @@ of the ratios is below 1, or any of them below 0.9.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import sys
 import time
 from collections.abc import Callable
@@ -17,10 +16,8 @@ import numpy as np
 import scipy.linalg.blas
 import threadpoolctl
 
-from jitgrad_compiler.runtime import pool
-from jitgrad_compiler.targets.cpu.contract import ContractSpec, PlainMatrix, emit_contract
-from jitgrad_compiler.targets.cpu.native import compile_ir
-from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
+import jitgrad
+import jitgrad.numpy as jnp
 
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
 ROUNDS = 8
@@ -35,39 +32,11 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return raw[start : start + raw.size - 64].view(dtype).reshape(shape)
 
 
-def contract_call(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> Callable[[], object]:
-    """A compiled C = A B of row-major matrices; it keeps what it needs alive."""
-    dtype = f"f{a.itemsize * 8}"
-    (m, k), n = a.shape, b.shape[1]
-    module = Module()
-    pointers: list[Reg] = []
-
-    def prepare(e: Emitter, args: Reg) -> None:
-        pointers[:] = [e.get(e.offset(args, i, "ptr"), "ptr") for i in range(4)]
-
-    def plain(which: int, row: int) -> PlainMatrix:
-        return PlainMatrix(lambda e, batch: pointers[which], row, 1)
-
-    plan = emit_contract(
-        module, "gemm", ContractSpec(1, m, n, k, dtype), None, None, None, prepare=prepare, scratch=lambda e: pointers[3],
-        a_plain=plain(0, k), b_plain=plain(1, n), c_plain=plain(2, n),
-    )  # fmt: skip
-    module.declare(pool.SYMBOL, "void", ["ptr", "ptr", "i64"])
-    e = Emitter(module, "run", [("args", "ptr")])
-    for function, tasks in plan.phases:
-        e.call(pool.SYMBOL, "void", Reg(f"@{function}", "ptr"), e.args[0], e.const(tasks, "i64"))
-    e.finish()
-    native = compile_ir(module.text(), {pool.SYMBOL: pool.address()})
-    run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(native.address("run"))
-    scratch = aligned((plan.scratch_bytes,), np.dtype(np.uint8))
-    args = np.array([x.ctypes.data for x in (a, b, c, scratch)], np.uint64)
-    keep = (native, scratch, args)
-
-    def call() -> object:
-        run(args.ctypes.data)
-        return keep
-
-    return call
+def jitgrad_call(a: np.ndarray, b: np.ndarray) -> Callable[[], object]:
+    """C = A B as a user writes it; every call returns a new array."""
+    multiply = jitgrad.jit(lambda x, y: x @ y)
+    x, y = jnp.asarray(a), jnp.asarray(b)
+    return lambda: multiply(x, y)
 
 
 def blas_call(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> Callable[[], object]:
@@ -92,12 +61,12 @@ def block(call: Callable[[], object], seconds: float) -> list[float]:
 def compare(size: int, dtype: np.dtype) -> float:
     """Print both speeds and return their ratio."""
     random = np.random.default_rng(size)
-    a, b, ours, theirs = (aligned((size, size), dtype) for _ in range(4))
+    a, b, theirs = (aligned((size, size), dtype) for _ in range(3))
     a[...], b[...] = random.standard_normal((2, size, size))
-    calls = contract_call(a, b, ours), blas_call(a, b, theirs)
+    calls = jitgrad_call(a, b), blas_call(a, b, theirs)
     medians = np.array([[np.median(block(call, BLOCK_SECONDS)) for call in calls] for _ in range(ROUNDS)])
     tolerance = 40 * np.finfo(dtype).eps * size**0.5
-    if not np.allclose(ours, theirs, rtol=0, atol=tolerance * float(np.abs(theirs).max())):
+    if not np.allclose(calls[0](), theirs, rtol=0, atol=tolerance * float(np.abs(theirs).max())):
         raise AssertionError(f"gemm: results differ at size {size}")
     speeds = 2e-9 * size**3 / np.median(medians, axis=0)
     ratio = float(np.median(medians[:, 1] / medians[:, 0]))
@@ -110,7 +79,7 @@ def main() -> int:
     parser.add_argument("--f64", action="store_true", help="float64 instead of float32")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    pool.set_num_threads(options.threads)
+    jitgrad.config.num_threads = options.threads
     with threadpoolctl.threadpool_limits(options.threads):
         print(f"{'size':>6}  {'GF/s':>8}  {'OpenBLAS':>8}  {'ratio':>6}")
         ratios = [compare(size, np.dtype(np.float64 if options.f64 else np.float32)) for size in SIZES]

@@ -20,10 +20,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
-from vector_math_driver import HOST_FEATURES, compiled, cpu_name
+from vector_math_driver import compiled
 from vector_math_references import EDGES, FUNCTIONS, REFERENCES, check_reference
+
+from jitgrad_compiler.targets.cpu.native import host_features
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 CHUNK = 1 << 18
@@ -180,7 +183,7 @@ def sample(name: str, arity: int, type: str) -> tuple[np.ndarray, ...]:
 def task(job: tuple[str, int, str, int]) -> Tally:
     name, arity, type, sparse = job
     os.nice(10)
-    function = compiled(name, arity, type, WIDTHS[type], HOST_FEATURES)
+    function = compiled(name, arity, type, WIDTHS[type], host_features())
     if arity == 2:
         source: Iterator[Any] = pairs(name, type, (PAIRS if type == "f32" else POINTS) // sparse)
     else:
@@ -207,11 +210,12 @@ def report(type: str, names: list[str], sparse: int) -> str:
 
 
 INTRODUCTION = {
-    "f32": "Functions of one argument over all 2**32 bit patterns, those of two over a billion pairs (half of them random bits, half\n"
-    "drawn where the function is not trivial) and all pairs of edge cases, against float64.",
-    "f64": "A million points or pairs each (half of them random bits, half drawn where the function is not trivial) and all edge\n"
-    "cases, against the 80-bit functions of the C library.",
+    "f32": """Functions of one argument over all 2**32 bit patterns, those of two over a billion pairs (half of them random bits,
+half drawn where the function is not trivial) and all pairs of edge cases, against float64.""",
+    "f64": """A million points or pairs each (half of them random bits, half drawn where the function is not trivial) and all edge
+cases, against the 80-bit functions of the C library.""",
 }
+NOTES = "The last place of logaddexp is that of the larger of its result and its larger argument."
 
 
 def main() -> None:
@@ -224,11 +228,10 @@ def main() -> None:
         start = time.perf_counter()
         table = report(type, arguments.functions, arguments.sparse)
         if arguments.sparse == 1 and len(arguments.functions) == len(FUNCTIONS):
-            minutes = (time.perf_counter() - start) / 60
-            head = f"# Errors of the vector math in {type}\n\n{INTRODUCTION[type]}\n"
-            foot = f"\nMade by benchmarks/vector_math.py in {minutes:.0f} minutes; {cpu_name()}, Python {platform.python_version()}.\n"
-            notes = "The last place of logaddexp is that of the larger of its result and its larger argument.\n"
-            (RESULTS / f"vector_math_{type}.md").write_text(f"{head}{notes}\n{table}{foot}")
+            made = f"Made by benchmarks/vector_math.py in {(time.perf_counter() - start) / 60:.0f} minutes"
+            where = f"{llvm.get_host_cpu_name()}, Python {platform.python_version()}"
+            text = f"# Errors of the vector math in {type}\n\n{INTRODUCTION[type]}\n{NOTES}\n\n{table}\n{made}; {where}.\n"
+            (RESULTS / f"vector_math_{type}.md").write_text(text)
 
 
 if __name__ == "__main__":

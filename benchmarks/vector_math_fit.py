@@ -39,9 +39,7 @@ def remez(function: Function, weight: Function, low: float, high: float, count: 
     return coefficients
 
 
-def fit(
-    function: Function, weight: Function, low: float, high: float, count: int, type: str, exact: bool = False
-) -> list[Any]:
+def fit(function: Function, weight: Function, low: float, high: float, count: int, type: str, exact: bool = False) -> list[Any]:
     """The minimax polynomial with its coefficients rounded to the type, those of t**0 and t**1 only if not exact.
 
     For float32, where that costs much, each coefficient is rounded before those of higher powers are fitted to what is left, by
@@ -158,11 +156,6 @@ def odd_tail(function: Function) -> tuple[Function, Function]:
     return in_square(lambda r: (function(r) - r) / r**3), in_square(lambda r: r**3 / function(r))
 
 
-def log_tail() -> tuple[Function, Function]:
-    """(2 atanh(s) - 2 s) / s**3 as a function of s squared, relative to 2 atanh(s)."""
-    return in_square(lambda s: 2 * (mp.atanh(s) - s) / s**3), in_square(lambda s: s**3 / (2 * mp.atanh(s)))
-
-
 Row = tuple[str, str, tuple[Function, Function], Any, Any, dict[str, int]]
 
 
@@ -170,22 +163,26 @@ def fits() -> list[Row]:
     """Name, comment, (function, weight), interval, and how many coefficients in each type."""
     return [
         ("EXPM1", "(exp(r) - 1 - r) / r**2 for |r| <= log(2) / 2, relative to expm1(r)",
-         (guarded(lambda r: (mp.expm1(r) - r) / r**2), guarded(lambda r: r**2 / mp.expm1(r))), -HALF_LN2, HALF_LN2, {"f32": 5, "f64": 10}),
+         (guarded(lambda r: (mp.expm1(r) - r) / r**2), guarded(lambda r: r**2 / mp.expm1(r))),
+         -HALF_LN2, HALF_LN2, {"f32": 5, "f64": 10}),
         ("EXP2", "(2**r - 1) / r for |r| <= 1 / 2, relative to 2**r",
          (guarded(lambda r: (mp.mpf(2) ** r - 1) / r), guarded(lambda r: r / mp.mpf(2) ** r)), -0.5, 0.5, {"f32": 6, "f64": 11}),
         ("LOG1P", "(log(1 + r) - r) / r**2 for -1/4 <= r <= 1/2, relative to log(1 + r)",
          (guarded(lambda r: (mp.log1p(r) - r) / r**2), guarded(lambda r: r**2 / mp.log1p(r))), -0.25, 0.5, {"f32": 9}),
-        ("ATANH", "(2 atanh(s) - 2 s) / s**3 in s**2 for |s| <= 1/5, relative to 2 atanh(s)", log_tail(), 0, 0.04, {"f64": 8}),
+        ("ATANH", "(2 atanh(s) - 2 s) / s**3 in s**2 for |s| <= 1/5, relative to 2 atanh(s)",
+         (in_square(lambda s: 2 * (mp.atanh(s) - s) / s**3), in_square(lambda s: s**3 / (2 * mp.atanh(s)))), 0, 0.04, {"f64": 8}),
         ("LOG2_TAIL", "(2 atanh(s) - 2 s - 2/3 s**3) / (log(2) s**5) in s**2 for |s| <= 1/5, relative to 2 atanh(s) / log(2)",
-         (in_square(lambda s: 2 * (mp.atanh(s) - s - s**3 / 3) / s**5 / mp.log(2)), in_square(lambda s: s**5 * mp.log(2) / (2 * mp.atanh(s)))),
-         0, 0.04, {"f32": 4, "f64": 9}),
+         (in_square(lambda s: 2 * (mp.atanh(s) - s - s**3 / 3) / s**5 / mp.log(2)),
+          in_square(lambda s: s**5 * mp.log(2) / (2 * mp.atanh(s)))), 0, 0.04, {"f32": 4, "f64": 9}),
         ("SIN", "(sin(r) - r) / r**3 in r**2 for |r| <= pi / 4, relative to sin(r)",
          odd_tail(mp.sin), 0, QUARTER_PI**2, {"f32": 3, "f64": 6}),
         ("COS", "(cos(r) - 1 + r**2 / 2) / r**4 in r**2 for |r| <= pi / 4, relative to cos(r)",
-         (in_square(lambda r: (mp.cos(r) - 1 + r**2 / 2) / r**4), in_square(lambda r: r**4 / mp.cos(r))), 0, QUARTER_PI**2, {"f32": 3, "f64": 6}),
+         (in_square(lambda r: (mp.cos(r) - 1 + r**2 / 2) / r**4), in_square(lambda r: r**4 / mp.cos(r))),
+         0, QUARTER_PI**2, {"f32": 3, "f64": 6}),
         ("TAN", "(tan(r) - r) / r**3 in r**2 for |r| <= pi / 4, relative to tan(r)",
          odd_tail(mp.tan), 0, QUARTER_PI**2, {"f32": 7, "f64": 15}),
-        ("ASIN", "(asin(r) - r) / r**3 in r**2 for |r| <= 1 / 2, relative to asin(r)", odd_tail(mp.asin), 0, 0.25, {"f32": 5, "f64": 12}),
+        ("ASIN", "(asin(r) - r) / r**3 in r**2 for |r| <= 1 / 2, relative to asin(r)",
+         odd_tail(mp.asin), 0, 0.25, {"f32": 5, "f64": 12}),
         ("SINH", "(sinh(r) - r) / r**3 in r**2 for |r| <= 1, relative to sinh(r)", odd_tail(mp.sinh), 0, 1, {"f32": 4, "f64": 8}),
         ("INVERSE_CBRT", "r**(-1/3) for 3/8 <= r <= 3, a first guess",
          (lambda r: mp.cbrt(1 / r), mp.cbrt), 0.375, 3, {"f32": 6, "f64": 6}),
@@ -234,7 +231,8 @@ def literal(value: Any, type: str) -> str:
     if type == "f64":
         return repr(float(value))
     single = rounded(value, type)
-    return next(text for digits in range(1, 18) if struct.pack("<f", float(text := f"{single:.{digits}g}")) == struct.pack("<f", single))
+    texts = (f"{single:.{digits}g}" for digits in range(1, 18))
+    return next(text for text in texts if rounded(text, type) == single)
 
 
 def written(values: list[Any], type: str, indent: str) -> list[str]:
@@ -272,12 +270,15 @@ def main() -> None:
     words = [f"0x{bits >> 32 * (39 - i) & 0xFFFFFFFF:08x}," for i in range(40)]
     print("INVERSE_PI = (", *("    " + " ".join(words[i : i + 10]) for i in range(0, 40, 10)), ")", sep="\n")
     for name, comment, function, bounds in octave_fits():
-        print(f"\n# {comment}: offset, centers of the pieces, then the j-th coefficients of all pieces, for each j\n{name} = {{")
+        print(
+            f"\n# {comment},\n# in quarters of octaves: offset, centers, then row by row the j-th coefficients of all pieces\n"
+            f"{name} = {{"
+        )
         for type, (offset, last, count) in bounds.items():
             print_rows(type, offset, octave_pieces(function, offset, last, count, type))
         print("}")
     for name, comment, function, sizes in piecewise_fits():
-        print(f"\n# {comment}, in sixteen pieces: step, then the j-th coefficients of all pieces, for each j\n{name} = {{")
+        print(f"\n# {comment}, in sixteen pieces: step, then row by row the j-th coefficients of all pieces\n{name} = {{")
         for type, (step, count) in sizes.items():
             print_rows(type, step, pieces(function, step, count, type))
         print("}")

@@ -16,13 +16,13 @@ import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import nn, optim, random
 
-SIZES, BATCH = (64, 128, 64, 10), 64
+SIZES, BATCH = (64, 256, 128, 10), 64
 
 
 def init(key):
-    make = nn.initializers.he_normal()
-    keys = random.split(key, len(SIZES) - 1)
-    return [{"w": make(k, (n, m)), "b": jnp.zeros(m)} for k, n, m in zip(keys, SIZES[:-1], SIZES[1:], strict=True)]
+    weights = nn.initializers.he_normal()
+    layers = zip(random.split(key, len(SIZES) - 1), SIZES[:-1], SIZES[1:], strict=True)
+    return [{"w": weights(k, (n, m)), "b": jnp.zeros(m)} for k, n, m in layers]
 
 
 def predict(params, x):
@@ -45,7 +45,7 @@ def main():
     images = (images / 16).astype(np.float32)
     x, x_test, y, y_test = train_test_split(images, labels, test_size=0.2, random_state=0, stratify=labels)
     batches = len(x) // BATCH
-    optimizer = optim.adamw(optim.cosine_decay_schedule(3e-3, epochs * batches), weight_decay=1e-3)
+    optimizer = optim.adamw(optim.cosine_decay_schedule(3e-3, epochs * batches), weight_decay=1e-2)
 
     @jitgrad.jit
     def step(params, state, x, labels):
@@ -53,8 +53,7 @@ def main():
         updates, state = optimizer.update(gradient, state, params)
         return optim.apply_updates(params, updates), state, value
 
-    init_key, order_key = random.split(random.key(0))
-    params = init(init_key)
+    params, order_key = init(random.key(0)), random.key(1)
     state, losses = optimizer.init(params), []
     bar = tqdm(range(epochs), desc="training", unit="epoch")
     for epoch in bar:

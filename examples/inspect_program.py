@@ -18,7 +18,7 @@ def main():
     lines = 10 if parser.parse_args().quick else 40
 
     step = jitgrad.value_and_grad(loss)
-    w, x, labels = jnp.zeros((20, 10)), jnp.ones((64, 20)), jnp.zeros((64, 10))
+    w, x, labels = jnp.zeros((20, 10)), jnp.ones((64, 20)), nn.one_hot(jnp.arange(64) % 10, 10)
 
     graph = jitgrad.make_graph(step)(w, x, labels)
     print(f"the graph has {len(graph.eqns)} equations:")

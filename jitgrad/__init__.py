@@ -1,9 +1,18 @@
 """jitgrad: a JIT-compiling autodiff library. Pure functions on arrays; `jit`, `grad` and `vmap` them in any order."""
 
-from . import errors, tree
+from . import errors, lax, nn, numpy, optim, random, scipy, testing, tree
 from .array import Array
 from .config import config, disable_jit
 from .differentiation import grad, hessian, jacfwd, jacrev, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .jit import block_until_ready, device_put, jit
+from .scalar_functions import elementwise
 from .tracing import ShapeDtypeStruct, eval_shape, make_graph
 from .vectorization import vmap
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Array", "ShapeDtypeStruct", "block_until_ready", "config", "device_put", "disable_jit", "elementwise", "errors", "eval_shape",
+    "grad", "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax", "linearize", "make_graph", "nn", "numpy", "optim", "random",
+    "scipy", "stop_gradient", "testing", "tree", "value_and_grad", "vjp", "vmap",
+]  # fmt: skip

@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jitgrad_compiler.ir.builder import Builder, Value, install_value_class, literal
+from jitgrad_compiler.ir.builder import Builder, Value, install_value_class, leaked, literal
 from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
 
-from .errors import DonatedBufferError, DTypeError, NotAnArrayError, TracerArrayConversionError, TracerBoolConversionError, TracerIntegerConversionError
+from .errors import (
+    ConcretizationTypeError,
+    DonatedBufferError,
+    DTypeError,
+    JitgradError,
+    NotAnArrayError,
+    TracerArrayConversionError,
+    TracerBoolConversionError,
+    TracerIntegerConversionError,
+)
 from .promotion import strong_dtype
 
 WEAK_SCALARS = {bool: "bool", int: "i64", float: "f64", complex: "c128"}
@@ -44,7 +53,6 @@ class Array(Value):
 
     __slots__ = ()
     __array_priority__ = 100
-
 
     if TYPE_CHECKING:  # attached by numpy/methods.py; declared here for type checkers
 
@@ -91,8 +99,7 @@ class Array(Value):
             return ref
         if self.trace is not None:
             raise TypeError("a traced value has no data")
-        self.ref = array = ref.array(self.type)  # memory that a compiled program wrote
-        return array
+        return ref.array(self.type)  # memory that a compiled program wrote or has read
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -125,7 +132,7 @@ class Array(Value):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         concrete = self.concrete()
         if concrete is None:
-            raise TracerArrayConversionError(self._traced_message("numpy.asarray", "jitgrad.numpy's function of the same name"))
+            raise self._not_concrete(TracerArrayConversionError, "numpy.asarray", "jitgrad.numpy's function of the same name")
         array = np.asarray(concrete.data())
         target = self.dtype if dtype is None else np.dtype(dtype)
         if array.dtype != target:
@@ -147,17 +154,23 @@ class Array(Value):
             v = v.ref[0]
         return v  # type: ignore[no-any-return]
 
-    def _traced_message(self, what: str, instead: str) -> str:
-        return (
-            f"{what} needs a concrete number, got a traced value of type {self.dtype}{list(self.shape)}. Inside jit and vmap "
-            f"values are not known yet. Use {instead}, or move this line out of the function."
+    def _not_concrete(self, error: type[JitgradError], what: str, instead: str) -> JitgradError:
+        """The exception for a traced value where Python needs a number."""
+        v: Any = self
+        while not isinstance(v.trace, Builder):
+            v = v.ref[0]
+        if not v.trace.alive:
+            return leaked(v)
+        return error(
+            f"{what} needs a concrete number, got a traced value of type {self.dtype}{list(self.shape)}{v.trace.where}. Inside jit "
+            f"and vmap values are not known yet. Use {instead}, or move this line out of the function."
         )
 
     def __bool__(self) -> bool:
         concrete = self.concrete()
         if concrete is None:
-            raise TracerBoolConversionError(
-                self._traced_message("`if`, `while`, `and`, `or` or `not`", "jitgrad.numpy.where(condition, a, b)")
+            raise self._not_concrete(
+                TracerBoolConversionError, "`if`, `while`, `and`, `or` or `not`", "jitgrad.numpy.where(condition, a, b)"
             )
         if self.size != 1:
             raise ValueError(f"the truth of an array of shape {self.shape} is ambiguous; use .any() or .all()")
@@ -166,8 +179,8 @@ class Array(Value):
     def _scalar(self, what: str) -> Any:
         concrete = self.concrete()
         if concrete is None:
-            error = TracerIntegerConversionError if what in ("int()", "an index or a size") else TracerArrayConversionError
-            raise error(self._traced_message(what, "the value as an array, with jitgrad.numpy's functions"))
+            error = TracerIntegerConversionError if what in ("int()", "an index or a size") else ConcretizationTypeError
+            raise self._not_concrete(error, what, "the value as an array, with jitgrad.numpy's functions")
         if self.size != 1:
             raise TypeError(f"{what} needs an array of one element, got shape {self.shape}")
         return np.asarray(concrete).reshape(())[()]
@@ -241,9 +254,12 @@ class Array(Value):
     def __deepcopy__(self, memo: Any) -> Array:
         return self
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
+    def __dlpack__(self, *, max_version: tuple[int, int] | None = None, **kwargs: Any) -> Any:
+        """The memory for another library, which must not write to it; one that cannot be told so gets a copy."""
         array = np.asarray(self)
-        return (array if array.flags.writeable else array.copy()).__dlpack__(**kwargs)
+        if max_version is None or max_version < (1, 0):
+            return array.copy().__dlpack__(**kwargs)
+        return array.__dlpack__(max_version=max_version, **kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)

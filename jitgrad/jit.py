@@ -24,7 +24,7 @@ from .array import WEAK_NUMPY, WEAK_SCALARS, Array, DONATED, as_value
 from .config import config
 from .errors import ArgumentError, NonHashableStaticArgumentError
 from .stages import Compiled, Lowered
-from .tracing import Traced, array_leaves, abstract_leaves, function_name, trace
+from .tracing import Traced, abstract_leaves, array_leaves, eval_shape, function_name, trace
 
 Signature = Any
 Builder = Callable[[Any], Any]
@@ -42,6 +42,8 @@ def scan(x: Any, leaves: list[Any]) -> Signature:
     """The signature of an argument; its leaves are appended to the list. Dicts are walked in the order of their sorted keys."""
     t = type(x)
     if t is Array:
+        if x.trace is not None:
+            raise _Slow
         leaves.append(x)
         return (x.type, True) if x.weak else x.type
     if t is dict:
@@ -52,9 +54,13 @@ def scan(x: Any, leaves: list[Any]) -> Signature:
                 order = _keys[keys] = tuple(sorted(keys))
             except TypeError:
                 raise _Slow from None
-        return (dict, order, *[scan(x[k], leaves) for k in order])
+        signature: list[Any] = [dict, order]
+        _scan_all([x[k] for k in order] if order != keys else x.values(), leaves, signature)
+        return tuple(signature)
     if t is list or t is tuple:
-        return (t, *[scan(item, leaves) for item in x])
+        signature = [t]
+        _scan_all(x, leaves, signature)
+        return tuple(signature)
     if t is np.ndarray:
         leaves.append(x)
         key = (x.shape, x.dtype)
@@ -74,6 +80,16 @@ def scan(x: Any, leaves: list[Any]) -> Signature:
     if x is None:
         return None
     raise _Slow
+
+
+def _scan_all(items: Iterable[Any], leaves: list[Any], signature: list[Any]) -> None:
+    """`scan` for each item; concrete arrays, of which most trees consist, without a call."""
+    for x in items:
+        if type(x) is Array and x.trace is None and not x.weak:
+            leaves.append(x)
+            signature.append(x.type)
+        else:
+            signature.append(scan(x, leaves))
 
 
 def builder_of(treedef: tree.PyTreeDef) -> Builder:
@@ -112,44 +128,45 @@ class _Entry:
         self.kept: list[Any] = []
 
     def prepare(self) -> Any:
-        self.executable = backend.compile_graph(self.traced.graph, self.donated)
+        executable = backend.compile_graph(self.traced.graph, self.donated)
         pairs = [backend.runtime().address_of(v.data()) for v in self.constants]  # type: ignore[attr-defined]
         self.constant_addresses = [address for address, _ in pairs]
         self.kept = [array for _, array in pairs]
-        return self.executable
+        self.executable = executable  # last: other threads look at it
+        return executable
 
     def run(self, leaves: list[Any]) -> Any:
         executable = self.executable or self.prepare()
         if not hasattr(executable, "run"):
             arrays = [x.data() if type(x) is Array else x for x in leaves]
             outs = executable.run_arrays([*arrays, *[v.data() for v in self.constants]])  # type: ignore[attr-defined]
+            self._donors(leaves, ())
             return self.wrap(outs)
         addresses, kept = [], []
         for x in leaves:
-            if type(x) is Array:
-                ref = x.ref
-                try:
-                    addresses.append(ref.address)
-                    continue
-                except AttributeError:
-                    x = x.data()
-            address, array = backend.runtime().address_of(x)
-            addresses.append(address)
-            kept.append(array)
-        donors = self._donors(leaves, addresses, executable) if self.donated else ()
+            try:
+                addresses.append(x.ref.address)
+            except AttributeError:
+                memory = backend.runtime().Borrowed(x.data() if type(x) is Array else x)
+                if type(x) is Array and type(x.ref) is np.ndarray:
+                    x.ref = memory  # the address is known from now on
+                addresses.append(memory.address)
+                kept.append(memory)
+        donors = self._donors(leaves, addresses) if self.donated else ()
         outs = executable.run(addresses + self.constant_addresses if self.constant_addresses else addresses, donors)
         return self.wrap(outs)
 
-    def _donors(self, leaves: list[Any], addresses: list[int], executable: Any) -> list[Any]:
-        """The memory of donated arrays, which become unusable; memory that somebody else holds is not taken."""
+    def _donors(self, leaves: list[Any], addresses: Sequence[int]) -> list[Any]:
+        """The memory of donated arrays, which become unusable; memory that somebody else holds, or another argument, is not taken."""
         donors: list[Any] = [None] * (len(leaves) + len(self.constants))
+        repeated = len(set(addresses)) < len(addresses)
         for n in self.donated:
             x = leaves[n]
-            if type(x) is not Array or not hasattr(x.ref, "buffer"):
+            if type(x) is not Array or x.ref is DONATED:
                 continue
-            alone = sys.getrefcount(x.ref.buffer) <= 2 and sys.getrefcount(x.ref) <= 2
-            if alone:
-                donors[n] = x.ref
+            if hasattr(x.ref, "buffer") and not (repeated and addresses.count(x.ref.address) > 1):
+                alone = sys.getrefcount(x.ref.buffer) <= 2 and sys.getrefcount(x.ref) <= 2
+                donors[n] = x.ref if alone else None
             x.ref = DONATED
         return donors
 
@@ -175,16 +192,12 @@ class Jitted:
         if state.staging is None and self._plain and not kwargs and not config.disable_jit:
             leaves: list[Any] = []
             try:
-                signature = tuple([scan(a, leaves) for a in args])
+                signature = (config.default_float, *[scan(a, leaves) for a in args])
                 entry = self._entries.get(signature)
             except _Slow:
                 entry = None
             if entry is not None:
-                for x in leaves:
-                    if type(x) is Array and x.trace is not None:
-                        break
-                else:
-                    return entry.run(leaves)
+                return entry.run(leaves)
         return self._general(args, kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -208,6 +221,7 @@ class Jitted:
         rest = {k: v for k, v in kwargs.items() if k not in named}
         f = self._f
 
+        @functools.wraps(f)
         def call_with(given: Sequence[Any], keywords: dict[str, Any]) -> Any:
             items = iter(given)
             every = [static[n] if n in static else next(items) for n in range(len(args))]
@@ -223,7 +237,7 @@ class Jitted:
         values, in_tree = array_leaves(where, (dynamic, rest), "argument")
         leaves: list[Any] = []
         try:
-            scanned: Any = tuple([scan(a, leaves) for a in dynamic])
+            scanned: Any = (config.default_float, *[scan(a, leaves) for a in dynamic])
             key: Any = scanned if self._plain and not rest else None
         except _Slow:
             key = None
@@ -252,7 +266,7 @@ class Jitted:
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if config.disable_jit:
-            return self._f(*args, **kwargs)
+            return self._eagerly(args, kwargs)
         entry, values = self._entry(args, kwargs)
         traced = entry.traced
         every = [*values, *traced.captured]
@@ -262,6 +276,13 @@ class Jitted:
         for out, weak in zip(outs, traced.out_weak, strict=True):
             out.weak = weak
         return entry.build(iter(outs))
+
+    def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The function itself, on Arrays as when it is traced."""
+        dynamic, rest, _, call_with = self._split(args, kwargs)
+        values, in_tree = array_leaves(f"jit of {self._name}", (dynamic, rest), "argument")
+        outs, out_tree = array_leaves(self._name, call_with(*tree.unflatten(in_tree, values)), "what it returns")
+        return tree.unflatten(out_tree, outs)
 
     def trace(self, *args: Any, **kwargs: Any) -> Graph:
         """The Graph for these arguments."""
@@ -281,8 +302,8 @@ class Jitted:
 
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shapes and types of the result, as `jitgrad.eval_shape` gives them."""
-        from_tracing = tree.unflatten(self._entry(args, kwargs)[0].traced.out_tree, self._entry(args, kwargs)[0].types)
-        return from_tracing
+        dynamic, rest, _, call_with = self._split(args, kwargs)
+        return eval_shape(call_with, dynamic, rest)
 
     def clear_cache(self) -> None:
         """Forget every program that was compiled for this function."""

@@ -9,7 +9,7 @@ from typing import Any
 import optree
 
 from jitgrad_compiler.ir.types import ArrayType
-from jitgrad_compiler.ops.define import axis_to_front, broadcast_batch, first_axis_to
+from jitgrad_compiler.ops.define import axis_to_front, broadcast, first_axis_to
 from jitgrad_compiler.passes.vmap import batch
 
 from . import tree
@@ -106,9 +106,7 @@ def _placed(where: str, out: Any, batched: bool, axis: int | None, size: int) ->
         if batched:
             raise ArgumentError(f"{where}: out_axes is None for an output that differs from example to example; give it an axis")
         return out
-    whole = broadcast_batch(out, size, batched)
-    if not batched and whole is out:  # a literal
-        whole = broadcast_batch(Array(out.type, None, out.data().reshape(())), size, False)
+    whole = out if batched else broadcast(out, (size, *out.type.shape), tuple(range(1, out.type.rank + 1)))
     rank = whole.type.rank
     if not -rank <= axis < rank:
         raise ArgumentError(f"{where}: out_axes gives axis {axis} for an output of {rank} axes")

@@ -64,18 +64,18 @@ def adam_step(decay=0.0, nesterov=False):
 
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_adam_is_its_papers_algorithm(nesterov):
-    assert_close(run(optim.adam(0.1, nesterov=nesterov)), each_leaf(adam_step(nesterov=nesterov), zeros(2)), rtol=1e-5)
+    assert_close(run(optim.adam(0.1, nesterov=nesterov)), each_leaf(adam_step(nesterov=nesterov), zeros(2)))
 
 
 def test_adamw_decays_apart_from_the_gradient():
-    assert_close(run(optim.adamw(0.1, weight_decay=0.3)), each_leaf(adam_step(decay=0.3), zeros(2)), rtol=1e-5)
+    assert_close(run(optim.adamw(0.1, weight_decay=0.3)), each_leaf(adam_step(decay=0.3), zeros(2)))
 
 
 def test_a_mask_says_which_weights_decay():
     mask = {"w": True, "b": [False, False]}
     got = run(optim.adamw(0.1, weight_decay=0.3, mask=mask))
-    assert_close(got["w"], each_leaf(adam_step(decay=0.3), zeros(2))["w"], rtol=1e-5)
-    assert_close(got["b"], each_leaf(adam_step(), zeros(2))["b"], rtol=1e-5)
+    assert_close(got["w"], each_leaf(adam_step(decay=0.3), zeros(2))["w"])
+    assert_close(got["b"], each_leaf(adam_step(), zeros(2))["b"])
     assert_close(run(optim.adamw(0.1, weight_decay=0.3, mask=lambda params: mask)), got)
 
 

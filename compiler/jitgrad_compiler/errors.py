@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-_INSIDE = ("jitgrad", "jitgrad_compiler")
+_INSIDE = ("jitgrad", "jitgrad_compiler", "optree")
 
 
 def user_line() -> tuple[str, int] | None:

@@ -1,11 +1,12 @@
+# ruff: noqa: I001  (families in reading order, names side by side)
 """jitgrad.numpy: functions of arrays with the names, arguments and meaning of jax.numpy. Importing it gives Array its operators.
 
-Reading map: `ops.py` (the compiler's ops as functions), `promote.py` (operands of one type and shape), then a file a family. Functions
+Reading map: `ops.py` (ops as functions), `promote.py` (operands of one type and shape), then a file a family. Functions
 take Arrays, NumPy arrays and Python numbers; lists become arrays with `array`. Types promote as in jax with 64-bit types enabled,
 Python numbers adapt to the arrays beside them, and arrays made without a type are of `jitgrad.config.default_float`.
 """
 
-from . import methods as _methods
+from . import methods as _methods  # noqa: F401
 from .elementwise import (
     absolute, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctanh, around, cbrt, ceil, conj, conjugate, cos, cosh,
     deg2rad, degrees, exp, exp2, expm1, fabs, fix, floor, i0, imag, iscomplex, isfinite, isinf, isnan, isneginf, isposinf,
@@ -14,9 +15,12 @@ from .elementwise import (
 )  # fmt: skip
 from .arithmetic import (
     add, arctan2, bitwise_and, bitwise_count, bitwise_or, bitwise_xor, copysign, divide, divmod, equal, float_power,
-    floor_divide, fmax, fmin, fmod, frexp, gcd, greater, greater_equal, heaviside, hypot, invert, isclose, lcm, ldexp,
-    left_shift, less, less_equal, logaddexp, logaddexp2, logical_and, logical_not, logical_or, logical_xor, maximum, minimum,
-    mod, modf, multiply, nextafter, not_equal, power, remainder, right_shift, subtract, true_divide,
+    floor_divide, fmax, fmin, fmod, greater, greater_equal, heaviside, hypot, invert, isclose, left_shift, less, less_equal,
+    logaddexp, logaddexp2, logical_and, logical_not, logical_or, logical_xor, maximum, minimum, mod, multiply, nextafter,
+    not_equal, power, remainder, right_shift, subtract, true_divide,
+)  # fmt: skip
+from .number_parts import (
+    frexp, gcd, lcm, ldexp, modf,
 )  # fmt: skip
 from .selection import (
     choose, clip, nan_to_num, piecewise, select, where,
@@ -33,8 +37,11 @@ from .statistics import (
     percentile, ptp, quantile,
 )  # fmt: skip
 from .creation import (
-    arange, array, asarray, diag, diagflat, diagonal, empty, empty_like, eye, fromfunction, full, full_like, geomspace,
-    identity, indices, linspace, logspace, meshgrid, ones, ones_like, tri, tril, triu, vander, zeros, zeros_like,
+    arange, array, asarray, empty, empty_like, fromfunction, full, full_like, geomspace, indices, linspace, logspace,
+    meshgrid, ones, ones_like, zeros, zeros_like,
+)  # fmt: skip
+from .matrices import (
+    diag, diagflat, diagonal, eye, identity, tri, tril, triu, vander,
 )  # fmt: skip
 from .manipulation import (
     append, astype, atleast_1d, atleast_2d, atleast_3d, broadcast_arrays, broadcast_shapes, broadcast_to, column_stack,

@@ -12,7 +12,7 @@ from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad_compiler.ir.types import INEXACT
 
 from . import reductions
-from .arithmetic import remainder
+from .arithmetic import maximum, remainder
 from .elementwise import named
 from .indexing import take_places
 from .linear import contract
@@ -93,7 +93,10 @@ def _gradient_along(x: Array, at: int, spacing: ArrayLike) -> Array:
     if n < 2:
         raise ShapeError(f"gradient: axis {at} of shape {x.type.shape} needs at least 2 elements")
     h = as_value(spacing, "gradient")
-    part = lambda a, b: slice_axis(x, at, a, b)  # noqa: E731
+
+    def part(start: int, limit: int) -> Array:
+        return slice_axis(x, at, start, limit)
+
     if not h.type.shape:
         first, last = (part(1, 2) - part(0, 1)) / h, (part(n - 1, n) - part(n - 2, n - 1)) / h
         middle = (part(2, n) - part(0, n - 2)) / (h * 2) if n > 2 else None
@@ -141,8 +144,8 @@ def interp(
 ) -> Array:
     """The value at x of the piecewise linear function through the points (xp, fp); xp is rising.
 
-    Outside xp it is `left` and `right`, by default the first and last value; "extrapolate" goes on in a straight line. With a period
-    xp need not be sorted. Raises ShapeError unless xp and fp are vectors of one size, of at least 1.
+    Outside xp it is `left` and `right`, by default the first and last value; "extrapolate" goes on in a straight line.
+    With a period xp need not be sorted. Raises ShapeError unless xp and fp are vectors of one size, of at least 1.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.interp(1.5, jnp.array([1.0, 2.0]), jnp.array([10.0, 20.0])))
@@ -163,8 +166,8 @@ def interp(
         inner = broadcast(reshape(values, ()), places.type.shape, ())
     else:
         segment = op("max", op("min", searchsorted(knots, places, "right") - 1, constant(n - 2, "i64")), constant(0, "i64"))
-        pick = lambda v, k: op("gather", v, reshape(segment + k, (*segment.type.shape, 1)), axes=(0,), batch=0, mode="clip")  # noqa: E731
-        x0, x1, y0, y1 = pick(knots, 0), pick(knots, 1), pick(values, 0), pick(values, 1)
+        x0, y0 = (take_flat(v, segment) for v in (knots, values))
+        x1, y1 = (take_flat(v, segment + 1) for v in (knots, values))
         width = x1 - x0
         flat_step = width == 0  # equal knots: a jump, whose right value holds
         slope = (places - x0) / where(flat_step, 1.0, width)
@@ -178,6 +181,11 @@ def interp(
     return inner
 
 
+def take_flat(v: Array, places: Array) -> Array:
+    """A vector's elements at places that are all inside."""
+    return op("gather", v, reshape(places, (*places.type.shape, 1)), axes=(0,), batch=0, mode="clip")
+
+
 def _periodic(x: Array, xp: Array, fp: Array, period: ArrayLike) -> tuple[Array, Array, Array]:
     """All coordinates within one period, sorted, with the last point before and the first one behind them."""
     length = abs(convert(array_arg("interp", period), x.type.dtype))
@@ -185,9 +193,8 @@ def _periodic(x: Array, xp: Array, fp: Array, period: ArrayLike) -> tuple[Array,
     order = argsort(xp)
     xp, fp = take_places(xp, order, 0), take_places(fp, order, 0)
     n = xp.type.shape[0]
-    one = lambda v, i: slice_axis(v, 0, i, i + 1)  # noqa: E731
-    knots = concatenate([one(xp, n - 1) - length, xp, one(xp, 0) + length])
-    return x, knots, concatenate([one(fp, n - 1), fp, one(fp, 0)])
+    (first, last), (f_first, f_last) = ((slice_axis(v, 0, 0, 1), slice_axis(v, 0, n - 1, n)) for v in (xp, fp))
+    return x, concatenate([last - length, xp, first + length]), concatenate([f_last, fp, f_first])
 
 
 MODES = ("full", "same", "valid")
@@ -282,7 +289,7 @@ def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
     >>> print(jnp.polysub(jnp.array([1, 2]), jnp.array([5])))
     [ 1 -3]
     """
-    return polyadd(a1, -as_value(a2, "polysub"))  # type: ignore[operator]
+    return polyadd(a1, -as_value(a2, "polysub"))
 
 
 def polymul(a1: ArrayLike, a2: ArrayLike, *, trim_leading_zeros: bool = False) -> Array:
@@ -307,8 +314,8 @@ def polyder(p: ArrayLike, m: int = 1) -> Array:
         raise ArgumentError(f"polyder: m must be 0 or more, got {m}")
     for _ in range(m):
         n = c.type.shape[0]
-        powers = from_numpy(np.arange(n - 1, 0, -1))
-        c = slice_axis(c, 0, 0, max(n - 1, 0)) * convert(powers, c.type.dtype)
+        powers = from_numpy(np.arange(n - 1, 0, -1).astype(c.dtype))
+        c = slice_axis(c, 0, 0, max(n - 1, 0)) * powers
     return c
 
 
@@ -325,7 +332,7 @@ def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = None) -> Array:
     constants = broadcast_right(convert(as_value(0 if k is None else k, "polyint"), c.type.dtype), (m,)) if m else c
     for i in range(m):
         n = c.type.shape[0]
-        powers = convert(from_numpy(np.arange(n, 0, -1)), c.type.dtype)
+        powers = from_numpy(np.arange(n, 0, -1).astype(c.dtype))
         c = concatenate([c / powers, slice_axis(constants, 0, i, i + 1)])
     return c
 
@@ -343,12 +350,13 @@ def unwrap(p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, perio
     if n < 2:
         return x
     steps = diff(x, axis=at)
-    half = period / 2 if not (isinstance(period, int) and x.type.dtype not in INEXACT) else period // 2
+    whole = isinstance(period, int) and x.type.dtype not in INEXACT
+    half = period // 2 if whole else period / 2
     wrapped = (steps + half) % period - half
-    wrapped = where((wrapped == -half) & (steps > 0), half, wrapped)
-    correction = wrapped - steps
-    if discont is not None:
-        correction = where(abs(steps) < discont, 0, correction)
+    if not whole or period % 2 == 0:  # half a period up and half a period down are one angle: the sign of the step decides
+        wrapped = where((wrapped == -half) & (steps > 0), half, wrapped)
+    least = period / 2 if discont is None else maximum(discont, period / 2)
+    correction = where(abs(steps) < least, 0, wrapped - steps)
     correction = convert(correction, x.type.dtype) if x.type.dtype in INEXACT else correction
     moved = reductions.cumsum(correction, axis=at)
     first, rest = slice_axis(x, at, 0, 1), slice_axis(x, at, 1, n)

@@ -16,15 +16,16 @@ from jitgrad.array import WEAK_NUMPY, WEAK_SCALARS, Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, NotAnArrayError, ShapeError
 from jitgrad.promotion import default_float, dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import state
-from jitgrad_compiler.ir.types import INEXACT, NUMPY
+from jitgrad_compiler.ir.graph import OPS
+from jitgrad_compiler.ir.types import INEXACT, NUMPY, REAL_OF
 
 from .elementwise import example, named
 from .ops import Shape, broadcast, broadcast_right, concatenate, convert, fill, iota, op, reshape, select
-from .promote import ArrayLike, array_arg, broadcast_shape, common_dtype, operands, promote_all, shape_arg, strong
+from .promote import ArrayLike, array_arg, axis_number, broadcast_shape, common_dtype, operands, promote_all, shape_arg, strong
 
 
 def array(object: Any, dtype: Any = None, copy: bool | None = True, order: str | None = "K", ndmin: int = 0) -> Array:
-    """An array of numbers, nested lists of them, NumPy arrays, jitgrad arrays, or anything with `__array__`. NumPy's memory is copied.
+    """An array of numbers, nested lists, NumPy arrays, jitgrad arrays, or anything with `__array__`. NumPy's memory is copied.
 
     Without `dtype`, Python floats give default_float and Python ints int64; NumPy arrays keep their type; lists promote.
     `ndmin` puts axes of size 1 in front. Raises ShapeError for ragged lists, NotAnArrayError for what is no number.
@@ -103,7 +104,7 @@ def _numpy_array(where: str, items: Any, dtype: str) -> np.ndarray:
     if made.dtype == object:
         raise NotAnArrayError(f"{where}: the list holds numbers that no element type can, such as ints beyond 64 bits")
     with np.errstate(all="ignore"):
-        return made.astype(NUMPY[dtype]) if made.dtype.kind != "f" or dtype in INEXACT else convert(from_numpy(made), dtype).data()  # type: ignore[no-any-return]
+        return np.asarray(OPS["convert_element_type"].evaluate(made, dtype=dtype))
 
 
 def zeros(shape: Any, dtype: Any = None) -> Array:
@@ -114,7 +115,7 @@ def zeros(shape: Any, dtype: Any = None) -> Array:
     [[0 0]
      [0 0]]
     """
-    return fill(shape_arg("zeros", shape), 0, _float_or(dtype))
+    return fill(shape_arg("zeros", shape), 0, float_or(dtype))
 
 
 def ones(shape: Any, dtype: Any = None) -> Array:
@@ -124,7 +125,7 @@ def ones(shape: Any, dtype: Any = None) -> Array:
     >>> print(jnp.ones(3))
     [1. 1. 1.]
     """
-    return fill(shape_arg("ones", shape), 1, _float_or(dtype))
+    return fill(shape_arg("ones", shape), 1, float_or(dtype))
 
 
 def empty(shape: Any, dtype: Any = None) -> Array:
@@ -134,7 +135,7 @@ def empty(shape: Any, dtype: Any = None) -> Array:
     >>> print(jnp.empty(2))
     [0. 0.]
     """
-    return fill(shape_arg("empty", shape), 0, _float_or(dtype))
+    return fill(shape_arg("empty", shape), 0, float_or(dtype))
 
 
 def full(shape: Any, fill_value: ArrayLike, dtype: Any = None) -> Array:
@@ -158,7 +159,8 @@ def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: str | None) 
     return broadcast_right(value, shape)
 
 
-def _float_or(dtype: Any) -> str:
+def float_or(dtype: Any) -> str:
+    """The element type given, or default_float."""
     return default_float() if dtype is None else dtype_name(dtype)
 
 
@@ -226,8 +228,8 @@ def linspace(
 ) -> Any:
     """`num` numbers in equal steps from start to stop, which is the last one unless endpoint is False.
 
-    start and stop may be arrays, which broadcast; the new axis is put at `axis`. With retstep also the step. Floats, default_float for
-    integers; an integer dtype rounds down. Raises ArgumentError for a negative num.
+    start and stop may be arrays, which broadcast; the new axis is put at `axis`. With retstep also the step. Integers give
+    default_float; an integer dtype rounds down. Raises ArgumentError for a negative num.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.linspace(0, 1, 5))
@@ -245,13 +247,13 @@ def linspace(
         for v in (low, high)
     )
     steps = num - 1 if endpoint else num
-    real = {"c64": "f32", "c128": "f64"}.get(working, working)
+    real = REAL_OF.get(working, working)
     fraction = convert(iota((num, *shape), 0, real) / max(steps, 1), working)
     # the weighted form meets both ends exactly, and never leaves the interval
     out = low * (1 - fraction) + high * fraction
     if wanted is not None and wanted not in INEXACT:
         out = convert(op("floor", out), wanted)
-    at = axis % (len(shape) + 1)
+    at = axis_number("linspace", axis, len(shape) + 1)
     if at:
         out = op("transpose", out, permutation=(*range(1, at + 1), 0, *range(at + 1, len(shape) + 1)))
     if not retstep:
@@ -284,155 +286,29 @@ def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool =
     """`num` numbers from start to stop, each the same multiple of the one before. Both ends of one sign, and not 0.
 
     >>> import jitgrad.numpy as jnp
-    >>> print(jnp.geomspace(1, 1000, 4).round(3))
+    >>> print(jnp.geomspace(1, 1000, 4).round(1))
     [   1.   10.  100. 1000.]
     """
     (low, high), weak = operands("geomspace", start, stop, inexact=True)
     low, high = (convert(v, strong_dtype(v.type.dtype, weak)) for v in (low, high))
-    sign = op("sign", low)
-    out: Array = sign * 10.0 ** linspace(op("log10", low / sign), op("log10", high / sign), num, endpoint, axis=axis)
+    steps = num - 1 if endpoint else num
+    shape = (num, *broadcast_shape("geomspace", (low.type.shape, high.type.shape)))
+    low, high = (broadcast(v, shape, tuple(range(len(shape) - v.type.rank, len(shape)))) for v in (low, high))
+    place = iota(shape, 0)
+    real = REAL_OF.get(low.type.dtype, low.type.dtype)
+    fraction = convert(convert(place, real) / max(steps, 1), low.type.dtype)
+    out = low * op("exp", fraction * op("log", high / low))
+    out = select(place == 0, low, out)  # both ends exactly
+    out = select(place == steps, high, out) if endpoint else out
+    at = axis_number("geomspace", axis, len(shape))
+    out = op("transpose", out, permutation=(*range(1, at + 1), 0, *range(at + 1, len(shape)))) if at else out
     return out if dtype is None else convert(out, dtype_name(dtype))
 
 
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
-    """An N by M matrix (M is N by default) with ones on the k-th diagonal, counted upwards, and zeros elsewhere.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.eye(2, 3, k=1))
-    [[0. 1. 0.]
-     [0. 0. 1.]]
-    """
-    shape = shape_arg("eye", (N, N if M is None else M))
-    return _mask(shape, k, _float_or(dtype), "eq")
-
-
-def identity(n: int, dtype: Any = None) -> Array:
-    """The n by n identity matrix.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.identity(2))
-    [[1. 0.]
-     [0. 1.]]
-    """
-    return eye(n, dtype=dtype)
-
-
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
-    """An N by M matrix with ones on and below the k-th diagonal, zeros above.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.tri(2, 3))
-    [[1. 0. 0.]
-     [1. 1. 0.]]
-    """
-    return _mask(shape_arg("tri", (N, N if M is None else M)), k, _float_or(dtype), "ge")
-
-
-def _mask(shape: Shape, k: int, dtype: str, comparison: str) -> Array:
-    """Where row + k compares so with the column, as numbers."""
-    return convert(below_diagonal(shape, k, comparison), dtype)
-
-
-def below_diagonal(shape: Shape, k: int, comparison: str = "ge") -> Array:
-    """The bool matrices whose element in row i and column j says whether i + k >= j; the last two axes are rows and columns."""
-    rank = len(shape)
-    row, column = iota(shape, rank - 2), iota(shape, rank - 1)
-    return op(comparison, row + k if k else row, column)
-
-
-def _triangle(name: str, lower: bool, word: str, sample: str) -> Any:
-    def function(m: ArrayLike, k: int = 0) -> Array:
-        value = array_arg(name, m)
-        if value.type.rank < 2:
-            raise ShapeError(f"{name}: needs an array with at least 2 axes, got shape {value.type.shape}")
-        zero = convert(as_value(0), value.type.dtype)
-        mask = below_diagonal(value.type.shape, k if lower else k - 1)
-        return select(mask, value, zero) if lower else select(mask, zero, value)
-
-    return named(
-        function, name,
-        f"""The matrix with zeros {word} its k-th diagonal; matrices of a stack each for itself (the last two axes).
-
-    Raises ShapeError for an array with fewer than 2 axes.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.{name}(jnp.ones((2, 2))))
-    {sample}
-    """,
-    )  # fmt: skip
-
-
-tril = _triangle("tril", True, "above", "[[1. 0.]\n     [1. 1.]]")
-triu = _triangle("triu", False, "below", "[[1. 1.]\n     [0. 1.]]")
-
-
-def diag(v: ArrayLike, k: int = 0) -> Array:
-    """A matrix with the vector v on its k-th diagonal; of a matrix that diagonal.
-
-    Raises ShapeError for arrays with another number of axes.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.diag(jnp.array([1, 2])))
-    [[1 0]
-     [0 2]]
-    """
-    value = array_arg("diag", v)
-    if value.type.rank == 2:
-        return diagonal(value, k)
-    if value.type.rank != 1:
-        raise ShapeError(f"diag: needs a vector or a matrix, got shape {value.type.shape}")
-    n = value.type.shape[0] + abs(k)
-    zero = convert(as_value(0), value.type.dtype)
-    if k:
-        value = op("pad", value, zero, padding=((max(k, 0), max(-k, 0), 0),))
-    return select(below_diagonal((n, n), k, "eq"), broadcast(value, (n, n), (1,)), zero)
-
-
-def diagflat(v: ArrayLike, k: int = 0) -> Array:
-    """A matrix with the elements of v, flattened, on its k-th diagonal.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.diagflat(jnp.array([[1], [2]])))
-    [[1 0]
-     [0 2]]
-    """
-    value = array_arg("diagflat", v)
-    return diag(reshape(value, (value.type.size,)), k)
-
-
-def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    """The diagonal of the matrices along axis1 and axis2, as the last axis; offset counts upwards.
-
-    Raises ShapeError for an array with fewer than 2 axes, ArgumentError where the axes are one.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.diagonal(jnp.array([[1, 2], [3, 4]])))
-    [1 4]
-    """
-    value = array_arg("diagonal", a)
-    rank = value.type.rank
-    if rank < 2:
-        raise ShapeError(f"diagonal: needs an array with at least 2 axes, got shape {value.type.shape}")
-    one, other = axis1 % rank, axis2 % rank
-    if one == other:
-        raise ArgumentError(f"diagonal: axis1 and axis2 must differ, got {axis1} and {axis2}")
-    rest = tuple(i for i in range(rank) if i not in (one, other))
-    matrices = op("transpose", value, permutation=(*rest, one, other)) if (*rest, one, other) != tuple(range(rank)) else value
-    rows, columns = matrices.type.shape[-2:]
-    start_row, start_column = max(-offset, 0), max(offset, 0)
-    n = max(0, min(rows - start_row, columns - start_column))
-    # a diagonal is every (columns + 1)-th element of the flattened matrix
-    outer = matrices.type.shape[:-2]
-    flattened = reshape(matrices, (*outer, rows * columns))
-    start = start_row * columns + start_column if n else 0
-    limit = start + (n - 1) * (columns + 1) + 1 if n else 0
-    starts, limits = (0,) * len(outer), outer
-    return op("slice", flattened, start=(*starts, start), limit=(*limits, limit), strides=(*(1,) * len(outer), columns + 1))
-
-
 def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Array]:
-    """Arrays of coordinates of the grid that vectors span: with "ij" the i-th varies along axis i, with "xy" the first two swap axes.
+    """Arrays of coordinates of the grid that vectors span.
 
+    With "ij" the i-th varies along axis i, with "xy" the first two swap axes.
     With `sparse` all other axes have size 1. Raises ArgumentError for another indexing, ShapeError for what is no vector.
 
     >>> import jitgrad.numpy as jnp
@@ -486,24 +362,3 @@ def fromfunction(function: Any, shape: Any, *, dtype: Any = float, **kwargs: Any
     kind = dtype_name(dtype)
     out: Array = function(*[iota(sizes, a, kind) for a in range(len(sizes))], **kwargs)
     return out
-
-
-def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Array:
-    """The Vandermonde matrix: powers of the vector x as columns, N of them, decreasing unless `increasing`.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.vander(jnp.array([2, 3]), 3))
-    [[4 2 1]
-     [9 3 1]]
-    """
-    value = array_arg("vander", x)
-    if value.type.rank != 1:
-        raise ShapeError(f"vander: needs a vector, got shape {value.type.shape}")
-    n = value.type.shape[0] if N is None else index(N)
-    if n < 0:
-        raise ArgumentError(f"vander: N must be 0 or more, got {N}")
-    kind = "i64" if value.type.dtype == "bool" else value.type.dtype
-    column = broadcast(convert(value, kind), (value.type.size, n), (0,))
-    column = select(iota(column.type.shape, 1) == 0, convert(as_value(1), kind), column) if n else column
-    powers = op("cumprod", column, axis=1, reverse=False)
-    return powers if increasing else op("reverse", powers, axes=(1,))

@@ -9,9 +9,9 @@ from typing import Any
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 
-from .creation import diagonal
 from .linear import contract
 from .manipulation import promoted
+from .matrices import diagonal
 from .ops import broadcast, op, reduce_sum, transpose
 
 Labels = tuple[Any, ...]

@@ -127,9 +127,9 @@ def _i0(x: Array) -> Array:
 deg2rad = _composite("deg2rad", lambda x: x * (math.pi / 180), "An angle in degrees as radians.", "180.0 -> 3.1415927")
 radians = _composite("radians", lambda x: x * (math.pi / 180), "An angle in degrees as radians.", "90.0 -> 1.5707964")
 rad2deg = _composite("rad2deg", lambda x: x * (180 / math.pi), "An angle in radians as degrees.", "3.1415927 -> 180.0")
-degrees = _composite("degrees", lambda x: x * (180 / math.pi), "An angle in radians as degrees.", "1.5707964 -> 90.0")
+degrees = _composite("degrees", lambda x: x * (180 / math.pi), "An angle in radians as degrees.", "0.0 -> 0.0")
 sinc = _composite("sinc", _sinc, "sin(pi x) / (pi x), and 1 at 0.", "0.5 -> 0.63661975")
-i0 = _composite("i0", _i0, "The modified Bessel function of the first kind of order 0.", "1.0 -> 1.266066")
+i0 = _composite("i0", _i0, "The modified Bessel function of the first kind of order 0.", "0.0 -> 1.0")
 reciprocal = _composite("reciprocal", lambda x: 1 / x, "1 / x.", "4.0 -> 0.25")
 fabs = _composite("fabs", lambda x: abs(x), "The absolute value, as a float.", "-2 -> 2.0")
 

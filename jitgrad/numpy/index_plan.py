@@ -1,6 +1,6 @@
 """What an index means for an array of a shape: one entry an axis, and the shape that comes out. Next: `indexing.py` carries it out.
 
-Entries are whole numbers, slices, points (integer arrays) and new axes, as in NumPy. Bool masks become points, for which they must be
+Entries are whole numbers, slices, points (integer arrays) and new axes, as in NumPy. Bool masks become points, so they must be
 concrete.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import DTypeError, IndexingError, NonConcreteBooleanIndexError, ShapeError
-from jitgrad_compiler.ir.types import INTEGERS
+from jitgrad_compiler.ir.types import INTEGERS, NUMPY
 
 from .ops import Shape, broadcast_right, constant, convert, op, select
 from .promote import broadcast_shape
@@ -99,7 +99,7 @@ def plan(index: Index, shape: Shape) -> Plan:
 
 
 def _laid_out(axes: list[Entry], ordered: list[Entry | NewAxis], points: Shape) -> Plan:
-    """The result's shape: numbers drop their axis, the axes of points stand where the first of adjacent ones stood, else in front."""
+    """The result's shape: numbers drop their axis, those of points stand where the first of adjacent ones stood, else in front."""
     advanced = [i for i, e in enumerate(ordered) if isinstance(e, (Points, At))] if points else []
     adjacent = bool(advanced) and advanced[-1] - advanced[0] == len(advanced) - 1
     out: list[int] = [] if adjacent or not advanced else list(points)
@@ -212,7 +212,8 @@ def columns(indices: list[Array], shape: Shape) -> Array:
         return from_numpy(np.stack([np.broadcast_to(np.asarray(i.data()), shape) for i in indices], -1))
     traced = [i.type.dtype for i in indices if i.trace is not None]
     dtype = "i32" if all(t == "i32" for t in traced) and all(_small(i) for i in indices) else "i64"
-    parts = [op("reshape", broadcast_right(convert(i, dtype), shape), shape=(*shape, 1)) for i in indices]
+    typed = [convert(i, dtype) if i.trace is not None else from_numpy(np.asarray(i.data()).astype(NUMPY[dtype])) for i in indices]
+    parts = [op("reshape", broadcast_right(i, shape), shape=(*shape, 1)) for i in typed]
     return parts[0] if len(parts) == 1 else op("concatenate", *parts, axis=len(shape))
 
 
@@ -236,8 +237,8 @@ def inside(indices: Array, sizes: Shape) -> Array | None:
 
 
 def held_limit(indices: Array, sizes: Shape) -> Array:
-    limit = from_numpy(np.array(sizes, np.int64))
-    return broadcast_right(convert(limit, indices.type.dtype), indices.type.shape)
+    limit = from_numpy(np.array(sizes, NUMPY[indices.type.dtype]))
+    return broadcast_right(limit, indices.type.shape)
 
 
 def clipped(indices: Array, sizes: Shape) -> Array:

@@ -12,11 +12,11 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, DTypeError, IndexingError
-from jitgrad_compiler.ir.types import INEXACT, INTEGERS, NUMPY, UNSIGNED
+from jitgrad_compiler.ir.types import INEXACT, INTEGERS, UNSIGNED
 
 from .index_plan import At as Number
 from .index_plan import Index, Plan, Points, Range, clipped, columns, from_front, inside, plan
-from .ops import Shape, broadcast, broadcast_right, constant, convert, fill, flat, op, reshape, select, transpose
+from .ops import Shape, broadcast, broadcast_right, constant, convert, fill, flat, limits, op, reshape, select, transpose
 from .promote import ArrayLike, array_arg, axis_number, broadcast_shape
 
 READING = {None: "clip", "clip": "clip", "promise_in_bounds": "clip", "fill": "fill", "drop": "fill"}
@@ -98,7 +98,7 @@ def missing(dtype: str) -> Any:
         return np.nan
     if dtype == "bool":
         return True
-    info = np.iinfo(NUMPY[dtype])
+    info = limits(dtype)
     return info.max if dtype in UNSIGNED else info.min
 
 
@@ -149,13 +149,14 @@ def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any) -> Arra
 
 
 def _contiguous(e: Any, n: int) -> bool:
+    """Whether a number or a range is inside and without gaps."""
     return 0 <= e.number < n if isinstance(e, Number) else e.step == 1 or e.count == 1
 
 
 def _update_block(x: Array, p: Plan, value: Array, kind: str) -> Array:
     """A block at a constant place."""
-    starts = [e.number if isinstance(e, Number) else e.start for e in p.axes]
-    sizes = tuple(1 if isinstance(e, Number) else e.count for e in p.axes)
+    starts = [e.number if isinstance(e, Number) else e.start for e in p.axes if not isinstance(e, Points)]
+    sizes = tuple(e.count if isinstance(e, Range) else 1 for e in p.axes)
     value = reshape(value, sizes)
     if kind != "set":
         value = op(_FOLD[kind], _block(x, p), value)
@@ -185,7 +186,7 @@ def _scatter_points(x: Array, p: Plan, value: Array, kind: str, mode: str) -> Ar
     sizes = tuple(x.type.shape[a] for a in axes)
     if mode == "clip":
         indices = clipped(indices, sizes)
-    # the value's axes: ranges in order, with those of the points after the first `front`; wanted: points, partial ranges, whole ones
+    # the value's axes: ranges in order, those of the points after the first `front`; wanted: points, partial ranges, whole ones
     value = reshape(value, (*p.ranges[: p.front], *p.points, *p.ranges[p.front :]))
     ranges = [i for i, e in enumerate(p.axes) if isinstance(e, Range)]
     place = {i: n if n < p.front else n + k for n, i in enumerate(ranges)}
@@ -240,7 +241,7 @@ class Updates:
     ) -> Array:
         """x with elements at the index raised to the power of values."""
         ones = fill(self.array.type.shape, 1, self.array.type.dtype)
-        return self.array ** _scatter(ones, self.index, values, "mul", mode)  # type: ignore[no-any-return,operator]
+        return self.array ** _scatter(ones, self.index, values, "mul", mode)
 
     def min(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
         """x with the smaller of element and value at the index."""
@@ -368,8 +369,8 @@ def take_along_axis(
     mode = _mode("take_along_axis", {**READING, None: "fill"}, mode)
     at = from_front(at, x.type.shape[number])
     rank = x.type.rank
-    rest = lambda v: v.type.shape[:number] + v.type.shape[number + 1 :]  # noqa: E731
-    others = broadcast_shape("take_along_axis", (rest(x), rest(at)))
+    rests = [v.type.shape[:number] + v.type.shape[number + 1 :] for v in (x, at)]
+    others = broadcast_shape("take_along_axis", tuple(rests))
     places = _rows("take_along_axis", at, number, others)
     column = reshape(places, (*places.type.shape, 1))
     out = _gathered(_rows("take_along_axis", x, number, others), column, (rank - 1,), rank - 1, mode, fill_value)

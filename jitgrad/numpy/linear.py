@@ -9,9 +9,9 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.promotion import dtype_name
 
-from .creation import diagonal
 from .manipulation import promoted
-from .ops import Shape, broadcast_right, convert, flat, op, reduce_sum, reshape, transpose
+from .matrices import diagonal
+from .ops import Shape, broadcast_right, convert, flat, op, reduce_sum, reshape, slice_axis, transpose
 from .promote import ArrayLike, array_arg, axis_number, broadcast_shape
 from .reductions import sum_dtype
 
@@ -35,7 +35,6 @@ def contract(x: Array, x_labels: Labels, y: Array, y_labels: Labels, out: Labels
     batch = [label for label in shared if label in out]
     summed = [label for label in shared if label not in out]
     made = [*batch, *[a for a in x_labels if a not in shared], *[b for b in y_labels if b not in shared]]
-    places = lambda labels, of: tuple(list(labels).index(label) for label in of)  # noqa: E731
     if not summed:
         product = _outer_product(x, x_labels, y, y_labels, made)
     else:
@@ -63,6 +62,11 @@ def _outer_product(x: Array, x_labels: Labels, y: Array, y_labels: Labels, made:
     return op("mul", *grown)
 
 
+def places(labels: Labels, wanted: Labels) -> Shape:
+    """Which axes some labels name."""
+    return tuple(list(labels).index(label) for label in wanted)
+
+
 def _without_repeated(x: Array, labels: Labels, y: Array, y_labels: Labels) -> tuple[Array, Labels]:
     """Without the axes of size 1 that the other operand repeats."""
     size = dict(zip(y_labels, y.type.shape, strict=True))
@@ -78,7 +82,7 @@ def _pair(where: str, a: ArrayLike, b: ArrayLike, preferred_element_type: Any = 
 
 
 def matmul(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None) -> Array:
-    """The matrix product of the last two axes, the axes before them broadcast. A vector is a row on the left, a column on the right.
+    """The matrix product of the last two axes, the axes before them broadcast. A vector is a row on the left, else a column.
 
     Raises ShapeError for operands without axes and where the summed sizes differ.
 
@@ -295,13 +299,12 @@ def cross(a: ArrayLike, b: ArrayLike, axisa: int = -1, axisb: int = -1, axisc: i
     if n not in (2, 3) or m not in (2, 3):
         raise ShapeError(f"cross: vectors must have size 2 or 3, got {n} and {m}")
     outer = broadcast_shape("cross", (x.type.shape[:-1], y.type.shape[:-1]))
-    part = lambda v, i: reshape(_component(v, i), v.type.shape[:-1])  # noqa: E731
-    x0, x1, y0, y1 = part(x, 0), part(x, 1), part(y, 0), part(y, 1)
+    x0, x1, y0, y1 = _component(x, 0), _component(x, 1), _component(y, 0), _component(y, 1)
     third = x0 * y1 - x1 * y0
     if n == m == 2:
         return third
     zero: Any = 0
-    x2, y2 = part(x, 2) if n == 3 else zero, part(y, 2) if m == 3 else zero
+    x2, y2 = _component(x, 2) if n == 3 else zero, _component(y, 2) if m == 3 else zero
     rows = [x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, third]
     out = op("concatenate", *[reshape(broadcast_right(r, outer), (*outer, 1)) for r in rows], axis=len(outer))
     at = axis_number("cross", axisc, out.type.rank)
@@ -309,6 +312,5 @@ def cross(a: ArrayLike, b: ArrayLike, axisa: int = -1, axisb: int = -1, axisc: i
 
 
 def _component(x: Array, i: int) -> Array:
-    start, limit = [0] * x.type.rank, list(x.type.shape)
-    start[-1], limit[-1] = i, i + 1
-    return op("slice", x, start=tuple(start), limit=tuple(limit), strides=(1,) * x.type.rank)
+    """The i-th elements of the last axis, without it."""
+    return reshape(slice_axis(x, x.type.rank - 1, i, i + 1), x.type.shape[:-1])

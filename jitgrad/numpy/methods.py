@@ -18,11 +18,11 @@ from jitgrad_compiler.ir.types import FLOATS, INEXACT, INTEGERS
 
 from . import (
     arithmetic,
-    creation,
     elementwise,
     indexing,
     linear,
     manipulation,
+    matrices,
     rearrangement,
     reductions,
     selection,
@@ -172,7 +172,7 @@ METHODS = {
     "astype": manipulation.astype, "squeeze": manipulation.squeeze, "swapaxes": manipulation.swapaxes,
     "repeat": rearrangement.repeat, "view": _view, "clip": _clip, "round": elementwise.round, "conj": elementwise.conj,
     "conjugate": elementwise.conj, "dot": linear.dot, "take": indexing.take, "sort": sorting.sort, "argsort": sorting.argsort,
-    "searchsorted": sorting.searchsorted, "nonzero": sorting.nonzero, "diagonal": creation.diagonal,
+    "searchsorted": sorting.searchsorted, "nonzero": sorting.nonzero, "diagonal": matrices.diagonal,
     "copy": _copy,
 }  # fmt: skip
 PROPERTIES: dict[str, Callable[[Array], Any]] = {

@@ -8,6 +8,7 @@ from typing import Any
 from jitgrad.array import Array
 
 from . import reductions
+from .arithmetic import truth
 from .elementwise import isnan, named
 from .ops import constant, op, select
 from .promote import ArrayLike, array_arg, is_inexact
@@ -84,7 +85,7 @@ def _place(name: str, plain: Any, losing: float, word: str, sample: str) -> Any:
 
     return named(
         function, name,
-        f"""The index (int64) of the first {word} element that is not NaN, along an axis or in the flattened array; -1 where there is none.
+        f"""The index (int64) of the first {word} element that is not NaN, along an axis or in all; -1 where there is none.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.{name}(jnp.array([2.0, jnp.nan, 3.0])))
@@ -99,7 +100,7 @@ nanargmin = _place("nanargmin", reductions.argmin, math.inf, "smallest", "0")
 
 def _valid(x: Array, where: ArrayLike | None) -> Array:
     mask = op("not", isnan(x))
-    return mask if where is None else mask & reductions.truth(array_arg("where", where))
+    return mask if where is None else mask & truth(array_arg("where", where))
 
 
 def nanmean(

@@ -35,16 +35,26 @@ def is_number(x: Array) -> bool:
     return x.trace is None and isinstance(x.ref, np.generic)
 
 
+def limits(dtype: str) -> Any:
+    """min, max and the like of a type, as numpy.iinfo or numpy.finfo."""
+    info: Any = np.iinfo if dtype in INTEGERS else np.finfo
+    return info(NUMPY[dtype])
+
+
 def constant(number: Any, dtype: str) -> Array:
-    """A Python or NumPy number as a scalar constant; an int that the type cannot hold is an error, a float too large is infinite."""
+    """A Python number as a scalar constant. An int that the type cannot hold is an error, a float that is too large is infinite."""
     if dtype in INTEGERS and isinstance(number, (int, np.integer)):
-        info = np.iinfo(NUMPY[dtype])
+        info = limits(dtype)
         if not info.min <= number <= info.max:
             raise DTypeError(
                 f"the number {number} does not fit in {NUMPY[dtype]}, the type of the array beside it. Convert the array with "
                 ".astype first."
             )
         return Array(ArrayType((), dtype), None, NUMPY[dtype].type(number))
+    return _converted(number, dtype)
+
+
+def _converted(number: Any, dtype: str) -> Array:
     with np.errstate(all="ignore"):
         return Array(ArrayType((), dtype), None, OPS["convert_element_type"].evaluate(number, dtype=dtype)[()])
 
@@ -54,7 +64,8 @@ def convert(x: Array, dtype: str) -> Array:
     if x.type.dtype == dtype:
         return Array(x.type, x.trace, x.ref) if x.weak else x
     if x.trace is None and not x.type.shape and (x.weak or isinstance(x.ref, np.generic)):
-        return constant(x.data()[()], dtype)
+        number = x.data()[()]
+        return constant(number, dtype) if x.weak else _converted(number, dtype)
     return op("convert_element_type", x, dtype=dtype)
 
 

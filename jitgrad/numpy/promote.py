@@ -62,7 +62,7 @@ def broadcast_shape(where: str, shapes: tuple[Shape, ...]) -> Shape:
         for i, n in enumerate(shape, start=rank - len(shape)):
             if n != 1 and out[i] not in (1, n):
                 raise ShapeError(
-                    f"{where}: shapes {' and '.join(map(str, shapes))} do not broadcast together: axis {i - rank} has sizes {out[i]} and {n}. "
+                    f"{where}: shapes {' and '.join(map(str, shapes))} do not broadcast: axis {i - rank} has sizes {out[i]}, {n}. "
                     "Sizes must be equal or 1, counted from the last axis; insert axes with x[:, None] or reshape."
                 )
             out[i] = n if out[i] == 1 else out[i]
@@ -82,15 +82,22 @@ def as_inexact(dtype: str, weak: bool) -> str:
     return dtype if dtype in INEXACT else "f64" if weak else default_float()
 
 
-def operands(where: str, *xs: ArrayLike, inexact: bool = False) -> tuple[list[Array], bool]:
-    """Arrays of one element type and one shape (scalar constants stay scalars), and whether their result is weak."""
+def operands(where: str, *xs: ArrayLike, inexact: bool = False, whole: bool = False) -> tuple[list[Array], bool]:
+    """Arrays of one element type and one shape, and whether their result is weak.
+
+    Scalar constants stay scalars, unless they are wanted `whole`, for formulas that compute with one operand alone.
+    """
     values = [as_value(x, where) for x in xs]
     dtype, weak = common_dtype(values)
     if weak and any(v.type.shape for v in values):
         dtype, weak = strong_dtype(dtype, True), False
     if inexact:
         dtype = as_inexact(dtype, weak)
-    return broadcast_together(where, [convert(v, dtype) for v in values]), weak
+    values = broadcast_together(where, [convert(v, dtype) for v in values])
+    if whole and any(v.type.shape for v in values):
+        shape = next(v.type.shape for v in values if not is_number(v))
+        values = [broadcast_right(v, shape) for v in values]
+    return values, weak
 
 
 def broadcast_together(where: str, values: list[Array]) -> list[Array]:

@@ -100,7 +100,7 @@ def tile(A: ArrayLike, reps: int | Sequence[int]) -> Array:
      [1 2 1 2]]
     """
     x = array_arg("tile", A)
-    counts = tuple(index(r) for r in reps) if hasattr(reps, "__iter__") else (index(reps),)  # type: ignore[union-attr,arg-type]
+    counts = tuple(index(r) for r in reps) if hasattr(reps, "__iter__") else (index(reps),)
     rank = max(len(counts), x.type.rank)
     shape = (1,) * (rank - x.type.rank) + x.type.shape
     counts = (1,) * (rank - len(counts)) + counts
@@ -247,7 +247,7 @@ def pad(
 ) -> Array:
     """Elements put before and behind each axis: pad_width is a number, (before, behind), or such a pair for each axis.
 
-    Modes: "constant" (constant_values: a number, a pair, or pairs), "edge", "reflect" (without repeating the edge), "symmetric" (the
+    Modes: "constant" (constant_values: a number, a pair, or pairs), "edge", "reflect" (the edge once), "symmetric" (the
     edge twice), "wrap", "empty" (zeros), "maximum", "minimum" and "mean" of the axis. Raises ArgumentError for other modes and for
     negative widths.
 
@@ -296,8 +296,9 @@ def _pad_axis(x: Array, axis: int, before: int, behind: int, mode: str, reflect_
         if mode == "mean":
             summary = convert(summary / n, x.type.dtype)
         dims = tuple(i for i in range(x.type.rank) if i != axis)
-        wide = lambda k: broadcast(summary, (*x.type.shape[:axis], k, *x.type.shape[axis + 1 :]), dims)  # noqa: E731
-        return concatenate([part for k, part in ((before, wide(before)), (1, x), (behind, wide(behind))) if k], axis)
+        shapes = [(*x.type.shape[:axis], k, *x.type.shape[axis + 1 :]) for k in (before, behind)]
+        low, high = (broadcast(summary, shape, dims) for shape in shapes)
+        return concatenate([part for k, part in ((before, low), (1, x), (behind, high)) if k], axis)
     if not n:
         raise ShapeError(f"pad: mode {mode!r} needs elements, but axis {axis} of shape {x.type.shape} is empty")
     if reflect_type != "even" or mode not in ("edge", "reflect", "symmetric", "wrap"):

@@ -1,6 +1,6 @@
 """Reductions over axes: sum, prod, max, min, mean, var, std, any, all, argmax, argmin, and running sums and products.
 
-`axis` is an axis, a tuple of axes or None for all; `keepdims` leaves reduced axes with size 1; `where` is a bool array that says which
+`axis` is an axis, a tuple of axes or None for all; `keepdims` leaves reduced axes with size 1; `where` is a bool array: which
 elements count. Those that step over NaN are in `nan_reductions.py`; means with weights, medians and so on in `statistics.py`.
 """
 
@@ -9,16 +9,28 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.promotion import default_float, dtype_name
-from jitgrad_compiler.ir.types import COMPLEX, INEXACT, INTEGERS, NUMPY, REAL_OF, UNSIGNED
+from jitgrad_compiler.ir.types import COMPLEX, INEXACT, INTEGERS, REAL_OF, UNSIGNED
 
 from .arithmetic import truth
 from .elementwise import named
-from .ops import Shape, broadcast_right, constant, convert, flat, is_number, op, pad_axis, reduce_sum, reshape, select, spread
+from .ops import (
+    Shape,
+    broadcast_right,
+    constant,
+    convert,
+    flat,
+    is_number,
+    limits,
+    op,
+    pad_axis,
+    reduce_sum,
+    reshape,
+    select,
+    spread,
+)
 from .promote import ArrayLike, array_arg, axes_tuple, axis_number, broadcast_shape, is_complex, no_out
 
 Axis = int | tuple[int, ...] | None
@@ -70,8 +82,8 @@ def _folded(name: str, op_name: str, combine: str, neutral: int, doc: str, sampl
         function, name,
         f"""{doc} over axes (all by default).
 
-    Bools and integers are taken in 64 bits, unless `dtype` is given. The {name} of nothing is {neutral}. Raises ArgumentError for an
-    axis that does not exist.
+    Bools and integers are taken in 64 bits, unless `dtype` is given. The {name} of nothing is {neutral}. Raises ArgumentError
+    for an axis that does not exist.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.{name}(jnp.array([[1, 2], [3, 4]]), axis=0))
@@ -110,7 +122,7 @@ def _extreme(name: str, op_name: str, word: str, sample: str) -> Any:
         if any_empty(x, axes):
             if initial is None:
                 raise ShapeError(
-                    f"{name}: the {name} of nothing is not defined, and the array of shape {x.type.shape} is empty along axis {axis}. Give initial=."
+                    f"{name}: nothing has no {name}, and shape {x.type.shape} is empty along axis {axis}. Give initial=."
                 )
             shape = tuple(n for i, n in enumerate(x.type.shape) if i not in axes)
             return kept(broadcast_right(_initial(name, initial, x), shape), x.type.shape, axes, keepdims)
@@ -121,7 +133,8 @@ def _extreme(name: str, op_name: str, word: str, sample: str) -> Any:
         function, name,
         f"""The {word} element over axes (all by default); nan where one is. Ties share the derivative.
 
-    Raises ShapeError for an empty array without `initial`, DTypeError for complex ones, ArgumentError for `where` without `initial`.
+    Raises ShapeError for an empty array without `initial`, DTypeError for complex ones, ArgumentError for `where` without
+    `initial`.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.{name}(jnp.array([[1, 5], [3, 4]]), axis=1))
@@ -131,11 +144,11 @@ def _extreme(name: str, op_name: str, word: str, sample: str) -> Any:
 
 
 def lowest(dtype: str) -> Any:
-    return False if dtype == "bool" else -math.inf if dtype in INEXACT else np.iinfo(NUMPY[dtype]).min
+    return False if dtype == "bool" else -math.inf if dtype in INEXACT else limits(dtype).min
 
 
 def highest(dtype: str) -> Any:
-    return True if dtype == "bool" else math.inf if dtype in INEXACT else np.iinfo(NUMPY[dtype]).max
+    return True if dtype == "bool" else math.inf if dtype in INEXACT else limits(dtype).max
 
 
 def any_empty(x: Array, axes: Shape) -> bool:
@@ -300,7 +313,7 @@ def _place(name: str, word: str, sample: str) -> Any:
 
     return named(
         function, name,
-        f"""The index (int64) of the first {word} element along an axis, or in the flattened array; of the first nan where there is one.
+        f"""The index (int64) of the first {word} element along an axis, or in all; of the first nan where there is one.
 
     Raises ShapeError for an empty axis.
 

@@ -6,15 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError
 from jitgrad.promotion import strong_dtype
-from jitgrad_compiler.ir.types import NUMPY
 
 from .arithmetic import maximum, minimum, truth
-from .ops import convert, op
+from .ops import convert, limits, op
 from .promote import ArrayLike, array_arg, broadcast_together, common_dtype, is_complex, is_inexact
 from .sorting import nonzero
 
@@ -108,7 +105,7 @@ def nan_to_num(
         return value
     if is_complex(value):
         return op("complex", *[nan_to_num(op(part, value), copy, nan, posinf, neginf) for part in ("real", "imag")])
-    most = float(np.finfo(NUMPY[value.type.dtype]).max)
+    most = float(limits(value.type.dtype).max)
     out = _replaced(op("ne", value, value), nan, value)
     out = _replaced(value == math.inf, most if posinf is None else posinf, out)
     return _replaced(value == -math.inf, -most if neginf is None else neginf, out)
@@ -141,10 +138,13 @@ def piecewise(
     if len(functions) not in (len(conditions), len(conditions) + 1):
         raise ArgumentError(f"piecewise: {len(conditions)} conditions need as many functions, or one more; got {len(functions)}")
     default: Any = functions.pop() if len(functions) > len(conditions) else 0
-    run = lambda f: f(value, *args, **kwargs) if callable(f) else f  # noqa: E731
-    out = convert(as_value(run(default), "piecewise"), value.type.dtype)
+
+    def run(f: Any) -> Array:
+        return convert(as_value(f(value, *args, **kwargs) if callable(f) else f, "piecewise"), value.type.dtype)
+
+    out = run(default)
     for condition, f in zip(reversed(conditions), reversed(functions), strict=True):
-        out = where(condition, convert(as_value(run(f), "piecewise"), value.type.dtype), out)
+        out = where(condition, run(f), out)
     return out
 
 

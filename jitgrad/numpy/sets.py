@@ -44,7 +44,7 @@ def unique(
     """The different elements in rising order (different slices along an axis), and where wanted: the index of each one's first
     occurrence, the number of each element's value among them, how often each occurs.
 
-    With `size`, which traced code needs, exactly so many: the first ones, then fill_value (the smallest by default), counted 0 times.
+    With `size`, which traced code needs, exactly so many: the first ones, then fill_value (the smallest by default) 0 times.
     Raises ConcretizationTypeError for a traced array without it.
 
     >>> import jitgrad.numpy as jnp
@@ -81,8 +81,7 @@ def _unique_traced(x: Array, size: int, fill_value: ArrayLike | None, equal_nan:
     starts = op("concatenate", broadcast(constant(True, "bool"), (1,), ()), differs, axis=0)
     at, valid = first_true(starts, size)
     column = reshape(at, (size, 1))
-    pick = lambda v: op("gather", v, column, axes=(0,), batch=0, mode="clip")  # noqa: E731
-    found, first = pick(values), pick(places)
+    found, first = (op("gather", v, column, axes=(0,), batch=0, mode="clip") for v in (values, places))
     filler = broadcast(reshape(slice_axis(values, 0, 0, 1), ()), (size,), ()) if fill_value is None else None
     if filler is None:
         number = convert(as_value(fill_value, "unique"), x.type.dtype)

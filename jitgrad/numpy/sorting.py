@@ -159,8 +159,9 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLi
 
 
 def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str = "scan") -> Array:
-    """The number (int64) of the bin that each element falls into: bins[i - 1] <= x < bins[i], with `right` bins[i - 1] < x <= bins[i].
+    """The number (int64) of the bin that each element falls into: bins[i - 1] <= x < bins[i].
 
+    With `right` bins[i - 1] < x <= bins[i].
     Bins may fall as well as rise; which of the two is seen from their ends.
 
     >>> import jitgrad.numpy as jnp
@@ -195,7 +196,7 @@ def known_size(where: str, x: Array, size: int | None) -> np.ndarray | None:
 def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -> tuple[Array, ...]:
     """The indices (int64) of the elements that are not 0, one array an axis, in row-major order.
 
-    With `size`, which traced code needs, exactly so many: the first ones, then fill_value (0 by default; a tuple gives one an axis).
+    With `size`, which traced code needs, exactly so many: the first ones, then fill_value (0 by default; a tuple: one an axis).
     Raises ConcretizationTypeError for a traced array without it.
 
     >>> import jitgrad.numpy as jnp

@@ -94,7 +94,10 @@ def _at_levels(rows: Array, levels: Array, method: str, skip_nan: bool) -> Array
         last = float(n - 1)
     at = levels * last
     low, high = op("floor", at), op("ceil", at)
-    pick = lambda place: _pick(rows, convert(place, "i64"))  # noqa: E731
+
+    def pick(place: Array) -> Array:
+        return _pick(rows, convert(place, "i64"))
+
     if method in ("lower", "higher", "nearest"):
         out = pick({"lower": low, "higher": high, "nearest": op("round_even", at)}[method])
     else:
@@ -209,7 +212,7 @@ def nanmedian(a: ArrayLike, axis: Axis = None, out: None = None, overwrite_input
 def average(
     a: ArrayLike, axis: Axis = None, weights: ArrayLike | None = None, returned: bool = False, keepdims: bool = False
 ) -> Any:
-    """The mean over axes (all by default) with weights: of a's shape, or a vector along the one axis. With `returned` also their sum.
+    """The mean over axes (all by default) with weights of a's shape, or a vector along one axis. With `returned` their sum too.
 
     Raises ShapeError where weights do not go with a.
 

@@ -5,19 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .scaling import LearningRate, add_decayed_weights, scale_by_adam, scale_by_learning_rate, trace
-from .transformation import GradientTransformation, PyTree, chain, check_like
-
-
-def _named(name: str, *parts: GradientTransformation) -> GradientTransformation:
-    """A chain that speaks in its own name of gradients that do not fit the params."""
-    joined = chain(*parts)
-
-    def update(updates: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
-        if params is not None:
-            check_like(f"optim.{name}", updates, params)
-        return joined.update(updates, state, params)
-
-    return GradientTransformation(joined.init, update)
+from .transformation import GradientTransformation, named_chain
 
 
 def sgd(learning_rate: LearningRate, momentum: Any = None, nesterov: bool = False) -> GradientTransformation:
@@ -33,7 +21,7 @@ def sgd(learning_rate: LearningRate, momentum: Any = None, nesterov: bool = Fals
     [-1.]
     """
     momentum_part = () if momentum is None else (trace(momentum, nesterov),)
-    return _named("sgd", *momentum_part, scale_by_learning_rate(learning_rate))
+    return named_chain("sgd", *momentum_part, scale_by_learning_rate(learning_rate))
 
 
 def adam(
@@ -51,7 +39,7 @@ def adam(
     >>> print(jnp.round(updates["w"], 4))
     [-0.1]
     """
-    return _named("adam", scale_by_adam(b1, b2, eps, eps_root, nesterov=nesterov), scale_by_learning_rate(learning_rate))
+    return named_chain("adam", scale_by_adam(b1, b2, eps, eps_root, nesterov=nesterov), scale_by_learning_rate(learning_rate))
 
 
 def adamw(
@@ -76,7 +64,7 @@ def adamw(
     >>> print(jnp.round(updates["w"], 4))
     [-0.15]
     """
-    return _named(
+    return named_chain(
         "adamw",
         scale_by_adam(b1, b2, eps, eps_root, nesterov=nesterov),
         add_decayed_weights(weight_decay, mask),

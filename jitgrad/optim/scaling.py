@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -108,25 +109,21 @@ def scale_by_adam(
         mu = tree.map(lambda g, m: (1 - b1) * g + b1 * m, updates, state.mu)
         nu = tree.map(lambda g, v: (1 - b2) * (g * g) + b2 * v, updates, state.nu)
         count = state.count + 1
-        first, second = 1 - _power(b1, count), 1 - _power(b2, count)
         if nesterov:
-            ahead = 1 - _power(b1, count + 1)
-            corrected = tree.map(lambda g, m: b1 * (m / _as(ahead, m)) + (1 - b1) * (g / _as(first, m)), updates, mu)
+            corrected = tree.map(lambda g, m: b1 * _corrected(m, b1, count + 1) + (1 - b1) * _corrected(g, b1, count), updates, mu)
         else:
-            corrected = tree.map(lambda m: m / _as(first, m), mu)
-        scaled = tree.map(lambda m, v: m / (jnp.sqrt(v / _as(second, v) + eps_root) + eps), corrected, nu)
+            corrected = tree.map(lambda m: _corrected(m, b1, count), mu)
+        scaled = tree.map(lambda m, v: m / (jnp.sqrt(_corrected(v, b2, count) + eps_root) + eps), corrected, nu)
         return scaled, ScaleByAdamState(count, mu, nu)
 
     return GradientTransformation(init, update)
 
 
-def _power(base: Any, count: Array) -> Array:
-    """base ** count in default_float."""
-    return jnp.power(jnp.asarray(base, float), count.astype(float))
-
-
-def _as(correction: Array, like: Array) -> Array:
-    return correction.astype(like.dtype)
+def _corrected(mean: Array, decay: Any, count: Array) -> Array:
+    """A running mean that began at 0, divided by 1 - decay**count, which is small at first and so comes from expm1."""
+    mean = jnp.asarray(mean)
+    rate = (math.log(decay) if decay else -math.inf) if isinstance(decay, (int, float)) else jnp.log(decay)
+    return mean / -jnp.expm1(count.astype(mean.dtype) * rate)
 
 
 def add_decayed_weights(weight_decay: Any, mask: Any = None) -> GradientTransformation:
@@ -158,7 +155,7 @@ def clip_by_global_norm(max_norm: Any) -> GradientTransformation:
     def update(updates: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
         norm = global_norm(updates)
         inside = norm < max_norm
-        return tree.map(lambda u: jnp.where(inside, u, u / _as(norm, jnp.asarray(u)) * max_norm), updates), state
+        return tree.map(lambda u: jnp.where(inside, u, u / norm.astype(jnp.asarray(u).dtype) * max_norm), updates), state
 
     return GradientTransformation(lambda params: EmptyState(), update)
 

@@ -75,15 +75,20 @@ def chain(*transformations: GradientTransformation) -> GradientTransformation:
     >>> len(opt.init({"w": 1.0}))
     2
     """
+    return named_chain("chain", *transformations)
+
+
+def named_chain(name: str, *transformations: GradientTransformation) -> GradientTransformation:
+    """A chain that speaks in its own name of gradients that do not fit the params."""
 
     def init(params: PyTree) -> tuple[Any, ...]:
         return tuple(t.init(params) for t in transformations)
 
     def update(updates: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
         if params is not None:
-            check_like("optim.chain", updates, params)
+            check_like(f"optim.{name}", updates, params)
         if len(state) != len(transformations):
-            raise TreeStructureError(f"optim.chain: the state must be a tuple of {len(transformations)} states, got {len(state)}")
+            raise TreeStructureError(f"optim.{name}: the state must be a tuple of {len(transformations)} states, got {len(state)}")
         states = []
         for t, s in zip(transformations, state, strict=True):
             updates, s = t.update(updates, s, params)

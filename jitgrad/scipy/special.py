@@ -12,6 +12,7 @@ from jitgrad.errors import DTypeError
 from jitgrad.nn import log_softmax, logsumexp, softmax
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import inexact_arg, operands
+from jitgrad.promotion import default_float
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import FLOATS
 
@@ -19,11 +20,11 @@ ArrayLike = Any
 
 
 def _float_arguments(where: str, *xs: ArrayLike) -> list[Array]:
-    """Operands of one float type and one shape."""
-    values, _ = operands(f"scipy.special.{where}", *xs, inexact=True)
+    """Operands of one float type and one shape, not weak any more."""
+    values, weak = operands(f"scipy.special.{where}", *xs, inexact=True)
     if values[0].type.dtype not in FLOATS:
         raise DTypeError(f"scipy.special.{where}: takes real numbers, got {values[0].dtype}")
-    return values
+    return [ops.convert(v, default_float()) for v in values] if weak else values
 
 
 def _of_op(name: str, op: str, sample: str) -> Callable[[ArrayLike], Array]:

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from jitgrad_compiler.kernels.affine import Affine, Axis, Div, Mod, axis_index, linear, split
 
-settings.register_profile("kernels", deadline=None, derandomize=True, max_examples=150)
-settings.load_profile("kernels")
+CHECKED = settings(deadline=None, derandomize=True, max_examples=150)
 
 EXTENTS = (1, 2, 3, 4, 6, 8, 15, 16)
 Values = Mapping[Axis, int]
@@ -75,6 +74,7 @@ def problems(draw: st.DrawFn) -> tuple[list[Axis], Formula]:
     return axes, draw(formulas(axes))
 
 
+@CHECKED
 @given(problems())
 def test_an_index_has_the_value_of_its_formula_and_stays_in_its_range(problem: tuple[list[Axis], Formula]) -> None:
     axes, (index, plain) = problem
@@ -84,15 +84,14 @@ def test_an_index_has_the_value_of_its_formula_and_stays_in_its_range(problem: t
         assert low <= plain(at) <= high
 
 
+@CHECKED
 @given(problems(), problems())
 def test_equal_indices_have_equal_hashes_and_sums_do_not_depend_on_order(one: Any, other: Any) -> None:
     a, b = one[1].index, other[1].index
     assert (a + b == b + a) and hash(a + b) == hash(b + a)
-    assert (a + b) + b * -1 == a or value_of((a + b) + b * -1, {**dict.fromkeys(one[0], 0), **dict.fromkeys(other[0], 0)}) == value_of(
-        a, dict.fromkeys(one[0], 0)
-    )
 
 
+@CHECKED
 @given(problems(), st.data())
 def test_substitution_is_evaluation_at_the_replacement(problem: tuple[list[Axis], Formula], data: st.DataObject) -> None:
     axes, (index, plain) = problem
@@ -108,6 +107,7 @@ def test_substitution_is_evaluation_at_the_replacement(problem: tuple[list[Axis]
             assert value_of(moved, at) == plain(inner)
 
 
+@CHECKED
 @given(st.lists(st.sampled_from(EXTENTS), max_size=4), st.data())
 def test_split_undoes_linear(shape: list[int], data: st.DataObject) -> None:
     axes = [Axis(n, extent) for n, extent in zip("ijkl", shape, strict=False)]
@@ -124,12 +124,14 @@ def test_split_undoes_linear(shape: list[int], data: st.DataObject) -> None:
         assert flat == sum(p * math.prod(other[k + 1 :]) for k, p in enumerate(position))
 
 
+@CHECKED
 @given(st.lists(st.sampled_from(EXTENTS), min_size=1, max_size=4))
 def test_merged_axes_put_together_again_leave_no_division(shape: list[int]) -> None:
     one = Axis("i", math.prod(shape))
     assert linear(split(axis_index(one), tuple(shape)), shape) == axis_index(one)
 
 
+@CHECKED
 @given(problems())
 def test_the_factor_of_an_axis_is_its_step(problem: tuple[list[Axis], Formula]) -> None:
     axes, (index, plain) = problem

@@ -183,6 +183,7 @@ class Builder:
         self.inputs: list[Var] = []
         self.eqns: list[Eqn] = []
         self.captured: dict[int, tuple[Value, Var]] = {}
+        self._named: list[Any] = []  # what `captured` knows by its id, which must not become another object's
 
     def input(self, type: ArrayType, weak: bool = False) -> Value:
         var = Var(type)
@@ -200,6 +201,7 @@ class Builder:
             if v.trace is not None and not v.trace.alive:
                 raise leaked(v)
             self.captured[key] = (v, Var(v.type))
+            self._named.append(v.ref)
         return self.captured[key][1]
 
     def process(self, op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]:

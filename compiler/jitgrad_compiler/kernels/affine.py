@@ -196,7 +196,8 @@ def spell_atom(atom: Atom) -> str:
         return atom.name
     if isinstance(atom, Runtime):
         return f"[{atom.node}]"
-    return f"({atom.of} {'//' if isinstance(atom, Div) else '%'} {atom.by})"
+    inner = f"({atom.of})" if len(atom.of.terms) > 1 or atom.of.constant else str(atom.of)
+    return f"({inner} {'//' if isinstance(atom, Div) else '%'} {atom.by})"
 
 
 def axis_index(axis: Axis) -> Affine:

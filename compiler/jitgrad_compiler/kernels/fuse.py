@@ -325,7 +325,7 @@ class Fusion:
         return self._kernels()
 
     def _fuse(self, e: Eqn) -> None:
-        candidates = self.producers(e)
+        candidates = [c for c in self.producers(e) if c.eqns[0].op.kind not in _OWN]
         domain = tuple(n for n in self.domain(e) if n != 1)
         alike = [c for c in candidates if tuple(n for n in c.shape if n != 1) == domain and c.contraction is None and not c.dead]
         if len(alike) > 1:
@@ -334,9 +334,9 @@ class Fusion:
         if not candidates or all(tuple(n for n in c.shape if n != 1) != domain for c in candidates):
             reads = set(a for a in e.inputs if isinstance(a, Var))
             siblings = [c for c in reversed(self.by_shape.get(domain, [])[-8:]) if not c.dead and c not in candidates and c.contraction is None]
-            candidates += [c for c in siblings if reads & set(c.loads())]
+            candidates += [c for c in siblings if c.eqns[0].op.kind not in _OWN and reads & set(c.loads())]
         candidates.sort(key=lambda c: (c.contraction is None, -math.prod(c.shape), -c.number))
-        if math.prod(domain) and any(c.add(e) for c in candidates if c.eqns and c.eqns[0].op.kind not in _OWN):
+        if math.prod(domain) and any(c.add(e) for c in candidates):
             return
         if not self.new_cluster(self.domain(e)).add(e):
             raise AssertionError(f"fuse: {e.op.name} does not fit a kernel of its own")

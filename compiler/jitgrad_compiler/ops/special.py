@@ -11,7 +11,6 @@ from .arithmetic import op
 from .define import as_numpy_dtype, elementwise
 from .scipy_special import of_float64, special
 
-
 lgamma = elementwise(
     "lgamma", of_float64("gammaln"), partials=[lambda x, out: op("digamma", x)], accepts="float", domain=(0.2, 6),
     scalar=gamma_functions.lgamma, computed_in="f64", transcendental=True, doc="log |gamma(x)|.",

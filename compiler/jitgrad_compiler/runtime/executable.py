@@ -38,6 +38,18 @@ class Held:
         return view(self.buffer, type.shape, NUMPY[type.dtype], self.address - self.buffer.address)
 
 
+class Borrowed:
+    """Memory of a NumPy array, its address read once."""
+
+    __slots__ = ("address", "owner")
+
+    def __init__(self, array: Any) -> None:
+        self.address, self.owner = address_of(array)
+
+    def array(self, type: ArrayType) -> np.ndarray[Any, Any]:
+        return self.owner  # type: ignore[no-any-return]
+
+
 class Executable:
     """Calls a Program. Several threads may call one at the same time."""
 
@@ -59,7 +71,7 @@ class Executable:
                 self._plan.append((2, numbers[donor]))
             elif size < SHARED_BELOW:
                 self._plan.append((0, self.shared_bytes))
-                self.shared_bytes += -(-size // 64) * 64
+                self.shared_bytes += -(-max(size, 1) // 64) * 64
             else:
                 self._plan.append((1, size))
         self._only_shared = all(kind == 0 for kind, _ in self._plan)

@@ -72,6 +72,11 @@ def combine(e: Emitter, name: str, a: Reg, b: Reg) -> Reg:
     return OPS[name].emit(e, a, b)  # type: ignore[no-any-return, misc]
 
 
+def _axes_left(r: Reduction) -> frozenset[Axis]:
+    """The axes of a reduction's result."""
+    return frozenset(a for i in r.index for a in i.axes)
+
+
 @dataclass
 class _Accumulator:
     """The running value of one reduction: slots of `width` lanes, several to hide the latency of adding to one."""
@@ -176,7 +181,7 @@ class LoopKernel:
 
     def _stage(self, reductions: Sequence[Reduction], stores: Sequence[Store], low: Reg | None) -> None:
         e, x = self.e, self.x
-        looped = [r for r in reductions if self._in_loop(r.axes) or self.kinds[id(r)] in ("row", "outer")]
+        looped = [r for r in reductions if self._in_loop(r.axes | _axes_left(r)) or self.kinds[id(r)] == "row"]
         once = [r for r in reductions if r not in looped]
         inner_stores = [st for st in stores if self._in_loop(st.offset.axes)]
         row_stores = [st for st in stores if st not in inner_stores]
@@ -188,6 +193,9 @@ class LoopKernel:
             if a.kind == "row":
                 self._finish_row(a)
         for r in once:  # one value a row, summed over rows
+            if self.kinds[id(r)] == "outer":
+                self._add_outer(_Accumulator(r, "outer", target=self.sum_targets[id(r)]), x.emit(r.operand))
+                continue
             slot = self.sum_slots[id(r)][0]
             e.set(slot, combine(e, r.combine, e.get(slot, r.dtype), x.emit(r.operand)))
         for st in row_stores:
@@ -445,6 +453,11 @@ class LoopKernel:
         assert a.target is not None
         offset = linear(r.index, r.result.type.shape)
         if not x.varies(offset.axes):
+            if x.vector_axis in r.axes:
+                value = e.splat(value, self.s.width)
+                if x.mask is not None:
+                    value = e.select(x.mask, value, e.const(identity(r.combine, r.dtype), r.dtype))
+                value = e.fold(lambda p, q: combine(e, r.combine, p, q), value)
             at = e.offset(a.target, x.scalar_index(offset), r.dtype)
             e.store(at, combine(e, r.combine, e.load(at, r.dtype), e.extract(value, 0)))
             return

@@ -198,12 +198,12 @@ def _tasks(s: Schedule, kernel: Kernel, work: float) -> None:
 
 
 def reduction_kind(r: Reduction, s: Schedule) -> str:
-    """'row': one value a row; 'outer': one for each place in a row; 'all': one for the whole kernel."""
+    """'row': one value a row; 'all': one for the whole kernel; 'outer': one for each place in a row, or for each of some rows."""
     if s.columns or r.inside or r.position is not None:
         return "row"
     over_rows, over_inner = bool(r.axes & set(s.rows)), bool(r.axes & set(s.inner))
     left = frozenset(a for i in r.index for a in i.axes)
-    if left & set(s.inner):
+    if left & set(s.inner) or over_rows and left:
         return "outer"
     return "row" if over_inner and not over_rows and s.rows else "all"
 

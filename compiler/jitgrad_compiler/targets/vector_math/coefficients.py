@@ -127,7 +127,8 @@ INVERSE_PI = (
     0xa797fa8b, 0x5d49eeb1, 0xfaf97c5e, 0xcf41ce7d, 0xe294a4ba, 0x9afed7ec, 0x47e35742, 0x1580cc11, 0xbf1edaea, 0xfc33ef08,
 )
 
-# exp(x**2) erfc(x) up to where erfc(x) rounds to 0: offset, centers of the pieces, then the j-th coefficients of all pieces, for each j
+# exp(x**2) erfc(x) up to where erfc(x) rounds to 0,
+# in quarters of octaves: offset, centers, then row by row the j-th coefficients of all pieces
 ERFCX = {
     "f32": (1.0, (
         (1.25, 1.75, 2.25, 2.75, 3.5, 4.5, 5.5, 6.5, 8, 9.55, 0, 0, 0.125, 0.375, 0.625, 0.875),
@@ -216,7 +217,8 @@ ERFCX = {
     )),
 }
 
-# erf_inv(x) / x as a function of w = -log(1 - x**2) up to that of the largest x < 1: offset, centers of the pieces, then the j-th coefficients of all pieces, for each j
+# erf_inv(x) / x as a function of w = -log(1 - x**2) up to that of the largest x < 1,
+# in quarters of octaves: offset, centers, then row by row the j-th coefficients of all pieces
 ERF_INV = {
     "f32": (2.0, (
         (0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 4.5, 5.5, 7, 9, 11, 13, 14.975, 0, 0, 0),
@@ -299,7 +301,7 @@ ERF_INV = {
     )),
 }
 
-# erf(x) for x up to where it rounds to 1, in sixteen pieces: step, then the j-th coefficients of all pieces, for each j
+# erf(x) for x up to where it rounds to 1, in sixteen pieces: step, then row by row the j-th coefficients of all pieces
 ERF = {
     "f32": (0.2578125, (
         (0, 0.28459144, 0.534123, 0.72595984, 0.8552718, 0.9316981, 0.9713021, 0.9892959, 0.9964638, 0.9989671, 0.9997337,
@@ -374,7 +376,7 @@ ERF = {
     )),
 }
 
-# tanh(x) for x up to where it rounds to 1, in sixteen pieces: step, then the j-th coefficients of all pieces, for each j
+# tanh(x) for x up to where it rounds to 1, in sixteen pieces: step, then row by row the j-th coefficients of all pieces
 TANH = {
     "f32": (0.5859375, (
         (0, 0.5269675, 0.8248723, 0.9422582, 0.9817487, 0.9943102, 0.9982339, 0.99945253, 0.99983037, 0.9999474, 0.9999837,
@@ -397,7 +399,7 @@ TANH = {
     )),
 }
 
-# atan(x) for 0 <= x <= 1, in sixteen pieces: step, then the j-th coefficients of all pieces, for each j
+# atan(x) for 0 <= x <= 1, in sixteen pieces: step, then row by row the j-th coefficients of all pieces
 ATAN = {
     "f32": (0.06640625, (
         (0, 0.06630889, 0.13203976, 0.19664425, 0.25962964, 0.32057822, 0.37915868, 0.4351292, 0.48833394, 0.5386944, 0.58619756,

@@ -9,7 +9,7 @@ from .exponential import expm1_tail, reduce
 from .logarithmic import log
 from .pairs import exact_product
 from .pieces import evaluate_octaves, evaluate_odd
-from .scaling import INFINITY, minimum, scale, with_sign_of
+from .scaling import INFINITY, minimum, scale
 
 if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
@@ -21,7 +21,7 @@ ERFC_END = {"f32": 10.1, "f64": 27.3}
 def erf(e: Emitter, x: Reg) -> Reg:
     """Sixteen polynomials up to where erf rounds to 1."""
     step, _ = ERF[x.type]
-    return with_sign_of(e, evaluate_odd(e, "erf", ERF[x.type], minimum(e, 15.49 * step, e.abs(x))), x)
+    return e.copysign(evaluate_odd(e, "erf", ERF[x.type], minimum(e, 15.49 * step, e.abs(x))), x)
 
 
 def erfc(e: Emitter, x: Reg) -> Reg:
@@ -42,4 +42,4 @@ def erf_inv(e: Emitter, x: Reg) -> Reg:
     w = e.neg(log(e, e.fma(e.neg(y), y, 1.0)))
     ratio = evaluate_octaves(e, "erf_inv", ERF_INV[x.type], w)
     result = e.fma(y, ratio.high, e.mul(y, ratio.low))
-    return with_sign_of(e, e.select(e.compare("eq", y, 1.0), e.const(INFINITY, x.type, x.width), result), x)
+    return e.copysign(e.select(e.compare("eq", y, 1.0), e.const(INFINITY, x.type, x.width), result), x)

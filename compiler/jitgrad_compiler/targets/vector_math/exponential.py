@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .coefficients import EXP2, EXPM1
 from .formats import FORMATS
 from .pairs import ordered_sum
-from .scaling import horner, maximum, minimum, nearest, scale, with_sign_of
+from .scaling import horner, maximum, minimum, nearest, scale
 
 if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
@@ -56,12 +56,14 @@ def expm1(e: Emitter, x: Reg) -> Reg:
     n, r = reduce(e, minimum(e, f.exp_range[1], maximum(e, lowest, x)))
     inverse = scale(e, e.const(1.0, x.type, x.width), e.neg(n))
     start = ordered_sum(e, e.sub(1.0, inverse), r)
-    return with_sign_of(e, scale(e, e.add(start.high, e.add(expm1_tail(e, r), start.low)), n), x)
+    return e.copysign(scale(e, e.add(start.high, e.add(expm1_tail(e, r), start.low)), n), x)
 
 
 def logistic(e: Emitter, x: Reg) -> Reg:
-    """1 / (1 + t) = 1 - t / (1 + t) with t = exp(-|x|), and for negative x t / (1 + t) = t - t * t / (1 + t): written so, the
-    rounding of 1 + t and of the quotient weighs at most half."""
+    """1 / (1 + t) = 1 - t / (1 + t) with t = exp(-|x|), and for negative x t / (1 + t) = t - t * t / (1 + t).
+
+    Written so, the rounding of 1 + t and of the quotient weighs at most half.
+    """
     n, p = exp_parts(e, maximum(e, FORMATS[x.type].exp_range[0], e.neg(e.abs(x))))
     t = scale(e, p, n)
     quotient = e.div(t, e.add(t, 1.0))

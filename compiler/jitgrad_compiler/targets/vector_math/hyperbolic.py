@@ -11,7 +11,7 @@ from .formats import FORMATS
 from .logarithmic import log1p_of_pair
 from .pairs import Pair, exact_sum, ordered_sum
 from .pieces import evaluate_odd
-from .scaling import NAN, horner, maximum, minimum, scale, with_sign_of
+from .scaling import NAN, horner, minimum, scale
 
 if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
@@ -24,7 +24,7 @@ def tanh(e: Emitter, x: Reg) -> Reg:
     """
     if x.type == "f32":
         step, _ = TANH["f32"]
-        return with_sign_of(e, evaluate_odd(e, "tanh", TANH["f32"], minimum(e, 15.49 * step, e.abs(x))), x)
+        return e.copysign(evaluate_odd(e, "tanh", TANH["f32"], minimum(e, 15.49 * step, e.abs(x))), x)
     n, r = reduce(e, minimum(e, math.log(2) * (FORMATS[x.type].fraction_bits + 3), e.mul(e.abs(x), 2.0)))
     half_power = scale(e, e.const(0.5, x.type, x.width), n)
     start = ordered_sum(e, e.sub(half_power, 0.5), e.mul(half_power, r))
@@ -32,7 +32,7 @@ def tanh(e: Emitter, x: Reg) -> Reg:
     d = exact_sum(e, e.const(1.0, x.type, x.width), h.high)
     q = e.div(h.high, d.high)
     missing = e.fma(e.neg(q), e.add(d.low, h.low), h.low)
-    return with_sign_of(e, e.fma(missing, e.sub(1.0, q), q), x)
+    return e.copysign(e.fma(missing, e.sub(1.0, q), q), x)
 
 
 def _half_exp(e: Emitter, y: Reg) -> Reg:
@@ -47,7 +47,7 @@ def sinh(e: Emitter, x: Reg) -> Reg:
     square = e.mul(y, y)
     small = e.fma(e.mul(y, square), horner(e, square, SINH[x.type]), y)
     half = _half_exp(e, y)
-    return with_sign_of(e, e.select(e.compare("lt", y, 1.0), small, e.sub(half, e.div(0.25, half))), x)
+    return e.copysign(e.select(e.compare("lt", y, 1.0), small, e.sub(half, e.div(0.25, half))), x)
 
 
 def cosh(e: Emitter, x: Reg) -> Reg:
@@ -68,7 +68,7 @@ def asinh(e: Emitter, x: Reg) -> Reg:
     argument = ordered_sum(e, y, correction)
     high, low = e.select(large, y, argument.high), e.select(large, e.const(0.0, x.type, x.width), argument.low)
     doublings = e.select(large, e.const(1.0, x.type, x.width), 0.0)
-    return with_sign_of(e, log1p_of_pair(e, Pair(high, low), doublings), x)
+    return e.copysign(log1p_of_pair(e, Pair(high, low), doublings), x)
 
 
 def acosh(e: Emitter, x: Reg) -> Reg:
@@ -92,4 +92,4 @@ def atanh(e: Emitter, x: Reg) -> Reg:
     below = ordered_sum(e, e.const(1.0, x.type, x.width), e.neg(y))
     quotient = e.div(twice, below.high)
     remainder = e.fma(e.neg(quotient), below.low, e.fma(e.neg(quotient), below.high, twice))
-    return with_sign_of(e, e.mul(log1p_of_pair(e, Pair(quotient, e.div(remainder, below.high))), 0.5), x)
+    return e.copysign(e.mul(log1p_of_pair(e, Pair(quotient, e.div(remainder, below.high))), 0.5), x)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .coefficients import ASIN, ATAN
 from .formats import FORMATS, RIGHT_ANGLE_PARTS
 from .pieces import evaluate_odd
-from .scaling import horner, with_sign_of
+from .scaling import horner
 
 if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
@@ -30,7 +30,7 @@ def asin(e: Emitter, x: Reg) -> Reg:
     rest = e.fma(s, -2.0, high)
     rounding = e.fma(s, -2.0, e.sub(high, rest))
     complement = e.add(rest, e.fma(tail, -2.0, e.add(rounding, low)))
-    return with_sign_of(e, e.select(upper, complement, e.add(s, tail)), x)
+    return e.copysign(e.select(upper, complement, e.add(s, tail)), x)
 
 
 def acos(e: Emitter, x: Reg) -> Reg:
@@ -50,7 +50,7 @@ def atan(e: Emitter, x: Reg) -> Reg:
     steep = e.compare("gt", y, 1.0)
     p = evaluate_odd(e, "atan", ATAN[x.type], e.div(e.select(steep, one, y), e.select(steep, y, one)))
     high, low, _ = RIGHT_ANGLE_PARTS[x.type]
-    return with_sign_of(e, e.select(steep, e.add(e.sub(high, p), low), p), x)
+    return e.copysign(e.select(steep, e.add(e.sub(high, p), low), p), x)
 
 
 def atan2(e: Emitter, y: Reg, x: Reg) -> Reg:
@@ -72,4 +72,4 @@ def atan2(e: Emitter, y: Reg, x: Reg) -> Reg:
     behind = e.compare("lt", e.bitcast(x, FORMATS[x.type].signed), 0)
     rights = e.select(steep, e.const(1.0, x.type, x.width), e.select(behind, e.const(2.0, x.type, x.width), 0.0))
     sign = e.select(e.compare("ne", steep, behind), e.const(-1.0, x.type, x.width), 1.0)
-    return with_sign_of(e, e.fma(rights, high, e.fma(sign, p, e.fma(rights, low, e.mul(sign, p_low)))), y)
+    return e.copysign(e.fma(rights, high, e.fma(sign, p, e.fma(rights, low, e.mul(sign, p_low)))), y)

@@ -13,7 +13,7 @@ from .coefficients import ATANH, LOG1P
 from .exponential import expm1_tail, reduce
 from .formats import FORMATS
 from .pairs import Pair, exact_sum, ordered_sum
-from .scaling import INFINITY, NAN, horner, maximum, scale, split, with_sign_of
+from .scaling import INFINITY, NAN, horner, maximum, scale, split
 
 if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
@@ -92,7 +92,7 @@ def log1p(e: Emitter, x: Reg) -> Reg:
     k, _ = split(e, u)
     inverse = scale(e, e.const(1.0, x.type, x.width), e.neg(k))
     r = e.fma(inverse, x, e.sub(inverse, 1.0))
-    return with_sign_of(e, log_edges(e, log_reduced(e, k, r), u), x)
+    return e.copysign(log_edges(e, log_reduced(e, k, r), u), x)
 
 
 def logaddexp(e: Emitter, x: Reg, y: Reg) -> Reg:

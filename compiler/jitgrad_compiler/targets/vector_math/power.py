@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .coefficients import EXP2, INVERSE_CBRT, LOG2_TAIL
 from .formats import FORMATS
 from .pairs import Pair, add_to_constant, exact_product, ordered_sum, product, times
-from .scaling import INFINITY, NAN, horner, maximum, minimum, nearest, scale, split, with_sign_of
+from .scaling import INFINITY, NAN, horner, maximum, minimum, nearest, scale, split
 
 if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
@@ -57,7 +57,7 @@ def pow(e: Emitter, x: Reg, y: Reg) -> Reg:
     whole = e.compare("eq", e.trunc(y), y)
     half = e.mul(y, 0.5)
     odd = e.and_(whole, e.compare("ne", e.trunc(half), half))
-    signed = e.select(odd, with_sign_of(e, magnitude, x), magnitude)
+    signed = e.select(odd, e.copysign(magnitude, x), magnitude)
     undefined = e.and_(e.and_(e.compare("lt", x, 0), e.compare("gt", x, -INFINITY)), e.not_(whole))
     result = e.select(undefined, e.const(NAN, x.type, x.width), signed)
     one = e.or_(e.compare("eq", y, 0), e.compare("eq", x, 1.0))
@@ -80,7 +80,7 @@ def cbrt(e: Emitter, x: Reg) -> Reg:
     remainder = e.fma(e.neg(root_square.low), root, e.fma(e.neg(root_square.high), root, m))
     root = e.fma(e.mul(remainder, 1 / 3), square, root)
     inside = e.and_(e.compare("gt", y, 0), e.compare("lt", y, INFINITY))
-    return with_sign_of(e, e.select(inside, scale(e, root, third), y), x)
+    return e.copysign(e.select(inside, scale(e, root, third), y), x)
 
 
 def hypot(e: Emitter, x: Reg, y: Reg) -> Reg:
@@ -91,7 +91,7 @@ def hypot(e: Emitter, x: Reg, y: Reg) -> Reg:
     k, m = split(e, large)
     other = scale(e, small, e.neg(k))
     result = scale(e, e.sqrt(e.fma(m, m, e.mul(other, other))), k)
-    result = e.select(e.compare("eq", large, 0), e.add(large, small), result)
+    result = e.select(e.compare("gt", large, 0), result, e.add(large, small))  # 0 or NaN
     infinite = e.or_(e.compare("eq", x, INFINITY), e.compare("eq", y, INFINITY))
     return e.select(infinite, e.const(INFINITY, x.type, x.width), result)
 

@@ -42,13 +42,9 @@ def minimum(e: Emitter, bound: float, x: Reg) -> Reg:
     return e.select(e.compare("gt", x, bound), e.const(bound, x.type, x.width), x)
 
 
-def with_sign_of(e: Emitter, magnitude: Reg, sign: Reg) -> Reg:
-    return e.copysign(magnitude, sign)
-
-
 def avx512(e: Emitter, call: Callable[[Emitter, list[Reg]], Reg], *operands: Reg) -> Reg:
     """`call` on operands of exactly 512 bits: wider ones in parts, narrower ones padded."""
-    full = 16 if operands[0].type == "f32" else 8
+    full = 512 // int(operands[0].type[1:])
     width = operands[0].width
     if width == full:
         return call(e, list(operands))
@@ -73,7 +69,7 @@ def _masked_call(e: Emitter, name: str, *arguments: Reg | int) -> Reg:
 
 
 def scale(e: Emitter, a: Reg, n: Reg) -> Reg:
-    """a * 2**n rounded once, for a whole n of at most two times the type's bias and |a| not far from 1."""
+    """a * 2**n for a whole n of at most two times the type's bias; rounded once where |a| is not far from 1."""
     if has_avx512(e, a):
         return avx512(e, lambda e, r: _masked_call(e, "scalef", *r), a, n)
     f = FORMATS[a.type]
@@ -85,18 +81,11 @@ def scale(e: Emitter, a: Reg, n: Reg) -> Reg:
     return e.mul(e.mul(a, first), second)
 
 
-def power_of_two(e: Emitter, n: Reg) -> Reg:
-    """2**n for a whole n with a normal result."""
-    if has_avx512(e, n):
-        return scale(e, e.const(1.0, n.type, n.width), n)
-    f = FORMATS[n.type]
-    biased = e.bitcast(e.add(n, f.magic + f.bias), f.unsigned)
-    return e.bitcast(e.shl(biased, f.fraction_bits), n.type)
-
-
 def nearest(e: Emitter, x: Reg, factor: float) -> tuple[Reg, Reg]:
-    """x * factor rounded to a whole number, for products far below 2**fraction_bits: as a float, and as an unsigned integer of
-    which the low bits alone have a meaning."""
+    """x * factor rounded to a whole number, for products far below 2**fraction_bits.
+
+    Once as a float, and once as an unsigned integer of which the low bits alone have a meaning.
+    """
     f = FORMATS[x.type]
     shifted = e.fma(x, factor, f.magic)
     return e.sub(shifted, f.magic), e.bitcast(shifted, f.unsigned)

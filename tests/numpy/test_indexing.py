@@ -1,0 +1,85 @@
+"""Indexing, against NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+CASES = [
+    "take(x, k, axis=1)",
+    "take(x, k)",
+    "take(t, array([[0, 1], [1, 0]]), axis=1)",
+    "take(x, 1, axis=0)",
+    'take(v, array([5, -6]), mode="wrap")',
+    'take(v, array([5, -1]), mode="clip")',
+    "take(v, array([-1, 3]))",
+    "take(v, array([9, 1])) :: np.array([np.nan, v[1]])",
+    "take(v, k + 2, fill_value=0.5) :: np.array([0.5, v[2], 0.5, v[3]])",
+    "take_along_axis(x, argsort(x), -1)",
+    "take_along_axis(x, argsort(x, 0), 0)",
+    "take_along_axis(x, argmax(x, 0)[None], axis=0) :: np.take_along_axis(x, np.argmax(x, 0)[None], 0)",
+    "take_along_axis(x, argsort(x, None), None)",
+    "take_along_axis(t, array([[[0], [2], [-1]]]), 2) :: np.take_along_axis(t, np.broadcast_to(np.array([[[0], [2], [-1]]]), (2, 3, 1)), 2)",
+    "put_along_axis(x, argmax(x, 1)[:, None], 9.0, 1) :: np.where(x == x.max(1, keepdims=True), 9.0, x)",
+    "put_along_axis(x, argsort(x, 0), y, 0) :: np.take_along_axis(y, np.argsort(np.argsort(x, 0), 0), 0)",
+    "x[0]",
+    "x[-1]",
+    "x[1, 2]",
+    "x[:, 1]",
+    "x[::2]",
+    "x[::-1]",
+    "x[:, ::-2]",
+    "x[1:3, 1:]",
+    "x[..., 0]",
+    "x[None]",
+    "x[:, None, 1]",
+    "x[5:]",
+    "x[2:0:-1]",
+    "t[0, ..., None]",
+    "t[:, 1:2, ::3]",
+    "t[..., None, 1]",
+    "x[k[:3]] :: x[np.minimum(k[:3], 2)]",
+    "v[k]",
+    "x[:, k]",
+    "x[k[1], k]  :: x[0, k]",
+    "t[:, k[1:3], k[1:3]] :: t[:, np.minimum(k[1:3], 2), k[1:3]]",
+    "t[0, :, k]",
+    "t[k[1], :, k] :: t[0, :, k]",
+    "t[:, 0, k]",
+    "t[k[3:], None, :, k]",
+    "t[..., k]",
+    "t[None, :, 0, k]",
+    "x[array([[0, 1], [2, 0]])]",
+    "x[array([[0, 1], [2, 0]]), :, None]",
+    "x[array([0, 1])[:, None], array([1, 2, 3])]",
+    "x[-1, k - 4]",
+    "v[k[0]]",
+    "x[k[1], 1:3] :: x[0, 1:3]",
+    "x[1:3, k[3]]",
+    "x[k[1] - 1] :: x[-1]",
+    "x[9] :: x[2]",
+    "x[-9] :: x[0]",
+    "v[k + 2] :: v[np.minimum(k + 2, 3)]",
+    "x[0:0]",
+    "x[array([], dtype=int)]",
+]
+
+CONCRETE_CASES = [
+    "x[b]",
+    "x[b[:, 0]]",
+    "x[:, b[0]]",
+    "t[:, b]",
+    "x[b[:, 0], 1]",
+]
+"""Those whose result has a shape that depends on the elements."""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_indexing_agrees_with_numpy_eagerly_traced_and_batched(case: str, agrees: Callable[..., None]) -> None:
+    agrees(case)
+
+
+@pytest.mark.parametrize("case", CONCRETE_CASES)
+def test_results_of_unknown_size_agree_with_numpy_on_concrete_arrays(case: str, agrees: Callable[..., None]) -> None:
+    agrees(case, traced=False)

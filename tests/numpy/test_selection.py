@@ -1,0 +1,45 @@
+"""Choosing between values, against NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+CASES = [
+    "nan_to_num(n)",
+    "nan_to_num(n, nan=1.0, posinf=2.0, neginf=3.0)",
+    "where(b, x, y)",
+    "where(b, x, 0)",
+    "where(b, 1, 0)",
+    "where(b, i, x)",
+    "where(x > 0, v, 1.5)",
+    "where(i, x, y)",
+    "select([x > 1, x > 0], [x, y], 3.0)",
+    "select([b, i > 0], [i, j])",
+    "clip(x, -0.5, 0.5)",
+    "clip(i, 0, None)",
+    "clip(x, None, v)",
+    "clip(i, 0.5, 2)",
+    "piecewise(x, [x < 0, x >= 0], [-1.0, 1.0])",
+    "piecewise(x, [x < -0.5, x > 0.5], [lambda a: -a, lambda a: a * 2, 7.0])",
+    'choose(k % 2, [v, v * 2], mode="clip")',
+    'choose(k, [v, v * 2], mode="wrap")',
+    "where(True, x, y)",
+    "where(False, 1.0, y)",
+]
+
+CONCRETE_CASES = [
+    "where(b)",
+]
+"""Those whose result has a shape that depends on the elements."""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_selection_agrees_with_numpy_eagerly_traced_and_batched(case: str, agrees: Callable[..., None]) -> None:
+    agrees(case)
+
+
+@pytest.mark.parametrize("case", CONCRETE_CASES)
+def test_results_of_unknown_size_agree_with_numpy_on_concrete_arrays(case: str, agrees: Callable[..., None]) -> None:
+    agrees(case, traced=False)
