@@ -274,7 +274,9 @@ def from_numpy(array: np.ndarray | np.generic) -> Array:
         if array.dtype.kind in "iufcb" and not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
         else:
-            raise DTypeError(f"an array of type {array.dtype} cannot become a jitgrad array; there are {', '.join(map(str, NAMES))}")
+            raise DTypeError(
+                f"an array of type {array.dtype} cannot become a jitgrad array; there are {', '.join(map(str, NAMES))}"
+            )
     return Array(ArrayType(array.shape, NAMES[array.dtype]), None, array)
 
 
@@ -291,7 +293,9 @@ def as_value(x: Any, where: str = "") -> Array:
         value.weak = True
         return value  # type: ignore[return-value]
     if isinstance(x, (np.ndarray, np.generic)):
-        return from_numpy(x)
+        if hasattr(x, "mask"):
+            raise NotAnArrayError(f"{where or 'this function'} needs an array, got a masked one; give x.filled(value) or x.data")
+        return from_numpy(x if isinstance(x, np.generic) else np.asarray(x))
     if hasattr(x, "__jitgrad_array__"):
         return as_value(x.__jitgrad_array__(), where)
     if hasattr(x, "__array__") and not isinstance(x, type):

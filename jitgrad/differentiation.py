@@ -23,7 +23,7 @@ from jitgrad_compiler.passes.linearize import linearize as linearize_values
 from . import tree
 from .array import Array, as_value
 from .errors import ArgumentError, NonDifferentiableError, TreeStructureError
-from .tracing import array_leaves, function_name
+from .tracing import RESULT, array_leaves, function_name
 from .vectorization import vmap
 
 FLOAT0 = np.dtype([("float0", np.void, 0)])
@@ -44,7 +44,9 @@ def _argnums(where: str, argnums: int | Sequence[int], count: int) -> tuple[int,
 def _check_inexact(where: str, leaf: Array, name: str, holomorphic: bool, allow_int: bool = False) -> None:
     dtype = leaf.type.dtype
     if holomorphic and dtype not in COMPLEX:
-        raise NonDifferentiableError(f"{where}: holomorphic=True needs complex inputs, but {name} is {leaf.dtype}{list(leaf.shape)}")
+        raise NonDifferentiableError(
+            f"{where}: holomorphic=True needs complex inputs, but {name} is {leaf.dtype}{list(leaf.shape)}"
+        )
     if dtype in INEXACT or allow_int:
         return
     raise NonDifferentiableError(
@@ -72,7 +74,9 @@ class _Result:
     aux_leaves: tuple[Any, Any] = ([], None)
 
 
-def _run_flat(f: Callable[..., Any], args: Sequence[Any], kwargs: Any, wanted: Sequence[int], treedefs: Sequence[Any], has_aux: bool) -> Any:
+def _run_flat(
+    f: Callable[..., Any], args: Sequence[Any], kwargs: Any, wanted: Sequence[int], treedefs: Sequence[Any], has_aux: bool
+) -> Any:
     """The function as one of flat values, and a record of what it returned; auxiliary arrays come behind the outputs."""
     record, name = _Result(), function_name(f)
 
@@ -87,10 +91,11 @@ def _run_flat(f: Callable[..., Any], args: Sequence[Any], kwargs: Any, wanted: S
                 raise ArgumentError(f"{name}: with has_aux=True it must return a pair (output, aux), got {type(out).__name__}")
             out, aux = out
             record.aux_leaves = tree.flatten(aux)
-        outputs, record.tree = array_leaves(name, out, "what it returns")
+        outputs, record.tree = array_leaves(name, out, RESULT)
         record.count = len(outputs)
         return [*outputs, *[x for x in record.aux_leaves[0] if isinstance(x, Array)]]
 
+    flat.__name__ = name
     return flat, record
 
 
@@ -110,8 +115,8 @@ def value_and_grad(
 ) -> Callable[..., Any]:
     """A function of the same arguments that returns f's value and its gradient with respect to the arguments `argnums`.
 
-    f must return a scalar, or, with has_aux, a pair of a scalar and anything else. The gradient has the argument's pytree structure;
-    for a tuple of argnums it is a tuple. Raises NonDifferentiableError for an output that is no real scalar and for arguments that
+    f must return a scalar, or, with has_aux, a pair of a scalar and anything else. The gradient has the argument's pytree
+    structure; for a tuple of argnums it is a tuple. Raises NonDifferentiableError for an output that is no real scalar and for arguments that
     are not of a float type, ArgumentError for an argnum out of range.
 
     >>> import jitgrad.numpy as jnp
@@ -205,8 +210,7 @@ def _check_tangent(where: str, name: str, expected: Value, given: Array, what: s
     if given.type.dtype != expected.type.dtype:
         if not (given.weak or expected.weak):
             raise TreeStructureError(
-                f"{where}: the {what} of {name} must be of type {expected.dtype}, got {given.dtype}. "
-                "Convert it with .astype."
+                f"{where}: the {what} of {name} must be of type {expected.dtype}, got {given.dtype}. Convert it with .astype."
             )
         return convert(given, expected.type.dtype)  # type: ignore[return-value]
     return given
@@ -258,7 +262,9 @@ def _tangent_shown(out: Value, tangent: Value | None) -> Any:
     return tangent
 
 
-def _linearized(where: str, f: Callable[..., Any], primals: Sequence[Any], has_aux: bool) -> tuple[Linearized, _Result, list[Array]]:
+def _linearized(
+    where: str, f: Callable[..., Any], primals: Sequence[Any], has_aux: bool
+) -> tuple[Linearized, _Result, list[Array]]:
     values, _ = array_leaves(where, tuple(primals), "primals")
     treedefs = [tree.structure(p) for p in primals]
     flat, record = _run_flat(f, primals, {}, range(len(primals)), treedefs, has_aux)
@@ -339,7 +345,9 @@ def _split(block: Value, axis: int, values: Sequence[Value]) -> list[Value]:
     return pieces
 
 
-def jacfwd(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False) -> Callable[..., Any]:
+def jacfwd(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
     """The Jacobian of f, a column at a time in forward mode: best where there are more outputs than inputs.
 
     The result has the output's structure, of pytrees of the arguments' structure, of arrays [*output shape, *input shape].
@@ -353,7 +361,11 @@ def jacfwd(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: boo
 
 
 def jacrev(
-    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False, allow_int: bool = False
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
 ) -> Callable[..., Any]:
     """The Jacobian of f, a row at a time in reverse mode: best where there are more inputs than outputs. Results as in `jacfwd`.
 
@@ -418,7 +430,9 @@ def _reverse_blocks(lin: Linearized, outs: Sequence[Value], primals: Sequence[Va
     return [[split[j][i] for j in range(len(primals))] for i in range(len(outs))]
 
 
-def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False) -> Callable[..., Any]:
+def hessian(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
     """The second derivatives of f: `jacfwd(jacrev(f))`.
 
     >>> import jitgrad.numpy as jnp

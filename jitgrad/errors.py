@@ -39,6 +39,10 @@ class NonConcreteBooleanIndexError(JitgradError, IndexError):
     """A traced bool array as an index: how many elements it selects, and so the shape of the result, is not known."""
 
 
+class ImmutableArrayError(JitgradError, TypeError):
+    """Assignment to an element of an array; arrays never change."""
+
+
 class DonatedBufferError(JitgradError, RuntimeError):
     """An array was used after its memory had been donated to a jitted function."""
 
@@ -48,6 +52,7 @@ __all__ = [
     "ConcretizationTypeError",
     "DTypeError",
     "DonatedBufferError",
+    "ImmutableArrayError",
     "IndexingError",
     "JitgradError",
     "NonConcreteBooleanIndexError",

@@ -20,11 +20,11 @@ from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
 from jitgrad_compiler.ops.calls import call
 
 from . import backend, tree
-from .array import WEAK_NUMPY, WEAK_SCALARS, Array, DONATED, as_value
+from .array import DONATED, WEAK_NUMPY, WEAK_SCALARS, Array, as_value
 from .config import config
 from .errors import ArgumentError, NonHashableStaticArgumentError
 from .stages import Compiled, Lowered
-from .tracing import Traced, abstract_leaves, array_leaves, eval_shape, function_name, trace
+from .tracing import ARGUMENT, RESULT, Traced, abstract_leaves, array_leaves, eval_shape, function_name, trace
 
 Signature = Any
 Builder = Callable[[Any], Any]
@@ -72,7 +72,10 @@ def scan(x: Any, leaves: list[Any]) -> Signature:
         return found
     dtype = WEAK_SCALARS.get(t) or WEAK_NUMPY.get(t)
     if dtype is not None:
-        leaves.append(np.asarray(x, NUMPY[dtype]))
+        try:
+            leaves.append(np.asarray(x, NUMPY[dtype]))
+        except OverflowError:  # an int beyond 64 bits, of which `as_value` tells
+            raise _Slow from None
         return (dtype, True)
     if isinstance(x, np.generic) and x.dtype in NAMES:
         leaves.append(np.asarray(x))
@@ -140,7 +143,7 @@ class _Entry:
         if not hasattr(executable, "run"):
             arrays = [x.data() if type(x) is Array else x for x in leaves]
             outs = executable.run_arrays([*arrays, *[v.data() for v in self.constants]])  # type: ignore[attr-defined]
-            self._donors(leaves, ())
+            self._donors(leaves, (), arrays)
             return self.wrap(outs)
         addresses, kept = [], []
         for x in leaves:
@@ -152,12 +155,14 @@ class _Entry:
                     x.ref = memory  # the address is known from now on
                 addresses.append(memory.address)
                 kept.append(memory)
-        donors = self._donors(leaves, addresses) if self.donated else ()
+        donors = self._donors(leaves, addresses, kept) if self.donated else ()
         outs = executable.run(addresses + self.constant_addresses if self.constant_addresses else addresses, donors)
         return self.wrap(outs)
 
-    def _donors(self, leaves: list[Any], addresses: Sequence[int]) -> list[Any]:
-        """The memory of donated arrays, which become unusable; memory that somebody else holds, or another argument, is not taken."""
+    def _donors(self, leaves: list[Any], addresses: Sequence[int], kept: list[Any]) -> list[Any]:
+        """The memory of donated arrays, which become unusable; memory that somebody else holds, or another argument, is not taken
+        and only kept until the program has run.
+        """
         donors: list[Any] = [None] * (len(leaves) + len(self.constants))
         repeated = len(set(addresses)) < len(addresses)
         for n in self.donated:
@@ -167,6 +172,7 @@ class _Entry:
             if hasattr(x.ref, "buffer") and not (repeated and addresses.count(x.ref.address) > 1):
                 alone = sys.getrefcount(x.ref.buffer) <= 2 and sys.getrefcount(x.ref) <= 2
                 donors[n] = x.ref if alone else None
+            kept.append(x.ref)
             x.ref = DONATED
         return donors
 
@@ -181,7 +187,9 @@ class _Entry:
 class Jitted:
     """A function that runs compiled. Made by `jit`."""
 
-    def __init__(self, f: Callable[..., Any], static_argnums: tuple[int, ...], static_argnames: tuple[str, ...], donate: tuple[int, ...]) -> None:
+    def __init__(
+        self, f: Callable[..., Any], static_argnums: tuple[int, ...], static_argnames: tuple[str, ...], donate: tuple[int, ...]
+    ) -> None:
         functools.update_wrapper(self, f)
         self._f, self._name = f, function_name(f)
         self._static_numbers, self._static_names, self._donate = static_argnums, static_argnames, donate
@@ -203,7 +211,9 @@ class Jitted:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
-    def _split(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any], Any, Callable[..., Any]]:
+    def _split(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any], Any, Callable[..., Any]]:
         """(dynamic arguments, dynamic keywords, the key of the static ones, the function of the dynamic ones)."""
         numbers = tuple(n % len(args) if -len(args) <= n < len(args) else n for n in self._static_numbers) if args else ()
         static = {n: args[n] for n in numbers if n < len(args)}
@@ -221,7 +231,6 @@ class Jitted:
         rest = {k: v for k, v in kwargs.items() if k not in named}
         f = self._f
 
-        @functools.wraps(f)
         def call_with(given: Sequence[Any], keywords: dict[str, Any]) -> Any:
             items = iter(given)
             every = [static[n] if n in static else next(items) for n in range(len(args))]
@@ -234,7 +243,7 @@ class Jitted:
         """The traced program for these arguments, and their leaves."""
         dynamic, rest, static_key, call_with = self._split(args, kwargs)
         where = f"jit of {self._name}"
-        values, in_tree = array_leaves(where, (dynamic, rest), "argument")
+        values, in_tree = array_leaves(where, (dynamic, rest), ARGUMENT)
         leaves: list[Any] = []
         try:
             scanned: Any = (config.default_float, *[scan(a, leaves) for a in dynamic])
@@ -280,8 +289,8 @@ class Jitted:
     def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The function itself, on Arrays as when it is traced."""
         dynamic, rest, _, call_with = self._split(args, kwargs)
-        values, in_tree = array_leaves(f"jit of {self._name}", (dynamic, rest), "argument")
-        outs, out_tree = array_leaves(self._name, call_with(*tree.unflatten(in_tree, values)), "what it returns")
+        values, in_tree = array_leaves(f"jit of {self._name}", (dynamic, rest), ARGUMENT)
+        outs, out_tree = array_leaves(self._name, call_with(*tree.unflatten(in_tree, values)), RESULT)
         return tree.unflatten(out_tree, outs)
 
     def trace(self, *args: Any, **kwargs: Any) -> Graph:
@@ -303,7 +312,7 @@ class Jitted:
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shapes and types of the result, as `jitgrad.eval_shape` gives them."""
         dynamic, rest, _, call_with = self._split(args, kwargs)
-        return eval_shape(call_with, dynamic, rest)
+        return eval_shape(functools.wraps(self._f)(call_with), dynamic, rest)
 
     def clear_cache(self) -> None:
         """Forget every program that was compiled for this function."""
@@ -333,7 +342,7 @@ def jit(
     """f, compiled for each combination of shapes and types that it is called with.
 
     static_argnums, static_argnames: arguments that are no arrays; they must be hashable, and each value is compiled for.
-    donate_argnums: arguments that are not used again, whose memory results may take; using one afterwards raises DonatedBufferError.
+    donate_argnums: arguments that are not used again, whose memory results may take; a later use raises DonatedBufferError.
     inline is accepted for likeness with jax: nested jitted functions always become part of the program around them.
 
     >>> import jitgrad.numpy as jnp
@@ -349,26 +358,44 @@ def jit(
         raise ArgumentError(f"jit needs a function, got {type(f).__name__}")
     numbers = _numbers("static_argnums", static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames or ())
-    names, numbers = _both_ways(f, names, numbers)
-    return Jitted(f, numbers, names, _numbers("donate_argnums", donate_argnums))
+    donated = _numbers("donate_argnums", donate_argnums)
+    if names or numbers or donated:
+        names, numbers, donated = _by_signature(f, names, numbers, donated)
+    return Jitted(f, numbers, names, donated)
 
 
-def _both_ways(f: Callable[..., Any], names: tuple[str, ...], numbers: tuple[int, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Static arguments by name and by number, as the signature pairs them, so that it does not matter how they are passed."""
-    if not names and not numbers:
-        return names, numbers
+def _by_signature(
+    f: Callable[..., Any], names: tuple[str, ...], numbers: tuple[int, ...], donated: tuple[int, ...]
+) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]:
+    """Static arguments by name and by number, as the signature pairs them, so that it does not matter how they are passed; and
+    numbers counted from the front of its parameters.
+    """
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
-        return names, numbers
+        return names, numbers, donated
     positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     every = [p.name for p in parameters]
     for name in names:
         if name not in every and not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            raise ArgumentError(f"jit of {function_name(f)}: static_argnames has {name!r}, but the parameters are {', '.join(every)}")
+            raise ArgumentError(
+                f"jit of {function_name(f)}: static_argnames has {name!r}, but the parameters are {', '.join(every)}"
+            )
+    if not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        numbers = tuple(_from_front(f, "static_argnums", n, len(positional)) for n in numbers)
+        donated = tuple(_from_front(f, "donate_argnums", n, len(positional)) for n in donated)
     from_names = tuple(positional.index(n) for n in names if n in positional)
-    from_numbers = tuple(positional[n] for n in numbers if -len(positional) <= n < len(positional))
-    return tuple(dict.fromkeys((*names, *from_numbers))), tuple(dict.fromkeys((*numbers, *from_names)))
+    from_numbers = tuple(positional[n] for n in numbers if 0 <= n < len(positional))
+    return tuple(dict.fromkeys((*names, *from_numbers))), tuple(dict.fromkeys((*numbers, *from_names))), donated
+
+
+def _from_front(f: Callable[..., Any], what: str, number: int, count: int) -> int:
+    if not -count <= number < count:
+        raise ArgumentError(
+            f"jit of {function_name(f)}: {what} names argument {number}, but there are {count} positional parameters, "
+            "counted from 0"
+        )
+    return number % count
 
 
 def device_put(x: Any, device: Any = None) -> Any:
@@ -379,5 +406,3 @@ def device_put(x: Any, device: Any = None) -> Any:
 def block_until_ready(x: Any) -> Any:
     """x; results are always complete when a call returns, so nothing is waited for."""
     return x
-
-

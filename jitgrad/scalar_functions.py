@@ -1,4 +1,4 @@
-"""`elementwise`: a user's plain Python function of numbers as an op of its own, compiled by Numba and inlined into fused kernels."""
+"""`elementwise`: a user's plain Python function of numbers as an op of its own, compiled by Numba, inlined into fused kernels."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _reference(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _by_ieee(f: Callable[..., Any], numbers: Sequence[Any]) -> Any:
-    """The function of NumPy scalars, whose operators give infinities and NaN; NaN where a function of `math` is out of its domain."""
+    """The function of NumPy scalars, whose operators give infinities and NaN; NaN where one of `math` is out of its domain."""
     try:
         return f(*[np.float64(x) for x in numbers])
     except (ZeroDivisionError, ValueError, OverflowError):
@@ -96,7 +96,9 @@ def elementwise(f: Callable[..., Any] | None = None, *, partials: Sequence[Calla
         raise ArgumentError(f"elementwise: {name} must have a fixed number of positional parameters, got {inspect.signature(f)}")
     count = len(parameters)
     if partials is not None and len(partials) != count:
-        raise ArgumentError(f"elementwise: {name} has {count} parameters, but {len(partials)} partials were given; use None for a missing one")
+        raise ArgumentError(
+            f"elementwise: {name} has {count} parameters, but {len(partials)} partials were given; use None for a missing one"
+        )
     op = _op_of(f, name, count, partials)
 
     @functools.wraps(f)

@@ -10,14 +10,16 @@ from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.types import FLOATS
 
 from . import tree
-from .errors import ArgumentError
-from .tracing import Traced, array_leaves
+from .errors import ArgumentError, ConcretizationTypeError
+from .tracing import ARGUMENT, Traced, array_leaves
 
 
 class Lowered:
     """A function traced for one signature."""
 
-    def __init__(self, traced: Traced, in_tree: Any, name: str, donated: list[int], compiler: Callable[[Lowered], Compiled]) -> None:
+    def __init__(
+        self, traced: Traced, in_tree: Any, name: str, donated: list[int], compiler: Callable[[Lowered], Compiled]
+    ) -> None:
         self.traced, self.in_tree, self.name, self.donated, self._compiler = traced, in_tree, name, donated, compiler
 
     @property
@@ -39,7 +41,7 @@ class Lowered:
 
 @dataclass(frozen=True)
 class MemoryAnalysis:
-    """Bytes of a compiled program: its arguments, results, the arena of its intermediate values, results in donated memory, code."""
+    """Bytes of a compiled program: arguments, results, the arena of its intermediate values, results in donated memory, code."""
 
     argument_size_in_bytes: int
     output_size_in_bytes: int
@@ -55,7 +57,12 @@ class Compiled:
         self._lowered, self._entry = lowered, entry
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        values, in_tree = array_leaves(f"compiled {self._lowered.name}", (args, kwargs), "argument")
+        values, in_tree = array_leaves(f"compiled {self._lowered.name}", (args, kwargs), ARGUMENT)
+        if any(v.trace is not None for v in values):
+            raise ConcretizationTypeError(
+                f"compiled {self._lowered.name} needs concrete arrays, got traced ones: it is native code already. "
+                "Inside jit, vmap and grad use the jitted function that it was lowered from."
+            )
         graph = self._lowered.graph
         expected = list(graph.input_types[: len(values)])
         if in_tree != self._lowered.in_tree or [v.type for v in values] != expected:
@@ -135,5 +142,3 @@ def graph_costs(graph: Graph) -> dict[str, float]:
             flops += e.inputs[0].type.size - out.size
     accessed = sum(v.type.nbytes for v in graph.inputs) + sum(a.type.nbytes for a in graph.outputs)
     return {"flops": flops, "transcendentals": transcendentals, "bytes accessed": float(accessed)}
-
-

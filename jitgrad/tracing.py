@@ -26,8 +26,19 @@ def function_name(f: Callable[..., Any]) -> str:
     return getattr(f, "__name__", None) or type(f).__name__
 
 
+RESULT = "its result"
+ARGUMENT = "argument"
+
+
+def leaf_name(what: str, path: tuple[Any, ...]) -> str:
+    """What a leaf is called in an error; ARGUMENT is for pairs of positional and keyword arguments."""
+    if what != ARGUMENT:
+        return what + tree.path_text(path)
+    return f"{'keyword ' if path[0] else ''}argument {path[1]!r}{tree.path_text(path[2:])}"
+
+
 def array_leaves(where: str, items: Any, what: str) -> tuple[list[Array], tree.PyTreeDef]:
-    """The leaves of a pytree as Arrays; a leaf that is none is named by its path."""
+    """The leaves of a pytree as Arrays; a leaf that is none is named by `what`, RESULT or ARGUMENT or another, and its path."""
     leaves, treedef = tree.flatten(items)
     try:
         return [x if isinstance(x, Array) else as_value(x) for x in leaves], treedef
@@ -36,9 +47,9 @@ def array_leaves(where: str, items: Any, what: str) -> tuple[list[Array], tree.P
             try:
                 as_value(x)
             except NotAnArrayError:
+                fix = "Return arrays, numbers and containers of them." if what == RESULT else "Make it a static argument, or close over it."
                 raise NotAnArrayError(
-                    f"{where}: {what}{tree.path_text(path)} must be an array or a number, got {type(x).__name__}: {str(x)[:60]!r}. "
-                    "Pass it as a static argument, or close over it."
+                    f"{where}: {leaf_name(what, path)} must be an array or a number, got {type(x).__name__}: {str(x)[:60]!r}. {fix}"
                 ) from None
         raise
 
@@ -58,7 +69,7 @@ def trace(f: Callable[..., Any], name: str, types: Sequence[ArrayType], weak: Se
     with staging(f" ({name})") as builder:
         inputs = [builder.input(t, w) for t, w in zip(types, weak, strict=True)]
         out = f(*tree.unflatten(in_tree, inputs))
-        outputs, out_tree = array_leaves(name, out, "what it returns")
+        outputs, out_tree = array_leaves(name, out, RESULT)
         graph, captured = builder.finish(outputs)
     frozen = [as_value(v.ref.copy()) if v.trace is None and type(v.ref) is np.ndarray else v for v in captured]
     return Traced(graph, frozen, out_tree, [v.weak for v in outputs])
@@ -95,7 +106,7 @@ def abstract_leaves(where: str, args: Any) -> tuple[list[ArrayType], list[bool],
     from_struct = lambda x: isinstance(x, ShapeDtypeStruct)  # noqa: E731
     leaves, treedef = tree.flatten(args, is_leaf=from_struct)
     stand_ins = [np.broadcast_to(np.zeros((), x.dtype), x.shape) if from_struct(x) else x for x in leaves]
-    values, _ = array_leaves(where, tree.unflatten(treedef, stand_ins), "argument")
+    values, _ = array_leaves(where, tree.unflatten(treedef, stand_ins), ARGUMENT)
     return [v.type for v in values], [v.weak for v in values], treedef
 
 
@@ -105,7 +116,8 @@ def make_graph(f: Callable[..., Any]) -> Callable[..., Graph]:
     Arrays that f closes over are hidden inputs behind its arguments.
 
     >>> import jitgrad, jitgrad.numpy as jnp
-    >>> print(jitgrad.make_graph(lambda x: jnp.sin(x) * 2)(jnp.ones(3)).key == jitgrad.make_graph(lambda y: jnp.sin(y) * 2)(jnp.ones(3)).key)
+    >>> x = jnp.ones(3)
+    >>> jitgrad.make_graph(lambda x: jnp.sin(x) * 2)(x).key == jitgrad.make_graph(lambda y: jnp.sin(y) * 2)(x).key
     True
     """
     name = function_name(f)

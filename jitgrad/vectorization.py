@@ -15,7 +15,7 @@ from jitgrad_compiler.passes.vmap import batch
 from . import tree
 from .array import Array
 from .errors import ArgumentError, ShapeError, TreeStructureError
-from .tracing import array_leaves, function_name, trace
+from .tracing import ARGUMENT, array_leaves, function_name, leaf_name, trace
 
 
 def _axes_of_leaves(where: str, what: str, axes: Any, items: Any) -> list[int | None]:
@@ -27,7 +27,9 @@ def _axes_of_leaves(where: str, what: str, axes: Any, items: Any) -> list[int | 
     try:
         spread = optree.broadcast_prefix(axes, items, none_is_leaf=True, namespace=tree.NAMESPACE)
     except ValueError as error:
-        raise TreeStructureError(f"{where}: {what}={axes!r} does not fit the structure of the values, {tree.structure(items)}: {error}") from None
+        raise TreeStructureError(
+            f"{where}: {what}={axes!r} does not fit the structure of the values, {tree.structure(items)}: {error}"
+        ) from None
     values = optree.tree_leaves(items, none_is_leaf=True, namespace=tree.NAMESPACE)
     found = [a for a, v in zip(spread, values, strict=True) if v is not None]
     for a in found:
@@ -55,10 +57,12 @@ def vmap(
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         where = f"vmap of {name}"
         if isinstance(in_axes, (tuple, list)) and len(in_axes) != len(args):
-            raise ArgumentError(f"{where}: in_axes has {len(in_axes)} entries, but the function was called with {len(args)} arguments")
-        values, in_tree = array_leaves(where, (args, kwargs), "argument")
+            raise ArgumentError(
+                f"{where}: in_axes has {len(in_axes)} entries, but the function was called with {len(args)} arguments"
+            )
+        values, in_tree = array_leaves(where, (args, kwargs), ARGUMENT)
         axes = _axes_of_leaves(where, "in_axes", in_axes, args) + [0] * len(tree.leaves(kwargs))
-        names = [f"argument {p[1]}{tree.path_text(p[2:])}" for p, _ in tree.leaves_with_path((args, kwargs))]
+        names = [leaf_name(ARGUMENT, path) for path, _ in tree.leaves_with_path((args, kwargs))]
         size = _size(where, values, axes, names, axis_size)
         flags = [a is not None for a in axes]
         fronted = [v if a is None else axis_to_front(v, a % v.type.rank) for v, a in zip(values, axes, strict=True)]
@@ -88,13 +92,16 @@ def _size(where: str, values: list[Array], axes: list[int | None], names: list[s
             continue
         if not -v.ndim <= a < v.ndim:
             raise ArgumentError(
-                f"{where}: in_axes gives axis {a} for {n}, which has shape {list(v.shape)}. Use None for a value that serves every example."
+                f"{where}: in_axes gives axis {a} for {n}, which has shape {list(v.shape)}. "
+                "Use None for a value that serves every example."
             )
         sizes[n] = v.shape[a]
     if given is not None:
         sizes["axis_size"] = given
     if not sizes:
-        raise ArgumentError(f"{where}: at least one argument must have an axis to map over (in_axes are all None), or give axis_size")
+        raise ArgumentError(
+            f"{where}: at least one argument must have an axis to map over (in_axes are all None), or give axis_size"
+        )
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{n} has {s}" for n, s in sizes.items())
         raise ShapeError(f"{where}: the sizes along the mapped axes must be equal, but {listed}. Check in_axes.")

@@ -25,9 +25,7 @@ def test_the_generator_gives_the_published_answers():
         ("ffffffff ffffffff", "ffffffff ffffffff", "1cb996fc bb002be7"),
         ("243f6a88 85a308d3", "13198a2e 03707344", "c4923a9c 483df7a0"),
     ]
-    counters, keys, results = (
-        np.array([int(row[i].replace(" ", ""), 16) for row in known], np.uint64) for i in range(3)
-    )
+    counters, keys, results = (np.array([int(row[i].replace(" ", ""), 16) for row in known], np.uint64) for i in range(3))
     np.testing.assert_array_equal(ops.op("threefry2x32", as_value(keys), as_value(counters)), results)
 
 

@@ -170,7 +170,18 @@ def test_derivatives_of_a_network_agree_with_differences():
         (lambda x: jnp.sum(vmap(lambda y: x * y * x)(jnp.array([1.0, 2.0]))), 2 * 3 * 3.0),
         (lambda x: grad(lambda y: stop_gradient(x) * y * x)(x), 3.0),
     ],
-    ids=["sum", "product", "square", "three levels", "jvp inside", "moved tangent", "pulled cotangent", "linearize", "vmap", "stop"],
+    ids=[
+        "sum",
+        "product",
+        "square",
+        "three levels",
+        "jvp inside",
+        "moved tangent",
+        "pulled cotangent",
+        "linearize",
+        "vmap",
+        "stop",
+    ],
 )
 def test_nested_derivatives_do_not_confuse_their_variables(mode, f, expected):
     assert_close(mode(grad(f))(3.0), np.float32(expected), 1e-6)

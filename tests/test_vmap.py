@@ -50,7 +50,9 @@ def test_out_axes_may_be_a_pytree_with_none_for_what_all_examples_share(mode):
 
 
 def test_none_in_the_arguments_is_no_leaf():
-    assert_close(vmap(lambda p: p[0] + 1 if p[1] is None else p[1], in_axes=((0, None),))((np.arange(3.0), None)), np.arange(3.0) + 1)
+    assert_close(
+        vmap(lambda p: p[0] + 1 if p[1] is None else p[1], in_axes=((0, None),))((np.arange(3.0), None)), np.arange(3.0) + 1
+    )
     assert_close(vmap(lambda x, nothing: x + 1)(np.arange(3.0), None), np.arange(3.0) + 1)
 
 

@@ -84,9 +84,8 @@ def _elementwise(name: str, op: str = "") -> Callable[..., Array]:
         raise TypeError(f"{name} has {arity} operands")
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{made.doc}\n\nElement types: {made.traits['accepts']}. Raises DTypeError for others"
-        + (" and for operands of two types, ShapeError for shapes that do not fit." if arity == 2 else ".")
+    function.__doc__ = f"{made.doc}\n\nElement types: {made.traits['accepts']}. Raises DTypeError for others" + (
+        " and for operands of two types, ShapeError for shapes that do not fit." if arity == 2 else "."
     )
     return function
 

@@ -21,7 +21,7 @@ from jitgrad_compiler.ir.types import INEXACT, NUMPY, REAL_OF
 
 from .elementwise import example, named
 from .ops import Shape, broadcast, broadcast_right, concatenate, convert, fill, iota, op, reshape, select
-from .promote import ArrayLike, array_arg, axis_number, broadcast_shape, common_dtype, operands, promote_all, shape_arg, strong
+from .promote import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to, common_dtype, operands, promote_all, shape_arg, strong
 
 
 def array(object: Any, dtype: Any = None, copy: bool | None = True, order: str | None = "K", ndmin: int = 0) -> Array:
@@ -154,7 +154,7 @@ def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: str | None) 
     value = value if dtype is None else convert(value, dtype)
     if value.trace is None and isinstance(value.ref, np.generic):
         return fill(shape, value.ref, value.type.dtype)
-    if broadcast_shape(where, (shape, value.type.shape)) != shape:
+    if not broadcasts_to(value.type.shape, shape):
         raise ShapeError(f"{where}: a fill_value of shape {value.type.shape} does not broadcast to shape {shape}")
     return broadcast_right(value, shape)
 

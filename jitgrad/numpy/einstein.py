@@ -117,7 +117,10 @@ def _sizes(text: str, arrays: list[Array], labels: list[Labels]) -> dict[Any, in
         for label, n in zip(ls, a.type.shape, strict=True):
             if sizes.get(label, 1) not in (1, n) and n != 1:
                 name = label if isinstance(label, str) else "..."
-                raise ShapeError(f"einsum: the axes {name!r} in {text!r} have sizes {sizes[label]} and {n}")
+                raise ShapeError(
+                    f"einsum: axes of one name must have one size, but {name!r} in {text!r} has sizes {sizes[label]} and {n}. "
+                    "Name different axes by different letters."
+                )
             sizes[label] = sizes.get(label, 1) if n == 1 else n
     return sizes
 

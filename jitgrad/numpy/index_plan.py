@@ -133,7 +133,7 @@ def _expanded(items: tuple[Index, ...], rank: int) -> list[Index]:
     if ellipses > 1:
         raise IndexingError("indexing: an index can hold only one ellipsis (...)")
     if used > rank:
-        raise IndexingError(f"indexing: {used} indices are too many for an array with {rank} axes")
+        raise IndexingError(f"indexing: {used} indices are too many for an array with {rank} axes; add axes with x[:, None] or give fewer")
     at = next((i for i, item in enumerate(out) if isinstance(item, EllipsisType)), len(out))
     return [*out[:at], *[slice(None)] * (rank - used), *out[at + 1 :]]
 

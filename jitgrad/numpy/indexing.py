@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.errors import ArgumentError, DTypeError, IndexingError
+from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from jitgrad_compiler.ir.types import INEXACT, INTEGERS, UNSIGNED
 
 from .index_plan import At as Number
 from .index_plan import Index, Plan, Points, Range, clipped, columns, from_front, inside, plan
 from .ops import Shape, broadcast, broadcast_right, constant, convert, fill, flat, limits, op, reshape, select, transpose
-from .promote import ArrayLike, array_arg, axis_number, broadcast_shape
+from .promote import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to
 
 READING = {None: "clip", "clip": "clip", "promise_in_bounds": "clip", "fill": "fill", "drop": "fill"}
 WRITING = {None: "drop", "drop": "drop", "fill": "drop", "promise_in_bounds": "drop", "clip": "clip"}
@@ -137,8 +137,8 @@ def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any) -> Arra
     mode = _mode("at[]", WRITING, mode)
     p = plan(index, x.type.shape)
     value = convert(as_value(y, "at[]"), x.type.dtype)
-    if broadcast_shape("at[]", (value.type.shape, p.shape)) != p.shape:
-        raise ArgumentError(f"at[]: a value of shape {value.type.shape} does not broadcast to the indexed shape {p.shape}")
+    if not broadcasts_to(value.type.shape, p.shape):
+        raise ShapeError(f"at[]: a value of shape {value.type.shape} does not broadcast to the indexed shape {p.shape}")
     value = broadcast_right(value, p.shape)
     if 0 in p.shape or 0 in x.type.shape:
         return x

@@ -96,7 +96,7 @@ def matmul(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_eleme
     if x.type.shape[-1] != y.type.shape[-2 if y.type.rank > 1 else 0]:
         raise ShapeError(
             f"matmul: the last axis of the first operand and the last but one of the second must have one size, got shapes "
-            f"{x.type.shape} and {y.type.shape}"
+            f"{x.type.shape} and {y.type.shape}. Transpose one with x.T or x.mT, or name the axes with einsum."
         )
     broadcast_shape("matmul", (x.type.shape[:-2], y.type.shape[:-2]))
     outer = max(x.type.rank, y.type.rank) - 2
@@ -127,7 +127,8 @@ def dot(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_
 def _tensordot(where: str, x: Array, y: Array, x_axes: Shape, y_axes: Shape) -> Array:
     if [x.type.shape[i] for i in x_axes] != [y.type.shape[j] for j in y_axes]:
         raise ShapeError(
-            f"{where}: summed axes must have one size, got shapes {x.type.shape} along {x_axes} and {y.type.shape} along {y_axes}"
+            f"{where}: summed axes must have one size, got shapes {x.type.shape} along {x_axes} and {y.type.shape} along {y_axes}. "
+            "Transpose an operand, or choose the axes with tensordot or einsum."
         )
     x_labels: list[Any] = [("x", i) for i in range(x.type.rank)]
     y_labels: list[Any] = [("y", j) for j in range(y.type.rank)]

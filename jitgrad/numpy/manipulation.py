@@ -23,6 +23,7 @@ from .promote import (
     axes_tuple,
     axis_number,
     broadcast_shape,
+    broadcasts_to,
     common_dtype,
     shape_arg,
 )
@@ -73,8 +74,8 @@ def reshape(a: ArrayLike, shape: Any, order: str = "C", *, copy: bool | None = N
     fits = known == x.type.size if not free else free == 1 and known and x.type.size % known == 0
     if not fits or any(n < -1 for n in sizes):
         raise ShapeError(
-            f"reshape: an array of shape {x.type.shape} with {x.type.size} elements cannot take the shape {sizes}"
-            + ("; only one size may be -1" if free > 1 else "")
+            f"reshape: an array of shape {x.type.shape} with {x.type.size} elements cannot take the shape {sizes}. "
+            + ("Only one size may be -1." if free > 1 else "Their product must be the number of elements; give one as -1 to have it found.")
         )
     sizes = tuple(x.type.size // known if n == -1 else n for n in sizes)
     if order == "C":
@@ -223,7 +224,7 @@ def broadcast_to(array: ArrayLike, shape: Any) -> Array:
      [1 2]]
     """
     x, sizes = array_arg("broadcast_to", array), shape_arg("broadcast_to", shape)
-    if broadcast_shape("broadcast_to", (x.type.shape, sizes)) != sizes:
+    if not broadcasts_to(x.type.shape, sizes):
         raise ShapeError(f"broadcast_to: an array of shape {x.type.shape} does not broadcast to shape {sizes}")
     return broadcast_right(x, sizes)
 
@@ -316,7 +317,8 @@ def _concatenated(where: str, arrays: Arrays, axis: int | None, dtype: Any = Non
             n != m for i, (n, m) in enumerate(zip(v.type.shape, first, strict=True)) if i != at
         ):
             raise ShapeError(
-                f"{where}: shapes must be equal but for axis {at}, got {' and '.join(str(w.type.shape) for w in values[:8])}"
+                f"{where}: shapes must be equal but for axis {at}, got {' and '.join(str(w.type.shape) for w in values[:8])}. "
+                "Broadcast or reshape them first, or choose another axis."
             )
     return join(values, at)
 
@@ -342,7 +344,8 @@ def stack(arrays: Arrays, axis: int = 0, out: None = None, dtype: Any = None) ->
     values = promoted("stack", arrays, dtype)
     shape = values[0].type.shape
     if any(v.type.shape != shape for v in values):
-        raise ShapeError(f"stack: arrays must have one shape, got {' and '.join(str(v.type.shape) for v in values[:8])}")
+        shapes = " and ".join(str(v.type.shape) for v in values[:8])
+        raise ShapeError(f"stack: arrays must have one shape, got {shapes}. Use concatenate to join along an axis they have.")
     at = axis_number("stack", axis, len(shape) + 1)
     return join([reshape_op(v, (*shape[:at], 1, *shape[at:])) for v in values], at)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import WEAK_NUMPY, WEAK_SCALARS, Array
+from jitgrad.errors import ImmutableArrayError
 from jitgrad_compiler.ir.builder import bind, literal
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import FLOATS, INEXACT, INTEGERS
@@ -130,8 +131,9 @@ def _getitem(self: Array, index: Any) -> Array:
 
 
 def _setitem(self: Array, index: Any, value: Any) -> None:
-    raise TypeError(
-        "jitgrad arrays are immutable: x[i] = v does not work. Write x = x.at[i].set(v), or x.at[i].add(v) for x[i] += v."
+    raise ImmutableArrayError(
+        f"x[{index!r}] = value: jitgrad arrays are immutable, got {self.dtype}{list(self.shape)}. "
+        "Write x = x.at[i].set(value), or x = x.at[i].add(value) for x[i] += value."
     )
 
 

@@ -69,6 +69,11 @@ def broadcast_shape(where: str, shapes: tuple[Shape, ...]) -> Shape:
     return tuple(out)
 
 
+def broadcasts_to(shape: Shape, target: Shape) -> bool:
+    """Whether an array of a shape can be repeated to a target shape."""
+    return len(shape) <= len(target) and all(n in (1, m) for n, m in zip(shape[::-1], target[::-1], strict=False))
+
+
 def common_dtype(values: Sequence[Array]) -> tuple[str, bool]:
     """The element type that values promote to, and whether it is weak."""
     first = values[0]
@@ -149,7 +154,7 @@ def axis_number(where: str, axis: Any, rank: int) -> int:
     except TypeError:
         raise ArgumentError(f"{where}: axis must be an integer, got {axis!r}") from None
     if not -rank <= number < rank:
-        raise ArgumentError(f"{where}: axis {number} does not exist in an array with {rank} axes")
+        raise ArgumentError(f"{where}: axis {number} does not exist in an array with {rank} axes; give one from {-rank} to {rank - 1}")
     return number % rank
 
 
@@ -168,7 +173,7 @@ def shape_arg(where: str, shape: Any) -> Shape:
 
     Raises ArgumentError for negative sizes.
     """
-    if isinstance(shape, (tuple, list)) or hasattr(shape, "__iter__"):
+    if isinstance(shape, (tuple, list)) or hasattr(shape, "__iter__") and getattr(shape, "ndim", 1):
         sizes = tuple(index(n) for n in shape)
     else:
         sizes = (index(shape),)

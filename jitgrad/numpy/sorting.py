@@ -12,20 +12,17 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, ShapeError
+from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
+from jitgrad_compiler.ir.types import COMPLEX_OF
 
 from .arithmetic import truth
 from .index_plan import columns
 from .ops import broadcast, constant, convert, flat, iota, op, op_all, reshape, select, slice_axis
-from .promote import ArrayLike, array_arg, axis_number, is_complex, operands
+from .promote import ArrayLike, array_arg, axis_number, inexact_arg, is_complex, operands
 
 
 def _sortable(where: str, a: ArrayLike, axis: int | None) -> tuple[Array, int]:
     x = array_arg(where, a)
-    if is_complex(x):
-        raise DTypeError(
-            f"{where}: complex numbers have no order, got {x.dtype}; sort by their absolute value with argsort(abs(x))"
-        )
     if axis is None:
         x, axis = flat(x), 0
     return x, axis_number(where, axis, x.type.rank)
@@ -36,14 +33,14 @@ def sort(
 ) -> Array:
     """Elements in ascending order along an axis (flattened for None), NaNs last; in descending order NaNs first.
 
-    Raises DTypeError for complex arrays.
+    Complex numbers are ordered by their real, then by their imaginary parts.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.sort(jnp.array([3, 1, 2])))
     [1 2 3]
     """
     x, at = _sortable("sort", a, axis)
-    out = op("sort", x, axis=at)
+    out = _along(x, lexsort((op("imag", x), op("real", x)), at), at) if is_complex(x) else op("sort", x, axis=at)
     return op("reverse", out, axes=(at,)) if descending else out
 
 
@@ -59,7 +56,8 @@ def argsort(
     x, at = _sortable("argsort", a, axis)
     if descending:  # sorted backwards from the end, so that equal elements keep their order
         x = op("reverse", x, axes=(at,))
-    places = op_all("sort", x, iota(x.type.shape, at), axis=at)[1]
+    keys = (op("imag", x), op("real", x)) if is_complex(x) else (x,)
+    places = lexsort(keys, at)
     return x.type.shape[at] - 1 - op("reverse", places, axes=(at,)) if descending else places
 
 
@@ -260,8 +258,5 @@ def sort_complex(a: ArrayLike) -> Array:
     >>> print(jnp.sort_complex(jnp.array([2 + 1j, 1 - 1j, 2 - 1j])))
     [1.-1.j 2.-1.j 2.+1.j]
     """
-    x = array_arg("sort_complex", a)
-    if not is_complex(x):
-        return convert(sort(x), "c128" if x.type.dtype in ("f64", "i64") else "c64")
-    places = lexsort((op("imag", x), op("real", x)))
-    return _along(x, places, x.type.rank - 1)
+    x = sort(inexact_arg("sort_complex", a))
+    return x if is_complex(x) else convert(x, COMPLEX_OF[x.type.dtype])

@@ -144,9 +144,7 @@ def to_words(where: str, keys: Any) -> Array:
     if data.type.dtype != "u32" or data.type.shape[-1:] != (2,):
         raise DTypeError(f"random.{where}: a raw key is a uint32 array [..., 2], got {data.dtype}{list(data.type.shape)}. {advice}")
     last = data.type.rank - 1
-    high, low = (
-        ops.convert(ops.reshape(ops.slice_axis(data, last, i, i + 1), data.type.shape[:-1]), "u64") for i in (0, 1)
-    )
+    high, low = (ops.convert(ops.reshape(ops.slice_axis(data, last, i, i + 1), data.type.shape[:-1]), "u64") for i in (0, 1))
     return ops.op("or", ops.op("shift_left", high, _constant_like(32, high)), low)
 
 

@@ -102,11 +102,13 @@ def special_numbers(dtype: str) -> np.ndarray:
     if dtype in INTEGERS:
         info = np.iinfo(target)
         inside = [-7, -2, -1, 0, 1, 2, 3, 7, 8, 31, 32, 63, 64, 100]
-        return np.array([info.min, info.min + 1, info.max // 2, info.max - 1, info.max, *[n for n in inside if n >= info.min]], target)
+        return np.array(
+            [info.min, info.min + 1, info.max // 2, info.max - 1, info.max, *[n for n in inside if n >= info.min]], target
+        )
     info = np.finfo(target)
     positive = [
-        0, info.smallest_subnormal, info.tiny / 4, info.tiny, 1e-9, 0.1, 0.5, 1 - info.epsneg, 1, 1 + info.eps, 1.5, 2, 2.5, 3, 4.5, 10, 88.5,
-        1e4, 2.0**24 + 1, 1e15, info.max, np.inf,
+        0, info.smallest_subnormal, info.tiny / 4, info.tiny, 1e-9, 0.1, 0.5, 1 - info.epsneg, 1, 1 + info.eps, 1.5, 2, 2.5, 3, 4.5,
+        10, 88.5, 1e4, 2.0**24 + 1, 1e15, info.max, np.inf,
     ]  # fmt: skip
     return np.array([*positive, *[-n for n in positive], np.nan], target)
 
@@ -182,12 +184,28 @@ def _empty_reductions() -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
 
 
 def _arguments() -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
-    shapes: Sequence[tuple[Shape, int]] = (((7,), 0), ((3, 33), 1), ((33, 3), 0), ((2, 4, 5), 1), ((4, 1), 1), ((0, 3), 1), ((100,), 0))
+    shapes: Sequence[tuple[Shape, int]] = (
+        ((7,), 0),
+        ((3, 33), 1),
+        ((33, 3), 0),
+        ((2, 4, 5), 1),
+        ((4, 1), 1),
+        ((0, 3), 1),
+        ((100,), 0),
+    )
     return [((Data(shape),), dict(axis=axis, dtype="i64" if axis else "i32")) for shape, axis in shapes]
 
 
 def _cumulative() -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
-    shapes: Sequence[tuple[Shape, int]] = (((7,), 0), ((3, 17), 1), ((5, 3), 0), ((2, 4, 3), 1), ((1, 1), 1), ((0, 3), 0), ((3, 0), 1))
+    shapes: Sequence[tuple[Shape, int]] = (
+        ((7,), 0),
+        ((3, 17), 1),
+        ((5, 3), 0),
+        ((2, 4, 3), 1),
+        ((1, 1), 1),
+        ((0, 3), 0),
+        ((3, 0), 1),
+    )
     return [((Data(shape),), dict(axis=axis, reverse=reverse)) for shape, axis in shapes for reverse in (False, True)]
 
 
@@ -204,7 +222,9 @@ def _scatters(dtype: str = "i64") -> list[tuple[tuple[Operand, ...], dict[str, A
     return [(operands, {**params, "kind": kind}) for operands, params in places for kind in ("set", "add", "mul", "min", "max")]
 
 
-_CALLED = parse("graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = mul a b\n  d:f64[3] = exp c\n  e:f64[] = reduce_sum a [axes=(0,)]\n  return d e\n}")
+_CALLED = parse(
+    "graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = mul a b\n  d:f64[3] = exp c\n  e:f64[] = reduce_sum a [axes=(0,)]\n  return d e\n}"
+)
 _NO_BATCH = ((), ())
 
 EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
@@ -270,12 +290,15 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
         ((Data((3,)),), dict(axes=())), ((Data((0, 2)),), dict(axes=(0, 1))),
     ],
     "slice": [
-        ((Data((40,)),), dict(start=(3,), limit=(36,), strides=(1,))), ((Data((5, 9)),), dict(start=(1, 0), limit=(5, 9), strides=(2, 3))),
-        ((Data((4,)),), dict(start=(2,), limit=(2,), strides=(1,))), ((Data((4, 3)),), dict(start=(0, 0), limit=(4, 3), strides=(1, 1))),
+        ((Data((40,)),), dict(start=(3,), limit=(36,), strides=(1,))),
+        ((Data((5, 9)),), dict(start=(1, 0), limit=(5, 9), strides=(2, 3))),
+        ((Data((4,)),), dict(start=(2,), limit=(2,), strides=(1,))),
+        ((Data((4, 3)),), dict(start=(0, 0), limit=(4, 3), strides=(1, 1))),
     ],
     "pad": [
         ((Data((5,)), Data(())), dict(padding=((2, 1, 0),))), ((Data((5,)), Data(())), dict(padding=((-1, 2, 2),))),
-        ((Data((3, 4)), Data(())), dict(padding=((1, -1, 1), (-2, 0, 0)))), ((Data((2, 17)), Data(())), dict(padding=((0, 0, 0), (0, 16, 0)))),
+        ((Data((3, 4)), Data(())), dict(padding=((1, -1, 1), (-2, 0, 0)))),
+        ((Data((2, 17)), Data(())), dict(padding=((0, 0, 0), (0, 16, 0)))),
         ((Data((0,)), Data(())), dict(padding=((1, 2, 3),))), ((Data((3,)), Data(())), dict(padding=((-2, -1, 0),))),
         ((Data(()), Data(())), dict(padding=())), ((Data((6,)), Data(())), dict(padding=((-3, -2, 1),))),
     ],

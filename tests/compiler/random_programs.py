@@ -103,7 +103,9 @@ class Drawing:
         var = Var(type)
         self.inputs.append(var)
         low = 0 if type.dtype in ("bool", "u8") else low
-        self.arrays.append(np.asarray(self.rng.integers(low, (1 if type.dtype == "bool" else high) + 1, type.shape)).astype(NUMPY[type.dtype]))
+        self.arrays.append(
+            np.asarray(self.rng.integers(low, (1 if type.dtype == "bool" else high) + 1, type.shape)).astype(NUMPY[type.dtype])
+        )
         self.values.append(Known(var, max(abs(low), abs(high))))
         return self.values[-1]
 
@@ -158,7 +160,9 @@ def binary(d: Drawing) -> None:
     x = d.pick(lambda k: k.dtype != "bool")
     if x is None:
         return
-    y: Known | Literal = literal(d.draw(st.integers(0, 3)), x.dtype) if d.draw(st.integers(0, 3)) == 0 else d.of_type(x.shape, x.dtype)
+    y: Known | Literal = (
+        literal(d.draw(st.integers(0, 3)), x.dtype) if d.draw(st.integers(0, 3)) == 0 else d.of_type(x.shape, x.dtype)
+    )
     size = 3 if isinstance(y, Literal) else y.bound
     name = d.one_of(["add", "sub", "mul", "max", "min"])
     bound = {"add": x.bound + size, "sub": x.bound + size, "mul": x.bound * size}.get(name, max(x.bound, size))
@@ -250,7 +254,10 @@ def concatenate(d: Drawing) -> None:
     if x is None:
         return
     axis = d.draw(st.integers(0, len(x.shape) - 1))
-    others = [x if d.yes() else d.of_type((*x.shape[:axis], d.one_of(d.sizes), *x.shape[axis + 1 :]), x.dtype) for _ in range(d.draw(st.integers(1, 2)))]
+    others = [
+        x if d.yes() else d.of_type((*x.shape[:axis], d.one_of(d.sizes), *x.shape[axis + 1 :]), x.dtype)
+        for _ in range(d.draw(st.integers(1, 2)))
+    ]
     d.add("concatenate", [x, *others], max(x.bound, *[k.bound for k in others]), axis=axis)
 
 
@@ -260,7 +267,9 @@ def reduce(d: Drawing) -> None:
         return
     axes = d.some_axes(len(x.shape)) or (d.draw(st.integers(0, len(x.shape) - 1)),)
     count = math.prod(x.shape[a] for a in axes)
-    name = d.one_of(["reduce_and", "reduce_or", "reduce_max"] if x.dtype == "bool" else ["reduce_sum", "reduce_sum", "reduce_max", "reduce_min"])
+    name = d.one_of(
+        ["reduce_and", "reduce_or", "reduce_max"] if x.dtype == "bool" else ["reduce_sum", "reduce_sum", "reduce_max", "reduce_min"]
+    )
     if x.dtype in INTEGERS or x.bound * count < LARGEST or name != "reduce_sum":
         d.add(name, [x], min(x.bound * count, LARGEST) if name == "reduce_sum" else x.bound, axes=axes)
 
@@ -380,7 +389,11 @@ EVERY = (*POINTWISE, *POINTWISE, *MOVES, *REDUCTIONS, *INDEXED, *LIBRARY)
 
 @st.composite
 def programs(
-    draw: st.DrawFn, steps: Sequence[Callable[[Drawing], None]] = EVERY, sizes: Sequence[int] = (1, 2, 3, 4, 5, 17), least: int = 3, most: int = 16
+    draw: st.DrawFn,
+    steps: Sequence[Callable[[Drawing], None]] = EVERY,
+    sizes: Sequence[int] = (1, 2, 3, 4, 5, 17),
+    least: int = 3,
+    most: int = 16,
 ) -> Program:
     d = Drawing(draw, sizes)
     shape = d.shape()

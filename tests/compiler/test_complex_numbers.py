@@ -76,13 +76,18 @@ def test_tangents_are_finite_differences_in_every_direction_of_the_plane(name: s
             continue
         rng = np.random.default_rng(5)
         active = [a.dtype.kind == "c" for a in arrays]
-        tangents = [rng.uniform(0.5, 1, a.shape) * np.complex128(direction) if on else None for a, on in zip(arrays, active, strict=True)]
+        tangents = [
+            rng.uniform(0.5, 1, a.shape) * np.complex128(direction) if on else None for a, on in zip(arrays, active, strict=True)
+        ]
         duals = [None if t is None else concrete(np.asarray(t)) for t in tangents]
         outs, moved = jvp(lambda values: evaluate(graph, values), [concrete(a) for a in arrays], duals)  # noqa: B023
-        got = [np.zeros(o.type.shape) if t is None else t.data() for o, t in zip(outs, moved, strict=True) if o.type.dtype in INEXACT]
+        got = [
+            np.zeros(o.type.shape) if t is None else t.data() for o, t in zip(outs, moved, strict=True) if o.type.dtype in INEXACT
+        ]
 
         def at(step: float) -> list[np.ndarray]:
-            return float_results(graph, [a if t is None else np.asarray(a + step * t) for a, t in zip(arrays, tangents, strict=True)])  # noqa: B023
+            there = [a if t is None else np.asarray(a + step * t) for a, t in zip(arrays, tangents, strict=True)]  # noqa: B023
+            return float_results(graph, there)  # noqa: B023
 
         h = 1e-3
         wide = [(a - b) / (2 * h) for a, b in zip(at(h), at(-h), strict=True)]

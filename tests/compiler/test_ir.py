@@ -48,7 +48,10 @@ def test_a_text_is_what_its_graph_prints(text: str) -> None:
 
 
 def test_spaces_and_comments_mean_nothing() -> None:
-    loose = "graph( a:f32[3],b:f32[3] )   {\n\n c:f32[3]=mul a   b # model.py:3\n# a note\n d:f32[] = reduce_sum c [ axes=(0,) ]\nreturn d }\n"
+    loose = (
+        "graph( a:f32[3],b:f32[3] )   {\n\n c:f32[3]=mul a   b # model.py:3\n# a note\n"
+        " d:f32[] = reduce_sum c [ axes=(0,) ]\nreturn d }\n"
+    )
     assert parse(loose) == parse(SMALL)
 
 
@@ -57,7 +60,20 @@ def test_float_literals_read_back_bit_by_bit(dtype: str) -> None:
     target, info = NUMPY[dtype].type, np.finfo(NUMPY[dtype])
     rng = np.random.default_rng(0)
     bits = rng.integers(0, np.iinfo(f"u{info.bits // 8}").max, 300, f"u{info.bits // 8}", endpoint=True).view(NUMPY[dtype])
-    edges = [0.0, -0.0, np.inf, -np.inf, info.max, -info.max, info.tiny, info.smallest_subnormal, -info.smallest_subnormal, 0.1, 1e22, 3.0]
+    edges = [
+        0.0,
+        -0.0,
+        np.inf,
+        -np.inf,
+        info.max,
+        -info.max,
+        info.tiny,
+        info.smallest_subnormal,
+        -info.smallest_subnormal,
+        0.1,
+        1e22,
+        3.0,
+    ]
     for number in [*map(target, edges), *bits[~np.isnan(bits)]]:
         (again,) = parse(str(returning(number, dtype))).outputs
         assert isinstance(again, Literal) and again.type == ArrayType((), dtype)
@@ -126,7 +142,14 @@ def test_graphs_are_equal_when_their_structure_is() -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("mul a b", "mul b a"), ("mul", "add"), ("[3]", "[4]"), ("f32", "f64"), ("return d", "return d d"), ("return d", "return 0.0:f32")],
+    [
+        ("mul a b", "mul b a"),
+        ("mul", "add"),
+        ("[3]", "[4]"),
+        ("f32", "f64"),
+        ("return d", "return d d"),
+        ("return d", "return 0.0:f32"),
+    ],
 )
 def test_graphs_that_differ_anywhere_are_not_equal(old: str, new: str) -> None:
     assert parse(SMALL.replace(old, new)) != parse(SMALL)
@@ -197,7 +220,10 @@ def test_at_most_ten_equations_are_shown_around_a_fault() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("graph(a:f32[3], b:f32[4]) {\n  c:f32[3] = add a b\n  return c\n}", r"add: operands must have one shape, got f32\[3\], f32\[4\]"),
+        (
+            "graph(a:f32[3], b:f32[4]) {\n  c:f32[3] = add a b\n  return c\n}",
+            r"add: operands must have one shape, got f32\[3\], f32\[4\]",
+        ),
         ("graph(a:f32[3], b:f64[3]) {\n  c:f32[3] = add a b\n  return c\n}", "add: operands must have one element type"),
         ("graph(a:i32[3]) {\n  b:i32[3] = sin a\n  return b\n}", "sin takes inexact element types"),
         ("graph(a:f32[3], b:f32[]) {\n  c:f32[3] = add a b\n  return c\n}", "only literals broadcast by themselves"),

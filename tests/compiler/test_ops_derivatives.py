@@ -73,7 +73,9 @@ def moved(arrays: Arrays, tangents: Sequence[np.ndarray | None], step: float) ->
     return [a if t is None else np.asarray(a + step * t) for a, t in zip(arrays, tangents, strict=True)]
 
 
-def finite_difference(f: Callable[[Arrays], Arrays], arrays: Arrays, tangents: Sequence[np.ndarray | None], h: float = STEP) -> Arrays:
+def finite_difference(
+    f: Callable[[Arrays], Arrays], arrays: Arrays, tangents: Sequence[np.ndarray | None], h: float = STEP
+) -> Arrays:
     """Central differences of two steps, extrapolated: the error is of the order h**4."""
     wide = [(a - b) / (2 * h) for a, b in zip(f(moved(arrays, tangents, h)), f(moved(arrays, tangents, -h)), strict=True)]
     h /= 2
@@ -99,7 +101,11 @@ def test_first_derivatives_are_those_of_finite_differences_for_every_set_of_oper
     for example in differentiable(name):
         graph, arrays = example.graph("f64"), operands(example, rng)
         every = floats_of(graph, example)
-        choices = [c for c in itertools.product((False, True), repeat=len(every)) if any(c) and not any(a and not b for a, b in zip(c, every, strict=True))]
+        choices = [
+            c
+            for c in itertools.product((False, True), repeat=len(every))
+            if any(c) and not any(a and not b for a, b in zip(c, every, strict=True))
+        ]
         for active in choices:
             tangents = directions(arrays, active, rng)
             wanted = finite_difference(lambda xs: float_outputs(graph, xs), arrays, tangents)  # noqa: B023
@@ -161,7 +167,9 @@ def test_the_derivative_of_the_reverse_mode_is_right_too(name: str) -> None:
         residuals = interpret(parts.forward, *arrays)[len(graph.outputs) :]
         cotangents = [rng.uniform(-1, 1, v.type.shape) for v in parts.linear.outputs]
         given = [*residuals, *cotangents]
-        tangents = [rng.uniform(-1, 1, np.shape(a)) if t.dtype in FLOATS else None for a, t in zip(given, backward.input_types, strict=True)]
+        tangents = [
+            rng.uniform(-1, 1, np.shape(a)) if t.dtype in FLOATS else None for a, t in zip(given, backward.input_types, strict=True)
+        ]
         found = interpret(again, *given, *[t for t in tangents if t is not None])[len(backward.outputs) :]
         if name in NO_NEIGHBOURS or name in ("reduce_max", "reduce_min", "sort", "cummax", "cummin"):
             continue  # residuals that are comparisons of the operands have no neighbours

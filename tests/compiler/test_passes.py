@@ -185,7 +185,8 @@ def test_an_output_has_memory_of_its_own() -> None:
 
 
 SIMPLIFIED = [
-    ("equal equations are one", ["c:f32[3] = mul a b", "d:f32[3] = mul b a", "e:f32[3] = add c d"], ["c:f32[3] = mul a b", "d:f32[3] = add c c"]),
+    ("equal equations are one", ["c:f32[3] = mul a b", "d:f32[3] = mul b a", "e:f32[3] = add c d"],
+     ["c:f32[3] = mul a b", "d:f32[3] = add c c"]),
     ("what nobody reads is gone", ["c:f32[3] = sin a", "e:f32[3] = neg b"], ["c:f32[3] = neg b"]),
     ("x * 1 is x", ["c:f32[3] = mul 1.0:f32 a", "e:f32[3] = neg c"], ["c:f32[3] = neg a"]),
     ("x * -1 is -x", ["c:f32[3] = mul a -1.0:f32", "e:f32[3] = sin c"], ["c:f32[3] = neg a", "d:f32[3] = sin c"]),
@@ -198,17 +199,23 @@ SIMPLIFIED = [
     ("--x is x", ["c:f32[3] = neg a", "d:f32[3] = neg c", "e:f32[3] = sin d"], ["c:f32[3] = sin a"]),
     ("constants are computed", ["c:f32[] = sqrt 4.0:f32", "d:f32[3] = broadcast c [dims=(), shape=(3,)]", "e:f32[3] = mul a d"],
      ["c:f32[3] = mul a 2.0:f32"]),
-    ("an array of one number is a literal where it meets an array", ["d:f32[3] = broadcast 3.0:f32 [dims=(), shape=(3,)]", "e:f32[3] = add a d"],
+    ("an array of one number is a literal where it meets an array",
+     ["d:f32[3] = broadcast 3.0:f32 [dims=(), shape=(3,)]", "e:f32[3] = add a d"],
      ["c:f32[3] = add a 3.0:f32"]),
     ("two transposes are one", ["c:f32[1,3] = reshape a [shape=(1, 3)]", "d:f32[3,1] = transpose c [permutation=(1, 0)]",
-     "f:f32[1,3] = transpose d [permutation=(1, 0)]", "e:f32[3] = reshape f [shape=(3,)]", "g:f32[3] = neg e"], ["c:f32[3] = neg a"]),
-    ("two broadcasts are one", ["c:f32[2,3] = broadcast a [dims=(1,), shape=(2, 3)]", "e:f32[2,3,4] = broadcast c [dims=(0, 1), shape=(2, 3, 4)]"],
+     "f:f32[1,3] = transpose d [permutation=(1, 0)]", "e:f32[3] = reshape f [shape=(3,)]", "g:f32[3] = neg e"],
+     ["c:f32[3] = neg a"]),
+    ("two broadcasts are one",
+     ["c:f32[2,3] = broadcast a [dims=(1,), shape=(2, 3)]", "e:f32[2,3,4] = broadcast c [dims=(0, 1), shape=(2, 3, 4)]"],
      ["c:f32[2,3,4] = broadcast a [dims=(1,), shape=(2, 3, 4)]"]),
     ("a known condition chooses", ["c:f32[3] = select True:bool a b", "e:f32[3] = neg c"], ["c:f32[3] = neg a"]),
-    ("a select of one value is that value", ["c:bool[3] = lt a b", "d:f32[3] = select c a a", "e:f32[3] = neg d"], ["c:f32[3] = neg a"]),
-    ("what changes nothing is gone", ["c:f32[3] = slice a [limit=(3,), start=(0,), strides=(1,)]", "d:f32[3] = pad c 0.0:f32 [padding=((0, 0, 0),)]",
+    ("a select of one value is that value", ["c:bool[3] = lt a b", "d:f32[3] = select c a a", "e:f32[3] = neg d"],
+     ["c:f32[3] = neg a"]),
+    ("what changes nothing is gone",
+     ["c:f32[3] = slice a [limit=(3,), start=(0,), strides=(1,)]", "d:f32[3] = pad c 0.0:f32 [padding=((0, 0, 0),)]",
      "f:f32[3] = convert_element_type d [dtype='f32']", "g:f32[3] = reverse f [axes=()]", "h:f32[3] = reduce_sum g [axes=()]",
-     "i:f32[3] = stop_gradient h", "j:f32[3] = concatenate i [axis=0]", "k:f32[3] = integer_pow j [exponent=1]", "e:f32[3] = neg k"],
+     "i:f32[3] = stop_gradient h", "j:f32[3] = concatenate i [axis=0]", "k:f32[3] = integer_pow j [exponent=1]",
+     "e:f32[3] = neg k"],
      ["c:f32[3] = neg a"]),
     ("an array without elements is not computed", ["c:f32[0] = slice a [limit=(1,), start=(1,), strides=(1,)]", "d:f32[0] = sin c",
      "e:f32[] = reduce_sum d [axes=(0,)]"], ["return 0.0:f32"]),
@@ -227,8 +234,8 @@ def test_simplify_changes_no_bit_of_a_result() -> None:
     numbers = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 3.4e38, 1.5, -7], np.float32)
     lines = [
         "b:f32[10] = mul a 1.0:f32", "c:f32[10] = mul a -1.0:f32", "d:f32[10] = mul a 0.0:f32", "e:f32[10] = add a 0.0:f32",
-        "f:f32[10] = sub a 0.0:f32", "g:f32[10] = sub 0.0:f32 a", "h:f32[10] = div a 8.0:f32", "i:f32[10] = neg c", "j:f32[10] = sub a a",
-        "k:f32[10] = div a a", "return b c d e f g h i j k",
+        "f:f32[10] = sub a 0.0:f32", "g:f32[10] = sub 0.0:f32 a", "h:f32[10] = div a 8.0:f32", "i:f32[10] = neg c",
+        "j:f32[10] = sub a a", "k:f32[10] = div a a", "return b c d e f g h i j k",
     ]  # fmt: skip
     graph = parse(body("a:f32[10]", *lines))
     for got, want in zip(interpret(simplify(graph), numbers), interpret(graph, numbers), strict=True):

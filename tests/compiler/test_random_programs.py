@@ -135,7 +135,11 @@ LARGE = {
   g:f32[1009] = scatter e d f [axes=(0,), batch=0, kind='add']
   return g
 }""",
-    "cumulative": "graph(a:f32[700,900]) {\n  b:f32[700,900] = cumsum a [axis=0, reverse=True]\n  c:f32[700,900] = cumsum a [axis=1, reverse=False]\n  return b c\n}",
+    "cumulative": """graph(a:f32[700,900]) {
+  b:f32[700,900] = cumsum a [axis=0, reverse=True]
+  c:f32[700,900] = cumsum a [axis=1, reverse=False]
+  return b c
+}""",
 }
 
 

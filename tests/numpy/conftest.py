@@ -56,7 +56,9 @@ def same(got: Any, want: Any, what: str) -> None:
         return
     got, want = np.asarray(got), np.asarray(want)
     assert got.shape == want.shape, f"{what}: shape {got.shape}, wanted {want.shape}"
-    assert got.dtype.kind == want.dtype.kind or {got.dtype.kind, want.dtype.kind} <= set("iu"), f"{what}: {got.dtype} for {want.dtype}"
+    assert got.dtype.kind == want.dtype.kind or {got.dtype.kind, want.dtype.kind} <= set("iu"), (
+        f"{what}: {got.dtype} for {want.dtype}"
+    )
     np.testing.assert_allclose(got, want, err_msg=what, **tolerance(got))
 
 

@@ -12,7 +12,11 @@ CASES = [
     "array_equal(x, v)",
     "array_equiv(x, x)",
     "unique(q, size=4) :: unique(q)",
-    "unique(q, size=6, fill_value=-1, return_counts=True, return_inverse=True, return_index=True) :: (np.r_[unique(q), [-1] * (6 - len(unique(q)))], np.r_[unique(q, return_index=True)[1], [np.argmin(q)] * (6 - len(unique(q)))], unique(q, return_inverse=True)[1], np.r_[unique(q, return_counts=True)[1], [0] * (6 - len(unique(q)))])",
+    "unique(q, size=6, fill_value=-1, return_counts=True, return_inverse=True, return_index=True) :: ("
+    "np.r_[unique(q), [-1] * (6 - len(unique(q)))], "
+    "np.r_[unique(q, return_index=True)[1], [np.argmin(q)] * (6 - len(unique(q)))], "
+    "unique(q, return_inverse=True)[1], "
+    "np.r_[unique(q, return_counts=True)[1], [0] * (6 - len(unique(q)))])",
     "isin(i, k)",
     "isin(i, k, invert=True)",
     "isin(i, arange(-2, 30))",

@@ -155,8 +155,8 @@ def as_typed(out: Any, type: ArrayType) -> np.ndarray:
 def leaked(v: Value) -> UnexpectedTracerError:
     where = v.trace.where if v.trace else ""
     return UnexpectedTracerError(
-        f"a traced value of type {v.type} was used after the function that made it had returned{where}. It leaked, through a global, "
-        "a list or an attribute. Return it from the function instead, or pass it on as an argument."
+        f"a traced value of type {v.type} was used after the function that made it had returned{where}. It leaked, through a "
+        "global, a list or an attribute. Return it from the function instead, or pass it on as an argument."
     )
 
 

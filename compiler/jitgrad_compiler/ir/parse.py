@@ -1,16 +1,16 @@
 """The grammar of the text form and its parser; `parse(str(graph)) == graph`, source lines aside. `graph.py` prints.
 
-    graph(a:f32[3], b:f32[3]) {
-      c:f32[3] = mul a b                    # model.py:12
-      d:f32[] = reduce_sum c [axes=(0,)]
-      return d
-    }
+graph(a:f32[3], b:f32[3]) {
+  c:f32[3] = mul a b                    # model.py:12
+  d:f32[] = reduce_sum c [axes=(0,)]
+  return d
+}
 
-    graph    = "graph(" [binder {", " binder}] ") {" {equation} "return" {atom} "}"
-    equation = binder {", " binder} "=" op {atom} ["[" param {", " param} "]"] ["#" source]
-    binder   = name ":" type          type = dtype "[" [size {"," size}] "]"
-    atom     = name | number ":" dtype
-    param    = name "=" (Python literal | graph)
+graph    = "graph(" [binder {", " binder}] ") {" {equation} "return" {atom} "}"
+equation = binder {", " binder} "=" op {atom} ["[" param {", " param} "]"] ["#" source]
+binder   = name ":" type          type = dtype "[" [size {"," size}] "]"
+atom     = name | number ":" dtype
+param    = name "=" (Python literal | graph)
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from typing import Any
 
 from .graph import OPS, Atom, Eqn, Graph, IRError, Literal, Var
 from .types import NUMPY, ArrayType
-
 
 _TOKEN = re.compile(r"\s+|#[^\n]*")
 

@@ -1,7 +1,7 @@
 """Index arithmetic: sums of loop axes with constant factors, with division and remainder where a reshape needs them.
 
-`Affine` keeps itself simple: (8*i + j) // 8 is i where 0 <= j < 8, and 8*(v // 8) + v % 8 is v. So most reshapes leave no trace in a
-kernel, and what a load's offset is along the vector axis can be read off its factors.
+`Affine` keeps itself simple: (8*i + j) // 8 is i where 0 <= j < 8, and 8*(v // 8) + v % 8 is v. So most reshapes leave no trace in
+a kernel, and what a load's offset is along the vector axis can be read off its factors.
 """
 
 from __future__ import annotations

@@ -84,7 +84,9 @@ class Cluster:
                 raise Unfusable("rows too few or too long")
             if any(o.position is not None and o.axes != r.axes for o in self.reductions.values()):
                 raise Unfusable("an argmax over other parts of a row")
-            if any(o.operand.axes and o.axes & r.axes and o.axes != r.axes and not o.axes >= r.axes for o in self.reductions.values()):
+            if any(
+                o.operand.axes and o.axes & r.axes and o.axes != r.axes and not o.axes >= r.axes for o in self.reductions.values()
+            ):
                 raise Unfusable("reductions over other parts of a row")
             self.inner = r.axes
         r.inside = True
@@ -141,7 +143,11 @@ class Cluster:
         if index is None:
             return None
         node = self.puller.expand(e, index, None)
-        if self.inner is not None and node.axes & self.inner and frozenset().union(*[i.axes for i in index]) & self.inner == frozenset():
+        if (
+            self.inner is not None
+            and node.axes & self.inner
+            and frozenset().union(*[i.axes for i in index]) & self.inner == frozenset()
+        ):
             return None
         self.members[out], self.values[out] = index, node
         return node
@@ -158,7 +164,9 @@ class Cluster:
         over = frozenset(a for k in axes for a in index[k].axes)
         if self.inner is not None and over & self.inner and not over >= self.inner:
             return None
-        if self.inner is None and any(r.inside is False and r.axes != over and _crossing(r.axes, over, self.axes) for r in self.reductions.values()):
+        if self.inner is None and any(
+            r.inside is False and r.axes != over and _crossing(r.axes, over, self.axes) for r in self.reductions.values()
+        ):
             return None
         kept = tuple(i for k, i in enumerate(index) if k not in axes)
         out = e.outputs[0]
@@ -192,7 +200,10 @@ class Cluster:
 
 
 def _crossing(a: frozenset[Axis], b: frozenset[Axis], axes: Sequence[Axis]) -> bool:
-    """Whether two sets of reduced axes cannot be a row and what is summed over rows: neither holds the other, nor do they part the domain."""
+    """Whether two sets of reduced axes cannot be a row and what is summed over rows.
+
+    They can where one holds the other, or where they part the domain.
+    """
     every = frozenset(x for x in axes if x.extent != 1)
     return not (a <= b or b <= a or not (a & b) and (a | b) == every)
 
@@ -249,7 +260,10 @@ class Fusion:
                 inline = total <= REPEAT_COST and small and e.outputs[0].type.nbytes >= 1 << 14
             for v in e.outputs:
                 leaves[v] = below if inline else {v: None}
-                cost[v] = total if inline and e.op.name not in INLINED else (cost.get(e.inputs[0], 0.0) if inline and e.inputs and isinstance(e.inputs[0], Var) else 0.0)
+                if e.op.name not in INLINED:
+                    cost[v] = total if inline else 0.0
+                else:
+                    cost[v] = cost.get(e.inputs[0], 0.0) if inline and e.inputs and isinstance(e.inputs[0], Var) else 0.0
                 if inline:
                     self.inlined.add(v)
 
@@ -265,7 +279,13 @@ class Fusion:
         e = self.definitions.get(var)
         owner = self.owner.get(var)
         in_kernel = owner is not None and var in owner.members and owner.contraction is None
-        if e is None or var in self.stored or not (in_kernel or var in self.inlined) or operation_cost(e.op) > 10 or e.op.kind == "gather":
+        if (
+            e is None
+            or var in self.stored
+            or not (in_kernel or var in self.inlined)
+            or operation_cost(e.op) > 10
+            or e.op.kind == "gather"
+        ):
             return 0.0, {var}
         cost, leaves = operation_cost(e.op) if e.op.kind == "elementwise" else 0.0, set()
         for a in dict.fromkeys(e.inputs):
@@ -330,10 +350,15 @@ class Fusion:
         alike = [c for c in candidates if tuple(n for n in c.shape if n != 1) == domain and c.contraction is None and not c.dead]
         if len(alike) > 1:
             merged = self._merge(alike)
-            candidates = [c for c in candidates if not c.dead] if merged is None else [merged, *[c for c in candidates if not c.dead and c is not merged]]
+            first = [] if merged is None else [merged]
+            candidates = [*first, *[c for c in candidates if not c.dead and c is not merged]]
         if not candidates or all(tuple(n for n in c.shape if n != 1) != domain for c in candidates):
             reads = set(a for a in e.inputs if isinstance(a, Var))
-            siblings = [c for c in reversed(self.by_shape.get(domain, [])[-8:]) if not c.dead and c not in candidates and c.contraction is None]
+            siblings = [
+                c
+                for c in reversed(self.by_shape.get(domain, [])[-8:])
+                if not c.dead and c not in candidates and c.contraction is None
+            ]
             candidates += [c for c in siblings if c.eqns[0].op.kind not in _OWN and reads & set(c.loads())]
         candidates.sort(key=lambda c: (c.contraction is None, -math.prod(c.shape), -c.number))
         if math.prod(domain) and any(c.add(e) for c in candidates):
@@ -345,7 +370,12 @@ class Fusion:
         """One cluster of the equations of several, if they fit together and nothing between them would wait for itself."""
         mask = sum(1 << c.number for c in parts)
         for other in self.clusters:
-            if not other.dead and other not in parts and other.dependencies & mask and any(c.dependencies >> other.number & 1 for c in parts):
+            if (
+                not other.dead
+                and other not in parts
+                and other.dependencies & mask
+                and any(c.dependencies >> other.number & 1 for c in parts)
+            ):
                 return None
         order = {id(e): n for n, e in enumerate(self.graph.eqns)}
         eqns = sorted((e for c in parts for e in c.eqns), key=lambda e: order[id(e)])
@@ -389,7 +419,9 @@ class Fusion:
         used = frozenset(a for a in c.axes if a.extent != 1)
         c.values[c.dot] = Contracted(c.dot.type.dtype, used)
         c.from_memory = True
-        c.contraction = Contraction(batch, row, column, depth, c.puller.pull(x, tuple(left)), c.puller.pull(y, tuple(right)), c.dot.type.dtype)
+        c.contraction = Contraction(
+            batch, row, column, depth, c.puller.pull(x, tuple(left)), c.puller.pull(y, tuple(right)), c.dot.type.dtype
+        )
         c.from_memory = False
         self.stored.update(v for v in c.loads() if v in self.owner)
         c.members[c.dot] = c.natural
@@ -473,5 +505,3 @@ def _record(c: Cluster, needed: set[Var]) -> Kernel | None:
 def fuse(graph: Graph) -> list[Kernel]:
     """The kernels of a Graph, in an order in which they can run."""
     return Fusion(graph).cut()
-
-

@@ -1,10 +1,10 @@
 """The records that fusion makes and targets read: a Kernel's loops, reductions and stores. They print as pseudo-code.
 
-    kernel softmax (rows 2048, inner 1000)
-      for i in 2048:
-        for j in 1000:
-          m = max over j: z[1000*i + j]
-        ...
+kernel softmax (rows 2048, inner 1000)
+  for i in 2048:
+    for j in 1000:
+      m = max over j: z[1000*i + j]
+    ...
 """
 
 from __future__ import annotations
@@ -96,6 +96,11 @@ class Kernel:
         """The user's lines that this kernel was made from."""
         return tuple(dict.fromkeys(e.source for e in self.eqns if e.source))
 
+    @property
+    def text(self) -> str:
+        """The kernel as pseudo-code."""
+        return str(self)
+
     def roots(self) -> list[Node]:
         return [*[r.operand for r in self.reductions], *[s.node for s in self.stores]]
 
@@ -170,5 +175,3 @@ def _spell(k: Kernel) -> Iterator[str]:
                 yield f"    {root.name} = {root.combine} over {over}: {spell(node)}{tail}"
             else:
                 yield f"    {name(root.target)}[{_index(root.offset)}] = {spell(node)}"
-
-

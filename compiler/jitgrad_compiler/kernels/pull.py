@@ -67,7 +67,7 @@ class Puller:
     # -- pulling
 
     def pull(self, atom: Atom, index: LayoutIndex, guard: Node | None = None) -> Node:
-        """The element of a value at an index. Where `guard` does not hold the result does not matter, but memory must not be touched."""
+        """The element of a value at an index. Where `guard` does not hold any result will do, but memory must not be touched."""
         if isinstance(atom, Literal):
             return self.const(atom.value, atom.type.dtype)
         key = (atom, index, id(guard))
@@ -250,4 +250,6 @@ _RULES: dict[str, Callable[[Puller, Eqn, LayoutIndex, Node | None], Node]] = {
     "broadcast": _broadcast, "reshape": _reshape, "transpose": _transpose, "reverse": _reverse, "slice": _slice, "pad": _pad,
     "concatenate": _concatenate, "iota": _iota, "dynamic_slice": _dynamic_slice, "dynamic_update_slice": _dynamic_update_slice,
     "gather": _gather,
-} | {name: small_reduction for name in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or")}  # fmt: skip
+} | dict.fromkeys(
+    ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or"), small_reduction
+)  # fmt: skip

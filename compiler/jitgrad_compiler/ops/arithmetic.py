@@ -75,7 +75,9 @@ def _emit_rem(e: Any, x: Any, y: Any) -> Any:
         return e.rem(x, y)
     zero = e.compare("eq", y, 0)
     safe, _ = _guard(e, x, y)
-    return e.select(zero, x, e.select(e.compare("eq", y, -1), e.const(0, x.type), e.rem(x, safe)) if x.type[0] == "i" else e.rem(x, safe))
+    return e.select(
+        zero, x, e.select(e.compare("eq", y, -1), e.const(0, x.type), e.rem(x, safe)) if x.type[0] == "i" else e.rem(x, safe)
+    )
 
 
 def is_constant(x: Any) -> bool:
@@ -249,7 +251,9 @@ def _emit_integer_pow(e: Any, x: Any, exponent: int) -> Any:
 def _integer_pow_type(x: ArrayType, exponent: int) -> ArrayType:
     check_dtypes("integer_pow", "numeric", [x])
     if exponent < 0 and x.dtype not in INEXACT:
-        raise DTypeError(f"integer_pow: an integer array cannot be raised to the negative power {exponent}; convert it to a float first")
+        raise DTypeError(
+            f"integer_pow: an integer array cannot be raised to the negative power {exponent}; convert it to a float first"
+        )
     return x
 
 
@@ -330,7 +334,7 @@ def _convert_transpose(cts: Sequence[Value], operands: Sequence[Operand], params
 convert_element_type = elementwise(
     "convert_element_type", _convert, lambda e, x, dtype: e.convert(x, dtype), infer=lambda x, dtype: ArrayType(x.shape, dtype),
     accepts="any", jvp=_convert_jvp, transpose=_convert_transpose, test_params=dict(dtype="f32"),
-    doc="The value in another type. Floats to integers truncate and saturate, NaN gives 0; complex to real drops the imaginary part.",
+    doc="The value in another type. Floats to integers truncate and saturate, NaN is 0; complex to real drops the imaginary part.",
 )  # fmt: skip
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
-from ..ir.builder import Value, bind
 from ..ir.graph import Graph, Op
 from ..ir.interpreter import interpret
 from ..ir.types import ArrayType
@@ -25,4 +21,6 @@ call = Op(
     doc="A nested program, compiled for itself where it is called on concrete arrays. Its rules are in passes/calls.py.",
 )  # fmt: skip
 
-stop_gradient = elementwise("stop_gradient", lambda x: np.asarray(x), lambda e, x: x, accepts="any", doc="x, a constant to derivatives.")
+stop_gradient = elementwise(
+    "stop_gradient", lambda x: np.asarray(x), lambda e, x: x, accepts="any", doc="x, a constant to derivatives."
+)

@@ -100,7 +100,7 @@ def _clz(x: Any) -> Any:
 
 
 def _emit_clz(e: Any, x: Any) -> Any:
-    name = f"llvm.ctlz.{'v%d' % x.width if x.width > 1 else ''}i{SIZES[x.type] * 8}"
+    name = f"llvm.ctlz.{f'v{x.width}' if x.width > 1 else ''}i{SIZES[x.type] * 8}"
     e.module.declare(name, x.llvm, [x.llvm, "i1"])
     return e.op(f"call {x.llvm} @{name}({x.typed}, i1 false)", x.type, x.width)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ..ir.builder import Value, bind
+from ..ir.builder import Value
 from ..ir.graph import Op
 from ..ir.types import ArrayType
 from .arithmetic import op
@@ -27,7 +27,9 @@ def _type(x: ArrayType, y: ArrayType, dims: Dims) -> ArrayType:
     (cx, cy), (bx, by) = dims
     for name, t, c, b in (("first", x, cx, bx), ("second", y, cy, by)):
         if len({*c, *b}) != len(c) + len(b) or any(not 0 <= a < t.rank for a in (*c, *b)):
-            raise ShapeError(f"dot_general: contracted axes {c} and batch axes {b} are not different axes of the {name} operand {t}")
+            raise ShapeError(
+                f"dot_general: contracted axes {c} and batch axes {b} are not different axes of the {name} operand {t}"
+            )
     if [x.shape[a] for a in cx] != [y.shape[a] for a in cy] or [x.shape[a] for a in bx] != [y.shape[a] for a in by]:
         raise ShapeError(
             f"dot_general: contracted sizes must agree, got {x} along axes {cx} and {y} along axes {cy}"

@@ -76,7 +76,8 @@ def add_tangents(a: Value | None, b: Value | None) -> Value | None:
 
 def no_derivative(op: Op) -> NonDifferentiableError:
     return NonDifferentiableError(
-        f"{op.name} has no derivative: {op.no_derivative or 'none is defined'}. Use stop_gradient on its operands to treat it as constant."
+        f"{op.name} has no derivative: {op.no_derivative or 'none is defined'}. "
+        "Use stop_gradient on its operands to treat it as constant."
     )
 
 

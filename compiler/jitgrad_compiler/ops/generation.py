@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import ShapeError
-from ..ir.builder import Value, bind
 from ..ir.graph import Op
 from ..ir.types import NUMPY, ArrayType
-from .define import broadcast, elementwise, zero_jvp
+from .define import elementwise, zero_jvp
 
 
 def _iota_type(shape: tuple[int, ...], axis: int, dtype: str) -> ArrayType:

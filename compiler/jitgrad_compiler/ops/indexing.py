@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, ShapeError
-from ..ir.builder import Value, bind, literal
+from ..ir.builder import Value, literal
 from ..ir.graph import Op
 from ..ir.types import INEXACT, INTEGERS, NUMPY, ArrayType
 from .arithmetic import op, where
@@ -327,7 +327,9 @@ def _update_transpose(cts: Sequence[Value], operands: Sequence[Operand], params:
     (ct,), (x, update, *starts) = cts, operands
     known = [s for s in starts if isinstance(s, Value)]
     shape = type_of_operand(update)
-    kept = op("dynamic_update_slice", ct, zeros(shape) if shape.shape else literal(0, shape.dtype), *known) if is_linear(x) else None
+    kept = (
+        op("dynamic_update_slice", ct, zeros(shape) if shape.shape else literal(0, shape.dtype), *known) if is_linear(x) else None
+    )
     taken = op("dynamic_slice", ct, *known, sizes=shape.shape) if is_linear(update) else None
     return [kept, taken, *[None] * len(starts)]
 

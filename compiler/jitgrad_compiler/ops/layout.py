@@ -234,7 +234,9 @@ def _concatenate_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[
     out = op("concatenate", *primals, **params)
     if all(t is None for t in tangents) or out.type.dtype not in INEXACT:
         return [out], [None]
-    return [out], [op("concatenate", *[zeros(p.type) if t is None else t for p, t in zip(primals, tangents, strict=True)], **params)]
+    return [out], [
+        op("concatenate", *[zeros(p.type) if t is None else t for p, t in zip(primals, tangents, strict=True)], **params)
+    ]
 
 
 concatenate = Op(

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir.builder import Value, bind, literal
-from ..ir.graph import OPS, Op
+from ..ir.graph import Op
 from ..ir.types import INEXACT, ArrayType
 from .arithmetic import op, where
-from .define import Operand, Tangents, broadcast, check_dtypes, convert, full, linear_jvp, reduce_sum, type_of_operand, zero_jvp
+from .define import Tangents, broadcast, check_dtypes, convert, linear_jvp, reduce_sum, type_of_operand, zero_jvp
 
 
 def check_axes(name: str, x: ArrayType, axes: Sequence[int]) -> None:
@@ -78,7 +78,12 @@ def _before(x: Value, axis: int, reverse: bool) -> Value:
 
 
 reduce_prod_op = _reduce(
-    "reduce_prod", lambda x, axis: np.prod(x, axis=axis, dtype=np.asarray(x).dtype), "numeric", "Product over axes.", empty=1, combine="mul"
+    "reduce_prod",
+    lambda x, axis: np.prod(x, axis=axis, dtype=np.asarray(x).dtype),
+    "numeric",
+    "Product over axes.",
+    empty=1,
+    combine="mul",
 )
 reduce_prod_op.jvp = _product_jvp
 
@@ -157,16 +162,17 @@ def _cumulative(name: str, ufunc: Any, accepts: str, combine: str, doc: str) -> 
 
 cumsum = _cumulative("cumsum", np.add, "numeric", "add", "Running sum along an axis, from the end for `reverse`.")
 cumsum.jvp = linear_jvp(cumsum)
-cumsum.transpose = lambda cts, operands, params: [
-    op("cumsum", cts[0], axis=params["axis"], reverse=not params["reverse"])
-]
+cumsum.transpose = lambda cts, operands, params: [op("cumsum", cts[0], axis=params["axis"], reverse=not params["reverse"])]
 cumprod = _cumulative("cumprod", np.multiply, "numeric", "mul", "Running product along an axis, from the end for `reverse`.")
 cummax = _cumulative("cummax", np.maximum, "ordered", "max", "Running maximum along an axis, from the end for `reverse`.")
 cummin = _cumulative("cummin", np.minimum, "ordered", "min", "Running minimum along an axis, from the end for `reverse`.")
 
 
 def _cumprod_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
-    """t_j times the product of all elements up to i but j, summed over j: an n by n table along the axis, so that zeros need no division."""
+    """t_j times the product of all elements up to i but j, summed over j.
+
+    An n by n table along the axis, so that zeros need no division.
+    """
     (x,), (t,), (axis, reverse) = primals, tangents, (params["axis"], params["reverse"])
     out = op("cumprod", x, axis=axis, reverse=reverse)
     if t is None or not x.type.shape[axis]:
@@ -178,7 +184,11 @@ def _cumprod_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str,
     table = broadcast(front, shape, (*range(rank - 1), rank))
     diagonal = op("eq", op("iota", shape=shape, axis=rank - 1, dtype="i64"), op("iota", shape=shape, axis=rank, dtype="i64"))
     without = op("cumprod", where(diagonal, 1, table), axis=rank, reverse=reverse)
-    at_or_after = op("le" if not reverse else "ge", op("iota", shape=shape, axis=rank - 1, dtype="i64"), op("iota", shape=shape, axis=rank, dtype="i64"))
+    at_or_after = op(
+        "le" if not reverse else "ge",
+        op("iota", shape=shape, axis=rank - 1, dtype="i64"),
+        op("iota", shape=shape, axis=rank, dtype="i64"),
+    )
     weights = where(at_or_after, without, 0)
     spread = broadcast(op("transpose", t, permutation=last), shape, tuple(range(rank)))
     total = reduce_sum(spread * weights, (rank - 1,))

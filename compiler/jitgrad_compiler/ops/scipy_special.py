@@ -1,4 +1,4 @@
-"""The gate to scipy.special: importing it takes longer than all else of jitgrad, so it waits for the first function evaluated with it."""
+"""The gate to scipy.special: its import takes longer than all else of jitgrad, so it waits for the first function that needs it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,9 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
         return bind_all(sort, *primals, **params), [None] * n
     place = op("iota", shape=primals[0].type.shape, axis=axis, dtype="i64")
     *outs, order = bind_all(sort, *primals, place, **params)
-    moved = [t if t is None or o.type.dtype not in INEXACT else take_along(t, order, axis) for t, o in zip(tangents, outs, strict=True)]
+    moved = [
+        t if t is None or o.type.dtype not in INEXACT else take_along(t, order, axis) for t, o in zip(tangents, outs, strict=True)
+    ]
     return outs, moved
 
 

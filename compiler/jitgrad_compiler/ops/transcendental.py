@@ -23,9 +23,7 @@ def square(x: Value) -> Value:
 
 def _unary(name: str, numpy: Any, partial: Any, domain: tuple[float, float], doc: str, accepts: str = "inexact") -> Any:
     emit = lambda e, x: getattr(e.vector_math, name)(x)  # noqa: E731
-    return elementwise(
-        name, numpy, emit, partials=[partial], accepts=accepts, domain=domain, doc=doc, transcendental=True
-    )
+    return elementwise(name, numpy, emit, partials=[partial], accepts=accepts, domain=domain, doc=doc, transcendental=True)
 
 
 def _logistic(x: Any) -> Any:
@@ -74,7 +72,9 @@ sqrt = elementwise(
     "sqrt", np.sqrt, lambda e, x: e.sqrt(x), partials=[lambda x, out: 0.5 / out], domain=(0.1, 9), doc="Square root, rounded once."
 )
 rsqrt = elementwise(
-    "rsqrt", lambda x: as_numpy_dtype(1 / np.sqrt(np.asarray(x, np.result_type(x, np.float64))), x), lambda e, x: e.vector_math.rsqrt(x),
+    "rsqrt",
+    lambda x: as_numpy_dtype(1 / np.sqrt(np.asarray(x, np.result_type(x, np.float64))), x),
+    lambda e, x: e.vector_math.rsqrt(x),
     partials=[lambda x, out: out / x * -0.5], domain=(0.1, 9), doc="1 / sqrt(x).",
 )  # fmt: skip
 
@@ -102,7 +102,11 @@ atan2 = _binary(
     "The angle of the point (x, y), from its operands y, x, between -pi and pi.",
 )  # fmt: skip
 hypot = _binary(
-    "hypot", np.hypot, [lambda x, y, out: x / out, lambda x, y, out: y / out], (0.2, 3), "sqrt(x*x + y*y) without overflow on the way."
+    "hypot",
+    np.hypot,
+    [lambda x, y, out: x / out, lambda x, y, out: y / out],
+    (0.2, 3),
+    "sqrt(x*x + y*y) without overflow on the way.",
 )
 logaddexp = _binary(
     "logaddexp", np.logaddexp, [lambda x, y, out: _softmax(x, out), lambda x, y, out: _softmax(y, out)], (-4, 4),

@@ -1,6 +1,7 @@
 """Contractions that are no matrix products, written as what they are: products and sums, which fuse with everything around them.
 
-An argmax over a single element is 0. With one row, one column or one step of depth a contraction is bound by memory; as a reduction it shares its pass over the operands.
+An argmax over a single element is 0. With one row, one column or one step of depth a contraction is bound by memory; as a reduction
+it shares its pass over the operands.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def _thin(e: Eqn) -> bool:
 
 
 def _product_and_sum(r: Rewriter, e: Eqn, inputs: list[Atom]) -> Atom:
-    """Both operands broadcast to [batch, free axes of x, free axes of y, contracted], or with the axes of the larger one in its order."""
+    """Both operands broadcast to the axes that they have between them, the larger one's last and in its order; a product, a sum."""
     (cx, cy), (bx, by) = e.params["dims"]
     x, y = inputs
     fx, fy = free_axes(x.type.rank, cx, bx), free_axes(y.type.rank, cy, by)
@@ -67,8 +68,11 @@ def _product_and_sum(r: Rewriter, e: Eqn, inputs: list[Atom]) -> Atom:
     return r.emit("transpose", [total], {"permutation": tuple(left.index(role) for role in wanted)}, e.source)
 
 
-def _roles(rank: int, batch: tuple[int, ...], free: tuple[int, ...], contracted: tuple[int, ...], kind: str) -> list[tuple[str, int]]:
+def _roles(
+    rank: int, batch: tuple[int, ...], free: tuple[int, ...], contracted: tuple[int, ...], kind: str
+) -> list[tuple[str, int]]:
     """What each axis of an operand is: ('b', which batch axis), ('c', which contracted axis), (kind, which free axis)."""
     return [
-        ("b", batch.index(a)) if a in batch else ("c", contracted.index(a)) if a in contracted else (kind, free.index(a)) for a in range(rank)
+        ("b", batch.index(a)) if a in batch else ("c", contracted.index(a)) if a in contracted else (kind, free.index(a))
+        for a in range(rank)
     ]

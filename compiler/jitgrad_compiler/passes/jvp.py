@@ -41,7 +41,7 @@ def jvp(
     function: Callable[[Sequence[Value]], Sequence[Value]], primals: Sequence[Value], tangents: Sequence[Value | None]
 ) -> tuple[list[Value], list[Value | None]]:
     """The function's outputs and their tangents; None is a zero tangent."""
-    with new_level(DualTrace) as trace:
+    with new_level(DualTrace, f" ({function.__name__}, while it was being differentiated)") as trace:
         outs = function([trace.lift(p, t) for p, t in zip(primals, tangents, strict=True)])
         lowered = [trace.lower(out) for out in outs]
     return [p for p, _ in lowered], [t for _, t in lowered]

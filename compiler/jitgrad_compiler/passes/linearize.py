@@ -51,7 +51,8 @@ def linearize(
     function: Callable[[Sequence[Value]], Sequence[Value]], primals: Sequence[Value], active: Sequence[bool]
 ) -> Linearized:
     """Run the function at `primals` and record its linear part with respect to the active ones."""
-    with new_level(DualTrace, " (inside a function that was being differentiated)") as trace, new_level(Builder) as linear:
+    where = f" ({function.__name__}, while it was being differentiated)"
+    with new_level(DualTrace, where) as trace, new_level(Builder, where) as linear:
         tangents = [linear.input(p.type) if a else None for p, a in zip(primals, active, strict=True)]
         outs = function([trace.lift(p, t) for p, t in zip(primals, tangents, strict=True)])
         lowered = [trace.lower(out) for out in outs]
@@ -111,7 +112,7 @@ def linearize_graph(graph: Graph, active: Sequence[bool]) -> LinearGraphs:
 
 
 def transpose_graph(linear: Graph, count: int) -> Graph:
-    """The pass: from a Graph linear in its first `count` inputs, the Graph of (other inputs, cotangents) to those inputs' cotangents."""
+    """The pass: of a Graph linear in its first `count` inputs, the Graph from (other inputs, cotangents) to their cotangents."""
     with staging() as builder:
         known = {v: builder.input(v.type) for v in linear.inputs[count:]}
         cotangents: dict[Var, Value] = {}

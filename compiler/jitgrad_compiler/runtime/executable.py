@@ -61,7 +61,7 @@ class Executable:
         self.arena_bytes = memory.arena_bytes
         self._pack = struct.Struct(f"{len(lowered.inputs) + len(lowered.outputs) + 1}P").pack
         self._plan: list[tuple[int, int]] = []
-        """For each output: (0, offset in the shared buffer), (1, size of its own) or (2, number of the donated input it replaces)."""
+        """For each output: (0, offset in the shared buffer), (1, its own size) or (2, number of the donated input it replaces)."""
         self.shared_bytes = 0
         numbers = {v: n for n, v in enumerate(lowered.inputs)}
         for v in lowered.outputs:

@@ -415,6 +415,9 @@ class Emitter:
         elif value.width == 1:
             with self.when(mask):
                 self.line(f"store {value.typed}, ptr {pointer.text}, align {align}")
+        elif mask.text == self.lanes([lane == 0 for lane in range(mask.width)], "bool").text:
+            # LLVM 22 makes of a truncation, stored under a constant mask of one lane, a store of the number before it was truncated.
+            self.store(pointer, self.extract(value, 0))
         else:
             name = f"llvm.masked.store.{mangled(value.type, value.width)}.p0"
             self.module.declare(name, "void", [value.llvm, "ptr", "i32", f"<{value.width} x i1>"])
@@ -471,7 +474,7 @@ class Emitter:
     def when(self, condition: Reg, unlikely: bool = False) -> Iterator[None]:
         """The body runs where a scalar bool holds. Values leave it through `alloca`, `set` and `get`."""
         yes, done = self.fresh("then"), self.fresh("done")
-        weights = ", !prof !{!\"branch_weights\", i32 1, i32 2000}" if unlikely else ""
+        weights = ', !prof !{!"branch_weights", i32 1, i32 2000}' if unlikely else ""
         self.line(f"br i1 {condition.text}, label %{yes}, label %{done}{weights}")
         self.label(yes)
         yield

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..ir.graph import Var
 from ..kernels.affine import Affine, Axis, Div, Mod, Runtime, axes_of_atom
-from ..kernels.expression import Apply, Const, Index, Inside, Load, Node, walk
+from ..kernels.expression import Apply, Const, Index, Inside, Load, Node, Reduced, walk
 from .emitter import Emitter, Reg
 from .numba_scalar import call_scalar, scalar_function
 
@@ -128,7 +128,7 @@ class Expressions:
     # -- indices
 
     def index(self, index: Affine) -> Reg:
-        """An index expression: an i64, or where it varies along the vector axis a vector of i32, or of i64 where those are too small."""
+        """An index expression: an i64; where it varies along the vector axis a vector of i32, or of i64 if those are too small."""
         if not self.varies(index.axes):
             return self.scalar_index(index)
         low, high = index.range
@@ -235,3 +235,8 @@ class Expressions:
 def total_cost(roots: Sequence[Node]) -> float:
     """What one element costs, nodes that are shared counted once."""
     return sum(n.cost - sum(a.cost for a in n.args) for n in walk(roots))
+
+
+def reduced_nodes(roots: Sequence[Node]) -> list[Reduced]:
+    """The nodes that stand for results of the kernel's own reductions."""
+    return [n for n in walk(roots) if isinstance(n, Reduced)]

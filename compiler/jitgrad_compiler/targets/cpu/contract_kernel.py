@@ -11,7 +11,7 @@ from ...kernels.kernel import Kernel
 from ..emitter import Emitter, Module, Reg
 from ..expressions import Expressions
 from .contract import ContractSpec, Machine, PlainMatrix, emit_contract
-from .loops import Emitted, Phase, Pointers
+from .phases import Emitted, Phase, Pointers
 
 
 class _Hooks:

@@ -17,8 +17,9 @@ from typing import Any
 from ...ir.types import FLOATS, SIZES
 from ...kernels.kernel import Kernel
 from ..emitter import Emitter, Module, Reg
-from .loops import TASK_ARGUMENTS, Emitted, Phase, Pointers, combine, identity
+from .accumulators import identity, joined
 from .partition import MOST_TASKS, Partition, partition
+from .phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 
 SERIAL_ELEMENTS = 1 << 15
 """Below this a kernel is one task: waking another thread costs more."""
@@ -74,7 +75,7 @@ class _Cumulative:
         return MOST_TASKS if self.outer * self.n * self.inner >= SERIAL_ELEMENTS else 1
 
     def _combine(self, e: Emitter, a: Reg, b: Reg) -> Reg:
-        return combine(e, self.op, a, b)
+        return joined(e, self.op, a, b)
 
     def _at(self, e: Emitter, pointer: Reg, index: Reg) -> Reg:
         return e.offset(pointer, index, self.dtype)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ...kernels.kernel import Kernel
 from ..emitter import Emitter, Module, Reg
 from .cumulative import emit_cumulative
-from .loops import Emitted, Pointers
+from .phases import Emitted, Pointers
 from .scatter import emit_scatter
 from .sorting import emit_sort
 

@@ -13,14 +13,15 @@ from ...ir.graph import Graph, Var
 from ...ir.types import COMPLEX
 from ...kernels.fuse import fuse
 from ...kernels.kernel import Kernel
-from ...passes.memory import MemoryPlan, plan_memory
+from ...kernels.memory import MemoryPlan, plan_memory
 from ...passes.pipeline import prepare
 from ..emitter import Emitter, Module, Reg
 from ..numba_scalar import link
 from .contract_kernel import emit_contraction
 from .library import LIBRARY
-from .loops import Emitted, Phase, emit_loops
+from .loops import emit_loops
 from .native import NativeModule, compile_ir, host_features
+from .phases import Emitted, Phase
 
 ENTRY = "jitgrad_entry"
 PARALLEL = "jitgrad_parallel"

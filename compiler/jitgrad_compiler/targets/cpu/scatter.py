@@ -15,8 +15,9 @@ from ...ir.graph import Atom, Literal, Var
 from ...ir.types import SIZES
 from ...kernels.kernel import Kernel
 from ..emitter import Emitter, Module, Reg
-from .loops import TASK_ARGUMENTS, Emitted, Phase, Pointers, combine
+from .accumulators import joined
 from .partition import MOST_TASKS, partition
+from .phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 
 SERIAL_BYTES = 1 << 16
 """Updates below which they are one task."""
@@ -238,5 +239,5 @@ class _Updates:
             value = e.load(e.offset(source, column, self.dtype), self.dtype, width, mask)
         if self.kind != "set":
             old = e.load(at, self.dtype, width, mask)
-            value = combine(e, self.kind, old, value)
+            value = joined(e, self.kind, old, value)
         e.store(at, value, mask)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ...ir.types import SIZES
 from ...kernels.affine import Affine, Axis, axis_index
-from ...kernels.expression import Index, Inside, Load, Node, walk
+from ...kernels.expression import Index, Inside, Load, walk
 from ...kernels.kernel import Kernel, Reduction
 from ..expressions import total_cost
 
@@ -193,7 +193,9 @@ def _tasks(s: Schedule, kernel: Kernel, work: float) -> None:
         s.chunks = -(-last // s.chunk)
         s.rows_per_task, s.tasks = 1, count * s.chunks
         return
-    s.rows_per_task = max(1, -(-count // wanted), int(SERIAL_WORK / 16 / max(row_work, 1)))
+    s.rows_per_task = max(1, -(-count // wanted), int(SERIAL_WORK / 16 / max(row_work, 1)), 4 if outer_sums else 1)
+    if count >= 8 * s.width and not s.columns:  # tiles of rows are whole
+        s.rows_per_task = -(-s.rows_per_task // s.width) * s.width
     s.tasks = -(-count // s.rows_per_task)
 
 

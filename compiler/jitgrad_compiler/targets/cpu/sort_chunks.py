@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..emitter import Emitter, Reg
-from .loops import TASK_ARGUMENTS, Emitted, Phase
 from .partition import Partition, partition
+from .phases import TASK_ARGUMENTS, Emitted, Phase
 from .radix import BUCKETS, DIGIT_BITS, Pairs, RadixSteps
 from .sort_rows import Rows, Varying, load_pairs, store_sorted
 

@@ -9,7 +9,7 @@ from ...ir.graph import Var
 from ...ir.types import FLOATS, SIZES
 from ...kernels.kernel import Kernel
 from ..emitter import SIGNED, Emitter, Module, Reg
-from .loops import TASK_ARGUMENTS, Pointers
+from .phases import TASK_ARGUMENTS, Pointers
 from .radix import Pairs
 
 Scratch = Callable[[Emitter, Reg], Reg]

@@ -15,8 +15,8 @@ from __future__ import annotations
 from ...ir.types import SIZES
 from ...kernels.kernel import Kernel
 from ..emitter import Module
-from .loops import Emitted, Phase, Pointers
 from .partition import MOST_TASKS, partition
+from .phases import Emitted, Phase, Pointers
 from .radix import BUCKETS, DIGIT_BITS, Pairs, RadixSteps
 from .sort_chunks import ChunkedSort
 from .sort_rows import Rows, Scratch, Varying, load_pairs, store_sorted

@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir.graph import Var
-from ..kernels.affine import Affine
-from ..kernels.expression import Load, walk
-from ..kernels.kernel import Kernel
+from .affine import Affine
+from .expression import Load, walk
+from .kernel import Kernel
 
 ALIGNMENT = 64
 
 
 @dataclass
 class MemoryPlan:
-    """Offsets into the arena of intermediate values and of kernels' scratch memory; which output takes which donated input's place."""
+    """Offsets into the arena of intermediate values and kernels' scratch memory; which output takes which donated input's place."""
 
     values: dict[Var, int]
     scratch: dict[int, int]
@@ -75,7 +75,9 @@ def _lowest(block: _Block, placed: Sequence[_Block]) -> int:
     return offset
 
 
-def _reused(kernels: Sequence[Kernel], last_use: Mapping[Var, int], outputs: Sequence[Var], donated: Sequence[Var]) -> dict[Var, Var]:
+def _reused(
+    kernels: Sequence[Kernel], last_use: Mapping[Var, int], outputs: Sequence[Var], donated: Sequence[Var]
+) -> dict[Var, Var]:
     """Outputs that can be written over a donated input: read no later, and in the same kernel only at the same place."""
     free = list(donated)
     made = {v: n for n, k in enumerate(kernels) for v in k.outputs}

@@ -1,0 +1,69 @@
+"""Columns: the vector runs along the kept axes, and a reduction is a plain loop with its sums in registers."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from ...kernels.affine import linear
+from ...kernels.kernel import Kernel
+from ..emitter import Emitter, Reg
+from ..expressions import Expressions, reduced_nodes
+from .accumulators import identity, joined
+from .schedule import Schedule
+
+
+def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> None:
+    """One block of the vector axis, at whose first element its axis value stands."""
+    roots = [r.operand for r in kernel.reductions]
+    steps = range(s.unrolled.extent) if s.unrolled is not None else range(1)
+    slots = {}
+    for r in kernel.reductions:
+        for u in steps:
+            slots[id(r), u] = e.alloca(r.dtype, s.width)
+            e.set(slots[id(r), u], e.const(identity(r.combine, r.dtype), r.dtype, s.width))
+    x.stage = 0
+    x.hoist(roots, [*s.inner, *([s.unrolled] if s.unrolled is not None else [])])
+    fixed: list[dict[Any, Reg]] = [{} for _ in steps]
+    for u in steps:  # what varies along the axis that is written out, but not along the reduction
+        _at_step(x, s, u)
+        x.scopes.append(fixed[u])
+        x.hoist(roots, s.inner)
+        x.scopes.pop()
+    with ExitStack() as loops:
+        for axis in s.inner:
+            x.axis_values[axis] = loops.enter_context(e.loop(0, axis.extent))
+        loops.enter_context(x.scope())
+        if s.unrolled is not None:
+            x.hoist(roots, [s.unrolled])
+        for u in steps:
+            _at_step(x, s, u)
+            x.scopes.append(dict(fixed[u]))
+            for r in kernel.reductions:
+                slot = slots[id(r), u]
+                value = e.splat(x.emit(r.operand), s.width)
+                e.set(slot, joined(e, r.combine, e.get(slot, r.dtype, s.width), value))
+            x.scopes.pop()
+    for u in steps:
+        _at_step(x, s, u)
+        with x.scope():
+            _finish(e, x, kernel, {r.name: e.get(slots[id(r), u], r.dtype, s.width) for r in kernel.reductions})
+
+
+def _at_step(x: Expressions, s: Schedule, u: int) -> None:
+    if s.unrolled is not None:
+        x.axis_values[s.unrolled] = u
+
+
+def _finish(e: Emitter, x: Expressions, kernel: Kernel, values: dict[str, Reg]) -> None:
+    """The reductions' results stored, and what the kernel goes on to compute from them."""
+    for node in reduced_nodes(kernel.roots()):
+        x.bind(node, values[node.reduction.name])
+    for r in kernel.reductions:
+        if r.stored:
+            x.store(x.pointers[r.result], linear(r.index, r.result.type.shape), values[r.name])
+    for stage in (0, 1):
+        x.stage = stage
+        for st in kernel.stores:
+            if st.node.stage == stage:
+                x.store(x.pointers[st.target], st.offset, x.emit(st.node))
