@@ -180,7 +180,7 @@ class Array(Value):
         concrete = self.concrete()
         if concrete is None:
             error = TracerIntegerConversionError if what in ("int()", "an index or a size") else ConcretizationTypeError
-            raise self._not_concrete(error, what, "the value as an array, with jitgrad.numpy's functions")
+            raise self._not_concrete(error, what, "the array itself with jitgrad.numpy's functions, make the argument static")
         if self.size != 1:
             raise TypeError(f"{what} needs an array of one element, got shape {self.shape}")
         return np.asarray(concrete).reshape(())[()]

@@ -1,4 +1,4 @@
-"""The gate to compiled programs: Numba and llvmlite are imported behind it at the first compilation; `import jitgrad` stays fast."""
+"""The gate to compiled programs: Numba and llvmlite are imported behind it at the first compilation: `import jitgrad` is fast."""
 
 from __future__ import annotations
 

@@ -116,8 +116,8 @@ def value_and_grad(
     """A function of the same arguments that returns f's value and its gradient with respect to the arguments `argnums`.
 
     f must return a scalar, or, with has_aux, a pair of a scalar and anything else. The gradient has the argument's pytree
-    structure; for a tuple of argnums it is a tuple. Raises NonDifferentiableError for an output that is no real scalar and for arguments that
-    are not of a float type, ArgumentError for an argnum out of range.
+    structure; for a tuple of argnums it is a tuple. Raises NonDifferentiableError for an output that is no real scalar and
+    for arguments that are not of a float type, ArgumentError for an argnum out of range.
 
     >>> import jitgrad.numpy as jnp
     >>> value, gradient = value_and_grad(lambda x: jnp.sum(x ** 2))(jnp.array([1.0, 2.0]))
@@ -166,14 +166,14 @@ def _check_scalar(where: str, record: _Result, outputs: Sequence[Value], holomor
     out = outputs[0]
     if out.type.shape:
         raise NonDifferentiableError(
-            f"{where}: the function must return a scalar, got {out.dtype}{list(out.type.shape)}. "
+            f"{where}: the function must return a scalar, got {out.type}. "
             "Reduce it with jitgrad.numpy.sum or mean, or use jacrev for all derivatives."
         )
     if holomorphic and out.type.dtype not in COMPLEX:
-        raise NonDifferentiableError(f"{where}: holomorphic=True needs a complex output, got {out.dtype}")
+        raise NonDifferentiableError(f"{where}: holomorphic=True needs a complex output, got {out.type.dtype}")
     if not holomorphic and out.type.dtype not in FLOATS:
         kind = "complex; take its real part or give holomorphic=True" if out.type.dtype in COMPLEX else "not a float type"
-        raise NonDifferentiableError(f"{where}: the output is {out.dtype}, which is {kind}")
+        raise NonDifferentiableError(f"{where}: the output is {out.type.dtype}, which is {kind}")
 
 
 def grad(
@@ -210,7 +210,7 @@ def _check_tangent(where: str, name: str, expected: Value, given: Array, what: s
     if given.type.dtype != expected.type.dtype:
         if not (given.weak or expected.weak):
             raise TreeStructureError(
-                f"{where}: the {what} of {name} must be of type {expected.dtype}, got {given.dtype}. Convert it with .astype."
+                f"{where}: the {what} of {name} must be of type {expected.type.dtype}, got {given.type.dtype}. Convert it with .astype."
             )
         return convert(given, expected.type.dtype)  # type: ignore[return-value]
     return given
@@ -394,7 +394,7 @@ def _jacobian(f: Any, argnums: Any, has_aux: bool, holomorphic: bool, mode: str,
         outs = lin.outputs[:count]
         for o in outs:
             if o.type.dtype not in INEXACT:
-                raise NonDifferentiableError(f"{where}: the outputs must be of a float or complex type, got {o.dtype}")
+                raise NonDifferentiableError(f"{where}: the outputs must be of a float or complex type, got {o.type.dtype}")
         blocks = _forward_blocks(lin, outs, primals) if mode == "jacfwd" else _reverse_blocks(lin, outs, primals)
         rows = []
         for row in blocks:

@@ -47,7 +47,7 @@ def array_leaves(where: str, items: Any, what: str) -> tuple[list[Array], tree.P
             try:
                 as_value(x)
             except NotAnArrayError:
-                fix = "Return arrays, numbers and containers of them." if what == RESULT else "Make it a static argument, or close over it."
+                fix = "Return arrays and containers of them." if what == RESULT else "Make it a static argument, or close over it."
                 raise NotAnArrayError(
                     f"{where}: {leaf_name(what, path)} must be an array or a number, got {type(x).__name__}: {str(x)[:60]!r}. {fix}"
                 ) from None

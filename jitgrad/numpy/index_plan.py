@@ -58,7 +58,11 @@ class NewAxis:
 
 
 Entry = At | Range | Points
-NEW = NewAxis()
+class Gap:
+    """Where an ellipsis stood: it parts the index arrays on its two sides even where it stands for no axis."""
+
+
+NEW, GAP = NewAxis(), Gap()
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,10 @@ def plan(index: Index, shape: Shape) -> Plan:
     """
     items = _expanded(index if isinstance(index, tuple) else (index,), len(shape))
     axes: list[Entry] = []
-    ordered: list[Entry | NewAxis] = []
+    ordered: list[Entry | NewAxis | Gap] = []
     for item in items:
-        if item is None:
-            ordered.append(NEW)
+        if item is None or item is Ellipsis:
+            ordered.append(NEW if item is None else GAP)
             continue
         entry = _entry(item, shape[len(axes)])
         axes.append(entry)
@@ -98,7 +102,7 @@ def plan(index: Index, shape: Shape) -> Plan:
     return _laid_out(axes, ordered, points)
 
 
-def _laid_out(axes: list[Entry], ordered: list[Entry | NewAxis], points: Shape) -> Plan:
+def _laid_out(axes: list[Entry], ordered: list[Entry | NewAxis | Gap], points: Shape) -> Plan:
     """The result's shape: numbers drop their axis, those of points stand where the first of adjacent ones stood, else in front."""
     advanced = [i for i, e in enumerate(ordered) if isinstance(e, (Points, At))] if points else []
     adjacent = bool(advanced) and advanced[-1] - advanced[0] == len(advanced) - 1
@@ -116,7 +120,7 @@ def _laid_out(axes: list[Entry], ordered: list[Entry | NewAxis], points: Shape) 
 
 
 def _expanded(items: tuple[Index, ...], rank: int) -> list[Index]:
-    """One item an axis, and None for new ones: Ellipsis filled in, masks replaced by their nonzero places."""
+    """One item an axis, None for new ones; behind an ellipsis the axes it stands for; masks replaced by their nonzero places."""
     out: list[Index] = []
     used = ellipses = 0
     for item in items:
@@ -133,9 +137,9 @@ def _expanded(items: tuple[Index, ...], rank: int) -> list[Index]:
     if ellipses > 1:
         raise IndexingError("indexing: an index can hold only one ellipsis (...)")
     if used > rank:
-        raise IndexingError(f"indexing: {used} indices are too many for an array with {rank} axes; add axes with x[:, None] or give fewer")
+        raise IndexingError(f"indexing: {used} indices are too many for an array with {rank} axes; give fewer, or add axes first")
     at = next((i for i, item in enumerate(out) if isinstance(item, EllipsisType)), len(out))
-    return [*out[:at], *[slice(None)] * (rank - used), *out[at + 1 :]]
+    return [*out[: at + 1], *[slice(None)] * (rank - used), *out[at + 1 :]]
 
 
 def _array_items(item: Index) -> list[Index]:

@@ -154,7 +154,8 @@ def axis_number(where: str, axis: Any, rank: int) -> int:
     except TypeError:
         raise ArgumentError(f"{where}: axis must be an integer, got {axis!r}") from None
     if not -rank <= number < rank:
-        raise ArgumentError(f"{where}: axis {number} does not exist in an array with {rank} axes; give one from {-rank} to {rank - 1}")
+        known = f"; give one from {-rank} to {rank - 1}" if rank else ""
+        raise ArgumentError(f"{where}: axis {number} does not exist in an array with {rank} axes{known}")
     return number % rank
 
 

@@ -19,7 +19,7 @@ class Node:
 
     def __init__(self, dtype: str, axes: frozenset[Axis], args: tuple[Node, ...], own_cost: float) -> None:
         self.dtype, self.axes, self.args = dtype, axes, args
-        self.cost = own_cost + sum(a.cost for a in args)
+        self.cost: float = own_cost + sum(a.cost for a in args)
         self.stage: int = max((a.stage for a in args), default=0)
 
 

@@ -126,7 +126,7 @@ def _spell(k: Kernel) -> Iterator[str]:
     if k.kind not in ("loops", "contract"):
         yield f"  {' '.join(k.fused)}"
         return
-    temporaries = {}
+    temporaries: dict[int, str] = {}
     counter = iter(range(1, 1_000_000))
 
     def spell(node: Node) -> str:
@@ -160,18 +160,19 @@ def _spell(k: Kernel) -> Iterator[str]:
                 uses[id(a)] = uses.get(id(a), 0) + 1
     last = max([n.stage for n in k.roots()], default=0)
     for stage in range(last + 1):
-        roots = [*[r for r in k.reductions if r.operand.stage == stage], *[s for s in k.stores if s.node.stage == stage]]
-        for root in roots:
-            node = root.operand if isinstance(root, Reduction) else root.node
-            for n in walk([node]):
+        roots: list[Reduction | Store] = [r for r in k.reductions if r.operand.stage == stage]
+        roots += [s for s in k.stores if s.node.stage == stage]
+        for target in roots:
+            root = target.operand if isinstance(target, Reduction) else target.node
+            for n in walk([root]):
                 shared = isinstance(n, Apply) and uses.get(id(n), 0) > 1 and id(n) not in temporaries
                 if shared:
                     text = spell(n)
                     temporaries[id(n)] = f"t{next(counter)}"
                     yield f"    {temporaries[id(n)]} = {text}"
-            if isinstance(root, Reduction):
-                over = ", ".join(a.name for a in k.axes if a in root.axes)
-                tail = "" if not root.stored else f" -> {name(root.result)}"
-                yield f"    {root.name} = {root.combine} over {over}: {spell(node)}{tail}"
+            if isinstance(target, Reduction):
+                over = ", ".join(a.name for a in k.axes if a in target.axes)
+                tail = "" if not target.stored else f" -> {name(target.result)}"
+                yield f"    {target.name} = {target.combine} over {over}: {spell(root)}{tail}"
             else:
-                yield f"    {name(root.target)}[{_index(root.offset)}] = {spell(node)}"
+                yield f"    {name(target.target)}[{_index(target.offset)}] = {spell(root)}"

@@ -250,6 +250,5 @@ _RULES: dict[str, Callable[[Puller, Eqn, LayoutIndex, Node | None], Node]] = {
     "broadcast": _broadcast, "reshape": _reshape, "transpose": _transpose, "reverse": _reverse, "slice": _slice, "pad": _pad,
     "concatenate": _concatenate, "iota": _iota, "dynamic_slice": _dynamic_slice, "dynamic_update_slice": _dynamic_update_slice,
     "gather": _gather,
-} | dict.fromkeys(
-    ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or"), small_reduction
-)  # fmt: skip
+    **dict.fromkeys(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or"), small_reduction),
+}  # fmt: skip

@@ -45,7 +45,10 @@ def _numpy(x: Any, y: Any, dims: Dims) -> Any:
     (cx, cy), (bx, by) = dims
     x, y = np.asarray(x), np.asarray(y)
     fx, fy = free_axes(x.ndim, cx, bx), free_axes(y.ndim, cy, by)
-    size = lambda a, axes: int(np.prod([a.shape[i] for i in axes], dtype=np.int64))  # noqa: E731
+
+    def size(a: Any, axes: Sequence[int]) -> int:
+        return math.prod(a.shape[i] for i in axes)
+
     batch = [x.shape[i] for i in bx]
     left = x.transpose(*bx, *fx, *cx).reshape(*batch, size(x, fx), size(x, cx))
     right = y.transpose(*by, *cy, *fy).reshape(*batch, size(y, cy), size(y, fy))
@@ -82,7 +85,10 @@ def _transpose_one(ct: Value, mine: ArrayType, other: Any, contracted: Any, batc
 
 def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     (x, y), ((cx, cy), (bx, by)) = args, params["dims"]
-    up = lambda axes: tuple(a + 1 for a in axes)  # noqa: E731
+
+    def up(axes: Sequence[int]) -> tuple[int, ...]:
+        return tuple(a + 1 for a in axes)
+
     if all(batched):
         return [op("dot_general", x, y, dims=((up(cx), up(cy)), ((0, *up(bx)), (0, *up(by)))))]
     if batched[0]:  # the new axis is the first free one of x

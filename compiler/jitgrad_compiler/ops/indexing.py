@@ -105,7 +105,7 @@ def _gather_transpose(cts: Sequence[Value], operands: Sequence[Operand], params:
     assert isinstance(indices, Value)
     shape, axes = type_of_operand(x).shape, params["axes"]
     if params["mode"] == "clip":  # a clipped index read the edge, so the edge gets its cotangent
-        most = int(np.iinfo(NUMPY[indices.type.dtype]).max)
+        most = int(np.iinfo(NUMPY[indices.type.dtype].name).max)
         edges = [full(indices.type.shape[:-1], min(shape[a] - 1, most), indices.type.dtype) for a in axes]
         high = [op("reshape", edge, shape=(*edge.type.shape, 1)) for edge in edges]
         limit = op("concatenate", *high, axis=indices.type.rank - 1) if high else indices
@@ -173,8 +173,13 @@ def _others_product(x: Value, indices: Value, updates: Value, params: dict[str, 
 
     Zeros are counted and left out of the product, so that nothing is divided by zero.
     """
-    one = lambda v: where(op("eq", v, zeros(v.type)), 1, v)  # noqa: E731
-    is_zero = lambda v: convert(op("eq", v, zeros(v.type)), v.type.dtype)  # noqa: E731
+
+    def one(v: Value) -> Value:
+        return where(op("eq", v, zeros(v.type)), 1, v)
+
+    def is_zero(v: Value) -> Value:
+        return convert(op("eq", v, zeros(v.type)), v.type.dtype)
+
     product = _put(one(x), indices, one(updates), params, "mul")
     count = _put(is_zero(x), indices, is_zero(updates), params, "add")
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import NonDifferentiableError
 from ..ir.builder import Builder, Value, new_level, source_of, staging
 from ..ir.graph import Atom, Eqn, Graph, Literal, Var
 from ..ir.interpreter import evaluate, literal_value
 from ..ir.types import ArrayType
-from ..ops.define import NonDifferentiableError, zeros
+from ..ops.define import zeros
 from .jvp import DualTrace
 
 
@@ -31,7 +32,7 @@ class Linearized:
 
     def transpose(self, cotangents: Sequence[Value]) -> list[Value | None]:
         """The inputs' cotangents for the outputs'; None where an input has no influence."""
-        found = {}
+        found: dict[Var, Value] = {}
         for v, ct in zip(self.tangents, cotangents, strict=True):
             if v is not None:
                 found[v] = found[v] + ct if v in found else ct

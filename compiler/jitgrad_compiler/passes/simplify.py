@@ -151,7 +151,7 @@ def _div(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
     if known is not None and e.outputs[0].type.dtype in ("f32", "f64") and _same_shape(e, x) is not None:
         mantissa, _ = math.frexp(float(known.value))
         if abs(mantissa) == 0.5 and 1e-30 < abs(float(known.value)) < 1e30:  # the reciprocal of a power of two is exact
-            return s.make("mul", [x, Literal(NUMPY[known.type.dtype].type(1 / known.value), known.type.dtype)], e)
+            return s.make("mul", [x, Literal(NUMPY[known.type.dtype].type(1 / float(known.value)), known.type.dtype)], e)
     return None
 
 
@@ -266,4 +266,5 @@ _RULES: dict[str, Rule] = {
     "mul": _mul, "div": _div, "sub": _sub, "neg": _neg, "select": _select, "convert_element_type": _identity, "reshape": _reshape,
     "transpose": _transpose, "broadcast": _broadcast, "slice": _identity, "reverse": _reverse, "pad": _pad,
     "concatenate": _concatenate, "iota": _iota, "integer_pow": _integer_pow, "stop_gradient": _stop_gradient,
-} | {name: _reduce for name in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or")}  # fmt: skip
+    **dict.fromkeys(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or"), _reduce),
+}  # fmt: skip

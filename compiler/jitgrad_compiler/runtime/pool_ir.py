@@ -21,6 +21,8 @@ from __future__ import annotations
 import platform
 import sys
 
+from ..targets.cpu.float_state import FLOATS_ELSEWHERE, FLOATS_X86
+
 _STATE = """
 @threads = internal global i32 1, align 128        ; how many threads a region may have, its owner included
 @workers = internal global i32 0                   ; how many workers there are
@@ -266,38 +268,6 @@ define internal void @relax() alwaysinline {
 }
 """
 
-# Libraries built with fast-math switch flushing of denormals on for a whole thread. 0x1F80 is the state at reset (Intel SDM
-# volume 1, 10.2.3): round to nearest, no flushing, all exceptions masked; the low six bits are sticky flags.
-_FLOATS_X86 = """
-declare void @llvm.x86.sse.stmxcsr(ptr)
-declare void @llvm.x86.sse.ldmxcsr(ptr)
-define internal i32 @plain_floats() alwaysinline {
-entry:
-  %slot = alloca i32
-  call void @llvm.x86.sse.stmxcsr(ptr %slot)
-  %state = load i32, ptr %slot
-  store i32 8064, ptr %slot
-  call void @llvm.x86.sse.ldmxcsr(ptr %slot)
-  ret i32 %state
-}
-define internal void @restore_floats(i32 %state) alwaysinline {
-entry:
-  %slot = alloca i32
-  store i32 %state, ptr %slot
-  call void @llvm.x86.sse.ldmxcsr(ptr %slot)
-  ret void
-}
-"""
-
-_FLOATS_ELSEWHERE = """
-define internal i32 @plain_floats() alwaysinline {
-  ret i32 0
-}
-define internal void @restore_floats(i32 %state) alwaysinline {
-  ret void
-}
-"""
-
 # futex(2): FUTEX_WAIT_PRIVATE is 128, FUTEX_WAKE_PRIVATE 129. A return for whatever reason is fine, callers look again.
 _FUTEX = """
 declare i64 @syscall(i64, ...)
@@ -357,7 +327,7 @@ def pool_text(system: str = sys.platform, machine: str = platform.machine()) -> 
     """The pool for an operating system (as `sys.platform` names it) and a processor (as `platform.machine()` does)."""
     x86, arm = machine in ("x86_64", "AMD64"), machine in ("aarch64", "arm64")
     relax = _RELAX_X86 if x86 else _RELAX_ARM if arm else _RELAX_ELSEWHERE
-    floats = _FLOATS_X86 if x86 else _FLOATS_ELSEWHERE
+    floats = FLOATS_X86 if x86 else FLOATS_ELSEWHERE
     number = _FUTEX_NUMBERS.get(machine) if system == "linux" else None
     sleep = _CONDITION if number is None else _FUTEX.replace("FUTEX", str(number))
     return _STATE + _REGION + relax + floats + sleep

@@ -294,7 +294,7 @@ class Emitter:
         return self.compare("unordered", a, a)
 
     def select(self, condition: Reg, a: Reg | Number, b: Reg | Number) -> Reg:
-        x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))  # type: ignore[arg-type]
+        x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))
         width = max(condition.width, x.width)
         condition, x, y = self.splat(condition, width), self.splat(x, width), self.splat(y, width)
         return self.op(f"select {condition.typed}, {x.typed}, {y.typed}", x.type, width)

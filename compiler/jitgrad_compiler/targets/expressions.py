@@ -234,7 +234,7 @@ class Expressions:
 
 def total_cost(roots: Sequence[Node]) -> float:
     """What one element costs, nodes that are shared counted once."""
-    return sum(n.cost - sum(a.cost for a in n.args) for n in walk(roots))
+    return sum((n.cost - sum(a.cost for a in n.args) for n in walk(roots)), 0.0)
 
 
 def reduced_nodes(roots: Sequence[Node]) -> list[Reduced]:

@@ -18,6 +18,7 @@ from ...passes.pipeline import prepare
 from ..emitter import Emitter, Module, Reg
 from ..numba_scalar import link
 from .contract_kernel import emit_contraction
+from .float_state import FLOATS_ELSEWHERE, FLOATS_X86
 from .library import LIBRARY
 from .loops import emit_loops
 from .native import NativeModule, compile_ir, host_features
@@ -100,11 +101,15 @@ def emit_program(graph: Graph, kernels: Sequence[Kernel], symbols: dict[str, int
 
 def _entry(module: Module, kernels: Sequence[Emitted]) -> None:
     """Runs all phases in order: on the caller where there is one task, else by the thread pool."""
+    module.functions.append(FLOATS_X86 if "sse" in module.features else FLOATS_ELSEWHERE)
     e = Emitter(module, ENTRY, [("table", "ptr")])
     (table,) = e.args
+    state = e.call("plain_floats", "i32")
+    assert state is not None
     for k in kernels:
         for phase in k.phases:
             _run(e, phase, table)
+    e.call("restore_floats", "void", state)
     e.finish()
 
 

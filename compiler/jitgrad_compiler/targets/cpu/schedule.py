@@ -88,7 +88,7 @@ def _divide(kernel: Kernel, wide: Sequence[Axis]) -> tuple[list[Axis], list[Axis
     if not kept or _contiguous_along(kernel, reduced[-1], wide) >= _contiguous_along(kernel, _vectorised(kept), wide):
         return kept, reduced, False
     alike = all(r.axes & frozenset(wide) == over and r.stage == 0 and r.position is None for r in kernel.reductions)
-    outside = all(not s.node.axes & over for s in kernel.stores)
+    outside = all(not (s.node.axes | s.offset.axes) & over for s in kernel.stores)
     leading = wide[: len(reduced)] == reduced
     if alike and outside and (math.prod(a.extent for a in kept) >= COLUMNS_AT_LEAST or not leading or kernel.inner):
         return kept, reduced, True
