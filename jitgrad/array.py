@@ -152,7 +152,7 @@ class Array(Value):
             if isinstance(v.trace, Builder):
                 return None
             v = v.ref[0]
-        return v  # type: ignore[no-any-return]
+        return v
 
     def _not_concrete(self, error: type[JitgradError], what: str, instead: str) -> JitgradError:
         """The exception for a traced value where Python needs a number."""
@@ -208,7 +208,7 @@ class Array(Value):
     def __iter__(self) -> Any:
         if not self.type.shape:
             raise TypeError("iteration over an array without axes")
-        return (self[i] for i in range(self.type.shape[0]))  # type: ignore[index]
+        return (self[i] for i in range(self.type.shape[0]))
 
     def __repr__(self) -> str:
         concrete = self.concrete()

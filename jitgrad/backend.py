@@ -34,14 +34,14 @@ def _scalars() -> Any:
 
 def scalar_name(f: Any, count: int) -> str:
     """A name that tells a scalar Python function of `count` numbers from every other."""
-    return _scalars().scalar_name(f, ("f64",) * count, "f64")  # type: ignore[no-any-return]
+    return _scalars().scalar_name(f, ("f64",) * count, "f64")
 
 
 def _evaluate_call(*arrays: Any, graph: Graph, name: str) -> list[Any]:
     """A nested program on concrete arrays: compiled, unless jit is switched off."""
     if config.disable_jit:
-        return call.numpy(*arrays, graph=graph, name=name)  # type: ignore[no-any-return]
-    return runtime().run_graph(graph, arrays)  # type: ignore[no-any-return]
+        return call.numpy(*arrays, graph=graph, name=name)
+    return runtime().run_graph(graph, arrays)
 
 
 call.evaluate = _evaluate_call

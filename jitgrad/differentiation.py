@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -163,17 +163,17 @@ def _check_scalar(where: str, record: _Result, outputs: Sequence[Value], holomor
             f"{where}: the function must return one scalar, got {record.count} arrays ({record.tree}). "
             "Return a sum of them, give auxiliary results with has_aux=True, or use jacrev."
         )
-    out = outputs[0]
+    out = cast(Array, outputs[0])
     if out.type.shape:
         raise NonDifferentiableError(
-            f"{where}: the function must return a scalar, got {out.type}. "
+            f"{where}: the function must return a scalar, got {out.dtype}{list(out.type.shape)}. "
             "Reduce it with jitgrad.numpy.sum or mean, or use jacrev for all derivatives."
         )
     if holomorphic and out.type.dtype not in COMPLEX:
-        raise NonDifferentiableError(f"{where}: holomorphic=True needs a complex output, got {out.type.dtype}")
+        raise NonDifferentiableError(f"{where}: holomorphic=True needs a complex output, got {out.dtype}")
     if not holomorphic and out.type.dtype not in FLOATS:
         kind = "complex; take its real part or give holomorphic=True" if out.type.dtype in COMPLEX else "not a float type"
-        raise NonDifferentiableError(f"{where}: the output is {out.type.dtype}, which is {kind}")
+        raise NonDifferentiableError(f"{where}: the output is {out.dtype}, which is {kind}")
 
 
 def grad(
@@ -201,7 +201,7 @@ def grad(
     return wrapped
 
 
-def _check_tangent(where: str, name: str, expected: Value, given: Array, what: str) -> Array:
+def _check_tangent(where: str, name: str, expected: Array, given: Array, what: str) -> Array:
     """A tangent or cotangent of the primal's shape and type; a weak scalar adapts."""
     if given.type.shape != expected.type.shape:
         raise TreeStructureError(
@@ -210,7 +210,7 @@ def _check_tangent(where: str, name: str, expected: Value, given: Array, what: s
     if given.type.dtype != expected.type.dtype:
         if not (given.weak or expected.weak):
             raise TreeStructureError(
-                f"{where}: the {what} of {name} must be of type {expected.type.dtype}, got {given.type.dtype}. Convert it with .astype."
+                f"{where}: the {what} of {name} must be of type {expected.dtype}, got {given.dtype}. Convert it with .astype."
             )
         return convert(given, expected.type.dtype)  # type: ignore[return-value]
     return given
@@ -225,7 +225,7 @@ def _matched(where: str, what: str, reference: Any, values: Sequence[Value], giv
             found.append(None)
             continue
         item = as_value(t, f"{where}: the {what}{tree.path_text(path)}")
-        found.append(_check_tangent(where, f"{tree.path_text(path) or 'the value'}", v, item, what))
+        found.append(_check_tangent(where, f"{tree.path_text(path) or 'the value'}", cast(Array, v), item, what))
     return found
 
 
@@ -394,7 +394,8 @@ def _jacobian(f: Any, argnums: Any, has_aux: bool, holomorphic: bool, mode: str,
         outs = lin.outputs[:count]
         for o in outs:
             if o.type.dtype not in INEXACT:
-                raise NonDifferentiableError(f"{where}: the outputs must be of a float or complex type, got {o.type.dtype}")
+                got = cast(Array, o).dtype
+                raise NonDifferentiableError(f"{where}: the outputs must be of a float or complex type, got {got}")
         blocks = _forward_blocks(lin, outs, primals) if mode == "jacfwd" else _reverse_blocks(lin, outs, primals)
         rows = []
         for row in blocks:

@@ -132,7 +132,7 @@ class _Entry:
 
     def prepare(self) -> Any:
         executable = backend.compile_graph(self.traced.graph, self.donated)
-        pairs = [backend.runtime().address_of(v.data()) for v in self.constants]  # type: ignore[attr-defined]
+        pairs = [backend.runtime().address_of(v.data()) for v in self.constants]
         self.constant_addresses = [address for address, _ in pairs]
         self.kept = [array for _, array in pairs]
         self.executable = executable  # last: other threads look at it
@@ -142,7 +142,7 @@ class _Entry:
         executable = self.executable or self.prepare()
         if not hasattr(executable, "run"):
             arrays = [x.data() if type(x) is Array else x for x in leaves]
-            outs = executable.run_arrays([*arrays, *[v.data() for v in self.constants]])  # type: ignore[attr-defined]
+            outs = executable.run_arrays([*arrays, *[v.data() for v in self.constants]])
             self._donors(leaves, (), arrays)
             return self.wrap(outs)
         addresses, kept = [], []
@@ -266,7 +266,8 @@ class Jitted:
         static = {n % len(args) for n in self._static_numbers if -len(args) <= n < len(args)} if args else set()
         places = [n for n in range(len(args)) if n not in static]
         wanted = {n % len(args) for n in self._donate if -len(args) <= n < len(args)} if args else set()
-        found, start = [], 0
+        found: list[int] = []
+        start = 0
         for place, count in zip(places, counts, strict=True):
             if place in wanted:
                 found += range(start, start + count)
@@ -280,7 +281,7 @@ class Jitted:
         traced = entry.traced
         every = [*values, *traced.captured]
         if state.staging is None and all(v.trace is None for v in every):
-            return entry.run(values)  # type: ignore[arg-type]
+            return entry.run(values)
         outs = bind_all(call, *every, graph=traced.graph, name=self._name)
         for out, weak in zip(outs, traced.out_weak, strict=True):
             out.weak = weak

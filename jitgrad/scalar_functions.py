@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import math
 import re
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -38,10 +40,21 @@ def _reference(f: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _by_ieee(f: Callable[..., Any], numbers: Sequence[Any]) -> Any:
-    """The function of NumPy scalars, whose operators give infinities and NaN; NaN where one of `math` is out of its domain."""
+class _IeeeMath:
+    """`math` with NumPy's functions, which give infinities and NaN, where NumPy has them under the same names."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name, None) or getattr(math, name)
+
+
+def _by_ieee(f: Any, numbers: Sequence[Any]) -> Any:
+    """The function of NumPy scalars, whose operators and functions give infinities and NaN, as the compiled ones do; NaN where a
+    function that only `math` has is out of its domain.
+    """
+    names = {name: _IeeeMath() for name, value in f.__globals__.items() if value is math}
+    lenient = FunctionType(f.__code__, {**f.__globals__, **names}, f.__name__, f.__defaults__, f.__closure__)
     try:
-        return f(*[np.float64(x) for x in numbers])
+        return lenient(*[np.float64(x) for x in numbers])
     except (ZeroDivisionError, ValueError, OverflowError):
         return np.nan
 

@@ -82,7 +82,7 @@ class Compiled:
     @property
     def kernels(self) -> tuple[Any, ...]:
         """The kernels in the order they run; each prints as pseudo-code and has `fused`, `bytes_read`, `bytes_written`."""
-        return self._program.kernels  # type: ignore[no-any-return]
+        return self._program.kernels
 
     def as_text(self) -> str:
         """The kernels' pseudo-code."""
@@ -90,11 +90,11 @@ class Compiled:
 
     def llvm_ir(self) -> str:
         """The LLVM IR that was compiled."""
-        return self._program.ir  # type: ignore[no-any-return]
+        return self._program.ir
 
     def assembly(self) -> str:
         """The machine code of this computer, as text."""
-        return self._program.native.assembly()  # type: ignore[no-any-return]
+        return self._program.native.assembly()
 
     def cost_analysis(self) -> dict[str, float]:
         """'flops' and 'transcendentals' of one run, and 'bytes accessed' by its kernels."""

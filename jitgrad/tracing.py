@@ -103,7 +103,10 @@ class ShapeDtypeStruct:
 
 def abstract_leaves(where: str, args: Any) -> tuple[list[ArrayType], list[bool], tree.PyTreeDef]:
     """The types of a pytree of arrays or ShapeDtypeStructs, and which are weak."""
-    from_struct = lambda x: isinstance(x, ShapeDtypeStruct)  # noqa: E731
+
+    def from_struct(x: Any) -> bool:
+        return isinstance(x, ShapeDtypeStruct)
+
     leaves, treedef = tree.flatten(args, is_leaf=from_struct)
     stand_ins = [np.broadcast_to(np.zeros((), x.dtype), x.shape) if from_struct(x) else x for x in leaves]
     values, _ = array_leaves(where, tree.unflatten(treedef, stand_ins), ARGUMENT)

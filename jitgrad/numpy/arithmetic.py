@@ -27,7 +27,7 @@ def _binary(name: str, op_name: str, doc: str, sample: str, inexact: bool = Fals
         return elementwise(name, op_name, x, y, inexact=inexact)
 
     kind = "Integers become default_float. " if inexact else ""
-    return named(  # type: ignore[no-any-return]
+    return named(
         function, name,
         f"""{doc}
 
@@ -116,7 +116,7 @@ def _logical(name: str, op_name: str, doc: str, sample: str) -> BinaryFunction:
     def function(x: ArrayLike, y: ArrayLike, /) -> Array:
         return elementwise(name, op_name, truth(as_value(x, name)), truth(as_value(y, name)))
 
-    return named(  # type: ignore[no-any-return]
+    return named(
         function, name,
         f"""{doc} Numbers count as true where they are not 0.
 
@@ -346,7 +346,7 @@ def _ignoring_nan(name: str, op_name: str, word: str) -> BinaryFunction:
         out.weak = weak
         return out
 
-    return named(  # type: ignore[no-any-return]
+    return named(
         function, name,
         f"""The {word} of x and y, the other one where one is nan.
 

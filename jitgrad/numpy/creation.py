@@ -21,7 +21,18 @@ from jitgrad_compiler.ir.types import INEXACT, NUMPY, REAL_OF
 
 from .elementwise import example, named
 from .ops import Shape, broadcast, broadcast_right, concatenate, convert, fill, iota, op, reshape, select
-from .promote import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to, common_dtype, operands, promote_all, shape_arg, strong
+from .promote import (
+    ArrayLike,
+    array_arg,
+    axis_number,
+    broadcast_shape,
+    broadcasts_to,
+    common_dtype,
+    operands,
+    promote_all,
+    shape_arg,
+    strong,
+)
 
 
 def array(object: Any, dtype: Any = None, copy: bool | None = True, order: str | None = "K", ndmin: int = 0) -> Array:

@@ -105,7 +105,7 @@ def einsum(
 
 def _from_lists(items: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """array, [0, 1], array, [1, 2], [0, 2] as subscripts and operands."""
-    letter = lambda k: "..." if k is Ellipsis else chr(ord("a") + k) if k < 26 else chr(ord("A") + k - 26)  # noqa: E731
+    letter = lambda k: "..." if k is Ellipsis else chr(ord("a") + k) if k < 26 else chr(ord("A") + k - 26)
     pairs, rest = items[: len(items) // 2 * 2], items[len(items) // 2 * 2 :]
     text = ",".join("".join(map(letter, ls)) for ls in pairs[1::2])
     return text + ("->" + "".join(map(letter, rest[0])) if rest else ""), pairs[::2]

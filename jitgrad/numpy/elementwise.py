@@ -37,7 +37,7 @@ def _of_analysis(name: str, op_name: str, doc: str, sample: str) -> UnaryFunctio
     def function(x: ArrayLike, /) -> Array:
         return elementwise(name, op_name, x, inexact=True)
 
-    return named(  # type: ignore[no-any-return]
+    return named(
         function, name,
         f"""{doc}
 
@@ -80,7 +80,7 @@ def _composite(name: str, formula: Callable[[Array], Array], doc: str, sample: s
         out.weak = weak
         return out
 
-    return named(  # type: ignore[no-any-return]
+    return named(
         function, name,
         f"""{doc}
 
@@ -143,7 +143,7 @@ def _kept(name: str, op_name: str, doc: str, sample: str) -> UnaryFunction:
             return value
         return elementwise(name, op_name, value)
 
-    return named(  # type: ignore[no-any-return]
+    return named(
         function, name,
         f"""{doc}
 
@@ -357,7 +357,7 @@ def _is_infinite(name: str, number: float) -> UnaryFunction:
             raise DTypeError(f"{name}: complex numbers have no order, got {value.dtype}")
         return value == number if is_float(value) else fill(value.type.shape, False, "bool")
 
-    return named(  # type: ignore[no-any-return]
+    return named(
         function, name,
         f"""Whether each element is {"positive" if number > 0 else "negative"} infinity; False for integers.
 

@@ -58,6 +58,8 @@ class NewAxis:
 
 
 Entry = At | Range | Points
+
+
 class Gap:
     """Where an ellipsis stood: it parts the index arrays on its two sides even where it stands for no axis."""
 

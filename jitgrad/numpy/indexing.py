@@ -16,7 +16,21 @@ from jitgrad_compiler.ir.types import INEXACT, INTEGERS, UNSIGNED
 
 from .index_plan import At as Number
 from .index_plan import Index, Plan, Points, Range, clipped, columns, from_front, inside, plan
-from .ops import Shape, broadcast, broadcast_right, constant, convert, fill, flat, limits, op, reshape, select, transpose
+from .ops import (
+    Shape,
+    broadcast,
+    broadcast_right,
+    constant,
+    convert,
+    fill,
+    flat,
+    limits,
+    op,
+    reshape,
+    select,
+    slice_axis,
+    transpose,
+)
 from .promote import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to
 
 READING = {None: "clip", "clip": "clip", "promise_in_bounds": "clip", "fill": "fill", "drop": "fill"}
@@ -32,6 +46,8 @@ def _mode(where: str, modes: dict[str | None, str], mode: Any) -> str:
 def getitem(x: Array, index: Index, mode: str = "clip", fill_value: ArrayLike | None = None) -> Array:
     """`x[index]`."""
     x = convert(x, x.type.dtype)
+    if type(index) is int and x.type.shape and 0 <= index < x.type.shape[0]:  # what loops over an array do
+        return reshape(slice_axis(x, 0, index, index + 1), x.type.shape[1:])
     p = plan(index, x.type.shape)
     if mode == "fill":  # a number outside is to be seen by the gather
         p = _with_points_outside(p, x.type.shape)

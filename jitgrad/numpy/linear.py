@@ -91,6 +91,8 @@ def matmul(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_eleme
     [3 7]
     """
     x, y = _pair("matmul", a, b, preferred_element_type)
+    if x.type.rank == y.type.rank == 2 and x.type.shape[1] == y.type.shape[0] and x.type.dtype != "bool":
+        return op("dot_general", x, y, dims=(((1,), (0,)), ((), ())))
     if not x.type.rank or not y.type.rank:
         raise ShapeError(f"matmul: operands need axes, got shapes {x.type.shape} and {y.type.shape}; use * for numbers")
     if x.type.shape[-1] != y.type.shape[-2 if y.type.rank > 1 else 0]:

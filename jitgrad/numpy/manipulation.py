@@ -75,7 +75,11 @@ def reshape(a: ArrayLike, shape: Any, order: str = "C", *, copy: bool | None = N
     if not fits or any(n < -1 for n in sizes):
         raise ShapeError(
             f"reshape: an array of shape {x.type.shape} with {x.type.size} elements cannot take the shape {sizes}. "
-            + ("Only one size may be -1." if free > 1 else "Their product must be the number of elements; one may be -1, to be found.")
+            + (
+                "Only one size may be -1."
+                if free > 1
+                else "Their product must be the number of elements; one may be -1, to be found."
+            )
         )
     sizes = tuple(x.type.size // known if n == -1 else n for n in sizes)
     if order == "C":

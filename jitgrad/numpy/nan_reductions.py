@@ -24,7 +24,7 @@ def _neutral(name: str, plain: Any, neutral: float, doc: str, sample: str) -> An
     """A reduction for which NaN counts as a number that changes nothing."""
 
     def function(a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, *args: Any, **kwargs: Any) -> Array:
-        return plain(_without_nan(name, a, neutral, dtype), axis, dtype, out, *args, **kwargs)  # type: ignore[no-any-return]
+        return plain(_without_nan(name, a, neutral, dtype), axis, dtype, out, *args, **kwargs)
 
     return named(
         function, name,

@@ -174,7 +174,7 @@ def shape_arg(where: str, shape: Any) -> Shape:
 
     Raises ArgumentError for negative sizes.
     """
-    if isinstance(shape, (tuple, list)) or hasattr(shape, "__iter__") and getattr(shape, "ndim", 1):
+    if isinstance(shape, (tuple, list)) or (hasattr(shape, "__iter__") and getattr(shape, "ndim", None) != 0):
         sizes = tuple(index(n) for n in shape)
     else:
         sizes = (index(shape),)

@@ -104,7 +104,9 @@ def test_a_traced_mask_as_index_is_an_error_that_teaches() -> None:
         jitgrad.make_graph(lambda x: x[x > 0])(V)
 
 
-@pytest.mark.parametrize("f", [jnp.nonzero, jnp.unique, lambda x: jnp.bincount(x.astype(int)), lambda x: jnp.repeat(V, x.astype(int))])
+@pytest.mark.parametrize(
+    "f", [jnp.nonzero, jnp.unique, lambda x: jnp.bincount(x.astype(int)), lambda x: jnp.repeat(V, x.astype(int))]
+)
 def test_a_result_of_unknown_size_in_traced_code_asks_for_its_size(f: Any) -> None:
     with pytest.raises(errors.ConcretizationTypeError):
         jitgrad.make_graph(f)(V)

@@ -72,21 +72,25 @@ reciprocal    f32   f32   f32   f32     F   f32   f32   f32     F   f32   f64   
 nanmean       f32   f32   f32   f32     F   f32   f32   f32     F   f32   f64   c64  c128
 std           f32   f32   f32   f32     F   f32   f32   f32     F   f32   f64   f32   f64
 """
-"""The result type of each function for the element types in PROMOTION's order; - where there is none, or none here (max of complex)."""
+"""The result type of each function for the element types in PROMOTION's order.
+
+- stands where there is none, or none here (the maximum of complex numbers).
+"""
 
 HEADER, *ROWS = [line.split() for line in PROMOTION.strip().splitlines()]
 PAIRS = [(row[0], column, wanted) for row in ROWS for column, wanted in zip(HEADER, row[1:], strict=True)]
 TYPES = HEADER[:13]
 
 CALLS: dict[str, Any] = dict(
-    sin=jnp.sin, floor=jnp.floor, abs=jnp.abs, sum=jnp.sum, prod=jnp.prod, cumsum=jnp.cumsum, mean=jnp.mean, var=jnp.var, max=jnp.max,
-    argmax=jnp.argmax, divide=lambda x: x / x, square=lambda x: x * x, matmul=lambda x: x @ x, sort=jnp.sort, median=jnp.median,
-    where=lambda x: jnp.where(x == 0, x, 1), linspace=lambda x: jnp.linspace(x, x, 3), isnan=jnp.isnan, rint=jnp.rint,
-    trace=lambda x: jnp.trace(x[None]), heaviside=lambda x: jnp.heaviside(x, x), dot=lambda x: jnp.dot(x, x), diff=jnp.diff,
-    conj=jnp.conj, real=jnp.real, angle=jnp.angle, average=jnp.average, interp=lambda x: jnp.interp(x, x, x), nansum=jnp.nansum,
-    quantile=lambda x: jnp.quantile(x, 0.5), trapezoid=jnp.trapezoid, gradient=jnp.gradient, cov=jnp.cov,
-    convolve=lambda x: jnp.convolve(x, x), cumprod=jnp.cumprod, ptp=jnp.ptp, clip=lambda x: jnp.clip(x, 0, 1),
-    reciprocal=jnp.reciprocal, nanmean=jnp.nanmean, std=jnp.std,
+    sin=jnp.sin, floor=jnp.floor, abs=jnp.abs, sum=jnp.sum, prod=jnp.prod, cumsum=jnp.cumsum, mean=jnp.mean,
+    var=jnp.var, max=jnp.max, argmax=jnp.argmax, divide=lambda x: x / x, square=lambda x: x * x, matmul=lambda x: x @ x,
+    sort=jnp.sort, median=jnp.median, where=lambda x: jnp.where(x == 0, x, 1), linspace=lambda x: jnp.linspace(x, x, 3),
+    isnan=jnp.isnan, rint=jnp.rint, trace=lambda x: jnp.trace(x[None]), heaviside=lambda x: jnp.heaviside(x, x),
+    dot=lambda x: jnp.dot(x, x), diff=jnp.diff, conj=jnp.conj, real=jnp.real, angle=jnp.angle, average=jnp.average,
+    interp=lambda x: jnp.interp(x, x, x), nansum=jnp.nansum, quantile=lambda x: jnp.quantile(x, 0.5),
+    trapezoid=jnp.trapezoid, gradient=jnp.gradient, cov=jnp.cov, convolve=lambda x: jnp.convolve(x, x),
+    cumprod=jnp.cumprod, ptp=jnp.ptp, clip=lambda x: jnp.clip(x, 0, 1), reciprocal=jnp.reciprocal, nanmean=jnp.nanmean,
+    std=jnp.std,
 )  # fmt: skip
 
 

@@ -77,8 +77,8 @@ def test_updates_at_any_index_change_what_numpy_changes(case: Any, kind: str) ->
     x = numbers(shape)
     value = numbers(x[index].shape) + 0.5
     combine = dict(
-        set=lambda a, b: b, add=np.add, subtract=np.subtract, multiply=np.multiply, divide=np.divide, power=np.power, min=np.minimum,
-        max=np.maximum,
+        set=lambda a, b: b, add=np.add, subtract=np.subtract, multiply=np.multiply, divide=np.divide, power=np.power,
+        min=np.minimum, max=np.maximum,
     )[kind]  # fmt: skip
     want = x.copy()
     want[index] = combine(x[index], value)
@@ -119,7 +119,9 @@ def test_einsum_agrees_with_numpy(data: Any) -> None:
 @given(st.data())
 def test_matmul_broadcasts_its_batch_axes_as_numpy_does(data: Any) -> None:
     batch = data.draw(st.lists(st.integers(1, 3), max_size=2))
-    x_batch, y_batch = ([n if data.draw(st.booleans()) else 1 for n in batch][data.draw(st.integers(0, len(batch))) :] for _ in "xy")
+    x_batch, y_batch = (
+        [n if data.draw(st.booleans()) else 1 for n in batch][data.draw(st.integers(0, len(batch))) :] for _ in "xy"
+    )
     n, k, m = (data.draw(st.integers(1, 3)) for _ in range(3))
     x, y = numbers((*x_batch, n, k)), numbers((*y_batch, k, m))
     np.testing.assert_allclose(jnp.array(x) @ jnp.array(y), x @ y)

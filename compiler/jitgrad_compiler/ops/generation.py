@@ -47,7 +47,10 @@ def _threefry(key: Any, counter: Any) -> Any:
 
 
 def _emit_threefry(e: Any, key: Any, counter: Any) -> Any:
-    word = lambda v, high: e.convert(e.shr(v, 32) if high else v, "u32")  # noqa: E731
+
+    def word(v: Any, high: bool) -> Any:
+        return e.convert(e.shr(v, 32) if high else v, "u32")
+
     k0, k1 = word(key, True), word(key, False)
     schedule = (k0, k1, e.xor(e.xor(k0, k1), e.const(_PARITY, "u32")))
     x, y = e.add(word(counter, True), k0), e.add(word(counter, False), k1)

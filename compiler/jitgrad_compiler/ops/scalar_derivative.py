@@ -81,9 +81,10 @@ def differentiate_scalar(function: Callable[..., float]) -> tuple[Callable[..., 
     ...     return x * math.sin(y)
     >>> f.source = "def f(x, y): return x * math.sin(y)"  # a doctest has no file to read
     >>> by_x, by_y = differentiate_scalar(f)
-    >>> print(by_y.source)
+    >>> print(by_y.source, end="")
     def f_by_y(x, y):
-        return x * math.cos(y)
+        d_v1 = math.cos(y)
+        return x * d_v1
 
     Raises ScalarDerivativeError, which names the construct and its line, for anything else.
     """

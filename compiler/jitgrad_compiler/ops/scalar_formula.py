@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from ..errors import JitgradError
+from ..errors import NonDifferentiableError
 
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv)
 _NAMED = (ast.Div, ast.Pow, ast.Mod)  # operators whose operands and result get names
@@ -33,7 +33,7 @@ _CONSTRUCTS = {
 }  # fmt: skip
 
 
-class ScalarDerivativeError(JitgradError, ValueError):
+class ScalarDerivativeError(NonDifferentiableError, ValueError):
     """A function that is no straight-line formula, so that its derivatives must be given with partials=."""
 
 

@@ -22,7 +22,7 @@ def square(x: Value) -> Value:
 
 
 def _unary(name: str, numpy: Any, partial: Any, domain: tuple[float, float], doc: str, accepts: str = "inexact") -> Any:
-    emit = lambda e, x: getattr(e.vector_math, name)(x)  # noqa: E731
+    emit = lambda e, x: getattr(e.vector_math, name)(x)
     return elementwise(name, numpy, emit, partials=[partial], accepts=accepts, domain=domain, doc=doc, transcendental=True)
 
 
@@ -80,7 +80,7 @@ rsqrt = elementwise(
 
 
 def _binary(name: str, numpy: Any, partials: Any, domain: tuple[float, float], doc: str, accepts: str = "float") -> Any:
-    emit = lambda e, x, y: getattr(e.vector_math, name)(x, y)  # noqa: E731
+    emit = lambda e, x, y: getattr(e.vector_math, name)(x, y)
     return elementwise(name, numpy, emit, partials=partials, accepts=accepts, domain=domain, doc=doc, transcendental=True)
 
 

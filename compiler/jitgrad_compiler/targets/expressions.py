@@ -39,7 +39,7 @@ class Expressions:
         self.scopes.pop()
 
     def known(self, key: Any) -> Reg | None:
-        for scope in reversed(self.scopes):
+        for scope in self.scopes[::-1]:
             if key in scope:
                 return scope[key]
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from ...ir.graph import Var
 from ...kernels.affine import Affine, Axis
@@ -98,9 +98,8 @@ def emit_contraction(
         a = hooks.plain(c.left.source, c.left.offset, c.row, c.depth)
     if isinstance(c.right, Load) and c.right.guard is None and not c.right.args:
         b = hooks.plain(c.right.source, c.right.offset, c.depth, c.column)
-    stores: Sequence = kernel.stores  # type: ignore[type-arg]
-    if len(stores) == 1 and isinstance(stores[0].node, Contracted):
-        out = hooks.plain(stores[0].target, stores[0].offset, c.row, c.column)
+    if len(kernel.stores) == 1 and isinstance(kernel.stores[0].node, Contracted):
+        out = hooks.plain(kernel.stores[0].target, kernel.stores[0].offset, c.row, c.column)
         if out is not None and out.column != 1:
             out = None
     along_a, along_b = _contiguous(c.left, c.row, "m", c.depth, "k"), _contiguous(c.right, c.depth, "k", c.column, "n")

@@ -6,7 +6,7 @@ Next on the path: runtime/executable.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...ir.graph import Graph, Var
@@ -79,7 +79,7 @@ def emit_program(graph: Graph, kernels: Sequence[Kernel], symbols: dict[str, int
                 found[v] = e.op(f"getelementptr i8, ptr {base.text}, i64 {arena.offset(v)}", "ptr")
         return found
 
-    def scratch_of(number: int):  # type: ignore[no-untyped-def]
+    def scratch_of(number: int) -> Callable[[Emitter, Reg], Reg]:
         def scratch(e: Emitter, args: Reg) -> Reg:
             base = e.get(e.offset(args, arena_slot, "ptr"), "ptr")
             return e.op(f"getelementptr i8, ptr {base.text}, i64 {arena.offset(number)}", "ptr")
@@ -91,7 +91,8 @@ def emit_program(graph: Graph, kernels: Sequence[Kernel], symbols: dict[str, int
         emit = emit_loops if k.kind == "loops" else emit_contraction if k.kind == "contract" else LIBRARY[k.kind]
         emitted.append(emit(module, f"kernel{n}", k, pointers, scratch_of(n)))
     _entry(module, emitted)
-    memory = plan_memory(kernels, [x.scratch_bytes for x in emitted], graph.inputs, graph.outputs, donated)
+    outputs = [v for v in graph.outputs if isinstance(v, Var)]
+    memory = plan_memory(kernels, [x.scratch_bytes for x in emitted], graph.inputs, outputs, donated)
     text = module.text()
     for key, name in arena.names.items():
         text = text.replace(name, str(memory.values[key] if isinstance(key, Var) else memory.scratch[key]))

@@ -1,0 +1,226 @@
+"""Fusion: how many kernels programs become, in which order, and what one of them reads as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import jitgrad_compiler.passes.calls  # noqa: F401 - gives `call` its rules
+from jitgrad_compiler.ir import OPS, ArrayType, Graph, interpret, parse
+from jitgrad_compiler.ir.builder import Value, bind, staging
+from jitgrad_compiler.kernels.expression import Apply, walk
+from jitgrad_compiler.kernels.fuse import fuse
+from jitgrad_compiler.kernels.kernel import Kernel
+from jitgrad_compiler.ops.define import broadcast, full
+from jitgrad_compiler.passes.linearize import linearize
+from jitgrad_compiler.passes.pipeline import prepare
+from jitgrad_compiler.runtime.executable import run_graph
+
+from .random_programs import Program, programs
+
+
+def op(name: str, *args: Value, **params: Any) -> Value:
+    return bind(OPS[name], *args, **params)
+
+
+def kernels_of(graph: Graph) -> list[Kernel]:
+    return fuse(prepare(graph))
+
+
+def value_and_gradients(f: Callable[..., Value], types: Sequence[ArrayType], active: Sequence[int]) -> Graph:
+    """A program of a scalar function's value and its gradients with respect to some arguments."""
+    with staging() as builder:
+        inputs = [builder.input(t) for t in types]
+        lin = linearize(lambda values: [f(*values)], inputs, [i in active for i in range(len(inputs))])
+        found = lin.transpose([full((), 1, lin.outputs[0].type.dtype)])
+        gradients = [g for i, g in enumerate(found) if i in active and g is not None]
+        return builder.finish([lin.outputs[0], *gradients])[0]
+
+
+def cross_entropy(logits: Value, labels: Value) -> Value:
+    shape = logits.type.shape
+    highest = op("stop_gradient", op("reduce_max", logits, axes=(1,)))
+    shifted = logits - broadcast(highest, shape, (0,))
+    total = op("log", op("reduce_sum", op("exp", shifted), axes=(1,)))
+    chosen = op("eq", broadcast(labels, shape, (0,)), op("iota", shape=shape, axis=1, dtype="i32"))
+    weights = op("convert_element_type", chosen, dtype="f32")
+    return -op("reduce_sum", (shifted - broadcast(total, shape, (0,))) * weights, axes=(0, 1)) / shape[0]
+
+
+def layer_norm(x: Value, scale: Value, shift: Value, weights: Value) -> Value:
+    shape = x.type.shape
+    centered = x - broadcast(op("reduce_sum", x, axes=(1,)) / shape[1], shape, (0,))
+    variance = op("reduce_sum", centered * centered, axes=(1,)) / shape[1]
+    normal = centered * broadcast(op("rsqrt", variance + 1e-5), shape, (0,))
+    out = normal * broadcast(scale, shape, (1,)) + broadcast(shift, shape, (1,))
+    return op("reduce_sum", out * weights, axes=(0, 1))
+
+
+def attention(x: Value, mask: Value) -> Value:
+    """Softmax of masked scores over the last of four axes."""
+    shape = x.type.shape
+    scores = op("select", broadcast(mask, shape, (2, 3)), x, full(shape, -1e9, "f32"))
+    e = op("exp", scores - broadcast(op("reduce_max", scores, axes=(3,)), shape, (0, 1, 2)))
+    return e / broadcast(op("reduce_sum", e, axes=(3,)), shape, (0, 1, 2))
+
+
+def traced(f: Callable[..., Value], *types: ArrayType) -> Graph:
+    with staging() as builder:
+        return builder.finish([f(*[builder.input(t) for t in types])])[0]
+
+
+def f32(*shape: int) -> ArrayType:
+    return ArrayType(shape, "f32")
+
+
+def random_operands(graph: Graph) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    draw = {"f32": rng.normal, "i32": lambda size: rng.integers(0, 7, size), "bool": lambda size: rng.integers(0, 2, size)}
+    names = {"f32": np.float32, "i32": np.int32, "bool": np.bool_}
+    return [np.asarray(draw[t.dtype](size=t.shape)).astype(names[t.dtype]) for t in graph.input_types]  # type: ignore[operator]
+
+
+def assert_agrees(graph: Graph) -> None:
+    arrays = random_operands(graph)
+    for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
+        np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-4)
+
+
+FUSED: dict[str, tuple[Graph, int]] = {
+    "softmax cross-entropy with its gradient": (value_and_gradients(cross_entropy, [f32(256, 300), ArrayType((256,), "i32")], [0]), 2),
+    "layer norm with three gradients": (value_and_gradients(layer_norm, [f32(256, 300), f32(300), f32(300), f32(256, 300)], [0, 1, 2]), 3),
+    "masked softmax of four axes": (traced(attention, f32(2, 3, 40, 50), ArrayType((40, 50), "bool")), 1),
+}
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_a_program_becomes_at_most_so_many_kernels(name: str) -> None:
+    graph, most = FUSED[name]
+    kernels = kernels_of(graph)
+    assert len(kernels) <= most, "\n".join(map(str, kernels))
+    assert_agrees(graph)
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_what_is_dear_is_emitted_once_a_stage(name: str) -> None:
+    """Every exp, log and the like of the graph is one node of a kernel: shared, not repeated for each of its readers."""
+    graph, _ = FUSED[name]
+    wanted = sum(bool(e.op.traits.get("transcendental")) for e in prepare(graph).eqns)
+    found = sum(isinstance(n, Apply) and bool(n.op.traits.get("transcendental")) for k in kernels_of(graph) for n in walk(k.roots()))
+    assert found == wanted
+
+
+def test_a_chain_of_elementwise_ops_and_layout_is_one_kernel() -> None:
+    graph = parse(
+        """graph(a:f32[40,50], b:f32[50]) {
+  c:f32[40,50] = broadcast b [dims=(1,), shape=(40, 50)]
+  d:f32[40,50] = mul a c
+  e:f32[50,40] = transpose d [permutation=(1, 0)]
+  f:f32[2000] = reshape e [shape=(2000,)]
+  g:f32[1999] = slice f [limit=(2000,), start=(1,), strides=(1,)]
+  h:f32[1999] = exp g
+  return h
+}"""
+    )
+    (kernel,) = kernels_of(graph)
+    assert kernel.kind == "loops" and kernel.bytes_written == 1999 * 4
+    assert_agrees(graph)
+
+
+def test_a_kernel_reads_as_pseudo_code() -> None:
+    graph = parse(
+        """graph(a:f32[4,100], b:f32[100]) {
+  c:f32[4] = reduce_max a [axes=(1,)]
+  d:f32[4,100] = broadcast c [dims=(0,), shape=(4, 100)]
+  e:f32[4,100] = sub a d
+  f:f32[4,100] = exp e
+  g:f32[4] = reduce_sum f [axes=(1,)]
+  h:f32[4,100] = broadcast b [dims=(1,), shape=(4, 100)]
+  i:f32[4,100] = mul f h
+  return i g
+}"""
+    )
+    (kernel,) = kernels_of(graph)
+    assert str(kernel) == (
+        "kernel loops (a:f32[4,100], b:f32[100]) -> (c:f32[4], d:f32[4,100])\n"
+        "  for i in 4, j in 100:\n"
+        "    r1 = max over j: a[100*i + j]\n"
+        "    t1 = exp(sub(a[100*i + j], r1))\n"
+        "    r2 = add over j: t1 -> c\n"
+        "    d[100*i + j] = mul(t1, b[j])"
+    )
+    assert kernel.fused == ("reduce_max", "sub", "exp", "reduce_sum", "mul")
+
+
+def test_an_index_map_reads_as_arithmetic_on_the_loop_indices() -> None:
+    graph = parse(
+        """graph(a:f32[6], b:i32[]) {
+  c:f32[10] = pad a 0.0:f32 [padding=((1, 3, 0),)]
+  d:f32[10] = reverse c [axes=(0,)]
+  e:f32[3] = dynamic_slice d b [sizes=(3,)]
+  f:f32[3] = neg e
+  return f
+}"""
+    )
+    text = "\n".join(map(str, kernels_of(graph)))
+    assert "for i in 3:" in text and "min(max(convert_element_type(b[0], dtype=i64), 0), 7)" in text
+
+
+def test_a_matrix_product_takes_what_is_around_it_along() -> None:
+    graph = parse(
+        """graph(a:f32[64,80], b:f32[80,48], c:f32[48]) {
+  d:f32[64,48] = dot_general a b [dims=(((1,), (0,)), ((), ()))]
+  e:f32[64,48] = broadcast c [dims=(1,), shape=(64, 48)]
+  f:f32[64,48] = add d e
+  g:f32[64,48] = max f 0.0:f32
+  return g
+}"""
+    )
+    (kernel,) = kernels_of(graph)
+    assert kernel.kind == "contract"
+    assert str(kernel).splitlines()[-1].strip() == "d[48*i + j] = max(add(dot, c[j]), 0.0)"
+    assert_agrees(graph)
+
+
+def test_kernels_come_in_an_order_in_which_they_can_run() -> None:
+    graph = parse(
+        """graph(a:f32[300,40], b:i32[300,1]) {
+  c:f32[300,40] = exp a
+  d:f32[300,40] = cumsum c [axis=0, reverse=False]
+  e:f32[300,40] = sin d
+  f:f32[40] = reduce_sum e [axes=(0,)]
+  g:f32[300,40] = scatter c b e [axes=(0,), batch=0, kind='add']
+  h:f32[300,40] = add g e
+  i:f32[40] = sort f [axis=0]
+  return h i c
+}"""
+    )
+    assert_in_order(graph)
+    assert_agrees(graph)
+
+
+def assert_in_order(graph: Graph) -> None:
+    lowered = prepare(graph)
+    known = set(lowered.inputs)
+    for k in fuse(lowered):
+        assert set(k.inputs) <= known, f"reads what no kernel has written yet:\n{k}"
+        assert not set(k.outputs) & known, f"writes again what there is:\n{k}"
+        known |= set(k.outputs)
+    assert all(v in known or not v.type.size for v in lowered.outputs)
+
+
+@settings(deadline=None, derandomize=True, max_examples=80, suppress_health_check=list(HealthCheck))
+@given(programs(least=6, most=20))
+def test_kernels_of_random_programs_are_in_order_and_write_every_value_once(program: Program) -> None:
+    assert_in_order(program.graph)
+
+
+def test_the_lines_of_a_kernel_are_those_of_its_equations() -> None:
+    graph = traced(lambda x: op("exp", x) * 2 + x, f32(64))
+    (kernel,) = kernels_of(graph)
+    ((file, _line),) = {(f, n) for f, n in kernel.sources}
+    assert file == __file__

@@ -1,0 +1,121 @@
+"""The memory plan: values that are alive together never share a byte, and outputs take inputs' places only where none is read later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import jitgrad_compiler.ops  # noqa: F401 - fills the registry
+from jitgrad_compiler.ir import ArrayType, Var, parse
+from jitgrad_compiler.kernels.fuse import fuse
+from jitgrad_compiler.kernels.kernel import Kernel
+from jitgrad_compiler.kernels.memory import ALIGNMENT, aligned, plan_memory
+from jitgrad_compiler.passes.pipeline import prepare
+
+CHECKED = settings(deadline=None, derandomize=True, max_examples=200)
+
+
+@dataclass
+class Schedule:
+    """Kernels in order, with what each reads and writes."""
+
+    kernels: list[Kernel]
+    scratch: list[int]
+    inputs: list[Var]
+    outputs: list[Var]
+
+
+def kernel(reads: list[Var], writes: list[Var]) -> Kernel:
+    return Kernel("sort", (), frozenset(), [], [], (), inputs=tuple(reads), extra={"outputs": tuple(writes)})
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> Schedule:
+    sizes = st.sampled_from([0, 1, 15, 16, 17, 100, 1000])
+    inputs = [Var(ArrayType((draw(sizes),), "f32")) for _ in range(draw(st.integers(1, 3)))]
+    values, kernels, scratch = list(inputs), [], []
+    for _ in range(draw(st.integers(1, 12))):
+        reads = draw(st.lists(st.sampled_from(values), max_size=3, unique=True))
+        writes = [Var(ArrayType((draw(sizes),), "f32")) for _ in range(draw(st.integers(1, 2)))]
+        kernels.append(kernel(reads, writes))
+        scratch.append(draw(st.sampled_from([0, 0, 0, 8, 640])))
+        values += writes
+    made = values[len(inputs) :]
+    outputs = draw(st.lists(st.sampled_from(made), min_size=1, max_size=3, unique=True))
+    return Schedule(kernels, scratch, inputs, outputs)
+
+
+def last_read(s: Schedule, v: Var) -> int:
+    return max((n for n, k in enumerate(s.kernels) if v in k.inputs), default=-1)
+
+
+def written(s: Schedule, v: Var) -> int:
+    return next(n for n, k in enumerate(s.kernels) if v in k.outputs)
+
+
+@CHECKED
+@given(schedules())
+def test_no_two_values_that_are_alive_together_overlap(s: Schedule) -> None:
+    plan = plan_memory(s.kernels, s.scratch, s.inputs, s.outputs)
+    placed = []
+    for v, offset in plan.values.items():
+        first = written(s, v)
+        placed.append((offset, v.type.nbytes, first, max(first, last_read(s, v))))
+    placed += [(offset, s.scratch[n], n, n) for n, offset in plan.scratch.items()]
+    for i, (a, a_size, a_first, a_last) in enumerate(placed):
+        assert a % ALIGNMENT == 0 and a + a_size <= plan.arena_bytes
+        for b, b_size, b_first, b_last in placed[:i]:
+            apart = a + a_size <= b or b + b_size <= a
+            assert apart or a_last < b_first or b_last < a_first
+    inside = {v for k in s.kernels for v in k.outputs} - set(s.outputs)
+    assert set(plan.values) == inside
+    assert set(plan.scratch) == {n for n, size in enumerate(s.scratch) if size}
+
+
+@CHECKED
+@given(schedules())
+def test_the_arena_holds_at_least_what_is_alive_at_once_and_at_most_everything(s: Schedule) -> None:
+    plan = plan_memory(s.kernels, s.scratch, s.inputs, s.outputs)
+    alive = []
+    for n in range(len(s.kernels)):
+        here = [v for v in plan.values if written(s, v) <= n <= max(written(s, v), last_read(s, v))]
+        alive.append(sum(aligned(v.type.nbytes) for v in here) + (aligned(s.scratch[n]) if s.scratch[n] else 0))
+    everything = sum(aligned(v.type.nbytes) for v in plan.values) + sum(aligned(x) for x in s.scratch if x)
+    assert max(alive) <= plan.arena_bytes <= everything
+
+
+@CHECKED
+@given(schedules())
+def test_an_output_takes_the_place_of_an_input_that_is_not_read_any_more(s: Schedule) -> None:
+    plan = plan_memory(s.kernels, s.scratch, s.inputs, s.outputs, donated=s.inputs)
+    assert len(set(plan.donated.values())) == len(plan.donated)
+    for out, donor in plan.donated.items():
+        assert out.type == donor.type and out in s.outputs and donor in s.inputs
+        assert last_read(s, donor) < written(s, out)
+
+
+def kernels_of(text: str) -> tuple[list[Kernel], tuple[Var, ...], list[Var]]:
+    graph = prepare(parse(text))
+    return fuse(graph), graph.inputs, [a for a in graph.outputs if isinstance(a, Var)]
+
+
+def test_a_map_writes_over_the_input_it_reads_at_the_same_place() -> None:
+    kernels, inputs, outputs = kernels_of("graph(a:f32[9], b:f32[9]) {\n  c:f32[9] = add a b\n  return c\n}")
+    assert plan_memory(kernels, [0], inputs, outputs, donated=inputs[1:]).donated == {outputs[0]: inputs[1]}
+
+
+def test_an_input_that_is_read_elsewhere_is_not_written_over() -> None:
+    kernels, inputs, outputs = kernels_of("graph(a:f32[9]) {\n  b:f32[9] = reverse a [axes=(0,)]\n  return b\n}")
+    assert plan_memory(kernels, [0], inputs, outputs, donated=inputs).donated == {}
+    kernels, inputs, outputs = kernels_of(
+        "graph(a:f32[9]) {\n  b:f32[] = reduce_sum a [axes=(0,)]\n  c:f32[9] = broadcast b [dims=(), shape=(9,)]\n"
+        "  d:f32[9] = sub a c\n  return d\n}"
+    )
+    assert plan_memory(kernels, [0] * len(kernels), inputs, outputs, donated=inputs).donated in ({}, {outputs[0]: inputs[0]})
+
+
+def test_one_input_gives_its_place_to_one_output() -> None:
+    kernels, inputs, outputs = kernels_of("graph(a:f32[9]) {\n  b:f32[9] = neg a\n  c:f32[9] = exp a\n  return b c\n}")
+    assert list(plan_memory(kernels, [0] * len(kernels), inputs, outputs, donated=inputs).donated.values()) in ([], [inputs[0]])

@@ -1,0 +1,83 @@
+"""Every elementwise op's emission, one lane wide, becomes assembly for GPUs and for other CPUs than this one."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+import pytest
+
+import jitgrad_compiler.ops  # noqa: F401 - fills the registry
+from jitgrad_compiler.ir import OPS, ArrayType
+from jitgrad_compiler.ir.graph import Op
+from jitgrad_compiler.ir.types import COMPLEX
+from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
+from jitgrad_compiler.targets.numba_scalar import call_scalar, link, scalar_function
+
+from .op_examples import dtypes_of, elementwise_params, elementwise_types
+
+TARGETS = {
+    "sm_80": ("nvptx64-nvidia-cuda", "sm_80", "+ptx83"),
+    "sm_90": ("nvptx64-nvidia-cuda", "sm_90", "+ptx83"),
+    "aarch64": ("aarch64-unknown-linux-gnu", "", ""),
+    "x86-64-v3": ("x86_64-unknown-linux-gnu", "x86-64-v3", ""),
+}
+EMITTED = [name for name, op in OPS.items() if op.kind == "elementwise" and not op.traits.get("complex_only")]
+
+
+@cache
+def machine(target: str) -> Any:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    triple, cpu, features = TARGETS[target]
+    return llvm.Target.from_triple(triple).create_target_machine(cpu=cpu, features=features, opt=2)
+
+
+def emitted(e: Emitter, op: Op, operands: list[Reg], dtype: str, params: dict[str, Any]) -> Reg:
+    scalar = op.traits.get("scalar")
+    if scalar is None:
+        assert op.emit is not None
+        return op.emit(e, *operands, **params)  # type: ignore[no-any-return]
+    return call_scalar(e, scalar_function(scalar, tuple(x.type for x in operands), dtype, op.traits.get("computed_in")), *operands)
+
+
+@cache
+def text_of(name: str) -> str:
+    """A module with a function for each element type and each set of params: operands are loaded, the result stored."""
+    op, module = OPS[name], Module()
+    for dtype in dtypes_of(op):
+        if dtype in COMPLEX:
+            continue
+        for n, params in enumerate(elementwise_params(op, dtype)):
+            if "dtype" in params and params["dtype"] in COMPLEX:
+                continue
+            types: list[ArrayType] = elementwise_types(op, dtype, ())
+            (result,) = op.types(types, params)
+            e = Emitter(module, f"f_{dtype}_{n}", [*[(f"x{i}", "ptr") for i in range(len(types))], ("out", "ptr")])
+            *inputs, out = e.args
+            value = emitted(e, op, [e.load(p, t.dtype) for p, t in zip(inputs, types, strict=True)], result.dtype, params)
+            assert (value.type, value.width) == (result.dtype, 1)
+            e.store(out, value)
+            e.finish()
+    return link(module.text(), module.linked)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", EMITTED)
+def test_one_lane_of_an_op_becomes_assembly(name: str, target: str) -> None:
+    module = llvm.parse_assembly(text_of(name), llvm.create_context())
+    module.verify()
+    module.triple = TARGETS[target][0]
+    module.data_layout = str(machine(target).target_data)
+    assembly = machine(target).emit_assembly(module)
+    for dtype in dtypes_of(OPS[name]):
+        assert dtype in COMPLEX or f"f_{dtype}_0" in assembly or not elementwise_params(OPS[name], dtype)
+
+
+@pytest.mark.parametrize("target", ["sm_80", "sm_90"])
+def test_assembly_for_a_gpu_calls_no_library(target: str) -> None:
+    for name in EMITTED:
+        module = llvm.parse_assembly(text_of(name), llvm.create_context())
+        for function in module.functions:
+            assert not function.is_declaration or function.name.startswith("llvm."), f"{name} needs {function.name}"
