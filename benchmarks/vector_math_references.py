@@ -106,7 +106,8 @@ def _erf_inv(x: Array) -> Array:
     on erfc where x is near 1."""
     wide, y = x.dtype.type, np.abs(x)
     result = y * (wide(_HALF_SQRT_PI) + y * y * wide(_HALF_SQRT_PI**3 / 3))
-    middle = (y >= 1e-6) | np.isnan(y)
+    result[~(y <= 1)] = np.nan  # which SciPy takes microseconds to say
+    middle = (y >= 1e-6) & (y <= 1)
     y = y[middle]
     guess = scipy.special.erfinv(y.astype(np.float64)).astype(wide)
     if wide is np.longdouble:

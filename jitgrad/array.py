@@ -183,7 +183,7 @@ class Array(Value):
             raise self._not_concrete(error, what, "the array itself with jitgrad.numpy's functions, make the argument static")
         if self.size != 1:
             raise TypeError(f"{what} needs an array of one element, got shape {self.shape}")
-        return np.asarray(concrete).reshape(())[()]
+        return np.asarray(self).reshape(())[()]
 
     def __float__(self) -> float:
         return float(self._scalar("float()"))
@@ -214,13 +214,13 @@ class Array(Value):
         concrete = self.concrete()
         if concrete is None:
             return f"Traced<{self.dtype}{list(self.shape)}>"
-        text = np.array2string(np.asarray(concrete), separator=", ", prefix="Array(")
+        text = np.array2string(np.asarray(self), separator=", ", prefix="Array(")
         shown = f"Array({text}, dtype={self.dtype})"
         return shown if self.trace is None else f"Dual<{shown}>"
 
     def __str__(self) -> str:
         concrete = self.concrete()
-        return repr(self) if concrete is None else str(np.asarray(concrete))
+        return repr(self) if concrete is None else str(np.asarray(self))
 
     def __format__(self, spec: str) -> str:
         if self.type.shape or self.concrete() is None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from jitgrad_compiler.ir.builder import Value, bind
+from jitgrad_compiler.ir.builder import Value, bind, with_weak
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import COMPLEX, FLOATS, INEXACT
 from jitgrad_compiler.ops.define import convert, full, reshape, zeros
@@ -152,9 +152,7 @@ def _shown(cotangent: Value | None, primal: Array) -> Any:
     """A cotangent as users get it: of the primal's type, zeros where there was no influence."""
     if primal.type.dtype not in INEXACT:
         return np.zeros(primal.type.shape, FLOAT0)
-    ct = zeros(primal.type) if cotangent is None else cotangent
-    ct.weak = primal.weak
-    return ct
+    return with_weak(zeros(primal.type) if cotangent is None else cotangent, primal.weak)
 
 
 def _check_scalar(where: str, record: _Result, outputs: Sequence[Value], holomorphic: bool) -> None:
@@ -257,9 +255,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
 def _tangent_shown(out: Value, tangent: Value | None) -> Any:
     if out.type.dtype not in INEXACT:
         return np.zeros(out.type.shape, FLOAT0)
-    tangent = zeros(out.type) if tangent is None else tangent
-    tangent.weak = out.weak
-    return tangent
+    return with_weak(zeros(out.type) if tangent is None else tangent, out.weak)
 
 
 def _linearized(
@@ -453,9 +449,7 @@ def stop_gradient(x: Any) -> Any:
 
     def stop(leaf: Any) -> Any:
         value = as_value(leaf, "stop_gradient")
-        out = bind(OPS["stop_gradient"], value)
-        out.weak = value.weak
-        return out
+        return with_weak(bind(OPS["stop_gradient"], value), value.weak)
 
     return tree.map(stop, x)
 

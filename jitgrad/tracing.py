@@ -71,8 +71,7 @@ def trace(f: Callable[..., Any], name: str, types: Sequence[ArrayType], weak: Se
         out = f(*tree.unflatten(in_tree, inputs))
         outputs, out_tree = array_leaves(name, out, RESULT)
         graph, captured = builder.finish(outputs)
-    frozen = [as_value(v.ref.copy()) if v.trace is None and type(v.ref) is np.ndarray else v for v in captured]
-    return Traced(graph, frozen, out_tree, [v.weak for v in outputs])
+    return Traced(graph, captured, out_tree, [v.weak for v in outputs])
 
 
 class ShapeDtypeStruct:

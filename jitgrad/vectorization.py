@@ -8,13 +8,15 @@ from typing import Any
 
 import optree
 
+from jitgrad_compiler.ir.builder import Value, with_weak
 from jitgrad_compiler.ir.types import ArrayType
-from jitgrad_compiler.ops.define import axis_to_front, broadcast, first_axis_to
+from jitgrad_compiler.ops.define import axis_to_front, broadcast, convert, first_axis_to
 from jitgrad_compiler.passes.vmap import batch
 
 from . import tree
-from .array import Array
+from .array import WEAK_SCALARS, Array
 from .errors import ArgumentError, ShapeError, TreeStructureError
+from .promotion import strong_dtype
 from .tracing import ARGUMENT, array_leaves, function_name, leaf_name, trace
 
 
@@ -65,24 +67,38 @@ def vmap(
         names = [leaf_name(ARGUMENT, path) for path, _ in tree.leaves_with_path((args, kwargs))]
         size = _size(where, values, axes, names, axis_size)
         flags = [a is not None for a in axes]
-        fronted = [v if a is None else axis_to_front(v, a % v.type.rank) for v, a in zip(values, axes, strict=True)]
-        types = [ArrayType(v.type.shape[1:], v.type.dtype) if b else v.type for v, b in zip(fronted, flags, strict=True)]
-        weak = [v.weak and not b for v, b in zip(values, flags, strict=True)]
-        traced = trace(lambda a, k: f(*a, **k), name, types, weak, in_tree)
+        fronted = [axis_to_front(v, a % v.type.rank) for v, a in zip(values, axes, strict=True) if a is not None]
+        shared = [_as_given(x, v) for x, v in zip(tree.leaves((args, kwargs)), values, strict=True)]
+
+        def one_example(*mapped: Array) -> Any:
+            rows = iter(mapped)
+            given, keywords = tree.unflatten(in_tree, [next(rows) if b else x for x, b in zip(shared, flags, strict=True)])
+            return f(*given, **keywords)
+
+        types = [ArrayType(v.type.shape[1:], v.type.dtype) for v in fronted]
+        traced = trace(one_example, name, types, [False] * len(types), tree.structure((0,) * len(types)))
         every = [*fronted, *traced.captured]
-        outs, batched = batch(traced.graph, size, every, [*flags, *[False] * len(traced.captured)])
+        outs, batched = batch(traced.graph, size, every, [True] * len(fronted) + [False] * len(traced.captured))
         wanted = _axes_of_leaves(where, "out_axes", out_axes, tree.unflatten(traced.out_tree, [0] * len(outs)))
         placed = [_placed(where, o, b, a, size) for o, b, a in zip(outs, batched, wanted, strict=True)]
-        for o, a, w in zip(placed, wanted, traced.out_weak, strict=True):
-            o.weak = w and a is None
-        return tree.unflatten(traced.out_tree, [_strong(o, w) for o, w in zip(placed, traced.out_weak, strict=True)])
+        shown = [_shown(o, w, a) for o, w, a in zip(placed, traced.out_weak, wanted, strict=True)]
+        return tree.unflatten(traced.out_tree, shown)
 
     return wrapped
 
 
-def _strong(out: Any, weak: bool) -> Any:
-    """A batch of what was a weak scalar is an array, of the default type."""
-    return out.astype(Array(out.type, None, None, True).dtype) if weak and not out.weak else out
+def _as_given(x: Any, value: Array) -> Any:
+    """An argument that serves every example, as the function gets it: Python's numbers stay what they are, so that they can be
+    sizes and static arguments.
+    """
+    return x if type(x) in WEAK_SCALARS else value
+
+
+def _shown(out: Value, weak: bool, axis: int | None) -> Value:
+    """An output as users get it: a batch of what was a weak scalar is an array, of the default type."""
+    if weak and axis is not None:
+        return convert(with_weak(out, False), strong_dtype(out.type.dtype, True))
+    return with_weak(out, weak)
 
 
 def _size(where: str, values: list[Array], axes: list[int | None], names: list[str], given: int | None) -> int:

@@ -59,7 +59,9 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize("mode", [lambda f: f, jit, lambda f: grad(lambda a, b: jnp.sum(f(a, b)) * 1.0)], ids=["eager", "jit", "grad"])
+@pytest.mark.parametrize(
+    "mode", [lambda f: f, jit, lambda f: grad(lambda a, b: jnp.sum(f(a, b)) * 1.0)], ids=["eager", "jit", "grad"]
+)
 def test_shapes_that_do_not_fit_are_never_computed(name, mode):
     f, args, parts = SHAPES[name]
     with pytest.raises(errors.ShapeError) as caught:
@@ -87,11 +89,21 @@ def test_an_axis_that_does_not_exist_is_named():
 # Numbers that are not known yet
 
 
-@pytest.mark.parametrize("transform", [jit, vmap, jacfwd, lambda f: jit(grad(f))], ids=["jit", "vmap", "jacfwd of jit", "jit of grad"])
+@pytest.mark.parametrize(
+    "transform", [jit, vmap, jacfwd, lambda f: jit(grad(f))], ids=["jit", "vmap", "jacfwd of jit", "jit of grad"]
+)
 def test_if_on_a_traced_value_says_to_use_where(transform):
     f = jit(lambda x: x if x > 0 else -x) if transform is jacfwd else lambda x: x if x > 0 else -x
     x = X3 if transform is vmap else 1.0
-    fails(errors.TracerBoolConversionError, lambda: transform(f)(x), "`if`", "bool[]", "<lambda>", "jitgrad.numpy.where", python=TypeError)
+    fails(
+        errors.TracerBoolConversionError,
+        lambda: transform(f)(x),
+        "`if`",
+        "bool[]",
+        "<lambda>",
+        "jitgrad.numpy.where",
+        python=TypeError,
+    )
 
 
 def test_while_and_boolean_operators_on_a_traced_value_are_told_as_if_is():
@@ -151,7 +163,15 @@ def test_a_traced_mask_as_an_index_says_to_use_where():
 
 
 def test_the_gradient_of_what_is_no_scalar_is_refused():
-    fails(errors.NonDifferentiableError, lambda: grad(lambda x: x * 2)(X3), "grad of", "scalar", "float32[3]", "jacrev", python=TypeError)
+    fails(
+        errors.NonDifferentiableError,
+        lambda: grad(lambda x: x * 2)(X3),
+        "grad of",
+        "scalar",
+        "float32[3]",
+        "jacrev",
+        python=TypeError,
+    )
     fails(errors.NonDifferentiableError, lambda: jit(value_and_grad(lambda x: x * 2))(X3), "scalar", "float32[3]")
     fails(errors.NonDifferentiableError, lambda: grad(lambda x: (x, x))(1.0), "one scalar", "2 arrays", "has_aux")
     fails(errors.NonDifferentiableError, lambda: grad(lambda x: None)(1.0), "one scalar", "0 arrays")
@@ -159,10 +179,17 @@ def test_the_gradient_of_what_is_no_scalar_is_refused():
 
 
 def test_the_gradient_by_an_integer_is_refused_with_its_path():
-    fails(errors.NonDifferentiableError, lambda: grad(loss)(np.arange(3)), "grad of loss", "argument 0", "int64[3]", "astype(float)")
+    fails(
+        errors.NonDifferentiableError, lambda: grad(loss)(np.arange(3)), "grad of loss", "argument 0", "int64[3]", "astype(float)"
+    )
     fails(errors.NonDifferentiableError, lambda: grad(loss)(2), "argument 0", "int64[]")
     fails(errors.NonDifferentiableError, lambda: grad(loss)(np.ones(2, bool)), "argument 0", "bool[2]")
-    fails(errors.NonDifferentiableError, lambda: jit(grad(lambda p: p["a"]))({"a": 1.0, "n": [2.0, 3]}), "argument 0['n'][1]", "int64[]")
+    fails(
+        errors.NonDifferentiableError,
+        lambda: jit(grad(lambda p: p["a"]))({"a": 1.0, "n": [2.0, 3]}),
+        "argument 0['n'][1]",
+        "int64[]",
+    )
     fails(errors.NonDifferentiableError, lambda: jacfwd(loss)(np.arange(3)), "jacfwd of loss", "int64[3]")
 
 
@@ -175,7 +202,9 @@ def test_the_gradient_of_an_integer_result_is_refused():
 @pytest.mark.parametrize("transform", [grad, value_and_grad, jacfwd, jacrev, hessian])
 @pytest.mark.parametrize("argnums", [1, -2, (0, 1)])
 def test_an_argnum_out_of_range_is_told_with_the_number_of_arguments(transform, argnums):
-    with pytest.raises(errors.ArgumentError, match=r"of loss: argnums=.* names argument .* called with 1 positional argument\b") as caught:
+    with pytest.raises(
+        errors.ArgumentError, match=r"of loss: argnums=.* names argument .* called with 1 positional argument\b"
+    ) as caught:
         transform(loss, argnums=argnums)(X3)
     assert isinstance(caught.value, ValueError)
 
@@ -194,7 +223,9 @@ def test_has_aux_needs_a_pair():
 
 def test_unequal_sizes_under_vmap_are_listed():
     fails(errors.ShapeError, lambda: vmap(lambda a, b: a + b)(X3, X4), "vmap of", "argument 0 has 3", "argument 1 has 4", "in_axes")
-    fails(errors.ShapeError, lambda: vmap(lambda p: p["a"])({"a": X3, "b": [X4]}), "argument 0['a'] has 3", "argument 0['b'][0] has 4")
+    fails(
+        errors.ShapeError, lambda: vmap(lambda p: p["a"])({"a": X3, "b": [X4]}), "argument 0['a'] has 3", "argument 0['b'][0] has 4"
+    )
     fails(errors.ShapeError, lambda: vmap(lambda a, b: a, (1, 0))(A23, jnp.ones(2)), "argument 0 has 3", "argument 1 has 2")
     fails(errors.ShapeError, lambda: vmap(lambda a, *, k: a)(X3, k=X4), "argument 0 has 3", "keyword argument 'k' has 4")
     fails(errors.ShapeError, lambda: vmap(lambda a: a, axis_size=5)(X3), "argument 0 has 3", "axis_size has 5")
@@ -337,7 +368,15 @@ def test_a_donated_array_is_told_from_others():
 
 def test_tangents_of_another_structure_shape_or_type_are_refused():
     error = errors.TreeStructureError
-    fails(error, lambda: jvp(lambda p: p["a"], ({"a": 1.0},), ({"b": 1.0},)), "jvp of", "tangents", "['a']", "['b']", python=ValueError)
+    fails(
+        error,
+        lambda: jvp(lambda p: p["a"], ({"a": 1.0},), ({"b": 1.0},)),
+        "jvp of",
+        "tangents",
+        "['a']",
+        "['b']",
+        python=ValueError,
+    )
     fails(error, lambda: jvp(loss, (X3,), (X4,)), "jvp of loss", "tangents", "[3]", "[4]")
     fails(error, lambda: jvp(loss, (X3,), (np.ones(3),)), "float32", "float64", "astype")
     fails(error, lambda: jvp(loss, (X3,), (X3, X3)), "unexpected: [1]")

@@ -162,7 +162,9 @@ def test_the_number_of_threads_is_taken_from_the_environment(tmp_path):
     script = "import os; os.environ['JITGRAD_NUM_THREADS'] = '3'; import jitgrad; print(jitgrad.config.num_threads)"
     assert run_script(script) == ["3"]
     done = subprocess.run(
-        [sys.executable, "-c", "import os; os.environ['JITGRAD_NUM_THREADS'] = 'many'; import jitgrad"], capture_output=True, text=True
+        [sys.executable, "-c", "import os; os.environ['JITGRAD_NUM_THREADS'] = 'many'; import jitgrad"],
+        capture_output=True,
+        text=True,
     )
     assert "JITGRAD_NUM_THREADS must be an integer of at least 1, got 'many'" in done.stderr
 

@@ -430,3 +430,32 @@ def test_eval_shape_of_a_gradient_is_the_shape_of_its_argument():
     shapes = eval_shape(grad(mlp_loss), mlp_params(), X, np.ones((3, 2)))
     assert shapes[0]["w"].shape == (4, 5)
     assert shapes[1]["b"].dtype == np.float64
+
+
+# Python's numbers
+
+
+@both
+def test_results_for_python_numbers_stay_of_the_default_type(mode):
+    value, gradient = mode(value_and_grad(lambda x: x * x * 3))(2.0)
+    assert (value.dtype, gradient.dtype) == (np.float32, np.float32)
+    assert (value * np.ones(1)).dtype == np.float64
+    out, tangent = mode(lambda x, v: jvp(lambda x: x * 3, (x,), (v,)))(2.0, 1.0)
+    assert (out.dtype, tangent.dtype) == (np.float32, np.float32)
+
+
+def test_derivatives_do_not_change_the_arrays_they_are_given():
+    wide = jnp.array(2.0, "float64")
+    vjp(lambda x: x, 1.0)[1](wide)
+    jvp(lambda x: x, (1.0,), (wide,))
+    jvp(lambda x: (x, wide), (1.0,), (1.0,))
+    vmap(lambda x: (x, wide), out_axes=(0, None))(np.ones(2))
+    assert wide.dtype == np.float64
+
+
+def test_hessian_vector_products_in_either_order_agree():
+    v = jnp.arange(4.0, dtype="float64")
+    expected = np.asarray(hessian(energy)(ROW)) @ np.asarray(v)
+    assert_close(jvp(grad(energy), (ROW,), (v,))[1], expected, 1e-12)
+    assert_close(grad(lambda x: jnp.vdot(grad(energy)(x), v))(ROW), expected, 1e-12)
+    assert_close(jit(lambda x: grad(lambda x: jvp(energy, (x,), (v,))[1])(x))(ROW), expected, 1e-12)

@@ -134,3 +134,13 @@ def test_a_batched_index_into_a_shared_table_is_a_lookup(mode):
     index = np.array([5, 0, 3])
     assert_close(mode(vmap(lambda i, t: t[i], in_axes=(0, None)))(index, table), table[index])
     assert_close(mode(vmap(lambda i: jnp.asarray(table)[i]))(index), table[index])
+
+
+def test_python_numbers_that_serve_every_example_stay_python_numbers():
+    def f(x, n, flag):
+        assert type(n) is int
+        return jnp.tile(x, n) if flag else x
+
+    assert vmap(f, in_axes=(0, None, None))(np.ones(4), 3, True).shape == (4, 3)
+    powers = vmap(jit(lambda x, n: x**n, static_argnums=1), in_axes=(0, None))(np.arange(4.0), 2)
+    assert_close(powers, np.arange(4.0) ** 2)

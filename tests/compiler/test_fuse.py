@@ -91,8 +91,14 @@ def assert_agrees(graph: Graph) -> None:
 
 
 FUSED: dict[str, tuple[Graph, int]] = {
-    "softmax cross-entropy with its gradient": (value_and_gradients(cross_entropy, [f32(256, 300), ArrayType((256,), "i32")], [0]), 2),
-    "layer norm with three gradients": (value_and_gradients(layer_norm, [f32(256, 300), f32(300), f32(300), f32(256, 300)], [0, 1, 2]), 3),
+    "softmax cross-entropy with its gradient": (
+        value_and_gradients(cross_entropy, [f32(256, 300), ArrayType((256,), "i32")], [0]),
+        2,
+    ),
+    "layer norm with three gradients": (
+        value_and_gradients(layer_norm, [f32(256, 300), f32(300), f32(300), f32(256, 300)], [0, 1, 2]),
+        3,
+    ),
     "masked softmax of four axes": (traced(attention, f32(2, 3, 40, 50), ArrayType((40, 50), "bool")), 1),
 }
 
@@ -110,7 +116,9 @@ def test_what_is_dear_is_emitted_once_a_stage(name: str) -> None:
     """Every exp, log and the like of the graph is one node of a kernel: shared, not repeated for each of its readers."""
     graph, _ = FUSED[name]
     wanted = sum(bool(e.op.traits.get("transcendental")) for e in prepare(graph).eqns)
-    found = sum(isinstance(n, Apply) and bool(n.op.traits.get("transcendental")) for k in kernels_of(graph) for n in walk(k.roots()))
+    found = sum(
+        isinstance(n, Apply) and bool(n.op.traits.get("transcendental")) for k in kernels_of(graph) for n in walk(k.roots())
+    )
     assert found == wanted
 
 
@@ -166,8 +174,12 @@ def test_an_index_map_reads_as_arithmetic_on_the_loop_indices() -> None:
   return f
 }"""
     )
-    text = "\n".join(map(str, kernels_of(graph)))
-    assert "for i in 3:" in text and "min(max(convert_element_type(b[0], dtype=i64), 0), 7)" in text
+    (kernel,) = kernels_of(graph)
+    assert str(kernel).splitlines()[1:] == [
+        "  for i in 3:",
+        "    t1 = min(max(convert_element_type(a[0], dtype=i64), 0), 7)",
+        "    c[i] = neg(select((0 <= -1*i - 1*[t1] + 8 < 6), b[-1*i - 1*[t1] + 8] if (0 <= -1*i - 1*[t1] + 8 < 6), 0.0))",
+    ]
 
 
 def test_a_matrix_product_takes_what_is_around_it_along() -> None:
@@ -182,14 +194,14 @@ def test_a_matrix_product_takes_what_is_around_it_along() -> None:
     )
     (kernel,) = kernels_of(graph)
     assert kernel.kind == "contract"
-    assert str(kernel).splitlines()[-1].strip() == "d[48*i + j] = max(add(dot, c[j]), 0.0)"
+    assert str(kernel).splitlines()[-1].strip() == "d[48*i + j] = max(add(dot, a[j]), 0.0)"
     assert_agrees(graph)
 
 
 def test_kernels_come_in_an_order_in_which_they_can_run() -> None:
     graph = parse(
         """graph(a:f32[300,40], b:i32[300,1]) {
-  c:f32[300,40] = exp a
+  c:f32[300,40] = sign a
   d:f32[300,40] = cumsum c [axis=0, reverse=False]
   e:f32[300,40] = sin d
   f:f32[40] = reduce_sum e [axes=(0,)]
@@ -222,5 +234,4 @@ def test_kernels_of_random_programs_are_in_order_and_write_every_value_once(prog
 def test_the_lines_of_a_kernel_are_those_of_its_equations() -> None:
     graph = traced(lambda x: op("exp", x) * 2 + x, f32(64))
     (kernel,) = kernels_of(graph)
-    ((file, _line),) = {(f, n) for f, n in kernel.sources}
-    assert file == __file__
+    assert {file for file, _ in kernel.sources} == {__file__}

@@ -1,4 +1,4 @@
-"""The memory plan: values that are alive together never share a byte, and outputs take inputs' places only where none is read later."""
+"""The memory plan: values that are alive together never share a byte, and outputs take inputs' places where none is read later."""
 
 from __future__ import annotations
 

@@ -97,6 +97,11 @@ def make_value(type: ArrayType, trace: Trace | None, ref: Any, weak: bool = Fals
     return _value_class(type, trace, ref, weak)
 
 
+def with_weak(v: Value, weak: bool) -> Value:
+    """`v` with this weakness: itself, or another Value of the same payload, because `v` may be somebody's."""
+    return v if v.weak == weak else _value_class(v.type, v.trace, v.ref, weak)
+
+
 def concrete(array: np.ndarray | np.generic) -> Value:
     """A Value that holds an array; a NumPy scalar becomes a literal of the programs it goes into."""
     return _value_class(type_of(array), None, array)

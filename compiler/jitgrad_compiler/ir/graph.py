@@ -60,7 +60,7 @@ class Op:
     jvp(primals, tangents, params) -> (outputs, output tangents); a tangent that is None is zero.
     transpose(cotangents, operands, params) -> cotangent or None for each operand; linear operands come as their type.
     batch(size, operands, batched, params) -> outputs, each with the new axis in front.
-    traits: facts that passes read, see `Traits`.
+    traits: facts that passes read; `elementwise` in ops/define.py says which an elementwise op has.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..ir.graph import Eqn, Var, variable_names
 from .affine import Affine, Axis
-from .expression import Apply, Load, Node, walk
+from .expression import Apply, Index, Inside, Load, Node, runtime_atoms, walk
 
 
 @dataclass(eq=False)
@@ -138,13 +138,14 @@ def _spell(k: Kernel) -> Iterator[str]:
         if isinstance(node, Apply):
             extra = "".join(f", {key}={value}" for key, value in node.params.items())
             return f"{node.op.name}({', '.join(map(spell, node.args))}{extra})"
+        if isinstance(node, (Index, Inside)):
+            return str(node).replace(str(node.index), _index(node.index))
         return str(node)
 
-    def _index(offset: Affine) -> str:
-        text = str(offset)
-        for atom in offset.terms:
-            if hasattr(atom, "node"):
-                text = text.replace(f"[{atom.node}]", f"[{spell(atom.node)}]")
+    def _index(index: Affine) -> str:
+        text = str(index)
+        for inner in sorted((atom.node for atom in runtime_atoms(index)), key=lambda n: -len(str(n))):
+            text = text.replace(f"[{inner}]", f"[{spell(inner)}]")
         return text
 
     if k.contraction is not None:
@@ -154,10 +155,8 @@ def _spell(k: Kernel) -> Iterator[str]:
     else:
         yield f"  for {loops}:" if loops else "  once:"
     uses: dict[int, int] = {}
-    for root in k.roots():
-        for node in walk([root]):
-            for a in node.args:
-                uses[id(a)] = uses.get(id(a), 0) + 1
+    for read in [*k.roots(), *[a for node in walk(k.roots()) for a in node.args]]:
+        uses[id(read)] = uses.get(id(read), 0) + 1
     last = max([n.stage for n in k.roots()], default=0)
     for stage in range(last + 1):
         roots: list[Reduction | Store] = [r for r in k.reductions if r.operand.stage == stage]

@@ -138,11 +138,6 @@ mul = elementwise(
     "mul", np.multiply, lambda e, x, y: e.mul(x, y) if x.type != "bool" else e.and_(x, y), accepts="any",
     partials=[lambda x, y, out: y, lambda x, y, out: x], transpose=_mul_transpose, commutes=True, doc="x * y; of bools, and.",
 )  # fmt: skip
-div = elementwise(
-    "div", _quotient, _emit_div, accepts="numeric", partials=[lambda x, y, out: 1 / y, lambda x, y, out: -out / y],
-    transpose=lambda cts, operands, params: [cts[0] / operands[1], None],
-    doc="x / y; of integers truncated, with -1 for a zero divisor.",
-)  # fmt: skip
 
 
 def _div_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
@@ -153,7 +148,11 @@ def _div_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any
     return [out], [add_tangents(left, right)]
 
 
-div.jvp = _div_jvp
+div = elementwise(
+    "div", _quotient, _emit_div, accepts="numeric", arity=2, jvp=_div_jvp,
+    transpose=lambda cts, operands, params: [cts[0] / operands[1], None],
+    doc="x / y; of integers truncated, with -1 for a zero divisor.",
+)  # fmt: skip
 rem = elementwise(
     "rem", _remainder, _emit_rem, accepts="real", partials=[lambda x, y, out: 1, lambda x, y, out: -op("trunc", x / y)],
     doc="Remainder of x / y with x's sign; of integers, x for a zero divisor.",
@@ -203,6 +202,11 @@ def _emit_sign(e: Any, x: Any) -> Any:
     return e.sub(positive, e.convert(e.compare("lt", x, 0), x.type)) if x.type[0] == "i" else positive
 
 
+def _round_away(x: Any) -> Any:
+    whole = np.trunc(x)
+    return np.copysign(np.where(np.abs(x - whole) >= 0.5, np.abs(whole) + 1, np.abs(whole)), x).astype(np.asarray(x).dtype)
+
+
 abs_ = elementwise("abs", np.abs, lambda e, x: e.abs(x), accepts="numeric", result="real", jvp=_abs_jvp, doc="|x|.")
 sign = elementwise(
     "sign", np.sign, _emit_sign, accepts="numeric", jvp=_sign_jvp,
@@ -215,14 +219,9 @@ round_even = elementwise(
     "round_even", np.rint, lambda e, x: e.round_even(x), accepts="float", doc="The nearest integer, halves to even."
 )
 round_away = elementwise(
-    "round_away", lambda x: as_away(x), lambda e, x: e.intrinsic("round", x), accepts="float",
+    "round_away", _round_away, lambda e, x: e.intrinsic("round", x), accepts="float",
     doc="The nearest integer, halves away from zero.",
 )  # fmt: skip
-
-
-def as_away(x: Any) -> Any:
-    whole = np.trunc(x)
-    return np.copysign(np.where(np.abs(x - whole) >= 0.5, np.abs(whole) + 1, np.abs(whole)), x).astype(np.asarray(x).dtype)
 
 
 def _integer_pow(x: Any, exponent: int) -> Any:
@@ -281,8 +280,6 @@ def _select_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, 
     out = op("select", c, x, y)
     if tx is None and ty is None:
         return [out], [None]
-    like = tx if tx is not None else ty
-    assert like is not None
     return [out], [where(c, 0 if tx is None else tx, 0 if ty is None else ty)]
 
 
@@ -296,11 +293,6 @@ select = elementwise(
     "select", np.where, lambda e, c, x, y: e.select(c, x, y), infer=_select_type, arity=3, accepts="any", jvp=_select_jvp,
     transpose=_select_transpose, doc="x where the condition holds, else y.",
 )  # fmt: skip
-
-
-def clamp(low: Value, x: Value, high: Value) -> Value:
-    """x held between low and high; the derivative is 1 inside, 0 outside."""
-    return op("min", op("max", x, low), high)
 
 
 def _convert(x: Any, dtype: str) -> Any:

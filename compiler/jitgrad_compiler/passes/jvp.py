@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..ir.builder import Value, make_value, new_level, staging
+from ..ir.builder import Value, make_value, new_level, staging, with_weak
 from ..ir.graph import Graph, Op
 from ..ir.interpreter import evaluate
 from ..ops.define import no_derivative, zeros
@@ -44,7 +44,7 @@ def jvp(
     with new_level(DualTrace, f" ({function.__name__}, while it was being differentiated)") as trace:
         outs = function([trace.lift(p, t) for p, t in zip(primals, tangents, strict=True)])
         lowered = [trace.lower(out) for out in outs]
-    return [p for p, _ in lowered], [t for _, t in lowered]
+    return [with_weak(p, out.weak) for out, (p, _) in zip(outs, lowered, strict=True)], [t for _, t in lowered]
 
 
 def jvp_graph(graph: Graph, active: Sequence[bool]) -> Graph:

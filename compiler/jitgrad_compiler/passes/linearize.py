@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import NonDifferentiableError
-from ..ir.builder import Builder, Value, new_level, source_of, staging
+from ..ir.builder import Builder, Value, new_level, source_of, staging, with_weak
 from ..ir.graph import Atom, Eqn, Graph, Literal, Var
 from ..ir.interpreter import evaluate, literal_value
 from ..ir.types import ArrayType
@@ -62,7 +62,8 @@ def linearize(
         for value, var in linear.captured.values():
             known[var] = value
     inputs = [None if t is None else t.ref for t in tangents]
-    return Linearized([p for p, _ in lowered], inputs, linear.eqns, atoms, known)
+    outputs = [with_weak(p, out.weak) for out, (p, _) in zip(outs, lowered, strict=True)]
+    return Linearized(outputs, inputs, linear.eqns, atoms, known)
 
 
 def backward(eqns: Sequence[Eqn], known: Mapping[Var, Value], cotangents: dict[Var, Value]) -> dict[Var, Value]:

@@ -11,8 +11,8 @@ import os
 import threading
 import time
 
-from jitgrad_compiler.runtime.pool_ir import pool_text
-from jitgrad_compiler.targets.cpu.native import compile_ir
+from ..targets.cpu.native import compile_ir
+from .pool_ir import pool_text
 
 SYMBOL = "jitgrad_parallel"
 STACK_BYTES = 16 << 20  # a kernel's scratch rows lie on its thread's stack

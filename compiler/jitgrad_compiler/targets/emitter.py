@@ -416,7 +416,7 @@ class Emitter:
             with self.when(mask):
                 self.line(f"store {value.typed}, ptr {pointer.text}, align {align}")
         elif mask.text == self.lanes([lane == 0 for lane in range(mask.width)], "bool").text:
-            # LLVM 22 makes of a truncation, stored under a constant mask of one lane, a store of the number before it was truncated.
+            # LLVM 22 makes of a truncation, stored under a constant mask of one lane, a store of the number before the truncation.
             self.store(pointer, self.extract(value, 0))
         else:
             name = f"llvm.masked.store.{mangled(value.type, value.width)}.p0"

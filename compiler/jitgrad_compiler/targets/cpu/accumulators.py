@@ -1,4 +1,4 @@
-"""Running values of reductions: where they start, how values join them, and how lanes become one number, always in the same order."""
+"""Running values of reductions: where they start, how values join them, how lanes become one number, always in the same order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def identity(combine: str, dtype: str) -> Any:
         return np.inf if greatest else -np.inf
     if dtype == "bool":
         return greatest
-    info: Any = np.iinfo(NUMPY[dtype])  # type: ignore[type-var]
+    info: Any = np.iinfo(NUMPY[dtype])
     return int(info.max if greatest else info.min)
 
 

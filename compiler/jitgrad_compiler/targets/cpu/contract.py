@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jitgrad_compiler.targets.cpu.contract_blocking import (
+from ..emitter import BITS, Emitter, Module, Reg
+from .contract_blocking import (
     AVX512,
     Blocking,
     ContractSpec,
@@ -23,10 +24,9 @@ from jitgrad_compiler.targets.cpu.contract_blocking import (
     choose_blocking,
     round_up,
 )
-from jitgrad_compiler.targets.cpu.contract_operands import Load, PlainMatrix, Store
-from jitgrad_compiler.targets.cpu.contract_pack import Block, below, pack_rows, pack_strips, pack_transposed
-from jitgrad_compiler.targets.cpu.contract_tile import Tile, emit_tile
-from jitgrad_compiler.targets.emitter import BITS, Emitter, Module, Reg
+from .contract_operands import Load, PlainMatrix, Store
+from .contract_pack import Block, below, pack_rows, pack_strips, pack_transposed
+from .contract_tile import Tile, emit_tile
 
 __all__ = ["ContractPlan", "ContractSpec", "Load", "Machine", "PlainMatrix", "Store", "emit_contract"]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jitgrad_compiler.targets.emitter import BITS
+from ..emitter import BITS
 
 VECTOR_BYTES = 64
 K_BLOCK = {"f32": 384, "f64": 256}  # a panel of B of two vectors' width takes 48 or 32 KiB

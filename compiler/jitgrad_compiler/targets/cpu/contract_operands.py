@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from jitgrad_compiler.targets.emitter import Emitter, Reg
+from ..emitter import Emitter, Reg
 
 
 class Load(Protocol):

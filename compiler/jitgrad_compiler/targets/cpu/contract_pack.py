@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from jitgrad_compiler.targets.emitter import BITS, Emitter, Reg
+from ..emitter import BITS, Emitter, Reg
 
 Load = Callable[[Reg, Reg, "Reg | None"], Reg]
 """(row, column, mask) -> a vector of the operand from that element on, along the index it is read fastest."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jitgrad_compiler.targets.emitter import Emitter, Module, Reg, llvm_type
+from ..emitter import Emitter, Module, Reg, llvm_type
 
 
 class Tile(NamedTuple):

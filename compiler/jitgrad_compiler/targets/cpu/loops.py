@@ -332,6 +332,10 @@ class LoopKernel:
 
     # -- a tile of short rows
 
+    def _lane_memory(self, dtype: str) -> Reg:
+        """Room for one vector that is also read and written lane by lane, so that a bool takes a byte as it does in memory."""
+        return self.e.alloca("u8" if dtype == "bool" else dtype, self.s.width)
+
     def _tile(self, first: Reg, high: Reg) -> None:
         """Stage by stage: what is computed once a row as a vector over the tile's rows, then the rows' loops one after another."""
         e, x, (axis,), width = self.e, self.x, self.s.rows, self.s.width
@@ -339,20 +343,20 @@ class LoopKernel:
         count = e.select(e.compare("lt", left, width), left, e.const(width, "i64"))
         mask = e.compare("lt", e.lane_ids("i32", width), e.convert(left, "i32"))
         reduced = reduced_nodes(self.kernel.roots())
-        results = {id(r): e.alloca(r.dtype, width) for r in self.kernel.reductions if self.sums.kinds[id(r)] == "row"}
-        dear = {id(n): e.alloca(n.dtype, width) for n in self.row_nodes}
+        results = {id(r): self._lane_memory(r.dtype) for r in self.kernel.reductions if self.sums.kinds[id(r)] == "row"}
+        dear = {id(n): self._lane_memory(n.dtype) for n in self.row_nodes}
         for x.stage in self.stages:
             reductions, stores = self._of_stage(x.stage)
             with x.scope():
                 x.vector_axis, x.axis_values[axis], x.mask = axis, first, mask
                 for node in reduced:
                     if node.stage <= x.stage:
-                        x.bind(node, e.get(results[id(node.reduction)], node.dtype, width))
+                        x.bind(node, e.load(results[id(node.reduction)], node.dtype, width))
                 for n in self.row_nodes:
                     if n.stage == x.stage:
-                        e.set(dear[id(n)], e.splat(x.emit(n), width))
+                        e.store(dear[id(n)], e.splat(x.emit(n), width))
                     elif n.stage < x.stage:
-                        x.bind(n, e.get(dear[id(n)], n.dtype, width))
+                        x.bind(n, e.load(dear[id(n)], n.dtype, width))
                 self._once(reductions, stores)
                 x.vector_axis, x.mask = None, None
             with e.loop(0, count) as k, x.scope():
@@ -370,7 +374,7 @@ class LoopKernel:
                 for r in reductions:
                     if r.stored and self.sums.kinds[id(r)] == "row":
                         offset = linear(r.index, r.result.type.shape)
-                        x.store(x.pointers[r.result], offset, e.get(results[id(r)], r.dtype, width))
+                        x.store(x.pointers[r.result], offset, e.load(results[id(r)], r.dtype, width))
                 x.vector_axis, x.mask = None, None
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from .coefficients import COS, SIN, TAN
 from .formats import FORMATS, RIGHT_ANGLE_PARTS
 from .huge_angle import reduce_huge
+from .pairs import ordered_sum
 from .scaling import horner, nearest
 
 if TYPE_CHECKING:
@@ -37,15 +38,10 @@ def reduce(e: Emitter, y: Reg) -> tuple[Reg, Reg, Reg]:
     return reduce_huge(e, y, e.compare("ge", y, HUGE[y.type]), n, r, r_low)
 
 
-def odd_polynomial(e: Emitter, r: Reg, r_low: Reg, square: Reg, tail: tuple[float, ...]) -> Reg:
-    """r + r_low + r**3 * tail(r**2)."""
-    return e.add(r, e.fma(e.mul(r, square), horner(e, square, tail), r_low))
-
-
 def sine_of_quarter(e: Emitter, x: Reg, n: Reg, r: Reg, r_low: Reg) -> Reg:
     """sin(n * pi / 2 + r + r_low), but for the sign when n is 2 or 3 modulo 4."""
     square = e.mul(r, r)
-    sine = odd_polynomial(e, r, r_low, square, SIN[x.type])
+    sine = e.add(r, e.fma(e.mul(r, square), horner(e, square, SIN[x.type]), r_low))
     cosine = horner(e, square, (1.0, -0.5, *COS[x.type]))
     return e.select(e.compare("ne", e.and_(n, 1), 0), cosine, sine)
 
@@ -70,10 +66,16 @@ def cos(e: Emitter, x: Reg) -> Reg:
 
 
 def tan(e: Emitter, x: Reg) -> Reg:
-    """tan(r), and -1 / tan(r) an odd number of right angles away."""
+    """t = tan(r + r_low), where tan' = 1 + t**2 weighs r_low, and -1 / t an odd number of right angles away.
+
+    There, with d for what t's rounding took, -1 / (t + d) = q + q**2 d for q = -1 / t.
+    """
     n, r, r_low = reduce(e, e.abs(x))
     square = e.mul(r, r)
-    tangent = odd_polynomial(e, r, r_low, square, TAN[x.type])
+    tail = e.mul(e.mul(r, square), horner(e, square, TAN[x.type]))
+    rough = e.add(r, tail)
+    tangent = ordered_sum(e, r, e.add(tail, e.fma(r_low, e.mul(rough, rough), r_low)))
+    quotient = e.div(-1.0, tangent.high)
+    away = e.fma(e.mul(quotient, quotient), tangent.low, quotient)
     odd = e.compare("ne", e.and_(n, 1), 0)
-    quotient = e.div(e.select(odd, e.const(-1.0, x.type, x.width), tangent), e.select(odd, tangent, 1.0))
-    return flip_sign(e, quotient, e.bitcast(x, FORMATS[x.type].unsigned))
+    return flip_sign(e, e.select(odd, away, tangent.high), e.bitcast(x, FORMATS[x.type].unsigned))
