@@ -16,7 +16,6 @@ import multiprocessing
 import os
 import pathlib
 import platform
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -194,19 +193,29 @@ def task(job: tuple[str, int, str, int]) -> Tally:
     return tally
 
 
-def report(type: str, names: list[str], sparse: int) -> str:
+def rows(type: str, names: list[str], sparse: int) -> dict[str, str]:
+    """A line of the report for each function."""
     jobs = [(name, arity, type, sparse) for name, arity in FUNCTIONS.items() if name in names]
     # Workers are forked anew for each function, so that compiled code does not pile up.
-    lines = ["| function | checked | largest error, ulp | at | wrong special values | reference's error against mpmath, ulp |"]
-    lines.append("| --- | ---: | ---: | --- | ---: | ---: |")
+    result = {}
     with multiprocessing.Pool(2, maxtasksperchild=1) as pool:
         for job, tally in zip(jobs, pool.imap(task, jobs), strict=True):
             where = ", ".join(repr(x) if type == "f64" else f"{x:.9g}" for x in tally.where)
             trust = check_reference(job[0], type, sample(job[0], job[1], type))
             wrong = str(tally.failures) + (f": {tally.failure}" if tally.failures else "")
-            lines.append(f"| {job[0]} | {tally.count} | {tally.worst:.3f} | {where} | {wrong} | {trust:.2g} |")
-            print(lines[-1], flush=True)
-    return "\n".join(lines) + "\n"
+            result[job[0]] = f"| {job[0]} | {tally.count} | {tally.worst:.3f} | {where} | {wrong} | {trust:.2g} |"
+            print(result[job[0]], flush=True)
+    return result
+
+
+def write_report(type: str, new: dict[str, str]) -> None:
+    """Functions that were not measured keep the line that they have."""
+    path = RESULTS / f"vector_math_{type}.md"
+    old = path.read_text().splitlines() if path.exists() else []
+    lines = {line.split("|")[1].strip(): line for line in old if line.startswith("| ")} | new
+    table = "\n".join([*HEAD, *(lines[name] for name in FUNCTIONS if name in lines)])
+    machine = f"Made by benchmarks/vector_math.py; {llvm.get_host_cpu_name()}, Python {platform.python_version()}."
+    path.write_text(f"# Errors of the vector math in {type}\n\n{INTRODUCTION[type]}\n{NOTES}\n\n{table}\n\n{machine}\n")
 
 
 INTRODUCTION = {
@@ -215,6 +224,10 @@ half drawn where the function is not trivial) and all pairs of edge cases, again
     "f64": """A million points or pairs each (half of them random bits, half drawn where the function is not trivial) and all edge
 cases, against the 80-bit functions of the C library.""",
 }
+HEAD = (
+    "| function | checked | largest error, ulp | at | wrong special values | reference's error against mpmath, ulp |",
+    "| --- | ---: | ---: | --- | ---: | ---: |",
+)
 NOTES = "The last place of logaddexp is that of the larger of its result and its larger argument."
 
 
@@ -225,13 +238,9 @@ def main() -> None:
     parser.add_argument("--sparse", type=int, default=1, help="look at one in so many; nothing is written")
     arguments = parser.parse_args()
     for type in arguments.types:
-        start = time.perf_counter()
-        table = report(type, arguments.functions, arguments.sparse)
-        if arguments.sparse == 1 and len(arguments.functions) == len(FUNCTIONS):
-            made = f"Made by benchmarks/vector_math.py in {(time.perf_counter() - start) / 60:.0f} minutes"
-            where = f"{llvm.get_host_cpu_name()}, Python {platform.python_version()}"
-            text = f"# Errors of the vector math in {type}\n\n{INTRODUCTION[type]}\n{NOTES}\n\n{table}\n{made}; {where}.\n"
-            (RESULTS / f"vector_math_{type}.md").write_text(text)
+        new = rows(type, arguments.functions, arguments.sparse)
+        if arguments.sparse == 1:
+            write_report(type, new)
 
 
 if __name__ == "__main__":

@@ -102,8 +102,7 @@ def _logistic(x: Array) -> Array:
 
 
 def _erf_inv(x: Array) -> Array:
-    """From a series for small x, where SciPy is slow; SciPy's elsewhere, improved by a step of Newton's method in long double,
-    on erfc where x is near 1."""
+    """A series for small x; elsewhere SciPy's result, in long double improved by a step of Newton's method, on erfc near 1."""
     wide, y = x.dtype.type, np.abs(x)
     result = y * (wide(_HALF_SQRT_PI) + y * y * wide(_HALF_SQRT_PI**3 / 3))
     result[~(y <= 1)] = np.nan  # which SciPy takes microseconds to say

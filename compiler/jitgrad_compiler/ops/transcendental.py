@@ -55,7 +55,7 @@ acosh = _unary(
 )
 atanh = _unary("atanh", np.arctanh, lambda x, out: 1 / (1 - square(x)), (-0.9, 0.9), "Inverse hyperbolic tangent.")
 logistic = _unary("logistic", _logistic, lambda x, out: out * (1 - out), (-6, 6), "1 / (1 + exp(-x)).", "float")
-cbrt = _unary("cbrt", np.cbrt, lambda x, out: out / (x * 3), (0.1, 9), "The real cube root.", "float")
+cbrt = _unary("cbrt", np.cbrt, lambda x, out: 1 / (square(out) * 3), (0.1, 9), "The real cube root.", "float")
 erf = _unary(
     "erf", of_float64("erf"), lambda x, out: op("exp", -square(x)) * TWO_OVER_ROOT_PI, (-2, 2),
     "The error function, 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x.", "float",

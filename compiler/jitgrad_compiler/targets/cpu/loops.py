@@ -4,8 +4,8 @@
             for each stage: loop over the row's vectors; reductions of the stage accumulate, its stores are written
           sums over rows are kept for the task (row_sums.py)
 
-Short rows whose own arithmetic is dear go in tiles of one vector's width: their loops run row by row, what is computed once a row runs
-as vectors over the tile. Kernels that reduce across rows alone vectorise along them (columns.py).
+Short rows whose own arithmetic is dear go in tiles of one vector's width: their loops run row by row, what is computed once a row
+runs as vectors over the tile. Kernels that reduce across rows alone vectorise along them (columns.py).
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ DEAR_ROW = 20.0
 class LoopKernel:
     """Emits one kernel. `scratch(e, args)` gives the memory that was asked for in `Emitted.scratch_bytes`."""
 
-    def __init__(self, module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Callable[[Emitter, Reg], Reg]) -> None:
+    def __init__(
+        self, module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Callable[[Emitter, Reg], Reg]
+    ) -> None:
         self.module, self.name, self.kernel = module, name, kernel
         self.pointers, self.scratch = pointers, scratch
         self.s: Schedule = schedule(kernel)
@@ -53,7 +55,7 @@ class LoopKernel:
         self._emit_main()
         if self.sums.partial:
             e = Emitter(self.module, f"{self.name}_sum", TASK_ARGUMENTS, width=self.s.width)
-            results: dict[object, Reg] = {**self.pointers(e, e.args[0], [r.result for r in self.sums.reductions])}
+            results = self.pointers(e, e.args[0], [r.result for r in self.sums.reductions])
             self.sums.emit_combine(e, results, self.scratch(e, e.args[0]))
             e.finish()
             phases.append(Phase(e.name, 1))
@@ -107,8 +109,9 @@ class LoopKernel:
         tiles = len(s.rows) == 1 and s.rows[0].extent >= 2 * s.width and s.chunks == 1 and not s.columns
         if not tiles or not k.inner or self.kept or size > SHORT_ROW or any(r.position for r in k.reductions):
             return []
-        once = [n for n in walk(k.roots()) if isinstance(n, Apply) and not self._in_loop(n.axes) and operation_cost(n.op) >= DEAR]
-        return once if sum(operation_cost(n.op) for n in once) >= DEAR_ROW else []  # type: ignore[attr-defined]
+        applied = [n for n in walk(k.roots()) if isinstance(n, Apply) and not self._in_loop(n.axes)]
+        once: list[Node] = [n for n in applied if operation_cost(n.op) >= DEAR]
+        return once if sum(operation_cost(n.op) for n in applied if n in once) >= DEAR_ROW else []
 
     # -- the main function
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...ir.graph import Var
 from ...ir.types import SIZES
 from ...kernels.affine import Axis, linear
 from ...kernels.kernel import Kernel, Reduction
@@ -96,7 +97,7 @@ class RowSums:
             held = e.gather(target, index, r.dtype, x.mask)
             e.scatter(target, index, joined(e, r.combine, held, value), x.mask)
 
-    def emit_combine(self, e: Emitter, results: dict[object, Reg], memory: Reg) -> None:
+    def emit_combine(self, e: Emitter, results: dict[Var, Reg], memory: Reg) -> None:
         """The tasks' shares combined in the order of the tasks."""
         for r in self.reductions:
             base, size, width = e.offset(memory, self.places[id(r)], "u8"), self._size(r), self.s.width

@@ -14,6 +14,7 @@ from ...kernels.affine import Affine, Axis, axis_index
 from ...kernels.expression import Index, Inside, Load, walk
 from ...kernels.kernel import Kernel, Reduction
 from ..expressions import total_cost
+from .contract_blocking import round_up
 
 VECTOR_BYTES = 64
 SERIAL_WORK = 1 << 17
@@ -26,9 +27,9 @@ UNROLLED = 4
 
 @dataclass
 class Schedule:
-    """rows and inner are loop axes after merging; `columns` says that the vector axis is the last of the rows, not of the inner ones.
+    """rows and inner are loop axes after merging; `columns` says that the vector axis is the last of the rows, not of the inner.
 
-    A task is `rows_per_task` rows, or a chunk of `chunk` elements of the last inner axis of one row where there are `chunks` of them.
+    A task is `rows_per_task` rows, or `chunk` elements of the last inner axis of one row where there are `chunks` of them.
     """
 
     rows: list[Axis]
@@ -104,7 +105,9 @@ def _vectorised(axes: Sequence[Axis]) -> Axis:
 
 def _contiguous_along(kernel: Kernel, axis: Axis, wide: Sequence[Axis]) -> float:
     """How much of what a kernel reads and writes lies side by side along an axis; the last axis wins a tie."""
-    places = [(n.offset, n.axes) for n in walk(kernel.roots()) if isinstance(n, Load)] + [(s.offset, s.node.axes) for s in kernel.stores]
+    places = [(n.offset, n.axes) for n in walk(kernel.roots()) if isinstance(n, Load)] + [
+        (s.offset, s.node.axes) for s in kernel.stores
+    ]
     total = 0.5 if axis is wide[-1] else 0.0
     for offset, axes in places:
         if offset.factor(axis) == 1:
@@ -189,7 +192,7 @@ def _tasks(s: Schedule, kernel: Kernel, work: float) -> None:
         last = s.inner[-1].extent
         step = 4 * s.width
         chunks = max(1, min(-(-last // step), -(-wanted // count)))
-        s.chunk = -(-(-(-last // chunks)) // step) * step
+        s.chunk = round_up(round_up(last, chunks) // chunks, step)
         s.chunks = -(-last // s.chunk)
         s.rows_per_task, s.tasks = 1, count * s.chunks
         return
