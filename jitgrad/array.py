@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jitgrad_compiler.ir.builder import Builder, Value, install_value_class, leaked, literal
+from jitgrad_compiler.ir.builder import Builder, Value, install_value_class, leaked, literal, state
 from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
 
 from .errors import (
@@ -280,8 +280,12 @@ def from_numpy(array: np.ndarray | np.generic) -> Array:
     return Array(ArrayType(array.shape, NAMES[array.dtype]), None, array)
 
 
-def as_value(x: Any, where: str = "") -> Array:
-    """Anything that can stand for an array, as an Array: Arrays themselves, Python and NumPy scalars, NumPy arrays (not copied)."""
+def as_value(x: Any, where: str = "", borrow: bool = False) -> Array:
+    """Anything that can stand for an array, as an Array: Arrays themselves, Python and NumPy scalars, NumPy arrays.
+
+    A NumPy array is copied, because results and what a derivative keeps may be views of it, and its owner may write to it; `borrow`
+    is for who only reads its type, or its elements before the call returns.
+    """
     if isinstance(x, Array):
         return x
     dtype = WEAK_SCALARS.get(type(x)) or WEAK_NUMPY.get(type(x))
@@ -295,12 +299,25 @@ def as_value(x: Any, where: str = "") -> Array:
     if isinstance(x, (np.ndarray, np.generic)):
         if hasattr(x, "mask"):
             raise NotAnArrayError(f"{where or 'this function'} needs an array, got a masked one; give x.filled(value) or x.data")
-        return from_numpy(x if isinstance(x, np.generic) else np.asarray(x))
+        if borrow or isinstance(x, np.generic):
+            return from_numpy(x if isinstance(x, np.generic) else np.asarray(x))
+        return _owned(x)
     if hasattr(x, "__jitgrad_array__"):
         return as_value(x.__jitgrad_array__(), where)
     if hasattr(x, "__array__") and not isinstance(x, type):
-        return from_numpy(np.asarray(x))
+        return from_numpy(np.array(x))
     raise NotAnArrayError(
         f"{where or 'this function'} needs an array or a number, got {type(x).__name__}: {str(x)[:60]!r}. "
         "Lists become arrays with jitgrad.numpy.array."
     )
+
+
+def _owned(x: np.ndarray) -> Array:
+    """A copy of a NumPy array as it is now; a body that is being traced copies one array once."""
+    builder = state.staging
+    if builder is None:
+        return from_numpy(np.array(x))
+    found = builder.copies.get(id(x))
+    if found is None:
+        found = builder.copies[id(x)] = (x, from_numpy(np.array(x)))
+    return found[1]

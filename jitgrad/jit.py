@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad_compiler.ir.builder import Value, bind_all, state
+from jitgrad_compiler.ir.builder import bind_all, state
 from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
 from jitgrad_compiler.ops.calls import call
@@ -116,11 +116,6 @@ def builder_of(treedef: tree.PyTreeDef) -> Builder:
     return lambda leaves: tree.unflatten(treedef, [next(leaves) for _ in range(count)])
 
 
-def _frozen(v: Value) -> Value:
-    """An array that was closed over, as it is now: one of NumPy's may change before the next call."""
-    return as_value(v.ref.copy()) if v.trace is None and type(v.ref) is np.ndarray else v
-
-
 class _Entry:
     """One signature's program: the traced Graph, and once it has run on concrete arrays its executable."""
 
@@ -130,7 +125,7 @@ class _Entry:
         self.types = traced.graph.output_types
         self.weak = traced.out_weak
         self.some_weak = any(traced.out_weak)
-        self.constants = [_frozen(v) for v in traced.captured]
+        self.constants = traced.captured
         self.executable: Any = None
         self.constant_addresses: list[int] = []
         self.kept: list[Any] = []
@@ -248,7 +243,7 @@ class Jitted:
         """The traced program for these arguments, and their leaves."""
         dynamic, rest, static_key, call_with = self._split(args, kwargs)
         where = f"jit of {self._name}"
-        values, in_tree = array_leaves(where, (dynamic, rest), ARGUMENT)
+        values, in_tree = array_leaves(where, (dynamic, rest), ARGUMENT, borrow=True)
         leaves: list[Any] = []
         try:
             scanned: Any = (config.default_float, *[scan(a, leaves) for a in dynamic])
@@ -406,7 +401,7 @@ def _from_front(f: Callable[..., Any], what: str, number: int, count: int) -> in
 
 def device_put(x: Any, device: Any = None) -> Any:
     """A pytree's leaves as Arrays in memory of their own."""
-    return tree.map(lambda leaf: as_value(leaf.copy() if isinstance(leaf, np.ndarray) else leaf, "device_put"), x)
+    return tree.map(lambda leaf: as_value(leaf, "device_put"), x)
 
 
 def block_until_ready(x: Any) -> Any:

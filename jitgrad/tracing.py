@@ -37,15 +37,18 @@ def leaf_name(what: str, path: tuple[Any, ...]) -> str:
     return f"{'keyword ' if path[0] else ''}argument {path[1]!r}{tree.path_text(path[2:])}"
 
 
-def array_leaves(where: str, items: Any, what: str) -> tuple[list[Array], tree.PyTreeDef]:
-    """The leaves of a pytree as Arrays; a leaf that is none is named by `what`, RESULT or ARGUMENT or another, and its path."""
+def array_leaves(where: str, items: Any, what: str, borrow: bool = False) -> tuple[list[Array], tree.PyTreeDef]:
+    """The leaves of a pytree as Arrays; a leaf that is none is named by `what`, RESULT or ARGUMENT or another, and its path.
+
+    `borrow` is `as_value`'s.
+    """
     leaves, treedef = tree.flatten(items)
     try:
-        return [x if isinstance(x, Array) else as_value(x) for x in leaves], treedef
+        return [x if isinstance(x, Array) else as_value(x, borrow=borrow) for x in leaves], treedef
     except NotAnArrayError:
         for path, x in tree.leaves_with_path(items):
             try:
-                as_value(x)
+                as_value(x, borrow=True)
             except NotAnArrayError:
                 fix = "Return arrays and containers of them." if what == RESULT else "Make it a static argument, or close over it."
                 raise NotAnArrayError(
@@ -108,7 +111,7 @@ def abstract_leaves(where: str, args: Any) -> tuple[list[ArrayType], list[bool],
 
     leaves, treedef = tree.flatten(args, is_leaf=from_struct)
     stand_ins = [np.broadcast_to(np.zeros((), x.dtype), x.shape) if from_struct(x) else x for x in leaves]
-    values, _ = array_leaves(where, tree.unflatten(treedef, stand_ins), ARGUMENT)
+    values, _ = array_leaves(where, tree.unflatten(treedef, stand_ins), ARGUMENT, borrow=True)
     return [v.type for v in values], [v.weak for v in values], treedef
 
 

@@ -373,3 +373,38 @@ def test_config_disable_jit_is_the_same_switch():
         assert float(jit(lambda x: x * 2 if x > 0 else x)(3.0)) == 6
     finally:
         jitgrad.config.disable_jit = False
+
+
+SAME_MEMORY = {
+    "reshape": lambda x: jnp.reshape(x, (2, 3)),
+    "flip": jnp.flip,
+    "split": lambda x: jnp.split(x, 2)[0],
+    "stop_gradient": jitgrad.stop_gradient,
+    "vmap": vmap(lambda x: x),
+    "jvp": lambda x: jitgrad.jvp(lambda y: y, (x,), (x,))[0],
+    "vjp": lambda x: jitgrad.vjp(lambda y: y, x)[0],
+    "a constant of vmap": lambda x: vmap(lambda y: jnp.reshape(x, (2, 3)))(np.ones(2))[0],
+}
+
+
+@pytest.mark.parametrize("name", SAME_MEMORY)
+def test_what_is_written_to_a_numpy_array_later_does_not_reach_an_eager_result(name):
+    x = np.arange(6, dtype=np.float32)
+    result = SAME_MEMORY[name](x)
+    before = np.array(result)
+    x[:] = -1
+    assert np.array_equal(result, before)
+
+
+def test_a_pullback_and_a_pushforward_use_numpy_arrays_as_they_were():
+    x = np.arange(3, dtype=np.float32)
+    _, pullback = jitgrad.vjp(lambda y: jnp.sum(y * y), x)
+    _, pushforward = jitgrad.linearize(lambda y: y * x, np.ones(3, np.float32))
+    x[:] = 7
+    assert np.array_equal(pullback(1.0)[0], [0, 2, 4])
+    assert np.array_equal(pushforward(np.ones(3, np.float32)), [0, 1, 2])
+
+
+def test_one_numpy_array_closed_over_twice_is_one_input():
+    x = np.arange(3, dtype=np.float32)
+    assert len(jitgrad.make_graph(lambda y: y * x + x)(x).inputs) == 2

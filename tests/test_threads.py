@@ -124,6 +124,31 @@ print(os.waitstatus_to_exitcode(status), float(total))
     assert run_script(script) == ["0 1048576.0"]
 
 
+def test_a_child_forked_while_other_threads_compile_can_compile_too():
+    script = """
+import os, threading
+import numpy as np
+import jitgrad.numpy as jnp
+from jitgrad import jit
+x, ends = np.ones(9, np.float32), threading.Event()
+def compiles(n):
+    while not ends.is_set():
+        jit(lambda x: jnp.tanh(x * n))(x)
+jit(jnp.sin)(x)
+threads = [threading.Thread(target=compiles, args=(n,), daemon=True) for n in range(2)]
+for t in threads:
+    t.start()
+for _ in range(3):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.allclose(jit(lambda x: jnp.cos(x))(x), np.cos(x)) else 1)
+    print(os.waitpid(child, 0)[1])
+ends.set()
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["0", "0", "0"], done.stderr
+
+
 def test_five_hundred_functions_that_were_compiled_and_dropped_leave_their_memory():
     script = """
 import gc

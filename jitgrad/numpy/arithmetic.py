@@ -316,8 +316,11 @@ def logaddexp2(x: ArrayLike, y: ArrayLike, /) -> Array:
     1001.0
     """
     (x, y), weak = operands("logaddexp2", x, y, inexact=True)
-    top, low = op("max", x, y), op("min", x, y)
-    gap = select(top == low, fill(top.type.shape, 0, top.type.dtype), top - low)
+    # By `select`, not max and min: their halves at ties would be the constants of a kink that the function does not have.
+    first = op("ge", x, y)
+    top, low = select(first, x, y), select(first, y, x)
+    endless = (top == low) & (op("abs", top) == math.inf)
+    gap = select(endless, fill(top.type.shape, 0, top.type.dtype), top - low)
     out = top + op("log1p", op("exp2", -gap)) / math.log(2)
     out.weak = weak
     return out

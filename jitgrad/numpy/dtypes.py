@@ -88,7 +88,7 @@ def _weakly(x: Any) -> tuple[str, bool]:
         return _PYTHON[x], True
     if isinstance(x, (type, str, np.dtype)):
         return dtype_name(x), False
-    value = as_value(x, "result_type")
+    value = as_value(x, "result_type", borrow=True)
     return value.type.dtype, value.weak
 
 
@@ -154,7 +154,7 @@ def iscomplexobj(x: ArrayLike) -> bool:
     >>> jnp.iscomplexobj(1j)
     True
     """
-    return as_value(x, "iscomplexobj").type.dtype in COMPLEX_OF.values()
+    return as_value(x, "iscomplexobj", borrow=True).type.dtype in COMPLEX_OF.values()
 
 
 def isrealobj(x: ArrayLike) -> bool:
@@ -174,7 +174,7 @@ def shape(a: ArrayLike) -> tuple[int, ...]:
     >>> jnp.shape(jnp.ones((2, 3)))
     (2, 3)
     """
-    return as_value(a, "shape").type.shape
+    return as_value(a, "shape", borrow=True).type.shape
 
 
 def ndim(a: ArrayLike) -> int:
@@ -184,7 +184,7 @@ def ndim(a: ArrayLike) -> int:
     >>> jnp.ndim(jnp.ones((2, 3)))
     2
     """
-    return as_value(a, "ndim").type.rank
+    return as_value(a, "ndim", borrow=True).type.rank
 
 
 def size(a: ArrayLike, axis: int | tuple[int, ...] | None = None) -> int:
@@ -194,7 +194,7 @@ def size(a: ArrayLike, axis: int | tuple[int, ...] | None = None) -> int:
     >>> jnp.size(jnp.ones((2, 3)), 1)
     3
     """
-    sizes = as_value(a, "size").type.shape
+    sizes = as_value(a, "size", borrow=True).type.shape
     if axis is None:
         return int(np.prod(sizes, dtype=np.int64))
     axes = axis if isinstance(axis, tuple) else (axis,)

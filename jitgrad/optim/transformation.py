@@ -36,7 +36,7 @@ def check_like(where: str, given: PyTree, expected: PyTree, what: str = "gradien
     """Raise TreeStructureError, with the path of the first difference, unless two pytrees agree in structure and leaf shapes."""
     tree.check_same_structure(where, expected, given, what)
     for (path, x), y in zip(tree.leaves_with_path(given), tree.leaves(expected), strict=True):
-        got, wanted = as_value(x, where).shape, as_value(y, where).shape
+        got, wanted = as_value(x, where, borrow=True).shape, as_value(y, where, borrow=True).shape
         if got != wanted:
             raise TreeStructureError(
                 f"{where}: the {what}{tree.path_text(path)} must have the shape {wanted} of the {like}, got {got}. "

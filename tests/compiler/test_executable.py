@@ -184,6 +184,20 @@ ONCE_WRONG = {
   c:f32[3] = add b 1.0:f32
   return c
 }""",
+    "a sum of eight places of which some are outside a concatenation": """graph(a:f32[1]) {
+  b:f32[2] = concatenate a a [axis=0]
+  c:f32[6] = pad b 1.0:f32 [padding=((2, 2, 0),)]
+  d:f32[] = reduce_sum c [axes=(0,)]
+  return d
+}""",
+    "whether any of a short row is true, used by dear work": """graph(a:f32[37,9]) {
+  b:bool[37,9] = gt a 1.5:f32
+  c:bool[37] = reduce_or b [axes=(1,)]
+  d:f32[37] = convert_element_type c [dtype='f32']
+  e:f32[37] = tanh d
+  f:f32[37] = exp e
+  return f
+}""",
 }
 
 

@@ -235,3 +235,17 @@ def test_the_lines_of_a_kernel_are_those_of_its_equations() -> None:
     graph = traced(lambda x: op("exp", x) * 2 + x, f32(64))
     (kernel,) = kernels_of(graph)
     assert {file for file, _ in kernel.sources} == {__file__}
+
+
+def test_a_long_chain_of_concatenations_is_not_written_out_for_every_piece() -> None:
+    depth = 24
+    with staging() as builder:
+        value = builder.input(ArrayType((64,), "f32"))
+        for _ in range(depth):
+            head = op("slice", value, start=(0,), limit=(63,), strides=(1,))
+            tail = op("slice", value, start=(63,), limit=(64,), strides=(1,))
+            value = value - op("concatenate", tail, head, axis=0)
+        graph, _ = builder.finish([value])
+    assert sum(1 for k in kernels_of(graph) for _ in walk(k.roots())) < 200 * depth
+    x = np.linspace(-1, 1, 64, dtype=np.float32)
+    np.testing.assert_allclose(run_graph(graph, [x])[0], interpret(graph, x)[0], rtol=1e-4)

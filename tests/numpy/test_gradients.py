@@ -98,6 +98,15 @@ def test_sinc_has_right_second_derivatives_at_zero() -> None:
     np.testing.assert_allclose(second, -(np.pi**2) / 3, rtol=1e-6)
 
 
+def test_logaddexp2_has_right_second_derivatives_at_ties() -> None:
+    second = jitgrad.grad(jitgrad.grad(lambda x: jnp.logaddexp2(x, 1.0)))
+    assert float(second(1.0)) == pytest.approx(np.log(2) / 4)
+
+
+def test_the_derivative_of_the_cube_root_at_zero_is_infinite() -> None:
+    assert np.isinf(jitgrad.grad(jnp.cbrt)(0.0))
+
+
 def test_the_gradient_of_a_power_with_a_base_of_zero_is_finite() -> None:
     assert jitgrad.grad(lambda x: x**2.0)(0.0) == 0.0
     assert jitgrad.grad(lambda x: jnp.power(x, jnp.float32(2)))(0.0) == 0.0

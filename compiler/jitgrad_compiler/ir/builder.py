@@ -188,6 +188,8 @@ class Builder:
         self.inputs: list[Var] = []
         self.eqns: list[Eqn] = []
         self.captured: dict[int, tuple[Value, Var]] = {}
+        self.copies: dict[int, tuple[Any, Any]] = {}
+        """What the front end keeps here by the id of an array that it copied: the array and the copy's Value."""
         self._named: list[Any] = []  # what `captured` knows by its id, which must not become another object's
 
     def input(self, type: ArrayType, weak: bool = False) -> Value:

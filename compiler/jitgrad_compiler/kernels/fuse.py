@@ -25,6 +25,8 @@ REPEAT_COST = 30.0
 """Simple operations worth doing again rather than storing their result, when the operands are small."""
 REPEAT_LARGE_COST = 8.0
 """The same when the operands are as large as the result, so that only the store is saved."""
+CHOICE_COST = 2.0
+"""Of doing a piece of a concatenation or a pad again; free ones, one inside another, would be done again 2**n times."""
 MAX_NODES = 600
 MAX_ROW_BYTES = 1 << 18
 PARALLEL_ELEMENTS = 1 << 15
@@ -271,11 +273,16 @@ class Fusion:
         """Whether another kernel does better to compute a value again than to have it stored: cheap, from operands no larger."""
         if var not in self.owner or self.owner[var].contraction is not None or var in self.stored:
             return False
-        cost, leaves = self._chain(var)
+        cost, leaves = self._chain(var, {})
         return cost <= REPEAT_LARGE_COST and var not in leaves and sum(v.type.nbytes for v in leaves) <= 2 * var.type.nbytes + 4096
 
-    def _chain(self, var: Var) -> tuple[float, set[Var]]:
-        """The cost of computing a value from values in memory, and those values."""
+    def _chain(self, var: Var, known: dict[Var, tuple[float, set[Var]]]) -> tuple[float, set[Var]]:
+        """The cost of computing a value from values in memory, and those values. `known` has what was found on the way."""
+        if var not in known:
+            known[var] = self._chain_anew(var, known)
+        return known[var]
+
+    def _chain_anew(self, var: Var, known: dict[Var, tuple[float, set[Var]]]) -> tuple[float, set[Var]]:
         e = self.definitions.get(var)
         owner = self.owner.get(var)
         in_kernel = owner is not None and var in owner.members and owner.contraction is None
@@ -287,10 +294,12 @@ class Fusion:
             or e.op.kind == "gather"
         ):
             return 0.0, {var}
-        cost, leaves = operation_cost(e.op) if e.op.kind == "elementwise" else 0.0, set()
+        choices = CHOICE_COST * (len(e.inputs) - 1) if e.op.name in ("concatenate", "pad") else 0.0
+        cost = operation_cost(e.op) if e.op.kind == "elementwise" else choices
+        leaves: set[Var] = set()
         for a in dict.fromkeys(e.inputs):
             if isinstance(a, Var):
-                more, below = self._chain(a)
+                more, below = self._chain(a, known)
                 cost += more
                 leaves |= below
             if cost > REPEAT_LARGE_COST:

@@ -144,8 +144,23 @@ def _host() -> _Host:
     return _Host()
 
 
-# A fork in the middle of a compilation on another thread would leave the child with a half-built module.
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+_llvm_lock = llvm.ffi.lib._lock  # held in every call of llvmlite; it has no public name
+
+
+def _before_fork() -> None:
+    """A fork in the middle of a compilation on another thread would leave the child with a half-built module, and one while LLVM
+    frees something, which happens outside our lock, with a lock that nobody releases.
+    """
+    _lock.acquire()
+    _llvm_lock.__enter__()
+
+
+def _after_fork() -> None:
+    _llvm_lock.__exit__()
+    _lock.release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 def _optimised(text: str) -> llvm.ModuleRef:

@@ -12,6 +12,9 @@ from .scaling import horner
 if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
 
+# Below which atan2 multiplies its arguments, and by what, so that the remainder of their quotient does not underflow.
+_LIFT = {"f32": (2.0**-40, 2.0**80), "f64": (2.0**-400, 2.0**600)}
+
 
 def _asin_core(e: Emitter, y: Reg) -> tuple[Reg, Reg, Reg]:
     """(upper, s, tail): s + tail = p is asin(y) for 0 <= y <= 1/2, and for larger y, where `upper` holds, asin(sqrt((1 - y) / 2)).
@@ -62,6 +65,9 @@ def atan2(e: Emitter, y: Reg, x: Reg) -> Reg:
     a, b = e.abs(x), e.abs(y)
     steep = e.compare("gt", b, a)
     small, large = e.select(steep, a, b), e.select(steep, b, a)
+    limit, lift = _LIFT[x.type]
+    factor = e.select(e.compare("lt", large, limit), e.const(lift, x.type, x.width), 1.0)
+    small, large = e.mul(small, factor), e.mul(large, factor)
     same = e.compare("eq", small, large)  # which 0 / 0 and inf / inf are
     q = e.select(same, e.select(e.compare("eq", large, 0), small, 1.0), e.div(small, large))
     d = e.div(e.fma(e.neg(q), large, small), large)
