@@ -22,7 +22,7 @@ import jitgrad.numpy as jnp
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
 ROUNDS = 8
 BLOCK_SECONDS = 0.06
-PAUSE_SECONDS = 0.06  # an OpenBLAS worker spins for 2^26 cycles, some 30 ms, before it sleeps
+PAUSE_SECONDS = 0.2  # an idle OpenBLAS worker was seen to take the other core from us for up to 100 ms after its last call
 LEAST_MEAN, LEAST_RATIO = 1.0, 0.9
 
 
