@@ -102,6 +102,8 @@ class Cluster:
 
     def place(self, shape: tuple[int, ...]) -> LayoutIndex | None:
         """The index at which a value of this shape is computed here: the loops, or the row's part of them."""
+        if self.contraction is not None:  # its axes are flattened ones, so shapes are compared whole
+            return self.natural if shape == self.shape else None
         found = _match(shape, self.axes)
         if found is None and (self.inner is not None or self.reductions):
             for inner in [self.inner] if self.inner is not None else [r.axes for r in self.reductions.values()]:
@@ -265,7 +267,7 @@ class Fusion:
                 if e.op.name not in INLINED:
                     cost[v] = total if inline else 0.0
                 else:
-                    cost[v] = cost.get(e.inputs[0], 0.0) if inline and e.inputs and isinstance(e.inputs[0], Var) else 0.0
+                    cost[v] = cost.get(e.inputs[0], 0.0) if e.inputs and isinstance(e.inputs[0], Var) else 0.0
                 if inline:
                     self.inlined.add(v)
 
@@ -434,7 +436,6 @@ class Fusion:
         c.from_memory = False
         self.stored.update(v for v in c.loads() if v in self.owner)
         c.members[c.dot] = c.natural
-        c.place = lambda shape: c.natural if shape == c.shape else None  # type: ignore[method-assign]
         c.eqns.append(e)
         self.owner[c.dot] = c
         mask = (c._new_dependencies(c.contraction.left) or 0) | (c._new_dependencies(c.contraction.right) or 0)

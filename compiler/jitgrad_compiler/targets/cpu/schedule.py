@@ -186,7 +186,7 @@ def _tasks(s: Schedule, kernel: Kernel, work: float) -> None:
     outer_sums = "outer" in kinds
     most = MOST_PARTIAL_TASKS if outer_sums else MOST_TASKS
     row_work = work / count
-    wanted = max(1, min(most, int(work / (SERIAL_WORK / 4)), 1 << 30))
+    wanted = max(1, min(most, int(work / (SERIAL_WORK / 4))))
     keeps_rows = bool(kernel.inner) or s.columns or outer_sums or "row" in kinds
     if not keeps_rows and count < most and s.inner:
         last = s.inner[-1].extent
