@@ -98,7 +98,7 @@ def test_linearize_parts_a_graph_into_what_is_known_and_what_is_linear() -> None
 
 def test_transpose_hands_cotangents_from_the_outputs_to_the_linear_inputs() -> None:
     parts = linearize_graph(parse(SINE), (True, True))
-    assert text(transpose_graph(parts.linear, 2)) == body(
+    assert text(transpose_graph(parts.linear, [True, True, *[False] * parts.residuals])) == body(
         "a:f32[3], b:f32[3], c:f32[3], d:f32[]",
         "e:f32[3] = broadcast d [dims=(), shape=(3,)]",
         "f:f32[3] = mul e c",
@@ -110,7 +110,7 @@ def test_transpose_hands_cotangents_from_the_outputs_to_the_linear_inputs() -> N
 
 def test_cotangents_of_a_value_that_is_used_twice_are_added() -> None:
     linear = parse(body("a:f32[2], b:f32[2]", "c:f32[2] = mul a b", "d:f32[2] = neg a", "return c d d"))
-    assert text(transpose_graph(linear, 1)) == body(
+    assert text(transpose_graph(linear, [True, *[False] * (len(linear.inputs) - 1)])) == body(
         "a:f32[2], b:f32[2], c:f32[2], d:f32[2]",
         "e:f32[2] = add c d",
         "f:f32[2] = neg e",
@@ -146,14 +146,20 @@ def test_inline_goes_into_calls_inside_calls_and_outputs_that_are_inputs() -> No
     assert text(inline(nested)) == body("a:f32[], b:f32[]", "c:f32[] = add a b", "return c b 1.0:f32")
 
 
-def test_the_derivative_of_a_call_is_two_calls() -> None:
+def test_forward_mode_does_a_call_and_its_tangents_in_one_call() -> None:
     graph = parse(CALLS)
     made = verify(jvp_graph(graph, (True,)), "jvp")
-    assert [e.op.name for e in made.eqns] == ["call"] * 4
+    assert [e.op.name for e in made.eqns] == ["call"] * 2
     x, t = np.array([0.1, -1, 0.5], np.float32), np.array([1, 2, 3], np.float32)
     flat = jvp_graph(inline(graph), (True,))
     for got, want in zip(interpret(made, x, t), interpret(flat, x, t), strict=True):
         assert_same(got, want)
+
+
+def test_the_linear_part_of_a_call_is_a_call_that_takes_residuals() -> None:
+    parts = linearize_graph(parse(CALLS), (True,))
+    assert [e.op.name for e in parts.forward.eqns] == ["call"] * 2
+    assert [e.op.name for e in verify(parts.linear, "linearize").eqns] == ["call"] * 2
 
 
 def test_decompose_writes_a_matrix_times_a_vector_as_products_and_sums() -> None:

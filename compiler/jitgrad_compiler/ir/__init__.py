@@ -3,7 +3,7 @@
 from .graph import OPS, Eqn, Graph, IRError, Literal, Op, Var
 from .interpreter import evaluate, interpret
 from .parse import parse
-from .types import ArrayType
+from .types import ArrayType, TapeType
 from .verify import verify
 
-__all__ = ["OPS", "ArrayType", "Eqn", "Graph", "IRError", "Literal", "Op", "Var", "evaluate", "interpret", "parse", "verify"]
+__all__ = ["OPS", "ArrayType", "Eqn", "Graph", "IRError", "Literal", "Op", "TapeType", "Var", "evaluate", "interpret", "parse", "verify"]

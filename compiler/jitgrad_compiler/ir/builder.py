@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import UnexpectedTracerError, user_line
 from .graph import OPS, Atom, Eqn, Graph, Literal, Op, Source, Var
-from .types import NUMPY, ArrayType, type_of
+from .types import NUMPY, ArrayType, TapeType, Type, type_of
 
 
 class Trace(Protocol):
@@ -49,7 +49,7 @@ class Value:
 
     __slots__ = ("__weakref__", "ref", "trace", "type", "weak")
 
-    def __init__(self, type: ArrayType, trace: Trace | None, ref: Any, weak: bool = False) -> None:
+    def __init__(self, type: Any, trace: Trace | None, ref: Any, weak: bool = False) -> None:
         self.type, self.trace, self.ref, self.weak = type, trace, ref, weak
 
     def data(self) -> Any:
@@ -93,7 +93,7 @@ def install_value_class(cls: type[Value]) -> None:
     _value_class = cls
 
 
-def make_value(type: ArrayType, trace: Trace | None, ref: Any, weak: bool = False) -> Value:
+def make_value(type: Type, trace: Trace | None, ref: Any, weak: bool = False) -> Value:
     return _value_class(type, trace, ref, weak)
 
 
@@ -151,9 +151,11 @@ def run_now(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[V
     return [_value_class(t, None, as_typed(out, t)) for t, out in zip(types, outs, strict=True)]
 
 
-def as_typed(out: Any, type: ArrayType) -> np.ndarray:
+def as_typed(out: Any, type: Type) -> np.ndarray:
     """A NumPy result as exactly the array that the type rule promised."""
     array = np.asarray(out, NUMPY[type.dtype])
+    if isinstance(type, TapeType):
+        return array.reshape(-1, *type.element.shape)
     return array if array.shape == type.shape else np.broadcast_to(array, type.shape)
 
 
@@ -190,9 +192,11 @@ class Builder:
         self.captured: dict[int, tuple[Value, Var]] = {}
         self.copies: dict[int, tuple[Any, Any]] = {}
         """What the front end keeps here by the id of an array that it copied: the array and the copy's Value."""
+        self.linear = False
+        """Whether what is recorded is the linear part of a function, to be transposed: passes/linearize.py."""
         self._named: list[Any] = []  # what `captured` knows by its id, which must not become another object's
 
-    def input(self, type: ArrayType, weak: bool = False) -> Value:
+    def input(self, type: Type, weak: bool = False) -> Value:
         var = Var(type)
         self.inputs.append(var)
         return _value_class(type, self, var, weak)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .types import ArrayType
+from .types import ArrayType, TapeType, Type
 
 Source = tuple[str, int] | None
 """File and line of the user's code that made an equation."""
@@ -29,8 +29,8 @@ class Var:
 
     __slots__ = ("type",)
 
-    def __init__(self, type: ArrayType) -> None:
-        self.type = type
+    def __init__(self, type: Type) -> None:
+        self.type: Any = type
 
     def __repr__(self) -> str:
         return f"<Var {self.type}>"
@@ -43,7 +43,7 @@ class Literal:
 
     def __init__(self, value: np.generic, dtype: str) -> None:
         self.value = value
-        self.type = ArrayType((), dtype)
+        self.type: Any = ArrayType((), dtype)
 
     def __repr__(self) -> str:
         return f"<Literal {self.value}:{self.type.dtype}>"
@@ -87,9 +87,9 @@ class Op:
             raise ValueError(f"two ops are named {name!r}")
         OPS[name] = self
 
-    def types(self, types: Sequence[ArrayType], params: Mapping[str, Any]) -> tuple[ArrayType, ...]:
+    def types(self, types: Sequence[Any], params: Mapping[str, Any]) -> tuple[Any, ...]:
         result = self.infer(*types, **params)
-        return (result,) if isinstance(result, ArrayType) else tuple(result)
+        return (result,) if isinstance(result, (ArrayType, TapeType)) else tuple(result)
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"
@@ -109,6 +109,25 @@ class Eqn:
         self.op, self.inputs, self.params = op, tuple(inputs), params
         self.outputs, self.source = tuple(outputs), source
 
+    @property
+    def graphs(self) -> Iterator[Graph]:
+        """The nested programs."""
+        return nested_graphs(self.params)
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether it does something beside computing its outputs, so that it must be done, once and in its turn."""
+        return bool(self.op.traits.get("effect")) or any(g.has_effect for g in self.graphs)
+
+
+def nested_graphs(params: Mapping[str, Any]) -> Iterator[Graph]:
+    """The Graphs among an equation's params, alone or in tuples."""
+    for p in params.values():
+        if isinstance(p, Graph):
+            yield p
+        elif isinstance(p, tuple):
+            yield from (g for g in p if isinstance(g, Graph))
+
 
 class Graph:
     """A program: `outputs` computed from `inputs` by `eqns` in order. Equal when the structure is, whatever the source lines."""
@@ -117,12 +136,17 @@ class Graph:
         self.inputs, self.eqns, self.outputs = tuple(inputs), tuple(eqns), tuple(outputs)
 
     @property
-    def input_types(self) -> tuple[ArrayType, ...]:
+    def input_types(self) -> tuple[Any, ...]:
         return tuple(v.type for v in self.inputs)
 
     @property
-    def output_types(self) -> tuple[ArrayType, ...]:
+    def output_types(self) -> tuple[Any, ...]:
         return tuple(v.type for v in self.outputs)
+
+    @cached_property
+    def has_effect(self) -> bool:
+        """Whether running it does more than computing its outputs."""
+        return any(e.has_effect for e in self.eqns)
 
     @cached_property
     def key(self) -> str:
@@ -161,6 +185,8 @@ def print_literal(literal: Literal) -> str:
 def print_param(value: Any, sources: bool, indent: str) -> str:
     if isinstance(value, Graph):
         return print_graph(value, sources, indent).lstrip()
+    if isinstance(value, tuple) and value and isinstance(value[0], Graph):
+        return f"({', '.join(print_param(g, sources, indent) for g in value)})"
     return repr(value)
 
 

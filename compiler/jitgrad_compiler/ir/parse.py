@@ -8,9 +8,9 @@ graph(a:f32[3], b:f32[3]) {
 
 graph    = "graph(" [binder {", " binder}] ") {" {equation} "return" {atom} "}"
 equation = binder {", " binder} "=" op {atom} ["[" param {", " param} "]"] ["#" source]
-binder   = name ":" type          type = dtype "[" [size {"," size}] "]"
+binder   = name ":" type          type = dtype "[" [size {"," size}] "]" | "tape[" type "]"
 atom     = name | number ":" dtype
-param    = name "=" (Python literal | graph)
+param    = name "=" (Python literal | graph | "(" graph {"," graph} ")")
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import re
 from typing import Any
 
 from .graph import OPS, Atom, Eqn, Graph, IRError, Literal, Var
-from .types import NUMPY, ArrayType
+from .types import NUMPY, ArrayType, TapeType, Type
 
 _TOKEN = re.compile(r"\s+|#[^\n]*")
 
@@ -52,14 +52,23 @@ class _Parser:
 
     def binder(self, names: dict[str, Var]) -> Var:
         name = self.take(r"[a-z]+:", "a name and a type")[:-1]
+        type = self.type()
+        if name in names:
+            raise IRError(f"parse: {name!r} is defined twice")
+        names[name] = v = Var(type)
+        return v
+
+    def type(self) -> Type:
+        if self.peek("tape["):
+            self.take(r"tape\[", "'tape['")
+            element = self.type()
+            self.take(r"\]", "']'")
+            return TapeType(element)  # type: ignore[arg-type]
         text = self.take(r"(bool|[iufc]\d+)\[[\d,]*\]", "a type such as f32[3,4]")
         dtype, dims = text[:-1].split("[")
         if dtype not in NUMPY:
             raise IRError(f"parse: unknown element type {dtype!r}; known are {', '.join(NUMPY)}")
-        if name in names:
-            raise IRError(f"parse: {name!r} is defined twice")
-        names[name] = v = Var(ArrayType(tuple(int(d) for d in dims.split(",") if d), dtype))
-        return v
+        return ArrayType(tuple(int(d) for d in dims.split(",") if d), dtype)
 
     def atom(self, names: dict[str, Var]) -> Atom:
         m = re.compile(r"(\([^()]*\)|-?[\w.+-]+):(bool|[iufc]\d+)").match(self.text, self.at)
@@ -75,6 +84,15 @@ class _Parser:
         self.skip()
         if self.text.startswith("graph(", self.at):
             return self.graph()
+        if self.text.startswith("(graph(", self.at):
+            self.at += 1
+            graphs = []
+            while not self.peek(")"):
+                graphs.append(self.graph())
+                if not self.peek(")"):
+                    self.take(",", "','")
+            self.take(r"\)", "')'")
+            return tuple(graphs)
         start, depth, quote = self.at, 0, ""
         while self.at < len(self.text):
             c = self.text[self.at]

@@ -48,6 +48,38 @@ class ArrayType(NamedTuple):
         return f"{self.dtype}[{','.join(map(str, self.shape))}]"
 
 
+class TapeType(NamedTuple):
+    """Arrays of one type, one for each step of a loop whose length is known only when it has run: `tape[f32[3]]`.
+
+    In NumPy a tape is an array whose first axis counts the steps.
+    """
+
+    element: ArrayType
+
+    @property
+    def dtype(self) -> str:
+        return self.element.dtype
+
+    @property
+    def shape(self) -> Shape:
+        raise TypeError(f"{self} has as many elements as its loop had steps, and so no shape")
+
+    @property
+    def size(self) -> int:
+        return 1
+
+    @property
+    def nbytes(self) -> int:
+        """Of the record that says where the elements are, and how many: address, count, capacity."""
+        return 24
+
+    def __str__(self) -> str:
+        return f"tape[{self.element}]"
+
+
+Type = ArrayType | TapeType
+
+
 def type_of(array: np.ndarray | np.generic) -> ArrayType:
     """The type of a NumPy array of a supported element type."""
     return ArrayType(array.shape, NAMES[array.dtype])

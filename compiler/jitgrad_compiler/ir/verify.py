@@ -28,9 +28,8 @@ def verify(graph: Graph, after: str = "tracing") -> Graph:
             if v in defined:
                 raise _fault(graph, number, after, "defines a variable twice")
             defined.add(v)
-        for p in e.params.values():
-            if isinstance(p, Graph):
-                verify(p, after)
+        for g in e.graphs:
+            verify(g, after)
     for a in graph.outputs:
         if not isinstance(a, Literal) and a not in defined:
             raise IRError(f"verify after {after}: an output is not defined by\n{Graph(graph.inputs, graph.eqns, [])}")

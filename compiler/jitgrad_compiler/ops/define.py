@@ -35,11 +35,11 @@ Operand = Value | ArrayType
 
 
 def is_linear(x: Operand) -> bool:
-    return isinstance(x, ArrayType)
+    return not isinstance(x, Value)
 
 
 def type_of_operand(x: Operand) -> ArrayType:
-    return x if isinstance(x, ArrayType) else x.type
+    return x.type if isinstance(x, Value) else x  # type: ignore[no-any-return]
 
 
 def zeros(type: ArrayType) -> Value:

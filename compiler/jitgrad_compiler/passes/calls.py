@@ -13,7 +13,8 @@ from ..ir.builder import Value, bind_all
 from ..ir.graph import Graph
 from ..ops.calls import call
 from ..ops.define import Operand, Tangents, is_linear
-from .linearize import LinearGraphs, linearize_graph, transpose_graph
+from .jvp import jvp_active
+from .linearize import LinearGraphs, linearize_graph, recorded, transpose_graph
 from .vmap import vmap_graph
 
 
@@ -23,8 +24,13 @@ def _linearized(graph: Graph, active: tuple[bool, ...]) -> LinearGraphs:
 
 
 @lru_cache(maxsize=512)
-def _transposed(linear: Graph, count: int) -> Graph:
-    return transpose_graph(linear, count)
+def _moved(graph: Graph, active: tuple[bool, ...]) -> tuple[Graph, tuple[bool, ...]]:
+    return jvp_active(graph, active)
+
+
+@lru_cache(maxsize=512)
+def _transposed(graph: Graph, linear: tuple[bool, ...], given: tuple[bool, ...]) -> Graph:
+    return transpose_graph(graph, linear, given)
 
 
 @lru_cache(maxsize=512)
@@ -34,26 +40,29 @@ def _batched(graph: Graph, size: int, batched: tuple[bool, ...]) -> Graph:
 
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     graph, name = params["graph"], params["name"]
-    parts = _linearized(graph, tuple(t is not None for t in tangents))
-    found = bind_all(call, *primals, graph=parts.forward, name=name)
-    count = len(graph.outputs)
-    outs, residuals = found[:count], found[count:]
+    active = tuple(t is not None for t in tangents)
     given = [t for t in tangents if t is not None]
+    count = len(graph.outputs)
+    if not recorded(tangents):
+        both, active_outputs = _moved(graph, active)
+        found = bind_all(call, *primals, *given, graph=both, name=name)
+        moved = iter(found[count:])
+        return found[:count], [next(moved) if a else None for a in active_outputs]
+    parts = _linearized(graph, active)
+    found = bind_all(call, *primals, graph=parts.forward, name=name)
+    outs, residuals = found[:count], found[count:]
     if not any(parts.active_outputs):
         return outs, [None] * count
     moved = iter(bind_all(call, *given, *residuals, graph=parts.linear, name=name))
     return outs, [next(moved) if a else None for a in parts.active_outputs]
 
 
-def _transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
-    linear = [is_linear(x) for x in operands]
-    count = linear.index(False) if False in linear else len(linear)
-    if any(linear[count:]):
-        raise TypeError("call: linear operands must come first")
+def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+    linear = tuple(map(is_linear, operands))
+    backward = _transposed(params["graph"], linear, tuple(ct is not None for ct in cts))
     known = [x for x in operands if isinstance(x, Value)]
-    backward = _transposed(params["graph"], count)
-    found = bind_all(call, *known, *cts, graph=backward, name=params["name"])
-    return [*found, *[None] * len(known)]
+    found = iter(bind_all(call, *known, *[ct for ct in cts if ct is not None], graph=backward, name=params["name"]))
+    return [next(found) if a else None for a in linear]
 
 
 def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
@@ -61,4 +70,5 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
     return bind_all(call, *args, graph=graph, name=params["name"])
 
 
+call.traits["sparse_cotangents"] = True
 call.jvp, call.transpose, call.batch = _jvp, _transpose, _batch

@@ -47,6 +47,18 @@ def jvp(
     return [with_weak(p, out.weak) for out, (p, _) in zip(outs, lowered, strict=True)], [t for _, t in lowered]
 
 
+def jvp_active(graph: Graph, active: Sequence[bool]) -> tuple[Graph, tuple[bool, ...]]:
+    """A Graph of the inputs and the tangents of the active ones, with the outputs and the tangents that are not zero; and which
+    outputs have one.
+    """
+    with staging() as builder:
+        primals = [builder.input(t) for t in graph.input_types]
+        tangents = [builder.input(t) if a else None for t, a in zip(graph.input_types, active, strict=True)]
+        outs, moved = jvp(lambda values: evaluate(graph, values), primals, tangents)
+        graph, _ = builder.finish([*outs, *[t for t in moved if t is not None]])
+    return graph, tuple(t is not None for t in moved)
+
+
 def jvp_graph(graph: Graph, active: Sequence[bool]) -> Graph:
     """The pass: a Graph of the inputs and the tangents of the active ones, with the outputs and the tangents of all of them."""
     with staging() as builder:

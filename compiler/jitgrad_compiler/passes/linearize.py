@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import NonDifferentiableError
-from ..ir.builder import Builder, Value, new_level, source_of, staging, with_weak
-from ..ir.graph import Atom, Eqn, Graph, Literal, Var
+from ..ir.builder import Builder, Value, bind, bind_all, new_level, source_of, staging, with_weak
+from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var
 from ..ir.interpreter import evaluate, literal_value
-from ..ir.types import ArrayType
+from ..ir.types import ArrayType, TapeType
 from ..ops.define import zeros
 from .jvp import DualTrace
 
@@ -35,7 +35,7 @@ class Linearized:
         found: dict[Var, Value] = {}
         for v, ct in zip(self.tangents, cotangents, strict=True):
             if v is not None:
-                found[v] = found[v] + ct if v in found else ct
+                found[v] = add_cotangents(found[v], ct) if v in found else ct
         found = backward(self.eqns, self.known, found)
         return [None if v is None else found.get(v) for v in self.inputs]
 
@@ -54,6 +54,7 @@ def linearize(
     """Run the function at `primals` and record its linear part with respect to the active ones."""
     where = f" ({function.__name__}, while it was being differentiated)"
     with new_level(DualTrace, where) as trace, new_level(Builder, where) as linear:
+        linear.linear = True
         tangents = [linear.input(p.type) if a else None for p, a in zip(primals, active, strict=True)]
         outs = function([trace.lift(p, t) for p, t in zip(primals, tangents, strict=True)])
         lowered = [trace.lower(out) for out in outs]
@@ -64,6 +65,18 @@ def linearize(
     inputs = [None if t is None else t.ref for t in tangents]
     outputs = [with_weak(p, out.weak) for out, (p, _) in zip(outs, lowered, strict=True)]
     return Linearized(outputs, inputs, linear.eqns, atoms, known)
+
+
+def recorded(tangents: Sequence[Value | None]) -> bool:
+    """Whether what is done to these tangents goes into a linear part that will be transposed.
+
+    Loops and calls ask: forward mode does primals and tangents together and keeps nothing.
+    """
+    return any(t is not None and isinstance(t.trace, Builder) and t.trace.linear for t in tangents)
+
+
+def add_cotangents(a: Value, b: Value) -> Value:
+    return bind(OPS["tape_add"], a, b) if isinstance(a.type, TapeType) else a + b
 
 
 def backward(eqns: Sequence[Eqn], known: Mapping[Var, Value], cotangents: dict[Var, Value]) -> dict[Var, Value]:
@@ -81,11 +94,12 @@ def backward(eqns: Sequence[Eqn], known: Mapping[Var, Value], cotangents: dict[V
         if e.op.transpose is None:
             raise NonDifferentiableError(f"{e.op.name} has no reverse-mode derivative")
         with source_of(e.source):
-            filled = [zeros(v.type) if ct is None else ct for v, ct in zip(e.outputs, given, strict=True)]
-            results = e.op.transpose(filled, [operand(a) for a in e.inputs], e.params)
+            if not e.op.traits.get("sparse_cotangents"):
+                given = [zeros(v.type) if ct is None else ct for v, ct in zip(e.outputs, given, strict=True)]
+            results = e.op.transpose(given, [operand(a) for a in e.inputs], e.params)
             for a, ct in zip(e.inputs, results, strict=True):
-                if ct is not None and isinstance(a, Var):
-                    cotangents[a] = cotangents[a] + ct if a in cotangents else ct
+                if ct is not None and isinstance(a, Var) and a not in known:
+                    cotangents[a] = add_cotangents(cotangents[a], ct) if a in cotangents else ct
     return cotangents
 
 
@@ -113,15 +127,33 @@ def linearize_graph(graph: Graph, active: Sequence[bool]) -> LinearGraphs:
     return LinearGraphs(forward, linear, len(residuals), tuple(active), outputs)
 
 
-def transpose_graph(linear: Graph, count: int) -> Graph:
-    """The pass: of a Graph linear in its first `count` inputs, the Graph from (other inputs, cotangents) to their cotangents."""
+def transpose_graph(graph: Graph, linear: Sequence[bool], given: Sequence[bool] | None = None) -> Graph:
+    """The pass: of a Graph linear in some inputs, the Graph from (other inputs, cotangents) to the linear inputs' cotangents.
+
+    What does not depend on linear inputs is done first, as it stands. `given` says of which outputs there are cotangents, all by
+    default; those of the others are zero.
+    """
     with staging() as builder:
-        known = {v: builder.input(v.type) for v in linear.inputs[count:]}
+        known = {v: builder.input(v.type) for v, is_linear in zip(graph.inputs, linear, strict=True) if not is_linear}
         cotangents: dict[Var, Value] = {}
-        for a in linear.outputs:
-            ct = builder.input(a.type)
-            if isinstance(a, Var):
-                cotangents[a] = cotangents[a] + ct if a in cotangents else ct
-        found = backward(linear.eqns, known, cotangents)
-        outs = [found[v] if v in found else zeros(v.type) for v in linear.inputs[:count]]
-        return builder.finish(outs)[0]
+        for a, there in zip(graph.outputs, given or [True] * len(graph.outputs), strict=True):
+            ct = builder.input(a.type) if there else None
+            if ct is not None and isinstance(a, Var) and a not in known:
+                cotangents[a] = add_cotangents(cotangents[a], ct) if a in cotangents else ct
+        recorded_eqns = evaluate_known(graph, known)
+        found = backward(recorded_eqns, known, cotangents)
+        ours = [v for v, is_linear in zip(graph.inputs, linear, strict=True) if is_linear]
+        return builder.finish([found[v] if v in found else zeros(v.type) for v in ours])[0]
+
+
+def evaluate_known(graph: Graph, known: dict[Var, Value]) -> list[Eqn]:
+    """Do every equation whose operands are known, adding its outputs to `known`; returns the others."""
+    left = []
+    for e in graph.eqns:
+        if any(isinstance(a, Var) and a not in known for a in e.inputs):
+            left.append(e)
+            continue
+        with source_of(e.source):
+            args = [literal_value(a) if isinstance(a, Literal) else known[a] for a in e.inputs]
+            known.update(zip(e.outputs, bind_all(e.op, *args, **e.params), strict=True))
+    return left

@@ -25,7 +25,7 @@ def remove_dead(graph: Graph) -> Graph:
     live = {a for a in graph.outputs if isinstance(a, Var)}
     kept = []
     for e in reversed(graph.eqns):
-        if any(v in live for v in e.outputs):
+        if e.has_effect or any(v in live for v in e.outputs):
             kept.append(e)
             live.update(a for a in e.inputs if isinstance(a, Var))
     return Graph(graph.inputs, reversed(kept), graph.outputs)
@@ -65,7 +65,7 @@ class _Simplifier(Rewriter):
         if op.traits.get("commutes"):
             names.sort(key=repr)
         key = (op.name, tuple(names), tuple(sorted((k, _hashable(v)) for k, v in params.items())))
-        found = self.made.get(key)
+        found = None if e.has_effect else self.made.get(key)
         if found is None:
             outputs = [Var(t) for t in op.types([a.type for a in inputs], params)]
             eqn = Eqn(op, inputs, params, outputs, e.source)
@@ -124,6 +124,8 @@ def _key(a: Atom) -> Any:
 
 
 def _hashable(v: Any) -> Any:
+    if isinstance(v, tuple):
+        return tuple(map(_hashable, v))
     return v.key if isinstance(v, Graph) else v
 
 

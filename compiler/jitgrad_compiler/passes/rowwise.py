@@ -1,0 +1,73 @@
+"""Derivatives and batching of rowwise: those of its graph, row by row.
+
+A row keeps nothing for its derivative: the linear part is computed from the row's operands again, so that tapes live only as long as
+their row is at work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from ..ir.builder import Value, bind_all
+from ..ir.graph import Graph
+from ..ops.control import rowwise
+from ..ops.define import Operand, Tangents, broadcast, is_linear, reduce_sum, reshape
+from .linearize import LinearGraphs, recorded
+from .loop_derivatives import Flags, linearized, moved, picked, recomputed, spread, transposed
+
+
+def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    graph, mapped, size = params["graph"], params["mapped"], params["size"]
+    active = tuple(t is not None for t in tangents)
+    given = [t for t in tangents if t is not None]
+    given_mapped = tuple(picked(mapped, active))
+    count = len(graph.outputs)
+    if not recorded(tangents):
+        both, out_active = moved(graph, active)
+        found = bind_all(rowwise, *primals, *given, graph=both, mapped=(*mapped, *given_mapped), size=size)
+        return found[:count], spread(found[count:], out_active)
+    outs = bind_all(rowwise, *primals, **params)
+    parts = _again(graph, active)
+    if not any(parts.active_outputs):
+        return outs, [None] * count
+    found = bind_all(rowwise, *given, *primals, graph=parts.linear, mapped=(*given_mapped, *mapped), size=size)
+    return outs, spread(found, parts.active_outputs)
+
+
+@lru_cache(maxsize=512)
+def _again(graph: Graph, active: Flags) -> LinearGraphs:
+    return recomputed(linearized(graph, active), graph)
+
+
+def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+    mapped, size = params["mapped"], params["size"]
+    linear = tuple(map(is_linear, operands))
+    given = tuple(ct is not None for ct in cts)
+    backward = transposed(params["graph"], linear, given)
+    known = [x for x in operands if isinstance(x, Value)]
+    known_mapped = [m for m, x in zip(mapped, linear, strict=True) if not x]
+    there = [ct for ct in cts if ct is not None]
+    flags = (*known_mapped, *[True] * len(there))
+    found = bind_all(rowwise, *known, *there, graph=backward, mapped=flags, size=size)
+    whole = [ct if m else reduce_sum(ct, (0,)) for ct, m in zip(found, picked(mapped, linear), strict=True)]
+    return spread(whole, linear)
+
+
+def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+    """Rows of rows are rows: the two axes are made one."""
+    mapped, inner = params["mapped"], params["size"]
+    flat = []
+    for x, b, m in zip(args, batched, mapped, strict=True):
+        if b and not m:
+            x = broadcast(x, (size, inner, *x.type.shape[1:]), (0, *range(2, x.type.rank + 1)))
+        elif m and not b:
+            x = broadcast(x, (size, *x.type.shape), tuple(range(1, x.type.rank + 1)))
+        flat.append(reshape(x, (size * inner, *x.type.shape[2:])) if b or m else x)
+    flags = tuple(b or m for b, m in zip(batched, mapped, strict=True))
+    outs = bind_all(rowwise, *flat, graph=params["graph"], mapped=flags, size=size * inner)
+    return [reshape(o, (size, inner, *o.type.shape[1:])) for o in outs]
+
+
+rowwise.jvp, rowwise.transpose, rowwise.batch = _jvp, _transpose, _batch
