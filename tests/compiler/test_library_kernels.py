@@ -13,7 +13,6 @@ import jitgrad_compiler.ops  # noqa: F401 - fills OPS
 from jitgrad_compiler.ir.graph import OPS, Eqn, Graph, Literal, Var
 from jitgrad_compiler.ir.interpreter import interpret
 from jitgrad_compiler.ir.types import COMPLEX, FLOATS, NUMPY, UNSIGNED, type_of
-from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.ops.indexing import SCATTER_KINDS, gathered_shape
 from jitgrad_compiler.runtime import pool
 from jitgrad_compiler.targets.cpu.program import Program, emit_program
@@ -51,7 +50,7 @@ def run(program: Program, arrays: Arrays) -> list[np.ndarray]:
 def results(name: str, arrays: Arrays, **params: Any) -> tuple[list[list[np.ndarray]], tuple[np.ndarray, ...]]:
     """What the kernel gives at each number of threads, and what the interpreter gives."""
     graph = one_equation(name, arrays, params)
-    program = emit_program(graph, fuse(graph), {"jitgrad_parallel": pool.address()}, [])
+    program = emit_program(graph, {"jitgrad_parallel": pool.address()}, [])
     found = []
     for threads in THREADS:
         pool.set_num_threads(threads)
@@ -157,7 +156,7 @@ def test_scatter_into_a_constant_fills_the_result_with_it_first(start: float) ->
     (eqn,) = model.eqns
     constant = Eqn(eqn.op, [Literal(np.float64(start), "f64"), *eqn.inputs[1:]], eqn.params, eqn.outputs)
     graph = Graph(model.inputs[1:], [constant], model.outputs)
-    program = emit_program(graph, fuse(graph), {"jitgrad_parallel": pool.address()}, [])
+    program = emit_program(graph, {"jitgrad_parallel": pool.address()}, [])
     (expected,) = interpret(model, x, indices, updates)
     np.testing.assert_array_equal(bits(run(program, [indices, updates])[0]), bits(expected))
 

@@ -187,7 +187,12 @@ def test_derivatives_print_and_read_back_and_what_is_linear_has_a_transpose(name
         for e in parts.linear.eqns:
             assert e.op.transpose is not None, f"{name}: its derivative uses {e.op.name}, which has no transpose"
             assert all(v.type.dtype in INEXACT for v in e.outputs)
-        for made in (parts.forward, parts.linear, jvp_graph(graph, active), transpose_graph(parts.linear, [n < sum(active) for n in range(len(parts.linear.inputs))])):
+        for made in (
+            parts.forward,
+            parts.linear,
+            jvp_graph(graph, active),
+            transpose_graph(parts.linear, [n < sum(active) for n in range(len(parts.linear.inputs))]),
+        ):
             assert parse(str(made)) == made
 
 

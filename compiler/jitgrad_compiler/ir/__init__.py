@@ -6,4 +6,18 @@ from .parse import parse
 from .types import ArrayType, TapeType
 from .verify import verify
 
-__all__ = ["OPS", "ArrayType", "Eqn", "Graph", "IRError", "Literal", "Op", "TapeType", "Var", "evaluate", "interpret", "parse", "verify"]
+__all__ = [
+    "OPS",
+    "ArrayType",
+    "Eqn",
+    "Graph",
+    "IRError",
+    "Literal",
+    "Op",
+    "TapeType",
+    "Var",
+    "evaluate",
+    "interpret",
+    "parse",
+    "verify",
+]

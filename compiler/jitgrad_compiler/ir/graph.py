@@ -129,6 +129,17 @@ def nested_graphs(params: Mapping[str, Any]) -> Iterator[Graph]:
             yield from (g for g in p if isinstance(g, Graph))
 
 
+def map_graphs(params: Mapping[str, Any], f: Callable[[Graph], Graph]) -> dict[str, Any]:
+    """The params with every nested program replaced by what `f` makes of it."""
+
+    def mapped(p: Any) -> Any:
+        if isinstance(p, Graph):
+            return f(p)
+        return tuple(map(mapped, p)) if isinstance(p, tuple) and p and isinstance(p[0], Graph) else p
+
+    return {k: mapped(p) for k, p in params.items()}
+
+
 class Graph:
     """A program: `outputs` computed from `inputs` by `eqns` in order. Equal when the structure is, whatever the source lines."""
 

@@ -20,6 +20,8 @@ from .kernel import Contraction, Kernel, Reduction, Store
 from .pull import LayoutIndex, Puller, Unfusable, is_small_reduction
 
 INLINED = ("broadcast", "reshape", "transpose", "reverse", "slice", "iota")
+CONTROL = ("scan", "while", "switch", "rowwise", "tape_add", "callback")
+"""Kinds of ops that have kernels of their own and values of any type."""
 PULLED = ("elementwise", "layout", "gather", "dynamic_slice", "dynamic_update_slice", "iota")
 REPEAT_COST = 30.0
 """Simple operations worth doing again rather than storing their result, when the operands are small."""
@@ -242,6 +244,8 @@ class Fusion:
             for a in e.inputs:
                 if isinstance(a, Var):
                     self.uses[a] = self.uses.get(a, 0) + 1
+        self.effects: Cluster | None = None
+        """The last kernel so far that has effects, which come in the order of the program."""
         self._find_inlined()
 
     # -- what is done again by every reader
@@ -250,6 +254,9 @@ class Fusion:
         leaves: dict[Var, dict[Var, None]] = {v: {v: None} for v in self.graph.inputs}
         cost: dict[Var, float] = {}
         for e in self.graph.eqns:
+            if e.op.kind in CONTROL:
+                leaves.update((v, {v: None}) for v in e.outputs)
+                continue
             below: dict[Var, None] = {}
             total = operation_cost(e.op)
             for a in e.inputs:
@@ -345,7 +352,7 @@ class Fusion:
 
     def cut(self) -> list[Kernel]:
         for e in self.graph.eqns:
-            if e.outputs[0] in self.inlined and not any(v in self.stored for v in e.outputs):
+            if e.outputs and e.outputs[0] in self.inlined and not any(v in self.stored for v in e.outputs):
                 continue
             if e.op.kind == "contract":
                 self._contract(e)
@@ -446,8 +453,13 @@ class Fusion:
         x = self.definitions.get(e.inputs[0]) if e.op.kind == "scatter" and isinstance(e.inputs[0], Var) else None
         if x is not None and x.op.name == "broadcast" and isinstance(x.inputs[0], Literal):
             e = Eqn(e.op, [x.inputs[0], *e.inputs[1:]], e.params, e.outputs, e.source)
-        c = self.new_cluster(e.outputs[0].type.shape)
+        shape = () if e.op.kind in CONTROL else e.outputs[0].type.shape
+        c = self.new_cluster(shape)
         c.eqns.append(e)
+        if e.has_effect:
+            if self.effects is not None:
+                self.depend(c, (1 << self.effects.number) | self.effects.dependencies)
+            self.effects = c
         for a in e.inputs:
             if isinstance(a, Var):
                 if a in self.inlined and a not in self.owner:
@@ -483,12 +495,14 @@ class Fusion:
         return [k for c in order if (k := _record(c, needed)) is not None]
 
 
-_OWN = ("sort", "scatter", "cumulative", "call")
+_OWN = ("sort", "scatter", "cumulative", *CONTROL)
 
 
 def _record(c: Cluster, needed: set[Var]) -> Kernel | None:
     first = c.eqns[0]
-    if not any(v.type.size for e in c.eqns for v in e.outputs):  # arrays without elements: nothing is written
+    if not first.has_effect and not any(
+        v.type.size for e in c.eqns for v in e.outputs
+    ):  # arrays without elements: nothing is written
         return None
     if first.op.kind in _OWN:
         inputs = tuple(dict.fromkeys(a for a in first.inputs if isinstance(a, Var)))

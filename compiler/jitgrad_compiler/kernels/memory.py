@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir.graph import Var
+from ..ir.types import TapeType
 from .affine import Affine
 from .expression import Load, walk
 from .kernel import Kernel
@@ -25,6 +26,8 @@ class MemoryPlan:
     scratch: dict[int, int]
     arena_bytes: int
     donated: dict[Var, Var]
+    handed_on: frozenset[Var]
+    """Outputs that may be written over the input they were paired with."""
 
 
 @dataclass
@@ -40,9 +43,16 @@ def aligned(size: int) -> int:
 
 
 def plan_memory(
-    kernels: Sequence[Kernel], scratch: Sequence[int], inputs: Sequence[Var], outputs: Sequence[Var], donated: Sequence[Var] = ()
+    kernels: Sequence[Kernel],
+    scratch: Sequence[int],
+    inputs: Sequence[Var],
+    outputs: Sequence[Var],
+    donated: Sequence[Var] = (),
+    pairs: Sequence[tuple[Var, Var]] = (),
 ) -> MemoryPlan:
-    """Places for everything that kernels write and that is no output; `scratch[i]` bytes are for kernel i while it runs."""
+    """Places for everything that kernels write and that is no output; `scratch[i]` bytes are for kernel i while it runs. `pairs` are
+    outputs and inputs of a loop's body that are one carry.
+    """
     outside = {*inputs, *outputs}
     last_use: dict[Var, int] = {}
     for n, k in enumerate(kernels):
@@ -53,6 +63,8 @@ def plan_memory(
         for v in k.outputs:
             if v not in outside:
                 blocks[v] = _Block(aligned(v.type.nbytes), n, last_use.get(v, n))
+                if isinstance(v.type, TapeType):  # its record is made before the first kernel and freed behind the last
+                    blocks[v].first, blocks[v].last = 0, len(kernels)
         if scratch[n]:
             blocks[n] = _Block(aligned(scratch[n]), n, n)
     placed: list[_Block] = []
@@ -62,7 +74,9 @@ def plan_memory(
     size = max((b.offset + b.size for b in placed), default=0)
     values = {key: b.offset for key, b in blocks.items() if isinstance(key, Var)}
     rooms = {key: b.offset for key, b in blocks.items() if isinstance(key, int)}
-    return MemoryPlan(values, rooms, size, _reused(kernels, last_use, outputs, donated))
+    made = {v: n for n, k in enumerate(kernels) for v in k.outputs}
+    handed_on = frozenset(out for out, v in pairs if out in made and _may_overwrite(kernels, last_use, made, v, out))
+    return MemoryPlan(values, rooms, size, _reused(kernels, last_use, made, outputs, donated), handed_on)
 
 
 def _lowest(block: _Block, placed: Sequence[_Block]) -> int:
@@ -76,21 +90,26 @@ def _lowest(block: _Block, placed: Sequence[_Block]) -> int:
 
 
 def _reused(
-    kernels: Sequence[Kernel], last_use: Mapping[Var, int], outputs: Sequence[Var], donated: Sequence[Var]
+    kernels: Sequence[Kernel], last_use: Mapping[Var, int], made: Mapping[Var, int], outputs: Sequence[Var], donated: Sequence[Var]
 ) -> dict[Var, Var]:
-    """Outputs that can be written over a donated input: read no later, and in the same kernel only at the same place."""
+    """Outputs that can be written over a donated input."""
     free = list(donated)
-    made = {v: n for n, k in enumerate(kernels) for v in k.outputs}
     found: dict[Var, Var] = {}
     for out in outputs:
         for v in free:
-            before = last_use.get(v, -1)
-            alike = v.type == out.type and out in made
-            if alike and (before < made[out] or before == made[out] and _in_place(kernels[before], v, out)):
+            if v.type == out.type and out in made and _may_overwrite(kernels, last_use, made, v, out):
                 found[out] = v
                 free.remove(v)
                 break
     return found
+
+
+def _may_overwrite(
+    kernels: Sequence[Kernel], last_use: Mapping[Var, int], made: Mapping[Var, int], source: Var, target: Var
+) -> bool:
+    """Whether the source is read no later than the target is written, and in the same kernel only at the same place."""
+    before = last_use.get(source, -1)
+    return before < made[target] or before == made[target] and _in_place(kernels[before], source, target)
 
 
 def _in_place(kernel: Kernel, source: Var, target: Var) -> bool:

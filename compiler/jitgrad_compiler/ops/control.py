@@ -187,9 +187,7 @@ def _rowwise_type(*types: Any, graph: Graph, mapped: tuple[bool, ...], size: int
 
 
 def _rowwise(*arrays: Any, graph: Graph, mapped: tuple[bool, ...], size: int) -> list[Any]:
-    rows = [
-        interpret(graph, *[a[i] if m else a for a, m in zip(arrays, mapped, strict=True)]) for i in range(size)
-    ]
+    rows = [interpret(graph, *[a[i] if m else a for a, m in zip(arrays, mapped, strict=True)]) for i in range(size)]
     return [stack([row[k] for row in rows], t) for k, t in enumerate(graph.output_types)]
 
 

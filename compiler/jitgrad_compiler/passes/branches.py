@@ -16,8 +16,8 @@ from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import switch
 from ..ops.define import Operand, Tangents, is_linear, zeros
-from .loop_derivatives import Flags, build, filled, linearized, moved, picked, recomputed, spread, transposed
 from .linearize import recorded
+from .loop_derivatives import Flags, build, filled, linearized, moved, picked, recomputed, spread, transposed
 from .vmap import vmap_graph
 
 

@@ -12,37 +12,13 @@ from typing import Any
 
 from ..ir.builder import Value, bind_all, staging
 from ..ir.graph import Eqn, Graph, Op, Var
-from ..ir.types import ArrayType, TapeType
+from ..ir.types import ArrayType
 from ..ops.control import rowwise, scan, switch, together, while_loop
 from ..ops.define import broadcast_batch, transpose_axes
 from .branches import batch_branches
 from .loop_derivatives import Flags, Loop
+from .register_fit import MANY, fits_registers
 from .vmap import batch
-
-SMALL_ELEMENTS = 16
-"""Elements of one value up to which a loop's state may live in registers."""
-SMALL_OPERATIONS = 2000
-"""Operations of one step, counted element by element, up to which its code may be written out."""
-
-
-def is_small(graph: Graph) -> bool:
-    """Whether a step is small enough to be done in registers: every value in it, and what it does to them."""
-    return _operations(graph) <= SMALL_OPERATIONS
-
-
-def _operations(graph: Graph) -> float:
-    total = 0.0
-    for e in graph.eqns:
-        if e.op.kind in ("sort", "scatter", "cumulative", "callback"):
-            return float("inf")
-        total += sum(map(_operations, e.graphs))
-        for v in e.outputs:
-            if isinstance(v.type, TapeType):
-                continue
-            if v.type.size > SMALL_ELEMENTS:
-                return float("inf")
-            total += v.type.size * (e.inputs[0].type.size if e.op.kind in ("contract", "reduce") else 1)
-    return total
 
 
 def by_rows(op: Op, size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Sequence[Value]:
@@ -68,14 +44,16 @@ def _batched_body(graph: Graph, size: int, fixed: Flags, carry: Flags, rest: Fla
             n = len(carry)
             grown = tuple(a or b for a, b in zip(carry, out_flags, strict=False))
             if grown == carry:
-                outs = [broadcast_batch(o, size, b) if c else o for o, b, c in zip(outs[:n], out_flags, carry, strict=False)] + outs[n:]
+                outs = [
+                    broadcast_batch(o, size, b) if c else o for o, b, c in zip(outs[:n], out_flags, carry, strict=False)
+                ] + outs[n:]
                 return builder.finish(outs)[0], carry, tuple(out_flags[n:])
             carry = grown
 
 
 def _scan_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     body = params["body"]
-    if params["length"] is None or is_small(body):
+    if params["length"] is None or fits_registers(body, MANY):
         return by_rows(scan, size, args, batched, params)
     loop = Loop(params["consts"], params["carry"], len(body.inputs) - params["consts"] - params["carry"])
     (consts, carries, xs), flags = loop.split(args), [tuple(f) for f in loop.split(batched)]
@@ -99,7 +77,7 @@ def _while_batch(size: int, args: Sequence[Value], batched: Sequence[bool], para
     fixed, start = tuple(batched[:consts]), tuple(batched[consts:])
     made, carry, _ = _batched_body(body, size, fixed, start, ())
     test, _, holds = _batched_body(cond, size, (*fixed, *carry), (), ())
-    if holds[0] or is_small(body):
+    if holds[0] or fits_registers(body, MANY):
         return by_rows(while_loop, size, args, batched, params)
     wide = [broadcast_batch(c, size, was) if now else c for c, was, now in zip(args[consts:], start, carry, strict=True)]
     found = bind_all(while_loop, *args[:consts], *wide, **{**params, "body": made, "cond": test})

@@ -17,7 +17,7 @@ from typing import Any
 from ..ir.builder import Value, bind, bind_all, literal, staging
 from ..ir.graph import OPS, Eqn, Graph, Var
 from ..ir.interpreter import evaluate
-from ..ir.types import INEXACT, TapeType
+from ..ir.types import TapeType
 from ..ops.control import COUNT, scan, while_loop
 from ..ops.define import Operand, Tangents, is_linear, zeros
 from .jvp import jvp_active
@@ -431,9 +431,7 @@ def _counted(body: Graph, loop: Loop) -> tuple[Graph, dict[str, Any]]:
         return [i + 1, *evaluate(body, [*values[1 : loop.consts + 1], *state])]
 
     types = [COUNT, *consts, COUNT, *carries]
-    again = dict(
-        cond=build(types, below), body=build(types, once), consts=loop.consts + 1, saved=0, states=False, checkpoint=None
-    )
+    again = dict(cond=build(types, below), body=build(types, once), consts=loop.consts + 1, saved=0, states=False, checkpoint=None)
     return build([COUNT, COUNT], lambda n, i: [i + n, i]), again
 
 

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var
-from ..ir.types import NUMPY
+from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var, map_graphs
+from ..ir.types import NUMPY, TapeType
 from .rewrite import Rewriter
 
 
 def simplify(graph: Graph) -> Graph:
     return remove_dead(_Simplifier(graph).run())
+
+
+@lru_cache(maxsize=512)
+def simplify_nested(graph: Graph) -> Graph:
+    """A loop's body or a branch, of which many equations may have the same one."""
+    return simplify(graph)
 
 
 def remove_dead(graph: Graph) -> Graph:
@@ -52,7 +59,8 @@ class _Simplifier(Rewriter):
             if found is not None:
                 self.atoms[e.outputs[0]] = found
                 continue
-            self.atoms.update(zip(e.outputs, self.shared(e.op, inputs, e.params, e), strict=True))
+            params = map_graphs(e.params, simplify_nested) if any(e.graphs) else e.params
+            self.atoms.update(zip(e.outputs, self.shared(e.op, inputs, params, e), strict=True))
         return self.finish()
 
     def keeps_shape(self, e: Eqn, inputs: list[Atom]) -> bool:
@@ -100,7 +108,7 @@ class _Simplifier(Rewriter):
 
     def empty(self, e: Eqn, inputs: list[Atom]) -> Atom | None:
         """An array without elements, and a reduction over none: nothing is computed, so no later pass meets an empty loop."""
-        if len(e.outputs) != 1:
+        if len(e.outputs) != 1 or any(e.graphs) or isinstance(e.outputs[0].type, TapeType):
             return None
         out, number = e.outputs[0].type, None
         if not out.size:

@@ -15,14 +15,18 @@ import numpy as np
 
 from ..ir.graph import Graph
 from ..ir.interpreter import interpret
-from ..ir.types import NUMPY, ArrayType
+from ..ir.types import NUMPY, ArrayType, TapeType
 from ..targets.cpu.native import NativeModule
 from ..targets.cpu.program import ENTRY, Program, compile_program, needs_interpreter
-from . import pool
+from . import interruption, pool
 from .buffers import Buffer, allocate, borrow, view
 
 SHARED_BELOW = 4096
 _ENTRY_TYPE = ctypes.CFUNCTYPE(None, ctypes.c_char_p)  # releases the GIL while the program runs
+
+
+_free = ctypes.CDLL(None).free
+_free.argtypes, _free.restype = [ctypes.c_void_p], None
 
 
 class Held:
@@ -54,12 +58,13 @@ class Executable:
     """Calls a Program. Several threads may call one at the same time."""
 
     def __init__(self, graph: Graph, donated: Sequence[int] = ()) -> None:
-        self.program: Program = compile_program(graph, {pool.SYMBOL: pool.address()}, donated)
+        self.program: Program = compile_program(graph, {pool.SYMBOL: pool.address(), **interruption.symbols()}, donated)
         self.native: NativeModule = self.program.native
         self._entry = _ENTRY_TYPE(self.native.address(ENTRY))
         lowered, memory = self.program.graph, self.program.memory
         self.arena_bytes = memory.arena_bytes
-        self._pack = struct.Struct(f"{len(lowered.inputs) + len(lowered.outputs) + 1}P").pack
+        words = len(lowered.inputs) + len(lowered.outputs) + (2 if self.program.interruptible else 1)
+        self._pack = struct.Struct(f"{words}P").pack
         self._plan: list[tuple[int, int]] = []
         """For each output: (0, offset in the shared buffer), (1, its own size) or (2, number of the donated input it replaces)."""
         self.shared_bytes = 0
@@ -87,12 +92,19 @@ class Executable:
             outs = [Held(base + offset, shared) for offset in self._offsets]
         else:
             outs = [self._output(kind, place, shared, donors) for kind, place in self._plan]
-        if self.arena_bytes:
+        if self.program.interruptible:
+            self._run_interruptible(addresses, outs)
+        elif self.arena_bytes:
             arena = allocate(self.arena_bytes)
             self._entry(self._pack(*addresses, *[h.address for h in outs], arena.address))
         else:
             self._entry(self._pack(*addresses, *[h.address for h in outs], 0))
         return outs
+
+    def _run_interruptible(self, addresses: Sequence[int], outs: Sequence[Held]) -> None:
+        arena, state = allocate(self.arena_bytes), interruption.State()
+        self._entry(self._pack(*addresses, *[h.address for h in outs], arena.address, ctypes.addressof(state)))
+        interruption.raise_pending(state)
 
     def _output(self, kind: int, place: int, shared: Buffer | None, donors: Sequence[Held | None]) -> Held:
         if kind == 2 and donors and (donor := donors[place]) is not None:
@@ -138,9 +150,27 @@ def run_graph(graph: Graph, arrays: Sequence[Any]) -> list[Any]:
     program = compile_graph(graph)
     if isinstance(program, Interpreted):
         return program.run_arrays(arrays)
-    pairs = [address_of(a) for a in arrays]
+    pairs = [_tape_record(a) if isinstance(t, TapeType) else address_of(a) for a, t in zip(arrays, graph.input_types, strict=True)]
     outs = program.run([address for address, _ in pairs])
-    return [h.array(v.type) for h, v in zip(outs, graph.outputs, strict=True)]
+    return [_from_tape(h, t) if isinstance(t, TapeType) else h.array(t) for h, t in zip(outs, graph.output_types, strict=True)]
+
+
+def _tape_record(array: Any) -> tuple[int, Any]:
+    """A tape as programs take it, and what must stay alive while they do."""
+    address, held = address_of(array)
+    record = np.array([address, len(held), len(held)], np.int64)
+    return borrow(record), (record, held)
+
+
+def _from_tape(h: Held, type: TapeType) -> np.ndarray[Any, Any]:
+    """The entries of a tape that a program made, whose memory is given back."""
+    address, count, _ = (ctypes.c_int64 * 3).from_address(h.address)
+    shape, dtype = (count, *type.element.shape), NUMPY[type.dtype]
+    entries = np.empty(shape, dtype)
+    if address:
+        ctypes.memmove(entries.ctypes.data, address, entries.nbytes)
+        _free(address)
+    return entries
 
 
 def set_num_threads(n: int) -> None:

@@ -89,6 +89,7 @@ class Module:
         self.declarations: dict[str, str] = {}
         self.tables: dict[str, str] = {}
         self.linked: dict[str, str] = {}  # functions declared here -> text of the module that defines each: numba_scalar.link
+        self.interruptible = False  # whether something in it asks for the state of the run: cpu/interrupts.py
         self._emitted: set[str] = set()
 
     def first_use(self, name: str) -> bool:

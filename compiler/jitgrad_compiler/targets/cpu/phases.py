@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from ...ir.graph import Var
+from ...ir.graph import Graph, Var
 from ..emitter import Emitter, Reg
 
 TASK_ARGUMENTS = (("args", "ptr"), ("begin", "i64"), ("end", "i64"))
@@ -26,6 +27,32 @@ class Emitted:
 
     phases: list[Phase]
     scratch_bytes: int = 0
+
+
+class Table(Protocol):
+    """What a kernel of a block (blocks.py) may ask: where values are, the run's state, and blocks of its own."""
+
+    def pointers(self, e: Emitter, args: Reg, wanted: Sequence[Var]) -> dict[Var, Reg]: ...
+
+    def state(self, e: Emitter, args: Reg) -> Reg: ...
+
+    def nested(self, graph: Graph, name: str, handed_on: Sequence[tuple[int, int]] = ()) -> Nested: ...
+
+
+class Nested(Protocol):
+    """A block inside a kernel. Its table has the addresses of inputs, outputs, its arena and the run's state."""
+
+    arena_bytes: int
+    arena_slot: int
+    in_place: frozenset[int]
+
+    def frame(self, e: Emitter, arena: Reg, state: Reg) -> Reg: ...
+
+    def set_input(self, e: Emitter, frame: Reg, number: int, pointer: Reg) -> None: ...
+
+    def set_output(self, e: Emitter, frame: Reg, number: int, pointer: Reg) -> None: ...
+
+    def run(self, e: Emitter, frame: Reg, quit: str) -> None: ...
 
 
 Pointers = Callable[[Emitter, Reg, Sequence[Var]], dict[Var, Reg]]

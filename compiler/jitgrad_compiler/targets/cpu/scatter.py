@@ -16,6 +16,7 @@ from ...ir.types import SIZES
 from ...kernels.kernel import Kernel
 from ..emitter import Emitter, Module, Reg
 from .accumulators import joined
+from .memory_operations import copy_bytes, set_bytes
 from .partition import MOST_TASKS, partition
 from .phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 
@@ -58,21 +59,14 @@ def _emit_copy(module: Module, name: str, x: Atom, out: Var, pointers: Pointers)
         low, high = parts.bounds(e, task)
         target = e.offset(found[out], low, "u8")
         if isinstance(x, Var):
-            _bytes(e, "memcpy", target, e.offset(found[x], low, "u8"), e.sub(high, low))
+            copy_bytes(e, target, e.offset(found[x], low, "u8"), e.sub(high, low))
         elif not any(x.value.tobytes()):
-            _bytes(e, "memset", target, e.const(0, "u8"), e.sub(high, low))
+            set_bytes(e, target, 0, e.sub(high, low))
         else:
             with e.loop(0, e.div(e.sub(high, low), size)) as i:
                 e.store(e.offset(target, i, out.type.dtype), e.const(x.value.item(), out.type.dtype))
     e.finish()
     return Phase(name, parts.tasks)
-
-
-def _bytes(e: Emitter, name: str, target: Reg, source: Reg, count: Reg) -> None:
-    """`count` bytes at `target` copied from the pointer `source`, or set to the byte `source`."""
-    full = f"llvm.{name}.p0.{'p0.' if source.type == 'ptr' else ''}i64"
-    e.module.declare(full, "void", ["ptr", source.llvm, "i64", "i1"])
-    e.call(full, "void", target, source, count, e.const(False, "bool"))
 
 
 # -- the updates

@@ -1,0 +1,98 @@
+"""Whether a loop's body, or one row's work, is small enough to be done in registers, element by element.
+
+Every value must have few elements. Large ones may only be read: as the slices of a scan, at computed places, or by a loop inside; or
+be what a scan stacks. vmap asks, to choose between rows and a batched body, and the targets, to choose how a loop is emitted.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from ..ir.graph import Eqn, Graph, Var
+from ..ir.types import TapeType
+
+FEW = 16
+"""Elements of a value that may be in registers."""
+MANY = 64
+"""The same where each element is a vector of rows."""
+MOST_OPERATIONS = 3000
+"""Operations, counted element by element, up to which a body is written out."""
+_REFUSED = ("sort", "scatter", "cumulative", "rowwise", "callback", "call")
+_READ = ("gather", "dynamic_slice")
+
+
+@lru_cache(maxsize=1024)
+def fits_registers(graph: Graph, elements: int = FEW) -> bool:
+    """Whether the graph can be emitted element by element; its inputs may be of any size."""
+    large = frozenset(v for v in graph.inputs if is_large(v, elements))
+    return _operations(graph, large, elements) <= MOST_OPERATIONS
+
+
+def is_large(v: Var, elements: int) -> bool:
+    return isinstance(v.type, TapeType) or v.type.size > elements
+
+
+def _operations(graph: Graph, large: frozenset[Var], elements: int) -> float:
+    total, known = 0.0, set(large)
+    for e in graph.eqns:
+        total += _one(e, known, elements)
+        if not math.isfinite(total):
+            return total
+        for n, v in enumerate(e.outputs):
+            if is_large(v, elements):
+                if not _stacks(e, n):
+                    return math.inf
+                known.add(v)
+    made = {v for e in graph.eqns for v in e.outputs}
+    if any(isinstance(a, Var) and a in known and a not in made for a in graph.outputs):
+        return math.inf  # a large input handed on is a copy, which is no work for registers
+    return total
+
+
+def _stacks(e: Eqn, output: int) -> bool:
+    if e.op.kind == "scan":
+        return output >= e.params["carry"]
+    return e.op.kind == "while" and isinstance(e.outputs[output].type, TapeType)
+
+
+def _one(e: Eqn, large: set[Var], elements: int) -> float:
+    if e.op.kind in (*_REFUSED, "tape_add"):
+        return math.inf
+    read = [isinstance(a, Var) and a in large for a in e.inputs]
+    if e.op.kind == "scan":
+        head = 0 if e.params["length"] is not None else 1
+        first, last = head + e.params["consts"], head + e.params["consts"] + e.params["carry"]
+        if any(read[first:last]):
+            return math.inf
+        body = e.params["body"]
+        inner = [
+            v
+            for v, r in zip(body.inputs, [*read[head:first], *[False] * (len(body.inputs) - e.params["consts"])], strict=True)
+            if r
+        ]
+        if any(is_large(v, elements) for v in body.inputs[e.params["consts"] :]):
+            return math.inf
+        return _operations(body, frozenset(inner), elements)
+    if e.op.kind == "while":
+        if any(read[e.params["consts"] :]):
+            return math.inf
+        return sum(
+            _operations(g, frozenset(v for v, r in zip(g.inputs, read, strict=True) if r), elements)
+            for g in (e.params["cond"], e.params["body"])
+        )
+    if e.op.kind == "switch":
+        return sum(
+            _operations(g, frozenset(v for v, r in zip(g.inputs, read[1:], strict=True) if r), elements)
+            for g in e.params["branches"]
+        )
+    if any(read[1:]) or read[:1] == [True] and e.op.kind not in _READ:
+        return math.inf
+    size = sum(v.type.size for v in e.outputs)
+    if e.op.kind in ("reduce", "argreduce"):
+        return e.inputs[0].type.size
+    if e.op.kind == "contract":
+        return size * math.prod(e.inputs[0].type.shape[a] for a in e.params["dims"][0][0])
+    if e.op.kind in _READ or e.op.kind == "dynamic_update_slice":
+        return size * (1 if read[0] else e.inputs[0].type.size)
+    return size * (20 if e.op.traits.get("transcendental") else 1)

@@ -1,0 +1,37 @@
+"""The states of runs, and what `jitgrad_poll` is: how Ctrl-C ends a loop that runs in native code. targets/cpu/interrupts.py explains.
+
+Only programs with loops have a state. An exception that ended one is raised where the program was called.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from functools import cache
+
+from ..targets.cpu.interrupts import POLL, POLL_TEXT, STATE_WORDS
+from ..targets.cpu.native import NativeModule, compile_ir
+
+State = ctypes.c_int64 * STATE_WORDS
+
+
+@cache
+def _module() -> NativeModule:
+    names = ("PyGILState_Ensure", "PyGILState_Release", "PyErr_CheckSignals", "PyErr_Fetch")
+    symbols = {n: ctypes.cast(getattr(ctypes.pythonapi, n), ctypes.c_void_p).value or 0 for n in names}
+    return compile_ir(POLL_TEXT.replace("CLOCK", str(time.CLOCK_MONOTONIC)), symbols, codegen_level=0)
+
+
+@cache
+def symbols() -> dict[str, int]:
+    """The address of `jitgrad_poll`."""
+    return {POLL: _module().address(POLL)}
+
+
+def raise_pending(state: ctypes.Array[ctypes.c_int64]) -> None:
+    """Raise the exception that ended the run, if one did."""
+    if state[0]:
+        restore = ctypes.pythonapi.PyErr_Restore
+        restore.argtypes = [ctypes.c_void_p] * 3
+        restore.restype = None
+        restore(state[1] or None, state[2] or None, state[3] or None)  # ctypes raises what is pending when it returns
