@@ -6,7 +6,7 @@ stays one number as long as the loop runs. Importing this module gives registers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...ir.graph import Atom, Eqn, Graph
@@ -46,7 +46,7 @@ def work(graph: Graph) -> float:
 # -- scan
 
 
-def _scan(x: Registers, e: Eqn, args: list[Held], used: set[Atom]) -> Sequence[Held]:
+def _scan(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
     p, em = e.params, x.e
     body, consts, carry, length = p["body"], p["consts"], p["carry"], p["length"]
     counts = None
@@ -139,7 +139,7 @@ def _stack(x: Registers, v: Any, element: ArrayType, total: Reg) -> Stored | Tap
 # -- while_loop
 
 
-def _while(x: Registers, e: Eqn, args: list[Held], used: set[Atom]) -> Sequence[Held]:
+def _while(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
     p, em = e.params, x.e
     body, cond, consts = p["body"], p["cond"], p["consts"]
     fixed, start = args[:consts], args[consts:]
@@ -151,7 +151,7 @@ def _while(x: Registers, e: Eqn, args: list[Held], used: set[Atom]) -> Sequence[
     last: dict[int, Any] = {}
     """Of what all rows share while they run: each row's value when it ended."""
     for k in range(n):
-        if apart and not flags[k] and e.outputs[k] in used:
+        if apart and not flags[k] and uses[e.outputs[k]]:
             last[k] = x.slots(x.regs(start[k]), types[k].dtype, True)
     counter = em.alloca("i64")
     em.set(counter, em.const(0, "i64"))
@@ -210,7 +210,7 @@ def _put(x: Registers, tapes: Sequence[Any], number: Reg, values: Sequence[Any])
 # -- switch
 
 
-def _switch(x: Registers, e: Eqn, args: list[Held], used: set[Atom]) -> Sequence[Held]:
+def _switch(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
     em, branches = x.e, e.params["branches"]
     index, operands = em.convert(x.regs(args[0]).flat[0], "i64"), args[1:]
     last = len(branches) - 1

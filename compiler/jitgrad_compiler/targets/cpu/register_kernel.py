@@ -10,6 +10,7 @@ from ...ir.graph import Eqn, Graph, Literal, Var
 from ...ir.types import FLOATS, SIZES, ArrayType, TapeType
 from ...kernels.kernel import Kernel
 from ...passes.register_fit import FEW, MANY, fits_registers, is_large
+from ...passes.scales import join_scales
 from ..emitter import Emitter, Module, Reg
 from .partition import partition
 from .phases import TASK_ARGUMENTS, Emitted, Phase, Table
@@ -29,10 +30,10 @@ def register_graph(kernel: Kernel) -> Graph | None:
         return None
     if e.op.kind == "rowwise":
         graph: Graph = e.params["graph"]
-        return graph if fits_registers(graph, MANY) else None
+        return join_scales(graph) if fits_registers(graph, MANY) else None
     inputs = [a if isinstance(a, Var) else Var(a.type) for a in e.inputs]
     graph = Graph(inputs, [Eqn(e.op, inputs, e.params, e.outputs, e.source)], e.outputs)
-    return graph if fits_registers(graph, FEW) else None
+    return join_scales(graph) if fits_registers(graph, FEW) else None
 
 
 def emit_register_kernel(module: Module, name: str, kernel: Kernel, table: Table, graph: Graph) -> Emitted:

@@ -8,7 +8,8 @@ under a mask; a branch is jumped over where no row takes it. register_control.py
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,13 +69,13 @@ class Registers:
 
     def run(self, graph: Graph, values: Sequence[Held]) -> list[Held]:
         env: dict[Var, Held] = dict(zip(graph.inputs, values, strict=True))
-        used = {*[a for e in graph.eqns for a in e.inputs], *graph.outputs}
+        uses = Counter([*[a for e in graph.eqns for a in e.inputs], *graph.outputs])
 
         def read(a: Atom) -> Held:
             return self.constant(a) if isinstance(a, Literal) else env[a]
 
         for e in graph.eqns:
-            env.update(zip(e.outputs, self.equation(e, [read(a) for a in e.inputs], used), strict=True))
+            env.update(zip(e.outputs, self.equation(e, [read(a) for a in e.inputs], uses), strict=True))
         return [read(a) for a in graph.outputs]
 
     def constant(self, a: Literal) -> Any:
@@ -87,19 +88,23 @@ class Registers:
     def constant_number(self, number: int) -> Any:
         return self.one(self.e.const(number, "i64"))
 
-    def equation(self, e: Eqn, args: list[Held], used: set[Atom]) -> Sequence[Held]:
+    def equation(self, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
         rule = RULES.get(e.op.kind)
         if rule is not None:
-            return rule(self, e, args, used)
+            return rule(self, e, args, uses)
         return [self._layout(e, args)]
 
-    def elementwise(self, e: Eqn, args: list[Held]) -> Any:
+    def elementwise(self, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
         out = e.outputs[0].type
         spread = [np.broadcast_to(self.regs(a), out.shape).reshape(-1) for a in args]
-        return filled(out.shape, [self._operation(e, out.dtype, [a[k] for a in spread]) for k in range(out.size)])
+        made = filled(out.shape, [self._operation(e, out.dtype, [a[k] for a in spread]) for k in range(out.size)])
+        if e.op.name == "mul" and out.dtype in FLOATS and uses[e.outputs[0]] == 1:
+            for k, r in enumerate(made.flat):
+                self._products[r.text] = (spread[0][k], spread[1][k])
+        return [made]
 
     def _operation(self, e: Eqn, dtype: str, args: list[Reg]) -> Reg:
-        """One element. A product that is added to something is rounded with the sum, once: chains of steps are as short as can be."""
+        """One element. A product that is read by one sum alone is rounded with it, once: chains of steps are as short as can be."""
         scalar, name = e.op.traits.get("scalar"), e.op.name
         if scalar is not None:
             types = tuple(a.type for a in args)
@@ -108,10 +113,7 @@ class Registers:
             fused = self._fused(name, *args)
             if fused is not None:
                 return fused
-        result: Reg = e.op.emit(self.e, *args, **e.params)  # type: ignore[misc]
-        if name == "mul" and dtype in FLOATS:
-            self._products[result.text] = (args[0], args[1])
-        return result
+        return e.op.emit(self.e, *args, **e.params)  # type: ignore[misc, no-any-return]
 
     def _fused(self, name: str, x: Reg, y: Reg) -> Reg | None:
         e = self.e
@@ -296,17 +298,17 @@ def _gather(x: Registers, e: Eqn, args: list[Held]) -> Any:
     return filled(e.outputs[0].type.shape, made)
 
 
-Rule = Callable[[Registers, Eqn, list[Held], set[Atom]], Sequence[Held]]
+Rule = Callable[[Registers, Eqn, list[Held], Mapping[Atom, int]], Sequence[Held]]
 
 
 def _one(rule: Callable[[Registers, Eqn, list[Held]], Any]) -> Rule:
-    return lambda x, e, args, used: [rule(x, e, args)]
+    return lambda x, e, args, uses: [rule(x, e, args)]
 
 
 RULES: dict[str, Rule] = {
-    "elementwise": _one(Registers.elementwise), "reduce": _one(_reduce), "argreduce": _one(_argreduce), "contract": _one(_contract),
+    "elementwise": Registers.elementwise, "reduce": _one(_reduce), "argreduce": _one(_argreduce), "contract": _one(_contract),
     "dynamic_slice": _one(_dynamic_slice), "dynamic_update_slice": _one(_dynamic_update_slice), "gather": _one(_gather),
-    "iota": lambda x, e, args, used: [
+    "iota": lambda x, e, args, uses: [
         filled(e.outputs[0].type.shape, [x.e.const(n.item(), e.params["dtype"]) for n in e.op.numpy(**e.params).flat])
     ],
 }  # fmt: skip
