@@ -5,12 +5,14 @@ from __future__ import annotations
 from ..ir.graph import Graph
 from .decompose import decompose
 from .inline import inline
+from .loop_pruning import prune_loops
 from .own_outputs import own_outputs
 from .simplify import simplify
 
 PIPELINE = (
     inline,  # calls first: every later pass sees one flat graph
     simplify,  # derivatives left much to share and to fold
+    prune_loops,  # and results of loops that nobody reads
     decompose,  # thin contractions become reductions, which fuse
     simplify,  # and leave layout ops to join
     own_outputs,  # last: simplify would take the copies away

@@ -1,0 +1,249 @@
+"""Control flow without what nobody reads: results, carries, operands and residuals that no live result depends on; and operands that
+are one number, or one value for all steps, made what they are. Runs after simplify, which left the bodies in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..ir.graph import Atom, Eqn, Graph, Literal, Var, map_graphs
+from .rewrite import Rewriter
+from .simplify import remove_dead, simplify_nested
+
+CONTROL = ("scan", "while", "switch", "rowwise")
+
+
+def prune_loops(graph: Graph) -> Graph:
+    if not any(e.op.kind in CONTROL for e in graph.eqns):
+        return graph
+    return _settled(_without_unread(graph))
+
+
+def _inner(graph: Graph) -> Graph:
+    """A body pruned inside."""
+    return simplify_nested(prune_loops(graph))
+
+
+def restricted(graph: Graph, outputs: Sequence[Atom]) -> tuple[Graph, list[bool]]:
+    """The graph with other outputs, without what they do not need; and which inputs are needed."""
+    small = remove_dead(Graph(graph.inputs, graph.eqns, outputs))
+    read = {a for e in small.eqns for a in e.inputs} | set(outputs)
+    return small, [v in read for v in graph.inputs]
+
+
+def kept(items: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
+    return [x for x, flag in zip(items, flags, strict=True) if flag]
+
+
+# -- results that nobody reads
+
+
+def _without_unread(graph: Graph) -> Graph:
+    live = {a for a in graph.outputs if isinstance(a, Var)}
+    eqns = []
+    for e in reversed(graph.eqns):
+        needed = [v in live for v in e.outputs]
+        if not any(needed) and not e.has_effect:
+            continue
+        rule = _RULES.get(e.op.kind)
+        if rule is not None:
+            e = Eqn(e.op, e.inputs, map_graphs(e.params, _inner), e.outputs, e.source)
+            e = rule(e, needed)
+        eqns.append(e)
+        live.update(a for a in e.inputs if isinstance(a, Var))
+    return Graph(graph.inputs, reversed(eqns), graph.outputs)
+
+
+def _scan(e: Eqn, needed: list[bool]) -> Eqn:
+    p = e.params
+    body, consts, carry = p["body"], p["consts"], p["carry"]
+    head = 0 if p["length"] is not None else 1
+    wanted = list(needed)
+    while True:
+        small, used = restricted(body, kept(body.outputs, wanted))
+        grown = [w or k < carry and used[consts + k] for k, w in enumerate(wanted)]
+        if grown == wanted:
+            break
+        wanted = grown
+    used = [u or consts <= n < consts + carry and wanted[n - consts] for n, u in enumerate(used)]
+    inner = Graph(kept(body.inputs, used), small.eqns, small.outputs)
+    params = {**p, "body": inner, "consts": sum(used[:consts]), "carry": sum(wanted[:carry])}
+    return Eqn(e.op, [*e.inputs[:head], *kept(e.inputs[head:], used)], params, kept(e.outputs, wanted), e.source)
+
+
+def _while(e: Eqn, needed: list[bool]) -> Eqn:
+    p = e.params
+    body, cond, consts = p["body"], p["cond"], p["consts"]
+    n = len(e.inputs) - consts
+    _, tested = restricted(cond, cond.outputs)
+    wanted = [a or b for a, b in zip(needed[:n], tested[consts:], strict=True)]
+    if p["states"]:
+        wanted = [a or b for a, b in zip(wanted, needed[n + 2 :], strict=True)]
+    saved = [] if p["states"] else needed[n + 1 :]
+    while True:
+        small, used = restricted(body, kept(body.outputs, [*wanted, *saved]))
+        grown = [w or used[consts + k] for k, w in enumerate(wanted)]
+        if grown == wanted:
+            break
+        wanted = grown
+    used_consts = [a or b for a, b in zip(used[:consts], tested[:consts], strict=True)]
+    flags = [*used_consts, *wanted]
+    params = {
+        **p, "body": Graph(kept(body.inputs, flags), small.eqns, small.outputs),
+        "cond": Graph(kept(cond.inputs, flags), cond.eqns, cond.outputs), "consts": sum(used_consts), "saved": sum(saved),
+    }  # fmt: skip
+    steps = [True, True, *wanted] if p["states"] else [True, *saved]
+    return Eqn(e.op, kept(e.inputs, flags), params, kept(e.outputs, [*wanted, *steps]), e.source)
+
+
+def _switch(e: Eqn, needed: list[bool]) -> Eqn:
+    found = [restricted(b, kept(b.outputs, needed)) for b in e.params["branches"]]
+    used = [any(column) for column in zip(*[flags for _, flags in found], strict=True)]
+    branches = tuple(Graph(kept(b.inputs, used), b.eqns, b.outputs) for b, _ in found)
+    return Eqn(e.op, [e.inputs[0], *kept(e.inputs[1:], used)], {"branches": branches}, kept(e.outputs, needed), e.source)
+
+
+def _rowwise(e: Eqn, needed: list[bool]) -> Eqn:
+    small, used = restricted(e.params["graph"], kept(e.params["graph"].outputs, needed))
+    params = {**e.params, "graph": Graph(kept(small.inputs, used), small.eqns, small.outputs), "mapped": tuple(kept(e.params["mapped"], used))}
+    return Eqn(e.op, kept(e.inputs, used), params, kept(e.outputs, needed), e.source)
+
+
+_RULES: dict[str, Callable[[Eqn, list[bool]], Eqn]] = {"scan": _scan, "while": _while, "switch": _switch, "rowwise": _rowwise}
+
+
+# -- operands and results that are the same in every step
+
+
+def _settled(graph: Graph) -> Graph:
+    return _Settler(graph).run()
+
+
+class _Settler(Rewriter):
+    def run(self) -> Graph:
+        self.by: dict[Var, Eqn] = {}
+        for e in self.graph.eqns:
+            inputs = [self.read(a) for a in e.inputs]
+            if e.op.kind == "scan":
+                self._scan(e, inputs)
+            elif e.op.kind == "while":
+                self._while(e, inputs)
+            elif e.op.kind == "rowwise":
+                self._rowwise(e, inputs)
+            elif e.op.kind == "switch":
+                self._switch(e, inputs)
+            else:
+                self.keep(e, inputs)
+            self.by.update((v, self.eqns[-1]) for v in self.eqns[-1].outputs if self.eqns)
+        return self.finish()
+
+    def _put(self, e: Eqn, inputs: Sequence[Atom], params: dict[str, Any], outputs: Sequence[Var]) -> None:
+        self.eqns.append(Eqn(e.op, inputs, params, outputs, e.source))
+        self.atoms.update((v, v) for v in outputs)
+
+    def _scan(self, e: Eqn, inputs: list[Atom]) -> None:
+        p = e.params
+        body, consts, carry, length = p["body"], p["consts"], p["carry"], p["length"]
+        head = 0 if length is not None else 1
+        operands = inputs[head:]
+        fixed: list[tuple[Var, Atom]] = list(zip(body.inputs[:consts], operands[:consts], strict=True))
+        carries, xs = [], []
+        for k in range(consts, consts + carry):
+            if body.outputs[k - consts] is body.inputs[k]:
+                fixed.append((body.inputs[k], operands[k]))
+                self.atoms[e.outputs[k - consts]] = operands[k]
+            else:
+                carries.append(k)
+        for k in range(consts + carry, len(operands)):
+            one = self._one_for_all(operands[k], body.inputs[k].type, e) if length is not None else None
+            if one is not None:
+                fixed.append((body.inputs[k], one))
+            else:
+                xs.append(k)
+        body = _with_numbers(body, fixed)
+        fixed = [(v, a) for v, a in fixed if isinstance(a, Var)]
+        ys: dict[Atom, Var] = {}
+        for v, a in zip(e.outputs[carry:], body.outputs[carry:], strict=True):
+            outside = a if isinstance(a, Literal) else dict(fixed).get(a)
+            if outside is not None and length is not None:
+                dims = tuple(range(1, v.type.rank))
+                self.atoms[v] = self.emit("broadcast", [outside], {"shape": v.type.shape, "dims": dims}, e.source)
+            elif a in ys:
+                self.atoms[v] = ys[a]
+            else:
+                ys[a] = v
+        inner = Graph(
+            [*[v for v, _ in fixed], *[body.inputs[k] for k in carries], *[body.inputs[k] for k in xs]], body.eqns,
+            [*[body.outputs[k - consts] for k in carries], *ys],
+        )  # fmt: skip
+        self._put(
+            e, [*inputs[:head], *[a for _, a in fixed], *[operands[k] for k in [*carries, *xs]]],
+            {**p, "body": simplify_nested(inner), "consts": len(fixed), "carry": len(carries)},
+            [*[e.outputs[k - consts] for k in carries], *ys.values()],
+        )  # fmt: skip
+
+    def _one_for_all(self, a: Atom, element: Any, e: Eqn) -> Atom | None:
+        """What every slice of an operand is, where they are all one."""
+        made = self.by.get(a) if isinstance(a, Var) else None
+        if made is None or made.op.name != "broadcast" or 0 in made.params["dims"]:
+            return None
+        if not element.shape:
+            return made.inputs[0]
+        dims = tuple(d - 1 for d in made.params["dims"])
+        return self.emit("broadcast", [made.inputs[0]], {"shape": element.shape, "dims": dims}, e.source)
+
+    def _while(self, e: Eqn, inputs: list[Atom]) -> None:
+        p = e.params
+        body, cond, consts = p["body"], p["cond"], p["consts"]
+        n = len(inputs) - consts
+        same = [] if p["states"] else [k for k in range(n) if body.outputs[k] is body.inputs[consts + k]]
+        moving = [k for k in range(n) if k not in same]
+        places = [*range(consts), *[consts + k for k in same]]
+        for k in same:
+            self.atoms[e.outputs[k]] = inputs[consts + k]
+        graphs = {}
+        for name, g in (("cond", cond), ("body", body)):
+            changed = _with_numbers(g, [(g.inputs[k], inputs[k]) for k in places])
+            outputs = changed.outputs if g is cond else [*[changed.outputs[k] for k in moving], *changed.outputs[n:]]
+            held = [k for k in places if isinstance(inputs[k], Var)]
+            graphs[name] = simplify_nested(Graph([g.inputs[k] for k in [*held, *[consts + k for k in moving]]], changed.eqns, outputs))
+        held = [k for k in places if isinstance(inputs[k], Var)]
+        self._put(
+            e, [*[inputs[k] for k in held], *[inputs[consts + k] for k in moving]], {**p, **graphs, "consts": len(held)},
+            [*[e.outputs[k] for k in moving], *e.outputs[n:]],
+        )  # fmt: skip
+
+    def _rowwise(self, e: Eqn, inputs: list[Atom]) -> None:
+        graph, mapped = e.params["graph"], e.params["mapped"]
+        fixed: list[tuple[Var, Atom]] = []
+        rows = []
+        for v, a, m in zip(graph.inputs, inputs, mapped, strict=True):
+            one = self._one_for_all(a, v.type, e) if m else a
+            rows.append((v, a)) if one is None else fixed.append((v, one))
+        inner = _with_numbers(graph, fixed)
+        fixed = [(v, a) for v, a in fixed if isinstance(a, Var)]
+        inner = Graph([*[v for v, _ in fixed], *[v for v, _ in rows]], inner.eqns, inner.outputs)
+        params = {**e.params, "graph": simplify_nested(inner), "mapped": (*[False] * len(fixed), *[True] * len(rows))}
+        self._put(e, [a for _, a in [*fixed, *rows]], params, e.outputs)
+
+    def _switch(self, e: Eqn, inputs: list[Atom]) -> None:
+        kept_inputs = [k for k, a in enumerate(inputs[1:]) if isinstance(a, Var)]
+        branches = []
+        for b in e.params["branches"]:
+            changed = _with_numbers(b, list(zip(b.inputs, inputs[1:], strict=True)))
+            branches.append(simplify_nested(Graph([b.inputs[k] for k in kept_inputs], changed.eqns, changed.outputs)))
+        self._put(e, [inputs[0], *[inputs[1 + k] for k in kept_inputs]], {"branches": tuple(branches)}, e.outputs)
+
+
+def _with_numbers(graph: Graph, operands: Sequence[tuple[Var, Atom]]) -> Graph:
+    """The graph with the inputs that are given as constants replaced by them."""
+    numbers = {v: a for v, a in operands if isinstance(a, Literal)}
+    if not numbers:
+        return graph
+
+    def read(a: Atom) -> Atom:
+        return numbers.get(a, a) if isinstance(a, Var) else a
+
+    eqns = [Eqn(e.op, [read(a) for a in e.inputs], e.params, e.outputs, e.source) for e in graph.eqns]
+    return Graph(graph.inputs, eqns, [read(a) for a in graph.outputs])
