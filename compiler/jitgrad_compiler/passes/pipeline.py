@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..ir.graph import Graph
 from .decompose import decompose
 from .inline import inline
+from .loop_motion import move_out_of_loops
 from .loop_pruning import prune_loops
 from .own_outputs import own_outputs
 from .simplify import simplify
@@ -13,6 +14,8 @@ PIPELINE = (
     inline,  # calls first: every later pass sees one flat graph
     simplify,  # derivatives left much to share and to fold
     prune_loops,  # and results of loops that nobody reads
+    move_out_of_loops,  # what is left of loops: work that need not be done in every step
+    simplify,  # their new neighbours may share it
     decompose,  # thin contractions become reductions, which fuse
     simplify,  # and leave layout ops to join
     own_outputs,  # last: simplify would take the copies away
