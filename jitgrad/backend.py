@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from jitgrad_compiler.ir.graph import Graph
+import numpy as np
+
+from jitgrad_compiler.ir.graph import Graph, Op
+from jitgrad_compiler.ir.interpreter import interpret
 from jitgrad_compiler.ops.calls import call
+from jitgrad_compiler.ops.control import rowwise, scan, switch, while_loop
 
 from .config import config
 
@@ -45,3 +49,55 @@ def _evaluate_call(*arrays: Any, graph: Graph, name: str) -> list[Any]:
 
 
 call.evaluate = _evaluate_call
+
+INTERPRETED = 2000
+"""Equations of loops and branches on concrete arrays that are done one by one; what has more is compiled."""
+
+
+def _compiled(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> list[Any]:
+    """A loop or a branch on concrete arrays as a compiled program. There is no native lowering of these ops yet."""
+    return op.numpy(*arrays, **params)
+
+
+def _equations(graph: Graph) -> float:
+    """How many equations one run of a graph does; of a loop of unknown length, those of one step."""
+    return sum((1 + _repeats(e.params) * sum(map(_equations, e.graphs)) for e in graph.eqns), 0.0)
+
+
+def _repeats(params: Mapping[str, Any]) -> int:
+    return params.get("length") or params.get("size") or 1
+
+
+def _evaluate_nested(op: Op) -> Any:
+    """Interpreted where the number of equations is known to be small."""
+
+    def evaluate(*arrays: Any, **params: Any) -> list[Any]:
+        graphs = params.get("branches") or (params.get("body") or params["graph"],)
+        steps = int(arrays[0]) if op is scan and params["length"] is None else _repeats(params)
+        small = steps * max(map(_equations, graphs)) <= INTERPRETED
+        return op.numpy(*arrays, **params) if small or config.disable_jit else _compiled(op, arrays, params)
+
+    return evaluate
+
+
+def _evaluate_while(*arrays: Any, **params: Any) -> list[Any]:
+    """Interpreted for as many steps as are a small number of equations, then compiled from the state that is reached.
+
+    A loop that keeps tapes is one or the other as a whole.
+    """
+    if config.disable_jit or params["saved"] or params["states"]:
+        return while_loop.numpy(*arrays, **params)
+    cond, body, consts = params["cond"], params["body"], params["consts"]
+    fixed, held = arrays[:consts], list(arrays[consts:])
+    most = max(1, int(INTERPRETED // max(1, _equations(cond) + _equations(body))))
+    for count in range(most):
+        if not interpret(cond, *fixed, *held)[0]:
+            return [*held, np.int64(count)]
+        held = list(interpret(body, *fixed, *held))
+    *held, further = _compiled(while_loop, [*fixed, *held], params)
+    return [*held, further + most]
+
+
+for _op in (scan, switch, rowwise):
+    _op.evaluate = _evaluate_nested(_op)
+while_loop.evaluate = _evaluate_while

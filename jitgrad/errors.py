@@ -23,6 +23,18 @@ class NotAnArrayError(JitgradError, TypeError):
     """Something stands where an array or a number is needed."""
 
 
+class NotAScalarError(JitgradError, TypeError):
+    """A predicate, an index of branches or a bound of a loop that is no scalar of the right type."""
+
+
+class CarryTypeError(JitgradError, TypeError):
+    """What a loop's body returns does not go with what it was given: another structure, another shape or type of the carry."""
+
+
+class BranchTypeError(JitgradError, TypeError):
+    """Branches of a cond or switch whose results differ in structure, shape or type."""
+
+
 class ArgumentError(JitgradError, ValueError):
     """An argument that a transform or function cannot use: an argnum out of range, an axis that does not exist."""
 
@@ -49,6 +61,8 @@ class DonatedBufferError(JitgradError, RuntimeError):
 
 __all__ = [
     "ArgumentError",
+    "BranchTypeError",
+    "CarryTypeError",
     "ConcretizationTypeError",
     "DTypeError",
     "DonatedBufferError",
@@ -58,6 +72,7 @@ __all__ = [
     "NonConcreteBooleanIndexError",
     "NonDifferentiableError",
     "NonHashableStaticArgumentError",
+    "NotAScalarError",
     "NotAnArrayError",
     "ShapeError",
     "TracerArrayConversionError",

@@ -100,17 +100,21 @@ def path_text(path: tuple[Any, ...]) -> str:
     return "".join(f"[{key!r}]" for key in path)
 
 
-def check_same_structure(where: str, expected: PyTree, got: PyTree, what: str = "tree") -> None:
-    """Raise TreeStructureError, naming the first difference and its path, unless two trees have one structure."""
-    one, other = structure(expected), structure(got)
-    if one == other:
-        return
-    mine = [path_text(p) for p, _ in leaves_with_path(expected)]
-    theirs = [path_text(p) for p, _ in leaves_with_path(got)]
+def difference(expected: PyTreeDef, got: PyTreeDef) -> str:
+    """In which leaves two structures differ, with their paths; empty where they are one."""
+    if expected == got:
+        return ""
+    mine, theirs = ([path_text(p) for p, _ in leaves_with_path(unflatten(t, range(t.num_leaves)))] for t in (expected, got))
     missing = [p or "(the whole)" for p in mine if p not in theirs]
     extra = [p or "(the whole)" for p in theirs if p not in mine]
     notes = [f"missing: {', '.join(missing[:5])}" if missing else "", f"unexpected: {', '.join(extra[:5])}" if extra else ""]
-    detail = "; ".join(n for n in notes if n) or "the containers differ"
-    raise TreeStructureError(
-        f"{where}: the {what} must have the structure {one}, got {other} ({detail}). Build it with tree.map over the original."
-    )
+    return "; ".join(n for n in notes if n) or "the containers differ"
+
+
+def check_same_structure(where: str, expected: PyTree, got: PyTree, what: str = "tree") -> None:
+    """Raise TreeStructureError, naming the first difference and its path, unless two trees have one structure."""
+    one, other = structure(expected), structure(got)
+    if detail := difference(one, other):
+        raise TreeStructureError(
+            f"{where}: the {what} must have the structure {one}, got {other} ({detail}). Build it with tree.map over the original."
+        )

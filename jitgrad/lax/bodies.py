@@ -1,0 +1,108 @@
+"""The functions that users give to loops and branches, as Graphs: traced, named in errors, brought to common operands and results.
+
+Next on the path: loops.py and conditionals.py.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jitgrad import tree
+from jitgrad.array import Array
+from jitgrad.errors import ArgumentError, NotAScalarError
+from jitgrad.numpy import ops
+from jitgrad.numpy.promote import promote_all
+from jitgrad.promotion import default_float, strong_dtype
+from jitgrad.tracing import Traced, function_name
+from jitgrad_compiler.ir.builder import Value, staging
+from jitgrad_compiler.ir.graph import Graph, Var
+from jitgrad_compiler.ir.interpreter import evaluate
+from jitgrad_compiler.ir.types import INTEGERS, NUMPY, ArrayType
+
+Types = Sequence[tuple[ArrayType, bool]]
+"""Of each leaf its type, and whether it is weak."""
+
+
+def check_callable(where: str, what: str, f: Any) -> None:
+    if not callable(f):
+        raise ArgumentError(f"{where}: {what} must be a function, got {type(f).__name__}: {str(f)[:60]!r}")
+
+
+def check_number(where: str, what: str, x: Array, dtypes: Sequence[str], kind: str) -> None:
+    """Raise NotAScalarError unless x is a scalar of one of these element types."""
+    if x.type.shape or x.type.dtype not in dtypes:
+        fix = "Take one element of it." if x.type.shape else "Convert it with .astype."
+        raise NotAScalarError(f"{where}: {what} must be {kind}, got {type_text(x.type, x.weak)}. {fix}")
+
+
+def check_integer(where: str, what: str, x: Array) -> None:
+    check_number(where, what, x, INTEGERS, "an integer scalar")
+
+
+def described(f: Callable[..., Any]) -> str:
+    """A function's name, and the file and line where it is defined."""
+    inner: Any = f
+    while True:
+        if isinstance(inner, functools.partial):
+            inner = inner.func
+        elif hasattr(inner, "__wrapped__"):
+            inner = inner.__wrapped__
+        else:
+            break
+    code = getattr(inner, "__code__", None) or getattr(type(inner).__call__, "__code__", None)
+    name = function_name(inner if isinstance(f, functools.partial) else f)
+    return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code is not None else name
+
+
+def type_text(type: ArrayType, weak: bool = False) -> str:
+    """A type as users write it: float32[3]."""
+    return f"{NUMPY[strong_dtype(type.dtype, weak)]}{list(type.shape)}"
+
+
+def leaf_names(what: str, structure: tree.PyTreeDef) -> list[str]:
+    """What each leaf of a structure is called in an error."""
+    items = tree.unflatten(structure, range(structure.num_leaves))
+    return [what + tree.path_text(path) for path, _ in tree.leaves_with_path(items)]
+
+
+def with_consts(bodies: Sequence[Traced]) -> tuple[list[Array], list[Graph]]:
+    """The outer values that any of the bodies closes over, and each body's Graph with all of these in front of its inputs."""
+    outer = {_identity(v): v for body in bodies for v in body.captured}
+    graphs = []
+    for body in bodies:
+        graph = body.graph
+        count = len(graph.inputs) - len(body.captured)
+        names = {_identity(v): var for v, var in zip(body.captured, graph.inputs[count:], strict=True)}
+        consts = [names[key] if key in names else Var(v.type) for key, v in outer.items()]
+        graphs.append(Graph([*consts, *graph.inputs[:count]], graph.eqns, graph.outputs))
+    return list(outer.values()), graphs  # type: ignore[arg-type]
+
+
+def _identity(v: Value) -> int:
+    """By what a Builder tells outer values apart."""
+    return id(v.ref) if v.trace is None else id(v)
+
+
+def converted(graph: Graph, dtypes: Sequence[str]) -> Graph:
+    """The graph with its results in these element types."""
+    if all(t.dtype == d for t, d in zip(graph.output_types, dtypes, strict=True)):
+        return graph
+    with staging() as builder:
+        outs = evaluate(graph, [builder.input(t) for t in graph.input_types])
+        return builder.finish([ops.convert(o, d) for o, d in zip(outs, dtypes, strict=True)])[0]  # type: ignore[arg-type]
+
+
+def result_types(body: Traced) -> list[tuple[ArrayType, bool]]:
+    return list(zip(body.graph.output_types, body.out_weak, strict=True))
+
+
+def common(types: Types) -> tuple[str, bool] | None:
+    """The element type in which results of several branches meet, and whether it is weak; None where there is none.
+
+    Strong types must be equal; a weak one adapts where promotion would give the strong one.
+    """
+    dtype, weak = promote_all(tuple((t.dtype, weak) for t, weak in types), default_float())
+    strong = {t.dtype for t, w in types if not w}
+    return None if strong - {dtype} or (strong and weak) else (dtype, weak)

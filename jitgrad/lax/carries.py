@@ -1,0 +1,119 @@
+"""A loop's carry: traced through the body until its types stay, checked, converted.
+
+In: the initial carry and the body. Out: the carry's leaves in their types, and the body's Graph. Next on the path: loops.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jitgrad import tree
+from jitgrad.array import Array
+from jitgrad.errors import CarryTypeError
+from jitgrad.numpy import ops
+from jitgrad.promotion import default_float, promote, strong_dtype
+from jitgrad.tracing import Traced, array_leaves, function_name, trace
+from jitgrad_compiler.ir.builder import with_weak
+from jitgrad_compiler.ir.types import INEXACT, ArrayType
+
+from .bodies import Types, converted, described, leaf_names, result_types, type_text
+
+
+@dataclass
+class Body:
+    """A loop's body: its Graph, whose inputs are carries and slices and whose results are of the carry's types; what it closes
+    over; the carry as the loop starts with it; the structure of what each step gives beside.
+    """
+
+    traced: Traced
+    start: list[Array]
+    weak: list[bool]
+    carry_tree: tree.PyTreeDef
+    out_tree: tree.PyTreeDef | None
+
+
+def trace_body(
+    where: str,
+    f: Callable[..., Any],
+    step: Callable[..., Any],
+    init: Any,
+    slices: Sequence[ArrayType] = (),
+    slices_tree: tree.PyTreeDef | None = None,
+    counted: bool = False,
+) -> Body:
+    """`step(carry, slice) -> (carry, out)`, or without slices `step(carry) -> carry`, traced; `f` is the user's function in it.
+
+    A weak carry takes the type that the body gives it. One that stays weak is of the default float type, or an integer or bool
+    that is weak inside the body only. `out` is an array of its own in every step, and so never weak. `counted`: the carry is a pair
+    of a counter and what `f` carries, and errors speak of the latter.
+    """
+    values, carry_tree = array_leaves(where, init, "the initial carry")
+    scans = slices_tree is not None
+    in_tree = tree.structure((tree.unflatten(carry_tree, values),)) if slices_tree is None else _pair(carry_tree, slices_tree)
+    while True:
+        carry: Types = [(v.type, v.weak) for v in values]
+        types = [*[t for t, _ in carry], *slices]
+        traced = trace(step, function_name(f), types, [*[v.weak for v in values], *[False] * len(slices)], in_tree)
+        new_tree, out_tree = traced.out_tree.children() if scans else (traced.out_tree, None)
+        check_structure(where, f, carry_tree, new_tree, counted)
+        results = result_types(traced)
+        new = results[: len(values)]
+        check_types(where, f, carry_tree, carry, new, counted)
+        wanted = [_promoted(now, then) for now, then in zip(carry, new, strict=True)]
+        if wanted == [(t.dtype, weak) for t, weak in carry]:
+            wanted = [(strong_dtype(t.dtype, weak), weak and t.dtype not in INEXACT) for t, weak in carry]
+        if wanted == [(t.dtype, weak) for t, weak in carry]:
+            break
+        values = [with_weak(ops.convert(v, dtype), weak) for v, (dtype, weak) in zip(values, wanted, strict=True)]  # type: ignore[misc]
+    outs = [strong_dtype(t.dtype, weak) for t, weak in results[len(values) :]]
+    graph = converted(traced.graph, [*[t.dtype for t, _ in carry], *outs])
+    return Body(
+        Traced(graph, traced.captured, traced.out_tree, traced.out_weak),
+        [with_weak(v, False) for v in values],  # type: ignore[misc]
+        [v.weak for v in values],
+        carry_tree,
+        out_tree,
+    )
+
+
+def _pair(first: tree.PyTreeDef, second: tree.PyTreeDef) -> tree.PyTreeDef:
+    return tree.structure((tree.unflatten(first, [0] * first.num_leaves), tree.unflatten(second, [0] * second.num_leaves)))
+
+
+def _promoted(now: tuple[ArrayType, bool], then: tuple[ArrayType, bool]) -> tuple[str, bool]:
+    """The element type of a carry, and its weakness, after a step."""
+    (before, weak), (after, after_weak) = now, then
+    return promote(before.dtype, True, after.dtype, after_weak, default_float()) if weak else (before.dtype, False)
+
+
+def check_structure(
+    where: str, f: Callable[..., Any], before: tree.PyTreeDef, after: tree.PyTreeDef, counted: bool = False
+) -> None:
+    """Raise CarryTypeError where a carry's structure differs between a step's input and its output."""
+    if counted:
+        before, after = before.children()[1], after.children()[1]
+    if detail := tree.difference(before, after):
+        raise CarryTypeError(
+            f"{where}: the carry must keep its structure, but {described(f)} was given {before} and returned {after} ({detail}). "
+            "Return a carry built like the initial one."
+        )
+
+
+def check_types(
+    where: str, f: Callable[..., Any], structure: tree.PyTreeDef, before: Types, after: Types, counted: bool = False
+) -> None:
+    """Raise CarryTypeError where a carry's shape or type differs between a step's input and its output."""
+    names = ["counter", *leaf_names("carry", structure.children()[1])] if counted else leaf_names("carry", structure)
+    wrong = []
+    for name, (t, weak), (u, out_weak) in zip(names, before, after, strict=True):
+        dtype, _ = promote(t.dtype, weak, u.dtype, out_weak, default_float())
+        if t.shape != u.shape or not weak and dtype != t.dtype:
+            wrong.append((f"{name} was {type_text(t, weak)} and became {type_text(u, out_weak)}", t.shape == u.shape))
+    if wrong:
+        fix = "Convert it in the body with .astype, or start with an init of that type." if wrong[0][1] else (
+            "Start with an init of that shape, or return one of the carry's."
+        )  # fmt: skip
+        listed = "; ".join(text for text, _ in wrong[:5])
+        raise CarryTypeError(f"{where}: the carry must keep its shapes and types, but in {described(f)} {listed}. {fix}")
