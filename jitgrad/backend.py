@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 
-from jitgrad_compiler.ir.graph import Graph, Op
+from jitgrad_compiler.ir.graph import Eqn, Graph, Op, Var
 from jitgrad_compiler.ir.interpreter import interpret
+from jitgrad_compiler.ir.types import ArrayType, TapeType, type_of
 from jitgrad_compiler.ops.calls import call
 from jitgrad_compiler.ops.control import rowwise, scan, switch, while_loop
 
@@ -55,8 +56,30 @@ INTERPRETED = 2000
 
 
 def _compiled(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> list[Any]:
-    """A loop or a branch on concrete arrays as a compiled program. There is no native lowering of these ops yet."""
-    return op.numpy(*arrays, **params)
+    """A loop or a branch on concrete arrays as a compiled program."""
+    return runtime().run_graph(_one_equation(op, _operand_types(op, arrays, params), tuple(sorted(params.items()))), arrays)
+
+
+def _operand_types(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:
+    """Tapes are arrays too when they are concrete; what an operand is only the op's params tell."""
+    types: list[Any] = [type_of(np.asarray(a)) for a in arrays]
+    if op is scan and params["length"] is None:
+        first = 1 + params["consts"] + params["carry"]
+        types[first:] = [TapeType(ArrayType(t.shape[1:], t.dtype)) for t in types[first:]]
+    graph = params.get("graph") or params.get("body") or params["branches"][0]
+    whole = params["consts"] if op is scan else len(graph.inputs)
+    head = 1 if op is switch or op is scan and params["length"] is None else 0
+    for n, t in enumerate(graph.input_types[:whole]):
+        types[head + n] = t if isinstance(t, TapeType) else types[head + n]
+    return tuple(types)
+
+
+@lru_cache(maxsize=256)
+def _one_equation(op: Op, types: tuple[Any, ...], params: tuple[tuple[str, Any], ...]) -> Graph:
+    """The op as a program, which keeps what it is compiled to."""
+    inputs, named = [Var(t) for t in types], dict(params)
+    outputs = [Var(t) for t in op.types(types, named)]
+    return Graph(inputs, [Eqn(op, inputs, named, outputs)], outputs)
 
 
 def _equations(graph: Graph) -> float:
