@@ -53,6 +53,8 @@ class Cluster:
         self.contraction: Contraction | None = None
         self.dot: Var | None = None
         self.dead = False
+        self.whole = False
+        """Whether this is the kernel of one op by itself, which reads its operands from memory."""
         self.from_memory = False
         """Set while a contraction's operands are pulled, which are best read as they lie in memory."""
 
@@ -231,8 +233,9 @@ def _match(shape: tuple[int, ...], axes: Sequence[Axis]) -> LayoutIndex | None:
 class Fusion:
     """The cutting of one Graph."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, updates: Sequence[Eqn] = ()) -> None:
         self.graph = graph
+        self.in_place = {id(e) for e in updates}
         self.definitions: dict[Var, Eqn] = {v: e for e in graph.eqns for v in e.outputs}
         self.owner: dict[Var, Cluster] = {}
         self.clusters: list[Cluster] = []
@@ -354,7 +357,9 @@ class Fusion:
         for e in self.graph.eqns:
             if e.outputs and e.outputs[0] in self.inlined and not any(v in self.stored for v in e.outputs):
                 continue
-            if e.op.kind == "contract":
+            if id(e) in self.in_place:
+                self._own_kernel(e)
+            elif e.op.kind == "contract":
                 self._contract(e)
             elif e.op.kind in PULLED or e.op.kind in ("reduce", "argreduce"):
                 self._fuse(e)
@@ -363,7 +368,7 @@ class Fusion:
         return self._kernels()
 
     def _fuse(self, e: Eqn) -> None:
-        candidates = [c for c in self.producers(e) if c.eqns[0].op.kind not in _OWN]
+        candidates = [c for c in self.producers(e) if not c.whole]
         domain = tuple(n for n in self.domain(e) if n != 1)
         alike = [c for c in candidates if tuple(n for n in c.shape if n != 1) == domain and c.contraction is None and not c.dead]
         if len(alike) > 1:
@@ -377,7 +382,7 @@ class Fusion:
                 for c in reversed(self.by_shape.get(domain, [])[-8:])
                 if not c.dead and c not in candidates and c.contraction is None
             ]
-            candidates += [c for c in siblings if c.eqns[0].op.kind not in _OWN and reads & set(c.loads())]
+            candidates += [c for c in siblings if not c.whole and reads & set(c.loads())]
         candidates.sort(key=lambda c: (c.contraction is None, -math.prod(c.shape), -c.number))
         if math.prod(domain) and any(c.add(e) for c in candidates):
             return
@@ -455,6 +460,7 @@ class Fusion:
             e = Eqn(e.op, [x.inputs[0], *e.inputs[1:]], e.params, e.outputs, e.source)
         shape = () if e.op.kind in CONTROL else e.outputs[0].type.shape
         c = self.new_cluster(shape)
+        c.whole = True
         c.eqns.append(e)
         if e.has_effect:
             if self.effects is not None:
@@ -479,7 +485,7 @@ class Fusion:
         alive = [c for c in self.clusters if not c.dead]
         needed = set(self.stored)
         for c in alive:
-            reads = [a for a in c.eqns[0].inputs if isinstance(a, Var)] if c.eqns[0].op.kind in _OWN else c.loads()
+            reads = [a for a in c.eqns[0].inputs if isinstance(a, Var)] if c.whole else c.loads()
             needed.update(reads)
         done, order = 0, []
         waiting = list(alive)
@@ -504,7 +510,7 @@ def _record(c: Cluster, needed: set[Var]) -> Kernel | None:
         v.type.size for e in c.eqns for v in e.outputs
     ):  # arrays without elements: nothing is written
         return None
-    if first.op.kind in _OWN:
+    if c.whole:
         inputs = tuple(dict.fromkeys(a for a in first.inputs if isinstance(a, Var)))
         return Kernel(first.op.kind, c.axes, frozenset(), [], [], (first,), inputs=inputs, extra={"outputs": first.outputs})
     for r in c.reductions.values():
@@ -526,6 +532,8 @@ def _record(c: Cluster, needed: set[Var]) -> Kernel | None:
     return Kernel(kind, c.axes, inner, reductions, stores, tuple(c.eqns), c.contraction, inputs)
 
 
-def fuse(graph: Graph) -> list[Kernel]:
-    """The kernels of a Graph, in an order in which they can run."""
-    return Fusion(graph).cut()
+def fuse(graph: Graph, updates: Sequence[Eqn] = ()) -> list[Kernel]:
+    """The kernels of a Graph, in an order in which they can run. `updates` are equations that change a window of memory they own:
+    memory.py's `updates_in_place`.
+    """
+    return Fusion(graph, updates).cut()

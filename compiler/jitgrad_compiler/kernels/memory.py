@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from ..ir.graph import Var
+from ..ir.graph import Atom, Eqn, Graph, Var
 from ..ir.types import TapeType
 from .affine import Affine
 from .expression import Load, walk
@@ -42,6 +43,30 @@ def aligned(size: int) -> int:
     return -(-max(size, 1) // ALIGNMENT) * ALIGNMENT
 
 
+UPDATES = ("dynamic_update_slice", "scatter")
+
+
+def updates_in_place(graph: Graph, pairs: Sequence[tuple[Atom, Var]]) -> dict[Var, list[Eqn]]:
+    """For each output that is an input with windows or places of it changed, and nothing else: the equations that change it, in order.
+
+    Nobody else reads what lies between them, so all of them can work on one memory.
+    """
+    made = {v: e for e in graph.eqns for v in e.outputs}
+    uses: dict[Atom, int] = {}
+    for a in [*[a for e in graph.eqns for a in e.inputs], *graph.outputs]:
+        uses[a] = uses.get(a, 0) + 1
+    found: dict[Var, list[Eqn]] = {}
+    for out, given in pairs:
+        chain: list[Eqn] = []
+        a: Atom = out
+        while isinstance(a, Var) and a in made and made[a].op.kind in UPDATES and uses[a] == 1 and a not in made[a].inputs[1:]:
+            chain.append(made[a])
+            a = made[a].inputs[0]
+        if chain and a is given:
+            found[out] = chain[::-1]  # type: ignore[index]
+    return found
+
+
 def plan_memory(
     kernels: Sequence[Kernel],
     scratch: Sequence[int],
@@ -49,11 +74,12 @@ def plan_memory(
     outputs: Sequence[Var],
     donated: Sequence[Var] = (),
     pairs: Sequence[tuple[Var, Var]] = (),
+    same: Mapping[Var, Var] = MappingProxyType({}),
 ) -> MemoryPlan:
     """Places for everything that kernels write and that is no output; `scratch[i]` bytes are for kernel i while it runs. `pairs` are
-    outputs and inputs of a loop's body that are one carry.
+    outputs and inputs of a loop's body that are one carry; `same` says which values lie in an output's memory.
     """
-    outside = {*inputs, *outputs}
+    outside = {*inputs, *outputs, *same}
     last_use: dict[Var, int] = {}
     for n, k in enumerate(kernels):
         for v in k.inputs:
@@ -74,7 +100,10 @@ def plan_memory(
     size = max((b.offset + b.size for b in placed), default=0)
     values = {key: b.offset for key, b in blocks.items() if isinstance(key, Var)}
     rooms = {key: b.offset for key, b in blocks.items() if isinstance(key, int)}
-    made = {v: n for n, k in enumerate(kernels) for v in k.outputs}
+    made: dict[Var, int] = {}
+    for n, k in enumerate(kernels):
+        for v in k.outputs:
+            made.setdefault(same.get(v, v), n)  # the first that writes there
     handed_on = frozenset(out for out, v in pairs if out in made and _may_overwrite(kernels, last_use, made, v, out))
     return MemoryPlan(values, rooms, size, _reused(kernels, last_use, made, outputs, donated), handed_on)
 
@@ -114,6 +143,8 @@ def _may_overwrite(
 
 def _in_place(kernel: Kernel, source: Var, target: Var) -> bool:
     """Whether every element of the source is read only where, and before, the target's is written."""
+    if kernel.kind in UPDATES:
+        return kernel.eqns[0].inputs[0] is source and source not in kernel.eqns[0].inputs[1:]
     if kernel.kind != "loops" or kernel.reductions:
         return False
     written: Affine | None = next((s.offset for s in kernel.stores if s.target is target), None)

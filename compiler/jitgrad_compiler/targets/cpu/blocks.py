@@ -15,7 +15,7 @@ from ...ir.graph import Graph, Var
 from ...ir.types import TapeType
 from ...kernels.fuse import fuse
 from ...kernels.kernel import Kernel
-from ...kernels.memory import MemoryPlan, plan_memory
+from ...kernels.memory import MemoryPlan, plan_memory, updates_in_place
 from ...passes.pipeline import prepare
 from ..emitter import Emitter, Module, Reg
 from .contract_kernel import emit_contraction
@@ -57,15 +57,20 @@ class Block:
         handed_on: Sequence[tuple[int, int]] = (),
     ) -> None:
         self.module, self.offsets, self.graph, self.name = module, offsets, graph, name
-        self.kernels = tuple(fuse(graph))
+        pairs = [(graph.outputs[out], graph.inputs[given]) for out, given in handed_on]
+        updates = updates_in_place(graph, pairs)
+        self._same = {e.outputs[0]: out for out, chain in updates.items() for e in chain[:-1]}
+        """Values that lie in an output's memory, where they become it."""
+        self.kernels = tuple(fuse(graph, [e for chain in updates.values() for e in chain]))
         self.slots: dict[Var, int] = {v: n for n, v in enumerate([*graph.inputs, *graph.outputs])}  # type: ignore[misc]
         self.arena_slot = len(graph.inputs) + len(graph.outputs)
         self._names: dict[Var | int, str] = {}
         self.emitted = [self._emit(n, k) for n, k in enumerate(self.kernels)]
         outputs = [v for v in graph.outputs if isinstance(v, Var)]
-        pairs = [(graph.outputs[out], graph.inputs[given]) for out, given in handed_on]
         scratch = [x.scratch_bytes for x in self.emitted]
-        self.memory: MemoryPlan = plan_memory(self.kernels, scratch, graph.inputs, outputs, donated, pairs)  # type: ignore[arg-type]
+        self.memory: MemoryPlan = plan_memory(
+            self.kernels, scratch, graph.inputs, outputs, donated, pairs, self._same  # type: ignore[arg-type]
+        )
         for key, placeholder in self._names.items():
             offsets.values[placeholder] = self.memory.values[key] if isinstance(key, Var) else self.memory.scratch[key]
         self.arena_bytes = self.memory.arena_bytes
@@ -95,8 +100,9 @@ class Block:
         found: dict[Var, Reg] = {}
         base: Reg | None = None
         for v in dict.fromkeys(wanted):
-            if v in self.slots:
-                found[v] = e.get(e.offset(args, self.slots[v], "ptr"), "ptr")
+            place = self._same.get(v, v)
+            if place in self.slots:
+                found[v] = e.get(e.offset(args, self.slots[place], "ptr"), "ptr")
             else:
                 base = base or e.get(e.offset(args, self.arena_slot, "ptr"), "ptr")
                 found[v] = self._arena(e, args, v, base)

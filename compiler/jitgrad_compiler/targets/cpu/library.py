@@ -13,9 +13,11 @@ from .cumulative import emit_cumulative
 from .phases import Emitted, Pointers
 from .scatter import emit_scatter
 from .sorting import emit_sort
+from .update import emit_update
 
 LIBRARY: dict[str, Callable[[Module, str, Kernel, Pointers, Callable[[Emitter, Reg], Reg]], Emitted]] = {
     "scatter": emit_scatter,
     "sort": emit_sort,
     "cumulative": emit_cumulative,
+    "dynamic_update_slice": emit_update,
 }

@@ -16,14 +16,13 @@ from ...ir.types import SIZES
 from ...kernels.kernel import Kernel
 from ..emitter import Emitter, Module, Reg
 from .accumulators import joined
-from .memory_operations import copy_bytes, set_bytes
+from .memory_operations import set_bytes
 from .partition import MOST_TASKS, partition
 from .phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
+from .update import COPY_BYTES, emit_copy_unless_same
 
 SERIAL_BYTES = 1 << 16
 """Updates below which they are one task."""
-COPY_BYTES = 1 << 18
-"""What a task copies at least."""
 PIECE_BYTES = 128
 """Columns of a run that a task takes at least: every task reads all indices, which two cache lines a row outweigh."""
 MOST_PIECES = 16
@@ -50,17 +49,17 @@ def emit_scatter(module: Module, name: str, kernel: Kernel, pointers: Pointers, 
 
 
 def _emit_copy(module: Module, name: str, x: Atom, out: Var, pointers: Pointers) -> Phase:
+    if isinstance(x, Var):
+        return emit_copy_unless_same(module, name, x, out, pointers)
     size = SIZES[out.type.dtype]
     parts = partition(out.type.nbytes, min(MOST_TASKS, max(out.type.nbytes // COPY_BYTES, 1)), 64)
     e = Emitter(module, name, TASK_ARGUMENTS)
     args, begin, end = e.args
-    found = pointers(e, args, [out] if isinstance(x, Literal) else [x, out])
+    found = pointers(e, args, [out])
     with e.loop(begin, end) as task:
         low, high = parts.bounds(e, task)
         target = e.offset(found[out], low, "u8")
-        if isinstance(x, Var):
-            copy_bytes(e, target, e.offset(found[x], low, "u8"), e.sub(high, low))
-        elif not any(x.value.tobytes()):
+        if not any(x.value.tobytes()):
             set_bytes(e, target, 0, e.sub(high, low))
         else:
             with e.loop(0, e.div(e.sub(high, low), size)) as i:
