@@ -1,6 +1,6 @@
 """jitgrad: a JIT-compiling autodiff library. Pure functions on arrays; `jit`, `grad` and `vmap` them in any order."""
 
-from . import errors, lax, nn, numpy, optim, random, scipy, testing, tree
+from . import debug, errors, lax, nn, numpy, optim, random, scipy, testing, tree
 from .array import Array
 from .config import config, disable_jit
 from .differentiation import grad, hessian, jacfwd, jacrev, jvp, linearize, stop_gradient, value_and_grad, vjp
@@ -12,7 +12,7 @@ from .vectorization import vmap
 __version__ = "0.1.0"
 
 __all__ = [
-    "Array", "ShapeDtypeStruct", "block_until_ready", "config", "device_put", "disable_jit", "elementwise", "errors", "eval_shape",
+    "Array", "ShapeDtypeStruct", "block_until_ready", "config", "debug", "device_put", "disable_jit", "elementwise", "errors", "eval_shape",
     "grad", "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax", "linearize", "make_graph", "nn", "numpy", "optim", "random",
     "scipy", "stop_gradient", "testing", "tree", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

@@ -216,7 +216,8 @@ def print_graph(graph: Graph, sources: bool = True, indent: str = "") -> str:
     for e in graph.eqns:
         operands = " ".join([e.op.name, *map(use, e.inputs)])
         params = ", ".join(f"{k}={print_param(v, sources, indent + '  ')}" for k, v in sorted(e.params.items()))
-        text = f"{indent}  {', '.join(map(bind, e.outputs))} = {operands}{f' [{params}]' if params else ''}"
+        defined = f"{', '.join(map(bind, e.outputs))} = " if e.outputs else ""
+        text = f"{indent}  {defined}{operands}{f' [{params}]' if params else ''}"
         if sources and e.source:
             text = f"{text:<60s}  # {os.path.basename(e.source[0])}:{e.source[1]}"
         lines.append(text)

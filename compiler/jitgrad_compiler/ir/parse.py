@@ -7,7 +7,7 @@ graph(a:f32[3], b:f32[3]) {
 }
 
 graph    = "graph(" [binder {", " binder}] ") {" {equation} "return" {atom} "}"
-equation = binder {", " binder} "=" op {atom} ["[" param {", " param} "]"] ["#" source]
+equation = [binder {", " binder} "="] op {atom} ["[" param {", " param} "]"] ["#" source]
 binder   = name ":" type          type = dtype "[" [size {"," size}] "]" | "tape[" type "]"
 atom     = name | number ":" dtype
 param    = name "=" (Python literal | graph | "(" graph {"," graph} ")")
@@ -135,11 +135,14 @@ class _Parser:
 
     def equation(self, names: dict[str, Var]) -> Eqn:
         fresh: dict[str, Var] = dict(names)
-        outputs = [self.binder(fresh)]
-        while self.peek(","):
-            self.take(",", "','")
+        outputs: list[Var] = []
+        self.skip()
+        if re.compile(r"[a-z]+:").match(self.text, self.at):
             outputs.append(self.binder(fresh))
-        self.take("=", "'='")
+            while self.peek(","):
+                self.take(",", "','")
+                outputs.append(self.binder(fresh))
+            self.take("=", "'='")
         op = self.take(r"\w+", "an op's name")
         if op not in OPS:
             raise IRError(f"parse: there is no op named {op!r}")

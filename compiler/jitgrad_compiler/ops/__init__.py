@@ -6,6 +6,7 @@ from . import (
     comparison,
     contraction,
     control,
+    effects,
     generation,
     indexing,
     layout,
@@ -16,6 +17,17 @@ from . import (
 )
 
 __all__ = [
-    "arithmetic", "calls", "comparison", "contraction", "control", "generation", "indexing", "layout", "reduction", "sorting", "special",
+    "arithmetic",
+    "calls",
+    "comparison",
+    "contraction",
+    "control",
+    "effects",
+    "generation",
+    "indexing",
+    "layout",
+    "reduction",
+    "sorting",
+    "special",
     "transcendental",
-]  # fmt: skip
+]

@@ -13,6 +13,7 @@ from typing import Any
 from ..ir.builder import Value, bind_all, staging
 from ..ir.graph import Eqn, Graph, Op, Var
 from ..ir.types import ArrayType
+from ..ops.effects import callback
 from ..ops.control import rowwise, scan, switch, together, while_loop
 from ..ops.define import broadcast_batch, transpose_axes
 from .branches import batch_branches
@@ -94,4 +95,10 @@ def _switch_batch(size: int, args: Sequence[Value], batched: Sequence[bool], par
     return batch_branches(size, args, batched, params)
 
 
+def _callback_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+    """Called for each example."""
+    return by_rows(callback, size, args, batched, params)
+
+
+callback.batch = _callback_batch
 scan.batch, while_loop.batch, switch.batch, together.batch = _scan_batch, _while_batch, _switch_batch, _together_batch

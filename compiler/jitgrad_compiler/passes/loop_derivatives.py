@@ -20,6 +20,7 @@ from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import COUNT, scan, while_loop
 from ..ops.define import Operand, Tangents, is_linear, zeros
+from .effects import without_effects
 from .jvp import jvp_active
 from .linearize import LinearGraphs, linearize_graph, recorded, transpose_graph
 
@@ -138,7 +139,7 @@ def recomputed(parts: LinearGraphs, graph: Graph) -> LinearGraphs:
 
     def linear(*values: Value) -> Sequence[Value]:
         given, inputs = values[:tangents], values[tangents:]
-        return evaluate(parts.linear, [*given, *evaluate(parts.forward, inputs)[count:]])
+        return evaluate(parts.linear, [*given, *evaluate(without_effects(parts.forward), inputs)[count:]])
 
     types = [*picked(graph.input_types, parts.active_inputs), *graph.input_types]
     forward = Graph(graph.inputs, graph.eqns, [*graph.outputs, *graph.inputs])
@@ -428,7 +429,7 @@ def _counted(body: Graph, loop: Loop) -> tuple[Graph, dict[str, Any]]:
 
     def once(*values: Value) -> Sequence[Value]:
         i, state = values[loop.consts + 1], values[loop.consts + 2 :]
-        return [i + 1, *evaluate(body, [*values[1 : loop.consts + 1], *state])]
+        return [i + 1, *evaluate(without_effects(body), [*values[1 : loop.consts + 1], *state])]
 
     types = [COUNT, *consts, COUNT, *carries]
     again = dict(cond=build(types, below), body=build(types, once), consts=loop.consts + 1, saved=0, states=False, checkpoint=None)

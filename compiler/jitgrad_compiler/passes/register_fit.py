@@ -18,7 +18,7 @@ MANY = 64
 """The same where each element is a vector of rows."""
 MOST_OPERATIONS = 3000
 """Operations, counted element by element, up to which a body is written out."""
-_REFUSED = ("sort", "scatter", "cumulative", "rowwise", "callback", "call")
+_REFUSED = ("sort", "scatter", "cumulative", "rowwise", "call")
 _READ = ("gather", "dynamic_slice")
 
 
@@ -57,7 +57,7 @@ def _stacks(e: Eqn, output: int) -> bool:
 
 
 def _one(e: Eqn, large: set[Var], elements: int) -> float:
-    if e.op.kind in (*_REFUSED, "tape_add"):
+    if e.op.kind in (*_REFUSED, "tape_add") or e.op.kind == "callback" and elements > FEW:
         return math.inf
     read = [isinstance(a, Var) and a in large for a in e.inputs]
     if e.op.kind == "scan":
@@ -86,6 +86,8 @@ def _one(e: Eqn, large: set[Var], elements: int) -> float:
             _operations(g, frozenset(v for v, r in zip(g.inputs, read[1:], strict=True) if r), elements)
             for g in e.params["branches"]
         )
+    if e.op.kind == "callback":
+        return 10.0 + sum(a.type.size for a in e.inputs)
     if any(read[1:]) or read[:1] == [True] and e.op.kind not in _READ:
         return math.inf
     size = sum(v.type.size for v in e.outputs)

@@ -9,6 +9,7 @@ import ctypes
 import time
 from functools import cache
 
+from . import callbacks
 from ..targets.cpu.interrupts import POLL, POLL_TEXT, STATE_WORDS
 from ..targets.cpu.native import NativeModule, compile_ir
 
@@ -24,13 +25,16 @@ def _module() -> NativeModule:
 
 @cache
 def symbols() -> dict[str, int]:
-    """The address of `jitgrad_poll`."""
-    return {POLL: _module().address(POLL)}
+    """The addresses of what programs with loops and callbacks call."""
+    return {POLL: _module().address(POLL), **callbacks.symbols()}
 
 
 def raise_pending(state: ctypes.Array[ctypes.c_int64]) -> None:
     """Raise the exception that ended the run, if one did."""
     if state[0]:
+        error = callbacks.taken(ctypes.addressof(state))
+        if error is not None:
+            raise error
         restore = ctypes.pythonapi.PyErr_Restore
         restore.argtypes = [ctypes.c_void_p] * 3
         restore.restype = None

@@ -15,6 +15,7 @@ from ...ir.types import ArrayType
 from ...kernels.kernel import Kernel
 from ...kernels.memory import aligned
 from ..emitter import Emitter, Module, Reg
+from .callbacks import call_python
 from .interrupts import poll
 from .memory_operations import copy_bytes
 from .partition import partition
@@ -308,11 +309,19 @@ class _TapeAdd(_Control):
         return self.finish()
 
 
+class _Callback(_Control):
+    def emit(self) -> Emitted:
+        self.start()
+        e = self.e
+        call_python(e, self.eqn, self.operands, self.run_state)
+        return self.finish()
+
+
 def _emitter(kind: type[Any]) -> Callable[[Module, str, Kernel, Table, Scratch], Emitted]:
     return lambda module, name, kernel, table, scratch: kind(module, name, kernel, table, scratch).emit()  # type: ignore[no-any-return]
 
 
 CONTROL: dict[str, Callable[[Module, str, Kernel, Table, Scratch], Emitted]] = {
     "scan": _emitter(_Scan), "while": _emitter(_While), "switch": _emitter(_Switch), "rowwise": _emitter(_Rowwise),
-    "tape_add": _emitter(_TapeAdd),
+    "tape_add": _emitter(_TapeAdd), "callback": _emitter(_Callback),
 }  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 from ...ir.graph import Atom, Eqn, Graph
 from ...ir.types import ArrayType, TapeType
 from ..emitter import Reg
+from .callbacks import call_python
 from .registers import RULES, Held, Registers
 from .stored import Stored, Tape
 from .tape_keepers import Saved, States
@@ -242,4 +243,11 @@ def _switch(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) ->
     return [x.contents(s) for s in slots]
 
 
-RULES.update({"scan": _scan, "while": _while, "switch": _switch})
+def _callback(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
+    operands = [x.spilled(a, v.type.dtype).pointer for a, v in zip(args, e.inputs, strict=True)]
+    call_python(x.e, e, operands, x.state)
+    x.leave_if_stopped()
+    return []
+
+
+RULES.update({"scan": _scan, "while": _while, "switch": _switch, "callback": _callback})

@@ -26,8 +26,6 @@ UNKNOWN_STEPS = 64
 def register_graph(kernel: Kernel) -> Graph | None:
     """What a kernel does in registers; None where its values are too large."""
     (e,) = kernel.eqns
-    if e.has_effect:
-        return None
     if e.op.kind == "rowwise":
         graph: Graph = e.params["graph"]
         return join_scales(graph) if fits_registers(graph, MANY) else None
@@ -67,13 +65,14 @@ class _Alone(_RegisterKernel):
         self.start(1)
         e, x = self.e, self.x
         values = [self._operand(a) for a in self.eqn.inputs]
-        for n, v in enumerate(self.eqn.outputs):
+        results = list(zip(self.graph.outputs, self.eqn.outputs, strict=True))
+        for n, (inner, v) in enumerate(results):
             if isinstance(v.type, TapeType):
-                x.places[v] = Tape(self.found[v], v.type.element)
+                x.places[inner] = Tape(self.found[v], v.type.element)
             elif self.eqn.op.kind == "scan" and n >= self.eqn.params["carry"]:
-                x.places[v] = Stored(self.found[v], v.type)
-        for v, out in zip(self.eqn.outputs, x.run(self.graph, values), strict=True):
-            if v not in x.places:
+                x.places[inner] = Stored(self.found[v], v.type)
+        for (inner, v), out in zip(results, x.run(self.graph, values), strict=True):
+            if inner not in x.places:
                 Stored(self.found[v], v.type).write(e, x.regs(out))
         x.finish()
         return Emitted([Phase(self.name, 1)])

@@ -19,8 +19,8 @@ from ...ir.types import FLOATS, ArrayType
 from ..emitter import Emitter, Reg
 from ..numba_scalar import call_scalar, scalar_function
 from .accumulators import beats, joined
-from .interrupts import poll
-from .stored import Stored, filled, free_record, new_record
+from .interrupts import poll, stopped
+from .stored import Stored, Tape, filled, free_record, new_record
 
 Held = Any
 """A value of register code: a NumPy array of registers, a Stored or a Tape."""
@@ -41,7 +41,7 @@ class Registers:
         self.e, self.width, self.state = e, width, state
         self.mask: Reg | None = None
         self.quit = e.fresh("quit")
-        self.places: dict[Var, Stored] = {}
+        self.places: dict[Any, Stored | Tape] = {}
         """Where stacked results go that are the kernel's own."""
         self._products: dict[str, tuple[Reg, Reg]] = {}
         self._records: list[Reg] = []
@@ -55,8 +55,14 @@ class Registers:
         self.e.finish()
 
     def poll(self) -> None:
-        """Leave the function if the program is to stop."""
-        stop, go = poll(self.e, self.state), self.e.fresh("go")
+        """Look whether the program is to stop, and leave the function if so."""
+        self._leave_if(poll(self.e, self.state))
+
+    def leave_if_stopped(self) -> None:
+        self._leave_if(stopped(self.e, self.state))
+
+    def _leave_if(self, stop: Reg) -> None:
+        go = self.e.fresh("go")
         self.e.branch_if(stop, self.quit, go)
         self.e.label(go)
 

@@ -1,0 +1,19 @@
+"""A program without what it does beside computing its outputs: for computing them a second time."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from ..ir.graph import Eqn, Graph, map_graphs
+
+
+@lru_cache(maxsize=512)
+def without_effects(graph: Graph) -> Graph:
+    if not graph.has_effect:
+        return graph
+    eqns = [
+        Eqn(e.op, e.inputs, map_graphs(e.params, without_effects), e.outputs, e.source)
+        for e in graph.eqns
+        if not e.op.traits.get("effect")
+    ]
+    return Graph(graph.inputs, eqns, graph.outputs)

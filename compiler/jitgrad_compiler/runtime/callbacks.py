@@ -1,0 +1,47 @@
+"""Where compiled code calls Python functions: `jitgrad_callback(site, addresses of operands, state of the run)`.
+
+An exception does not pass through native code: it is kept, the run's state says to stop, and it is raised where the program was called.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+
+import numpy as np
+
+from ..ir.types import NUMPY, SIZES
+from ..ops.effects import at_site
+from ..targets.cpu.callbacks import CALLBACK
+
+_raised: dict[int, BaseException] = {}
+"""By the address of the state of the run that they ended."""
+_TYPE = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+
+
+def _call(number: int, table: int, state: int) -> None:
+    try:
+        function, types = at_site(number)
+        addresses = (ctypes.c_void_p * len(types)).from_address(table)
+        arrays = []
+        for address, t in zip(addresses, types, strict=True):
+            data = ctypes.string_at(address, t.size * SIZES[t.dtype])
+            arrays.append(np.frombuffer(data, NUMPY[t.dtype]).reshape(t.shape).copy())
+        function(*arrays)
+    except BaseException as error:
+        _raised[state] = error
+        ctypes.c_int64.from_address(state).value = 1
+
+
+_native = _TYPE(_call)
+
+
+@cache
+def symbols() -> dict[str, int]:
+    """The address of `jitgrad_callback`."""
+    return {CALLBACK: ctypes.cast(_native, ctypes.c_void_p).value or 0}
+
+
+def taken(state: int) -> BaseException | None:
+    """The exception that ended the run with this state, handed over."""
+    return _raised.pop(state, None)
