@@ -13,6 +13,7 @@ import numpy as np
 from jitgrad import tree
 from jitgrad.array import Array, as_value
 from jitgrad.config import config
+from jitgrad.debug import callback
 from jitgrad.errors import ArgumentError, CarryTypeError, ConcretizationTypeError, NotAScalarError, ShapeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import strong
@@ -24,6 +25,7 @@ from jitgrad_compiler.ir.types import ArrayType
 
 from .bodies import Types, check_callable, check_integer, described, result_types, type_text, with_consts
 from .carries import Body, check_structure, check_types, trace_body
+from .progress import FIRST, counted
 
 Carry = TypeVar("Carry")
 
@@ -35,12 +37,13 @@ def scan(
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
+    progress: str | None = None,
 ) -> tuple[Carry, Any]:
     """A function done for each slice of xs along axis 0, one after another: `f(carry, x) -> (carry, y)`.
 
     Returns the last carry and the ys, stacked along a new axis 0. init, xs and ys are pytrees of arrays; xs may be None where
     `length` says how many steps there are. reverse: from the last slice to the first; ys keep the order of xs. unroll: how many
-    steps the compiled loop does at a time, True for all of them. It is differentiable in both modes; reverse mode keeps what the
+    steps the compiled loop does at a time, True for all of them. progress: the label of a tqdm bar that is shown while it runs. It is differentiable in both modes; reverse mode keeps what the
     derivative of each step needs.
 
     A carry keeps its structure, shapes and types, else CarryTypeError; a Python number in init takes the type that f gives it.
@@ -56,6 +59,11 @@ def scan(
     slices, xs_tree = array_leaves(where, xs, "xs")
     steps = _steps(where, slices, xs, length)
     together = _unrolled(where, unroll, steps)
+    if progress is not None:
+        with_count, bar = counted(f, progress, steps)
+        (number, last), ys = scan(with_count, (FIRST, init), xs, length, reverse, unroll)
+        callback(bar.close, number)
+        return last, ys
     if config.disable_jit and steps:
         return _scan_in_python(where, f, init, slices, xs_tree, steps, reverse)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ def function_of(token: int) -> Callable[..., Any]:
 _sites: list[tuple[int, tuple[ArrayType, ...]]] = []
 
 
-@lru_cache(maxsize=None)
+@cache
 def site(token: int, types: tuple[ArrayType, ...]) -> int:
     """A number for a token with operands of certain types, by which compiled code calls it."""
     _sites.append((token, types))

@@ -13,9 +13,9 @@ from typing import Any
 from ..ir.builder import Value, bind_all, staging
 from ..ir.graph import Eqn, Graph, Op, Var
 from ..ir.types import ArrayType
-from ..ops.effects import callback
 from ..ops.control import rowwise, scan, switch, together, while_loop
 from ..ops.define import broadcast_batch, transpose_axes
+from ..ops.effects import callback
 from .branches import batch_branches
 from .loop_derivatives import Flags, Loop
 from .register_fit import MANY, fits_registers

@@ -267,7 +267,9 @@ class _Stacks:
         self.fresh: dict[Atom, Var] = {}
 
     def worth(self, operands: Sequence[Atom], result: ArrayType) -> bool:
-        more = sum(a.type.size for a in operands if a not in self.xs and a not in self.ys and a not in self.fresh and a not in self.consts)
+        more = sum(
+            a.type.size for a in operands if a not in self.xs and a not in self.ys and a not in self.fresh and a not in self.consts
+        )
         return more <= STACKED_AT_MOST * result.size
 
     def fixed(self, operands: Sequence[Atom]) -> bool:

@@ -106,7 +106,11 @@ def _switch(e: Eqn, needed: list[bool]) -> Eqn:
 
 def _rowwise(e: Eqn, needed: list[bool]) -> Eqn:
     small, used = restricted(e.params["graph"], kept(e.params["graph"].outputs, needed))
-    params = {**e.params, "graph": Graph(kept(small.inputs, used), small.eqns, small.outputs), "mapped": tuple(kept(e.params["mapped"], used))}
+    params = {
+        **e.params,
+        "graph": Graph(kept(small.inputs, used), small.eqns, small.outputs),
+        "mapped": tuple(kept(e.params["mapped"], used)),
+    }
     return Eqn(e.op, kept(e.inputs, used), params, kept(e.outputs, needed), e.source)
 
 
@@ -207,7 +211,9 @@ class _Settler(Rewriter):
             changed = _with_numbers(g, [(g.inputs[k], inputs[k]) for k in places])
             outputs = changed.outputs if g is cond else [*[changed.outputs[k] for k in moving], *changed.outputs[n:]]
             held = [k for k in places if isinstance(inputs[k], Var)]
-            graphs[name] = simplify_nested(Graph([g.inputs[k] for k in [*held, *[consts + k for k in moving]]], changed.eqns, outputs))
+            graphs[name] = simplify_nested(
+                Graph([g.inputs[k] for k in [*held, *[consts + k for k in moving]]], changed.eqns, outputs)
+            )
         held = [k for k in places if isinstance(inputs[k], Var)]
         self._put(
             e, [*[inputs[k] for k in held], *[inputs[consts + k] for k in moving]], {**p, **graphs, "consts": len(held)},

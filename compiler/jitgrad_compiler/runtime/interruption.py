@@ -9,9 +9,9 @@ import ctypes
 import time
 from functools import cache
 
-from . import callbacks
 from ..targets.cpu.interrupts import POLL, POLL_TEXT, STATE_WORDS
 from ..targets.cpu.native import NativeModule, compile_ir
+from . import callbacks
 
 State = ctypes.c_int64 * STATE_WORDS
 

@@ -69,7 +69,13 @@ class Block:
         outputs = [v for v in graph.outputs if isinstance(v, Var)]
         scratch = [x.scratch_bytes for x in self.emitted]
         self.memory: MemoryPlan = plan_memory(
-            self.kernels, scratch, graph.inputs, outputs, donated, pairs, self._same  # type: ignore[arg-type]
+            self.kernels,
+            scratch,
+            graph.inputs,
+            outputs,
+            donated,
+            pairs,
+            self._same,  # type: ignore[arg-type]
         )
         for key, placeholder in self._names.items():
             offsets.values[placeholder] = self.memory.values[key] if isinstance(key, Var) else self.memory.scratch[key]

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...ir.graph import Atom, Eqn, Graph
 from ...ir.types import ArrayType, TapeType
+from ...passes.register_fit import MOST_OPERATIONS
 from ..emitter import Reg
 from .callbacks import call_python
 from .registers import RULES, Held, Registers
@@ -83,7 +84,8 @@ def _scan(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> S
             t.part(em, index, y.shape).write(em, o)
         x.mask = before
 
-    _steps(x, total, length, work(body) + 1, max(p["unroll"], 1), step)
+    each = work(body) + 1
+    _steps(x, total, length, each, max(1, min(p["unroll"], int(MOST_OPERATIONS / each))), step)
     return [*[x.contents(s) for s in slots], *stacks]
 
 
