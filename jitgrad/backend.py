@@ -104,19 +104,21 @@ def _evaluate_nested(op: Op) -> Any:
 
 
 def _evaluate_while(*arrays: Any, **params: Any) -> list[Any]:
-    """Interpreted for as many steps as are a small number of equations, then compiled from the state that is reached.
-
-    A loop that keeps tapes is one or the other as a whole.
+    """Interpreted for as many steps as are a small number of equations, then compiled from the state that is reached; from the
+    start again if the loop keeps something of every step.
     """
-    if config.disable_jit or params["saved"] or params["states"]:
+    if config.disable_jit:
         return while_loop.numpy(*arrays, **params)
     cond, body, consts = params["cond"], params["body"], params["consts"]
     fixed, held = arrays[:consts], list(arrays[consts:])
+    keeps = params["saved"] or params["states"]
     most = max(1, int(INTERPRETED // max(1, _equations(cond) + _equations(body))))
     for count in range(most):
         if not interpret(cond, *fixed, *held)[0]:
-            return [*held, np.int64(count)]
-        held = list(interpret(body, *fixed, *held))
+            return while_loop.numpy(*arrays, **params) if keeps else [*held, np.int64(count)]
+        held = list(interpret(body, *fixed, *held)[: len(held)])
+    if keeps:
+        return _compiled(while_loop, arrays, params)
     *held, further = _compiled(while_loop, [*fixed, *held], params)
     return [*held, further + most]
 
