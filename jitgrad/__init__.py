@@ -12,7 +12,7 @@ from .vectorization import vmap
 __version__ = "0.1.0"
 
 __all__ = [
-    "Array", "ShapeDtypeStruct", "block_until_ready", "config", "debug", "device_put", "disable_jit", "elementwise", "errors", "eval_shape",
-    "grad", "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax", "linearize", "make_graph", "nn", "numpy", "optim", "random",
-    "scipy", "stop_gradient", "testing", "tree", "value_and_grad", "vjp", "vmap",
+    "Array", "ShapeDtypeStruct", "block_until_ready", "config", "debug", "device_put", "disable_jit", "elementwise", "errors",
+    "eval_shape", "grad", "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax", "linearize", "make_graph", "nn", "numpy", "optim",
+    "random", "scipy", "stop_gradient", "testing", "tree", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

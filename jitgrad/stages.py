@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jitgrad_compiler.ir.graph import Graph
-from jitgrad_compiler.ir.types import FLOATS
+from jitgrad_compiler.ir.types import FLOATS, TapeType
 
 from . import tree
 from .errors import ArgumentError, ConcretizationTypeError
@@ -41,13 +41,16 @@ class Lowered:
 
 @dataclass(frozen=True)
 class MemoryAnalysis:
-    """Bytes of a compiled program: arguments, results, the arena of its intermediate values, results in donated memory, code."""
+    """Bytes of a compiled program: arguments, results, the arena of its intermediate values, results in donated memory, code; and
+    what it takes for every step of loops whose length is known only when they run, in reverse mode, to be given back in the end.
+    """
 
     argument_size_in_bytes: int
     output_size_in_bytes: int
     temp_size_in_bytes: int
     alias_size_in_bytes: int
     generated_code_size_in_bytes: int
+    tape_size_in_bytes_per_step: int
 
 
 class Compiled:
@@ -112,6 +115,7 @@ class Compiled:
             program.memory.arena_bytes,
             sum(v.type.nbytes for v in program.memory.donated),
             len(program.native.object),
+            tape_bytes(graph),
         )
 
     @property
@@ -120,14 +124,22 @@ class Compiled:
 
 
 def graph_costs(graph: Graph) -> dict[str, float]:
-    """Operations on floating-point elements; a contraction counts a multiplication and an addition a term."""
+    """Operations on floating-point elements; a contraction counts a multiplication and an addition a term, a loop of unknown length
+    one step, a branch the dearest one.
+    """
     flops = transcendentals = 0.0
     for e in graph.eqns:
+        if any(e.graphs):
+            times = e.params.get("length") or e.params.get("size") or 1
+            inner = [graph_costs(g) for g in e.graphs]
+            combine = max if e.op.kind == "switch" else sum
+            flops += times * combine(i["flops"] for i in inner)
+            transcendentals += times * combine(i["transcendentals"] for i in inner)
+            continue
+        if not e.outputs or isinstance(e.outputs[0].type, TapeType):
+            continue
         out = e.outputs[0].type
-        if isinstance(e.params.get("graph"), Graph):
-            inner = graph_costs(e.params["graph"])
-            flops, transcendentals = flops + inner["flops"], transcendentals + inner["transcendentals"]
-        elif e.op.kind == "contract":
+        if e.op.kind == "contract":
             (contracted, _), _ = e.params["dims"]
             depth = 1
             for a in contracted:
@@ -142,3 +154,12 @@ def graph_costs(graph: Graph) -> dict[str, float]:
             flops += e.inputs[0].type.size - out.size
     accessed = sum(v.type.nbytes for v in graph.inputs) + sum(a.type.nbytes for a in graph.outputs)
     return {"flops": flops, "transcendentals": transcendentals, "bytes accessed": float(accessed)}
+
+
+def tape_bytes(graph: Graph) -> int:
+    """What the tapes of a program take for one step of each loop that writes them."""
+    total = 0
+    for e in graph.eqns:
+        total += sum(map(tape_bytes, e.graphs))
+        total += sum(v.type.element.nbytes for v in e.outputs if isinstance(v.type, TapeType) and e.op.kind != "switch")
+    return total

@@ -23,8 +23,8 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
 
     elems is a pytree of arrays of one size along the axis; the result is like it. `fn(x, y)` is called on pytrees of the same
     structure, whose leaves hold several elements along the axis, and works on each of them alone; it keeps structure, shapes and
-    types, else CarryTypeError. reverse: from the last element to the first. It does about twice the operations of a loop, but in 2 log2(n)
-    steps, each over whole arrays. Raises ShapeError where sizes along the axis differ.
+    types, else CarryTypeError. reverse: from the last element to the first. It does about twice the operations of a loop, but
+    in 2 log2(n) steps, each over whole arrays. Raises ShapeError where sizes along the axis differ.
 
     >>> import jitgrad.numpy as jnp
     >>> print(associative_scan(jnp.maximum, jnp.array([1, 3, 2, 5])))

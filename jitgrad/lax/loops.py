@@ -43,8 +43,8 @@ def scan(
 
     Returns the last carry and the ys, stacked along a new axis 0. init, xs and ys are pytrees of arrays; xs may be None where
     `length` says how many steps there are. reverse: from the last slice to the first; ys keep the order of xs. unroll: how many
-    steps the compiled loop does at a time, True for all of them. progress: the label of a tqdm bar that is shown while it runs. It is differentiable in both modes; reverse mode keeps what the
-    derivative of each step needs.
+    steps the compiled loop does at a time, True for all of them. progress: the label of a tqdm bar that is shown while it runs.
+    It is differentiable in both modes; reverse mode keeps what the derivative of each step needs.
 
     A carry keeps its structure, shapes and types, else CarryTypeError; a Python number in init takes the type that f gives it.
     Raises ShapeError for xs whose lengths differ, ArgumentError where neither xs nor length says how many steps there are.

@@ -351,7 +351,8 @@ class Fusion:
 
     def domain(self, e: Eqn) -> tuple[int, ...]:
         reduces = e.op.kind in ("reduce", "argreduce") and not is_small_reduction(e)
-        return e.inputs[0].type.shape if reduces else e.outputs[0].type.shape
+        shape: tuple[int, ...] = (e.inputs[0] if reduces else e.outputs[0]).type.shape
+        return shape
 
     def cut(self) -> list[Kernel]:
         for e in self.graph.eqns:

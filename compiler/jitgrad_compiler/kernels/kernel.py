@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..ir.graph import Eqn, Var, variable_names
+from ..ir.graph import Eqn, Var, nested_graphs, print_graph, variable_names
 from .affine import Affine, Axis
 from .expression import Apply, Index, Inside, Load, Node, runtime_atoms, walk
 
@@ -125,6 +125,10 @@ def _spell(k: Kernel) -> Iterator[str]:
     yield f"kernel {k.kind} ({inputs}) -> ({outputs})"
     if k.kind not in ("loops", "contract"):
         yield f"  {' '.join(k.fused)}"
+        for e in k.eqns:
+            for key, value in e.params.items():
+                for g in nested_graphs({key: value}):
+                    yield f"  {key}: {print_graph(g, sources=False, indent='  ').lstrip()}"
         return
     temporaries: dict[int, str] = {}
     counter = iter(range(1, 1_000_000))

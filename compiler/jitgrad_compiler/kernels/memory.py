@@ -47,7 +47,8 @@ UPDATES = ("dynamic_update_slice", "scatter")
 
 
 def updates_in_place(graph: Graph, pairs: Sequence[tuple[Atom, Var]]) -> dict[Var, list[Eqn]]:
-    """For each output that is an input with windows or places of it changed, and nothing else: the equations that change it, in order.
+    """For each output that is an input with windows or places of it changed, and nothing else: the equations that change it, in
+    order.
 
     Nobody else reads what lies between them, so all of them can work on one memory.
     """
@@ -58,11 +59,11 @@ def updates_in_place(graph: Graph, pairs: Sequence[tuple[Atom, Var]]) -> dict[Va
     found: dict[Var, list[Eqn]] = {}
     for out, given in pairs:
         chain: list[Eqn] = []
-        a: Atom = out
-        while isinstance(a, Var) and a in made and made[a].op.kind in UPDATES and uses[a] == 1 and a not in made[a].inputs[1:]:
-            chain.append(made[a])
-            a = made[a].inputs[0]
-        if chain and a is given:
+        below: Atom = out
+        while isinstance(below, Var) and below in made and made[below].op.kind in UPDATES and uses[below] == 1:
+            chain.append(made[below])
+            below = made[below].inputs[0]
+        if chain and below is given:
             found[out] = chain[::-1]  # type: ignore[index]
     return found
 
@@ -73,11 +74,11 @@ def plan_memory(
     inputs: Sequence[Var],
     outputs: Sequence[Var],
     donated: Sequence[Var] = (),
-    pairs: Sequence[tuple[Var, Var]] = (),
+    pairs: Sequence[tuple[Atom, Var]] = (),
     same: Mapping[Var, Var] = MappingProxyType({}),
 ) -> MemoryPlan:
-    """Places for everything that kernels write and that is no output; `scratch[i]` bytes are for kernel i while it runs. `pairs` are
-    outputs and inputs of a loop's body that are one carry; `same` says which values lie in an output's memory.
+    """Places for everything that kernels write and that is no output; `scratch[i]` bytes are for kernel i while it runs.
+    `pairs` are outputs and inputs of a loop's body that are one carry; `same` says which values lie in an output's memory.
     """
     outside = {*inputs, *outputs, *same}
     last_use: dict[Var, int] = {}
@@ -104,7 +105,9 @@ def plan_memory(
     for n, k in enumerate(kernels):
         for v in k.outputs:
             made.setdefault(same.get(v, v), n)  # the first that writes there
-    handed_on = frozenset(out for out, v in pairs if out in made and _may_overwrite(kernels, last_use, made, v, out))
+    handed_on = frozenset(
+        out for out, v in pairs if isinstance(out, Var) and out in made and _may_overwrite(kernels, last_use, made, v, out)
+    )
     return MemoryPlan(values, rooms, size, _reused(kernels, last_use, made, outputs, donated), handed_on)
 
 

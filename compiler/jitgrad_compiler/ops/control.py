@@ -1,12 +1,12 @@
 """Control flow: scan, while_loop, switch and rowwise, whose bodies are Graphs among their params; and addition of tapes.
 
-scan [body, consts, carry, length, reverse, unroll]: operands are consts, carries and xs; body maps (consts, carries, one slice of each
-xs) to (new carries, one slice of each ys); results are the last carries and the ys. Where length is None the number of steps is the
-first operand, an i64, and xs and ys are tapes.
-while_loop [cond, body, consts, saved, states, checkpoint]: operands are consts and carries; results are the last carries, the number
-of steps, and tapes of what body gives behind the carries (`saved` many). With `states` the results are instead the last carries, the
-number of steps, a stride, and tapes of each carry as it was before every stride-th step, at most `checkpoint` many (0: about as many
-as there are steps between two).
+scan [body, consts, carry, length, reverse, unroll]: operands are consts, carries and xs; body maps (consts, carries, one slice
+of each xs) to (new carries, one slice of each ys); results are the last carries and the ys. Where length is None the number of
+steps is the first operand, an i64, and xs and ys are tapes.
+while_loop [cond, body, consts, saved, states, checkpoint]: operands are consts and carries; results are the last carries, the
+number of steps, and tapes of what body gives behind the carries (`saved` many). With `states` the results are instead the last
+carries, the number of steps, a stride, and tapes of each carry as it was before every stride-th step, at most `checkpoint` many
+(0: about as many as there are steps between two).
 switch [branches]: operands are an integer, held inside, and what the branch of that number takes.
 rowwise [graph, mapped, size]: the graph done to every row of the mapped operands by itself; each row takes its own path.
 

@@ -39,7 +39,7 @@ def is_linear(x: Operand) -> bool:
 
 
 def type_of_operand(x: Operand) -> ArrayType:
-    return x.type if isinstance(x, Value) else x  # type: ignore[no-any-return]
+    return x.type if isinstance(x, Value) else x
 
 
 def zeros(type: ArrayType) -> Value:

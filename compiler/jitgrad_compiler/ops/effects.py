@@ -1,7 +1,7 @@
 """Calls of Python from inside programs: what they do is an effect, so they are neither shared nor dropped, and keep their order.
 
-An equation names its function by a token, a number in a table of this process; what it prints as can be read in any process, but runs
-in this one alone.
+An equation names its function by a token, a number in a table of this process; what it prints as can be read in any process,
+but runs in this one alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Derivatives of switch: those of its branches, which agree on what has a tangent and what is kept.
 
-In reverse mode a switch also gives what the linear parts of its branches need: the residuals of the branch that was taken, zeros for
-those of the others. Branches with loops inside, whose tapes have no zeros, compute theirs again.
+In reverse mode a switch also gives what the linear parts of its branches need: the residuals of the branch that was taken,
+zeros for those of the others. Branches with loops inside, whose tapes have no zeros, compute theirs again.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def _joint(branches: tuple[Graph, ...], active: Flags) -> tuple[tuple[Graph, ...
 
 @lru_cache(maxsize=512)
 def _split(branches: tuple[Graph, ...], active: Flags) -> tuple[tuple[Graph, ...], tuple[Graph, ...], Flags]:
-    """(branches that also give everybody's residuals, branches from tangents and those to tangents, which results have tangents)."""
+    """(branches that also give everybody's residuals, branches from tangents and those to tangents, which results have
+    tangents).
+    """
     parts = [linearized(b, active) for b in branches]
     count, tangents = len(branches[0].outputs), sum(active)
     parts = [

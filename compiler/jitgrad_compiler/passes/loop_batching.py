@@ -1,7 +1,8 @@
 """Batching of scan and while_loop.
 
-Where all examples take the same path (a scan; a while_loop whose condition is one for all) and the state is large, the body is batched.
-Where they do not, or where the state of one example fits registers, the loop is done rowwise: each row until it has ended.
+Where all examples take the same path (a scan; a while_loop whose condition is one for all) and the state is large, the body is
+batched. Where they do not, or where the state of one example fits registers, the loop is done rowwise: each row until it has
+ended.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Derivatives of scan and while_loop.
 
-Forward mode makes one loop of primals and tangents, which keeps nothing. Reverse mode splits the body into a known and a linear part:
-the loop also stacks what the linear part needs (residuals: into arrays where the number of steps is known, onto tapes where it is
-not), a second scan over the residuals is the linear part, and its transpose is a scan that runs backwards. A residual that does not
-change from step to step stays outside. Where a residual cannot be stacked, because it is the tape of a loop inside the body, or where
-a while_loop keeps only some states, the linear part computes what it needs anew from the body's inputs.
+Forward mode makes one loop of primals and tangents, which keeps nothing. Reverse mode splits the body into a known and a linear
+part: the loop also stacks what the linear part needs (residuals: into arrays where the number of steps is known, onto tapes
+where it is not), a second scan over the residuals is the linear part, and its transpose is a scan that runs backwards. A
+residual that does not change from step to step stays outside. Where a residual cannot be stacked, because it is the tape of a
+loop inside the body, or where a while_loop keeps only some states, the linear part computes what it needs anew from the body's
+inputs.
 """
 
 from __future__ import annotations
@@ -91,9 +92,10 @@ class Loop:
 
 @dataclass(frozen=True)
 class Residuals:
-    """The split body of a loop. `forward` maps the body's inputs to its results and what is to be stacked; `linear` maps (tangents of
-    active inputs, residuals) to tangents of active results. Each residual is an input of the body by its number, or one of
-    `outside` (invariant ones, which `invariant` computes from the consts), or one of the stacked ones, in that order of `sources`.
+    """The split body of a loop. `forward` maps the body's inputs to its results and what is to be stacked; `linear` maps
+    (tangents of active inputs, residuals) to tangents of active results. Each residual is an input of the body by its number,
+    or one of `outside` (invariant ones, which `invariant` computes from the consts), or one of the stacked ones, in that order
+    of `sources`.
     """
 
     forward: Graph
@@ -242,7 +244,9 @@ def _joint_body(made: tuple[Graph, Flags], loop: Loop, active: Flags, body: Grap
     groups = [[*ts, *picked(ts, flags)] for ts, flags in zip(types, loop.split(active), strict=True)]
 
     def run(*values: Value) -> Sequence[Value]:
-        primals, tangents, at = [], [], 0
+        primals: list[Value] = []
+        tangents: list[Value] = []
+        at = 0
         for ts, group in zip(types, groups, strict=True):
             primals += values[at : at + len(ts)]
             tangents += values[at + len(ts) : at + len(group)]
@@ -379,7 +383,9 @@ def _while_forward(
 def _while_checkpointed(
     primals: Sequence[Value], moves: Sequence[Value | None], loop: Loop, active: Flags, params: dict[str, Any]
 ) -> Any:
-    """Some states are kept. The linear part is a scan over them, whose body does the steps from one to the next again, with tapes."""
+    """Some states are kept. The linear part is a scan over them, whose body does the steps from one to the next again, with
+    tapes.
+    """
     body = params["body"]
     consts, carry_active = primals[: loop.consts], tuple(loop.split(active)[1])
     found = list(bind_all(while_loop, *primals, **{**params, "states": True}))

@@ -2,7 +2,8 @@
 
 In front of a loop: what does not change from step to step; and of a scan the contractions that need its slices alone, done for all
 steps at once (the input projection of a recurrent net). Behind a scan: contractions that only results are made of, done on their
-stacked operands; and sums over the steps of contractions (the gradient of a weight), which become one contraction over the steps too.
+stacked operands; and sums over the steps of contractions (the gradient of a weight), which become one contraction over the
+steps too.
 """
 
 from __future__ import annotations
@@ -270,7 +271,7 @@ class _Stacks:
         more = sum(
             a.type.size for a in operands if a not in self.xs and a not in self.ys and a not in self.fresh and a not in self.consts
         )
-        return more <= STACKED_AT_MOST * result.size
+        return bool(more <= STACKED_AT_MOST * result.size)
 
     def fixed(self, operands: Sequence[Atom]) -> bool:
         """Whether one of them is the same in every step."""
@@ -279,9 +280,9 @@ class _Stacks:
     def stacked(self, a: Atom) -> tuple[Atom, bool]:
         """The value for all steps; False where it is one for all."""
         if a in self.consts:
-            return self.consts[a], False  # type: ignore[index]
+            return self.consts[a], False
         if a in self.xs:
-            return self.xs[a], True  # type: ignore[index]
+            return self.xs[a], True
         if a in self.ys and not isinstance(a, Literal):
             return self.ys[a], True
         if a not in self.fresh:

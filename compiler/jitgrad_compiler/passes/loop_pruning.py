@@ -1,5 +1,5 @@
-"""Control flow without what nobody reads: results, carries, operands and residuals that no live result depends on; and operands that
-are one number, or one value for all steps, made what they are. Runs after simplify, which left the bodies in order.
+"""Control flow without what nobody reads: results, carries, operands and residuals that no live result depends on; and operands
+that are one number, or one value for all steps, made what they are. Runs after simplify, which left the bodies in order.
 """
 
 from __future__ import annotations

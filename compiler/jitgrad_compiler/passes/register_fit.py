@@ -1,7 +1,8 @@
 """Whether a loop's body, or one row's work, is small enough to be done in registers, element by element.
 
-Every value must have few elements. Large ones may only be read: as the slices of a scan, at computed places, or by a loop inside; or
-be what a scan stacks. vmap asks, to choose between rows and a batched body, and the targets, to choose how a loop is emitted.
+Every value must have few elements. Large ones may only be read: as the slices of a scan, at computed places, or by a loop
+inside; or be what a scan stacks. vmap asks, to choose between rows and a batched body, and the targets, to choose how a loop is
+emitted.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def fits_registers(graph: Graph, elements: int = FEW) -> bool:
 
 
 def is_large(v: Var, elements: int) -> bool:
-    return isinstance(v.type, TapeType) or v.type.size > elements
+    return isinstance(v.type, TapeType) or bool(v.type.size > elements)
 
 
 def _operations(graph: Graph, large: frozenset[Var], elements: int) -> float:
@@ -52,7 +53,7 @@ def _operations(graph: Graph, large: frozenset[Var], elements: int) -> float:
 
 def _stacks(e: Eqn, output: int) -> bool:
     if e.op.kind == "scan":
-        return output >= e.params["carry"]
+        return bool(output >= e.params["carry"])
     return e.op.kind == "while" and isinstance(e.outputs[output].type, TapeType)
 
 
@@ -87,14 +88,17 @@ def _one(e: Eqn, large: set[Var], elements: int) -> float:
             for g in e.params["branches"]
         )
     if e.op.kind == "callback":
-        return 10.0 + sum(a.type.size for a in e.inputs)
+        return float(10 + sum(a.type.size for a in e.inputs))
     if any(read[1:]) or read[:1] == [True] and e.op.kind not in _READ:
         return math.inf
-    size = sum(v.type.size for v in e.outputs)
+    size: int = sum(v.type.size for v in e.outputs)
+    each = 1
     if e.op.kind in ("reduce", "argreduce"):
-        return e.inputs[0].type.size
-    if e.op.kind == "contract":
-        return size * math.prod(e.inputs[0].type.shape[a] for a in e.params["dims"][0][0])
-    if e.op.kind in _READ or e.op.kind == "dynamic_update_slice":
-        return size * (1 if read[0] else e.inputs[0].type.size)
-    return size * (20 if e.op.traits.get("transcendental") else 1)
+        size = e.inputs[0].type.size
+    elif e.op.kind == "contract":
+        each = math.prod(e.inputs[0].type.shape[a] for a in e.params["dims"][0][0])
+    elif e.op.kind in _READ or e.op.kind == "dynamic_update_slice":
+        each = 1 if read[0] else e.inputs[0].type.size
+    elif e.op.traits.get("transcendental"):
+        each = 20
+    return float(size * each)

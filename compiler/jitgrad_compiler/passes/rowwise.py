@@ -1,7 +1,7 @@
 """Derivatives and batching of rowwise: those of its graph, row by row.
 
-A row keeps nothing for its derivative: the linear part is computed from the row's operands again, so that tapes live only as long as
-their row is at work.
+A row keeps nothing for its derivative: the linear part is computed from the row's operands again, so that tapes live only as
+long as their row is at work.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ def join_scales(graph: Graph) -> Graph:
         if e.op.name == "mul" and e.outputs[0].type.dtype in FLOATS:
             found = _by_constant(inputs)
             if found is not None:
+                base: Atom
                 base, constant = found
                 inner = scaled.get(base)
                 joined = None if inner is None else _product(constant, inner[1])
@@ -51,6 +52,6 @@ def _by_constant(inputs: list[Atom]) -> tuple[Var, Literal] | None:
 def _product(a: Literal, b: Literal) -> Literal | None:
     dtype = a.type.dtype
     with np.errstate(all="ignore"):
-        value = NUMPY[dtype].type(a.value * b.value)
+        value = NUMPY[dtype].type(np.multiply(a.value, b.value))
     fits = all(1 / LARGEST < abs(float(v)) < LARGEST for v in (a.value, b.value, value))
     return Literal(value, dtype) if fits else None

@@ -1,6 +1,7 @@
 """Where compiled code calls Python functions: `jitgrad_callback(site, addresses of operands, state of the run)`.
 
-An exception does not pass through native code: it is kept, the run's state says to stop, and it is raised where the program was called.
+An exception does not pass through native code: it is kept, the run's state says to stop, and it is raised where the program was
+called.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The states of runs, and what `jitgrad_poll` is: how Ctrl-C ends a loop that runs in native code. targets/cpu/interrupts.py explains.
+"""The states of runs, and what `jitgrad_poll` is: how Ctrl-C ends a loop that runs in native code. targets/cpu/interrupts.py
+explains.
 
 Only programs with loops have a state. An exception that ended one is raised where the program was called.
 """

@@ -75,7 +75,7 @@ class Block:
             outputs,
             donated,
             pairs,
-            self._same,  # type: ignore[arg-type]
+            self._same,
         )
         for key, placeholder in self._names.items():
             offsets.values[placeholder] = self.memory.values[key] if isinstance(key, Var) else self.memory.scratch[key]

@@ -1,5 +1,5 @@
-"""Control flow around kernels: loops, branches and rows whose work is too large for registers. Each is a function that fills the tables
-of the blocks it runs.
+"""Control flow around kernels: loops, branches and rows whose work is too large for registers. Each is a function that fills
+the tables of the blocks it runs.
 
 Carries of a loop lie in memory. One whose new value can be written over the old one stays where it is (a window of a large state is
 updated in place); others go to and fro between two places, the last of which is the result's. Next on the path: blocks.py.
@@ -318,7 +318,7 @@ class _Callback(_Control):
 
 
 def _emitter(kind: type[Any]) -> Callable[[Module, str, Kernel, Table, Scratch], Emitted]:
-    return lambda module, name, kernel, table, scratch: kind(module, name, kernel, table, scratch).emit()  # type: ignore[no-any-return]
+    return lambda module, name, kernel, table, scratch: kind(module, name, kernel, table, scratch).emit()
 
 
 CONTROL: dict[str, Callable[[Module, str, Kernel, Table, Scratch], Emitted]] = {

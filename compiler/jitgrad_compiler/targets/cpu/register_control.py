@@ -1,7 +1,7 @@
 """Loops and branches of register code. Carries live in slots, which LLVM turns into registers.
 
-Rows of a chunk go through a loop together. A while_loop's rows that have ended keep their values under the mask; what all rows share
-stays one number as long as the loop runs. Importing this module gives registers.RULES its loops.
+Rows of a chunk go through a loop together. A while_loop's rows that have ended keep their values under the mask; what all rows
+share stays one number as long as the loop runs. Importing this module gives registers.RULES its loops.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def _while(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> 
     if active is not None:
         em.set(active, x.mask if x.mask is not None else em.const(True, "bool", x.width))
     outputs, elements = (e.outputs[n + 2 :], types) if p["states"] else (e.outputs[n + 1 :], body.output_types[n:])
-    tapes = [x.places.get(v) or Tape(x.record(), t, x.width) for v, t in zip(outputs, elements, strict=True)]
+    tapes: list[Any] = [x.places.get(v) or Tape(x.record(), t, x.width) for v, t in zip(outputs, elements, strict=True)]
     keeper = States(em, tapes, p["checkpoint"] or 0) if p["states"] else Saved(em, tapes)
     head, again, done = em.fresh("head"), em.fresh("again"), em.fresh("done")
     before = x.mask

@@ -1,4 +1,6 @@
-"""Kernels whose work is done in registers: a small loop or branch as scalar code, rows of small work a chunk of vectors at a time."""
+"""Kernels whose work is done in registers: a small loop or branch as scalar code, rows of small work a chunk of vectors at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +115,7 @@ class _Rows(_RegisterKernel):
             for inner, place, out in zip(self.graph.outputs, places, x.run(self.graph, values), strict=True):
                 if not isinstance(out, Stored):
                     place.write(e, out)
-                elif x.places.get(inner) is not place or out.pointer != place.pointer:  # type: ignore[arg-type]
+                elif x.places.get(inner) is not place or out.pointer != place.pointer:
                     self.copy(out, place)
         x.finish()
         return Emitted([Phase(self.name, parts.tasks)])

@@ -1,8 +1,9 @@
 """Register code: a Graph of small values emitted element by element, its loops and branches as native ones, carries in registers.
 
 An array is a NumPy array of registers, so layout ops are NumPy's own, done to numbers of elements. At width 1 a program runs as
-scalar code. At more, every register is a chunk of rows (or one number that they share): a loop goes on while a row of the chunk does,
-under a mask; a branch is jumped over where no row takes it. register_control.py has the loops; next on the path: register_kernel.py.
+scalar code. At more, every register is a chunk of rows (or one number that they share): a loop goes on while a row of the chunk
+does, under a mask; a branch is jumped over where no row takes it. register_control.py has the loops; next on the path:
+register_kernel.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Values of register code that lie in memory: large operands, what scans stack, and tapes.
 
-Element k of lane l of such a value is `step` * k + `lane` * l elements behind its pointer. Operands of a program have step 1 and, where
-each row has its own, the row's size as `lane`; what a chunk of rows keeps for itself lies vector beside vector. Next on the path:
-registers.py.
+Element k of lane l of such a value is `step` * k + `lane` * l elements behind its pointer. Operands of a program have step 1
+and, where each row has its own, the row's size as `lane`; what a chunk of rows keeps for itself lies vector beside vector. Next
+on the path: registers.py.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class Stored:
             self.store(e, k, r, mask)
 
 
-def filled(shape: tuple[int, ...], regs: Sequence[Reg]) -> Any:
-    """An object array of registers."""
+def filled(shape: tuple[int, ...], regs: Sequence[Any]) -> Any:
+    """An object array of registers, or of slots of them."""
     out = np.empty(len(regs), object)
     for k, r in enumerate(regs):
         out[k] = r

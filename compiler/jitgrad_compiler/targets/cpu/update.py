@@ -1,4 +1,5 @@
-"""The kernel of a dynamic_update_slice whose result takes its operand's place: a loop's large state, of which a step changes a window.
+"""The kernel of a dynamic_update_slice whose result takes its operand's place: a loop's large state, of which a step changes a
+window.
 
 Where the two are not one memory after all, the operand is copied first.
 """

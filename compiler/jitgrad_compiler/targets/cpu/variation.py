@@ -1,4 +1,6 @@
-"""Which values of a graph differ from row to row, given which of its inputs do. What all rows share is one number in register code."""
+"""Which values of a graph differ from row to row, given which of its inputs do. What all rows share is one number in register
+code.
+"""
 
 from __future__ import annotations
 
