@@ -63,12 +63,13 @@ def _scan(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> S
     else:
         lanes = counts if x.mask is None else em.select(x.mask, counts, 0)
         total = em.fold(lambda a, b: em.select(em.compare("lt", a, b), b, a), lanes)
-    flags, _ = varying_carries(body, [*map(_varies, fixed)], [*map(_varies, start)], [*map(_varies, xs)])
+    flags, varied = varying_carries(body, [*map(_varies, fixed)], [*map(_varies, start)], [*map(_varies, xs)])
     wide = [f or lanes is not None for f in flags]
     slots = [x.slots(x.regs(v), t.dtype, w) for v, t, w in zip(start, body.output_types, wide, strict=False)]
     elements = body.input_types[consts + carry :]
     rows = [v.entries(em) if isinstance(v, Tape) else x.spilled(v, t.dtype) for v, t in zip(xs, elements, strict=True)]
-    stacks = [_stack(x, v, t, total) for v, t in zip(e.outputs[carry:], body.output_types[carry:], strict=True)]
+    ys = zip(e.outputs[carry:], body.output_types[carry:], varied, strict=True)
+    stacks = [_stack(x, v, t, total, f or lanes is not None) for v, t, f in ys]
     targets = [s.entries(em) if isinstance(s, Tape) else s for s in stacks]
 
     def step(number: Reg) -> None:
@@ -116,7 +117,7 @@ def _steps(x: Registers, total: Reg, length: int | None, each: float, unroll: in
         run(first, em.select(em.compare("lt", end, total), end, total))
 
 
-def _stack(x: Registers, v: Any, element: ArrayType, total: Reg) -> Stored | Tape:
+def _stack(x: Registers, v: Any, element: ArrayType, total: Reg, wide: bool) -> Stored | Tape:
     """Where the slices of a stacked result go: to the kernel's own result, or to memory of this function."""
     em = x.e
     if v in x.places:
@@ -125,7 +126,7 @@ def _stack(x: Registers, v: Any, element: ArrayType, total: Reg) -> Stored | Tap
             return place
         tape = place
     else:
-        tape = Tape(x.record(), element, x.width)
+        tape = Tape(x.record(), element, x.width if wide else 1)
     with em.when(
         em.compare(
             "lt", em.get(tape.field(em, "capacity"), "i64"), em.select(em.compare("lt", total, 1), em.const(1, "i64"), total)
@@ -147,7 +148,7 @@ def _while(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> 
     body, cond, consts = p["body"], p["cond"], p["consts"]
     fixed, start = args[:consts], args[consts:]
     n = len(start)
-    flags, _ = varying_carries(body, [*map(_varies, fixed)], [*map(_varies, start)], [])
+    flags, varied = varying_carries(body, [*map(_varies, fixed)], [*map(_varies, start)], [])
     apart = varying(cond, [*map(_varies, fixed), *flags])[0]  # rows end at different steps
     types = body.output_types[:n]
     slots = [x.slots(x.regs(v), t.dtype, f) for v, t, f in zip(start, types, flags, strict=True)]
@@ -164,7 +165,8 @@ def _while(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> 
     if active is not None:
         em.set(active, x.mask if x.mask is not None else em.const(True, "bool", x.width))
     outputs, elements = (e.outputs[n + 2 :], types) if p["states"] else (e.outputs[n + 1 :], body.output_types[n:])
-    tapes: list[Any] = [x.places.get(v) or Tape(x.record(), t, x.width) for v, t in zip(outputs, elements, strict=True)]
+    widths = [x.width if apart or f else 1 for f in (flags if p["states"] else varied)]
+    tapes: list[Any] = [x.places.get(v) or Tape(x.record(), t, w) for v, t, w in zip(outputs, elements, widths, strict=True)]
     keeper = States(em, tapes, p["checkpoint"] or 0) if p["states"] else Saved(em, tapes)
     head, again, done = em.fresh("head"), em.fresh("again"), em.fresh("done")
     before = x.mask

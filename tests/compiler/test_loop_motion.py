@@ -1,0 +1,177 @@
+"""What is pruned from loops and what moves out of them, by the exact text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jitgrad_compiler.ir import Graph, interpret, parse, verify
+from jitgrad_compiler.ir.graph import print_graph
+from jitgrad_compiler.passes.loop_motion import move_out_of_loops
+from jitgrad_compiler.passes.loop_pruning import prune_loops
+from jitgrad_compiler.passes.scales import join_scales
+from jitgrad_compiler.passes.simplify import simplify
+
+from .agreement import assert_same
+
+
+def text(graph: Graph) -> str:
+    return print_graph(verify(graph, "the pass under test"), sources=False)
+
+
+def agree(before: Graph, after: Graph, seed: int = 0, ulps: float = 0) -> None:
+    rng = np.random.default_rng(seed)
+    arrays = [np.asarray(rng.integers(-3, 4, t.shape), t.dtype.replace("f", "float")) for t in before.input_types]
+    for got, want in zip(interpret(after, *arrays), interpret(before, *arrays), strict=True):
+        assert_same(got, want, ulps)
+
+
+UNREAD = """graph(a:f64[], b:f64[4]) {
+  c:f64[], d:f64[], e:f64[4], f:f64[4] = scan a a b [body=graph(a:f64[], b:f64[], c:f64[]) {
+    d:f64[] = add a c
+    e:f64[] = mul b c
+    f:f64[] = sin d
+    return d e f c
+  }, carry=2, consts=0, length=4, reverse=False, unroll=1]
+  return c
+}"""
+
+
+def test_carries_results_and_operands_that_nobody_reads_are_gone() -> None:
+    graph = parse(UNREAD)
+    assert (
+        text(prune_loops(graph))
+        == """graph(a:f64[], b:f64[4]) {
+  c:f64[] = scan a b [body=graph(a:f64[], b:f64[]) {
+    c:f64[] = add a b
+    return c
+  }, carry=1, consts=0, length=4, reverse=False, unroll=1]
+  return c
+}"""
+    )
+    agree(graph, prune_loops(graph))
+
+
+CONSTANT = """graph(a:f64[], b:f64[]) {
+  c:f64[4] = broadcast b [dims=(), shape=(4,)]
+  d:f64[], e:f64[], f:f64[4], g:f64[4] = scan a b c [body=graph(a:f64[], b:f64[], c:f64[]) {
+    d:f64[] = mul a b
+    e:f64[] = add d c
+    return e b e e
+  }, carry=2, consts=0, length=4, reverse=False, unroll=1]
+  return d e f g
+}"""
+
+
+def test_a_carry_that_keeps_its_value_and_slices_that_are_all_one_become_consts_and_equal_results_one() -> None:
+    graph = parse(CONSTANT)
+    assert (
+        text(simplify(prune_loops(graph)))
+        == """graph(a:f64[], b:f64[]) {
+  c:f64[], d:f64[4] = scan b b a [body=graph(a:f64[], b:f64[], c:f64[]) {
+    d:f64[] = mul c a
+    e:f64[] = add d b
+    return e e
+  }, carry=1, consts=2, length=4, reverse=False, unroll=1]
+  return c b d d
+}"""
+    )
+    agree(graph, prune_loops(graph))
+
+
+RECURRENT = """graph(a:f64[3,5], b:f64[5,5], c:f64[7,2,3], d:f64[2,5]) {
+  e:f64[2,5], f:f64[7,2,5] = scan a b d c [body=graph(a:f64[3,5], b:f64[5,5], c:f64[2,5], d:f64[2,3]) {
+    e:f64[2,5] = dot_general d a [dims=(((1,), (0,)), ((), ()))]
+    f:f64[5,5] = mul b 0.125:f64
+    g:f64[2,5] = dot_general c f [dims=(((1,), (0,)), ((), ()))]
+    h:f64[2,5] = add e g
+    return h h
+  }, carry=1, consts=2, length=7, reverse=False, unroll=1]
+  return e f
+}"""
+
+
+def test_invariants_and_contractions_of_slices_are_done_in_front_of_the_loop() -> None:
+    graph = parse(RECURRENT)
+    assert (
+        text(simplify(move_out_of_loops(graph)))
+        == """graph(a:f64[3,5], b:f64[5,5], c:f64[7,2,3], d:f64[2,5]) {
+  e:f64[5,5] = mul b 0.125:f64
+  f:f64[7,2,5] = dot_general c a [dims=(((2,), (0,)), ((), ()))]
+  g:f64[2,5], h:f64[7,2,5] = scan e d f [body=graph(a:f64[5,5], b:f64[2,5], c:f64[2,5]) {
+    d:f64[2,5] = dot_general b a [dims=(((1,), (0,)), ((), ()))]
+    e:f64[2,5] = add c d
+    return e e
+  }, carry=1, consts=1, length=7, reverse=False, unroll=1]
+  return g h
+}"""
+    )
+    agree(graph, move_out_of_loops(graph))
+
+
+GRADIENT = """graph(a:f64[5,5], b:f64[7,2,3], c:f64[2,5], d:f64[3,5]) {
+  e:f64[3,5], f:f64[2,5], g:f64[7,2,5] = scan a d c b [body=graph(a:f64[5,5], b:f64[3,5], c:f64[2,5], d:f64[2,3]) {
+    e:f64[2,5] = mul c 0.5:f64
+    f:f64[3,5] = dot_general d e [dims=(((0,), (0,)), ((), ()))]
+    g:f64[3,5] = add b f
+    h:f64[2,5] = dot_general e a [dims=(((1,), (1,)), ((), ()))]
+    return g e h
+  }, carry=2, consts=1, length=7, reverse=True, unroll=1]
+  return e f g
+}"""
+
+
+def test_sums_of_contractions_and_contractions_of_results_are_done_behind_the_loop() -> None:
+    graph = parse(GRADIENT)
+    moved = simplify(move_out_of_loops(graph))
+    assert (
+        text(moved)
+        == """graph(a:f64[5,5], b:f64[7,2,3], c:f64[2,5], d:f64[3,5]) {
+  e:f64[2,5], f:f64[7,2,5] = scan c [body=graph(a:f64[2,5]) {
+    b:f64[2,5] = mul a 0.5:f64
+    return b b
+  }, carry=1, consts=0, length=7, reverse=True, unroll=1]
+  g:f64[3,5] = dot_general b f [dims=(((0, 1), (0, 1)), ((), ()))]
+  h:f64[3,5] = add d g
+  i:f64[7,2,5] = dot_general f a [dims=(((2,), (1,)), ((), ()))]
+  return h e i
+}"""
+    )
+    agree(graph, moved, ulps=4)
+
+
+def test_a_while_loop_computes_once_what_its_condition_and_its_body_share_of_consts() -> None:
+    graph = parse("""graph(a:f64[], b:f64[]) {
+  c:f64[], d:i64[] = while_loop a b [body=graph(a:f64[], b:f64[]) {
+    c:f64[] = exp a
+    d:f64[] = add b c
+    return d
+  }, checkpoint=None, cond=graph(a:f64[], b:f64[]) {
+    c:f64[] = exp a
+    d:f64[] = mul c 9.0:f64
+    e:bool[] = lt b d
+    return e
+  }, consts=1, saved=0, states=False]
+  return c
+}""")
+    moved = simplify(move_out_of_loops(graph))
+    assert [e.op.name for e in moved.eqns] == ["exp", "mul", "while_loop"]
+    assert [e.op.name for e in moved.eqns[-1].params["body"].eqns] == ["add"]
+    assert [e.op.name for e in moved.eqns[-1].params["cond"].eqns] == ["lt"]
+    agree(graph, moved)
+
+
+def test_factors_that_are_constants_are_joined() -> None:
+    graph = parse("""graph(a:f32[]) {
+  b:f32[] = mul a 10.0:f32
+  c:f32[] = mul 0.25:f32 b
+  d:f32[] = mul c 1e+30:f32
+  return d
+}""")
+    assert (
+        text(join_scales(graph))
+        == """graph(a:f32[]) {
+  b:f32[] = mul a 2.5:f32
+  c:f32[] = mul b 1e+30:f32
+  return c
+}"""
+    )
