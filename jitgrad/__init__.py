@@ -3,6 +3,7 @@
 from . import errors, lax, nn, numpy, optim, random, scipy, testing, tree
 from .array import Array
 from .config import config, disable_jit
+from .custom_derivatives import custom_jvp, custom_vjp
 from .differentiation import grad, hessian, jacfwd, jacrev, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .jit import block_until_ready, device_put, jit
 from .scalar_functions import elementwise
@@ -12,7 +13,7 @@ from .vectorization import vmap
 __version__ = "0.1.0"
 
 __all__ = [
-    "Array", "ShapeDtypeStruct", "block_until_ready", "config", "device_put", "disable_jit", "elementwise", "errors", "eval_shape",
-    "grad", "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax", "linearize", "make_graph", "nn", "numpy", "optim", "random",
-    "scipy", "stop_gradient", "testing", "tree", "value_and_grad", "vjp", "vmap",
+    "Array", "ShapeDtypeStruct", "block_until_ready", "config", "custom_jvp", "custom_vjp", "device_put", "disable_jit",
+    "elementwise", "errors", "eval_shape", "grad", "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax", "linearize", "make_graph",
+    "nn", "numpy", "optim", "random", "scipy", "stop_gradient", "testing", "tree", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

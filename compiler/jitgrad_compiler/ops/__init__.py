@@ -1,8 +1,24 @@
 """All ops, one room a family. Importing this package fills `ir.OPS`."""
 
-from . import arithmetic, calls, comparison, contraction, control, generation, indexing, layout, reduction, sorting, special, transcendental
+from . import (
+    arithmetic,
+    calls,
+    checkpointing,
+    comparison,
+    contraction,
+    control,
+    custom,
+    generation,
+    indexing,
+    layout,
+    linear_solve,
+    reduction,
+    sorting,
+    special,
+    transcendental,
+)
 
 __all__ = [
-    "arithmetic", "calls", "comparison", "contraction", "control", "generation", "indexing", "layout", "reduction", "sorting", "special",
-    "transcendental",
+    "arithmetic", "calls", "checkpointing", "comparison", "contraction", "control", "custom", "generation", "indexing", "layout",
+    "linear_solve", "reduction", "sorting", "special", "transcendental",
 ]  # fmt: skip
