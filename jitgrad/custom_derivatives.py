@@ -360,7 +360,7 @@ class custom_vjp(_Custom):
             if isinstance(x, Array) and x.trace is not None:
                 raise UnexpectedTracerError(
                     f"{where}: argument {number}{tree.path_text(path)}, which nondiff_argnums names, is a traced value. "
-                    "Pass arrays as ordinary arguments, for which bwd may return None; nondiff_argnums is for sizes, flags and functions."
+                    "Pass arrays as ordinary arguments, for which bwd may return None; nondiff_argnums is for sizes and functions."
                 )
         return argument
 

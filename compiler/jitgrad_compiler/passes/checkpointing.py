@@ -61,7 +61,7 @@ def checkpointed(graph: Graph, active: Flags, policy: tuple[Any, ...], prevent_c
     tangents = sum(active)
 
     def linear(*values: Value) -> Sequence[Value]:
-        known = [bind(barrier, v) for v in values[tangents:]] if prevent_cse else values[tangents:]
+        known = [bind(barrier, v) if prevent_cse and again.eqns else v for v in values[tangents:]]
         return evaluate(parts.linear, [*values[:tangents], *evaluate(again, known)])
 
     types = [*picked(graph.input_types, active), *[v.type for v in kept]]
