@@ -199,7 +199,7 @@ def grad(
     return wrapped
 
 
-def _check_tangent(where: str, name: str, expected: Array, given: Array, what: str) -> Array:
+def check_tangent(where: str, name: str, expected: Array, given: Array, what: str) -> Array:
     """A tangent or cotangent of the primal's shape and type; a weak scalar adapts."""
     if given.type.shape != expected.type.shape:
         raise TreeStructureError(
@@ -223,7 +223,7 @@ def _matched(where: str, what: str, reference: Any, values: Sequence[Value], giv
             found.append(None)
             continue
         item = as_value(t, f"{where}: the {what}{tree.path_text(path)}")
-        found.append(_check_tangent(where, f"{tree.path_text(path) or 'the value'}", cast(Array, v), item, what))
+        found.append(check_tangent(where, f"{tree.path_text(path) or 'the value'}", cast(Array, v), item, what))
     return found
 
 

@@ -51,6 +51,10 @@ class NonConcreteBooleanIndexError(JitgradError, IndexError):
     """A traced bool array as an index: how many elements it selects, and so the shape of the result, is not known."""
 
 
+class MissingRuleError(JitgradError, AttributeError):
+    """A function with custom derivatives was called before they were defined."""
+
+
 class ImmutableArrayError(JitgradError, TypeError):
     """Assignment to an element of an array; arrays never change."""
 
@@ -69,6 +73,7 @@ __all__ = [
     "ImmutableArrayError",
     "IndexingError",
     "JitgradError",
+    "MissingRuleError",
     "NonConcreteBooleanIndexError",
     "NonDifferentiableError",
     "NonHashableStaticArgumentError",

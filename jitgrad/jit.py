@@ -24,7 +24,7 @@ from .array import DONATED, WEAK_NUMPY, WEAK_SCALARS, Array, as_value
 from .config import config
 from .errors import ArgumentError, NonHashableStaticArgumentError
 from .stages import Compiled, Lowered
-from .tracing import ARGUMENT, RESULT, Traced, abstract_leaves, array_leaves, eval_shape, function_name, trace
+from .tracing import ARGUMENT, RESULT, Traced, abstract_leaves, array_leaves, eval_shape, function_name, orders, trace
 
 Signature = Any
 Builder = Callable[[Any], Any]
@@ -256,7 +256,7 @@ class Jitted:
         if entry is None:
             traced = trace(call_with, self._name, [v.type for v in values], [v.weak for v in values], in_tree)
             entry = _Entry(traced, self._donated_leaves(args, dynamic))
-            if all(v.trace is None for v in traced.captured):
+            if orders.left is None and all(v.trace is None for v in traced.captured):
                 self._entries[key] = entry
         return entry, values
 

@@ -5,14 +5,19 @@ Next on the path: differentiation.py, vectorization.py and jit.py, which all sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-import jitgrad_compiler.passes.calls  # noqa: F401  (the rules of nested programs)
-from jitgrad_compiler.ir.builder import Value, staging
+import jitgrad_compiler.passes.calls
+import jitgrad_compiler.passes.checkpointing
+import jitgrad_compiler.passes.custom_derivatives
+import jitgrad_compiler.passes.linear_solve  # noqa: F401  (the rules of nested programs)
+from jitgrad_compiler.ir.builder import Value, staging, state
 from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.types import ArrayType
 
@@ -75,6 +80,30 @@ def trace(f: Callable[..., Any], name: str, types: Sequence[ArrayType], weak: Se
         outputs, out_tree = array_leaves(name, out, RESULT)
         graph, captured = builder.finish(outputs)
     return Traced(graph, captured, out_tree, [v.weak for v in outputs])
+
+
+class _Orders(threading.local):
+    """How many orders of derivatives of custom rules are traced from here on; None where no rule is being traced."""
+
+    left: int | None = None
+    level = 0
+    """How deep traces are nested around the innermost rule."""
+
+
+orders = _Orders()
+
+
+@contextmanager
+def traced_orders(left: int) -> Iterator[None]:
+    """Inside, custom functions trace their rules for derivatives up to this order: a rule that calls its function would trace
+    itself for ever. Graphs made inside are no good elsewhere, so jit does not keep them.
+    """
+    before = orders.left, orders.level
+    orders.left, orders.level = left, state.level
+    try:
+        yield
+    finally:
+        orders.left, orders.level = before
 
 
 class ShapeDtypeStruct:

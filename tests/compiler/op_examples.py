@@ -139,6 +139,8 @@ def elementwise_params(op: Op, dtype: str) -> list[dict[str, Any]]:
         return [dict(dtype=to) for to in (REAL if dtype not in COMPLEX else (*REAL, *COMPLEX))]
     if op.name == "bitcast_convert_type":
         return [dict(dtype=to) for to in REAL if to != "bool" and SIZES[to] == SIZES[dtype] and dtype != "bool"]
+    if op.name == "name":
+        return [dict(name="a name")]
     if op.name == "integer_pow":
         return [dict(exponent=n) for n in (0, 1, 2, 3, 7, *((-1, -2) if dtype in (*FLOATS, *COMPLEX) else ()))]
     return [{}]
@@ -150,6 +152,11 @@ def elementwise_examples(op: Op, shape: Shape = (3, 2)) -> Iterator[Example]:
     )
     for params in elementwise_params(op, "f64"):
         yield Example(op.name, operands, params)
+
+
+def runs(name: str) -> bool:
+    """Whether an op can be done as it stands; of some only the transpose is known."""
+    return not OPS[name].traits.get("transpose_only")
 
 
 def examples(name: str) -> list[Example]:
@@ -225,10 +232,46 @@ def _scatters(dtype: str = "i64") -> list[tuple[tuple[Operand, ...], dict[str, A
 _CALLED = parse(
     "graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = mul a b\n  d:f64[3] = exp c\n  e:f64[] = reduce_sum a [axes=(0,)]\n  return d e\n}"
 )
+_PRODUCT = parse(
+    "graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = mul a b\n  d:f64[3] = sin c\n  e:i64[3] = convert_element_type c [dtype='i64']\n"
+    "  return d e\n}"
+)
+_PRODUCT_RULE = parse(
+    "graph(a:f64[3], b:f64[3], c:f64[3], d:f64[3]) {\n  e:f64[3] = mul a b\n  f:f64[3] = sin e\n"
+    "  g:i64[3] = convert_element_type e [dtype='i64']\n  h:f64[3] = mul a d\n  i:f64[3] = mul b c\n  j:f64[3] = add h i\n"
+    "  k:f64[3] = cos e\n  l:f64[3] = mul j k\n  return f g l\n}"
+)
+_PRODUCT_FORWARD = parse(
+    "graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = mul a b\n  d:f64[3] = sin c\n  e:i64[3] = convert_element_type c [dtype='i64']\n"
+    "  f:f64[3] = cos c\n  g:f64[3] = mul f b\n  return d e g\n}"
+)
+_PRODUCT_BACKWARD = parse("graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = mul a b\n  return c\n}")
+_SCALED = parse("graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = exp a\n  d:f64[3] = mul c b\n  return d\n}")
+_DIVIDED = parse("graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = exp a\n  d:f64[3] = div b c\n  return d\n}")
 _NO_BATCH = ((), ())
 
 EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
     "call": [((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_CALLED, name="f"))],
+    "custom_jvp": [
+        ((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_PRODUCT, rule=_PRODUCT_RULE, consts=0, name="f")),
+    ],
+    "custom_vjp": [
+        ((Other((3,), "f64"), Other((3,), "f64")),
+         dict(graph=_PRODUCT, forward=_PRODUCT_FORWARD, backward=_PRODUCT_BACKWARD, consts=0, moving=(True, False), name="f")),
+        ((Other((3,), "f64"), Other((3,), "f64")),
+         dict(graph=_PRODUCT, forward=None, backward=None, consts=1, moving=(False, False), name="f")),
+    ],
+    "custom_linear": [
+        ((Other((3,), "f64"), Other((3,), "f64")), dict(backward=_PRODUCT_BACKWARD, known=1, active=(True,), name="f")),
+    ],
+    "checkpoint": [
+        ((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_CALLED, policy=("nothing",), prevent_cse=True, name="f")),
+        ((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_CALLED, policy=("everything",), prevent_cse=False, name="f")),
+    ],
+    "linear_solve": [
+        ((Other((3,), "f64"), Other((3,), "f64")),
+         dict(graph=_DIVIDED, matvec=_SCALED, vecmat=_SCALED, transposed=_DIVIDED, consts=1, name="f")),
+    ],
     "dot_general": [
         ((Data((3, 4)), Data((4, 5))), dict(dims=(((1,), (0,)), _NO_BATCH))),
         ((Data((4, 3)), Data((5, 4))), dict(dims=(((0,), (1,)), _NO_BATCH))),

@@ -249,3 +249,36 @@ def test_a_long_chain_of_concatenations_is_not_written_out_for_every_piece() -> 
     assert sum(1 for k in kernels_of(graph) for _ in walk(k.roots())) < 200 * depth
     x = np.linspace(-1, 1, 64, dtype=np.float32)
     np.testing.assert_allclose(run_graph(graph, [x])[0], interpret(graph, x)[0], rtol=1e-4)
+
+
+def test_what_is_behind_a_barrier_is_another_kernel_that_reads_its_operand_from_memory() -> None:
+    lines = ["b:f32[64] = exp a", "c:f32[64] = sin b", "d:f32[64] = barrier b", "e:f32[64] = cos d", "f:f32[64] = mul e c"]
+    graph = parse("graph(a:f32[64]) {\n  " + "\n  ".join([*lines, "return c f"]) + "\n}")
+    first, second = kernels_of(graph)
+    assert [str(v.type) for v in first.outputs] == ["f32[64]"] * 2
+    assert len(second.inputs) == 2 and "barrier" not in str(second)
+    assert "exp" not in str(second)
+    x = np.linspace(-1, 1, 64).astype(np.float32)
+    for got, want in zip(run_graph(graph, [x]), interpret(graph, x), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+def test_a_barrier_around_a_contraction_copies_nothing() -> None:
+    dims = "[dims=(((1,), (0,)), ((), ()))]"
+    lines = [
+        "c:f32[32,32] = tanh a", f"d:f32[32,32] = dot_general c b {dims}", "e:f32[32,32] = barrier c", "f:f32[32,32] = barrier b",
+        f"g:f32[32,32] = dot_general f e {dims}",
+    ]  # fmt: skip
+    graph = parse("graph(a:f32[32,32], b:f32[32,32]) {\n  " + "\n  ".join([*lines, "return d g"]) + "\n}")
+    assert sorted(k.kind for k in kernels_of(graph)) == ["contract", "contract", "loops"]
+
+
+def test_kernels_run_in_program_order_where_they_can() -> None:
+    lines = [f"{v}:f32[{n}] = sin {w}" for v, w, n in (("b", "a", 8), ("c", "b", 8))]
+    sums = ["d:f32[] = reduce_sum c [axes=(0,)]", "e:f32[9] = broadcast d [dims=(), shape=(9,)]", "f:f32[9] = sin e"]
+    late = ["h:f32[7] = slice a [limit=(7,), start=(0,), strides=(1,)]", "g:f32[7] = exp h", "i:f32[] = reduce_sum f [axes=(0,)]"]
+    graph = parse("graph(a:f32[8]) {\n  " + "\n  ".join([*lines, *sums, *late, "return i f g"]) + "\n}")
+    prepared = prepare(graph)
+    places = {v: n for n, e in enumerate(prepared.eqns) for v in e.outputs}
+    first = [min(places[e.outputs[0]] for e in k.eqns) for k in fuse(prepared)]
+    assert first == sorted(first)

@@ -8,14 +8,17 @@ import zlib
 import numpy as np
 import pytest
 
-import jitgrad_compiler.passes.calls  # noqa: F401 - gives `call` its rules
+import jitgrad_compiler.passes.calls
+import jitgrad_compiler.passes.checkpointing
+import jitgrad_compiler.passes.custom_derivatives
+import jitgrad_compiler.passes.linear_solve  # noqa: F401 - gives ops about programs their rules
 from jitgrad_compiler.ir import OPS, interpret, parse, verify
 from jitgrad_compiler.ir.types import FLOATS
 from jitgrad_compiler.passes.vmap import vmap_graph
 from jitgrad_compiler.runtime.executable import run_graph
 
 from .agreement import assert_same
-from .op_examples import Example, accepted, examples
+from .op_examples import Example, accepted, examples, runs
 
 SIZE = 3
 ROUNDED = ("contract", "reduce", "cumulative", "call")
@@ -26,7 +29,9 @@ def dtype_for(example: Example) -> str | None:
     return next((d for d in ("f64", "i64", *found) if d in found), None)
 
 
-CASES = [(name, n) for name in OPS for n, example in enumerate(examples(name)) if dtype_for(example) and example.operands]
+CASES = [
+    (name, n) for name in OPS for n, example in enumerate(examples(name)) if dtype_for(example) and example.operands and runs(name)
+]
 
 
 @pytest.mark.parametrize(("name", "number"), CASES)
@@ -68,3 +73,9 @@ def test_what_does_not_depend_on_the_batch_is_done_once() -> None:
     made = vmap_graph(graph, 9, (True, False))
     assert [str(v.type) for e in made.eqns for v in e.outputs] == ["f32[4]", "f32[9,4]", "f32[9,4]"]
     assert FLOATS[0] == made.output_types[0].dtype
+
+
+def test_a_constant_that_a_batched_program_returns_has_the_batch_axis() -> None:
+    graph = parse("graph(a:f32[2]) {\n  return 1.5:f32\n}")
+    (got,) = interpret(vmap_graph(graph, 3, (True,)), np.ones((3, 2), np.float32))
+    assert_same(got, np.full(3, 1.5, np.float32))

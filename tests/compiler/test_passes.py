@@ -7,8 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-import jitgrad_compiler.passes.calls  # noqa: F401 - gives `call` its rules
-from jitgrad_compiler.ir import Graph, interpret, parse, verify
+import jitgrad_compiler.passes.calls
+import jitgrad_compiler.passes.checkpointing
+import jitgrad_compiler.passes.custom_derivatives
+import jitgrad_compiler.passes.linear_solve  # noqa: F401 - gives ops about programs their rules
+from jitgrad_compiler.errors import NonDifferentiableError
+from jitgrad_compiler.ir import OPS, Graph, interpret, parse, verify
 from jitgrad_compiler.ir.graph import print_graph
 from jitgrad_compiler.passes.decompose import decompose
 from jitgrad_compiler.passes.inline import inline
@@ -36,6 +40,49 @@ CALLS = """graph(a:f32[3]) {
     b:f32[3] = exp a
     return b
   }, name='f']
+  return c
+}"""
+
+CUSTOM = """graph(a:f32[3]) {
+  b:f32[3] = custom_jvp a [consts=0, graph=graph(a:f32[3]) {
+    b:f32[3] = exp a
+    return b
+  }, name='f', rule=graph(a:f32[3], b:f32[3]) {
+    c:f32[3] = exp a
+    d:f32[3] = mul b 5.0:f32
+    return c d
+  }]
+  return b
+}"""
+CUSTOM_VJP = """graph(a:f32[3], b:f32[3]) {
+  c:f32[3] = custom_vjp a b [backward=graph(a:f32[3], b:f32[3]) {
+    c:f32[3] = mul a b
+    return c
+  }, consts=0, forward=graph(a:f32[3], b:f32[3]) {
+    c:f32[3] = mul a b
+    return c b
+  }, graph=graph(a:f32[3], b:f32[3]) {
+    c:f32[3] = mul a b
+    return c
+  }, moving=(True, False), name='f']
+  return c
+}"""
+CHECKPOINT = """graph(a:f32[3]) {
+  b:f32[3] = checkpoint a [graph=graph(a:f32[3]) {
+    b:f32[3] = exp a
+    c:f32[3] = sin b
+    return c
+  }, name='f', policy=('nothing',), prevent_cse=True]
+  return b
+}"""
+SOLVE = """graph(a:f32[3], b:f32[3]) {
+  c:f32[3] = linear_solve a b [consts=1, graph=graph(a:f32[3], b:f32[3]) {
+    c:f32[3] = div b a
+    return c
+  }, matvec=graph(a:f32[3], b:f32[3]) {
+    c:f32[3] = mul a b
+    return c
+  }, name='f', transposed=None, vecmat=None]
   return c
 }"""
 
@@ -246,6 +293,64 @@ def test_simplify_changes_no_bit_of_a_result() -> None:
     graph = parse(body("a:f32[10]", *lines))
     for got, want in zip(interpret(simplify(graph), numbers), interpret(graph, numbers), strict=True):
         assert_same(got, want)
+
+
+def test_a_custom_rule_takes_the_place_of_the_derivative() -> None:
+    parts = linearize_graph(parse(CUSTOM), (True,))
+    assert text(parts.forward) == body("a:f32[3]", "b:f32[3] = exp a", "return b")
+    assert text(parts.linear) == body("a:f32[3]", "b:f32[3] = mul a 5.0:f32", "return b")
+
+
+def test_a_custom_forward_program_leaves_its_residuals_to_the_custom_backward_program() -> None:
+    parts = linearize_graph(parse(CUSTOM_VJP), (True, True))
+    assert text(parts.forward) == body("a:f32[3], b:f32[3]", "c:f32[3] = mul a b", "return c b")
+    assert [e.op.name for e in parts.linear.eqns] == ["custom_linear"]
+    assert text(transpose_graph(parts.linear, (True, True, False))) == body(
+        "a:f32[3], b:f32[3]",
+        "c:f32[3] = mul a b",
+        "d:f32[3] = broadcast 0.0:f32 [dims=(), shape=(3,)]",
+        "return c d",
+    )
+
+
+def test_a_checkpoint_keeps_its_operands_and_computes_the_rest_again_behind_barriers() -> None:
+    parts = linearize_graph(parse(CHECKPOINT), (True,))
+    assert text(parts.forward) == body("a:f32[3]", "b:f32[3] = exp a", "c:f32[3] = sin b", "return c a")
+    (again,) = parts.linear.eqns
+    assert text(again.params["graph"]) == body(
+        "a:f32[3], b:f32[3]",
+        "c:f32[3] = barrier b",
+        "d:f32[3] = exp c",
+        "e:f32[3] = cos d",
+        "f:f32[3] = mul a d",
+        "g:f32[3] = mul f e",
+        "return g",
+    )
+
+
+def test_the_derivative_of_a_solution_is_one_more_solution() -> None:
+    made = simplify(jvp_graph(parse(SOLVE), (True, True)))
+    assert [e.op.name for e in made.eqns] == ["linear_solve", "mul", "sub", "linear_solve"]
+    with pytest.raises(NonDifferentiableError, match="f: transpose_solve is needed for reverse mode"):
+        transpose_graph(parse(SOLVE), (False, True))
+
+
+def test_every_program_with_a_custom_derivative_is_inlined_to_what_it_computes() -> None:
+    for source, lines in (
+        (CUSTOM, ["b:f32[3] = exp a"]),
+        (CUSTOM_VJP, ["c:f32[3] = mul a b"]),
+        (CHECKPOINT, ["b:f32[3] = exp a", "c:f32[3] = sin b"]),
+        (SOLVE, ["c:f32[3] = div b a"]),
+    ):
+        shown = text(inline(parse(source))).splitlines()
+        assert [line.strip() for line in shown[1:-2]] == lines
+        assert inline(parse(source), only=OPS["call"]) == parse(source)
+
+
+def test_a_barrier_is_neither_shared_nor_seen_through() -> None:
+    lines = ["b:f32[3] = barrier a", "c:f32[3] = barrier a", "d:f32[3] = exp b", "e:f32[3] = exp c", "f:f32[3] = exp a"]
+    graph = parse(body("a:f32[3]", *lines, "return d e f"))
+    assert text(simplify(graph)) == text(graph)
 
 
 @pytest.mark.parametrize("step", PIPELINE, ids=lambda step: step.__name__)

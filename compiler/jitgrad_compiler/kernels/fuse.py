@@ -3,7 +3,8 @@
 A cluster is a kernel under construction over a domain, the shape its loops run over. An equation fits a cluster when its elements
 can be pulled (pull.py) at the loop indices: at the full domain, or at one row of it where reductions over the rest are done first.
 Layout ops, and cheap arithmetic on operands much smaller than the result, belong to no cluster: whoever reads them does them again.
-Greedy in program order; a join that would make kernels wait for each other in a circle is refused.
+Greedy in program order; a join that would make kernels wait for each other in a circle is refused. What is behind a barrier is
+never computed by the kernel that makes the barrier's operand. Kernels run in program order where they can.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from ..ir.graph import Eqn, Graph, Literal, Var
+from ..ir.graph import Eqn, Graph, Literal, Op, Var
 from ..ir.types import SIZES
 from .affine import Affine, Axis, axis_index, linear, split
 from .expression import Contracted, Load, Node, Reduced, operation_cost, walk
@@ -33,6 +35,11 @@ MAX_NODES = 600
 MAX_ROW_BYTES = 1 << 18
 PARALLEL_ELEMENTS = 1 << 15
 """Below this a kernel runs on one thread, so having only one row costs nothing."""
+
+
+def is_free(op: Op) -> bool:
+    """Whether an op only says where an element is, so that every reader does it again."""
+    return op.name in INLINED or bool(op.traits.get("barrier"))
 
 
 class Cluster:
@@ -61,6 +68,8 @@ class Cluster:
     # -- what the puller may see
 
     def _definition(self, var: Var) -> Eqn | None:
+        if any(self.plan.owner.get(v) is self for v in self.plan.behind.get(var, ())):
+            raise Unfusable("behind a barrier")
         again = var in self.members or var in self.plan.inlined or (not self.from_memory and self.plan.repeats(var))
         return self.plan.definitions[var] if again else None
 
@@ -249,7 +258,10 @@ class Fusion:
                     self.uses[a] = self.uses.get(a, 0) + 1
         self.effects: Cluster | None = None
         """The last kernel so far that has effects, which come in the order of the program."""
+        self.behind: dict[Var, list[Var]] = {}
+        """For each barrier the values in memory that it stands for."""
         self._find_inlined()
+        self._find_barriers()
 
     # -- what is done again by every reader
 
@@ -266,7 +278,7 @@ class Fusion:
                 if isinstance(a, Var):
                     below |= leaves[a]
                     total += cost.get(a, 0.0)
-            inline = e.op.name in INLINED
+            inline = is_free(e.op)
             if not inline and e.op.kind == "elementwise" or is_small_reduction(e):
                 factor = math.prod(e.inputs[0].type.shape) // max(e.outputs[0].type.size, 1) if is_small_reduction(e) else 1
                 total *= max(factor, 1)
@@ -274,12 +286,23 @@ class Fusion:
                 inline = total <= REPEAT_COST and small and e.outputs[0].type.nbytes >= 1 << 14
             for v in e.outputs:
                 leaves[v] = below if inline else {v: None}
-                if e.op.name not in INLINED:
+                if not is_free(e.op):
                     cost[v] = total if inline else 0.0
                 else:
                     cost[v] = cost.get(e.inputs[0], 0.0) if e.inputs and isinstance(e.inputs[0], Var) else 0.0
                 if inline:
                     self.inlined.add(v)
+
+    def _find_barriers(self) -> None:
+        for e in self.graph.eqns:
+            if not e.op.traits.get("barrier"):
+                continue
+            seen = [a for a in e.inputs if isinstance(a, Var)]
+            for v in seen:
+                if v in self.inlined:
+                    seen += [a for a in self.definitions[v].inputs if isinstance(a, Var) and a not in seen]
+            self.behind[e.outputs[0]] = found = [v for v in seen if v not in self.inlined]
+            self.stored.update(v for v in found if v in self.definitions)
 
     def repeats(self, var: Var) -> bool:
         """Whether another kernel does better to compute a value again than to have it stored: cheap, from operands no larger."""
@@ -343,7 +366,7 @@ class Fusion:
             v = stack.pop()
             if v in self.owner:
                 found[self.owner[v].number] = self.owner[v]
-            elif v in self.inlined:
+            elif v in self.inlined and v not in self.behind:
                 fresh = [a for a in self.definitions[v].inputs if isinstance(a, Var) and a not in seen]
                 seen.update(fresh)
                 stack += fresh
@@ -488,17 +511,17 @@ class Fusion:
         for c in alive:
             reads = [a for a in c.eqns[0].inputs if isinstance(a, Var)] if c.whole else c.loads()
             needed.update(reads)
-        done, order = 0, []
-        waiting = list(alive)
-        dead = sum(1 << c.number for c in self.clusters if c.dead)
+        places: dict[Any, int] = {v: n for n, e in enumerate(self.graph.eqns) for v in (*e.outputs, id(e))}
+        waiting = sorted(alive, key=lambda c: min(places[e.outputs[0] if e.outputs else id(e)] for e in c.eqns))
+        order: list[Cluster] = []
+        done = sum(1 << c.number for c in self.clusters if c.dead)
         while waiting:
-            ready = [c for c in waiting if not c.dependencies & ~done & ~dead]
-            if not ready:
+            ready = next((c for c in waiting if not c.dependencies & ~done), None)
+            if ready is None:
                 raise AssertionError("fuse: kernels wait for each other")
-            for c in ready:
-                order.append(c)
-                done |= 1 << c.number
-            waiting = [c for c in waiting if c not in ready]
+            order.append(ready)
+            waiting.remove(ready)
+            done |= 1 << ready.number
         return [k for c in order if (k := _record(c, needed)) is not None]
 
 

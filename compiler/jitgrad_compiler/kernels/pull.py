@@ -82,6 +82,8 @@ class Puller:
 
     def expand(self, eqn: Eqn, index: LayoutIndex, guard: Node | None) -> Node:
         """An equation's element in terms of its operands' elements."""
+        if eqn.op.traits.get("barrier"):
+            return self.pull(eqn.inputs[0], index, guard)
         if eqn.op.kind == "elementwise":
             args = [self.pull(a, () if isinstance(a, Literal) else index, guard) for a in eqn.inputs]
             return self.apply(eqn.op.name, *args, dtype=eqn.outputs[0].type.dtype, params=eqn.params)

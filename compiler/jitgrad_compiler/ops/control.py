@@ -32,7 +32,7 @@ def _listed(types: Sequence[Any]) -> str:
     return ", ".join(map(str, types)) or "nothing"
 
 
-def _expect(name: str, what: str, expected: Sequence[Any], got: Sequence[Any]) -> None:
+def expect(name: str, what: str, expected: Sequence[Any], got: Sequence[Any]) -> None:
     if tuple(expected) != tuple(got):
         raise TypeError(f"{name}: {what} must be {_listed(expected)}, got {_listed(got)}")
 
@@ -44,7 +44,7 @@ def _scan_type(
     *types: Any, body: Graph, consts: int, carry: int, length: int | None, reverse: bool, unroll: int
 ) -> tuple[Type, ...]:
     if length is None:
-        _expect("scan", "the number of steps", [COUNT], types[:1])
+        expect("scan", "the number of steps", [COUNT], types[:1])
         types = types[1:]
     outer, elements = types[: consts + carry], []
     for t in types[consts + carry :]:
@@ -56,8 +56,8 @@ def _scan_type(
             if not t.shape or t.shape[0] != length:
                 raise ShapeError(f"scan: xs must have {length} elements along their first axis, got {t}")
             elements.append(ArrayType(t.shape[1:], t.dtype))
-    _expect("scan", "the body's inputs", [*outer, *elements], body.input_types)
-    _expect("scan", "the body's new carries", outer[consts:], body.output_types[:carry])
+    expect("scan", "the body's inputs", [*outer, *elements], body.input_types)
+    expect("scan", "the body's new carries", outer[consts:], body.output_types[:carry])
     ys = body.output_types[carry:]
     stacked = [TapeType(t) if length is None else ArrayType((length, *t.shape), t.dtype) for t in ys]
     return (*outer[consts:], *stacked)
@@ -93,10 +93,10 @@ def _while_type(
     *types: Any, cond: Graph, body: Graph, consts: int, saved: int, states: bool, checkpoint: int | None
 ) -> tuple[Type, ...]:
     carries = types[consts:]
-    _expect("while_loop", "the condition's inputs", types, cond.input_types)
-    _expect("while_loop", "the condition's result", [ArrayType((), "bool")], cond.output_types)
-    _expect("while_loop", "the body's inputs", types, body.input_types)
-    _expect("while_loop", "the body's new carries", carries, body.output_types[: len(carries)])
+    expect("while_loop", "the condition's inputs", types, cond.input_types)
+    expect("while_loop", "the condition's result", [ArrayType((), "bool")], cond.output_types)
+    expect("while_loop", "the body's inputs", types, body.input_types)
+    expect("while_loop", "the body's new carries", carries, body.output_types[: len(carries)])
     if len(body.outputs) != len(carries) + saved:
         raise TypeError(f"while_loop: the body must give {saved} values to save, got {len(body.outputs) - len(carries)}")
     if states:
@@ -159,8 +159,8 @@ def _switch_type(index: ArrayType, *types: Any, branches: tuple[Graph, ...]) -> 
     if index.shape or index.dtype not in INTEGERS:
         raise TypeError(f"switch: the index must be an integer scalar, got {index}")
     for b in branches:
-        _expect("switch", "a branch's inputs", types, b.input_types)
-        _expect("switch", "a branch's results", branches[0].output_types, b.output_types)
+        expect("switch", "a branch's inputs", types, b.input_types)
+        expect("switch", "a branch's results", branches[0].output_types, b.output_types)
     return branches[0].output_types
 
 
@@ -182,7 +182,7 @@ def _rowwise_type(*types: Any, graph: Graph, mapped: tuple[bool, ...], size: int
         if m and (isinstance(t, TapeType) or not t.shape or t.shape[0] != size):
             raise ShapeError(f"rowwise: a mapped operand must have {size} rows, got {t}")
         rows.append(ArrayType(t.shape[1:], t.dtype) if m else t)
-    _expect("rowwise", "the graph's inputs", rows, graph.input_types)
+    expect("rowwise", "the graph's inputs", rows, graph.input_types)
     return tuple(ArrayType((size, *t.shape), t.dtype) for t in graph.output_types)
 
 
@@ -200,7 +200,7 @@ rowwise = Op(
 
 
 def _tape_add_type(a: Any, b: Any) -> TapeType:
-    _expect("tape_add", "the second tape", [a], [b])
+    expect("tape_add", "the second tape", [a], [b])
     return a  # type: ignore[no-any-return]
 
 
@@ -208,7 +208,7 @@ tape_add = Op("tape_add", _tape_add_type, np.add, kind="tape_add", doc="Two tape
 
 
 def _together_type(*types: Any, graph: Graph) -> tuple[Any, ...]:
-    _expect("together", "the graph's inputs", graph.input_types, types)
+    expect("together", "the graph's inputs", graph.input_types, types)
     return graph.output_types
 
 

@@ -61,7 +61,7 @@ def broadcast(x: Value, shape: tuple[int, ...], dims: tuple[int, ...]) -> Value:
 
 def broadcast_batch(x: Value, size: int, batched: bool) -> Value:
     """`x` with the batch axis in front, made by broadcasting where it has none."""
-    if batched or (is_literal(x) and not x.type.shape):
+    if batched:
         return x
     return broadcast(x, (size, *x.type.shape), tuple(range(1, x.type.rank + 1)))
 
@@ -136,7 +136,10 @@ def partials_jvp(op: Op, partials: Sequence[Callable[..., Any] | None]) -> Calla
 
 def elementwise_batch(op: Op) -> Callable[..., Any]:
     def batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
-        return bind_all(op, *[broadcast_batch(a, size, b) for a, b in zip(args, batched, strict=True)], **params)
+        def whole(a: Value, b: bool) -> Value:
+            return a if is_literal(a) and not a.type.shape else broadcast_batch(a, size, b)
+
+        return bind_all(op, *map(whole, args, batched), **params)
 
     return batch
 

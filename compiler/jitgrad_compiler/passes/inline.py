@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ..ir.graph import Eqn, Graph, Var, map_graphs
+from ..ir.graph import Eqn, Graph, Op, Var, map_graphs
 from .rewrite import Rewriter
 
 
 @lru_cache(maxsize=512)
-def inline(graph: Graph) -> Graph:
-    if not any(e.op.kind == "call" or any(e.graphs) for e in graph.eqns):
+def inline(graph: Graph, only: Op | None = None) -> Graph:
+    """Without equations that do no more than their graph: those of every such op, or of one; in nested programs too."""
+    if not any(_is_inlined(e, only) or any(e.graphs) for e in graph.eqns):
         return graph
     rewriter = Rewriter(graph)
-    _into(rewriter, graph)
+    _into(rewriter, graph, only)
     return rewriter.finish()
 
 
-def _into(rewriter: Rewriter, graph: Graph) -> None:
+def _is_inlined(e: Eqn, only: Op | None) -> bool:
+    return e.op.kind == "call" if only is None else e.op is only
+
+
+def _into(rewriter: Rewriter, graph: Graph, only: Op | None) -> None:
     for e in graph.eqns:
         inputs = [rewriter.read(a) for a in e.inputs]
-        if e.op.kind != "call":
+        if not _is_inlined(e, only):
             outputs = [Var(v.type) for v in e.outputs]  # a graph that is called twice is copied twice
-            params = map_graphs(e.params, inline) if any(e.graphs) else e.params
+            params = map_graphs(e.params, lambda g: inline(g, only)) if any(e.graphs) else e.params
             rewriter.eqns.append(Eqn(e.op, inputs, params, outputs, e.source))
             rewriter.atoms.update(zip(e.outputs, outputs, strict=True))
             continue
         inner = e.params["graph"]
         rewriter.atoms.update(zip(inner.inputs, inputs, strict=True))
-        _into(rewriter, inner)
+        _into(rewriter, inner, only)
         rewriter.atoms.update((v, rewriter.read(a)) for v, a in zip(e.outputs, inner.outputs, strict=True))

@@ -16,8 +16,12 @@ from ..ir.builder import Builder, Value, bind, bind_all, new_level, source_of, s
 from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var
 from ..ir.interpreter import evaluate, literal_value
 from ..ir.types import ArrayType, TapeType
+from ..ops.calls import call
+from ..ops.custom import FORWARD_MODE
 from ..ops.define import zeros
+from .inline import inline
 from .jvp import DualTrace
+from .simplify import remove_dead
 
 
 @dataclass
@@ -43,7 +47,10 @@ class Linearized:
         """The outputs' tangents for the inputs'."""
         given = {v: t for v, t in zip(self.inputs, tangents, strict=True) if v is not None}
         filled = [(v, zeros(v.type) if t is None else t) for v, t in given.items()]
-        graph = Graph([*given, *self.known], self.eqns, [v for v in self.tangents if v is not None])
+        graph = remove_dead(Graph([*given, *self.known], self.eqns, [v for v in self.tangents if v is not None]))
+        if _is_reverse_only(graph):  # which may be of no use, and then calls must not hold it
+            graph = remove_dead(inline(graph, only=call))
+            check_forward_mode(graph)
         outs = iter(evaluate(graph, [*[t for _, t in filled], *self.known.values()]))
         return [None if v is None else next(outs) for v in self.tangents]
 
@@ -65,6 +72,20 @@ def linearize(
     inputs = [None if t is None else t.ref for t in tangents]
     outputs = [with_weak(p, out.weak) for out, (p, _) in zip(outs, lowered, strict=True)]
     return Linearized(outputs, inputs, linear.eqns, atoms, known)
+
+
+def _is_reverse_only(linear: Graph) -> bool:
+    """Whether a linear part has a map of which only the transpose is known."""
+    return any(e.op.traits.get("transpose_only") or any(map(_is_reverse_only, e.graphs)) for e in linear.eqns)
+
+
+def check_forward_mode(linear: Graph) -> None:
+    """Raise unless a linear part can be done as it stands."""
+    for e in linear.eqns:
+        if e.op.traits.get("transpose_only"):
+            raise NonDifferentiableError(FORWARD_MODE.format(name=e.params["name"]))
+        for g in e.graphs:
+            check_forward_mode(g)
 
 
 def recorded(tangents: Sequence[Value | None]) -> bool:

@@ -1,5 +1,7 @@
 """Folding, sharing and removing: constants are computed, equal equations are one, equations nobody reads are gone.
 
+A barrier is neither shared nor seen through, so what is behind it differs from the same done to its operand.
+
 Algebra is exact: a rule stands here only if it gives the same bits, signed zeros and NaNs included.
 """
 
@@ -73,7 +75,7 @@ class _Simplifier(Rewriter):
         if op.traits.get("commutes"):
             names.sort(key=repr)
         key = (op.name, tuple(names), tuple(sorted((k, _hashable(v)) for k, v in params.items())))
-        found = None if e.has_effect else self.made.get(key)
+        found = None if e.has_effect or op.traits.get("barrier") else self.made.get(key)
         if found is None:
             outputs = [Var(t) for t in op.types([a.type for a in inputs], params)]
             eqn = Eqn(op, inputs, params, outputs, e.source)
@@ -268,13 +270,15 @@ def _iota(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
     return s.make("broadcast", [Literal(NUMPY[dtype].type(0), dtype)], e, shape=shape, dims=())
 
 
-def _stop_gradient(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
+def _operand(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
+    """An op that speaks to derivatives alone."""
     return inputs[0]
 
 
 _RULES: dict[str, Rule] = {
     "mul": _mul, "div": _div, "sub": _sub, "neg": _neg, "select": _select, "convert_element_type": _identity, "reshape": _reshape,
     "transpose": _transpose, "broadcast": _broadcast, "slice": _identity, "reverse": _reverse, "pad": _pad,
-    "concatenate": _concatenate, "iota": _iota, "integer_pow": _integer_pow, "stop_gradient": _stop_gradient,
+    "concatenate": _concatenate, "iota": _iota, "integer_pow": _integer_pow,
+    "stop_gradient": _operand, "name": _operand,
     **dict.fromkeys(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or"), _reduce),
 }  # fmt: skip

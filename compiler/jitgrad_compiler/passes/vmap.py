@@ -56,7 +56,8 @@ def joined_by_tapes(eqns: Sequence[Eqn], outputs: Sequence[Atom]) -> list[Eqn]:
         while (further := max(ends.get(k, k) for k in range(n, stop + 1))) > stop:
             stop = further
         later = {*[a for e in eqns[stop + 1 :] for a in e.inputs], *outputs}
-        joined.append(eqns[n] if stop == n else _as_one(eqns[n : stop + 1], later))
+        alone = stop == n and not any(isinstance(v.type, TapeType) for v in eqns[n].outputs)
+        joined.append(eqns[n] if alone else _as_one(eqns[n : stop + 1], later))
         n = stop + 1
     return joined
 

@@ -1,0 +1,100 @@
+"""Programs whose derivatives the user states: custom_jvp and custom_vjp.
+
+custom_jvp [graph, rule, consts, name]: operands are consts (what the function closes over, constants to derivatives) and
+arguments. rule maps the operands and tangents of the float arguments to graph's outputs and tangents of the float ones.
+custom_vjp [graph, forward, backward, consts, moving, name]: forward maps the operands to graph's outputs and residuals; backward
+maps consts, residuals and cotangents of the float outputs to cotangents of the operands that are flagged in moving.
+custom_linear [backward, known, active, name]: the linear part of a custom_vjp, of which only the transpose is known. Operands are
+`known` many consts and residuals, then tangents of those of backward's results that are active.
+
+A rule is None where derivatives of so high an order were not traced. The derivatives of these ops are in
+passes/custom_derivatives.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import NonDifferentiableError
+from ..ir.builder import concrete
+from ..ir.graph import Graph, Op
+from ..ir.interpreter import evaluate, interpret
+from ..ir.types import INEXACT
+from .control import expect
+
+FORWARD_MODE = (
+    "can't apply forward-mode differentiation (jvp, linearize, jacfwd) to the custom_vjp function {name}: only its reverse mode is "
+    "defined. Use grad, vjp or jacrev, or define the function with custom_jvp, which serves both modes."
+)
+
+
+def run_nested(*arrays: Any, graph: Graph, **params: Any) -> list[Any]:
+    """The reference of an op that does what its graph does."""
+    return list(interpret(graph, *map(np.asarray, arrays)))
+
+
+def run_eagerly(*arrays: Any, graph: Graph, **params: Any) -> list[Any]:
+    """The same in eager mode, where calls of jitted functions inside are compiled."""
+    return [v.data() for v in evaluate(graph, [concrete(a) for a in arrays])]
+
+
+def _check_graph(where: str, types: tuple[Any, ...], graph: Graph) -> None:
+    expect(where, "the graph's inputs", graph.input_types, types)
+
+
+def _custom_jvp_type(*types: Any, graph: Graph, rule: Graph | None, consts: int, name: str) -> tuple[Any, ...]:
+    where = f"custom_jvp of {name}"
+    _check_graph(where, types, graph)
+    if rule is not None:
+        tangents = [t for t in types[consts:] if t.dtype in INEXACT]
+        expect(where, "the rule's inputs", [*types, *tangents], rule.input_types)
+        moved = [t for t in graph.output_types if t.dtype in INEXACT]
+        expect(where, "the rule's results", [*graph.output_types, *moved], rule.output_types)
+    return graph.output_types
+
+
+def _custom_vjp_type(
+    *types: Any, graph: Graph, forward: Graph | None, backward: Graph | None, consts: int, moving: tuple[bool, ...], name: str
+) -> tuple[Any, ...]:
+    where = f"custom_vjp of {name}"
+    _check_graph(where, types, graph)
+    if forward is not None and backward is not None:
+        count = len(graph.outputs)
+        expect(where, "forward's inputs", types, forward.input_types)
+        expect(where, "forward's first results", graph.output_types, forward.output_types[:count])
+        given = [*types[:consts], *forward.output_types[count:], *[t for t in graph.output_types if t.dtype in INEXACT]]
+        expect(where, "backward's inputs", given, backward.input_types)
+        cotangents = [t for t, m in zip(types, moving, strict=True) if m]
+        expect(where, "backward's results", cotangents, backward.output_types)
+    return graph.output_types
+
+
+custom_jvp = Op(
+    "custom_jvp", _custom_jvp_type, run_nested, kind="call",
+    doc="A nested program with a forward-mode rule of its own.",
+)  # fmt: skip
+custom_vjp = Op(
+    "custom_vjp", _custom_vjp_type, run_nested, kind="call", reverse_only=True,
+    doc="A nested program with a reverse-mode rule of its own.",
+)  # fmt: skip
+custom_jvp.evaluate = custom_vjp.evaluate = run_eagerly
+
+
+def _custom_linear_type(*types: Any, backward: Graph, known: int, active: tuple[bool, ...], name: str) -> tuple[Any, ...]:
+    where = f"custom_linear of {name}"
+    expect(where, "the known operands", backward.input_types[:known], types[:known])
+    expect(where, "the tangents", [t for t, a in zip(backward.output_types, active, strict=True) if a], types[known:])
+    return backward.input_types[known:]
+
+
+def _custom_linear(*arrays: Any, name: str, **params: Any) -> Any:
+    raise NonDifferentiableError(FORWARD_MODE.format(name=name))
+
+
+custom_linear = Op(
+    "custom_linear", _custom_linear_type, _custom_linear, kind="custom_linear", reverse_only=True, transpose_only=True,
+    no_derivative="it is the linear part of a custom_vjp, which has no forward mode",
+    doc="A linear map of which only the transpose is known.",
+)  # fmt: skip
