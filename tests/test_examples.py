@@ -59,6 +59,30 @@ def test_a_program_shows_its_graph_its_kernels_and_its_machine_code(tmp_path):
     assert re.search(r"fused: \d+ equations into \d+ kernels", output)
 
 
+def test_lorenz_finds_the_parameters_through_the_solver(tmp_path):
+    found = run("lorenz", tmp_path).splitlines()[-1].removeprefix("parameters: ").split()
+    assert [float(x) for x in found] == pytest.approx([10, 28, 8 / 3], abs=0.03)
+    assert (tmp_path / "lorenz.png").stat().st_size > 0
+
+
+def test_an_lstm_learns_to_add_numbers_that_are_far_apart(tmp_path):
+    output = run("lstm", tmp_path)
+    assert output.splitlines()[-1].startswith("accuracy: ")
+    assert number(output, "accuracy") > 0.9
+    assert (tmp_path / "lstm.png").stat().st_size > 0
+
+
+def test_newtons_root_has_the_exact_derivatives_through_its_loop_and_implicitly(tmp_path):
+    output = run("newton", tmp_path)
+    fewest, most = re.search(r"steps: (\d+) to (\d+)", output).groups()
+    assert int(fewest) < int(most)
+    differences = re.findall(r"^(.*) derivative at all times, largest difference: (\S+)$", output, re.MULTILINE)
+    ways = ("through the loop", "implicit")
+    assert [name for name, _ in differences] == [f"{way}, {order}" for way in ways for order in ("first", "second")]
+    assert all(float(difference) < 1e-8 for _, difference in differences)
+    assert (tmp_path / "newton.png").stat().st_size > 0
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
 def test_an_example_is_short(path):
     assert len(path.read_text().splitlines()) < 80
