@@ -60,10 +60,13 @@ def broadcast(x: Value, shape: tuple[int, ...], dims: tuple[int, ...]) -> Value:
 
 
 def broadcast_batch(x: Value, size: int, batched: bool) -> Value:
-    """`x` with the batch axis in front, made by broadcasting where it has none."""
-    if batched or (is_literal(x) and not x.type.shape):
-        return x
-    return broadcast(x, (size, *x.type.shape), tuple(range(1, x.type.rank + 1)))
+    """`x` with the batch axis in front, made by broadcasting where it has none; literals, which elementwise ops broadcast, stay."""
+    return x if is_literal(x) and not x.type.shape else with_batch_axis(x, size, batched)
+
+
+def with_batch_axis(x: Value, size: int, batched: bool) -> Value:
+    """`x` with the batch axis in front, literals too."""
+    return x if batched else broadcast(x, (size, *x.type.shape), tuple(range(1, x.type.rank + 1)))
 
 
 def convert(x: Value, dtype: str) -> Value:

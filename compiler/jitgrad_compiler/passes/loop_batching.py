@@ -14,7 +14,7 @@ from ..ir.builder import Value, bind_all, staging
 from ..ir.graph import Eqn, Graph, Op, Var
 from ..ir.types import ArrayType, TapeType
 from ..ops.control import rowwise, scan, switch, together, while_loop
-from ..ops.define import broadcast_batch, transpose_axes
+from ..ops.define import transpose_axes, with_batch_axis
 from .branches import batch_branches
 from .loop_derivatives import Flags, Loop
 from .vmap import batch
@@ -68,7 +68,7 @@ def _batched_body(graph: Graph, size: int, fixed: Flags, carry: Flags, rest: Fla
             n = len(carry)
             grown = tuple(a or b for a, b in zip(carry, out_flags, strict=False))
             if grown == carry:
-                outs = [broadcast_batch(o, size, b) if c else o for o, b, c in zip(outs[:n], out_flags, carry, strict=False)] + outs[n:]
+                outs = [with_batch_axis(o, size, b) if c else o for o, b, c in zip(outs[:n], out_flags, carry, strict=False)] + outs[n:]
                 return builder.finish(outs)[0], carry, tuple(out_flags[n:])
             carry = grown
 
@@ -80,14 +80,14 @@ def _scan_batch(size: int, args: Sequence[Value], batched: Sequence[bool], param
     loop = Loop(params["consts"], params["carry"], len(body.inputs) - params["consts"] - params["carry"])
     (consts, carries, xs), flags = loop.split(args), [tuple(f) for f in loop.split(batched)]
     made, carry, ys = _batched_body(body, size, flags[0], flags[1], flags[2])
-    start = [broadcast_batch(c, size, was) if now else c for c, was, now in zip(carries, flags[1], carry, strict=True)]
+    start = [with_batch_axis(c, size, was) if now else c for c, was, now in zip(carries, flags[1], carry, strict=True)]
     turned = [transpose_axes(x, (1, 0, *range(2, x.type.rank))) if b else x for x, b in zip(xs, flags[2], strict=True)]
     found = bind_all(scan, *consts, *start, *turned, **{**params, "body": made})
-    last = [broadcast_batch(c, size, b) for c, b in zip(found[: loop.carry], carry, strict=True)]
+    last = [with_batch_axis(c, size, b) for c, b in zip(found[: loop.carry], carry, strict=True)]
     steps = found[loop.carry :]
     return [
         *last,
-        *[transpose_axes(y, (1, 0, *range(2, y.type.rank))) if b else broadcast_batch(y, size, False)
+        *[transpose_axes(y, (1, 0, *range(2, y.type.rank))) if b else with_batch_axis(y, size, False)
           for y, b in zip(steps, ys, strict=True)],
     ]  # fmt: skip
 
@@ -101,9 +101,9 @@ def _while_batch(size: int, args: Sequence[Value], batched: Sequence[bool], para
     test, _, holds = _batched_body(cond, size, (*fixed, *carry), (), ())
     if holds[0] or is_small(body):
         return by_rows(while_loop, size, args, batched, params)
-    wide = [broadcast_batch(c, size, was) if now else c for c, was, now in zip(args[consts:], start, carry, strict=True)]
+    wide = [with_batch_axis(c, size, was) if now else c for c, was, now in zip(args[consts:], start, carry, strict=True)]
     found = bind_all(while_loop, *args[:consts], *wide, **{**params, "body": made, "cond": test})
-    return [broadcast_batch(v, size, b) for v, b in zip(found, (*carry, False), strict=True)]
+    return [with_batch_axis(v, size, b) for v, b in zip(found, (*carry, False), strict=True)]
 
 
 def _together_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
