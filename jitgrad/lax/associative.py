@@ -23,8 +23,8 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
 
     elems is a pytree of arrays of one size along the axis; the result is like it. `fn(x, y)` is called on pytrees of the same
     structure, whose leaves hold several elements along the axis, and works on each of them alone; it keeps structure, shapes and
-    types, else CarryTypeError. reverse: from the last element to the first. It does about twice the operations of a loop, but
-    in 2 log2(n) steps, each over whole arrays. Raises ShapeError where sizes along the axis differ.
+    types, else CarryTypeError. reverse: from the last element to the first. It does about twice the operations of a loop, but in
+    2 log2(n) steps, each over whole arrays. Raises ShapeError where sizes along the axis differ.
 
     >>> import jitgrad.numpy as jnp
     >>> print(associative_scan(jnp.maximum, jnp.array([1, 3, 2, 5])))
@@ -89,11 +89,12 @@ def _check_kept(
 ) -> None:
     if detail := tree.difference(treedef, out_tree):
         raise CarryTypeError(
-            f"{where}: fn must keep the structure of elems, but {described(fn)} was given {treedef} and returned {out_tree} ({detail})."
+            f"{where}: fn must keep the structure of elems, but {described(fn)} was given {treedef} and returned {out_tree} "
+            f"({detail}). Return a tree like either argument."
         )
     for name, x, o in zip(leaf_names("elems", treedef), given, out, strict=True):
         if x.type.shape != o.type.shape or x.type.dtype != o.type.dtype and not o.weak:
             raise CarryTypeError(
-                f"{where}: fn must keep shapes and types, but {described(fn)} was given {type_text(x.type)} for {name} and returned "
-                f"{type_text(o.type, o.weak)}. Work on each element along axis alone, and convert with .astype."
+                f"{where}: fn must keep shapes and types, but {described(fn)} was given {type_text(x.type)} for {name} and "
+                f"returned {type_text(o.type, o.weak)}. Work on each element along axis alone, and convert with .astype."
             )

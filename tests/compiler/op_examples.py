@@ -18,6 +18,8 @@ from jitgrad_compiler.ir.graph import Op
 from jitgrad_compiler.ir.types import COMPLEX, FLOATS, INTEGERS, NUMPY, SIZES, Shape
 from jitgrad_compiler.ops.define import ACCEPTS
 
+from . import loop_examples
+
 REAL = ("bool", *INTEGERS, *FLOATS)
 
 
@@ -63,7 +65,7 @@ class Example:
         domain = OPS[self.op].traits.get("domain")
         out = []
         for o in self.operands:
-            if isinstance(o, Other) and o.dtype != "bool":
+            if isinstance(o, Other) and o.dtype in INTEGERS:
                 out.append(rng.integers(o.low, o.high, o.shape).astype(NUMPY[o.dtype]))
             else:
                 out.append(draw(ArrayType(o.shape, dtype if isinstance(o, Data) else o.dtype), rng, domain))
@@ -159,9 +161,15 @@ def runs(name: str) -> bool:
     return not OPS[name].traits.get("transpose_only")
 
 
+INSIDE = {"tape_add": "call"}
+"""Ops that need others around them, and what the rows of `EXAMPLES` are for them."""
+
+
 def examples(name: str) -> list[Example]:
     op = OPS[name]
-    return list(elementwise_examples(op)) if op.kind == "elementwise" else [Example(name, *row) for row in EXAMPLES[name]]
+    if op.kind == "elementwise":
+        return list(elementwise_examples(op))
+    return [Example(INSIDE.get(name, name), *row) for row in EXAMPLES[name]]
 
 
 def accepted(example: Example) -> list[str]:
@@ -229,6 +237,19 @@ def _scatters(dtype: str = "i64") -> list[tuple[tuple[Operand, ...], dict[str, A
     return [(operands, {**params, "kind": kind}) for operands, params in places for kind in ("set", "add", "mul", "min", "max")]
 
 
+def _nested(rows: Sequence[loop_examples.Row]) -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
+    """Rows whose operands are written as text: f64[3], or i64[2]:0:9 for integers from 0 to below 9."""
+    made = []
+    for text, params in rows:
+        operands = []
+        for word in text.split():
+            name, *limits = word.split(":")
+            dtype, dims = name[:-1].split("[")
+            operands.append(Other(tuple(int(d) for d in dims.split(",") if d), dtype, *map(int, limits)))
+        made.append((tuple(operands), params))
+    return made
+
+
 _CALLED = parse(
     "graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = mul a b\n  d:f64[3] = exp c\n  e:f64[] = reduce_sum a [axes=(0,)]\n  return d e\n}"
 )
@@ -272,6 +293,8 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
         ((Other((3,), "f64"), Other((3,), "f64")),
          dict(graph=_DIVIDED, matvec=_SCALED, vecmat=_SCALED, transposed=_DIVIDED, consts=1, name="f")),
     ],
+    "scan": _nested(loop_examples.SCANS), "while_loop": _nested(loop_examples.WHILES), "switch": _nested(loop_examples.SWITCHES),
+    "rowwise": _nested(loop_examples.ROWS), "together": _nested(loop_examples.TOGETHER), "tape_add": _nested(loop_examples.CALLED),
     "dot_general": [
         ((Data((3, 4)), Data((4, 5))), dict(dims=(((1,), (0,)), _NO_BATCH))),
         ((Data((4, 3)), Data((5, 4))), dict(dims=(((0,), (1,)), _NO_BATCH))),

@@ -214,5 +214,6 @@ def _together_type(*types: Any, graph: Graph) -> tuple[Any, ...]:
 
 together = Op(
     "together", _together_type, lambda *arrays, graph: list(interpret(graph, *arrays)), kind="call",
+    no_derivative="it is made where a program is batched, and batched at once",
     doc="A nested program that is batched row by row; passes/vmap.py makes it of what hangs together by tapes.",
 )  # fmt: skip

@@ -18,8 +18,8 @@ from typing import Any
 from ..ir.builder import Value, bind, bind_all, literal, staging
 from ..ir.graph import OPS, Eqn, Graph, Var
 from ..ir.interpreter import evaluate
-from ..ir.types import TapeType
-from ..ops.control import COUNT, scan, while_loop
+from ..ir.types import INEXACT, TapeType
+from ..ops.control import COUNT, scan, tape_add, while_loop
 from ..ops.define import Operand, Tangents, is_linear, zeros
 from .effects import without_effects
 from .jvp import jvp_active
@@ -443,3 +443,18 @@ def _counted(body: Graph, loop: Loop) -> tuple[Graph, dict[str, Any]]:
 
 
 while_loop.jvp = _while_jvp
+
+# -- tape_add
+
+
+def _tape_add_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    given = [t for t in tangents if t is not None]
+    moving = bind(tape_add, *given) if len(given) == 2 else given[0] if given else None
+    return [bind(tape_add, *primals)], [moving]
+
+
+def _tape_add_transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+    return [cts[0] if is_linear(x) else None for x in operands]
+
+
+tape_add.jvp, tape_add.transpose = _tape_add_jvp, _tape_add_transpose
