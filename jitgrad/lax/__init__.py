@@ -1,6 +1,7 @@
 """jax.lax's functions: the compiler's ops with exact types and shapes. Names, arguments and meaning are jax.lax's.
 
-elementwise.py, reductions.py, shapes.py, slicing.py, gather_scatter.py, contraction.py and sorting.py hold one family each.
+elementwise.py, reductions.py, shapes.py, slicing.py, gather_scatter.py, contraction.py, sorting.py and implicit.py hold one family
+each.
 
 >>> from jitgrad import lax
 >>> print(lax.add(1.0, 2.0), lax.rsqrt(4.0))
@@ -104,6 +105,7 @@ from .gather_scatter import (
     scatter_mul,
     scatter_sub,
 )
+from .implicit import custom_linear_solve, custom_root
 from .reductions import (
     argmax,
     argmin,
@@ -163,14 +165,14 @@ __all__ = [
     "batch_matmul", "bitcast_convert_type", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast",
     "broadcast_in_dim", "broadcast_shapes", "broadcast_to_rank", "broadcasted_iota", "cbrt", "ceil", "clamp", "clz",
     "collapse", "complex", "concatenate", "conj", "convert_element_type", "cos", "cosh", "cummax", "cummin", "cumprod",
-    "cumsum", "digamma", "div", "dot", "dot_general", "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim",
-    "dynamic_update_index_in_dim", "dynamic_update_slice", "dynamic_update_slice_in_dim", "eq", "erf", "erf_inv", "erfc",
-    "exp", "exp2", "expand_dims", "expm1", "floor", "full", "full_like", "gather", "ge", "gt", "imag", "index_in_dim",
-    "index_take", "integer_pow", "iota", "is_finite", "le", "lgamma", "log", "log1p", "logistic", "lt", "max", "min", "mul",
-    "ne", "neg", "nextafter", "pad", "polygamma", "population_count", "pow", "real", "reciprocal", "reduce", "reduce_and",
-    "reduce_max", "reduce_min", "reduce_or", "reduce_prod", "reduce_sum", "rem", "reshape", "rev", "round", "rsqrt",
-    "scatter", "scatter_add", "scatter_max", "scatter_min", "scatter_mul", "scatter_sub", "select", "select_n", "shift_left",
-    "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh", "slice", "slice_in_dim", "sort", "sort_key_val",
-    "split", "sqrt", "square", "squeeze", "stop_gradient", "sub", "tan", "tanh", "top_k", "transpose", "zeros_like_array",
-    "zeta",
+    "cumsum", "custom_linear_solve", "custom_root", "digamma", "div", "dot", "dot_general", "dynamic_index_in_dim",
+    "dynamic_slice", "dynamic_slice_in_dim", "dynamic_update_index_in_dim", "dynamic_update_slice",
+    "dynamic_update_slice_in_dim", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims", "expm1", "floor", "full",
+    "full_like", "gather", "ge", "gt", "imag", "index_in_dim", "index_take", "integer_pow", "iota", "is_finite", "le",
+    "lgamma", "log", "log1p", "logistic", "lt", "max", "min", "mul", "ne", "neg", "nextafter", "pad", "polygamma",
+    "population_count", "pow", "real", "reciprocal", "reduce", "reduce_and", "reduce_max", "reduce_min", "reduce_or",
+    "reduce_prod", "reduce_sum", "rem", "reshape", "rev", "round", "rsqrt", "scatter", "scatter_add", "scatter_max",
+    "scatter_min", "scatter_mul", "scatter_sub", "select", "select_n", "shift_left", "shift_right_arithmetic",
+    "shift_right_logical", "sign", "sin", "sinh", "slice", "slice_in_dim", "sort", "sort_key_val", "split", "sqrt", "square",
+    "squeeze", "stop_gradient", "sub", "tan", "tanh", "top_k", "transpose", "zeros_like_array", "zeta",
 ]  # fmt: skip
