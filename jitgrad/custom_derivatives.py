@@ -94,7 +94,7 @@ def _stand_in(value: Value) -> Array:
     return Array(value.type, None, None, value.weak)
 
 
-def _leaves_like(where: str, what: str, likes: Sequence[Array], treedef: Any, given: Any) -> list[Array]:
+def leaves_like(where: str, what: str, likes: Sequence[Array], treedef: Any, given: Any) -> list[Array]:
     """The leaves of `given`, which must be of the structure, shapes and types of the stand-ins; weak ones adapt."""
     tree.check_same_structure(where, tree.unflatten(treedef, list(likes)), given, what)
     found = []
@@ -203,7 +203,7 @@ class _Custom:
         raise NotImplementedError
 
 
-def _likes(traced: Traced) -> list[Array]:
+def stand_ins(traced: Traced) -> list[Array]:
     """Stand-ins for a traced function's outputs."""
     return [Array(t, None, None, w) for t, w in zip(traced.graph.output_types, traced.out_weak, strict=True)]
 
@@ -287,7 +287,7 @@ class custom_jvp(_Custom):
         return tree.map(lambda x: stop_gradient(x) if isinstance(x, Array) and x.trace is not None else x, argument)
 
     def _bind(self, call: _Call, traced: Traced, wanted: int) -> Sequence[Value]:
-        where, likes = f"the rule of custom_jvp function {self.name}", _likes(traced)
+        where, likes = f"the rule of custom_jvp function {self.name}", stand_ins(traced)
 
         def run(leaves: Sequence[Array], moving: Sequence[Array]) -> Any:
             primals, tangents = call.differentiated(leaves), call.differentiated(_with_float0(call.values, moving))
@@ -295,7 +295,7 @@ class custom_jvp(_Custom):
             result = self.jvp(*call.nondiff.values(), primals, tangents)
             if not isinstance(result, (tuple, list)) or len(result) != 2:
                 raise ArgumentError(f"{where} must return a pair (output, output tangent), got {type(result).__name__}: {result!r}")
-            outs = _leaves_like(where, "output", likes, traced.out_tree, result[0])
+            outs = leaves_like(where, "output", likes, traced.out_tree, result[0])
             return outs, _tangents_like(where, "output tangent", likes, traced.out_tree, result[1])
 
         rules = [call.trace(run, function_name(self.jvp), call.floats, wanted - 1)] if wanted and self.jvp else []
@@ -379,7 +379,7 @@ class custom_vjp(_Custom):
         )  # fmt: skip
 
     def _forward(self, call: _Call, traced: Traced, left: int) -> tuple[Traced, Any]:
-        where, likes = f"fwd of custom_vjp function {self.name}", _likes(traced)
+        where, likes = f"fwd of custom_vjp function {self.name}", stand_ins(traced)
         record: list[Any] = []
 
         def run(leaves: Sequence[Array], _: Any) -> Any:
@@ -387,7 +387,7 @@ class custom_vjp(_Custom):
             result = self.fwd(*call.every(leaves))
             if not isinstance(result, (tuple, list)) or len(result) != 2:
                 raise ArgumentError(f"{where} must return a pair (output, residuals), got {type(result).__name__}: {result!r}")
-            outs = _leaves_like(where, "output", likes, traced.out_tree, result[0])
+            outs = leaves_like(where, "output", likes, traced.out_tree, result[0])
             residuals, treedef = array_leaves(where, result[1], "the residuals")
             record.append(treedef)
             return outs, residuals
@@ -395,8 +395,8 @@ class custom_vjp(_Custom):
         return call.trace(run, function_name(self.fwd or run), (), left), record[0] if record else None
 
     def _backward(self, call: _Call, traced: Traced, forward: Traced, treedef: Any, left: int) -> tuple[Traced, list[bool]]:
-        where, likes = f"bwd of custom_vjp function {self.name}", _likes(traced)
-        residuals = _likes(forward)[len(likes) :]
+        where, likes = f"bwd of custom_vjp function {self.name}", stand_ins(traced)
+        residuals = stand_ins(forward)[len(likes) :]
         floats = [v for v in likes if v.type.dtype in INEXACT]
         moving: list[bool] = []
 
@@ -444,4 +444,4 @@ class custom_vjp(_Custom):
         return found
 
 
-__all__ = ["custom_jvp", "custom_vjp"]
+__all__ = ["all_captured", "custom_jvp", "custom_vjp", "leaves_like", "stand_ins", "with_consts"]

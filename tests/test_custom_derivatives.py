@@ -495,3 +495,11 @@ def test_arguments_that_cannot_be_used_are_named():
         k = custom_jvp(lambda x, s: x)
         k.defjvps(None, None)
         grad(k)(1.0, "text")
+
+
+@pytest.mark.parametrize(("rule", "name"), [(lambda x, t: t * t, "mul"), (jnp.divide, "div"), (lambda x, t: jnp.sin(t), "sin")])
+def test_a_rule_that_is_not_linear_in_its_tangents_is_refused_in_reverse_mode(rule, name):
+    f = custom_jvp(lambda x: x)
+    f.defjvp(lambda p, t: (p[0], rule(p[0], t[0])))
+    with pytest.raises(errors.NonDifferentiableError, match=f"reverse mode: {name} is done to what must stay linear"):
+        grad(f)(2.0)

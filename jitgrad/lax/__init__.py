@@ -1,7 +1,7 @@
 """jax.lax's functions: the compiler's ops with exact types and shapes. Names, arguments and meaning are jax.lax's.
 
-elementwise.py, reductions.py, shapes.py, slicing.py, gather_scatter.py, contraction.py, sorting.py, conditionals.py, loops.py and
-associative.py hold one family each; bodies.py and carries.py trace what users give to loops and branches.
+elementwise.py, reductions.py, shapes.py, slicing.py, gather_scatter.py, contraction.py, sorting.py, conditionals.py, loops.py,
+associative.py and implicit.py hold one family each; bodies.py and carries.py trace what users give to loops and branches.
 
 >>> from jitgrad import lax
 >>> print(lax.add(1.0, 2.0), lax.rsqrt(4.0))
@@ -107,6 +107,7 @@ from .gather_scatter import (
     scatter_mul,
     scatter_sub,
 )
+from .implicit import custom_linear_solve, custom_root
 from .loops import fori_loop, map, scan, while_loop
 from .reductions import (
     argmax,
@@ -167,14 +168,15 @@ __all__ = [
     "atan2", "atanh", "batch_matmul", "bitcast_convert_type", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor",
     "broadcast", "broadcast_in_dim", "broadcast_shapes", "broadcast_to_rank", "broadcasted_iota", "cbrt", "ceil", "clamp",
     "clz", "collapse", "complex", "concatenate", "cond", "conj", "convert_element_type", "cos", "cosh", "cummax", "cummin",
-    "cumprod", "cumsum", "digamma", "div", "dot", "dot_general", "dynamic_index_in_dim", "dynamic_slice",
-    "dynamic_slice_in_dim", "dynamic_update_index_in_dim", "dynamic_update_slice", "dynamic_update_slice_in_dim", "eq", "erf",
-    "erf_inv", "erfc", "exp", "exp2", "expand_dims", "expm1", "floor", "fori_loop", "full", "full_like", "gather", "ge", "gt",
-    "imag", "index_in_dim", "index_take", "integer_pow", "iota", "is_finite", "le", "lgamma", "log", "log1p", "logistic", "lt",
-    "map", "max", "min", "mul", "ne", "neg", "nextafter", "pad", "polygamma", "population_count", "pow", "real", "reciprocal",
-    "reduce", "reduce_and", "reduce_max", "reduce_min", "reduce_or", "reduce_prod", "reduce_sum", "rem", "reshape", "rev",
-    "round", "rsqrt", "scan", "scatter", "scatter_add", "scatter_max", "scatter_min", "scatter_mul", "scatter_sub", "select",
-    "select_n", "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh", "slice", "slice_in_dim",
-    "sort", "sort_key_val", "split", "sqrt", "square", "squeeze", "stop_gradient", "sub", "switch", "tan", "tanh", "top_k",
-    "transpose", "while_loop", "zeros_like_array", "zeta",
+    "cumprod", "cumsum", "custom_linear_solve", "custom_root", "digamma", "div", "dot", "dot_general", "dynamic_index_in_dim",
+    "dynamic_slice", "dynamic_slice_in_dim", "dynamic_update_index_in_dim", "dynamic_update_slice",
+    "dynamic_update_slice_in_dim", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims", "expm1", "floor",
+    "fori_loop", "full", "full_like", "gather", "ge", "gt", "imag", "index_in_dim", "index_take", "integer_pow", "iota",
+    "is_finite", "le", "lgamma", "log", "log1p", "logistic", "lt", "map", "max", "min", "mul", "ne", "neg", "nextafter",
+    "pad", "polygamma", "population_count", "pow", "real", "reciprocal", "reduce", "reduce_and", "reduce_max", "reduce_min",
+    "reduce_or", "reduce_prod", "reduce_sum", "rem", "reshape", "rev", "round", "rsqrt", "scan", "scatter", "scatter_add",
+    "scatter_max", "scatter_min", "scatter_mul", "scatter_sub", "select", "select_n", "shift_left", "shift_right_arithmetic",
+    "shift_right_logical", "sign", "sin", "sinh", "slice", "slice_in_dim", "sort", "sort_key_val", "split", "sqrt", "square",
+    "squeeze", "stop_gradient", "sub", "switch", "tan", "tanh", "top_k", "transpose", "while_loop", "zeros_like_array",
+    "zeta",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from .define import (
     elementwise,
     elementwise_shape,
     is_linear,
+    known,
     linear_jvp,
     type_of_operand,
     zeros,
@@ -123,7 +124,7 @@ def _add_transpose(sign: int) -> Any:
 
 def _mul_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     (ct,), (x, y) = cts, operands
-    return [ct * y, None] if is_linear(x) else [None, ct * x]
+    return [ct * known("mul", y), None] if is_linear(x) else [None, ct * known("mul", x)]
 
 
 add = elementwise(
@@ -150,7 +151,7 @@ def _div_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any
 
 div = elementwise(
     "div", _quotient, _emit_div, accepts="numeric", arity=2, jvp=_div_jvp,
-    transpose=lambda cts, operands, params: [cts[0] / operands[1], None],
+    transpose=lambda cts, operands, params: [cts[0] / known("div", operands[1]), None],
     doc="x / y; of integers truncated, with -1 for a zero divisor.",
 )  # fmt: skip
 rem = elementwise(

@@ -13,7 +13,7 @@ from ..ir.builder import Value
 from ..ir.graph import Op
 from ..ir.types import ArrayType
 from .arithmetic import op
-from .define import Operand, axis_to_front, bilinear_jvp, check_dtypes, is_linear, transpose_axes, type_of_operand
+from .define import Operand, axis_to_front, bilinear_jvp, check_dtypes, is_linear, known, transpose_axes, type_of_operand
 
 Dims = tuple[tuple[tuple[int, ...], tuple[int, ...]], tuple[tuple[int, ...], tuple[int, ...]]]
 """((contracted axes of x, of y), (batch axes of x, of y)), as in lax.dot_general."""
@@ -60,7 +60,7 @@ def _transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[s
     x, y = operands
     (cx, cy), (bx, by) = params["dims"]
     if is_linear(x):
-        return [_transpose_one(cts[0], type_of_operand(x), y, (cx, cy), (bx, by), first=True), None]
+        return [_transpose_one(cts[0], type_of_operand(x), known("dot_general", y), (cx, cy), (bx, by), first=True), None]
     return [None, _transpose_one(cts[0], type_of_operand(y), x, (cy, cx), (by, bx), first=False)]
 
 

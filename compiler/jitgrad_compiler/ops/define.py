@@ -42,6 +42,20 @@ def type_of_operand(x: Operand) -> ArrayType:
     return x.type if isinstance(x, Value) else x
 
 
+def not_linear(name: str) -> NonDifferentiableError:
+    return NonDifferentiableError(
+        f"reverse mode: {name} is done to what must stay linear, and is not linear in it. A custom rule must be linear in its "
+        "tangents; products with functions of the primals are."
+    )
+
+
+def known(name: str, x: Operand) -> Value:
+    """An operand that a transpose rule needs the value of."""
+    if isinstance(x, Value):
+        return x
+    raise not_linear(name)
+
+
 def zeros(type: ArrayType) -> Value:
     return full(type.shape, 0, type.dtype)
 

@@ -18,7 +18,7 @@ from ..ir.interpreter import evaluate, literal_value
 from ..ir.types import ArrayType, TapeType
 from ..ops.calls import call
 from ..ops.custom import FORWARD_MODE
-from ..ops.define import zeros
+from ..ops.define import not_linear, zeros
 from .inline import inline
 from .jvp import DualTrace
 from .simplify import remove_dead
@@ -113,7 +113,7 @@ def backward(eqns: Sequence[Eqn], known: Mapping[Var, Value], cotangents: dict[V
         if all(ct is None for ct in given):
             continue
         if e.op.transpose is None:
-            raise NonDifferentiableError(f"{e.op.name} has no reverse-mode derivative")
+            raise not_linear(e.op.name)
         with source_of(e.source):
             if not e.op.traits.get("sparse_cotangents"):
                 given = [zeros(v.type) if ct is None else ct for v, ct in zip(e.outputs, given, strict=True)]
