@@ -24,6 +24,7 @@ from .errors import (
     TracerIntegerConversionError,
 )
 from .promotion import strong_dtype
+from .suggestions import suggest
 
 WEAK_SCALARS = {bool: "bool", int: "i64", float: "f64", complex: "c128"}
 WEAK_NUMPY = {np.float64: "f64", np.int64: "i64", np.complex128: "c128", np.bool_: "bool"}
@@ -161,9 +162,14 @@ class Array(Value):
             v = v.ref[0]
         if not v.trace.alive:
             return leaked(v)
+        suggestion = suggest(self.shape, self.dtype)
+        code = ""
+        if suggestion is not None:
+            what, instead = suggestion.what, suggestion.advice
+            code = f"\n\n{suggestion.code}\n" if suggestion.code else ""
         return error(
             f"{what} needs a concrete number, got a traced value of type {self.dtype}{list(self.shape)}{v.trace.where}. Inside jit "
-            f"and vmap values are not known yet. Use {instead}, or move this line out of the function."
+            f"and vmap values are not known yet. Use {instead}, or move this line out of the function.{code}"
         )
 
     def __bool__(self) -> bool:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import sys
+from types import FrameType
 
 _INSIDE = ("jitgrad", "jitgrad_compiler", "optree")
 
 
-def user_line() -> tuple[str, int] | None:
-    """File and line of the nearest frame outside jitgrad."""
-    frame = sys._getframe(1)
+def user_frame() -> tuple[FrameType | None, str]:
+    """The nearest frame outside jitgrad, and the name of jitgrad's function that it called."""
+    frame: FrameType | None = sys._getframe(1)
+    called = ""
     while frame is not None:
         name = frame.f_globals.get("__name__") or ""
         if name.partition(".")[0] not in _INSIDE:
-            return (frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
+            break
+        called = frame.f_code.co_name
+        frame = frame.f_back
+    return frame, called
+
+
+def user_line() -> tuple[str, int] | None:
+    """File and line of the nearest frame outside jitgrad."""
+    frame, _ = user_frame()
+    return (frame.f_code.co_filename, frame.f_lineno) if frame is not None else None
 
 
 class JitgradError(Exception):
