@@ -18,7 +18,7 @@ from typing import Any
 from ..ir.builder import Value, bind, bind_all, literal, staging
 from ..ir.graph import OPS, Eqn, Graph, Var
 from ..ir.interpreter import evaluate
-from ..ir.types import INEXACT, TapeType
+from ..ir.types import TapeType
 from ..ops.control import COUNT, scan, tape_add, while_loop
 from ..ops.define import Operand, Tangents, is_linear, zeros
 from .effects import without_effects
