@@ -94,7 +94,8 @@ SCANS: list[Row] = [
 
 ROW = program("a:f64[], b:f64[]", f"c:f64[], n:i64[] = {GROWN}", "return c n")
 ROWS: list[Row] = [
-    ("f64[3] f64[3]", dict(graph=ROW, mapped=(True, True), size=3)), ("f64[] f64[5]", dict(graph=ROW, mapped=(False, True), size=5)),
+    ("f64[3] f64[3]", dict(graph=ROW, mapped=(True, True), size=3)),
+    ("f64[] f64[5]", dict(graph=ROW, mapped=(False, True), size=5)),
     ("f64[40] f64[]", dict(graph=ROW, mapped=(True, False), size=40)),
     ("i64[4]:-1:4 f64[4,3] f64[]", dict(graph=program(
         "i:i64[], a:f64[3], b:f64[]",

@@ -17,6 +17,7 @@ from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, Var, parse
 from jitgrad_compiler.ir.graph import Op
 from jitgrad_compiler.ir.types import COMPLEX, FLOATS, INTEGERS, NUMPY, SIZES, Shape
 from jitgrad_compiler.ops.define import ACCEPTS
+from jitgrad_compiler.ops.effects import token_for
 
 from . import loop_examples
 
@@ -273,6 +274,7 @@ _NO_BATCH = ((), ())
 
 EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
     "call": [((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_CALLED, name="f"))],
+    "callback": [((Other((3,), "f64"),), dict(token=token_for("an example", lambda x: None)))],
     "custom_jvp": [
         ((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_PRODUCT, rule=_PRODUCT_RULE, consts=0, name="f")),
     ],

@@ -76,6 +76,8 @@ def _one(e: Eqn, large: set[Var], elements: int) -> float:
             return math.inf
         return _operations(body, frozenset(inner), elements)
     if e.op.kind == "while":
+        if e.params["states"] and elements > FEW:
+            return math.inf  # which states a row keeps depends on its own number of steps
         if any(read[e.params["consts"] :]):
             return math.inf
         return sum(
