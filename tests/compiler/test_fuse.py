@@ -282,3 +282,24 @@ def test_kernels_run_in_program_order_where_they_can() -> None:
     places = {v: n for n, e in enumerate(prepared.eqns) for v in e.outputs}
     first = [min(places[e.outputs[0]] for e in k.eqns) for k in fuse(prepared)]
     assert first == sorted(first)
+
+
+def test_kernels_that_are_made_one_do_not_wait_for_who_waits_for_them() -> None:
+    graph = parse("""graph(a:f32[], b:f32[3], c:f32[3], d:i64[1], e:f32[]) {
+  f:f32[] = add a 0.01:f32
+  g:f32[] = mul f e
+  h:f32[] = mul g 0.9:f32
+  i:f32[3] = broadcast h [dims=(), shape=(3,)]
+  j:f32[3] = add b i
+  k:f32[] = gather j d [axes=(0,), batch=0, mode='fill']
+  q:f32[3] = scatter j d 0.0:f32 [axes=(0,), batch=0, kind='set']
+  r:f32[] = mul k 0.5:f32
+  s:f32[] = add g r
+  t:f32[3] = mul q c
+  u:f32[] = reduce_sum t [axes=(0,)]
+  v:f32[] = add s u
+  return v s f q
+}""")
+    arrays = [np.float32(1.5), np.ones(3, np.float32), np.arange(3, dtype=np.float32), np.array([1]), np.float32(0.5)]
+    for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-6)

@@ -194,3 +194,41 @@ def test_compiled_programs_say_what_their_tapes_take() -> None:
     analysis = jitgrad.jit(f).lower(1.5).compile().memory_analysis()
     assert analysis.tape_size_in_bytes_per_step == 2 * 4
     assert jitgrad.jit(lambda x: x + 1).lower(1.5).compile().memory_analysis().tape_size_in_bytes_per_step == 0
+
+
+def test_a_carry_is_read_by_everybody_before_it_is_written_over(lowering: str) -> None:
+    n = 70
+
+    def f(x):  # type: ignore[no-untyped-def]
+        def body(i, s):  # type: ignore[no-untyped-def]
+            a, b, c = s
+            b = a * 0.5 + c[::-1] * 0.4
+            a = a.at[(i + 4) % n].set(a[(i * 3 + 1) % n])
+            c = b * 0.5 + a[::-1] * 0.4
+            return a, b, c
+
+        return sum((q * q).sum() for q in lax.fori_loop(0, 3, body, (x, x, x)))
+
+    check(jitgrad.grad(f), np.linspace(0.1, 1.1, n))
+
+
+def test_values_without_elements_go_through_loops(lowering: str) -> None:
+    check(
+        jitgrad.vmap(lambda a, z: lax.scan(lambda c, x: (jnp.sin(c + x), None), a, z + a)[0], (0, None)),
+        np.arange(5.0),
+        np.zeros(0),
+    )
+
+    def f(a, z):  # type: ignore[no-untyped-def]
+        return lax.while_loop(lambda s: s[0] < 5, lambda s: (s[0] + 1, jnp.sin(s[1]) + s[2].sum(), s[2] * 2), (0, a, jnp.sin(z)))
+
+    check(f, np.array(1.0), np.zeros(0))
+
+
+def test_a_loop_that_would_never_end_is_not_done_where_the_program_does_not_come_to_it() -> None:
+    def inner(c):  # type: ignore[no-untyped-def]
+        return lax.while_loop(lambda s: s != c, lambda s: s * 1.5 + 1, 0.0)
+
+    assert jitgrad.jit(lambda n, c: lax.fori_loop(0, n, lambda i, x: x + inner(c), 1.0))(0, 3.0) == 1.0
+    assert jitgrad.jit(lambda c: lax.fori_loop(0, 0, lambda i, x: x + inner(c), 1.0))(3.0) == 1.0
+    assert jitgrad.jit(lambda x, c: lax.while_loop(lambda s: s < 0, lambda s: s + inner(c), x))(1.0, 3.0) == 1.0

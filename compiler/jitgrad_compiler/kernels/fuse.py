@@ -432,6 +432,9 @@ class Fusion:
         # built beside the parts: their numbers are still set in others' masks, so the new number joins those
         c = Cluster(self, len(self.clusters), max((p.shape for p in parts), key=len))
         self.clusters.append(c)
+        for other in self.clusters:  # who waits for a part waits for the whole, as long as it is being built too
+            if other is not c and not other.dead and other not in parts and other.dependencies & mask:
+                other.dependencies |= 1 << c.number
         if not all(c.add(e) for e in eqns):
             self.clusters.pop()
             self.owner.update(before)

@@ -100,6 +100,8 @@ def plan_memory(
         placed.append(block)
     size = max((b.offset + b.size for b in placed), default=0)
     values = {key: b.offset for key, b in blocks.items() if isinstance(key, Var)}
+    # no kernel writes a value without elements, but loops ask where it is
+    values |= {v: 0 for k in kernels for v in k.inputs if not v.type.size and v not in outside and v not in values}
     rooms = {key: b.offset for key, b in blocks.items() if isinstance(key, int)}
     made: dict[Var, int] = {}
     for n, k in enumerate(kernels):

@@ -187,13 +187,24 @@ def _invariant(graph: Graph, consts: int) -> list[Var]:
     fixed = set(graph.inputs[:consts])
     worth: set[Var] = set()
     for e in graph.eqns:
-        if e.has_effect or e.op.kind == "tape_add" or not e.inputs or not all(a in fixed for a in e.inputs if isinstance(a, Var)):
+        if (
+            e.has_effect
+            or e.op.kind == "tape_add"
+            or _may_not_end(e)
+            or not e.inputs
+            or not all(a in fixed for a in e.inputs if isinstance(a, Var))
+        ):
             continue
         fixed.update(e.outputs)
         if e.op.name not in LAYOUT or any(a in worth for a in e.inputs):
             worth.update(e.outputs)
     read = {a for e in graph.eqns if not all(v in fixed for v in e.outputs) for a in e.inputs} | set(graph.outputs)
     return [v for e in graph.eqns for v in e.outputs if v in worth and v in read]
+
+
+def _may_not_end(e: Eqn) -> bool:
+    """Whether it holds a while_loop, which must not be done where the program would not come to it."""
+    return e.op.kind == "while" or any(_may_not_end(x) for g in e.graphs for x in g.eqns)
 
 
 def _needed_for(graph: Graph, outputs: Sequence[Var]) -> tuple[Eqn, ...]:

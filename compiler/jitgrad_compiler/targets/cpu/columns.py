@@ -64,6 +64,7 @@ def _finish(e: Emitter, x: Expressions, kernel: Kernel, values: dict[str, Reg]) 
             x.store(x.pointers[r.result], linear(r.index, r.result.type.shape), values[r.name])
     for stage in (0, 1):
         x.stage = stage
-        for st in kernel.stores:
-            if st.node.stage == stage:
-                x.store(x.pointers[st.target], st.offset, x.emit(st.node))
+        stores = [st for st in kernel.stores if st.node.stage == stage]
+        values = [x.emit(st.node) for st in stores]  # all before the first store, which may be over what they are computed from
+        for st, value in zip(stores, values, strict=True):
+            x.store(x.pointers[st.target], st.offset, value)

@@ -228,9 +228,7 @@ class LoopKernel:
             slot, (width, _) = self.sums.slots[id(r)][0], self._lanes(r)
             value = filled(e, r.combine, e.splat(x.emit(r.operand), width), x.mask)
             e.set(slot, joined(e, r.combine, e.get(slot, r.dtype, width), value))
-        for st in stores:
-            if not self._in_loop(st.offset.axes):
-                x.store(x.pointers[st.target], st.offset, x.emit(st.node))
+        self._store([st for st in stores if not self._in_loop(st.offset.axes)])
 
     def _row_loop(self, reductions: Sequence[Reduction], stores: Sequence[Store], low: Reg | None) -> list[Accumulator]:
         """The stage's loop over a row. Returns the accumulators of its reductions that give one value a row."""
@@ -322,8 +320,14 @@ class LoopKernel:
                 self.sums.add_outer(e, x, a.reduction, value)
             else:
                 a.add(e, value, x.mask, copy, self._position(a.reduction))
-        for st in stores:
-            x.store(x.pointers[st.target], st.offset, x.emit(st.node))
+        self._store(stores)
+
+    def _store(self, stores: Sequence[Store]) -> None:
+        """Every value before the first store: a store may be over what another value is computed from, at the same place."""
+        x = self.x
+        values = [x.emit(st.node) for st in stores]
+        for st, value in zip(stores, values, strict=True):
+            x.store(x.pointers[st.target], st.offset, value)
 
     def _position(self, r: Reduction) -> Reg | None:
         """The lanes' places along the axis that argmax and argmin look for."""
