@@ -65,6 +65,6 @@ def _finish(e: Emitter, x: Expressions, kernel: Kernel, values: dict[str, Reg]) 
     for stage in (0, 1):
         x.stage = stage
         stores = [st for st in kernel.stores if st.node.stage == stage]
-        values = [x.emit(st.node) for st in stores]  # all before the first store, which may be over what they are computed from
-        for st, value in zip(stores, values, strict=True):
+        emitted = [x.emit(st.node) for st in stores]  # all before the first store, which may be over what they are computed from
+        for st, value in zip(stores, emitted, strict=True):
             x.store(x.pointers[st.target], st.offset, value)
