@@ -32,10 +32,23 @@ def normalise(x, g, b):
     return jnp.sum(((x - m) / jnp.sqrt(v + 1e-5) * g + b) ** 2)
 
 
+def recurrent(w, v, b, xs):
+    def cell(state, x):
+        h, s = state
+        i, f, o, u = jnp.split(x @ w + h @ v + b, 4, axis=1)
+        s = jitgrad.nn.sigmoid(f) * s + jitgrad.nn.sigmoid(i) * jnp.tanh(u)
+        h = jitgrad.nn.sigmoid(o) * jnp.tanh(s)
+        return (h, s), h
+
+    zero = jnp.zeros((xs.shape[1], v.shape[0]))
+    return jnp.mean(jitgrad.lax.scan(cell, (zero, zero), xs)[1] ** 2)
+
+
 PROGRAMS = {
     "attention_grad": (jitgrad.value_and_grad(attention, argnums=(0, 1, 2)), [(4, 8, 256, 64)] * 3),
     "layernorm_grad": (jitgrad.value_and_grad(normalise, argnums=(0, 1, 2)), [(8192, 768), (768,), (768,)]),
     "gelu_grad": (jitgrad.value_and_grad(lambda x: jnp.mean(0.5 * x * (1 + jnp.tanh(0.8 * (x + 0.04 * x**3))))), [(8_000_000,)]),
+    "lstm_grad": (jitgrad.value_and_grad(recurrent, argnums=(0, 1, 2)), [(128, 512), (128, 512), (512,), (200, 64, 128)]),
     "matmul_chain": (lambda a, b: jnp.tanh(a @ b) @ b, [(2048, 2048)] * 2),
 }  # fmt: skip
 

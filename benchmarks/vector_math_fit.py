@@ -165,10 +165,14 @@ def fits() -> list[Row]:
         ("EXPM1", "(exp(r) - 1 - r) / r**2 for |r| <= log(2) / 2, relative to expm1(r)",
          (guarded(lambda r: (mp.expm1(r) - r) / r**2), guarded(lambda r: r**2 / mp.expm1(r))),
          -HALF_LN2, HALF_LN2, {"f32": 5, "f64": 10}),
+        ("EXPM1_STEP", "(exp(r) - 1 - r) / r**2 for |r| <= log(2) / 32, relative to r",
+         (guarded(lambda r: (mp.expm1(r) - r) / r**2), lambda r: r), -HALF_LN2 / 16, HALF_LN2 / 16, {"f32": 4, "f64": 7}),
         ("EXP2", "(2**r - 1) / r for |r| <= 1 / 2, relative to 2**r",
          (guarded(lambda r: (mp.mpf(2) ** r - 1) / r), guarded(lambda r: r / mp.mpf(2) ** r)), -0.5, 0.5, {"f32": 6, "f64": 11}),
         ("LOG1P", "(log(1 + r) - r) / r**2 for -1/4 <= r <= 1/2, relative to log(1 + r)",
          (guarded(lambda r: (mp.log1p(r) - r) / r**2), guarded(lambda r: r**2 / mp.log1p(r))), -0.25, 0.5, {"f32": 9}),
+        ("LOG1P_STEP", "(log(1 + r) - r) / r**2 for |r| <= 1/20, relative to r",
+         (guarded(lambda r: (mp.log1p(r) - r) / r**2), lambda r: r), -0.05, 0.05, {"f32": 7, "f64": 12}),
         ("ATANH", "(2 atanh(s) - 2 s) / s**3 in s**2 for |s| <= 1/5, relative to 2 atanh(s)",
          (in_square(lambda s: 2 * (mp.atanh(s) - s) / s**3), in_square(lambda s: s**3 / (2 * mp.atanh(s)))), 0, 0.04, {"f64": 8}),
         ("LOG2_TAIL", "(2 atanh(s) - 2 s - 2/3 s**3) / (log(2) s**5) in s**2 for |s| <= 1/5, relative to 2 atanh(s) / log(2)",
@@ -226,6 +230,24 @@ def erf_inv_ratio(w: Any) -> Any:
     return result / x
 
 
+def step_tables() -> list[tuple[str, str, list[Callable[[str], list[Any]]]]]:
+    """Name, comment and rows of sixteen values that are no polynomials."""
+    inverses = [mp.mpf(int(mp.nint(32 / (1 + mp.mpf(j) / 15)))) / 32 for j in range(16)]
+    return [
+        ("EXP2_STEPS", "2**(j / 16), in two parts", in_parts([mp.mpf(2) ** (mp.mpf(j) / 16) for j in range(16)])),
+        ("LOG_STEPS", "1 / c in five bits for c near 1 + j / 15, then log(c), in two parts",
+         [lambda type: inverses, *in_parts([-mp.log(c) for c in inverses])]),
+    ]  # fmt: skip
+
+
+def in_parts(values: list[Any]) -> list[Callable[[str], list[Any]]]:
+    """The values rounded to a type, and what the rounding took."""
+    return [
+        lambda type: [rounded(v, type) for v in values],
+        lambda type: [rounded(v - rounded(v, type), type) for v in values],
+    ]
+
+
 def literal(value: Any, type: str) -> str:
     """The shortest decimal that reads back as the value rounded to the type."""
     if type == "f64":
@@ -262,6 +284,15 @@ def main() -> None:
         for type, count in counts.items():
             print(f'    "{type}": (')
             print("\n".join(written(fit(function, weight, low, high, count, type), type, "        ")))
+            print("    ),")
+        print("}")
+    for name, comment, rows in step_tables():
+        print(f"\n# {comment}\n{name} = {{")
+        for type in ("f32", "f64"):
+            print(f'    "{type}": (')
+            for row in rows:
+                first, *others = written(row(type), type, " " * 9)
+                print("\n".join([f"        ({first[9:]}", *others]).rstrip(",") + "),")
             print("    ),")
         print("}")
     print("\n# The bits of 1 / pi in words of 32, behind 33 zero bits")

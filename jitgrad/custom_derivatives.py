@@ -20,7 +20,6 @@ from jitgrad_compiler.ops.custom import custom_jvp as jvp_op
 from jitgrad_compiler.ops.custom import custom_vjp as vjp_op
 from jitgrad_compiler.ops.define import zeros
 from jitgrad_compiler.passes.custom_derivatives import closed_over
-from jitgrad_compiler.passes.jvp import DualTrace
 
 from . import tree
 from .array import Array, as_value
@@ -73,17 +72,11 @@ def is_plain(items: Any) -> bool:
     return state.staging is None and all(not isinstance(x, Array) or x.trace is None for x in tree.leaves(items))
 
 
-def _dual_levels(v: Value) -> int:
-    """How often a value is being differentiated, in the innermost rule alone where one is being traced."""
-    levels = 0
-    while isinstance(v.trace, DualTrace) and v.trace.level > orders.level:
-        v, levels = v.ref[0], levels + 1
-    return levels
-
-
-def _orders_wanted(values: Sequence[Value]) -> int:
-    """Up to which order derivatives of a call may be asked for."""
-    now = max(map(_dual_levels, values), default=0)
+def _orders_wanted() -> int:
+    """Up to which order derivatives of a call may be asked for: of those being taken now, in the innermost rule alone where one is
+    being traced, and of those that may be taken later.
+    """
+    now = state.derivatives - orders.derivatives
     if orders.left is not None:
         return now + orders.left
     return now if state.staging is None else now + ORDERS
@@ -193,7 +186,7 @@ class _Custom:
             return out
         call = _Call(where, self.fun, args, nondiff)
         traced = call.trace(lambda leaves, _: self.fun(*call.every(leaves)), self.name, (), 0)
-        outs = self._bind(call, traced, _orders_wanted(call.values))
+        outs = self._bind(call, traced, _orders_wanted())
         return tree.unflatten(traced.out_tree, [with_weak(o, w) for o, w in zip(outs, traced.out_weak, strict=True)])
 
     def _fixed(self, where: str, number: int, argument: Any) -> Any:

@@ -86,8 +86,8 @@ class _Orders(threading.local):
     """How many orders of derivatives of custom rules are traced from here on; None where no rule is being traced."""
 
     left: int | None = None
-    level = 0
-    """How deep traces are nested around the innermost rule."""
+    derivatives = 0
+    """How many derivatives are being taken around the innermost rule."""
 
 
 orders = _Orders()
@@ -98,12 +98,12 @@ def traced_orders(left: int) -> Iterator[None]:
     """Inside, custom functions trace their rules for derivatives up to this order: a rule that calls its function would trace
     itself for ever. Graphs made inside are no good elsewhere, so jit does not keep them.
     """
-    before = orders.left, orders.level
-    orders.left, orders.level = left, state.level
+    before = orders.left, orders.derivatives
+    orders.left, orders.derivatives = left, state.derivatives
     try:
         yield
     finally:
-        orders.left, orders.level = before
+        orders.left, orders.derivatives = before
 
 
 class ShapeDtypeStruct:

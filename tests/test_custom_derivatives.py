@@ -89,11 +89,16 @@ def test_derivatives_of_every_order_follow_the_rule(wrap):
     check_grads(wrap(log1pexp), (X,), order=3)
 
 
-def test_the_derivative_of_a_jitted_function_is_found_outside_up_to_the_orders_traced():
-    f = jit(log1pexp)
-    assert_close(grad(grad(grad(grad(f))))(np.asarray(0.7)), grad(grad(grad(grad(log1pexp))))(np.asarray(0.7)), 1e-10)
+def test_a_program_can_be_differentiated_later_up_to_the_orders_traced():
+    graph, x = make_graph(log1pexp)(np.asarray(0.7)), np.asarray(0.7)
+
+    def f(x):
+        return evaluate(graph, [x])[0]
+
+    assert_close(grad(grad(grad(grad(f))))(x), grad(grad(grad(grad(log1pexp))))(x), 1e-10)
     with pytest.raises(errors.NonDifferentiableError, match="derivatives of so high an order were not traced"):
-        grad(grad(grad(grad(grad(f)))))(0.7)
+        grad(grad(grad(grad(grad(f)))))(x)
+    assert_close(grad(grad(grad(grad(grad(jit(log1pexp))))))(x), grad(grad(grad(grad(grad(log1pexp)))))(x), 1e-10)
 
 
 def test_jacobians_and_hessians_go_through_the_rule():
@@ -202,6 +207,17 @@ def test_an_array_made_in_a_rule_that_calls_its_function_is_a_constant_of_the_pr
     f.defjvp(lambda p, t: (f(*p), t[0] * np.array([5.0, 6.0, 7.0])))
     for differentiated in (grad(lambda x: f(x).sum()), jit(grad(lambda x: f(x).sum())), grad(jit(lambda x: f(x).sum()))):
         assert_close(differentiated(X), np.array([5.0, 6.0, 7.0]))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jit, jitgrad.checkpoint, vmap], ids=["eager", "jit", "checkpoint", "vmap"])
+def test_a_rule_may_differentiate_another_custom_function(wrap):
+    cube = custom_jvp(lambda x: x**3)
+    cube.defjvps(lambda t, out, x: 3 * x * x * t)
+    outer = custom_vjp(lambda x: cube(x))
+    outer.defvjp(lambda x: (outer(x), x), lambda x, g: (g * grad(lambda y: wrap(cube)(y).sum())(x),))
+    for f in (grad(lambda x: outer(x).sum()), jit(grad(lambda x: outer(x).sum())), grad(jit(lambda x: outer(x).sum()))):
+        assert_close(f(X), 3 * X**2, 1e-10)
+        assert_close(grad(lambda x: f(x).sum())(X), 6 * X, 1e-10)  # noqa: B023
 
 
 def test_methods_can_be_custom():

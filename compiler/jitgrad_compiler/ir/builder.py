@@ -34,6 +34,8 @@ class _State(threading.local):
     """The traces of this thread: how deep they are nested, and the Builder that records everything now, if one does."""
 
     level = 0
+    derivatives = 0
+    """How many of the traces are dual numbers."""
     staging: Builder | None = None
     source: Source = None
 
@@ -231,12 +233,15 @@ class Builder:
 @contextmanager
 def new_level(trace_class: Any = Builder, where: str = "") -> Iterator[Any]:
     """A trace one level deeper than all others of this thread; dead when the block ends."""
+    differentiates = getattr(trace_class, "differentiates", 0)
     state.level += 1
+    state.derivatives += differentiates
     trace = trace_class(state.level, where)
     try:
         yield trace
     finally:
         state.level -= 1
+        state.derivatives -= differentiates
         trace.alive = False
 
 

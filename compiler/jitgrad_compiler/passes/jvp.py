@@ -18,6 +18,8 @@ from ..ops.define import no_derivative, zeros
 class DualTrace:
     """The trace of dual numbers: `ref` of its Values is (primal, tangent)."""
 
+    differentiates = 1
+
     def __init__(self, level: int, where: str = "") -> None:
         self.level, self.where, self.alive = level, where, True
 

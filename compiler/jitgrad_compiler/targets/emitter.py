@@ -159,6 +159,10 @@ class Emitter:
         linkage = "internal " if self.internal else ""
         self.module.functions.append(f"define {linkage}{self.result} @{self.name}({args}) {self.attributes} {{\n{body}\n}}")
 
+    def function(self, name: str, args: Sequence[tuple[str, str]], result: str, attributes: str = "") -> Emitter:
+        """Another function of this module, for this module alone; `result` is a type name."""
+        return Emitter(self.module, name, args, LLVM_TYPES[result], attributes=attributes, internal=True)
+
     # -- operands
 
     @cached_property
@@ -169,6 +173,11 @@ class Emitter:
     def const(self, value: Number, type: str, width: int = 1) -> Reg:
         text = spell(value, type)
         return Reg(text if width == 1 else f"splat ({LLVM_TYPES[type]} {text})", type, width)
+
+    def is_constant_without_sign(self, x: Reg) -> bool:
+        """Whether x is a floating-point constant, the same in all lanes, whose sign bit is clear: 0 or more, or a NaN."""
+        digits = x.text.removeprefix(f"splat ({LLVM_TYPES[x.type]} ").partition("0x")
+        return not digits[0] and digits[2][:1] < "8"
 
     def const_bits(self, bits: int, type: str, width: int = 1) -> Reg:
         """A float constant given by its bit pattern."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import error_function, exponential, hyperbolic, inverse_trigonometric, logarithmic, power, trigonometric
+from . import error_function, exponential, hyperbolic, inverse_trigonometric, logaddexp, logarithmic, power, trigonometric
 
 if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
@@ -118,5 +118,5 @@ class VectorMath:
         return inverse_trigonometric.atan2(self._emitter, y, x)
 
     def logaddexp(self, x: Reg, y: Reg) -> Reg:
-        """log(exp(x) + exp(y)), within 2 ulp of the larger of itself and the larger argument."""
-        return logarithmic.logaddexp(self._emitter, x, y)
+        """log(exp(x) + exp(y)), also where that nearly cancels."""
+        return logaddexp.logaddexp(self._emitter, x, y)

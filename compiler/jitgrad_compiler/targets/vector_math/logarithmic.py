@@ -1,7 +1,7 @@
-"""log, log2, log10, log1p and logaddexp.
+"""log, log2, log10 and log1p.
 
 x = 2**k m with m in [3/4, 3/2), so that k is 0 around 1 and nothing cancels there; then a polynomial in r = m - 1 in float32,
-and in float64, where that would be long, one in s = r / (2 + r) (Tang 1990). Next on the path: `trigonometric.py`.
+and in float64, where that would be long, one in s = r / (2 + r) (Tang 1990). Next on the path: `logaddexp.py`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import math
 from typing import TYPE_CHECKING
 
 from .coefficients import ATANH, LOG1P
-from .exponential import expm1_tail, reduce
 from .formats import FORMATS
-from .pairs import Pair, exact_sum, ordered_sum
-from .scaling import INFINITY, NAN, horner, maximum, scale, split
+from .pairs import Pair
+from .scaling import INFINITY, NAN, horner, scale, split
 
 if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
@@ -93,33 +92,3 @@ def log1p(e: Emitter, x: Reg) -> Reg:
     inverse = scale(e, e.const(1.0, x.type, x.width), e.neg(k))
     r = e.fma(inverse, x, e.sub(inverse, 1.0))
     return e.copysign(log_edges(e, log_reduced(e, k, r), u), x)
-
-
-def logaddexp(e: Emitter, x: Reg, y: Reg) -> Reg:
-    """max + log1p(t), t = exp(-|x - y|), with a difference of 0 where both are the same infinity.
-
-    The two terms may cancel, so all but the logarithm's tail is kept in two parts: the difference, t, and the sum.
-    """
-    swapped = e.compare("gt", y, x)
-    larger, smaller = e.select(swapped, y, x), e.select(swapped, x, y)
-    distance = exact_sum(e, smaller, e.neg(larger))
-    high = e.select(e.compare("eq", x, y), e.const(0.0, x.type, x.width), distance.high)
-    n, r = reduce(e, maximum(e, FORMATS[x.type].exp_range[0], high))
-    r_low = _or_zero(e, distance.low)
-    p = ordered_sum(e, e.const(1.0, x.type, x.width), r)
-    p = ordered_sum(e, p.high, e.add(p.low, e.add(expm1_tail(e, r), e.fma(r_low, r, r_low))))
-    t = Pair(scale(e, p.high, n), scale(e, p.low, n))
-    doubled = e.compare("ge", t.high, 0.5)  # 1 + t = 2 (1 + (t - 1) / 2)
-    k = e.select(doubled, e.const(1.0, x.type, x.width), 0.0)
-    u = e.select(doubled, e.fma(t.high, 0.5, -0.5), t.high)
-    u_low = e.mul(t.low, e.select(doubled, e.const(0.5, x.type, x.width), 1.0))
-    ln2, ln2_low = FORMATS[x.type].ln2
-    start = ordered_sum(e, e.mul(k, ln2), u)
-    total = exact_sum(e, larger, start.high)
-    low = e.add(e.add(log_tail(e, u), start.low), e.fma(k, ln2_low, e.fma(e.neg(u), u_low, u_low)))
-    return e.add(total.high, e.add(_or_zero(e, total.low), low))
-
-
-def _or_zero(e: Emitter, low: Reg) -> Reg:
-    """The low part of an exact sum, 0 where the sum is infinite and it is not a number."""
-    return e.select(e.isnan(low), e.const(0.0, low.type, low.width), low)
