@@ -124,7 +124,7 @@ def _unrolled(where: str, unroll: Any, steps: int) -> int:
         return max(steps, 1) if unroll else 1
     if not isinstance(unroll, (int, np.integer)) or unroll < 1:
         raise ArgumentError(f"{where}: unroll must be a bool or an integer of at least 1, got {unroll!r}")
-    return int(unroll)
+    return min(int(unroll), max(steps, 1))
 
 
 def _pair(where: str, f: Callable[..., Any], out: Any) -> tuple[Any, Any]:

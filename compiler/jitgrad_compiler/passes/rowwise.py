@@ -82,8 +82,8 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
     """Rows of rows are rows: the two axes are made one."""
     mapped, inner = params["mapped"], params["size"]
     if any(b and isinstance(x.type, TapeType) for x, b in zip(args, batched, strict=True)):
-        outs, flags = batch(without_rows(params["graph"], mapped, inner), size, args, batched)
-        return [broadcast_batch(o, size, b) for o, b in zip(outs, flags, strict=True)]
+        found, found_batched = batch(without_rows(params["graph"], mapped, inner), size, args, batched)
+        return [broadcast_batch(o, size, b) for o, b in zip(found, found_batched, strict=True)]
     flat = []
     for x, b, m in zip(args, batched, mapped, strict=True):
         if b and not m:
