@@ -1,4 +1,4 @@
-"""Functions with loops and branches, each with a twin that does the same by Python's own loops: what test_control_flow.py is driven by.
+"""Functions with loops and branches, each with a twin that does the same by Python's own loops: what drives test_control_flow.py.
 
 A twin needs concrete numbers, so it runs outside jit and vmap; its derivatives are those of eager arithmetic.
 """
@@ -248,8 +248,8 @@ def _pair(make: Callable[..., Any], *args: np.ndarray, **options: Any) -> Case:
 
 
 CASES: dict[str, Case] = {
-    "scan": scanned(), "scan in reverse": scanned(True), "scan unrolled by 2": scanned(unroll=2),
-    "scan unrolled": scanned(True, unroll=True), "scan of a length": Case(_powers, _powers_twin, (_numbers(2), _numbers(2))),
+    "scan": scanned(), "scan in reverse": scanned(True),
+    "scan of a length": Case(_powers, _powers_twin, (_numbers(2), _numbers(2))),
     "scan of large state": Case(_large_scan, _large_scan_twin, (_numbers(20, 20) / 4, _numbers(20), _numbers(3, 20))),
     "newton": Case(newton, newton_twin, (np.asarray(7.0),)), "while over a tree": _pair(_spiral, _numbers(2), _numbers(2)),
     **{f"while, checkpoint={n}": _pair(_spiral, _numbers(2), _numbers(2), checkpoint=n) for n in (1, 2, "auto")},

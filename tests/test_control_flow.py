@@ -12,7 +12,7 @@ import jitgrad.numpy as jnp
 from jitgrad import backend, grad, hessian, jacfwd, jacrev, jit, jvp, lax, make_graph, tree, vjp, vmap
 from jitgrad.testing import assert_close, check_grads
 
-from .loops_and_twins import CASES, newton
+from .loops_and_twins import CASES, newton, scanned
 
 CONSTRUCTS = pytest.mark.parametrize("name", CASES)
 run = pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])
@@ -88,6 +88,17 @@ def test_derivatives_agree_with_finite_differences(run, name):
         check_grads(run(total(f)), case.args, order=2, atol=1e-4, rtol=1e-4)
 
 
+@run
+@pytest.mark.parametrize("unroll", [2, 99, True, False])
+def test_unrolling_changes_no_result(run, unroll):
+    for reverse in (False, True):
+        case, plain = scanned(reverse, unroll), scanned(reverse)
+        agree(run(case.f)(*case.args), plain.f(*case.args))
+        agree(run(grad(total(case.f)))(*case.args), grad(total(plain.twin))(*case.args))
+    agree(run(lambda x: lax.fori_loop(0, 7, lambda i, v: jnp.sin(v) + i, x, unroll=unroll))(1.0),
+          lax.fori_loop(0, 7, lambda i, v: jnp.sin(v) + i, 1.0), 1e-6)  # fmt: skip
+
+
 ROWS = 3
 
 
@@ -160,9 +171,10 @@ def test_newtons_method_is_differentiated_to_1e_8_for_trip_counts_from_1_to_1000
     agree(run(vmap(grad(grad(damped))))(a, w, x), second, 1e-8)
     agree(first, 0.5 / np.sqrt(a), 1e-8)
     agree(second[1:], -0.25 * a[1:] ** -1.5, 1e-8)
-    for k in (0, 2, 4):
-        agree(run(grad(damped))(a[k], w[k], x[k]), first[k], 1e-8)
-        agree(run(grad(grad(damped)))(a[k], w[k], x[k]), second[k], 1e-8)
+    for k in (0, 2, 5):
+        row = [jnp.asarray(v)[k] for v in (a, w, x)]  # NumPy's own scalars are weak
+        agree(run(grad(damped))(*row), first[k], 1e-8)
+        agree(run(grad(grad(damped)))(*row), second[k], 1e-8)
 
 
 @run
