@@ -52,8 +52,8 @@ class Tally(NamedTuple):
         return Tally(worst.worst, worst.where, self.failures + other.failures, failure, self.count + other.count)
 
 
-def errors(result: np.ndarray, exact: np.ndarray, type: str, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(errors in ulp of `scale`, which special values are wrong)."""
+def errors(result: np.ndarray, exact: np.ndarray, type: str) -> tuple[np.ndarray, np.ndarray]:
+    """(errors in ulp, which special values are wrong)."""
     rounded = exact.astype(TYPES[type])
     special = ~np.isfinite(rounded) | (rounded == 0) | ~np.isfinite(result)
     right = np.where(np.isnan(rounded), np.isnan(result), (result == rounded) & (np.signbit(result) == np.signbit(rounded)))
@@ -64,21 +64,21 @@ def errors(result: np.ndarray, exact: np.ndarray, type: str, scale: np.ndarray) 
     near |= np.isinf(result) & (np.abs(rounded) == most) & (np.signbit(result) == np.signbit(rounded))
     near |= (rounded == 0) & (exact != 0) & (np.abs(result) == least)
     with np.errstate(all="ignore"):
-        exponent = np.maximum(np.frexp(scale)[1] - 1, LEAST_EXPONENT[type])
+        exponent = np.maximum(np.frexp(exact)[1] - 1, LEAST_EXPONENT[type])
         unit = np.ldexp(np.ones_like(exact), exponent - FRACTION_BITS[type])
         distance = np.where(special, 0, np.abs(result.astype(exact.dtype) - exact) / unit)
     return distance, special & ~right & ~near
 
 
 @numba.njit(nogil=True)
-def worst_of_singles(result: np.ndarray, exact: np.ndarray, scale: np.ndarray) -> tuple[float, int, int, int]:
+def worst_of_singles(result: np.ndarray, exact: np.ndarray) -> tuple[float, int, int, int]:
     """As `errors`, for float32 against float64 in one pass: (largest error, where, how many are wrong, the first of them)."""
     largest, where, wrong, first = -1.0, 0, 0, -1
     for i in range(result.size):
         value, double = np.float64(result[i]), exact[i]
         rounded = np.float64(np.float32(double))
         if np.isfinite(rounded) and rounded != 0 and np.isfinite(value):
-            exponent = max(math.frexp(scale[i])[1] - 1, -126)
+            exponent = max(math.frexp(double)[1] - 1, -126)
             error = abs(value - double) * math.ldexp(1.0, 23 - exponent)
             if error > largest:
                 largest, where = error, i
@@ -97,15 +97,11 @@ def measure(name: str, type: str, function: Callable[..., np.ndarray], operands:
     wide: Any = np.float64 if type == "f32" else np.longdouble
     result = function(*operands)
     with np.errstate(all="ignore"):
-        widened = [x.astype(wide) for x in operands]
-        exact = REFERENCES[type][name](*widened)
-        scale = np.abs(exact)
-        if name == "logaddexp":  # a sum near zero of a large argument and a large logarithm
-            scale = np.maximum(scale, np.abs(np.maximum(*widened)))
+        exact = REFERENCES[type][name](*(x.astype(wide) for x in operands))
         if type == "f32":
-            largest, at, failures, first = worst_of_singles(result, exact, scale)
+            largest, at, failures, first = worst_of_singles(result, exact)
         else:
-            distance, wrong = errors(result, exact, type, scale)
+            distance, wrong = errors(result, exact, type)
             at, failures, first = int(distance.argmax()), int(wrong.sum()), int(wrong.argmax())
             largest = float(distance[at])
     failure = ""
@@ -126,6 +122,21 @@ def random_bits(generator: np.random.Generator, type: str, size: int) -> np.ndar
     return generator.integers(0, np.iinfo(integers).max, size, dtype=integers, endpoint=True).view(TYPES[type])
 
 
+def cancelling(generator: np.random.Generator, type: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs with exp(x) + exp(y) near 1: half of them as near as can be, the others up to a quarter of y away."""
+    real, wide = TYPES[type], np.float64 if type == "f32" else np.longdouble
+    least = {"f32": -149, "f64": -1074}[type]
+    powers = np.where(generator.random(size) < 0.5, generator.uniform(least, 0, size), generator.uniform(-8, -0.4, size))
+    x = -np.exp2(powers).astype(real)
+    with np.errstate(all="ignore"):
+        y = np.log(-np.expm1(x.astype(wide))).astype(real)
+        nearest = np.where(generator.random(size) < 0.5, -FRACTION_BITS[type], -8)  # where most of what is not exact still cancels
+        away = np.where(generator.random(size) < 0.5, 0, np.exp2(generator.uniform(nearest, -2)))
+        y = (y * (1 + away * generator.choice([-1, 1], size))).astype(real)
+    swapped = generator.random(size) < 0.5
+    return np.where(swapped, y, x), np.where(swapped, x, y)
+
+
 def near_interesting(generator: np.random.Generator, name: str, type: str, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of which a good part lies where the function is neither zero nor infinite nor trivial."""
     real = TYPES[type]
@@ -139,8 +150,9 @@ def near_interesting(generator: np.random.Generator, name: str, type: str, size:
         power = np.where(whole, np.round(power), power).astype(real)
         return np.where(whole & (generator.random(size) < 0.5), -base, base).astype(real), power
     if name == "logaddexp":
-        x = generator.normal(0, 4, size).astype(real)
-        return x, (x + generator.normal(0, 4, size)).astype(real)
+        x, y = cancelling(generator, type, size // 4)
+        rest = generator.normal(0, 4, size - x.size).astype(real)
+        return np.concatenate([x, rest]), np.concatenate([y, (rest + generator.normal(0, 4, rest.size)).astype(real)])
     x = random_bits(generator, type, size)
     with np.errstate(all="ignore"):
         return x, (x * np.exp2(generator.uniform(-14, 14, size)) * np.sign(generator.random(size) - 0.5)).astype(real)
@@ -228,7 +240,10 @@ HEAD = (
     "| function | checked | largest error, ulp | at | wrong special values | reference's error against mpmath, ulp |",
     "| --- | ---: | ---: | --- | ---: | ---: |",
 )
-NOTES = "The last place of logaddexp is that of the larger of its result and its larger argument."
+NOTES = """\
+A quarter of the pairs that are drawn for logaddexp lie next to exp(x) + exp(y) = 1, where its reference is of long double and,
+where that has too few digits, of mpmath. A search of its own, of 287 million float32 pairs whose result is 2**-6 to 2**-3 of the
+larger argument, found 1.558 ulp at (-0.0309648737, -3.4745948)."""
 
 
 def main() -> None:
