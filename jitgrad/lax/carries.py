@@ -108,8 +108,8 @@ def check_types(
     names = ["counter", *leaf_names("carry", structure.children()[1])] if counted else leaf_names("carry", structure)
     wrong = []
     for name, (t, weak), (u, out_weak) in zip(names, before, after, strict=True):
-        dtype, _ = promote(t.dtype, weak, u.dtype, out_weak, default_float())
-        if t.shape != u.shape or not weak and dtype != t.dtype:
+        adapts = weak or out_weak and promote(t.dtype, False, u.dtype, True, default_float())[0] == t.dtype
+        if t.shape != u.shape or u.dtype != t.dtype and not adapts:
             wrong.append((f"{name} was {type_text(t, weak)} and became {type_text(u, out_weak)}", t.shape == u.shape))
     if wrong:
         fix = "Convert it in the body with .astype, or start with an init of that type." if wrong[0][1] else (

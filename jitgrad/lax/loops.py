@@ -16,8 +16,8 @@ from jitgrad.config import config
 from jitgrad.debug import callback
 from jitgrad.errors import ArgumentError, CarryTypeError, ConcretizationTypeError, NotAScalarError, ShapeError
 from jitgrad.numpy import ops
-from jitgrad.numpy.promote import strong
-from jitgrad.promotion import default_float, promote
+from jitgrad.numpy.promote import promote_all, strong
+from jitgrad.promotion import default_float, promote, strong_dtype
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.builder import with_weak
@@ -124,7 +124,7 @@ def _unrolled(where: str, unroll: Any, steps: int) -> int:
         return max(steps, 1) if unroll else 1
     if not isinstance(unroll, (int, np.integer)) or unroll < 1:
         raise ArgumentError(f"{where}: unroll must be a bool or an integer of at least 1, got {unroll!r}")
-    return int(unroll)
+    return min(int(unroll), max(steps, 1))
 
 
 def _pair(where: str, f: Callable[..., Any], out: Any) -> tuple[Any, Any]:
@@ -146,9 +146,14 @@ def _scan_in_python(
         carry, y = _pair(where, f, f(tree.unflatten(carry_tree, values), x))
         values = _next_carry(where, f, carry_tree, values, carry)
         rows[i], ys_tree = array_leaves(function_name(f), y, "its y")
-    rows = [[strong(y) for y in row] for row in rows]
-    ys = [ops.concatenate([ops.reshape(y, (1, *y.type.shape)) for y in column], 0) for column in zip(*rows, strict=True)]
+    ys = [_stacked(column) for column in zip(*rows, strict=True)]
     return tree.unflatten(carry_tree, [strong(v) for v in values]), tree.unflatten(ys_tree, ys)
+
+
+def _stacked(column: Sequence[Array]) -> Array:
+    """The ys of all steps as one array. Those of the first steps may be weak still."""
+    dtype = strong_dtype(*promote_all(tuple((y.type.dtype, y.weak) for y in column), default_float()))
+    return ops.concatenate([ops.reshape(ops.convert(y, dtype), (1, *y.type.shape)) for y in column], 0)
 
 
 def _next_carry(where: str, f: Callable[..., Any], carry_tree: tree.PyTreeDef, before: Sequence[Array], carry: Any) -> list[Array]:

@@ -107,7 +107,7 @@ def test_every_op_has_examples_a_documentation_and_all_rules(name: str) -> None:
     assert op.kind == "elementwise" or EXAMPLES[name]
     assert op.doc.endswith(".")
     assert (op.jvp is None) == bool(op.no_derivative), f"{name} must have a jvp or say why there is none"
-    assert op.batch is not None or name in ("iota", "tape_add")
+    assert op.batch is not None or name == "iota"
     if op.kind == "elementwise":
         assert op.traits["accepts"] in ACCEPTS
         assert op.emit or op.traits.get("scalar") or op.traits.get("complex_only")

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..ir.builder import Value, bind_all
-from ..ir.graph import Graph
+from ..ir.graph import Graph, Var
 from ..ops.calls import call
 from ..ops.define import Operand, Tangents, is_linear
 from .jvp import jvp_active
@@ -38,6 +38,24 @@ def _batched(graph: Graph, size: int, batched: tuple[bool, ...]) -> Graph:
     return vmap_graph(graph, size, batched)
 
 
+@lru_cache(maxsize=512)
+def _kept(forward: Graph, count: int) -> tuple[Graph, tuple[tuple[bool, int], ...]]:
+    """The forward program without those residuals that are operands or results, which are there already, and each other one once;
+    and where every residual is: (whether an operand, its number there or among the results).
+    """
+    numbers = {v: n for n, v in enumerate(forward.inputs)}
+    outputs = list(forward.outputs[:count])
+    sources = []
+    for a in forward.outputs[count:]:
+        if isinstance(a, Var) and a in numbers:
+            sources.append((True, numbers[a]))
+            continue
+        if a not in outputs:
+            outputs.append(a)
+        sources.append((False, outputs.index(a)))
+    return Graph(forward.inputs, forward.eqns, outputs), tuple(sources)
+
+
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     graph, name = params["graph"], params["name"]
     active = tuple(t is not None for t in tangents)
@@ -49,8 +67,9 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
         moved = iter(found[count:])
         return found[:count], [next(moved) if a else None for a in active_outputs]
     parts = _linearized(graph, active)
-    found = bind_all(call, *primals, graph=parts.forward, name=name)
-    outs, residuals = found[:count], found[count:]
+    forward, sources = _kept(parts.forward, count)
+    found = bind_all(call, *primals, graph=forward, name=name)
+    outs, residuals = found[:count], [primals[n] if given else found[n] for given, n in sources]
     if not any(parts.active_outputs):
         return outs, [None] * count
     moved = iter(bind_all(call, *given, *residuals, graph=parts.linear, name=name))

@@ -7,29 +7,20 @@ ended.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from ..ir.builder import Value, bind_all, staging
-from ..ir.graph import Eqn, Graph, Op, Var
-from ..ir.types import ArrayType
-from ..ops.control import rowwise, scan, switch, together, while_loop
+from ..ir.graph import Graph
+from ..ir.types import TapeType
+from ..ops.control import rowwise, scan, switch, tape_add, together, while_loop
 from ..ops.define import broadcast_batch, transpose_axes
 from ..ops.effects import callback
 from .branches import batch_branches
 from .loop_derivatives import Flags, Loop
 from .register_fit import MANY, fits_registers
-from .vmap import batch
-
-
-def by_rows(op: Op, size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Sequence[Value]:
-    """The op as the only equation of a rowwise."""
-    types = [ArrayType(a.type.shape[1:], a.type.dtype) if b else a.type for a, b in zip(args, batched, strict=True)]
-    inputs = [Var(t) for t in types]
-    outputs = [Var(t) for t in op.types(types, params)]
-    graph = Graph(inputs, [Eqn(op, inputs, params, outputs)], outputs)
-    return bind_all(rowwise, *args, graph=graph, mapped=tuple(batched), size=size)
+from .vmap import batch, batched_type, by_rows
 
 
 @lru_cache(maxsize=512)
@@ -38,10 +29,7 @@ def _batched_body(graph: Graph, size: int, fixed: Flags, carry: Flags, rest: Fla
     while True:
         with staging() as builder:
             flags = (*fixed, *carry, *rest)
-            inputs = [
-                builder.input(ArrayType((size, *t.shape), t.dtype) if b else t)
-                for t, b in zip(graph.input_types, flags, strict=True)
-            ]
+            inputs = [builder.input(batched_type(t, size) if b else t) for t, b in zip(graph.input_types, flags, strict=True)]
             outs, out_flags = batch(graph, size, inputs, flags)
             n = len(carry)
             grown = tuple(a or b for a, b in zip(carry, out_flags, strict=False))
@@ -53,37 +41,78 @@ def _batched_body(graph: Graph, size: int, fixed: Flags, carry: Flags, rest: Fla
             carry = grown
 
 
-def _scan_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+def _scan_parts(params: Mapping[str, Any], flags: Sequence[bool]) -> tuple[Loop, tuple[Flags, ...]]:
+    """The operands' kinds, without the number of steps, and which of them are batched."""
     body = params["body"]
-    if params["length"] is None or fits_registers(body, MANY):
-        return by_rows(scan, size, args, batched, params)
     loop = Loop(params["consts"], params["carry"], len(body.inputs) - params["consts"] - params["carry"])
-    (consts, carries, xs), flags = loop.split(args), [tuple(f) for f in loop.split(batched)]
-    made, carry, ys = _batched_body(body, size, flags[0], flags[1], flags[2])
+    return loop, tuple(tuple(f) for f in loop.split(flags if params["length"] is not None else flags[1:]))
+
+
+def _scan_rows(size: int, params: Mapping[str, Any], batched: Sequence[bool], whole: bool) -> bool:
+    """Whether each row is done by itself: where the state fits registers, or rows have numbers of steps of their own. Tapes of all
+    rows, with the batch axis in their elements, are read and made by one loop.
+    """
+    body, loop = params["body"], _scan_parts(params, batched)[0]
+    if params["length"] is not None:
+        return not whole and fits_registers(body, MANY)
+    tapes = len(body.outputs) > loop.carry or any(batched[1 + loop.consts + loop.carry :])
+    return batched[0] or not (tapes or whole) and fits_registers(body, MANY)
+
+
+def _scan_flags(size: int, params: Mapping[str, Any], batched: Sequence[bool]) -> Sequence[bool]:
+    _, carry, ys = _batched_body(params["body"], size, *_scan_parts(params, batched)[1])
+    return (*carry, *ys)
+
+
+def _scan_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+    head = args[:1] if params["length"] is None else args[:0]
+    loop, flags = _scan_parts(params, batched)
+    consts, carries, xs = loop.split(args[len(head) :])
+    made, carry, ys = _batched_body(params["body"], size, *flags)
     start = [broadcast_batch(c, size, was) if now else c for c, was, now in zip(carries, flags[1], carry, strict=True)]
-    turned = [transpose_axes(x, (1, 0, *range(2, x.type.rank))) if b else x for x, b in zip(xs, flags[2], strict=True)]
-    found = bind_all(scan, *consts, *start, *turned, **{**params, "body": made})
-    last = [broadcast_batch(c, size, b) for c, b in zip(found[: loop.carry], carry, strict=True)]
-    steps = found[loop.carry :]
-    return [
-        *last,
-        *[transpose_axes(y, (1, 0, *range(2, y.type.rank))) if b else broadcast_batch(y, size, False)
-          for y, b in zip(steps, ys, strict=True)],
-    ]  # fmt: skip
+    turned = [_swapped(x) if b else x for x, b in zip(xs, flags[2], strict=True)]
+    found = bind_all(scan, *head, *consts, *start, *turned, **{**params, "body": made})
+    return [*found[: loop.carry], *[_swapped(y) if b else y for y, b in zip(found[loop.carry :], ys, strict=True)]]
+
+
+def _swapped(x: Value) -> Value:
+    """The axes of steps and of the batch exchanged; a tape's elements have the batch in front as it is."""
+    return x if isinstance(x.type, TapeType) else transpose_axes(x, (1, 0, *range(2, x.type.rank)))
+
+
+@lru_cache(maxsize=512)
+def _batched_while(cond: Graph, body: Graph, size: int, fixed: Flags, start: Flags) -> tuple[Graph, Flags, Flags, Graph, bool]:
+    """The batched body, which carries and saved values have the batch axis; the batched condition, and whether it has it."""
+    made, carry, saved = _batched_body(body, size, fixed, start, ())
+    test, _, holds = _batched_body(cond, size, (*fixed, *carry), (), ())
+    return made, carry, saved, test, holds[0]
+
+
+def _while_parts(size: int, params: Mapping[str, Any], batched: Sequence[bool]) -> tuple[Graph, Flags, Flags, Graph, bool]:
+    consts = params["consts"]
+    return _batched_while(params["cond"], params["body"], size, tuple(batched[:consts]), tuple(batched[consts:]))
+
+
+def _while_rows(size: int, params: Mapping[str, Any], batched: Sequence[bool], whole: bool) -> bool:
+    return not whole and fits_registers(params["body"], MANY) or _while_parts(size, params, batched)[4]
+
+
+def _while_flags(size: int, params: Mapping[str, Any], batched: Sequence[bool]) -> Sequence[bool]:
+    _, carry, saved, _, _ = _while_parts(size, params, batched)
+    return (*carry, False, False, *carry) if params["states"] else (*carry, False, *saved)
 
 
 def _while_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
-    if params["saved"] or params["states"]:
-        raise TypeError("while_loop: a loop that keeps tapes is batched together with those who read them")
-    body, cond, consts = params["body"], params["cond"], params["consts"]
-    fixed, start = tuple(batched[:consts]), tuple(batched[consts:])
-    made, carry, _ = _batched_body(body, size, fixed, start, ())
-    test, _, holds = _batched_body(cond, size, (*fixed, *carry), (), ())
-    if holds[0] or fits_registers(body, MANY):
-        return by_rows(while_loop, size, args, batched, params)
+    made, carry, _, test, _ = _while_parts(size, params, batched)
+    consts, start = params["consts"], batched[params["consts"] :]
     wide = [broadcast_batch(c, size, was) if now else c for c, was, now in zip(args[consts:], start, carry, strict=True)]
-    found = bind_all(while_loop, *args[:consts], *wide, **{**params, "body": made, "cond": test})
-    return [broadcast_batch(v, size, b) for v, b in zip(found, (*carry, False), strict=True)]
+    return bind_all(while_loop, *args[:consts], *wide, **{**params, "body": made, "cond": test})
+
+
+def _tape_add_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+    if not all(batched):
+        raise TypeError("tape_add: both tapes must be batched, or none")
+    return bind_all(tape_add, *args)
 
 
 def _together_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
@@ -103,3 +132,6 @@ def _callback_batch(size: int, args: Sequence[Value], batched: Sequence[bool], p
 
 callback.batch = _callback_batch
 scan.batch, while_loop.batch, switch.batch, together.batch = _scan_batch, _while_batch, _switch_batch, _together_batch
+tape_add.batch = _tape_add_batch
+scan.traits.update(batched_outputs=_scan_flags, rows=_scan_rows)
+while_loop.traits.update(batched_outputs=_while_flags, rows=_while_rows)

@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from ..errors import NonDifferentiableError
 from ..ir.builder import Value, bind_all
 from ..ir.graph import Graph
+from ..ir.interpreter import evaluate
+from ..ir.types import TapeType
 from ..ops.control import rowwise
-from ..ops.define import Operand, Tangents, broadcast, is_linear, reduce_sum, reshape
+from ..ops.define import Operand, Tangents, broadcast, broadcast_batch, is_linear, reduce_sum, reshape
 from .linearize import LinearGraphs, recorded
 from .loop_derivatives import Flags, linearized, moved, picked, recomputed, spread, transposed
+from .vmap import batch, vmap_graph
 
 
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
@@ -28,6 +32,11 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
         both, out_active = moved(graph, active)
         found = bind_all(rowwise, *primals, *given, graph=both, mapped=(*mapped, *given_mapped), size=size)
         return found[:count], spread(found[count:], out_active)
+    if any(a and isinstance(p.type, TapeType) for p, a in zip(primals, active, strict=True)):
+        parts = linearized(without_rows(graph, mapped, size), active)
+        found = evaluate(parts.forward, primals)
+        moving = evaluate(parts.linear, [*given, *found[count:]])
+        return found[:count], spread(moving, parts.active_outputs)
     outs = bind_all(rowwise, *primals, **params)
     parts = _again(graph, active)
     if not any(parts.active_outputs):
@@ -39,6 +48,20 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
 @lru_cache(maxsize=512)
 def _again(graph: Graph, active: Flags) -> LinearGraphs:
     return recomputed(linearized(graph, active), graph)
+
+
+@lru_cache(maxsize=512)
+def without_rows(graph: Graph, mapped: Flags, size: int) -> Graph:
+    """What a rowwise does with a tape that serves all rows, by loops of batched bodies: the tape's cotangent is a sum over rows,
+    which those make step by step.
+    """
+    wide = vmap_graph(graph, size, mapped, whole=True)
+    if any(e.op is rowwise and any(isinstance(a.type, TapeType) for a in e.inputs) for e in wide.eqns):
+        raise NonDifferentiableError(
+            "reverse mode through a batch whose loops have different numbers of steps, with respect to what another loop has kept "
+            "for its own derivative. Use jacfwd or jvp for one of the derivatives."
+        )
+    return wide
 
 
 def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
@@ -58,6 +81,9 @@ def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params:
 def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     """Rows of rows are rows: the two axes are made one."""
     mapped, inner = params["mapped"], params["size"]
+    if any(b and isinstance(x.type, TapeType) for x, b in zip(args, batched, strict=True)):
+        found, found_batched = batch(without_rows(params["graph"], mapped, inner), size, args, batched)
+        return [broadcast_batch(o, size, b) for o, b in zip(found, found_batched, strict=True)]
     flat = []
     for x, b, m in zip(args, batched, mapped, strict=True):
         if b and not m:

@@ -61,9 +61,21 @@ class _Simplifier(Rewriter):
             if found is not None:
                 self.atoms[e.outputs[0]] = found
                 continue
+            if e.op.name == "scan" and e.params["length"] == 0:
+                consts, carry = e.params["consts"], e.params["carry"]
+                self.atoms.update(zip(e.outputs, inputs[consts : consts + carry], strict=False))
+                self.atoms.update((v, self.nothing(v, e)) for v in e.outputs[carry:])
+                continue
             params = map_graphs(e.params, simplify_nested) if any(e.graphs) else e.params
-            self.atoms.update(zip(e.outputs, self.shared(e.op, inputs, params, e), strict=True))
+            for v, made in zip(e.outputs, self.shared(e.op, inputs, params, e), strict=True):
+                filled = isinstance(v.type, TapeType) or v.type.size or not any(e.graphs)
+                self.atoms[v] = made if filled else self.nothing(v, e)
         return self.finish()
+
+    def nothing(self, v: Var, e: Eqn) -> Var:
+        """An array without elements."""
+        zero = Literal(NUMPY[v.type.dtype].type(0), v.type.dtype)
+        return self.make("broadcast", [zero], e, shape=v.type.shape, dims=())
 
     def keeps_shape(self, e: Eqn, inputs: list[Atom]) -> bool:
         """Whether an operand is left that has the result's shape once constants are scalars."""

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..ir.builder import Value, bind_all, source_of, staging
-from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var
-from ..ir.interpreter import evaluate, literal_value
+from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Op, Var
+from ..ir.interpreter import literal_value
 from ..ir.types import ArrayType, TapeType
+from ..ops.calls import call
 from ..ops.define import broadcast_batch
+from .inline import inline
 
 
-def batch(graph: Graph, size: int, values: Sequence[Value], batched: Sequence[bool]) -> tuple[list[Value], list[bool]]:
-    """The graph's outputs for inputs of which some have the batch axis in front, and which outputs have it."""
+def batch(
+    graph: Graph, size: int, values: Sequence[Value], batched: Sequence[bool], whole: bool = False
+) -> tuple[list[Value], list[bool]]:
+    """The graph's outputs for inputs of which some have the batch axis in front, and which outputs have it.
+
+    A tape has it in front of each element. `whole`: loops are done row by row only where rows have different numbers of steps.
+    """
+    if any(e.op is call and _has_tapes(e) for e in graph.eqns):
+        graph = inline(graph, call)  # its tapes are batched together with those who read them
     env: dict[Var, tuple[Value, bool]] = {}
     for var, value, b in zip(graph.inputs, values, batched, strict=True):
         env[var] = (value, b)
@@ -20,47 +30,108 @@ def batch(graph: Graph, size: int, values: Sequence[Value], batched: Sequence[bo
     def read(a: Atom) -> tuple[Value, bool]:
         return (literal_value(a), False) if isinstance(a, Literal) else env[a]
 
-    for e in joined_by_tapes(graph.eqns, graph.outputs):
+    for e in joined_by_tapes(graph, size, batched, whole):
         args, flags = zip(*map(read, e.inputs), strict=True) if e.inputs else ((), ())
         with source_of(e.source):
             if not any(flags):
-                again = e.op is OPS["together"]  # made for a batch that does not get here
-                outs, out_batched = evaluate(e.params["graph"], args) if again else bind_all(e.op, *args, **e.params), False
+                outs = bind_all(e.op, *args, **e.params)
+            elif _by_rows(e, size, flags, whole):
+                outs = by_rows(e.op, size, args, flags, e.params)
             else:
                 if e.op.batch is None:
                     raise TypeError(f"vmap: {e.op.name} has no batching rule")
-                outs, out_batched = e.op.batch(size, args, flags, dict(e.params)), True
-        for v, out in zip(e.outputs, outs, strict=True):
-            env[v] = (out, out_batched)
+                outs = e.op.batch(size, args, flags, dict(e.params))
+        for v, out, b in zip(e.outputs, outs, _batched_outputs(e, size, flags, whole), strict=True):
+            env[v] = (out, b)
     pairs = [read(a) for a in graph.outputs]
     return [v for v, _ in pairs], [b for _, b in pairs]
 
 
-def joined_by_tapes(eqns: Sequence[Eqn], outputs: Sequence[Atom]) -> list[Eqn]:
-    """The equations, where all from the maker of a tape to its last reader are one, `together`, which is batched row by row.
+def by_rows(op: Op, size: int, args: Sequence[Value], batched: Sequence[bool], params: Mapping[str, Any]) -> Sequence[Value]:
+    """The op as the only equation of a rowwise."""
+    types = [ArrayType(a.type.shape[1:], a.type.dtype) if b else a.type for a, b in zip(args, batched, strict=True)]
+    inputs = [Var(t) for t in types]
+    outputs = [Var(t) for t in op.types(types, params)]
+    graph = Graph(inputs, [Eqn(op, inputs, params, outputs)], outputs)
+    return bind_all(OPS["rowwise"], *args, graph=graph, mapped=tuple(batched), size=size)
 
-    A tape is of one row: rows have loops of different lengths.
+
+def _by_rows(e: Eqn, size: int, flags: Sequence[bool], whole: bool) -> bool:
+    """Whether a loop is done for each row by itself, as the op's own rule says."""
+    rule = e.op.traits.get("rows")
+    return rule is not None and any(flags) and rule(size, e.params, tuple(flags), whole)
+
+
+def _batched_outputs(e: Eqn, size: int, flags: Sequence[bool], whole: bool) -> Sequence[bool]:
+    """Which results of an equation have the batch axis: all of one that is batched, unless the op's own rule says which."""
+    rule = e.op.traits.get("batched_outputs")
+    if rule is None or not any(flags) or _by_rows(e, size, flags, whole):
+        return [any(flags)] * len(e.outputs)
+    return rule(size, e.params, tuple(flags))  # type: ignore[no-any-return]
+
+
+def batched_type(type: Any, size: int) -> Any:
+    """The type with the batch axis in front, of a tape in front of its elements."""
+    if isinstance(type, TapeType):
+        return TapeType(batched_type(type.element, size))
+    return ArrayType((size, *type.shape), type.dtype)
+
+
+def _has_tapes(e: Eqn) -> bool:
+    return any(isinstance(a.type, TapeType) for a in (*e.inputs, *e.outputs))
+
+
+def joined_by_tapes(graph: Graph, size: int, batched: Sequence[bool], whole: bool) -> list[Eqn]:
+    """The equations, where all from the maker of tapes of one row to the last reader are one, `together`, which is batched row by
+    row: rows have loops of different lengths, and so tapes of their own.
     """
-    made: dict[Var, int] = {}
-    ends: dict[int, int] = {}
+    eqns = list(graph.eqns)
+    if not any(isinstance(v.type, TapeType) for e in eqns for v in e.outputs):
+        return eqns
+    known: dict[Var, bool] = dict(zip(graph.inputs, batched, strict=True))
+    makers: dict[Var, int] = {}
+    readers: dict[Var, int] = {}
+    seeds = []
     for n, e in enumerate(eqns):
+        flags = [isinstance(a, Var) and known[a] for a in e.inputs]
+        known.update(zip(e.outputs, _batched_outputs(e, size, flags, whole), strict=True))
         for a in e.inputs:
-            if isinstance(a, Var) and a in made:
-                ends[made[a]] = n
-        made.update((v, n) for v in e.outputs if isinstance(v.type, TapeType))
-    if not made:
-        return list(eqns)
+            if isinstance(a, Var) and a in makers:
+                readers[a] = n
+        makers.update((v, n) for v in e.outputs if isinstance(v.type, TapeType))
+        if any(isinstance(v.type, TapeType) for v in e.outputs) and _by_rows(e, size, flags, whole):
+            seeds.append((n, n))
     joined: list[Eqn] = []
     n = 0
-    while n < len(eqns):
-        stop = n
-        while (further := max(ends.get(k, k) for k in range(n, stop + 1))) > stop:
-            stop = further
-        later = {*[a for e in eqns[stop + 1 :] for a in e.inputs], *outputs}
-        alone = stop == n and not any(isinstance(v.type, TapeType) for v in eqns[n].outputs)
-        joined.append(eqns[n] if alone else _as_one(eqns[n : stop + 1], later))
-        n = stop + 1
-    return joined
+    for first, last in _grown(seeds, eqns, makers, readers, known):
+        joined += eqns[n:first]
+        later = {*[a for e in eqns[last + 1 :] for a in e.inputs], *graph.outputs}
+        joined.append(_as_one(eqns[first : last + 1], later))
+        n = last + 1
+    return joined + eqns[n:]
+
+
+def _grown(
+    regions: Sequence[tuple[int, int]], eqns: Sequence[Eqn], makers: Mapping[Var, int], readers: Mapping[Var, int],
+    batched: Mapping[Var, bool],
+) -> list[tuple[int, int]]:  # fmt: skip
+    """Ranges of equations, grown until no tape goes out of one, and no batched one into it; those that meet are one."""
+    while True:
+        grown = []
+        for first, last in regions:
+            inside = eqns[first : last + 1]
+            ends = [readers.get(v, last) for e in inside for v in e.outputs]
+            starts = [makers[a] for e in inside for a in e.inputs if isinstance(a, Var) and a in makers and batched[a]]
+            grown.append((min([first, *starts]), max([last, *ends])))
+        merged: list[tuple[int, int]] = []
+        for first, last in sorted(grown):
+            if merged and first <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+            else:
+                merged.append((first, last))
+        if merged == regions:
+            return merged
+        regions = merged
 
 
 def _as_one(eqns: Sequence[Eqn], later: set[Atom]) -> Eqn:
@@ -71,11 +142,9 @@ def _as_one(eqns: Sequence[Eqn], later: set[Atom]) -> Eqn:
     return Eqn(OPS["together"], read, {"graph": Graph(read, eqns, outputs)}, outputs)
 
 
-def vmap_graph(graph: Graph, size: int, batched: Sequence[bool]) -> Graph:
-    """The pass: a Graph whose batched inputs, and all outputs, have a new axis of the given size in front."""
+def vmap_graph(graph: Graph, size: int, batched: Sequence[bool], whole: bool = False) -> Graph:
+    """The pass: a Graph whose batched inputs, and all outputs, have a new axis of the given size in front. `whole` is `batch`'s."""
     with staging() as builder:
-        inputs = [
-            builder.input(ArrayType((size, *t.shape), t.dtype) if b else t) for t, b in zip(graph.input_types, batched, strict=True)
-        ]
-        outs, flags = batch(graph, size, inputs, batched)
+        inputs = [builder.input(batched_type(t, size) if b else t) for t, b in zip(graph.input_types, batched, strict=True)]
+        outs, flags = batch(graph, size, inputs, batched, whole)
         return builder.finish([broadcast_batch(o, size, b) for o, b in zip(outs, flags, strict=True)])[0]

@@ -69,7 +69,10 @@ class Executable:
         """For each output: (0, offset in the shared buffer), (1, its own size) or (2, number of the donated input it replaces)."""
         self.shared_bytes = 0
         numbers = {v: n for n, v in enumerate(lowered.inputs)}
-        for v in lowered.outputs:
+        for n, v in enumerate(lowered.outputs):
+            if v in lowered.outputs[:n]:  # a tape that is two outputs is one record
+                self._plan.append(self._plan[lowered.outputs.index(v)])
+                continue
             donor = memory.donated.get(v)  # type: ignore[arg-type]
             size = v.type.nbytes
             if donor is not None:
@@ -152,7 +155,17 @@ def run_graph(graph: Graph, arrays: Sequence[Any]) -> list[Any]:
         return program.run_arrays(arrays)
     pairs = [_tape_record(a) if isinstance(t, TapeType) else address_of(a) for a, t in zip(arrays, graph.input_types, strict=True)]
     outs = program.run([address for address, _ in pairs])
-    return [_from_tape(h, t) if isinstance(t, TapeType) else h.array(t) for h, t in zip(outs, graph.output_types, strict=True)]
+    found: list[Any] = []
+    lowered = program.program.graph
+    for n, (v, h) in enumerate(zip(lowered.outputs, outs, strict=True)):
+        if not isinstance(v.type, TapeType):
+            found.append(h.array(v.type))
+        elif v in lowered.inputs:
+            found.append(arrays[lowered.inputs.index(v)])
+        else:
+            again = lowered.outputs.index(v)
+            found.append(found[again] if again < n else _from_tape(h, v.type))
+    return found
 
 
 def _tape_record(array: Any) -> tuple[int, Any]:
