@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import jitgrad.numpy as jnp
-from jitgrad import lax
+from jitgrad import lax, tree
 
 
 @dataclass
@@ -264,3 +264,17 @@ CASES: dict[str, Case] = {
     "map": _pair(_mapped, _numbers(2), _numbers(5, 2)), "map in batches": _pair(_mapped, _numbers(2), _numbers(5, 2), batch_size=2),
     "associative_scan": Case(lambda a, b: lax.associative_scan(_linear, (a, b)), _prefixes_twin, (_numbers(5), _numbers(5))),
 }  # fmt: skip
+
+
+def total(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The sum over f's results of a function that is not linear."""
+    return lambda *args: sum(jnp.sum(jnp.sin(y)) for y in tree.leaves(f(*args)))
+
+
+def arrays(items: Any) -> list[np.ndarray]:
+    return [np.asarray(x) for x in tree.leaves(items)]
+
+
+def agree(got: Any, want: Any, tolerance: float = 1e-11) -> None:
+    for g, w in zip(arrays(got), arrays(want), strict=True):
+        np.testing.assert_allclose(g, w, rtol=tolerance, atol=tolerance)

@@ -157,7 +157,7 @@ def as_typed(out: Any, type: Type) -> np.ndarray:
     """A NumPy result as exactly the array that the type rule promised."""
     array = np.asarray(out, NUMPY[type.dtype])
     if isinstance(type, TapeType):
-        return array.reshape(-1, *type.element.shape)
+        return array.reshape(len(array), *type.element.shape)
     return array if array.shape == type.shape else np.broadcast_to(array, type.shape)
 
 
