@@ -22,7 +22,7 @@ from .config import config
 def runtime() -> Any:
     """The module jitgrad_compiler.runtime.executable."""
     module = importlib.import_module("jitgrad_compiler.runtime.executable")
-    config.on_threads(module.set_num_threads)
+    config.listen("num_threads", module.set_num_threads)
     return module
 
 

@@ -200,7 +200,7 @@ class Jitted:
         if state.staging is None and self._plain and not kwargs and not config.disable_jit:
             leaves: list[Any] = []
             try:
-                signature = (config.default_float, *[scan(a, leaves) for a in args])
+                signature = (config.traced, *[scan(a, leaves) for a in args])
                 entry = self._entries.get(signature)
             except _Slow:
                 entry = None
@@ -246,12 +246,12 @@ class Jitted:
         values, in_tree = array_leaves(where, (dynamic, rest), ARGUMENT, borrow=True)
         leaves: list[Any] = []
         try:
-            scanned: Any = (config.default_float, *[scan(a, leaves) for a in dynamic])
+            scanned: Any = (config.traced, *[scan(a, leaves) for a in dynamic])
             key: Any = scanned if self._plain and not rest else None
         except _Slow:
             key = None
         if key is None:
-            key = (in_tree, tuple((v.type, v.weak) for v in values), static_key, config.default_float)
+            key = (in_tree, tuple((v.type, v.weak) for v in values), static_key, config.traced)
         entry = self._entries.get(key)
         if entry is None:
             traced = trace(call_with, self._name, [v.type for v in values], [v.weak for v in values], in_tree)
