@@ -1,7 +1,7 @@
 """`Array`, the class of every value users hold, and how other things become one. Operators are in numpy/methods.py.
 
 An Array is concrete (holds memory), traced (stands for a value inside jit or vmap) or a dual number (inside grad); `isinstance(x,
-jitgrad.Array)` holds for all of them.
+jitgrad.Array)` holds for all of them. How one becomes a Python number or a NumPy array: to_python.py.
 """
 
 from __future__ import annotations
@@ -10,21 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jitgrad_compiler.ir.builder import Builder, Value, install_value_class, leaked, literal, state
+from jitgrad_compiler.ir.builder import install_value_class, literal, state
 from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
 
-from .errors import (
-    ConcretizationTypeError,
-    DonatedBufferError,
-    DTypeError,
-    JitgradError,
-    NotAnArrayError,
-    TracerArrayConversionError,
-    TracerBoolConversionError,
-    TracerIntegerConversionError,
-)
+from .errors import DonatedBufferError, DTypeError, NotAnArrayError
 from .promotion import strong_dtype
-from .suggestions import suggest
+from .to_python import ToPython
 
 WEAK_SCALARS = {bool: "bool", int: "i64", float: "f64", complex: "c128"}
 WEAK_NUMPY = {np.float64: "f64", np.int64: "i64", np.complex128: "c128", np.bool_: "bool"}
@@ -49,11 +40,12 @@ class _Donated:
 DONATED = _Donated()
 
 
-class Array(Value):
+class Array(ToPython):
     """An immutable n-dimensional array. Made by the functions of `jitgrad.numpy`; operators promote types as jax does."""
 
     __slots__ = ()
     __array_priority__ = 100
+    __hash__ = None  # type: ignore[assignment]
 
     if TYPE_CHECKING:  # attached by numpy/methods.py; declared here for type checkers
 
@@ -130,82 +122,6 @@ class Array(Value):
     def weak_type(self) -> bool:
         return self.weak
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        concrete = self.concrete()
-        if concrete is None:
-            raise self._not_concrete(TracerArrayConversionError, "numpy.asarray", "jitgrad.numpy's function of the same name")
-        array = np.asarray(concrete.data())
-        target = self.dtype if dtype is None else np.dtype(dtype)
-        if array.dtype != target:
-            if copy is False:
-                raise ValueError("numpy.asarray: another type needs a copy, and copy=False was given")
-            return array.astype(target)
-        if copy:
-            return array.copy()
-        view = array.view()
-        view.flags.writeable = False
-        return view
-
-    def concrete(self) -> Array | None:
-        """The array itself where it is one, through any levels of differentiation; None for a traced value."""
-        v: Any = self
-        while v.trace is not None:
-            if isinstance(v.trace, Builder):
-                return None
-            v = v.ref[0]
-        return v
-
-    def _not_concrete(self, error: type[JitgradError], what: str, instead: str) -> JitgradError:
-        """The exception for a traced value where Python needs a number."""
-        v: Any = self
-        while not isinstance(v.trace, Builder):
-            v = v.ref[0]
-        if not v.trace.alive:
-            return leaked(v)
-        suggestion = suggest(self.shape, self.dtype)
-        code = ""
-        if suggestion is not None:
-            what, instead = suggestion.what, suggestion.advice
-            code = f"\n\n{suggestion.code}\n" if suggestion.code else ""
-        return error(
-            f"{what} needs a concrete number, got a traced value of type {self.dtype}{list(self.shape)}{v.trace.where}. Inside jit "
-            f"and vmap values are not known yet. Use {instead}, or move this line out of the function.{code}"
-        )
-
-    def __bool__(self) -> bool:
-        concrete = self.concrete()
-        if concrete is None:
-            raise self._not_concrete(
-                TracerBoolConversionError, "`if`, `while`, `and`, `or` or `not`", "jitgrad.numpy.where(condition, a, b)"
-            )
-        if self.size != 1:
-            raise ValueError(f"the truth of an array of shape {self.shape} is ambiguous; use .any() or .all()")
-        return bool(np.asarray(concrete.data()).reshape(()))
-
-    def _scalar(self, what: str) -> Any:
-        concrete = self.concrete()
-        if concrete is None:
-            error = TracerIntegerConversionError if what in ("int()", "an index or a size") else ConcretizationTypeError
-            raise self._not_concrete(error, what, "the array itself with jitgrad.numpy's functions, make the argument static")
-        if self.size != 1:
-            raise TypeError(f"{what} needs an array of one element, got shape {self.shape}")
-        return np.asarray(self).reshape(())[()]
-
-    def __float__(self) -> float:
-        return float(self._scalar("float()"))
-
-    def __int__(self) -> int:
-        return int(self._scalar("int()"))
-
-    def __complex__(self) -> complex:
-        return complex(self._scalar("complex()"))
-
-    def __index__(self) -> int:
-        value = self._scalar("an index or a size")
-        if self.type.dtype[0] not in "iu":
-            raise TypeError(f"only integer arrays can be indices, got {self.dtype}")
-        return int(value)
-
     def __len__(self) -> int:
         if not self.type.shape:
             raise TypeError("len() of an array without axes")
@@ -215,34 +131,6 @@ class Array(Value):
         if not self.type.shape:
             raise TypeError("iteration over an array without axes")
         return (self[i] for i in range(self.type.shape[0]))
-
-    def __repr__(self) -> str:
-        concrete = self.concrete()
-        if concrete is None:
-            return f"Traced<{self.dtype}{list(self.shape)}>"
-        text = np.array2string(np.asarray(self), separator=", ", prefix="Array(")
-        shown = f"Array({text}, dtype={self.dtype})"
-        return shown if self.trace is None else f"Dual<{shown}>"
-
-    def __str__(self) -> str:
-        concrete = self.concrete()
-        return repr(self) if concrete is None else str(np.asarray(self))
-
-    def __format__(self, spec: str) -> str:
-        if self.type.shape or self.concrete() is None:
-            return format(str(self), spec)
-        return format(self._scalar("format()").item(), spec)
-
-    def __hash__(self) -> int:
-        raise TypeError("arrays are not hashable; use numpy.asarray(x).tobytes() as a key, or id(x)")
-
-    def item(self, *index: int) -> Any:
-        """The one element, or the one at `index`, as a Python number."""
-        return np.asarray(self).item(*index)
-
-    def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
-        return np.asarray(self).tolist()
 
     def block_until_ready(self) -> Array:
         """This array; results are always complete, so nothing is waited for."""
@@ -254,11 +142,16 @@ class Array(Value):
     def __reduce__(self) -> Any:
         return (from_numpy, (np.array(self),))
 
-    def __copy__(self) -> Array:
-        return self
+    def copy(self) -> Array:
+        """The same elements in memory of their own, which outlives a donation of this array. A traced value is its own copy."""
+        if self.trace is not None or isinstance(self.ref, np.generic):
+            return self
+        return Array(self.type, None, np.array(self.data()), self.weak)
+
+    __copy__ = copy
 
     def __deepcopy__(self, memo: Any) -> Array:
-        return self
+        return self.copy()
 
     def __dlpack__(self, *, max_version: tuple[int, int] | None = None, **kwargs: Any) -> Any:
         """The memory for another library, which must not write to it; one that cannot be told so gets a copy."""

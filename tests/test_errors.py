@@ -126,8 +126,8 @@ def test_while_and_boolean_operators_on_a_traced_value_are_told_as_if_is():
         (complex, errors.ConcretizationTypeError, "complex()"),
         (np.asarray, errors.TracerArrayConversionError, "numpy.asarray"),
         (np.sin, errors.TracerArrayConversionError, "numpy.asarray"),
-        (lambda x: x.item(), errors.TracerArrayConversionError, "numpy.asarray"),
-        (lambda x: x.tolist(), errors.TracerArrayConversionError, "numpy.asarray"),
+        (lambda x: x.item(), errors.ConcretizationTypeError, "x.item()"),
+        (lambda x: x.tolist(), errors.ConcretizationTypeError, "x.tolist()"),
     ],
     ids=["float", "int", "complex", "asarray", "numpy function", "item", "tolist"],
 )

@@ -36,7 +36,8 @@ from .promote import (
 
 
 def array(object: Any, dtype: Any = None, copy: bool | None = True, order: str | None = "K", ndmin: int = 0) -> Array:
-    """An array of numbers, nested lists, NumPy arrays, jitgrad arrays, or anything with `__array__`. NumPy's memory is copied.
+    """An array of numbers, nested lists, NumPy arrays, jitgrad arrays, or anything with `__array__`. The elements are copied,
+    but for an Array given with copy=False.
 
     Without `dtype`, Python floats give default_float and Python ints int64; NumPy arrays keep their type; lists promote.
     `ndmin` puts axes of size 1 in front. Raises ShapeError for ragged lists, NotAnArrayError for what is no number.
@@ -46,7 +47,7 @@ def array(object: Any, dtype: Any = None, copy: bool | None = True, order: str |
     Array([[1. , 2. ],
            [3. , 4.5]], dtype=float32)
     """
-    out = _from_data("array", object, None if dtype is None else dtype_name(dtype))
+    out = _copied(copy, object, _from_data("array", object, None if dtype is None else dtype_name(dtype)))
     missing = ndmin - out.type.rank
     return reshape(out, (1,) * missing + out.type.shape) if missing > 0 else out
 
@@ -62,7 +63,12 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
     """
     if copy is False and not isinstance(a, Array):
         raise ArgumentError(f"asarray: a {type(a).__name__} must be copied, but copy=False was given")
-    return _from_data("asarray", a, None if dtype is None else dtype_name(dtype))
+    return _copied(copy, a, _from_data("asarray", a, None if dtype is None else dtype_name(dtype)))
+
+
+def _copied(copy: bool | None, data: Any, made: Array) -> Array:
+    """What was made of data, in memory of its own where a copy is wanted and none was made."""
+    return made.copy() if copy and isinstance(data, Array) and made.ref is data.ref else made
 
 
 def _from_data(where: str, data: Any, dtype: str | None) -> Array:
@@ -217,9 +223,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     [0 1 2 3] [0.   0.25 0.5  0.75]
     """
     given = [as_value(v, "arange") for v in (start, stop, step) if v is not None]
-    numbers = [
-        np.asarray(v.data()).item() if v.trace is None else v.__index__() if v.type.dtype[0] in "iu" else float(v) for v in given
-    ]
+    numbers = [v.scalar("arange") for v in given]
     kind = strong_dtype(*common_dtype(given)) if dtype is None else dtype_name(dtype)
     first, last = (0, numbers[0]) if stop is None else numbers[:2]
     by = numbers[-1] if step is not None else 1

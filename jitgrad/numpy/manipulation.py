@@ -38,7 +38,9 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = False, device: Any = Non
     >>> print(jnp.astype(jnp.array([1.7, -1.7]), int))
     [ 1 -1]
     """
-    return convert(as_value(x, "astype"), dtype_name(dtype))
+    value = as_value(x, "astype")
+    out = convert(value, dtype_name(dtype))
+    return out.copy() if copy and out.ref is value.ref else out
 
 
 def view(x: ArrayLike, dtype: Any = None) -> Array:

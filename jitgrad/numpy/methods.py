@@ -153,11 +153,6 @@ def _view(self: Array, dtype: Any = None) -> Array:
     return manipulation.view(self, dtype)
 
 
-def _copy(self: Array) -> Array:
-    """This array; arrays are immutable, so no copy is needed."""
-    return self
-
-
 def _clip(self: Array, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Array:
     """Each element held between min and max."""
     return selection.clip(self, min, max)
@@ -176,7 +171,6 @@ METHODS = {
     "repeat": rearrangement.repeat, "view": _view, "clip": _clip, "round": elementwise.round, "conj": elementwise.conj,
     "conjugate": elementwise.conj, "dot": linear.dot, "take": indexing.take, "sort": sorting.sort, "argsort": sorting.argsort,
     "searchsorted": sorting.searchsorted, "nonzero": sorting.nonzero, "diagonal": matrices.diagonal,
-    "copy": _copy,
 }  # fmt: skip
 PROPERTIES: dict[str, Callable[[Array], Any]] = {
     "T": manipulation.transpose, "mT": manipulation.matrix_transpose, "real": elementwise.real, "imag": elementwise.imag,
