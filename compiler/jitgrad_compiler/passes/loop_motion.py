@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..ir.builder import staging
 from ..ir.graph import Atom, Eqn, Graph, Literal, Var
 from ..ir.types import ArrayType
-from .loop_pruning import restricted
+from .loop_pruning import kept, restricted
 from .rewrite import Rewriter
 from .simplify import remove_dead, simplify_nested
-from .vmap import batch
+from .vmap import vmap_graph
 
 LAYOUT = ("broadcast", "reshape", "transpose", "reverse", "slice", "iota", "pad", "concatenate")
 """Ops that move elements or make them from nothing; they fuse with who reads them, and are moved only along with others."""
@@ -102,12 +101,12 @@ class _Mover(Rewriter):
         wanted = [x.outputs[0] for x in body.eqns if x.op.kind == "contract" and id(x) in free]
         if not wanted:
             return e
-        alone = Graph(body.inputs, body.eqns, wanted)
-        small, used = restricted(alone, wanted)
-        operands = [a for a, u in zip(e.inputs, used, strict=True) if u]
+        eqns = _needed_for(body, wanted)
+        read = {a for x in eqns for a in x.inputs}
+        used = [v in read for v in body.inputs]
+        inner = Graph(kept(body.inputs, used), eqns, wanted)
         flags = [n >= consts + carry for n, u in enumerate(used) if u]
-        inner = Graph([v for v, u in zip(body.inputs, used, strict=True) if u], small.eqns, wanted)
-        stacked = self._inline(_for_all(inner, length, flags), operands)
+        stacked = self._inline(_for_all(inner, length, flags), kept(e.inputs, used))
         gone = set(wanted)
         eqns = [x for x in body.eqns if not any(v in gone for v in x.outputs)]
         changed = Graph([*body.inputs, *wanted], eqns, body.outputs)
@@ -191,7 +190,6 @@ def _invariant(graph: Graph, consts: int) -> list[Var]:
             e.has_effect
             or e.op.kind == "tape_add"
             or _may_not_end(e)
-            or not e.inputs
             or not all(a in fixed for a in e.inputs if isinstance(a, Var))
         ):
             continue
@@ -223,13 +221,7 @@ def _depending_on(graph: Graph, inputs: Sequence[Var]) -> set[int]:
 
 def _for_all(graph: Graph, length: int, flags: Sequence[bool]) -> Graph:
     """The graph done for all steps; operands that are flagged have the steps in front, and so have all results."""
-    with staging() as builder:
-        inputs = [
-            builder.input(ArrayType((length, *v.type.shape), v.type.dtype) if f else v.type)
-            for v, f in zip(graph.inputs, flags, strict=True)
-        ]
-        outs, _ = batch(graph, length, inputs, flags)
-        return simplify_nested(builder.finish(outs)[0])
+    return simplify_nested(vmap_graph(graph, length, flags))
 
 
 def _without_unused(e: Eqn) -> Eqn:
