@@ -80,6 +80,20 @@ def test_what_a_derivative_computes_again_has_no_second_effect():
     assert seen == [3.0, 9.0]
 
 
+def test_work_that_moves_out_of_a_loop_leaves_callbacks_where_they_are():
+    seen = []
+
+    def f(c, xs, w):
+        def body(c, x):
+            debug.callback(lambda v: seen.append(float(v)), c[0, 0])
+            return c + x @ w, None
+
+        return jnp.sum(lax.scan(body, c, xs)[0])
+
+    jitgrad.jit(jitgrad.grad(f, argnums=2))(np.zeros((4, 4)), np.ones((3, 4, 4)), np.ones((4, 4)))
+    assert seen == [0.0, 4.0, 8.0]
+
+
 def test_an_exception_of_a_callback_ends_the_program_and_is_raised_from_the_call():
     def fail(i):
         raise LookupError(f"step {int(i)}")

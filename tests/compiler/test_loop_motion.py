@@ -175,3 +175,21 @@ def test_factors_that_are_constants_are_joined() -> None:
   return c
 }"""
     )
+
+
+def test_what_is_made_of_indices_alone_is_done_once_in_front_of_the_loop() -> None:
+    graph = parse("""graph(a:f64[3,2,2], b:f64[2,2]) {
+  c:f64[2,2] = scan b a [body=graph(a:f64[2,2], b:f64[2,2]) {
+    c:i64[2,2] = iota [axis=0, dtype='i64', shape=(2, 2)]
+    d:f64[2,2] = convert_element_type c [dtype='f64']
+    e:f64[2,2] = dot_general d d [dims=(((1,), (0,)), ((), ()))]
+    f:f64[2,2] = add a e
+    g:f64[2,2] = mul f b
+    return g
+  }, carry=1, consts=0, length=3, reverse=False, unroll=1]
+  return c
+}""")
+    moved = simplify(move_out_of_loops(graph))
+    assert [e.op.name for e in moved.eqns] == ["iota", "convert_element_type", "dot_general", "scan"]
+    assert [e.op.name for e in moved.eqns[-1].params["body"].eqns] == ["add", "mul"]
+    agree(graph, moved)
