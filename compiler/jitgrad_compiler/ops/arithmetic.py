@@ -81,21 +81,16 @@ def _emit_rem(e: Any, x: Any, y: Any) -> Any:
     )
 
 
-def is_constant(x: Any) -> bool:
-    """Whether a register is a number known while the code is written (and, as all of ours, not NaN)."""
-    return str(x.text)[0] != "%"
-
-
 def _emit_extreme(order: str) -> Any:
     """max and min that hand on a NaN; compare-and-select in the form that becomes one vmaxps, and one blend for y's NaN."""
 
     def emit(e: Any, x: Any, y: Any) -> Any:
         if x.type == "bool":
             return e.or_(x, y) if order == "gt" else e.and_(x, y)
-        if is_constant(x):
+        if e.is_number(x):
             x, y = y, x
         chosen = e.select(e.compare(order, y, x), y, x)
-        return chosen if x.type[0] != "f" or is_constant(y) else e.select(e.isnan(y), y, chosen)
+        return chosen if x.type[0] != "f" or e.is_number(y) else e.select(e.isnan(y), y, chosen)
 
     return emit
 

@@ -9,6 +9,7 @@ IR is written as text because that is five to ten times faster to make than the 
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -173,6 +174,13 @@ class Emitter:
     def const(self, value: Number, type: str, width: int = 1) -> Reg:
         text = spell(value, type)
         return Reg(text if width == 1 else f"splat ({LLVM_TYPES[type]} {text})", type, width)
+
+    def is_number(self, x: Reg) -> bool:
+        """Whether x is a constant, the same in all lanes, that is not a NaN."""
+        digits = x.text.removeprefix(f"splat ({LLVM_TYPES[x.type]} ").rstrip(")")
+        if x.type in FLOATS and digits.startswith("0x"):
+            return not math.isnan(struct.unpack("<d", struct.pack("<Q", int(digits, 16)))[0])
+        return digits[0] not in "%@<p"
 
     def is_constant_without_sign(self, x: Reg) -> bool:
         """Whether x is a floating-point constant, the same in all lanes, whose sign bit is clear: 0 or more, or a NaN."""
