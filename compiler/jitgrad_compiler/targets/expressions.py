@@ -115,7 +115,8 @@ class Expressions:
         raise AssertionError(f"{type(node).__name__} has no value here")
 
     def _inside(self, node: Inside) -> Reg:
-        e, value, holds = self.e, self.index(node.index), None
+        e, holds = self.e, None
+        value = self.index(node.index) if node.step < 2**31 else e.convert(self.index(node.index), "i64")
         for predicate, bound in (("ge", node.low), ("lt", node.high)):
             if bound is not None:
                 test = e.compare(predicate, value, bound)
@@ -131,8 +132,7 @@ class Expressions:
         """An index expression: an i64; where it varies along the vector axis a vector of i32, or of i64 if those are too small."""
         if not self.varies(index.axes):
             return self.scalar_index(index)
-        low, high = index.range
-        return self.vector_index(index, "i32" if -(2**31) <= low and high < 2**31 else "i64")
+        return self.vector_index(index, narrowest(*index.range))
 
     def scalar_index(self, index: Affine) -> Reg:
         """With the vector axis at its first lane."""
@@ -192,7 +192,9 @@ class Expressions:
             return e.add(e.splat(e.convert(first, type), self.width), e.lane_ids(type, self.width))
         if isinstance(atom, Runtime):
             return e.convert(self.emit(atom.node), type)
-        return self._divided(self.vector_index(atom.of, type), atom)
+        low, high = atom.of.range  # what is divided may need more bits than the quotient or the remainder
+        inner = narrowest(low - atom.by if low < 0 else 0, max(high, atom.by))
+        return e.convert(self._divided(self.vector_index(atom.of, inner), atom), type)
 
     # -- loads and stores
 
@@ -230,6 +232,11 @@ class Expressions:
             e.store(e.offset(pointer, self.scalar_index(offset), value.type), value, self.mask)
         else:
             e.scatter(pointer, self.index(offset), value, self.mask)
+
+
+def narrowest(low: int, high: int) -> str:
+    """The type that lanes of an index between two bounds have. Sums and products of terms that exceed it wrap, and wrap back."""
+    return "i32" if -(2**31) <= low and high < 2**31 else "i64"
 
 
 def total_cost(roots: Sequence[Node]) -> float:

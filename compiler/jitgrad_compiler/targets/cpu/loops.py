@@ -187,7 +187,14 @@ class LoopKernel:
         e, width = self.e, self.s.width
         if first.text.isdigit():
             return e.lanes([lane < axis.extent - int(first.text) for lane in range(width)], "bool")
-        return e.compare("lt", e.lane_ids("i32", width), e.convert(e.sub(axis.extent, first), "i32"))
+        return self._lanes_of(e.sub(axis.extent, first), axis.extent)
+
+    def _lanes_of(self, left: Reg, most: int) -> Reg:
+        """Which lanes of a vector hold one of the elements that are left, `most` at most."""
+        e, width = self.e, self.s.width
+        if most >= 2**31:
+            left = e.select(e.compare("lt", left, width), left, e.const(width, "i64"))
+        return e.compare("lt", e.lane_ids("i32", width), e.convert(left, "i32"))
 
     # -- one row, stage by stage
 
@@ -348,7 +355,7 @@ class LoopKernel:
         e, x, (axis,), width = self.e, self.x, self.s.rows, self.s.width
         left = e.sub(high, first)
         count = e.select(e.compare("lt", left, width), left, e.const(width, "i64"))
-        mask = e.compare("lt", e.lane_ids("i32", width), e.convert(left, "i32"))
+        mask = self._lanes_of(left, axis.extent)
         reduced = reduced_nodes(self.kernel.roots())
         results = {id(r): self._lane_memory(r.dtype) for r in self.kernel.reductions if self.sums.kinds[id(r)] == "row"}
         dear = {id(n): self._lane_memory(n.dtype) for n in self.row_nodes}
