@@ -148,13 +148,13 @@ class ToPython(Value):
         """Nested lists of Python numbers."""
         return self.elements("x.tolist()").tolist()
 
-    def _shown(self) -> np.ndarray | None:
+    def shown(self) -> np.ndarray | None:
         """The elements for the reader's eyes, whether or not they are being differentiated; None for a traced value."""
         concrete = self.concrete()
         return None if concrete is None else np.asarray(concrete.data()).astype(self.dtype, copy=False)
 
     def __repr__(self) -> str:
-        data = self._shown()
+        data = self.shown()
         if data is None:
             return f"Traced<{self.dtype}{list(self.shape)}>"
         text = np.array2string(data, separator=", ", prefix="Array(")
@@ -162,11 +162,11 @@ class ToPython(Value):
         return shown if self.trace is None else f"Dual<{shown}>"
 
     def __str__(self) -> str:
-        data = self._shown()
+        data = self.shown()
         return repr(self) if data is None else str(data)
 
     def __format__(self, spec: str) -> str:
-        data = self._shown()
+        data = self.shown()
         if data is not None and not data.shape:
             return format(data.item(), spec)
         try:

@@ -6,7 +6,7 @@ take Arrays, NumPy arrays and Python numbers; lists become arrays with `array`. 
 Python numbers adapt to the arrays beside them, and arrays made without a type are of `jitgrad.config.default_float`.
 """
 
-from . import methods as _methods  # noqa: F401
+from . import methods as _methods, protocols as _protocols  # noqa: F401
 from .elementwise import (
     absolute, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctanh, around, cbrt, ceil, conj, conjugate, cos, cosh,
     deg2rad, degrees, exp, exp2, expm1, fabs, fix, floor, i0, imag, iscomplex, isfinite, isinf, isnan, isneginf, isposinf,
