@@ -51,6 +51,10 @@ class NonConcreteBooleanIndexError(JitgradError, IndexError):
     """A traced bool array as an index: how many elements it selects, and so the shape of the result, is not known."""
 
 
+class UnboundAxisError(JitgradError, NameError):
+    """A collective names an axis that no vmap around it has given a name."""
+
+
 class MissingRuleError(JitgradError, AttributeError):
     """A function with custom derivatives was called before they were defined."""
 
@@ -84,5 +88,6 @@ __all__ = [
     "TracerBoolConversionError",
     "TracerIntegerConversionError",
     "TreeStructureError",
+    "UnboundAxisError",
     "UnexpectedTracerError",
 ]

@@ -19,7 +19,7 @@ from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
 from jitgrad_compiler.ops.calls import call
 
-from . import backend, tree
+from . import axes, backend, tree
 from .array import DONATED, WEAK_NUMPY, WEAK_SCALARS, Array, as_value
 from .config import config
 from .errors import ArgumentError, NonHashableStaticArgumentError
@@ -252,6 +252,8 @@ class Jitted:
             key = None
         if key is None:
             key = (in_tree, tuple((v.type, v.weak) for v in values), static_key, config.traced)
+        if around := axes.sizes():
+            key = (key, around)
         entry = self._entries.get(key)
         if entry is None:
             traced = trace(call_with, self._name, [v.type for v in values], [v.weak for v in values], in_tree)

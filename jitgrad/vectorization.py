@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
+import numpy as np
 import optree
 
-from jitgrad_compiler.ir.builder import Value, with_weak
-from jitgrad_compiler.ir.types import ArrayType
+from jitgrad_compiler.ir.builder import Value, bind, with_weak
+from jitgrad_compiler.ir.graph import OPS
+from jitgrad_compiler.ir.types import NAMES, ArrayType
 from jitgrad_compiler.ops.define import axis_to_front, broadcast, convert, first_axis_to
-from jitgrad_compiler.passes.vmap import batch
+from jitgrad_compiler.passes.vmap import batch, depends_on_batch
 
+from . import axes as named_axes
 from . import tree
-from .array import WEAK_SCALARS, Array
-from .errors import ArgumentError, ShapeError, TreeStructureError
+from .array import Array, as_value
+from .errors import ArgumentError, NotAnArrayError, ShapeError, TreeStructureError
 from .promotion import strong_dtype
-from .tracing import ARGUMENT, array_leaves, function_name, leaf_name, trace
+from .tracing import ARGUMENT, function_name, leaf_name, trace
 
 
 def _axes_of_leaves(where: str, what: str, axes: Any, items: Any) -> list[int | None]:
@@ -41,13 +44,21 @@ def _axes_of_leaves(where: str, what: str, axes: Any, items: Any) -> list[int | 
 
 
 def vmap(
-    f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, axis_name: Any = None, axis_size: int | None = None
+    f: Callable[..., Any],
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    axis_name: Hashable = None,
+    axis_size: int | None = None,
+    spmd_axis_name: Hashable = None,
 ) -> Callable[..., Any]:
     """f, done to every example along an axis of its arguments at once.
 
-    in_axes: for each argument the axis that counts examples, None where one value serves all; an int for all, or a tuple of ints,
-    None and pytrees of them. out_axes: where that axis goes in the outputs. Keyword arguments are batched along axis 0. Raises
-    ShapeError where the arguments' sizes along their axes differ, ArgumentError for an axis that does not exist.
+    in_axes: for each argument the axis that counts examples, None where one value, which may be of any kind, serves all; an int for
+    all, or a tuple of ints, None and pytrees of them. out_axes: where that axis goes in the outputs, None for what does not differ
+    from example to example. Keyword arguments are batched along axis 0. axis_name: what the collectives of jitgrad.lax (psum and
+    its kin) call the axis. axis_size: how many examples there are, where no argument tells. spmd_axis_name is taken, and means
+    nothing on one device. Raises ShapeError where the arguments' sizes along their axes differ, ArgumentError for an axis that
+    does not exist.
 
     >>> import jitgrad.numpy as jnp
     >>> print(vmap(lambda x, y: x @ y, in_axes=(0, None))(jnp.ones((3, 2)), jnp.array([1.0, 2.0])))
@@ -62,24 +73,33 @@ def vmap(
             raise ArgumentError(
                 f"{where}: in_axes has {len(in_axes)} entries, but the function was called with {len(args)} arguments"
             )
-        values, in_tree = array_leaves(where, (args, kwargs), ARGUMENT)
+        leaves, in_tree = tree.flatten((args, kwargs))
         axes = _axes_of_leaves(where, "in_axes", in_axes, args) + [0] * len(tree.leaves(kwargs))
         names = [leaf_name(ARGUMENT, path) for path, _ in tree.leaves_with_path((args, kwargs))]
+        values = [_argument(where, x, a, n) for x, a, n in zip(leaves, axes, names, strict=True)]
         size = _size(where, values, axes, names, axis_size)
-        flags = [a is not None for a in axes]
         fronted = [axis_to_front(v, a % v.type.rank) for v, a in zip(values, axes, strict=True) if a is not None]
-        shared = [_as_given(x, v) for x, v in zip(tree.leaves((args, kwargs)), values, strict=True)]
+        if axis_name is not None:
+            fronted.append(bind(OPS["iota"], shape=(size,), axis=0, dtype="i64"))
 
         def one_example(*mapped: Array) -> Any:
             rows = iter(mapped)
-            given, keywords = tree.unflatten(in_tree, [next(rows) if b else x for x, b in zip(shared, flags, strict=True)])
-            return f(*given, **keywords)
+            given, keywords = tree.unflatten(in_tree, [x if a is None else next(rows) for x, a in zip(values, axes, strict=True)])
+            if axis_name is None:
+                return f(*given, **keywords)
+            with named_axes.bound(axis_name, named_axes.Axis(size, next(rows))):
+                return f(*given, **keywords)
 
         types = [ArrayType(v.type.shape[1:], v.type.dtype) for v in fronted]
         traced = trace(one_example, name, types, [False] * len(types), tree.structure((0,) * len(types)))
         every = [*fronted, *traced.captured]
-        outs, batched = batch(traced.graph, size, every, [True] * len(fronted) + [False] * len(traced.captured))
+        flags = [True] * len(fronted) + [False] * len(traced.captured)
+        outs, batched = batch(traced.graph, size, every, flags)
         wanted = _axes_of_leaves(where, "out_axes", out_axes, tree.unflatten(traced.out_tree, [0] * len(outs)))
+        if size and any(b and a is None for b, a in zip(batched, wanted, strict=True)):
+            differ = depends_on_batch(traced.graph, flags)
+            outs = [o if d or not b else _first_row(o) for o, b, d in zip(outs, batched, differ, strict=True)]
+            batched = [b and d for b, d in zip(batched, differ, strict=True)]
         placed = [_placed(where, o, b, a, size) for o, b, a in zip(outs, batched, wanted, strict=True)]
         shown = [_shown(o, w, a) for o, w, a in zip(placed, traced.out_weak, wanted, strict=True)]
         return tree.unflatten(traced.out_tree, shown)
@@ -87,11 +107,24 @@ def vmap(
     return wrapped
 
 
-def _as_given(x: Any, value: Array) -> Any:
-    """An argument that serves every example, as the function gets it: Python's numbers stay what they are, so that they can be
-    sizes and static arguments.
-    """
-    return x if type(x) in WEAK_SCALARS else value
+def _argument(where: str, x: Any, axis: int | None, name: str) -> Any:
+    """A leaf of the arguments. One that serves every example is handed on as it is, NumPy's arrays aside."""
+    if axis is None:
+        return as_value(x, where) if isinstance(x, (np.ndarray, np.generic)) and x.dtype in NAMES else x
+    try:
+        return as_value(x, where)
+    except NotAnArrayError:
+        raise NotAnArrayError(
+            f"{where}: {name} must be an array or a number to be mapped over axis {axis}, got {type(x).__name__}: {str(x)[:60]!r}. "
+            "With None for it in in_axes it is handed on as it is; or close over it."
+        ) from None
+
+
+def _first_row(x: Value) -> Value:
+    """One of rows that are all equal."""
+    shape, ones = x.type.shape, (1,) * x.type.rank
+    row = bind(OPS["slice"], x, start=(0,) * len(shape), limit=(1, *shape[1:]), strides=ones)
+    return bind(OPS["reshape"], row, shape=shape[1:])
 
 
 def _shown(out: Value, weak: bool, axis: int | None) -> Value:
@@ -101,7 +134,7 @@ def _shown(out: Value, weak: bool, axis: int | None) -> Value:
     return with_weak(out, weak)
 
 
-def _size(where: str, values: list[Array], axes: list[int | None], names: list[str], given: int | None) -> int:
+def _size(where: str, values: list[Any], axes: list[int | None], names: list[str], given: int | None) -> int:
     sizes = {}
     for v, a, n in zip(values, axes, names, strict=True):
         if a is None:

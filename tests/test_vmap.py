@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jitgrad.numpy as jnp
-from jitgrad import grad, jit, vmap
+from jitgrad import errors, grad, jit, vmap
 from jitgrad.testing import assert_close
 
 X = np.arange(24.0).reshape(2, 3, 4) / 7
@@ -144,3 +144,25 @@ def test_python_numbers_that_serve_every_example_stay_python_numbers():
     assert vmap(f, in_axes=(0, None, None))(np.ones(4), 3, True).shape == (4, 3)
     powers = vmap(jit(lambda x, n: x**n, static_argnums=1), in_axes=(0, None))(np.arange(4.0), 2)
     assert_close(powers, np.arange(4.0) ** 2)
+
+
+class Model:
+    factor = 2.0
+
+
+@both
+def test_what_serves_every_example_may_be_anything(mode):
+    x = np.arange(3.0)
+    assert_close(mode(lambda x: vmap(lambda m, x: m.factor * x, (None, 0))(Model(), x))(x), 2 * x)
+    assert_close(mode(lambda x: vmap(lambda f, x: f(x), (None, 0))(jnp.sin, x))(x), np.sin(x))
+    assert_close(mode(lambda x: vmap(lambda way, x: x if way == "plain" else -x, (None, 0))("minus", x))(x), -x)
+    held = vmap(lambda p, x: p["f"](x) * p["w"], ({"f": None, "w": 0}, 0))
+    assert_close(mode(lambda x: held({"f": jnp.square, "w": x}, x))(x), x**3)
+    assert_close(mode(lambda x: vmap(lambda n, x: x * jnp.ones(n).sum(), (None, 0))(4, x))(x), 4 * x)
+
+
+def test_what_is_mapped_must_be_an_array():
+    with pytest.raises(
+        errors.NotAnArrayError, match=r"argument 0 must be an array .* to be mapped over axis 0, got Model.*None for it"
+    ):
+        vmap(lambda m, x: m.factor * x)(Model(), np.arange(3.0))

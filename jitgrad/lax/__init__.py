@@ -1,7 +1,8 @@
 """jax.lax's functions: the compiler's ops with exact types and shapes. Names, arguments and meaning are jax.lax's.
 
 elementwise.py, reductions.py, shapes.py, slicing.py, gather_scatter.py, contraction.py, sorting.py, conditionals.py, loops.py,
-associative.py and implicit.py hold one family each; bodies.py and carries.py trace what users give to loops and branches.
+associative.py, collectives.py and implicit.py hold one family each; bodies.py and carries.py trace what users give to loops and
+branches.
 
 >>> from jitgrad import lax
 >>> print(lax.add(1.0, 2.0), lax.rsqrt(4.0))
@@ -11,6 +12,21 @@ associative.py and implicit.py hold one family each; bodies.py and carries.py tr
 from jitgrad.differentiation import stop_gradient
 
 from .associative import associative_scan
+from .collectives import (
+    all_gather,
+    all_to_all,
+    axis_index,
+    axis_size,
+    pbroadcast,
+    pmax,
+    pmean,
+    pmin,
+    ppermute,
+    pshuffle,
+    psum,
+    psum_scatter,
+    pswapaxes,
+)
 from .conditionals import cond, switch
 from .contraction import (
     DotDimensionNumbers,
@@ -164,19 +180,20 @@ from .sorting import (
 
 __all__ = [
     "DotDimensionNumbers", "GatherDimensionNumbers", "GatherScatterMode", "Precision", "PrecisionLike", "RoundingMethod",
-    "ScatterDimensionNumbers", "abs", "acos", "acosh", "add", "argmax", "argmin", "asin", "asinh", "associative_scan", "atan",
-    "atan2", "atanh", "batch_matmul", "bitcast_convert_type", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor",
-    "broadcast", "broadcast_in_dim", "broadcast_shapes", "broadcast_to_rank", "broadcasted_iota", "cbrt", "ceil", "clamp",
-    "clz", "collapse", "complex", "concatenate", "cond", "conj", "convert_element_type", "cos", "cosh", "cummax", "cummin",
-    "cumprod", "cumsum", "custom_linear_solve", "custom_root", "digamma", "div", "dot", "dot_general", "dynamic_index_in_dim",
-    "dynamic_slice", "dynamic_slice_in_dim", "dynamic_update_index_in_dim", "dynamic_update_slice",
-    "dynamic_update_slice_in_dim", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims", "expm1", "floor",
-    "fori_loop", "full", "full_like", "gather", "ge", "gt", "imag", "index_in_dim", "index_take", "integer_pow", "iota",
-    "is_finite", "le", "lgamma", "log", "log1p", "logistic", "lt", "map", "max", "min", "mul", "ne", "neg", "nextafter",
-    "pad", "polygamma", "population_count", "pow", "real", "reciprocal", "reduce", "reduce_and", "reduce_max", "reduce_min",
-    "reduce_or", "reduce_prod", "reduce_sum", "rem", "reshape", "rev", "round", "rsqrt", "scan", "scatter", "scatter_add",
-    "scatter_max", "scatter_min", "scatter_mul", "scatter_sub", "select", "select_n", "shift_left", "shift_right_arithmetic",
-    "shift_right_logical", "sign", "sin", "sinh", "slice", "slice_in_dim", "sort", "sort_key_val", "split", "sqrt", "square",
-    "squeeze", "stop_gradient", "sub", "switch", "tan", "tanh", "top_k", "transpose", "while_loop", "zeros_like_array",
-    "zeta",
+    "ScatterDimensionNumbers", "abs", "acos", "acosh", "add", "all_gather", "all_to_all", "argmax", "argmin", "asin",
+    "asinh", "associative_scan", "atan", "atan2", "atanh", "axis_index", "axis_size", "batch_matmul",
+    "bitcast_convert_type", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast", "broadcast_in_dim",
+    "broadcast_shapes", "broadcast_to_rank", "broadcasted_iota", "cbrt", "ceil", "clamp", "clz", "collapse", "complex",
+    "concatenate", "cond", "conj", "convert_element_type", "cos", "cosh", "cummax", "cummin", "cumprod", "cumsum",
+    "custom_linear_solve", "custom_root", "digamma", "div", "dot", "dot_general", "dynamic_index_in_dim", "dynamic_slice",
+    "dynamic_slice_in_dim", "dynamic_update_index_in_dim", "dynamic_update_slice", "dynamic_update_slice_in_dim", "eq",
+    "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims", "expm1", "floor", "fori_loop", "full", "full_like", "gather",
+    "ge", "gt", "imag", "index_in_dim", "index_take", "integer_pow", "iota", "is_finite", "le", "lgamma", "log", "log1p",
+    "logistic", "lt", "map", "max", "min", "mul", "ne", "neg", "nextafter", "pad", "pbroadcast", "pmax", "pmean", "pmin",
+    "polygamma", "population_count", "pow", "ppermute", "pshuffle", "psum", "psum_scatter", "pswapaxes", "real",
+    "reciprocal", "reduce", "reduce_and", "reduce_max", "reduce_min", "reduce_or", "reduce_prod", "reduce_sum", "rem",
+    "reshape", "rev", "round", "rsqrt", "scan", "scatter", "scatter_add", "scatter_max", "scatter_min", "scatter_mul",
+    "scatter_sub", "select", "select_n", "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin",
+    "sinh", "slice", "slice_in_dim", "sort", "sort_key_val", "split", "sqrt", "square", "squeeze", "stop_gradient", "sub",
+    "switch", "tan", "tanh", "top_k", "transpose", "while_loop", "zeros_like_array", "zeta",
 ]  # fmt: skip

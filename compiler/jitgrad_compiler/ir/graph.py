@@ -160,6 +160,11 @@ class Graph:
         return any(e.has_effect for e in self.eqns)
 
     @cached_property
+    def has_collective(self) -> bool:
+        """Whether an example asks for values of others of its batch, so that all have to be done together."""
+        return any(e.op.kind == "collective" or any(g.has_collective for g in e.graphs) for e in self.eqns)
+
+    @cached_property
     def key(self) -> str:
         """The structural hash: equal graphs have equal keys in every process."""
         return hashlib.sha256(print_graph(self, sources=False).encode()).hexdigest()

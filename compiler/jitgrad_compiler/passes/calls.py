@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from ..ir.builder import Value, bind_all
+from ..ir.builder import Value, bind_all, staging
 from ..ir.graph import Graph, Var
 from ..ops.calls import call
 from ..ops.define import Operand, Tangents, is_linear
 from .jvp import jvp_active
 from .linearize import LinearGraphs, linearize_graph, recorded, transpose_graph
-from .vmap import vmap_graph
+from .vmap import batch, batched_type
 
 
 @lru_cache(maxsize=512)
@@ -34,8 +34,12 @@ def _transposed(graph: Graph, linear: tuple[bool, ...], given: tuple[bool, ...])
 
 
 @lru_cache(maxsize=512)
-def _batched(graph: Graph, size: int, batched: tuple[bool, ...]) -> Graph:
-    return vmap_graph(graph, size, batched)
+def _batched(graph: Graph, size: int, batched: tuple[bool, ...]) -> tuple[Graph, tuple[bool, ...]]:
+    """The batched Graph, and which of its outputs have the batch axis."""
+    with staging() as builder:
+        inputs = [builder.input(batched_type(t, size) if b else t) for t, b in zip(graph.input_types, batched, strict=True)]
+        outs, flags = batch(graph, size, inputs, batched)
+        return builder.finish(outs)[0], tuple(flags)
 
 
 @lru_cache(maxsize=512)
@@ -85,9 +89,13 @@ def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params:
 
 
 def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
-    graph = _batched(params["graph"], size, tuple(batched))
+    graph, _ = _batched(params["graph"], size, tuple(batched))
     return bind_all(call, *args, graph=graph, name=params["name"])
 
 
-call.traits["sparse_cotangents"] = True
+def _batched_outputs(size: int, params: dict[str, Any], batched: Sequence[bool]) -> Sequence[bool]:
+    return _batched(params["graph"], size, tuple(batched))[1]
+
+
+call.traits.update(sparse_cotangents=True, batched_outputs=_batched_outputs)
 call.jvp, call.transpose, call.batch = _jvp, _transpose, _batch

@@ -11,16 +11,18 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from ..ir.builder import Value, bind_all, staging
-from ..ir.graph import Graph
+from ..errors import NonDifferentiableError
+from ..ir.builder import Value, bind, bind_all, staging
+from ..ir.graph import OPS, Graph
+from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import rowwise, scan, switch, tape_add, together, while_loop
-from ..ops.define import broadcast_batch, transpose_axes
+from ..ops.define import broadcast, broadcast_batch, full, transpose_axes
 from ..ops.effects import callback
 from .branches import batch_branches
 from .loop_derivatives import Flags, Loop
 from .register_fit import MANY, fits_registers
-from .vmap import batch, batched_type, by_rows
+from .vmap import batch, batched_type, by_rows, vmap_graph
 
 
 @lru_cache(maxsize=512)
@@ -66,6 +68,8 @@ def _scan_flags(size: int, params: Mapping[str, Any], batched: Sequence[bool]) -
 
 def _scan_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     head = args[:1] if params["length"] is None else args[:0]
+    if any(batched[: len(head)]):
+        raise _out_of_step()
     loop, flags = _scan_parts(params, batched)
     consts, carries, xs = loop.split(args[len(head) :])
     made, carry, ys = _batched_body(params["body"], size, *flags)
@@ -81,16 +85,56 @@ def _swapped(x: Value) -> Value:
 
 
 @lru_cache(maxsize=512)
-def _batched_while(cond: Graph, body: Graph, size: int, fixed: Flags, start: Flags) -> tuple[Graph, Flags, Flags, Graph, bool]:
+def _batched_while(
+    cond: Graph, body: Graph, size: int, fixed: Flags, start: Flags, keeps: bool
+) -> tuple[Graph, Flags, Flags, Graph, bool]:
     """The batched body, which carries and saved values have the batch axis; the batched condition, and whether it has it."""
     made, carry, saved = _batched_body(body, size, fixed, start, ())
     test, _, holds = _batched_body(cond, size, (*fixed, *carry), (), ())
+    if holds[0] and (cond.has_collective or body.has_collective):
+        if keeps:
+            raise _out_of_step()
+        carry = (True,) * len(start)
+        made, test = _in_step(cond, body, size, fixed)
+        return made, carry, (), test, False
     return made, carry, saved, test, holds[0]
+
+
+def _out_of_step() -> NonDifferentiableError:
+    return NonDifferentiableError(
+        "vmap of grad: a while_loop with a collective (psum and its kin), whose examples take different numbers of steps, has no "
+        "reverse mode of one example. Take the gradient of the vmap instead, or jvp."
+    )
+
+
+@lru_cache(maxsize=512)
+def _in_step(cond: Graph, body: Graph, size: int, fixed: Flags) -> tuple[Graph, Graph]:
+    """(body, condition) of a loop whose examples have to do every step together: until the last one ends, those that have ended
+    stay as they are.
+    """
+    test = vmap_graph(cond, size, (*fixed, *[True] * len(body.outputs)))
+    step = vmap_graph(body, size, (*fixed, *[True] * len(body.outputs)))
+    with staging() as builder:
+        inputs = [builder.input(t) for t in step.input_types]
+        (goes_on,) = evaluate(test, inputs)
+        found = evaluate(step, inputs)
+        kept = [chosen(goes_on, new, old) for new, old in zip(found, inputs[len(fixed) :], strict=True)]
+        made = builder.finish(kept)[0]
+    with staging() as builder:
+        inputs = [builder.input(t) for t in step.input_types]
+        (goes_on,) = evaluate(test, inputs)
+        return made, builder.finish([bind(OPS["reduce_or"], goes_on, axes=(0,))])[0]
+
+
+def chosen(condition: Value, x: Value, y: Value) -> Value:
+    """Rows of x or y, by a condition of one element a row."""
+    return bind(OPS["select"], broadcast(condition, x.type.shape, (0,)), x, y)
 
 
 def _while_parts(size: int, params: Mapping[str, Any], batched: Sequence[bool]) -> tuple[Graph, Flags, Flags, Graph, bool]:
     consts = params["consts"]
-    return _batched_while(params["cond"], params["body"], size, tuple(batched[:consts]), tuple(batched[consts:]))
+    keeps = bool(params["saved"] or params["states"])
+    return _batched_while(params["cond"], params["body"], size, tuple(batched[:consts]), tuple(batched[consts:]), keeps)
 
 
 def _while_rows(size: int, params: Mapping[str, Any], batched: Sequence[bool], whole: bool) -> bool:
@@ -120,6 +164,13 @@ def _together_batch(size: int, args: Sequence[Value], batched: Sequence[bool], p
 
 
 def _switch_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+    if batched[0] and any(b.has_collective for b in params["branches"]):
+        index, *operands = args
+        taken, *others = (evaluate(vmap_graph(b, size, tuple(batched[1:])), operands) for b in params["branches"])
+        for n, outs in enumerate(others, start=1):
+            here = bind(OPS["ge"], index, full(index.type.shape, n, index.type.dtype))
+            taken = [chosen(here, new, old) for new, old in zip(outs, taken, strict=True)]
+        return taken
     if batched[0]:
         return by_rows(switch, size, args, batched, params)
     return batch_branches(size, args, batched, params)

@@ -59,7 +59,9 @@ def by_rows(op: Op, size: int, args: Sequence[Value], batched: Sequence[bool], p
 def _by_rows(e: Eqn, size: int, flags: Sequence[bool], whole: bool) -> bool:
     """Whether a loop is done for each row by itself, as the op's own rule says."""
     rule = e.op.traits.get("rows")
-    return rule is not None and any(flags) and rule(size, e.params, tuple(flags), whole)
+    if rule is None or not any(flags) or any(g.has_collective for g in e.graphs):
+        return False
+    return bool(rule(size, e.params, tuple(flags), whole))
 
 
 def _batched_outputs(e: Eqn, size: int, flags: Sequence[bool], whole: bool) -> Sequence[bool]:
@@ -75,6 +77,51 @@ def batched_type(type: Any, size: int) -> Any:
     if isinstance(type, TapeType):
         return TapeType(batched_type(type.element, size))
     return ArrayType((size, *type.shape), type.dtype)
+
+
+def depends_on_batch(graph: Graph, batched: Sequence[bool]) -> list[bool]:
+    """Which outputs can differ from example to example; loops done row by row give all of theirs the batch axis."""
+    known: dict[Var, bool] = dict(zip(graph.inputs, batched, strict=True))
+
+    def flag(a: Atom) -> bool:
+        return isinstance(a, Var) and known[a]
+
+    for e in graph.eqns:
+        known.update(zip(e.outputs, _dependent(e, tuple(map(flag, e.inputs))), strict=True))
+    return list(map(flag, graph.outputs))
+
+
+def _dependent(e: Eqn, flags: tuple[bool, ...]) -> Sequence[bool]:
+    params, every = e.params, [any(flags)] * len(e.outputs)
+    if not any(flags):
+        return every
+    if e.op.kind == "collective":
+        return e.op.traits["batched_outputs"](0, params, flags)  # type: ignore[no-any-return]
+    if e.op.kind == "call":
+        return depends_on_batch(params["graph"], flags)
+    if e.op.kind == "switch" and not flags[0]:
+        return [any(f) for f in zip(*[depends_on_batch(b, flags[1:]) for b in params["branches"]], strict=True)]
+    if e.op.kind == "scan" and (params["length"] is not None or not flags[0]):
+        inner = flags if params["length"] is not None else flags[1:]
+        first, last = params["consts"], params["consts"] + params["carry"]
+        return _settled(params["body"], inner[:first], inner[first:last], inner[last:])
+    if e.op.kind == "while":
+        first = params["consts"]
+        found = _settled(params["body"], flags[:first], flags[first:], ())
+        carry = found[: len(flags) - first]
+        if not depends_on_batch(params["cond"], (*flags[:first], *carry))[0]:
+            return [*carry, False, False, *carry] if params["states"] else [*carry, False, *found[len(carry) :]]
+    return every
+
+
+def _settled(body: Graph, consts: Sequence[bool], carry: Sequence[bool], rest: Sequence[bool]) -> list[bool]:
+    """Which of a loop's results depend on the batch, once its carries have handed on what they depend on."""
+    while True:
+        found = depends_on_batch(body, (*consts, *carry, *rest))
+        grown = [a or b for a, b in zip(carry, found, strict=False)]
+        if grown == list(carry):
+            return [*grown, *found[len(grown) :]]
+        carry = grown
 
 
 def _has_tapes(e: Eqn) -> bool:
