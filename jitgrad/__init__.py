@@ -1,22 +1,49 @@
 """jitgrad: a JIT-compiling autodiff library. Pure functions on arrays; `jit`, `grad` and `vmap` them in any order."""
 
-from . import ad_checkpoint, checkpoint_policies, debug, errors, lax, nn, numpy, optim, random, scipy, testing, tree
+from . import (
+    ad_checkpoint,
+    checkpoint_policies,
+    debug,
+    errors,
+    flatten_util,
+    lax,
+    nn,
+    numpy,
+    optim,
+    random,
+    scipy,
+    testing,
+    tree,
+    tree_util,
+)
 from .array import Array
 from .checkpointing import checkpoint, checkpoint_name, remat
 from .config import config, disable_jit
 from .custom_derivatives import custom_jvp, custom_vjp
+from .devices import (
+    default_backend,
+    device_count,
+    devices,
+    local_device_count,
+    local_devices,
+    process_count,
+    process_index,
+)
 from .differentiation import grad, hessian, jacfwd, jacrev, jvp, linearize, stop_gradient, value_and_grad, vjp
-from .jit import block_until_ready, device_put, jit
+from .jit import jit
 from .linear_functions import closure_convert, linear_transpose
 from .scalar_functions import elementwise
 from .tracing import ShapeDtypeStruct, eval_shape, make_graph
+from .transfers import block_until_ready, device_get, device_put
 from .vectorization import vmap
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Array", "ShapeDtypeStruct", "ad_checkpoint", "block_until_ready", "checkpoint", "checkpoint_name", "checkpoint_policies",
-    "closure_convert", "config", "custom_jvp", "custom_vjp", "debug", "device_put", "disable_jit", "elementwise", "errors",
-    "eval_shape", "grad", "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "make_graph",
-    "nn", "numpy", "optim", "random", "remat", "scipy", "stop_gradient", "testing", "tree", "value_and_grad", "vjp", "vmap",
+    "closure_convert", "config", "custom_jvp", "custom_vjp", "debug", "default_backend", "device_count", "device_get",
+    "device_put", "devices", "disable_jit", "elementwise", "errors", "eval_shape", "flatten_util", "grad", "hessian", "jacfwd",
+    "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "local_device_count", "local_devices", "make_graph", "nn",
+    "numpy", "optim", "process_count", "process_index", "random", "remat", "scipy", "stop_gradient", "testing", "tree",
+    "tree_util", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ import numpy as np
 from jitgrad_compiler.ir.builder import install_value_class, literal, state
 from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
 
+from .devices import CPU, Device, SingleDeviceSharding, check_device
 from .errors import DonatedBufferError, DTypeError, NotAnArrayError
 from .promotion import strong_dtype
 from .to_python import ToPython
@@ -121,6 +122,23 @@ class Array(ToPython):
     @property
     def weak_type(self) -> bool:
         return self.weak
+
+    @property
+    def device(self) -> Device:
+        return CPU
+
+    def devices(self) -> set[Device]:
+        """The device that this array lies on, in a set."""
+        return {CPU}
+
+    @property
+    def sharding(self) -> SingleDeviceSharding:
+        return SingleDeviceSharding()
+
+    def to_device(self, device: Any, *, stream: Any = None) -> Array:
+        """This array, as it is on the one device. Raises ArgumentError for another one."""
+        check_device("Array.to_device", device)
+        return self
 
     def __len__(self) -> int:
         if not self.type.shape:

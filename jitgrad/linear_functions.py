@@ -34,7 +34,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Callable[[Any], 
     name = function_name(fun)
     where = f"linear_transpose of {name}"
     types, weak, in_tree = abstract_leaves(where, (primals, {}))
-    names = [f"argument {path[0]}{tree.path_text(path[1:])}" for path, _ in tree.leaves_with_path(primals)]
+    names = [f"argument {path[0].idx}{tree.path_text(path[1:])}" for path, _ in tree.leaves_with_path(primals)]
     traced = trace(lambda args, _: fun(*args), name, types, weak, in_tree)
     shape = tree.unflatten(traced.out_tree, stand_ins(traced))
     outputs = [f"the output{tree.path_text(path)}" for path, _ in tree.leaves_with_path(shape)]

@@ -39,7 +39,9 @@ def leaf_name(what: str, path: tuple[Any, ...]) -> str:
     """What a leaf is called in an error; ARGUMENT is for pairs of positional and keyword arguments."""
     if what != ARGUMENT:
         return what + tree.path_text(path)
-    return f"{'keyword ' if path[0] else ''}argument {path[1]!r}{tree.path_text(path[2:])}"
+    pair, place, *rest = path
+    number = pair.idx == 0
+    return f"{'' if number else 'keyword '}argument {place.idx if number else repr(place.key)}{tree.path_text(tuple(rest))}"
 
 
 def array_leaves(where: str, items: Any, what: str, borrow: bool = False) -> tuple[list[Array], tree.PyTreeDef]:

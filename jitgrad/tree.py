@@ -1,20 +1,35 @@
-"""Pytrees: nested containers of arrays. optree's, under jax.tree's names, registered in the namespace 'jitgrad'."""
+"""Pytrees: nested containers of arrays. optree's, under jax.tree's names, registered in the namespace 'jitgrad'.
+
+tree_registration.py makes classes containers, tree_keys.py has the keys of paths; all of it is in tree_util under jax's names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import builtins
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import optree
 
 from .errors import TreeStructureError
+from .tree_keys import KeyPath, key_of, path_text
+from .tree_registration import NAMESPACE, register_pytree_node, register_pytree_node_class
 
-NAMESPACE = "jitgrad"
 PyTree = Any
 PyTreeDef = optree.PyTreeSpec
+IsLeaf = Callable[[Any], bool] | None
+MISSING: Any = object()
+"""Stands for an argument that was not given."""
+
+__all__ = [
+    "all", "broadcast", "flatten", "flatten_with_path", "leaves", "leaves_with_path", "map", "map_with_path", "path_text", "reduce",
+    "reduce_associative", "register_pytree_node", "register_pytree_node_class", "static", "structure", "transpose", "unflatten",
+]  # fmt: skip
 
 
-def flatten(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], PyTreeDef]:
+def flatten(tree: PyTree, is_leaf: IsLeaf = None) -> tuple[list[Any], PyTreeDef]:
     """The leaves of a tree, and its structure.
 
     >>> leaves, structure = flatten({"b": 2, "a": [1, None]})
@@ -24,22 +39,22 @@ def flatten(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> tuple
     return optree.tree_flatten(tree, is_leaf=is_leaf, namespace=NAMESPACE)
 
 
-def unflatten(treedef: PyTreeDef, leaves: Any) -> PyTree:
+def unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> PyTree:
     """The tree of a structure with the given leaves."""
     return optree.tree_unflatten(treedef, leaves)
 
 
-def leaves(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
+def leaves(tree: PyTree, is_leaf: IsLeaf = None) -> list[Any]:
     """The leaves of a tree, in order; keys of a dict are sorted."""
     return optree.tree_leaves(tree, is_leaf=is_leaf, namespace=NAMESPACE)
 
 
-def structure(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> PyTreeDef:
+def structure(tree: PyTree, is_leaf: IsLeaf = None) -> PyTreeDef:
     """The structure of a tree."""
     return optree.tree_structure(tree, is_leaf=is_leaf, namespace=NAMESPACE)
 
 
-def map(f: Callable[..., Any], tree: PyTree, *rest: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> PyTree:
+def map(f: Callable[..., Any], tree: PyTree, *rest: PyTree, is_leaf: IsLeaf = None) -> PyTree:
     """`f` done to every leaf of `tree`, with the corresponding leaves of `rest`.
 
     >>> map(lambda x, y: x + y, {"a": 1}, {"a": 2})
@@ -53,51 +68,135 @@ def map(f: Callable[..., Any], tree: PyTree, *rest: PyTree, is_leaf: Callable[[A
         raise error
 
 
-def reduce(f: Callable[[Any, Any], Any], tree: PyTree, initializer: Any = None) -> Any:
-    """The leaves of a tree combined from left to right."""
-    items = leaves(tree)
-    if initializer is not None:
-        items = [initializer, *items]
+def reduce(f: Callable[[Any, Any], Any], tree: PyTree, initializer: Any = MISSING, is_leaf: IsLeaf = None) -> Any:
+    """The leaves of a tree combined from left to right, from `initializer` on where it is given.
+
+    >>> reduce(lambda x, y: x + y, {"a": 1, "b": [2, 3]})
+    6
+    """
+    items = leaves(tree, is_leaf)
+    if initializer is not MISSING:
+        return functools.reduce(f, items, initializer)
     if not items:
         raise TypeError("tree.reduce: the tree has no leaves and no initializer was given")
-    total = items[0]
-    for x in items[1:]:
-        total = f(total, x)
-    return total
+    return functools.reduce(f, items)
 
 
-def all(tree: PyTree) -> bool:
+def reduce_associative(
+    operation: Callable[[Any, Any], Any], tree: PyTree, *, identity: Any = MISSING, is_leaf: IsLeaf = None
+) -> Any:
+    """The leaves of a tree combined in pairs, the results in pairs again, and so on; `identity` is the result of no leaves.
+
+    >>> reduce_associative(lambda x, y: (x, y), [1, 2, 3, 4, 5])
+    (((1, 2), (3, 4)), 5)
+    """
+    items = leaves(tree, is_leaf)
+    if not items and identity is MISSING:
+        raise TypeError("tree.reduce_associative: the tree has no leaves and no identity was given")
+    while len(items) > 1:
+        pairs = [operation(a, b) for a, b in zip(items[::2], items[1::2], strict=False)]
+        items = pairs + items[len(items) & ~1 :]
+    return items[0] if items else identity
+
+
+def all(tree: PyTree, *, is_leaf: IsLeaf = None) -> bool:
     """Whether every leaf is true."""
-    return bool(optree.tree_all(tree, namespace=NAMESPACE))
+    return builtins.all(leaves(tree, is_leaf))
 
 
-def transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef, tree: PyTree) -> PyTree:
-    """A tree of trees turned inside out."""
-    return optree.tree_transpose(outer_treedef, inner_treedef, tree)
+def transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, tree: PyTree) -> PyTree:
+    """A tree of trees turned inside out; without `inner_treedef` the first inner tree tells it.
+
+    >>> transpose(structure([0, 0]), None, [(1, 2), (3, 4)])
+    ([1, 3], [2, 4])
+    """
+    parts = outer_treedef.flatten_up_to(tree)
+    inner = inner_treedef if inner_treedef is not None else structure(parts[0] if parts else None)
+    columns: list[tuple[Any, ...]] = [()] * inner.num_leaves
+    if parts:
+        columns = list(zip(*builtins.map(inner.flatten_up_to, parts), strict=True))
+    return unflatten(inner, [unflatten(outer_treedef, c) for c in columns])
 
 
-def leaves_with_path(tree: PyTree) -> list[tuple[tuple[Any, ...], Any]]:
+def broadcast(prefix_tree: PyTree, full_tree: PyTree, is_leaf: IsLeaf = None) -> PyTree:
+    """`prefix_tree` with each leaf repeated for all leaves of `full_tree` that stand in its place.
+
+    >>> broadcast([1, 2], [[0, 0], 0])
+    [[1, 1], 2]
+    """
+    prefix_leaves, treedef = flatten(prefix_tree, is_leaf)
+    try:
+        parts = treedef.flatten_up_to(full_tree)
+    except ValueError as error:
+        raise TreeStructureError(f"tree.broadcast: the first tree must be a prefix of the second: {error}") from None
+    spread = [map(lambda _, x=x: x, part, is_leaf=is_leaf) for x, part in zip(prefix_leaves, parts, strict=True)]
+    return unflatten(treedef, spread)
+
+
+def flatten_with_path(
+    tree: PyTree, is_leaf: Callable[..., bool] | None = None, is_leaf_takes_path: bool = False
+) -> tuple[list[tuple[KeyPath, Any]], PyTreeDef]:
+    """The leaves of a tree, each with the keys that lead to it, and its structure. With `is_leaf_takes_path` `is_leaf` is called
+    with a path and what is there.
+
+    >>> pairs, _ = flatten_with_path({"a": [1, 2]})
+    >>> [(path_text(path), x) for path, x in pairs]
+    [("['a'][0]", 1), ("['a'][1]", 2)]
+    """
+    if is_leaf is not None and is_leaf_takes_path:
+        seen: list[bool] = []
+        pairs = list(_walk((), tree, is_leaf, seen))
+        decisions = iter(seen)
+        return pairs, structure(tree, is_leaf=lambda _: next(decisions))
+    accessors, items, treedef = optree.tree_flatten_with_accessor(tree, is_leaf=is_leaf, namespace=NAMESPACE)
+    paths = [tuple([key_of(e.kind, e.type, e.entry) for e in a]) for a in accessors]
+    return list(zip(paths, items, strict=True)), treedef
+
+
+def _walk(path: KeyPath, x: Any, is_leaf: Callable[..., bool], seen: list[bool]) -> Iterator[tuple[KeyPath, Any]]:
+    """The leaves of x with their paths; whether each node is one, in the order in which they are met."""
+    seen.append(bool(is_leaf(path, x)))
+    entry = None if seen[-1] else registration(type(x))
+    if entry is None:
+        yield path, x
+        return
+    children, _, entries, _ = optree.tree_flatten_one_level(x, namespace=NAMESPACE)
+    for child, e in zip(children, entries, strict=True):
+        yield from _walk((*path, key_of(entry.kind, type(x), e)), child, is_leaf, seen)
+
+
+def leaves_with_path(
+    tree: PyTree, is_leaf: Callable[..., bool] | None = None, is_leaf_takes_path: bool = False
+) -> list[tuple[KeyPath, Any]]:
     """Each leaf with the keys that lead to it."""
-    paths, items, _ = optree.tree_flatten_with_path(tree, namespace=NAMESPACE)
-    return list(zip(paths, items, strict=True))
+    return flatten_with_path(tree, is_leaf, is_leaf_takes_path)[0]
 
 
-def register_pytree_node(
-    nodetype: type, flatten_func: Callable[[Any], tuple[Any, Any]], unflatten_func: Callable[[Any, Any], Any]
-) -> None:
-    """Make a class a container: `flatten_func(x) -> (children, aux)`, `unflatten_func(aux, children) -> x`."""
-    optree.register_pytree_node(nodetype, flatten_func, unflatten_func, namespace=NAMESPACE)
+def map_with_path(
+    f: Callable[..., Any],
+    tree: PyTree,
+    *rest: PyTree,
+    is_leaf: Callable[..., bool] | None = None,
+    is_leaf_takes_path: bool = False,
+) -> PyTree:
+    """As `map`, `f` being called with the path in front.
+
+    >>> map_with_path(lambda path, x: path_text(path), {"a": [1, 2]})
+    {'a': ["['a'][0]", "['a'][1]"]}
+    """
+    pairs, treedef = flatten_with_path(tree, is_leaf, is_leaf_takes_path)
+    others = [treedef.flatten_up_to(other) for other in rest]
+    return unflatten(treedef, [f(path, x, *more) for (path, x), *more in zip(pairs, *others, strict=True)])
 
 
-def register_pytree_node_class(cls: type) -> type:
-    """Class decorator: make a class with methods `tree_flatten()` and `tree_unflatten(aux, children)` a container."""
-    optree.register_pytree_node(cls, lambda x: x.tree_flatten(), cls.tree_unflatten, namespace=NAMESPACE)  # type: ignore[attr-defined]
-    return cls
+def static(**kwargs: Any) -> Any:
+    """A field of a dataclass that is no child of it as a container but metadata; takes what `dataclasses.field` takes."""
+    return dataclasses.field(**{**kwargs, "metadata": {**(kwargs.get("metadata") or {}), "static": True}})
 
 
-def path_text(path: tuple[Any, ...]) -> str:
-    """How a path is written behind a name: ('layers', 0) is ['layers'][0]."""
-    return "".join(f"[{key!r}]" for key in path)
+def registration(t: type) -> Any:
+    """optree's entry of a type of containers, built in or registered; None for other types."""
+    return optree.register_pytree_node.get(t, namespace=NAMESPACE)
 
 
 def difference(expected: PyTreeDef, got: PyTreeDef) -> str:

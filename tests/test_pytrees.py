@@ -101,18 +101,30 @@ def test_the_jacobian_of_a_class_holds_its_class(mode):
     assert jacobian["out"].w.shape == (2, 3, 2)
 
 
-def test_dicts_in_another_order_are_the_same_program_and_come_out_right():
-    traced = []
+DICTS = {
+    "dict": dict,
+    "OrderedDict": OrderedDict,
+    "defaultdict": lambda pairs: defaultdict(list, pairs),
+}
 
-    def f(p):
-        traced.append(1)
-        return {"z": p["a"] - p["b"], "a": p["b"]}
 
-    compiled = jit(f)
-    first = compiled({"a": 3.0, "b": 1.0})
-    second = compiled({"b": 1.0, "a": 3.0})
-    assert (float(first["z"]), float(second["z"]), float(second["a"])) == (2, 2, 1)
-    assert len(traced) == 1
+@pytest.mark.parametrize("kind", DICTS)
+@both
+def test_dicts_come_out_in_the_order_in_which_they_were_made(mode, kind):
+    same = mode(lambda d: tree.map(lambda x: x * 2, d))
+    for pairs in ([("b", 1.0), ("a", 3.0), ("c", 2.0)], [("a", 3.0), ("c", 2.0), ("b", 1.0)]):
+        given = DICTS[kind](pairs)
+        found = same(given)
+        assert type(found) is type(given)
+        assert {k: float(v) for k, v in found.items()} == {k: v * 2 for k, v in pairs}
+        assert list(found) == list(given)
+        gradient = mode(grad(lambda d: d["a"] * 2 + d["b"]))(given)
+        assert list(gradient) == list(given)
+        assert float(gradient["a"]) == 2
+    made = mode(lambda x: {"z": x, "a": {"q": x + 1, "b": [x + 2]}, 3: x + 3})(jnp.array(1.0))
+    assert list(made) == ["z", "a", 3]
+    assert list(made["a"]) == ["q", "b"]
+    assert (float(made["z"]), float(made["a"]["q"]), float(made["a"]["b"][0]), float(made[3])) == (1, 2, 3, 4)
 
 
 def test_ordered_and_default_dicts_and_namedtuples_of_the_standard_library_are_containers():

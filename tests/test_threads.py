@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -266,3 +267,145 @@ def test_results_are_bitwise_equal_at_any_number_of_threads_and_in_every_run(nam
         for _ in range(20):
             for got, wanted in zip(tree.leaves(compiled(*args)), expected, strict=True):
                 assert np.asarray(got).tobytes() == wanted.tobytes()
+
+
+# First calls at the same time
+
+
+def test_threads_that_call_a_function_first_trace_and_compile_it_once(monkeypatch):
+    import llvmlite.binding as llvm
+
+    traced, compiled = [], []
+    parse = llvm.parse_assembly
+    monkeypatch.setattr(llvm, "parse_assembly", lambda *args: compiled.append(1) or parse(*args))
+
+    def f(x):
+        traced.append(1)
+        return jnp.sum(jnp.tanh(jnp.sin(x) @ x.T) ** 2) + 17
+
+    x = np.random.default_rng(0).random((20, 20), np.float32)
+    barrier = threading.Barrier(8)
+    results = [None] * 8
+
+    def work(n):
+        barrier.wait()
+        results[n] = float((jit(f) if n % 2 else compiled_function)(x))
+
+    compiled_function = jit(f)
+    in_threads(8, work)
+    assert len(traced) == 1
+    assert len(compiled) <= 3  # the program, and what a process compiles once
+    assert len(set(results)) == 1
+
+
+def test_an_exception_of_the_thread_that_traces_first_is_no_others():
+    barrier = threading.Barrier(4)
+    raised = []
+
+    def f(x):
+        if not raised:
+            raised.append(1)
+            raise RuntimeError("only the first time")
+        return x + 1
+
+    compiled, seen = jit(f), []
+
+    def work(n):
+        barrier.wait()
+        try:
+            seen.append(float(compiled(1.0)))
+        except RuntimeError as error:
+            seen.append(str(error))
+
+    in_threads(4, work)
+    assert sorted(map(str, seen)) == ["2.0", "2.0", "2.0", "only the first time"]
+
+
+def test_threads_that_trace_each_others_functions_do_not_wait_for_each_other():
+    barrier = threading.Barrier(2)
+
+    inside = []
+
+    def recursive(a, b):
+        def call(x, n):
+            if len(inside) < 2:
+                inside.append(1)
+                barrier.wait(10)
+            return pair[b](x, n - 1) * 2 if n else x
+
+        return jit(call, static_argnums=1)
+
+    pair = {}
+    pair[0], pair[1] = recursive(0, 1), recursive(1, 0)
+    results = [None, None]
+
+    def work(n):
+        results[n] = float(pair[n](1.0, 5))
+
+    in_threads(2, work)
+    assert results == [32, 32]
+
+
+def test_a_function_that_calls_itself_while_it_is_traced_does_not_wait_for_itself():
+    @jit
+    def f(x):
+        return f(x[:-1]) + x[-1] if x.shape[0] > 1 else x[0]
+
+    assert float(f(np.arange(4.0))) == 6
+
+
+def test_the_poll_of_loops_is_compiled_once_by_threads_that_ask_first():
+    script = """
+import threading
+import numpy as np
+import jitgrad as jg
+from jitgrad import lax
+
+programs = [jg.jit(lambda x, i=i: lax.scan(lambda c, row: (c * 0.5 + row, c.sum()), x[0], x)[1].sum() + i) for i in range(6)]
+x = np.random.default_rng(0).random((40, 40), np.float32)
+results = [[None] * 6 for _ in range(6)]
+barrier = threading.Barrier(6)
+
+def work(k):
+    barrier.wait()
+    for n in range(6):
+        results[k][(k + n) % 6] = float(programs[(k + n) % 6](x))
+
+threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert all(row == results[0] for row in results), results
+from jitgrad_compiler.runtime import interruption
+print(interruption._load.cache_info().misses)
+"""
+    for _ in range(3):
+        assert run_script(script) == ["1"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_forked_while_another_thread_traces_compiles_for_itself():
+    script = """
+import os, threading
+import jitgrad as jg
+
+tracing, go = threading.Event(), threading.Event()
+
+def f(x):
+    if os.getpid() == parent:
+        tracing.set()
+        go.wait(20)
+    return x * 2
+
+parent = os.getpid()
+compiled = jg.jit(f)
+thread = threading.Thread(target=compiled, args=(1.0,))
+thread.start()
+tracing.wait(20)
+child = os.fork()
+if child == 0:
+    os._exit(int(compiled(3.0)))
+go.set()
+thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert run_script(script)[-1] == "6"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from ..ir.graph import Graph
 from ..ir.interpreter import interpret
 from ..ir.types import NUMPY, ArrayType, TapeType
+from ..once import once
 from ..targets.cpu.native import NativeModule
 from ..targets.cpu.program import ENTRY, Program, compile_program, needs_interpreter
 from . import interruption, pool
@@ -126,16 +128,28 @@ class Interpreted:
         self.graph = graph
 
     def run_arrays(self, arrays: Sequence[Any]) -> list[Any]:
-        return list(interpret(self.graph, *arrays))
+        """The outputs, in memory of their own, as programs give them."""
+        outs = [np.asarray(out) for out in interpret(self.graph, *arrays)]
+        return [out.copy() if any(np.may_share_memory(out, a) for a in arrays) else out for out in outs]
+
+
+_programs: weakref.WeakValueDictionary[tuple[str, tuple[int, ...]], Executable | Interpreted] = weakref.WeakValueDictionary()
+"""Those in use, by the Graph's key and the donated inputs."""
 
 
 def compile_graph(graph: Graph, donated: Sequence[int] = ()) -> Executable | Interpreted:
-    """The program of a Graph, compiled once for each set of donated inputs and kept with the Graph."""
+    """The program of a Graph, compiled once for each set of donated inputs and kept with the Graph; equal Graphs share it."""
     made = graph.__dict__.setdefault("compiled", {})
-    key = tuple(donated)
-    if key not in made:
-        made[key] = Interpreted(graph) if needs_interpreter(graph) else Executable(graph, donated)
-    return made[key]  # type: ignore[no-any-return]
+    inputs = tuple(donated)
+    if inputs not in made:
+        key = (graph.key, inputs)
+
+        def compile() -> Executable | Interpreted:
+            program = _programs[key] = Interpreted(graph) if needs_interpreter(graph) else Executable(graph, inputs)
+            return program
+
+        made[inputs] = once(key, lambda: _programs.get(key), compile)
+    return made[inputs]  # type: ignore[no-any-return]
 
 
 def address_of(array: Any) -> tuple[int, Any]:

@@ -7,6 +7,8 @@ Only programs with loops have a state. An exception that ended one is raised whe
 from __future__ import annotations
 
 import ctypes
+import os
+import threading
 import time
 from functools import cache
 
@@ -16,18 +18,22 @@ from . import callbacks
 
 State = ctypes.c_int64 * STATE_WORDS
 
+_lock = threading.Lock()
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
 
 @cache
-def _module() -> NativeModule:
+def _load() -> NativeModule:
     names = ("PyGILState_Ensure", "PyGILState_Release", "PyErr_CheckSignals", "PyErr_Fetch")
     symbols = {n: ctypes.cast(getattr(ctypes.pythonapi, n), ctypes.c_void_p).value or 0 for n in names}
     return compile_ir(POLL_TEXT.replace("CLOCK", str(time.CLOCK_MONOTONIC)), symbols, codegen_level=0)
 
 
-@cache
 def symbols() -> dict[str, int]:
     """The addresses of what programs with loops and callbacks call."""
-    return {POLL: _module().address(POLL), **callbacks.symbols()}
+    with _lock:  # programs keep its address, so there must be one alone, however many threads ask first
+        module = _load()
+    return {POLL: module.address(POLL), **callbacks.symbols()}
 
 
 def raise_pending(state: ctypes.Array[ctypes.c_int64]) -> None:

@@ -1,0 +1,220 @@
+"""What tells one program of a jitted function from another: the types of its arguments and their containers, and static values.
+
+`scan` reads an argument in one walk, on the path of every call: a walker for each type, found in a table. Next: programs.py.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import optree
+
+from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
+
+from . import tree
+from .array import WEAK_NUMPY, WEAK_SCALARS, Array
+from .tree_registration import NAMESPACE
+
+Signature = Any
+Walker = Callable[[Any, list[Any]], Signature]
+Builder = Callable[[Any], Any]
+
+
+class UnknownArgument(Exception):
+    """The arguments hold something that the fast walk does not know, a traced value for example."""
+
+
+def scan(x: Any, leaves: list[Any]) -> Signature:
+    """The signature of an argument; its leaves are appended to the list, in the order of `tree.leaves`."""
+    t = type(x)
+    if t is Array:
+        if x.trace is not None:
+            raise UnknownArgument
+        leaves.append(x)
+        return (x.type, True) if x.weak else x.type
+    walker = _walkers.get(t)
+    return (walker or _walker_of(t))(x, leaves)
+
+
+def _scan_all(items: Iterable[Any], leaves: list[Any], signature: list[Any]) -> Signature:
+    """The signatures of items behind others; concrete arrays, of which most trees consist, without a call."""
+    for x in items:
+        if type(x) is Array and x.trace is None and not x.weak:
+            leaves.append(x)
+            signature.append(x.type)
+        else:
+            signature.append(scan(x, leaves))
+    return tuple(signature)
+
+
+_orders: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+"""Of the keys of dicts, in the order they came in, the order of leaves."""
+_types: dict[tuple[Any, Any], ArrayType] = {}
+
+
+def _dict(x: dict[Any, Any], leaves: list[Any]) -> Signature:
+    keys = tuple(x)
+    order = _orders.get(keys)
+    if order is None:
+        order = _orders[keys] = tuple(tree.structure(dict.fromkeys(keys, 0)).entries())
+    # The keys as they came in: a program gives its results in that order, too.
+    return _scan_all([x[k] for k in order] if order != keys else x.values(), leaves, [dict, keys])
+
+
+def _sequence(x: Iterable[Any], leaves: list[Any]) -> Signature:
+    return _scan_all(x, leaves, [type(x)])
+
+
+def _numpy_array(x: np.ndarray, leaves: list[Any]) -> Signature:
+    leaves.append(x)
+    key = (x.shape, x.dtype)
+    found = _types.get(key)
+    if found is None:
+        if x.dtype not in NAMES:
+            raise UnknownArgument
+        found = _types[key] = ArrayType(x.shape, NAMES[x.dtype])
+    return found
+
+
+def _scalar(dtype: str) -> Walker:
+    signature, target = (ArrayType((), dtype), True), NUMPY[dtype]
+
+    def walk(x: Any, leaves: list[Any]) -> Signature:
+        try:
+            leaves.append(np.asarray(x, target))
+        except OverflowError:  # an int beyond 64 bits, of which `as_value` tells
+            raise UnknownArgument from None
+        return signature
+
+    return walk
+
+
+def _numpy_scalar(x: np.generic, leaves: list[Any]) -> Signature:
+    leaves.append(np.asarray(x))
+    return ArrayType((), NAMES[x.dtype])
+
+
+def _node(x: Any, leaves: list[Any]) -> Signature:
+    """Any other container that optree knows, by its own functions; its metadata are like static arguments."""
+    children, metadata, *_ = optree.tree_flatten_one_level(x, namespace=NAMESPACE)
+    order = tuple(x) if isinstance(x, dict) else ()
+    try:
+        key = static_key(metadata)
+        hash(key)
+    except TypeError:
+        key = _Unhashable(metadata)
+    return _scan_all(children, leaves, [type(x), key, order])
+
+
+class _Unhashable:
+    """Metadata of a container that have no hash, compared by ==."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Unhashable) and type(self.value) is type(other.value) and bool(self.value == other.value)
+
+    def __hash__(self) -> int:
+        return hash(type(self.value))
+
+
+_walkers: dict[type, Walker] = {
+    dict: _dict,
+    list: _sequence,
+    tuple: _sequence,
+    np.ndarray: _numpy_array,
+    type(None): lambda x, leaves: None,
+    **{t: _scalar(dtype) for t, dtype in {**WEAK_NUMPY, **WEAK_SCALARS}.items()},
+}
+
+
+def _walker_of(t: type) -> Walker:
+    """The walker of a type that is met for the first time."""
+    if issubclass(t, np.generic) and np.dtype(t) in NAMES:
+        walker: Walker = _numpy_scalar
+    elif (registration := tree.registration(t)) is None:
+        raise UnknownArgument  # not kept, as it may be registered later
+    elif registration.kind == optree.PyTreeKind.NAMEDTUPLE:
+        walker = _sequence
+    else:
+        walker = _node
+    _walkers[t] = walker
+    return walker
+
+
+def static_key(x: Any) -> Any:
+    """A key of a static value: equal values of other types, and zeros of other signs, have other keys, also deep inside."""
+    t = type(x)
+    if t is float:
+        return (t, x.hex())
+    if t is complex:
+        return (t, x.real.hex(), x.imag.hex())
+    if isinstance(x, (np.inexact, np.ndarray)):
+        return (t, x.dtype, x.shape, x.tobytes())
+    if isinstance(x, tuple) and t.__eq__ is tuple.__eq__:
+        return (t, *map(static_key, x))
+    if t is list:  # among the metadata of containers
+        return (t, *map(static_key, x))
+    if t is frozenset:
+        return (t, frozenset(map(static_key, x)))
+    if t is slice:
+        return (t, static_key(x.start), static_key(x.stop), static_key(x.step))
+    if dataclasses.is_dataclass(t) and not isinstance(x, type):
+        return (t, x, tuple(_field_key(getattr(x, f.name, None)) for f in dataclasses.fields(x) if f.compare))
+    return (t, x)
+
+
+def _field_key(x: Any) -> Any:
+    """Of a field of an object whose own hash may leave it out."""
+    try:
+        hash(x)
+    except TypeError:
+        return type(x)
+    return static_key(x)
+
+
+def builder_of(treedef: tree.PyTreeDef, like: Any = None) -> Builder:
+    """A function from an iterator of leaves to the tree: for dicts, lists and tuples without optree. `like` is any such tree."""
+    kind: Any = treedef.type
+    if treedef.is_leaf():
+        return next
+    if kind is None and treedef.num_leaves == 0:
+        return lambda leaves: None
+    if like is None:
+        like = tree.unflatten(treedef, range(treedef.num_leaves))
+    if kind is dict or kind is OrderedDict:
+        return _dict_builder(kind, tuple(like), treedef.entries(), [builder_of(c, like[k]) for k, c in _items(treedef)])
+    if kind is tuple or kind is list or optree.is_namedtuple_class(kind):
+        children = [builder_of(c, like[n]) for n, c in enumerate(treedef.children())]
+        if kind is tuple:
+            return lambda leaves: tuple([c(leaves) for c in children])
+        if kind is list:
+            return lambda leaves: [c(leaves) for c in children]
+        return lambda leaves: kind(*[c(leaves) for c in children])
+    count = treedef.num_leaves
+    return lambda leaves: tree.unflatten(treedef, [next(leaves) for _ in range(count)])
+
+
+def _items(treedef: tree.PyTreeDef) -> Iterable[tuple[Any, tree.PyTreeDef]]:
+    return zip(treedef.entries(), treedef.children(), strict=True)
+
+
+def _dict_builder(kind: type, keys: tuple[Any, ...], order: list[Any], children: list[Builder]) -> Builder:
+    """For a dict of these keys, whose leaves come in another order, perhaps."""
+    plain = all(c is next for c in children)
+    if kind is dict and keys == tuple(order):
+        if plain:
+            return lambda leaves: dict(zip(order, leaves))  # noqa: B905
+        return lambda leaves: {k: c(leaves) for k, c in zip(order, children, strict=True)}
+    places = [order.index(k) for k in keys]
+
+    def build(leaves: Any) -> Any:
+        items = [c(leaves) for c in children]
+        return kind((k, items[n]) for k, n in zip(keys, places, strict=True))
+
+    return build

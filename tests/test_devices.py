@@ -1,0 +1,44 @@
+"""The one device: its names, what arrays say of it, and transfers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad import errors
+
+
+def test_there_is_one_device_the_processor():
+    (device,) = jitgrad.devices()
+    assert (device.id, device.platform, str(device), repr(device)) == (0, "cpu", "cpu:0", "CpuDevice(id=0)")
+    assert jitgrad.local_devices() == jitgrad.devices("cpu") == [device]
+    assert jitgrad.device_count() == jitgrad.local_device_count() == jitgrad.process_count() == 1
+    assert (jitgrad.default_backend(), jitgrad.process_index()) == ("cpu", 0)
+    with pytest.raises(errors.ArgumentError, match="the only device is the processor.*got 'gpu'"):
+        jitgrad.devices("gpu")
+
+
+def test_arrays_say_where_they_are():
+    x = jnp.ones(3)
+    (device,) = jitgrad.devices()
+    assert x.device == device
+    assert x.devices() == x.sharding.device_set == {device}
+    assert x.to_device(device) is x
+    with pytest.raises(errors.ArgumentError, match="Array.to_device"):
+        x.to_device("gpu")
+    assert float(jitgrad.jit(lambda x: x.to_device(device).sum() if x.sharding.is_fully_replicated else 0)(x)) == 3
+
+
+def test_trees_are_put_on_the_device_and_taken_from_it():
+    put = jitgrad.device_put({"a": np.ones(2), "b": [1.5]}, jitgrad.devices()[0])
+    assert isinstance(put["a"], jitgrad.Array) and isinstance(put["b"][0], jitgrad.Array)
+    got = jitgrad.device_get({**put, "name": "s"})
+    assert type(got["a"]) is np.ndarray and got["name"] == "s"
+    assert jitgrad.device_put({"a": 1.0}, {"a": jitgrad.devices()[0]})["a"] == 1
+    assert jitgrad.block_until_ready(put) is put
+    with pytest.raises(errors.NotAnArrayError, match=r"device_put: the value\['a'\] must be an array or a number, got str"):
+        jitgrad.device_put({"a": "s"})
+    with pytest.raises(errors.ArgumentError, match="device_put"):
+        jitgrad.device_put(1.0, "tpu")
