@@ -104,21 +104,23 @@ def _evaluate_nested(op: Op) -> Any:
 
 
 def _evaluate_while(*arrays: Any, **params: Any) -> list[Any]:
-    """Interpreted for as many steps as are a small number of equations, then compiled from the state that is reached; from the
-    start again if the loop keeps something of every step.
+    """Interpreted for as many steps as are a small number of equations, then compiled from the state that is reached. A loop that
+    keeps something of every step is compiled from the start again; one that also calls back is compiled at once, or its first steps
+    would call twice.
     """
     if config.disable_jit:
         return while_loop.numpy(*arrays, **params)
     cond, body, consts = params["cond"], params["body"], params["consts"]
-    fixed, held = arrays[:consts], list(arrays[consts:])
-    keeps = params["saved"] or params["states"]
     most = max(1, int(INTERPRETED // max(1, _equations(cond) + _equations(body))))
+    if params["saved"] or params["states"]:
+        calls = cond.has_effect or body.has_effect
+        found = None if calls else while_loop.numpy(*arrays, **params, most=most)
+        return _compiled(while_loop, arrays, params) if found is None else found
+    fixed, held = arrays[:consts], list(arrays[consts:])
     for count in range(most):
         if not interpret(cond, *fixed, *held)[0]:
-            return while_loop.numpy(*arrays, **params) if keeps else [*held, np.int64(count)]
+            return [*held, np.int64(count)]
         held = list(interpret(body, *fixed, *held)[: len(held)])
-    if keeps:
-        return _compiled(while_loop, arrays, params)
     *held, further = _compiled(while_loop, [*fixed, *held], params)
     return [*held, further + most]
 

@@ -80,6 +80,50 @@ def test_what_a_derivative_computes_again_has_no_second_effect():
     assert seen == [3.0, 9.0]
 
 
+def _noted(seen):
+    return lambda i, x: (debug.callback(lambda i: seen.append(int(i)), i), jnp.sin(x) * x)[1]
+
+
+def _while(step, x, **options):
+    return lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, step(*s)), (0, x), **options)[1]
+
+
+LOOPS = {
+    "while": _while,
+    "while, some states kept": lambda step, x: _while(step, x, checkpoint=2),
+    "while, as many as there are between": lambda step, x: _while(step, x, checkpoint="auto"),
+    "fori": lambda step, x: lax.fori_loop(0, 3, step, x),
+    "fori to a computed bound": lambda step, x: lax.fori_loop(0, jnp.where(x > 0, 3, 2), step, x),
+    "scan": lambda step, x: lax.scan(lambda c, i: (step(i, c), c), x, jnp.arange(3))[0],
+    "map": lambda step, x: jnp.sum(lax.map(lambda i: step(i, x) * i, jnp.arange(3))),
+    "while in cond": lambda step, x: lax.cond(x > 0, lambda x: _while(step, x), lambda x: x, x),
+    "while in scan": lambda step, x: lax.scan(lambda c, _: (_while(step, c), None), x, None, length=1)[0],
+    "scan in while": lambda step, x: lax.while_loop(
+        lambda s: s[0] < 1, lambda s: (s[0] + 1, lax.fori_loop(0, 3, step, s[1])), (0, x)
+    )[1],
+    "jitted while": lambda step, x: jitgrad.jit(lambda x: _while(step, x))(x),
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_loop_has_its_effects_once_under_every_derivative(loop):
+    seen = []
+    step, x = _noted(seen), jnp.asarray(2.0)
+
+    def f(x):
+        return LOOPS[loop](step, x)
+
+    for derivative in (
+        lambda x: jitgrad.jvp(f, (x,), (x,)), lambda x: jitgrad.vjp(f, x)[0], lambda x: jitgrad.vjp(f, x)[1](x), jitgrad.grad(f),
+        jitgrad.grad(jitgrad.grad(f)), jitgrad.hessian(f), lambda x: jitgrad.vmap(jitgrad.grad(f))(x[None]),
+    ):  # fmt: skip
+        derivative(x)
+        assert seen == [0, 1, 2]
+        seen.clear()
+    jitgrad.jit(jitgrad.grad(f))(x)
+    assert seen == [0, 1, 2]
+
+
 def test_work_that_moves_out_of_a_loop_leaves_callbacks_where_they_are():
     seen = []
 

@@ -129,12 +129,17 @@ class Checkpoints:
             self.kept.append(state)
 
 
-def _while(*arrays: Any, cond: Graph, body: Graph, consts: int, saved: int, states: bool, checkpoint: int | None) -> list[Any]:
+def _while(
+    *arrays: Any, cond: Graph, body: Graph, consts: int, saved: int, states: bool, checkpoint: int | None, most: int | None = None
+) -> list[Any] | None:
+    """With `most`, None where the loop has more steps than that."""
     fixed, held = arrays[:consts], list(arrays[consts:])
     rows: list[Any] = []
     kept = Checkpoints(checkpoint or 0)
     count = 0
     while interpret(cond, *fixed, *held)[0]:
+        if count == most:
+            return None
         if states:
             kept.visit(count, list(held))
         out = interpret(body, *fixed, *held)
