@@ -5,7 +5,7 @@ A node knows the axes it varies along, so emission can put it in the outermost l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..ir.graph import Op, Var
@@ -139,8 +139,8 @@ def operation_cost(op: Op) -> float:
     return 20.0 if op.traits.get("transcendental") else SLOW.get(op.name, 1.0)
 
 
-def walk(roots: Sequence[Node]) -> list[Node]:
-    """Every node below the roots once, operands before what reads them."""
+def walk(roots: Sequence[Node], known: Collection[int] = ()) -> list[Node]:
+    """Every node below the roots once, operands before what reads them; none that is `known`, by its id, nor what only it reads."""
     seen: set[int] = set()
     order: list[Node] = []
     stack: list[tuple[Node, bool]] = [(r, False) for r in reversed(roots)]
@@ -148,7 +148,7 @@ def walk(roots: Sequence[Node]) -> list[Node]:
         node, done = stack.pop()
         if done:
             order.append(node)
-        elif id(node) not in seen:
+        elif id(node) not in seen and id(node) not in known:
             seen.add(id(node))
             stack.append((node, True))
             stack += [(a, False) for a in node.args]
