@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError
-from jitgrad_compiler.ir.types import INEXACT, INTEGERS, SIZES, UNSIGNED
+from jitgrad_compiler.ir.types import INEXACT, INTEGERS, UNSIGNED
 
 from .elementwise import example, named
-from .ops import constant, convert, fill, is_number, op, select
+from .ops import convert, fill, is_number, op, select
 from .promote import ArrayLike, check_accepts, elementwise, is_float, operands
 
 BinaryFunction = Callable[[ArrayLike, ArrayLike], Array]
@@ -143,37 +145,12 @@ def logical_not(x: ArrayLike, /) -> Array:
     return op("not", value) if value.type.dtype == "bool" else value == 0
 
 
-def remainder(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """The remainder of x / y with y's sign, as Python's %: x - floor(x / y) * y. Integers give 0 for a zero divisor.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.remainder(jnp.array([-3, 3]), 2), jnp.remainder(3.5, -2))
-    [1 1] -0.5
-    """
-    (x, y), weak = operands("remainder", x, y)
-    check_accepts("remainder", "rem", x)
-    out = _remainder(x, y)
-    out.weak = weak
-    return out
-
-
+remainder = _binary(
+    "remainder", "mod",
+    "The remainder of x / y with y's sign, that of a zero too, as Python's %. Integers give 0 for a zero divisor.",
+    "-7, 3 -> 2",
+)  # fmt: skip
 mod = remainder
-
-
-def _remainder(x: Array, y: Array) -> Array:
-    dtype = x.type.dtype
-    rest = op("rem", x, y)
-    if dtype in INTEGERS and not (is_number(y) and y.ref != 0):
-        zero = fill(rest.type.shape, 0, dtype)
-        rest = zero if is_number(y) else select(y == 0, zero, rest)
-    if dtype in UNSIGNED:
-        return rest
-    if is_number(y):  # the sign to correct is known
-        if not y.ref:
-            return rest
-        return select(rest < 0 if y.ref > 0 else rest > 0, rest + y, rest)
-    wrong = op("and", rest != 0, op("ne", rest < 0, y < 0))
-    return select(wrong, rest + y, rest)
 
 
 def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
@@ -193,42 +170,11 @@ def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
     return out
 
 
-def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """floor(x / y), of the promoted type; of integers rounded down as Python's //. Integers give -1 or -2 for a zero divisor.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.floor_divide(jnp.array([-3, 3]), 2), jnp.floor_divide(3.5, 2))
-    [-2  1] 1.0
-    """
-    (x, y), weak = operands("floor_divide", x, y)
-    check_accepts("floor_divide", "rem", x)
-    out = _floor_divide(x, y)
-    out.weak = weak
-    return out
-
-
-def _floor_divide(x: Array, y: Array) -> Array:
-    if x.type.dtype in UNSIGNED:
-        return op("div", x, y)
-    if is_float(x):
-        return _float_divmod(x, y)[0]
-    quotient, rest = op("div", x, y), op("rem", x, y)
-    if is_number(y):
-        wrong = rest < 0 if y.ref > 0 else rest > 0
-    else:
-        wrong = op("and", rest != 0, op("ne", rest < 0, y < 0))
-    return select(wrong, quotient - 1, quotient)
-
-
-def _float_divmod(x: Array, y: Array) -> tuple[Array, Array]:
-    """The quotient from the exact remainder, so that x == q * y + r as well as rounding allows."""
-    rest = _remainder(x, y)
-    quotient = op("round_even", (x - rest) / y)
-    if is_number(y) and y.ref:
-        return quotient, rest
-    if is_number(y):
-        return x / y, rest
-    return select(y != 0, quotient, x / y), rest
+floor_divide = _binary(
+    "floor_divide", "floor_div",
+    "floor(x / y), of the promoted type; of integers rounded down as Python's //. Integers give -1 or -2 for a zero divisor.",
+    "-7, 3 -> -3",
+)  # fmt: skip
 
 
 def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Array, Array]:
@@ -260,42 +206,18 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Array:
         out.weak = base.weak
         return out
     (base, top), weak = operands("power", base, y)
-    if base.type.dtype in INEXACT:
-        out = op("pow", base, top)
-    else:
-        (base, top), _ = operands("power", base, top, whole=True)
-        kind = "i64" if base.type.dtype == "bool" else base.type.dtype
-        out = _integer_power(convert(base, kind), convert(top, kind))
+    if base.type.dtype == "bool":
+        base, top = convert(base, "i64"), convert(top, "i64")
+    out = op("pow" if base.type.dtype in INEXACT else "pow_of_integers", base, top)
     out.weak = weak
     return out
 
 
 def _whole_exponent(y: ArrayLike) -> int | None:
-    """A Python exponent that repeated multiplication serves: an integer, or a small whole float."""
-    if type(y) is int:
-        return y
+    """An exponent known now that repeated multiplication serves: an integer, or a small whole float."""
+    if type(y) in (int, np.int64):
+        return int(y)
     return int(y) if type(y) is float and y.is_integer() and abs(y) <= 4 else None
-
-
-def _integer_power(x: Array, y: Array) -> Array:
-    """x**y of integers by squaring over 7 bits of the exponent; exact wherever the result fits in the type.
-
-    An exponent of 126 and more only matters for 0, 1 and -1 (all others overflow), so it is brought down, keeping its parity.
-    """
-    dtype = x.type.dtype
-    result = fill(x.type.shape, 1, dtype)
-    bits = y if dtype in UNSIGNED else abs(y)
-    if SIZES[dtype] > 1 or dtype in UNSIGNED:  # int8 ends at 127
-        bits = select(bits >= 126, (bits & 1) + 126, bits)
-    base = x
-    for step in range(7):
-        result = select((bits & 1) == 1, result * base, result)
-        if step < 6:
-            base, bits = base * base, bits >> 1
-    if dtype in UNSIGNED:
-        return result
-    reciprocal = select(abs(x) == 1, result, constant(0, dtype))
-    return select(y < 0, reciprocal, result)
 
 
 def float_power(x: ArrayLike, y: ArrayLike, /) -> Array:
@@ -371,11 +293,16 @@ def isclose(a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-5, atol: ArrayLike 
     """
     (x, y), _ = operands("isclose", a, b)
     if x.type.dtype not in INEXACT:
-        return elementwise("isclose", "eq", x, y) if x.type.dtype == "bool" else _close(x * 1.0, y * 1.0, rtol, atol)
-    out = _close(x, y, rtol, atol)
+        return less_equal(_distance(x, y), atol + rtol * abs(convert(y, "f64")))
+    near = less_equal(abs(x - y), atol + rtol * abs(y))
+    out = (near & op("is_finite", y)) | (x == y)
     return out | ((x != x) & (y != y)) if equal_nan else out
 
 
-def _close(x: Array, y: Array, rtol: ArrayLike, atol: ArrayLike) -> Array:
-    near = less_equal(abs(x - y), atol + rtol * abs(y))
-    return (near & op("is_finite", y)) | (x == y)
+def _distance(x: Array, y: Array) -> Array:
+    """|x - y| of integers or bools as float64, rounded once: a difference of int64 can need 64 bits."""
+    if x.type.dtype == "bool":
+        x, y = convert(x, "u8"), convert(y, "u8")
+    distance = op("max", x, y) - op("min", x, y)
+    unsigned = f"u{distance.type.dtype[1:]}"
+    return convert(op("bitcast_convert_type", distance, dtype=unsigned), "f64")

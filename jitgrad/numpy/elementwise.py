@@ -13,7 +13,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError
 from jitgrad_compiler.ir.types import FLOATS, INEXACT, INTEGERS
 
-from .ops import convert, fill, op, select
+from .ops import convert, fill, limits, op, select
 from .promote import ArrayLike, array_arg, elementwise, inexact_arg, is_complex, is_float, operands
 
 UnaryFunction = Callable[[ArrayLike], Array]
@@ -92,13 +92,23 @@ def _composite(name: str, formula: Callable[[Array], Array], doc: str, sample: s
 
 
 def _sinc(x: Array) -> Array:
-    """sin(t)/t at t = pi x; near 0 by its Taylor series, so that derivatives of every order are right there."""
-    t = x * math.pi
-    near = abs(t) < 0.05
+    """sin(pi x) / (pi x); near 0 by its Taylor series, so that derivatives of every order are right there."""
+    near = abs(x) < 0.016
+    one = fill(x.type.shape, 1, x.type.dtype)
+    t = select(near, x, one * 0) * math.pi
     s = t * t
     series = 1 - s / 6 * (1 - s / 20 * (1 - s / 42 * (1 - s / 72)))
-    away = select(near, fill(t.type.shape, 1, t.type.dtype), t)
-    return select(near, series, op("sin", away) / away)
+    away = select(near, one, x)
+    return select(near, series, _sine_of_half_turns(away) / math.pi / away)
+
+
+def _sine_of_half_turns(x: Array) -> Array:
+    """sin(pi x); of real numbers from x's distance to the nearest whole number, which is exact however large x is."""
+    if is_complex(x):
+        return op("sin", x * math.pi)
+    whole = op("round_even", x)
+    odd = whole - 2 * op("round_even", whole / 2)
+    return op("sin", (x - whole) * math.pi) * (1 - 2 * odd * odd)
 
 
 def _i0(x: Array) -> Array:
@@ -111,7 +121,7 @@ def _i0(x: Array) -> Array:
     size = abs(x)
     small = size < 15.0
     one = fill(x.type.shape, 1, x.type.dtype)
-    low, high = select(small, size, one), select(small, one * 15.0, size)
+    low, high = select(small, x, one), select(small, one * 15.0, size)
     quarter = low * low / 4.0
     power = one
     for k in range(40, 0, -1):
@@ -189,17 +199,29 @@ def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
     if value.type.dtype == "bool" or (whole and decimals >= 0):
         return value
     if whole:
+        if decimals < -19:  # beyond the digits of every integer
+            return fill(value.type.shape, 0, value.type.dtype)
         factor = 10.0**-decimals
         return convert(op("round_even", convert(value, "f64") / factor) * factor, value.type.dtype)
     (value,), weak = operands("round", value)
-    factor = 10.0**decimals
-
-    def rounded(v: Array) -> Array:
-        return op("round_even", v) if decimals == 0 else op("round_even", v * factor) / factor
-
-    result = _by_parts(rounded, value)
+    result = _by_parts(lambda v: _rounded(v, decimals), value)
     result.weak = weak
     return result
+
+
+def _rounded(x: Array, decimals: int) -> Array:
+    """Floats to a number of decimals. The power of ten is taken in two factors, each inside the type's range."""
+    if decimals == 0:
+        return op("round_even", x)
+    info = limits(x.type.dtype)
+    most = int(math.log10(float(info.max)))
+    first = min(abs(decimals), most)
+    one, other = 10.0**first, 10.0 ** min(abs(decimals) - first, most)
+    if decimals < 0:
+        return op("round_even", x / one / other) * one * other
+    scaled = x * one * other
+    has_no_more = abs(scaled) >= 1 / float(info.eps)  # a float this large is whole; infinity where the scaling overflowed
+    return select(has_no_more, op("stop_gradient", x), op("round_even", scaled) / other / one)
 
 
 def around(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
@@ -261,7 +283,7 @@ def square(x: ArrayLike, /) -> Array:
     [4 9]
     """
     value = as_value(x, "square")
-    return value * value
+    return op("integer_pow", value, exponent=2) if is_complex(value) else value * value
 
 
 def conj(x: ArrayLike, /) -> Array:

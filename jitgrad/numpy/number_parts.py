@@ -7,14 +7,19 @@ import math
 from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError
 from jitgrad.promotion import strong_dtype
-from jitgrad_compiler.ir.types import INTEGERS, SIZES
+from jitgrad_compiler.ir.types import INTEGERS, SIGNED, SIZES
 
 from .ops import constant, convert, limits, op, select
-from .promote import ArrayLike, check_accepts, operands
+from .promote import ArrayLike, broadcast_together, check_accepts, operands
+
+FORMATS = {"f32": ("i32", 23, 0xFF, 127), "f64": ("i64", 52, 0x7FF, 1023)}
+"""The integer type that holds a float's bits; the fraction's bits, the exponent's mask and bias."""
 
 
 def ldexp(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """x1 * 2**x2, x2 being integers.
+    """x1 * 2**x2, rounded once; x2 are integers of any size.
+
+    Raises DTypeError where x2 are no integers, or x1 complex.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.ldexp(jnp.array([1.0, 1.5]), jnp.array([3, 1])))
@@ -23,15 +28,39 @@ def ldexp(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     exponent = as_value(x2, "ldexp")
     if exponent.type.dtype not in INTEGERS and exponent.type.dtype != "bool":
         raise DTypeError(f"ldexp: the exponent must be integers, got {exponent.dtype}")
-    (x, n), weak = operands("ldexp", x1, x2, inexact=True)
-    half = op("trunc", n / 2)  # in two steps, so that neither factor overflows where the product does not
-    out = x * op("exp2", half) * op("exp2", n - half)
+    (x, _), weak = operands("ldexp", x1, x2, inexact=True)
+    check_accepts("ldexp", "trunc", x)
+    bits, _, _, bias = FORMATS[x.type.dtype]
+    if exponent.type.dtype != "bool" and SIZES[exponent.type.dtype] >= 4:  # more than 3 bias is as good as 3 bias
+        exponent = op("min", exponent, constant(3 * bias, exponent.type.dtype))
+        if exponent.type.dtype in SIGNED:
+            exponent = op("max", exponent, constant(-3 * bias, exponent.type.dtype))
+    x, exponent = broadcast_together("ldexp", [x, convert(exponent, bits)])
+    out = _times_power_of_two(x, exponent)
     out.weak = weak
     return out
 
 
+def _times_power_of_two(x: Array, n: Array) -> Array:
+    """x * 2**n by three factors that are powers of two themselves.
+
+    The ones that go down leave at least a fraction's bits to the last one, so that only that one can round.
+    """
+    bits, width, _, bias = FORMATS[x.type.dtype]
+    low, high = 1 - bias, bias
+
+    def power(k: Array) -> Array:
+        return op("bitcast_convert_type", (k + bias) << width, dtype=x.type.dtype)
+
+    for _ in range(2):
+        step = op("min", op("max", n, constant(low + width + 1, bits)), constant(high, bits))
+        step = select(op("or", n < low, n > high), step, constant(0, bits))
+        x, n = x * power(step), n - step
+    return x * power(op("min", op("max", n, constant(low, bits)), constant(high, bits)))
+
+
 def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
-    """The fraction and the whole part, both with x's sign, as floats.
+    """The fraction and the whole part, both with x's sign, as floats. The fraction's derivative is 1.
 
     >>> import jitgrad.numpy as jnp
     >>> print(*jnp.modf(-1.5))
@@ -39,14 +68,18 @@ def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     """
     (value,), weak = operands("modf", x, inexact=True)
     check_accepts("modf", "trunc", value)
+    one = constant(1, value.type.dtype)
+    endless = abs(value) == math.inf
+    fraction = select(endless, op("copysign", constant(0, value.type.dtype), value), op("rem", select(endless, one, value), one))
     whole = op("trunc", value)
-    fraction = op("copysign", select(abs(value) == math.inf, constant(0, value.type.dtype), value - whole), value)
     fraction.weak = whole.weak = weak
     return fraction, whole
 
 
 def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
     """(m, e) with x == m * 2**e, 0.5 <= |m| < 1 and e int32; 0, infinities and nan as they are, with e = 0.
+
+    The derivative of m is 2**-e.
 
     >>> import jitgrad.numpy as jnp
     >>> print(*jnp.frexp(10.0))
@@ -56,19 +89,17 @@ def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
     check_accepts("frexp", "trunc", value)
     dtype = strong_dtype(value.type.dtype, weak)
     value = convert(value, dtype)
-    bits, width, mask, bias = ("i32", 23, 0xFF, 126) if dtype == "f32" else ("i64", 52, 0x7FF, 1022)
+    bits, width, mask, bias = FORMATS[dtype]
     tiny = abs(value) < float(limits(dtype).tiny)
     scaled = select(tiny, value * 2.0**54, value)  # denormals, whose exponent field is 0
-    pattern = op("bitcast_convert_type", scaled, dtype=bits)
-    field = (pattern >> width) & mask
-    mantissa = op("bitcast_convert_type", (pattern & ~(mask << width)) | (bias << width), dtype=dtype)
+    field = (op("bitcast_convert_type", scaled, dtype=bits) >> width) & mask
     special = op("or", value == 0, op("not", op("is_finite", value)))
-    exponent = select(special, field * 0, select(tiny, field - (bias + 54), field - bias))
-    return select(special, value, mantissa), convert(exponent, "i32")
+    exponent = select(special, field * 0, select(tiny, field - (bias + 53), field - (bias - 1)))
+    return _times_power_of_two(value, -exponent), convert(exponent, "i32")
 
 
 def gcd(x1: ArrayLike, x2: ArrayLike) -> Array:
-    """The greatest common divisor of integers, never negative; gcd(0, 0) is 0.
+    """The greatest common divisor of integers; gcd(0, 0) is 0. It is positive, where the type has it: gcd(-128, 0) of int8 wraps.
 
     Euclid's algorithm for as many steps as the type's largest numbers can need (Fibonacci numbers are the worst case).
 
@@ -77,27 +108,41 @@ def gcd(x1: ArrayLike, x2: ArrayLike) -> Array:
     [ 6  1 18]
     """
     (x, y), weak = operands("gcd", x1, x2, whole=True)
-    if x.type.dtype not in INTEGERS:
-        raise DTypeError(f"gcd takes integers, got {x.dtype}")
-    a, b = abs(x), abs(y)
-    zero, one = constant(0, x.type.dtype), constant(1, x.type.dtype)
-    for _ in range({1: 13, 2: 24, 4: 47, 8: 93}[SIZES[x.type.dtype]]):
-        stop = b == 0
-        a, b = select(stop, a, b), select(stop, zero, op("rem", a, select(stop, one, b)))
-    a.weak = weak
-    return a
+    out = _as(_divisor(_magnitude("gcd", x), _magnitude("gcd", y)), x.type.dtype)
+    out.weak = weak
+    return out
 
 
 def lcm(x1: ArrayLike, x2: ArrayLike) -> Array:
-    """The least common multiple of integers, never negative; 0 where either is 0.
+    """The least common multiple of integers, 0 where either is 0. One that the type cannot hold wraps.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.lcm(jnp.array([4, 0]), 6))
     [12  0]
     """
     (x, y), weak = operands("lcm", x1, x2, whole=True)
-    divisor = gcd(x, y)
-    safe = select(divisor == 0, constant(1, divisor.type.dtype), divisor)
-    out = abs(op("div", x, safe) * y)
+    a, b = _magnitude("lcm", x), _magnitude("lcm", y)
+    divisor = _divisor(a, b)
+    out = _as(op("div", a, select(divisor == 0, constant(1, divisor.type.dtype), divisor)) * b, x.type.dtype)
     out.weak = weak
     return out
+
+
+def _magnitude(where: str, x: Array) -> Array:
+    """|x| as an unsigned integer, which the least signed one needs."""
+    if x.type.dtype not in INTEGERS:
+        raise DTypeError(f"{where} takes integers, got {x.dtype}")
+    return _as(abs(x), f"u{x.type.dtype[1:]}")
+
+
+def _as(x: Array, dtype: str) -> Array:
+    """The same bits as an integer with or without a sign."""
+    return x if x.type.dtype == dtype else op("bitcast_convert_type", x, dtype=dtype)
+
+
+def _divisor(a: Array, b: Array) -> Array:
+    zero, one = constant(0, a.type.dtype), constant(1, a.type.dtype)
+    for _ in range({1: 13, 2: 24, 4: 47, 8: 93}[SIZES[a.type.dtype]]):
+        stop = b == 0
+        a, b = select(stop, a, b), select(stop, zero, op("rem", a, select(stop, one, b)))
+    return a

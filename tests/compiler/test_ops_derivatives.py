@@ -28,7 +28,7 @@ WITH_DERIVATIVE = [name for name, op in OPS.items() if not op.no_derivative and 
 FORWARD = [name for name in WITH_DERIVATIVE if not OPS[name].traits.get("reverse_only")]
 NO_NEIGHBOURS = ("bitcast_convert_type", "stop_gradient")
 """Constant to derivatives, though their results move with their operands."""
-STEPS = ("floor", "ceil", "trunc", "round_even", "round_away", "sign", "rem")
+STEPS = ("floor", "ceil", "trunc", "round_even", "round_away", "sign", "rem", "mod", "floor_div")
 """Smooth between the integers, so operands keep away from them."""
 
 
@@ -52,7 +52,7 @@ def operands(example: Example, rng: np.random.Generator) -> Arrays:
     arrays = example.arrays("f64", rng)
     if example.op in STEPS:
         arrays = [np.floor(a) + 0.1 + 0.8 * (a - np.floor(a)) for a in arrays]
-    if example.op == "rem":  # quotients between integers too
+    if example.op in ("rem", "mod", "floor_div"):  # quotients between integers too
         arrays[1] = np.full(arrays[1].shape, 1.7)
         arrays[0] = np.round(arrays[0]) * 1.7 + 0.6
     if example.op == "reduce_prod":

@@ -16,6 +16,7 @@ NUMPY = {
 NAMES = {dtype: name for name, dtype in NUMPY.items()}
 SIZES = {name: dtype.itemsize for name, dtype in NUMPY.items()}
 INTEGERS = ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64")
+SIGNED = ("i8", "i16", "i32", "i64")
 UNSIGNED = ("u8", "u16", "u32", "u64")
 FLOATS = ("f32", "f64")
 COMPLEX = ("c64", "c128")

@@ -131,7 +131,7 @@ def runtime_atoms(index: Affine) -> list[Any]:
     return found
 
 
-SLOW = {"div": 5.0, "sqrt": 6.0, "rem": 20.0}
+SLOW = {"div": 5.0, "sqrt": 6.0, "rem": 20.0, "mod": 20.0, "floor_div": 25.0}
 
 
 def operation_cost(op: Op) -> float:

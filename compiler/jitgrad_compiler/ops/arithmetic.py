@@ -1,4 +1,7 @@
-"""Elementwise arithmetic: sums, products, quotients, powers, rounding, extremes, selection, conversion, complex parts."""
+"""Elementwise arithmetic: sums, products, rounding, extremes, selection, conversion, complex parts.
+
+Quotients are in division.py, powers in powers.py.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ from ..ir.types import COMPLEX, COMPLEX_OF, INEXACT, NUMPY, REAL_OF, SIZES, Arra
 from .define import (
     Operand,
     Tangents,
-    add_tangents,
     check_dtypes,
     convert,
     elementwise,
@@ -35,50 +37,6 @@ def where(condition: Value, a: Any, b: Any) -> Value:
     """`select` with Python numbers allowed for one of the branches."""
     like = a if isinstance(a, Value) else b
     return op("select", condition, operand(a, like), operand(b, like))
-
-
-def _quotient(x: Any, y: Any) -> Any:
-    if np.asarray(x).dtype.kind not in "iu":
-        return np.divide(x, y)
-    x, y = np.broadcast_arrays(x, y)
-    safe = np.where(y == 0, 1, y)
-    floor = x // safe  # the least integer over -1 wraps to itself
-    truncated = floor + ((x % safe != 0) & ((x < 0) != (safe < 0)))
-    return np.where(y == 0, np.array(-1).astype(x.dtype), truncated).astype(x.dtype)
-
-
-def _remainder(x: Any, y: Any) -> Any:
-    if np.asarray(x).dtype.kind not in "iu":
-        return np.fmod(x, y)
-    zero = np.equal(y, 0)
-    return np.where(zero, x, np.fmod(x, np.where(zero, 1, y))).astype(np.asarray(x).dtype)
-
-
-def _guard(e: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """The divisor with 0, and -1 below the least integer, replaced by 1; and where it was 0."""
-    zero = e.compare("eq", y, 0)
-    unsafe = zero
-    if x.type in ("i8", "i16", "i32", "i64"):
-        least = -(1 << (SIZES[x.type] * 8 - 1))
-        unsafe = e.or_(zero, e.and_(e.compare("eq", y, -1), e.compare("eq", x, least)))
-    return e.select(unsafe, e.const(1, y.type), y), zero
-
-
-def _emit_div(e: Any, x: Any, y: Any) -> Any:
-    if x.type in ("f32", "f64"):
-        return e.div(x, y)
-    safe, zero = _guard(e, x, y)
-    return e.select(zero, e.const(-1, x.type), e.div(x, safe))
-
-
-def _emit_rem(e: Any, x: Any, y: Any) -> Any:
-    if x.type in ("f32", "f64"):
-        return e.rem(x, y)
-    zero = e.compare("eq", y, 0)
-    safe, _ = _guard(e, x, y)
-    return e.select(
-        zero, x, e.select(e.compare("eq", y, -1), e.const(0, x.type), e.rem(x, safe)) if x.type[0] == "i" else e.rem(x, safe)
-    )
 
 
 def _emit_extreme(order: str) -> Any:
@@ -136,23 +94,6 @@ mul = elementwise(
 )  # fmt: skip
 
 
-def _div_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
-    (x, y), (tx, ty) = primals, tangents
-    out = x / y
-    left = None if tx is None else tx / y
-    right = None if ty is None else ty * (-out / y)
-    return [out], [add_tangents(left, right)]
-
-
-div = elementwise(
-    "div", _quotient, _emit_div, accepts="numeric", arity=2, jvp=_div_jvp,
-    transpose=lambda cts, operands, params: [cts[0] / known("div", operands[1]), None],
-    doc="x / y; of integers truncated, with -1 for a zero divisor.",
-)  # fmt: skip
-rem = elementwise(
-    "rem", _remainder, _emit_rem, accepts="real", partials=[lambda x, y, out: 1, lambda x, y, out: -op("trunc", x / y)],
-    doc="Remainder of x / y with x's sign; of integers, x for a zero divisor.",
-)  # fmt: skip
 neg = elementwise(
     "neg", np.negative, lambda e, x: e.neg(x), accepts="numeric", partials=[lambda x, out: -1],
     transpose=lambda cts, operands, params: [-cts[0]], doc="-x.",
@@ -218,50 +159,6 @@ round_away = elementwise(
     "round_away", _round_away, lambda e, x: e.intrinsic("round", x), accepts="float",
     doc="The nearest integer, halves away from zero.",
 )  # fmt: skip
-
-
-def _integer_pow(x: Any, exponent: int) -> Any:
-    """By squaring, in the order that the emission multiplies in, so that both give the same numbers."""
-    result, base, n = None, x, abs(exponent)
-    while n:
-        if n & 1:
-            result = base if result is None else np.multiply(result, base)
-        n >>= 1
-        base = np.multiply(base, base) if n else base
-    result = np.ones_like(x) if result is None else result
-    return np.divide(np.ones_like(x), result) if exponent < 0 else result
-
-
-def _emit_integer_pow(e: Any, x: Any, exponent: int) -> Any:
-    result, base, n = None, x, abs(exponent)
-    while n:
-        if n & 1:
-            result = base if result is None else e.mul(result, base)
-        n >>= 1
-        base = e.mul(base, base) if n else base
-    result = e.const(1, x.type, x.width) if result is None else result
-    return e.div(e.const(1, x.type, x.width), result) if exponent < 0 else result
-
-
-def _integer_pow_type(x: ArrayType, exponent: int) -> ArrayType:
-    check_dtypes("integer_pow", "numeric", [x])
-    if exponent < 0 and x.dtype not in INEXACT:
-        raise DTypeError(
-            f"integer_pow: an integer array cannot be raised to the negative power {exponent}; convert it to a float first"
-        )
-    return x
-
-
-integer_pow = elementwise(
-    "integer_pow", _integer_pow, _emit_integer_pow, infer=_integer_pow_type, accepts="numeric", test_params=dict(exponent=3),
-    partials=[lambda x, out, exponent: _power_rule(x, exponent)], doc="x to a constant integer power.",
-)  # fmt: skip
-
-
-def _power_rule(x: Value, exponent: int) -> Any:
-    if exponent in (0, 1):
-        return zeros(x.type) + exponent
-    return x * 2 if exponent == 2 else op("integer_pow", x, exponent=exponent - 1) * exponent
 
 
 def _select_type(condition: ArrayType, x: ArrayType, y: ArrayType) -> ArrayType:
@@ -375,13 +272,21 @@ def _complex_type(x: ArrayType, y: ArrayType) -> ArrayType:
     return ArrayType(elementwise_shape("complex", [x, y]), COMPLEX_OF[x.dtype])
 
 
+def _put_together(x: Any, y: Any) -> Any:
+    """Part by part: x + 1j * y would lose infinities, nan and the sign of zeros."""
+    x, y = np.broadcast_arrays(x, y)
+    out = np.empty(x.shape, np.complex64 if x.dtype.itemsize == 4 else np.complex128)
+    out.real, out.imag = x, y
+    return out
+
+
 def _complex_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     x, y = operands
     return [op("real", cts[0]) if is_linear(x) else None, -op("imag", cts[0]) if is_linear(y) else None]
 
 
 complex_ = elementwise(
-    "complex", lambda x, y: (x + 1j * np.asarray(y)).astype(np.complex64 if np.asarray(x).dtype.itemsize == 4 else np.complex128),
-    infer=_complex_type, arity=2, accepts="float", transpose=_complex_transpose, doc="x + iy.", complex_only=True,
+    "complex", _put_together, infer=_complex_type, arity=2, accepts="float", transpose=_complex_transpose, doc="x + iy.",
+    complex_only=True,
 )  # fmt: skip
 complex_.jvp = linear_jvp(complex_)

@@ -1,15 +1,25 @@
 """Elementary functions as IR: what kernels call as `e.vector_math.exp(x)`. One file a family, which says how it computes.
 
-Every function takes and returns float32 or float64 registers of any width, is within 2 ulp for all inputs, keeps denormals, and
-has the special values of C99's Annex F. Where the module's features name AVX-512, single instructions replace sequences, and
-the bits stay the same. Reading order: `formats.py`, `scaling.py`, then any family.
+Every function takes and returns float32 or float64 registers of any width, is within 2 ulp for all inputs (ndtri of
+float64 within 6), keeps denormals, and has the special values of C99's Annex F. Where the module's features name AVX-512, single
+instructions replace sequences, and the bits stay the same. Reading order: `formats.py`, `scaling.py`, then any family.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import error_function, exponential, hyperbolic, inverse_trigonometric, logaddexp, logarithmic, power, trigonometric
+from . import (
+    error_function,
+    exponential,
+    hyperbolic,
+    inverse_trigonometric,
+    logaddexp,
+    logarithmic,
+    normal_quantile,
+    power,
+    trigonometric,
+)
 
 if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
@@ -96,6 +106,10 @@ class VectorMath:
     def erf_inv(self, x: Reg) -> Reg:
         """The inverse of erf; infinite at -1 and 1, NaN beyond."""
         return error_function.erf_inv(self._emitter, x)
+
+    def ndtri(self, x: Reg) -> Reg:
+        """The inverse of the normal distribution function; infinite at 0 and 1, NaN beyond."""
+        return normal_quantile.ndtri(self._emitter, x)
 
     def cbrt(self, x: Reg) -> Reg:
         """The cube root, of negative numbers too."""
