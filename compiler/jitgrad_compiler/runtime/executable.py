@@ -24,6 +24,8 @@ from . import interruption, pool
 from .buffers import Buffer, allocate, borrow, view
 
 SHARED_BELOW = 4096
+_RECORD = ctypes.c_int64 * 3
+TAPE_RECORD_BYTES = ctypes.sizeof(_RECORD)
 _ENTRY_TYPE = ctypes.CFUNCTYPE(None, ctypes.c_char_p)  # releases the GIL while the program runs
 
 
@@ -84,6 +86,12 @@ class Executable:
                 self.shared_bytes += -(-max(size, 1) // 64) * 64
             else:
                 self._plan.append((1, size))
+        self._tapes = [
+            n
+            for n, v in enumerate(lowered.outputs)
+            if isinstance(v.type, TapeType) and v not in (*lowered.inputs, *lowered.outputs[:n])
+        ]
+        """The outputs whose memory the program takes itself: each is a record of where that is."""
         self._only_shared = all(kind == 0 for kind, _ in self._plan)
         self._offsets = [place for _, place in self._plan]
 
@@ -108,8 +116,21 @@ class Executable:
 
     def _run_interruptible(self, addresses: Sequence[int], outs: Sequence[Held]) -> None:
         arena, state = allocate(self.arena_bytes), interruption.State()
-        self._entry(self._pack(*addresses, *[h.address for h in outs], arena.address, ctypes.addressof(state)))
-        interruption.raise_pending(state)
+        for n in self._tapes:
+            ctypes.memset(outs[n].address, 0, TAPE_RECORD_BYTES)
+        try:
+            self._entry(self._pack(*addresses, *[h.address for h in outs], arena.address, ctypes.addressof(state)))
+            interruption.raise_pending(state)
+        except BaseException:
+            self.free_tapes(outs)
+            raise
+
+    def free_tapes(self, outs: Sequence[Held]) -> None:
+        """Give back the memory of tapes that nobody will take over."""
+        for n in self._tapes:
+            record = _record(outs[n])
+            _free(record[0])
+            record[0] = 0
 
     def _output(self, kind: int, place: int, shared: Buffer | None, donors: Sequence[Held | None]) -> Held:
         if kind == 2 and donors and (donor := donors[place]) is not None:
@@ -171,14 +192,17 @@ def run_graph(graph: Graph, arrays: Sequence[Any]) -> list[Any]:
     outs = program.run([address for address, _ in pairs])
     found: list[Any] = []
     lowered = program.program.graph
-    for n, (v, h) in enumerate(zip(lowered.outputs, outs, strict=True)):
-        if not isinstance(v.type, TapeType):
-            found.append(h.array(v.type))
-        elif v in lowered.inputs:
-            found.append(arrays[lowered.inputs.index(v)])
-        else:
-            again = lowered.outputs.index(v)
-            found.append(found[again] if again < n else _from_tape(h, v.type))
+    try:
+        for n, (v, h) in enumerate(zip(lowered.outputs, outs, strict=True)):
+            if not isinstance(v.type, TapeType):
+                found.append(h.array(v.type))
+            elif v in lowered.inputs:
+                found.append(arrays[lowered.inputs.index(v)])
+            else:
+                again = lowered.outputs.index(v)
+                found.append(found[again] if again < n else _entries(h, v.type))
+    finally:
+        program.free_tapes(outs)
     return found
 
 
@@ -189,14 +213,18 @@ def _tape_record(array: Any) -> tuple[int, Any]:
     return borrow(record), (record, held)
 
 
-def _from_tape(h: Held, type: TapeType) -> np.ndarray[Any, Any]:
-    """The entries of a tape that a program made, whose memory is given back."""
-    address, count, _ = (ctypes.c_int64 * 3).from_address(h.address)
+def _record(h: Held) -> ctypes.Array[ctypes.c_int64]:
+    """Of a tape that a program made: its address, count and capacity."""
+    return _RECORD.from_address(h.address)
+
+
+def _entries(h: Held, type: TapeType) -> np.ndarray[Any, Any]:
+    """The entries of a tape that a program made."""
+    address, count, _ = _record(h)
     shape, dtype = (count, *type.element.shape), NUMPY[type.dtype]
     entries = np.empty(shape, dtype)
     if address:
         ctypes.memmove(entries.ctypes.data, address, entries.nbytes)
-        _free(address)
     return entries
 
 

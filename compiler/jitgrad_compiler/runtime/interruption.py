@@ -41,7 +41,10 @@ def raise_pending(state: ctypes.Array[ctypes.c_int64]) -> None:
     if state[0]:
         error = callbacks.taken(ctypes.addressof(state))
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # which refers to this frame, and would keep all that its callers hold until the collector comes by
         restore = ctypes.pythonapi.PyErr_Restore
         restore.argtypes = [ctypes.c_void_p] * 3
         restore.restype = None
