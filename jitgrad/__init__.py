@@ -3,24 +3,31 @@
 from . import (
     ad_checkpoint,
     checkpoint_policies,
+    core,
     debug,
+    dtypes,
     errors,
     flatten_util,
     lax,
     nn,
     numpy,
+    ops,
     optim,
     random,
     scipy,
     testing,
     tree,
     tree_util,
+    typing,
+    util,
 )
 from .array import Array
 from .checkpointing import checkpoint, checkpoint_name, remat
 from .config import config, disable_jit
+from .core import typeof
 from .custom_derivatives import custom_jvp, custom_vjp
 from .devices import (
+    Device,
     default_backend,
     device_count,
     devices,
@@ -30,6 +37,7 @@ from .devices import (
     process_index,
 )
 from .differentiation import grad, hessian, jacfwd, jacrev, jvp, linearize, stop_gradient, value_and_grad, vjp
+from .dtypes import float0
 from .jit import jit
 from .linear_functions import closure_convert, linear_transpose
 from .scalar_functions import elementwise
@@ -40,10 +48,11 @@ from .vectorization import vmap
 __version__ = "0.1.0"
 
 __all__ = [
-    "Array", "ShapeDtypeStruct", "ad_checkpoint", "block_until_ready", "checkpoint", "checkpoint_name", "checkpoint_policies",
-    "closure_convert", "config", "custom_jvp", "custom_vjp", "debug", "default_backend", "device_count", "device_get",
-    "device_put", "devices", "disable_jit", "elementwise", "errors", "eval_shape", "flatten_util", "grad", "hessian", "jacfwd",
-    "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "local_device_count", "local_devices", "make_graph", "nn",
-    "numpy", "optim", "process_count", "process_index", "random", "remat", "scipy", "stop_gradient", "testing", "tree",
-    "tree_util", "value_and_grad", "vjp", "vmap",
+    "Array", "Device", "ShapeDtypeStruct", "ad_checkpoint", "block_until_ready", "checkpoint", "checkpoint_name",
+    "checkpoint_policies", "closure_convert", "config", "core", "custom_jvp", "custom_vjp", "debug", "default_backend",
+    "device_count", "device_get", "device_put", "devices", "disable_jit", "dtypes", "elementwise", "errors", "eval_shape",
+    "flatten_util", "float0", "grad", "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize",
+    "local_device_count", "local_devices", "make_graph", "nn", "numpy", "ops", "optim", "process_count", "process_index",
+    "random", "remat", "scipy", "stop_gradient", "testing", "tree", "tree_util", "typeof", "typing", "util",
+    "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

@@ -2,4 +2,4 @@
 
 from . import special
 
-__all__ = ["special"]
+__all__ = ["special", "stats"]

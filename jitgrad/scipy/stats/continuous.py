@@ -1,0 +1,202 @@
+"""Continuous distributions. Formulas are those of Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jitgrad.numpy as jnp
+from jitgrad.array import Array
+from jitgrad.nn import log1mexp, softplus
+from jitgrad.scipy.special import betaln, expit, gammaln, log_ndtr, logit, ndtr, ndtri, xlog1py, xlogy
+
+from .distribution import distribution
+
+LOG_2PI = math.log(2 * math.pi)
+One = Callable[[Any], Any]
+
+
+def _density(log: Callable[..., Any], low: float = -math.inf, high: float = math.inf) -> Callable[..., Any]:
+    """The log-density at x from that of the standard form, which is 0 outside [low, high]."""
+
+    def logpdf(x: Any, loc: Any, scale: Any, *shapes: Any) -> Any:
+        y = (x - loc) / scale
+        there = (y >= low) & (y <= high)
+        held = jnp.where(there, y, min(max(low, 0.5), high)) if (low, high) != (-math.inf, math.inf) else y
+        density = log(held, *shapes) - jnp.log(scale)
+        return density if held is y else jnp.where(there | jnp.isnan(y), jnp.where(there, density, y), -math.inf)
+
+    return logpdf
+
+
+def _standard(
+    name: str, doc: str, example: str, logpdf: One, low: float = -math.inf, high: float = math.inf, **methods: One
+) -> Any:
+    """A family of a location and a scale alone, from the functions of its standard form on [low, high]."""
+    density = _density(logpdf, low, high)
+    ends = {"cdf": (0, 1), "logcdf": (-math.inf, 0), "sf": (1, 0), "logsf": (0, -math.inf)}
+
+    def at_values(method: str, f: One) -> Callable[..., Any]:
+        below, above = ends[method]
+
+        def formula(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+            y = (x - loc) / scale
+            middle = f(jnp.clip(y, low, high)) if (low, high) != (-math.inf, math.inf) else f(y)
+            return jnp.where(y < low, below, jnp.where(y > high, above, middle))
+
+        return formula
+
+    def at_chances(f: One) -> Callable[..., Any]:
+        def formula(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
+            return jnp.where((q >= 0) & (q <= 1), f(q) * scale + loc, math.nan)
+
+        return formula
+
+    def logpdf_formula(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+        return density(x, loc, scale)
+
+    rest = {m: at_values(m, f) if m in ends else at_chances(f) for m, f in methods.items()}
+    return distribution(name, doc, example, logpdf=logpdf_formula, **rest)
+
+
+def _tangent(q: Any) -> Array:
+    """tan(pi * (q - 1/2)) of a chance, by whichever end is near."""
+    end = jnp.minimum(q, 1 - q)
+    far = jnp.where(end < 0.25, 1 / jnp.tan(math.pi * jnp.where(end < 0.25, end, 0.25)), 0.0)
+    return jnp.where(end < 0.25, jnp.where(q < 0.5, -far, far), jnp.tan(math.pi * (jnp.where(end < 0.25, 0.5, q) - 0.5)))
+
+
+norm = _standard(
+    "norm", "The normal distribution of mean loc and standard deviation scale.", "logpdf(0.0) -> -0.9189385",
+    lambda y: -0.5 * (y * y + LOG_2PI), cdf=ndtr, logcdf=log_ndtr, sf=lambda y: ndtr(-y), logsf=lambda y: log_ndtr(-y),
+    ppf=ndtri, isf=lambda q: -ndtri(q),
+)  # fmt: skip
+uniform = _standard(
+    "uniform", "The uniform distribution on [loc, loc + scale].", "cdf(0.25) -> 0.25",
+    lambda y: 0 * y, 0, 1, cdf=lambda y: y, ppf=lambda q: q,
+)  # fmt: skip
+expon = _standard(
+    "expon", "The exponential distribution of mean scale, from loc on.", "logpdf(2.0) -> -2.0",
+    lambda y: -y, 0, math.inf, cdf=lambda y: -jnp.expm1(-y), logcdf=log1mexp, sf=lambda y: jnp.exp(-y), logsf=lambda y: -y,
+    ppf=lambda q: -jnp.log1p(-q),
+)  # fmt: skip
+laplace = _standard(
+    "laplace", "The Laplace distribution, exponential to both sides of loc.", "cdf(0.0) -> 0.5",
+    lambda y: -jnp.abs(y) - math.log(2),
+    cdf=lambda y: jnp.where(y < 0, 0.5 * jnp.exp(-jnp.abs(y)), 1 - 0.5 * jnp.exp(-jnp.abs(y))),
+)  # fmt: skip
+logistic = _standard(
+    "logistic", "The logistic distribution.", "cdf(0.0) -> 0.5",
+    lambda y: -jnp.abs(y) - 2 * softplus(-jnp.abs(y)), cdf=expit, sf=lambda y: expit(-y), ppf=logit, isf=lambda q: -logit(q),
+)  # fmt: skip
+cauchy = _standard(
+    "cauchy", "The Cauchy distribution.", "cdf(0.0) -> 0.5",
+    lambda y: -math.log(math.pi) - jnp.log1p(y * y),
+    cdf=lambda y: jnp.arctan2(1.0, -y) / math.pi, logcdf=lambda y: jnp.log(jnp.arctan2(1.0, -y) / math.pi),
+    sf=lambda y: jnp.arctan2(1.0, y) / math.pi, logsf=lambda y: jnp.log(jnp.arctan2(1.0, y) / math.pi),
+    ppf=lambda q: _tangent(q), isf=lambda q: -_tangent(q),
+)  # fmt: skip
+gumbel_r = _standard(
+    "gumbel_r", "The Gumbel distribution, of the largest of many.", "logpdf(0.0) -> -1.0",
+    lambda y: -y - jnp.exp(-y), cdf=lambda y: jnp.exp(-jnp.exp(-y)), logcdf=lambda y: -jnp.exp(-y),
+    sf=lambda y: -jnp.expm1(-jnp.exp(-y)), logsf=lambda y: log1mexp(jnp.exp(-y)), ppf=lambda q: -jnp.log(-jnp.log(q)),
+)  # fmt: skip
+gumbel_l = _standard(
+    "gumbel_l", "The Gumbel distribution, of the smallest of many.", "logpdf(0.0) -> -1.0",
+    lambda y: y - jnp.exp(y), cdf=lambda y: -jnp.expm1(-jnp.exp(y)), logcdf=lambda y: log1mexp(jnp.exp(y)),
+    sf=lambda y: jnp.exp(-jnp.exp(y)), logsf=lambda y: -jnp.exp(y), ppf=lambda q: jnp.log(-jnp.log1p(-q)),
+)  # fmt: skip
+
+_beta = _density(lambda y, a, b: xlogy(a - 1, y) + xlog1py(b - 1, -y) - betaln(a, b), 0, 1)
+_gamma = _density(lambda y, a: xlogy(a - 1, y) - y - gammaln(a), 0)
+_chi2 = _density(lambda y, df: xlogy(df / 2 - 1, y / 2) - y / 2 - gammaln(df / 2) - math.log(2), 0)
+_t = _density(lambda y, df: -betaln(df / 2, jnp.full_like(df, 0.5)) - 0.5 * jnp.log(df) - (df + 1) / 2 * jnp.log1p(y * y / df))
+_pareto = _density(lambda y, b: jnp.log(b) - (b + 1) * jnp.log(y), 1)
+
+beta = distribution(
+    "beta", "The beta distribution on [loc, loc + scale].", "pdf(0.5, 2.0, 2.0) -> 1.5",
+    logpdf=lambda x, a, b, loc=0, scale=1: _beta(x, loc, scale, a, b),
+)  # fmt: skip
+gamma = distribution(
+    "gamma", "The gamma distribution of shape a, from loc on.", "logpdf(1.0, 1.0) -> -1.0",
+    logpdf=lambda x, a, loc=0, scale=1: _gamma(x, loc, scale, a),
+)  # fmt: skip
+chi2 = distribution(
+    "chi2", "The chi-squared distribution of df degrees of freedom.", "logpdf(0.0, 2.0) -> -0.6931472",
+    logpdf=lambda x, df, loc=0, scale=1: _chi2(x, loc, scale, df),
+)  # fmt: skip
+t = distribution(
+    "t", "Student's t distribution of df degrees of freedom.", "logpdf(0.0, 2.0) -> -1.0397208",
+    logpdf=lambda x, df, loc=0, scale=1: _t(x, loc, scale, df),
+)  # fmt: skip
+
+
+def _pareto_tail(x: Any, b: Any, loc: Any, scale: Any) -> Array:
+    """The logarithm of the chance of more than x, 0 below loc + scale."""
+    return -b * jnp.log(jnp.maximum((x - loc) / scale, 1))
+
+
+pareto = distribution(
+    "pareto", "The Pareto distribution of exponent b, from loc + scale on.", "sf(2.0, 1.0) -> 0.5",
+    logpdf=lambda x, b, loc=0, scale=1: _pareto(x, loc, scale, b),
+    cdf=lambda x, b, loc=0, scale=1: -jnp.expm1(_pareto_tail(x, b, loc, scale)),
+    logcdf=lambda x, b, loc=0, scale=1: log1mexp(-_pareto_tail(x, b, loc, scale)),
+    sf=lambda x, b, loc=0, scale=1: jnp.exp(_pareto_tail(x, b, loc, scale)),
+    logsf=lambda x, b, loc=0, scale=1: _pareto_tail(x, b, loc, scale),
+    ppf=lambda q, b, loc=0, scale=1: jnp.where((q >= 0) & (q <= 1), (1 - q) ** (-1 / b) * scale + loc, math.nan),
+)  # fmt: skip
+gennorm = distribution(
+    "gennorm", "The generalised normal distribution, of density proportional to exp(-|x|**beta).", "pdf(0.0, 1.0) -> 0.5",
+    logpdf=lambda x, beta: jnp.log(beta / 2) - gammaln(1 / beta) - jnp.abs(x) ** beta,
+)  # fmt: skip
+wrapcauchy = distribution(
+    "wrapcauchy", "The Cauchy distribution wrapped around the circle, on [0, 2 pi].", "pdf(0.0, 0.5) -> 0.47746485",
+    logpdf=lambda x, c: jnp.where(
+        (x >= 0) & (x <= 2 * math.pi), jnp.log1p(-c * c) - LOG_2PI - jnp.log1p(c * c - 2 * c * jnp.cos(x)), -math.inf
+    ),
+)  # fmt: skip
+
+
+# -- truncnorm: the chance of an interval is a difference of two of the side on which they are small
+
+
+def _log_difference(high: Array, low: Array) -> Array:
+    """log(exp(high) - exp(low)) of high >= low."""
+    nothing = high <= low
+    return jnp.where(nothing, -math.inf, high + log1mexp(jnp.where(nothing, 1.0, high - jnp.where(nothing, high - 1, low))))
+
+
+def _log_mass(a: Array, b: Array) -> Array:
+    """The logarithm of the standard normal chance of [a, b]."""
+    right = a > 0
+    low, high = jnp.where(right, -b, a), jnp.where(right, -a, b)  # mirrored, so that low <= 0
+    central = high > 0
+    tail = _log_difference(log_ndtr(jnp.where(central, -1.0, high)), log_ndtr(jnp.where(central, -2.0, low)))
+    middle = jnp.log1p(-ndtr(jnp.where(central, low, -1.0)) - ndtr(-jnp.where(central, high, 1.0)))
+    return jnp.where(a >= b, -math.inf, jnp.where(central, middle, tail))
+
+
+def _truncated(below: bool, log: bool) -> Callable[..., Array]:
+    """The chance of less or of more; near 1 it is what the other one leaves."""
+
+    def formula(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Array:
+        y, whole = jnp.clip((x - loc) / scale, a, b), _log_mass(a, b)
+        less, more = jnp.minimum(_log_mass(a, y) - whole, 0), jnp.minimum(_log_mass(y, b) - whole, 0)
+        found, other = (less, more) if below else (more, less)
+        if not log:
+            return jnp.exp(found)
+        near = found > -0.1
+        return jnp.where(near, jnp.log1p(-jnp.exp(jnp.where(near, other, -1.0))), found)
+
+    return formula
+
+
+truncnorm = distribution(
+    "truncnorm", "The normal distribution on [loc + a * scale, loc + b * scale].", "cdf(-1.0, -1.0, 1.0) -> 0.0",
+    logpdf=lambda x, a, b, loc=0, scale=1: jnp.where(
+        ((x - loc) / scale >= a) & ((x - loc) / scale <= b),
+        -0.5 * (((x - loc) / scale) ** 2 + LOG_2PI) - jnp.log(scale) - _log_mass(a, b), -math.inf,
+    ),
+    cdf=_truncated(True, False), logcdf=_truncated(True, True), sf=_truncated(False, False), logsf=_truncated(False, True),
+)  # fmt: skip

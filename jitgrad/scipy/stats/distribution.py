@@ -1,0 +1,77 @@
+"""How the distributions are written: formulas in a table, from which the public functions come, with promotion and documentation.
+
+A formula takes float Arrays of one type that broadcast. Next on the path: `continuous.py` and `discrete.py`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import jitgrad.numpy as jnp
+from jitgrad.array import Array
+from jitgrad.errors import DTypeError
+from jitgrad.numpy import ops
+from jitgrad.numpy.promote import operands
+from jitgrad.promotion import default_float
+from jitgrad_compiler.ir.types import FLOATS
+
+Formula = Callable[..., Array]
+
+MEANINGS = {
+    "logpdf": "The logarithm of the density at x.", "pdf": "The density at x.",
+    "logpmf": "The logarithm of the probability of k.", "pmf": "The probability of k.",
+    "cdf": "The probability of at most x.", "logcdf": "The logarithm of the probability of at most x.",
+    "sf": "The probability of more than x.", "logsf": "The logarithm of the probability of more than x.",
+    "ppf": "The x at which cdf is q; NaN for q outside [0, 1].", "isf": "The x at which sf is q; NaN for q outside [0, 1].",
+    "entropy": "The entropy in nats.",
+}  # fmt: skip
+
+
+def float_arguments(where: str, *xs: Any) -> list[Array]:
+    """Operands of one float type and one shape, not weak any more."""
+    values, weak = operands(where, *xs, inexact=True, whole=True)
+    if values[0].type.dtype not in FLOATS:
+        raise DTypeError(f"{where}: takes real numbers, got {values[0].dtype}")
+    return [jnp.asarray(ops.convert(v, default_float()) if weak else v) for v in values]
+
+
+class Distribution(types.ModuleType):
+    """A family of distributions, importable as a module, as in jax. Its functions take a value and parameters, which broadcast."""
+
+    def __init__(self, name: str, doc: str, methods: dict[str, Callable[..., Array]]) -> None:
+        super().__init__(f"{__package__}.{name}", doc)
+        self.__dict__.update(methods)
+        sys.modules[self.__name__] = self  # so that `import jitgrad.scipy.stats.norm` finds it
+
+    def __getattr__(self, name: str) -> Any:
+        there = ", ".join(m for m in MEANINGS if m in self.__dict__)
+        raise AttributeError(f"{self.__name__} has no {name}; it has {there}")
+
+
+def distribution(name: str, doc: str, example: str, **formulas: Formula) -> Distribution:
+    """`example` is "method(arguments) -> result" for the documentation. pdf and pmf follow from their logarithms."""
+    for log, plain in (("logpdf", "pdf"), ("logpmf", "pmf")):
+        if log in formulas and plain not in formulas:
+            formulas[plain] = lambda *args, f=formulas[log]: jnp.exp(f(*args))
+            formulas[plain].__signature__ = inspect.signature(formulas[log])  # type: ignore[attr-defined]
+    methods = {method: _public(name, method, formula) for method, formula in formulas.items()}
+    call, result = example.split(" -> ")
+    return Distribution(name, f"{doc}\n\n>>> from jitgrad.scipy.stats import {name}\n>>> print({name}.{call})\n{result}", methods)
+
+
+def _public(name: str, method: str, formula: Formula) -> Callable[..., Array]:
+    where, signature = f"scipy.stats.{name}.{method}", inspect.signature(formula)
+
+    def function(*args: Any, **kwargs: Any) -> Array:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        return formula(*float_arguments(where, *given.args))
+
+    function.__name__, function.__qualname__ = method, f"{name}.{method}"
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__doc__ = MEANINGS[method]
+    return function
