@@ -15,11 +15,8 @@ from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
 
 from .devices import CPU, Device, SingleDeviceSharding, check_device
 from .errors import DonatedBufferError, DTypeError, NotAnArrayError
-from .promotion import strong_dtype
+from .promotion import WEAK, strong_dtype
 from .to_python import ToPython
-
-WEAK_SCALARS = {bool: "bool", int: "i64", float: "f64", complex: "c128"}
-WEAK_NUMPY = {np.float64: "f64", np.int64: "i64", np.complex128: "c128", np.bool_: "bool"}
 
 
 class _Donated:
@@ -121,7 +118,7 @@ class Array(ToPython):
 
     @property
     def weak_type(self) -> bool:
-        return self.weak
+        return bool(self.weak)
 
     @property
     def device(self) -> Device:
@@ -205,13 +202,14 @@ def as_value(x: Any, where: str = "", borrow: bool = False) -> Array:
     """
     if isinstance(x, Array):
         return x
-    dtype = WEAK_SCALARS.get(type(x)) or WEAK_NUMPY.get(type(x))
-    if dtype is not None:
+    scalar = WEAK.get(type(x))
+    if scalar is not None:
+        dtype, weak = scalar
         try:
             value = literal(x, dtype)
         except OverflowError:
             raise DTypeError(f"{where or 'array'}: the Python int {x} does not fit in 64 bits") from None
-        value.weak = True
+        value.weak = weak
         return value  # type: ignore[return-value]
     if isinstance(x, (np.ndarray, np.generic)):
         if hasattr(x, "mask"):

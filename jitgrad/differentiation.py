@@ -23,6 +23,7 @@ from jitgrad_compiler.passes.linearize import linearize as linearize_values
 from . import tree
 from .array import Array, as_value
 from .errors import ArgumentError, NonDifferentiableError, TreeStructureError
+from .promotion import strong_dtype
 from .tracing import RESULT, array_leaves, function_name
 from .vectorization import vmap
 
@@ -412,7 +413,7 @@ def _forward_blocks(lin: Linearized, outs: Sequence[Value], primals: Sequence[Va
         return tuple(zeros(o.type) if t is None else t for o, t in zip(outs, moved, strict=True))
 
     columns = vmap(push, out_axes=-1)(*_basis(primals))
-    return [_split(block, o.type.rank, primals) for block, o in zip(columns, outs, strict=True)]
+    return [_split(_strong(block, o), o.type.rank, primals) for block, o in zip(columns, outs, strict=True)]
 
 
 def _reverse_blocks(lin: Linearized, outs: Sequence[Value], primals: Sequence[Value]) -> list[list[Value]]:
@@ -423,8 +424,13 @@ def _reverse_blocks(lin: Linearized, outs: Sequence[Value], primals: Sequence[Va
         return tuple(zeros(p.type) if ct is None else ct for p, ct in zip(primals, found, strict=True))
 
     rows = vmap(pull)(*_basis(outs))
-    split = [_split(block, 0, outs) for block in rows]
+    split = [_split(_strong(block, p), 0, outs) for block, p in zip(rows, primals, strict=True)]
     return [[split[j][i] for j in range(len(primals))] for i in range(len(outs))]
+
+
+def _strong(block: Value, like: Value) -> Value:
+    """A block of the type that the weak scalar whose derivatives it holds takes by itself."""
+    return convert(block, strong_dtype(like.type.dtype, like.weak))
 
 
 def hessian(

@@ -1,8 +1,8 @@
 """Element types: which one results when two meet, as in jax with 64-bit types enabled.
 
-A weak value came from a Python scalar (or np.float64, np.int64, np.complex128, np.bool_, which NumPy's own functions hand back).
-It takes the other's type where kinds allow; it is a scalar carried in 64 bits, and becomes `config.default_float` (integers int64)
-where it turns into an array by itself.
+A weak value came from a scalar, PYTHON's or one of NUMPY_64 (np.float64, np.int64, np.complex128, np.bool_, which NumPy's own
+functions hand back). It is carried in 64 bits and takes the type of what stands beside it where kinds allow. Where it turns into an
+array by itself, a Python float becomes `config.default_float`; a NumPy scalar keeps its 64 bits, as does what both together give.
 """
 
 from __future__ import annotations
@@ -12,12 +12,20 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.types import COMPLEX, COMPLEX_OF, FLOATS, NAMES, NUMPY, SIZES, UNSIGNED
 
 from .config import config
 from .errors import DTypeError
 
 DTypeLike = Any
+PYTHON, NUMPY_64 = "python", "numpy"
+"""What `Array.weak` says, where it is not False."""
+WEAK = {
+    bool: ("bool", PYTHON), int: ("i64", PYTHON), float: ("f64", PYTHON), complex: ("c128", PYTHON),
+    np.bool_: ("bool", NUMPY_64), np.int64: ("i64", NUMPY_64), np.float64: ("f64", NUMPY_64), np.complex128: ("c128", NUMPY_64),
+}  # fmt: skip
+"""The classes of weak scalars: element type and kind of weakness."""
 KINDS = {"bool": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 
 
@@ -41,9 +49,9 @@ def default_float() -> str:
     return "f64" if config.default_float == "float64" else "f32"
 
 
-def strong_dtype(dtype: str, weak: bool) -> str:
-    """The type that a value shows: a weak float or complex one is shown as the default."""
-    if not weak or dtype not in ("f64", "c128"):
+def strong_dtype(dtype: str, weak: Weak) -> str:
+    """The type that a value shows, and takes by itself: the default for a float or complex number of Python's."""
+    if weak != PYTHON or dtype not in ("f64", "c128"):
         return dtype
     return default_float() if dtype == "f64" else COMPLEX_OF[default_float()]
 
@@ -53,17 +61,17 @@ def kind(dtype: str) -> int:
 
 
 @lru_cache(maxsize=4096)
-def promote(a: str, weak_a: bool, b: str, weak_b: bool, default: str) -> tuple[str, bool]:
-    """The element type of an operation between types a and b, and whether it is weak."""
+def promote(a: str, weak_a: Weak, b: str, weak_b: Weak, default: str) -> tuple[str, Weak]:
+    """The element type of an operation between types a and b, and its weakness."""
     if weak_a and weak_b:
         low, high = sorted((a, b), key=kind)
-        return high, True
+        return high, NUMPY_64 if NUMPY_64 in (weak_a, weak_b) else PYTHON
     if weak_a or weak_b:
         weak, strong = (a, b) if weak_a else (b, a)
         if kind(weak) <= kind(strong):
             return strong, False
         if kind(weak) == 1:  # a Python int beside bools
-            return "i64", True
+            return "i64", weak_a or weak_b
         if kind(weak) == 2:  # a Python float beside integers
             return default, False
         return COMPLEX_OF["f64" if strong == "f64" else "f32" if strong == "f32" else default], False

@@ -16,7 +16,8 @@ import optree
 from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
 
 from . import tree
-from .array import WEAK_NUMPY, WEAK_SCALARS, Array
+from .array import Array
+from .promotion import WEAK
 from .tree_registration import NAMESPACE
 
 Signature = Any
@@ -35,7 +36,7 @@ def scan(x: Any, leaves: list[Any]) -> Signature:
         if x.trace is not None:
             raise UnknownArgument
         leaves.append(x)
-        return (x.type, True) if x.weak else x.type
+        return (x.type, x.weak) if x.weak else x.type
     walker = _walkers.get(t)
     return (walker or _walker_of(t))(x, leaves)
 
@@ -80,8 +81,8 @@ def _numpy_array(x: np.ndarray, leaves: list[Any]) -> Signature:
     return found
 
 
-def _scalar(dtype: str) -> Walker:
-    signature, target = (ArrayType((), dtype), True), NUMPY[dtype]
+def _scalar(dtype: str, weak: str) -> Walker:
+    signature, target = (ArrayType((), dtype), weak), NUMPY[dtype]
 
     def walk(x: Any, leaves: list[Any]) -> Signature:
         try:
@@ -129,7 +130,7 @@ _walkers: dict[type, Walker] = {
     tuple: _sequence,
     np.ndarray: _numpy_array,
     type(None): lambda x, leaves: None,
-    **{t: _scalar(dtype) for t, dtype in {**WEAK_NUMPY, **WEAK_SCALARS}.items()},
+    **{t: _scalar(*scalar) for t, scalar in WEAK.items()},
 }
 
 

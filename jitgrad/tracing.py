@@ -17,7 +17,7 @@ import jitgrad_compiler.passes.calls
 import jitgrad_compiler.passes.checkpointing
 import jitgrad_compiler.passes.custom_derivatives
 import jitgrad_compiler.passes.linear_solve  # noqa: F401  (the rules of nested programs)
-from jitgrad_compiler.ir.builder import Value, staging, state
+from jitgrad_compiler.ir.builder import Value, Weak, staging, state
 from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.types import ArrayType
 
@@ -71,10 +71,10 @@ class Traced:
     graph: Graph
     captured: list[Value]
     out_tree: tree.PyTreeDef
-    out_weak: list[bool]
+    out_weak: list[Weak]
 
 
-def trace(f: Callable[..., Any], name: str, types: Sequence[ArrayType], weak: Sequence[bool], in_tree: tree.PyTreeDef) -> Traced:
+def trace(f: Callable[..., Any], name: str, types: Sequence[ArrayType], weak: Sequence[Weak], in_tree: tree.PyTreeDef) -> Traced:
     """Run `f(*args)` on traced values of the given types, `args` being of the structure `in_tree`."""
     with staging(f" ({name})") as builder:
         inputs = [builder.input(t, w) for t, w in zip(types, weak, strict=True)]
@@ -134,7 +134,7 @@ class ShapeDtypeStruct:
         return hash((self.shape, self.dtype))
 
 
-def abstract_leaves(where: str, args: Any) -> tuple[list[ArrayType], list[bool], tree.PyTreeDef]:
+def abstract_leaves(where: str, args: Any) -> tuple[list[ArrayType], list[Weak], tree.PyTreeDef]:
     """The types of a pytree of arrays or ShapeDtypeStructs, and which are weak."""
 
     def from_struct(x: Any) -> bool:
@@ -176,7 +176,7 @@ def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     types, weak, in_tree = abstract_leaves(f"eval_shape of {name}", (args, kwargs))
     traced = trace(lambda a, k: f(*a, **k), name, types, weak, in_tree)
     outs = [
-        ShapeDtypeStruct(t.shape, Array(ArrayType((), strong_dtype(t.dtype, w)), None, None).dtype, w)
+        ShapeDtypeStruct(t.shape, Array(ArrayType((), strong_dtype(t.dtype, w)), None, None).dtype, bool(w))
         for t, w in zip(traced.graph.output_types, traced.out_weak, strict=True)
     ]
     return tree.unflatten(traced.out_tree, outs)

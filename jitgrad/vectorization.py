@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from jitgrad_compiler.ir.builder import Value, bind, with_weak
+from jitgrad_compiler.ir.builder import Value, Weak, bind, with_weak
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import NAMES, ArrayType
 from jitgrad_compiler.ops.define import axis_to_front, broadcast, convert, first_axis_to
@@ -127,10 +127,10 @@ def _first_row(x: Value) -> Value:
     return bind(OPS["reshape"], row, shape=shape[1:])
 
 
-def _shown(out: Value, weak: bool, axis: int | None) -> Value:
+def _shown(out: Value, weak: Weak, axis: int | None) -> Value:
     """An output as users get it: a batch of what was a weak scalar is an array, of the default type."""
     if weak and axis is not None:
-        return convert(with_weak(out, False), strong_dtype(out.type.dtype, True))
+        return convert(with_weak(out, False), strong_dtype(out.type.dtype, weak))
     return with_weak(out, weak)
 
 

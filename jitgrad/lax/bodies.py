@@ -16,13 +16,13 @@ from jitgrad.numpy import ops
 from jitgrad.numpy.promote import promote_all
 from jitgrad.promotion import default_float, strong_dtype
 from jitgrad.tracing import Traced, function_name
-from jitgrad_compiler.ir.builder import Value, staging
+from jitgrad_compiler.ir.builder import Value, Weak, staging
 from jitgrad_compiler.ir.graph import Graph, Var
 from jitgrad_compiler.ir.interpreter import evaluate
 from jitgrad_compiler.ir.types import INTEGERS, NUMPY, ArrayType
 
-Types = Sequence[tuple[ArrayType, bool]]
-"""Of each leaf its type, and whether it is weak."""
+Types = Sequence[tuple[ArrayType, Weak]]
+"""Of each leaf its type, and its weakness."""
 
 
 def check_callable(where: str, what: str, f: Any) -> None:
@@ -56,7 +56,7 @@ def described(f: Callable[..., Any]) -> str:
     return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code is not None else name
 
 
-def type_text(type: ArrayType, weak: bool = False) -> str:
+def type_text(type: ArrayType, weak: Weak = False) -> str:
     """A type as users write it: float32[3]."""
     return f"{NUMPY[strong_dtype(type.dtype, weak)]}{list(type.shape)}"
 
@@ -94,11 +94,11 @@ def converted(graph: Graph, dtypes: Sequence[str]) -> Graph:
         return builder.finish([ops.convert(o, d) for o, d in zip(outs, dtypes, strict=True)])[0]  # type: ignore[arg-type]
 
 
-def result_types(body: Traced) -> list[tuple[ArrayType, bool]]:
+def result_types(body: Traced) -> list[tuple[ArrayType, Weak]]:
     return list(zip(body.graph.output_types, body.out_weak, strict=True))
 
 
-def common(types: Types) -> tuple[str, bool] | None:
+def common(types: Types) -> tuple[str, Weak] | None:
     """The element type in which results of several branches meet, and whether it is weak; None where there is none.
 
     Strong types must be equal; a weak one adapts where promotion would give the strong one.

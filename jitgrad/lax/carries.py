@@ -15,7 +15,7 @@ from jitgrad.errors import CarryTypeError
 from jitgrad.numpy import ops
 from jitgrad.promotion import default_float, promote, strong_dtype
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
-from jitgrad_compiler.ir.builder import with_weak
+from jitgrad_compiler.ir.builder import Weak, with_weak
 from jitgrad_compiler.ir.types import INEXACT, ArrayType
 
 from .bodies import Types, converted, described, leaf_names, result_types, type_text
@@ -29,7 +29,7 @@ class Body:
 
     traced: Traced
     start: list[Array]
-    weak: list[bool]
+    weak: list[Weak]
     carry_tree: tree.PyTreeDef
     out_tree: tree.PyTreeDef | None
 
@@ -63,7 +63,7 @@ def trace_body(
         check_types(where, f, carry_tree, carry, new, counted)
         wanted = [_promoted(now, then) for now, then in zip(carry, new, strict=True)]
         if wanted == [(t.dtype, weak) for t, weak in carry]:
-            wanted = [(strong_dtype(t.dtype, weak), weak and t.dtype not in INEXACT) for t, weak in carry]
+            wanted = [(strong_dtype(t.dtype, weak), weak if t.dtype not in INEXACT else False) for t, weak in carry]
         if wanted == [(t.dtype, weak) for t, weak in carry]:
             break
         values = [with_weak(ops.convert(v, dtype), weak) for v, (dtype, weak) in zip(values, wanted, strict=True)]  # type: ignore[misc]
@@ -82,10 +82,10 @@ def _pair(first: tree.PyTreeDef, second: tree.PyTreeDef) -> tree.PyTreeDef:
     return tree.structure((tree.unflatten(first, [0] * first.num_leaves), tree.unflatten(second, [0] * second.num_leaves)))
 
 
-def _promoted(now: tuple[ArrayType, bool], then: tuple[ArrayType, bool]) -> tuple[str, bool]:
+def _promoted(now: tuple[ArrayType, Weak], then: tuple[ArrayType, Weak]) -> tuple[str, Weak]:
     """The element type of a carry, and its weakness, after a step."""
     (before, weak), (after, after_weak) = now, then
-    return promote(before.dtype, True, after.dtype, after_weak, default_float()) if weak else (before.dtype, False)
+    return promote(before.dtype, weak, after.dtype, after_weak, default_float()) if weak else (before.dtype, False)
 
 
 def check_structure(
@@ -108,7 +108,7 @@ def check_types(
     names = ["counter", *leaf_names("carry", structure.children()[1])] if counted else leaf_names("carry", structure)
     wrong = []
     for name, (t, weak), (u, out_weak) in zip(names, before, after, strict=True):
-        adapts = weak or out_weak and promote(t.dtype, False, u.dtype, True, default_float())[0] == t.dtype
+        adapts = weak or out_weak and promote(t.dtype, False, u.dtype, out_weak, default_float())[0] == t.dtype
         if t.shape != u.shape or u.dtype != t.dtype and not adapts:
             wrong.append((f"{name} was {type_text(t, weak)} and became {type_text(u, out_weak)}", t.shape == u.shape))
     if wrong:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad import axes, tree
-from jitgrad.array import WEAK_SCALARS, Array, from_numpy
+from jitgrad.array import Array, from_numpy
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.numpy import arithmetic, ops
 from jitgrad.numpy.manipulation import moveaxis
@@ -59,7 +59,7 @@ def psum(x: Any, axis_name: AxisName, *, axis_index_groups: Groups = None) -> An
     along = _axes("lax.psum", axis_name, axis_index_groups)
 
     def one(leaf: Any) -> Any:
-        if type(leaf) in WEAK_SCALARS:
+        if type(leaf) in (bool, int, float, complex):
             return leaf * int(np.prod([a.size for a in along]))
         value = array_arg("lax.psum", leaf)
         value = ops.convert(value, "i32") if value.type.dtype == "bool" else value

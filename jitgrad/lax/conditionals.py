@@ -11,7 +11,7 @@ from jitgrad.config import config
 from jitgrad.errors import ArgumentError, BranchTypeError, NotAnArrayError, NotAScalarError
 from jitgrad.numpy import ops
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
-from jitgrad_compiler.ir.builder import with_weak
+from jitgrad_compiler.ir.builder import Weak, with_weak
 from jitgrad_compiler.ir.types import COMPLEX, NUMPY
 
 from .bodies import (
@@ -108,7 +108,7 @@ def _branched(where: str, index: Array, named: Sequence[tuple[str, Callable[...,
     return tree.unflatten(bodies[0].out_tree, shown)
 
 
-def _agreed(where: str, named: Sequence[tuple[str, Callable[..., Any]]], bodies: Sequence[Traced]) -> list[tuple[str, bool]]:
+def _agreed(where: str, named: Sequence[tuple[str, Callable[..., Any]]], bodies: Sequence[Traced]) -> list[tuple[str, Weak]]:
     """The element types of the results, and which are weak; raises BranchTypeError where branches disagree."""
     first = bodies[0]
     for other, (name, f) in zip(bodies[1:], named[1:], strict=True):

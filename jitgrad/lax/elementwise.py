@@ -15,6 +15,7 @@ from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import broadcast_shape, common_dtype, strong
 from jitgrad.promotion import dtype_name, strong_dtype
+from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import INTEGERS
 
@@ -22,7 +23,7 @@ ArrayLike = Any
 DTypeLike = Any
 
 
-def same_dtype(where: str, values: Sequence[Array]) -> tuple[list[Array], bool]:
+def same_dtype(where: str, values: Sequence[Array]) -> tuple[list[Array], Weak]:
     """Values in one element type, and whether it is weak. Weak scalars adapt.
 
     Raises DTypeError where two strong types differ.
@@ -30,13 +31,13 @@ def same_dtype(where: str, values: Sequence[Array]) -> tuple[list[Array], bool]:
     strong_types = {v.type.dtype for v in values if not v.weak}
     dtype, weak = common_dtype(values)
     if len(strong_types) > 1 or (strong_types and dtype not in strong_types):
-        listed = ", ".join(str(v.dtype) + (" (a Python scalar)" if v.weak else "") for v in values)
+        listed = ", ".join(str(v.dtype) + (" (a scalar)" if v.weak else "") for v in values)
         raise DTypeError(
             f"lax.{where}: operands must have one element type, got {listed}. Convert them with .astype, or use the function of "
             "jitgrad.numpy, which promotes."
         )
     if weak and any(v.type.shape for v in values):
-        dtype, weak = strong_dtype(dtype, True), False
+        dtype, weak = strong_dtype(dtype, weak), False
     return [ops.convert(v, dtype) for v in values], weak
 
 
@@ -63,7 +64,7 @@ def apply(where: str, name: str, *xs: ArrayLike, **params: Any) -> Array:
     """An elementwise op done to operands of one type."""
     values, weak = same_dtype(where, [as_value(x, f"lax.{where}") for x in xs])
     out = ops.op(name, *same_shape(where, values), **params)
-    out.weak = weak and out.type.dtype == values[0].type.dtype
+    out.weak = weak if out.type.dtype == values[0].type.dtype else False
     return out
 
 

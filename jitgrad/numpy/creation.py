@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad.array import WEAK_NUMPY, WEAK_SCALARS, Array, as_value, from_numpy
+from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, NotAnArrayError, ShapeError
-from jitgrad.promotion import default_float, dtype_name, strong_dtype
+from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import INEXACT, NUMPY, REAL_OF
@@ -74,7 +74,7 @@ def _copied(copy: bool | None, data: Any, made: Array) -> Array:
 def _from_data(where: str, data: Any, dtype: str | None) -> Array:
     if isinstance(data, (list, tuple)):
         return _from_list(where, data, dtype)
-    if isinstance(data, (np.ndarray, np.generic)) and type(data) not in WEAK_NUMPY:
+    if isinstance(data, (np.ndarray, np.generic)):
         owned = from_numpy(np.array(data, order="C"))
         return owned if dtype is None else convert(owned, dtype)
     value = as_value(data, where)
@@ -95,9 +95,8 @@ def _leaves(items: Any) -> Any:
 def _from_list(where: str, items: Sequence[Any], dtype: str | None) -> Array:
     leaves = list(_leaves(items))
     kinds = set(map(type, leaves))
-    if kinds <= WEAK_SCALARS.keys() or kinds <= WEAK_NUMPY.keys() | WEAK_SCALARS.keys():
-        types = tuple({(WEAK_SCALARS.get(k) or WEAK_NUMPY[k], True) for k in kinds})
-        found = strong_dtype(promote_all(types, default_float())[0], True) if types else default_float()
+    if kinds <= WEAK.keys():
+        found = strong_dtype(*promote_all(tuple({WEAK[k] for k in kinds}), default_float())) if kinds else default_float()
         return from_numpy(_numpy_array(where, items, dtype or found))
     values = [as_value(x, where) for x in leaves]
     wanted = dtype or strong_dtype(*common_dtype(values))

@@ -8,7 +8,8 @@ import numpy as np
 
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError
-from jitgrad.promotion import default_float, dtype_name, strong_dtype
+from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
+from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.types import COMPLEX_OF, NUMPY
 
 from .promote import ArrayLike, promote_all
@@ -67,9 +68,6 @@ def promote_types(a: Any, b: Any) -> np.dtype[Any]:
     return NUMPY[promote_all(kinds, default_float())[0]]
 
 
-_PYTHON = {bool: "bool", int: "i64", float: "f64", complex: "c128"}
-
-
 def result_type(*args: Any) -> np.dtype[Any]:
     """The element type of an operation between arrays, numbers and types; Python's numbers, int, float and complex are weak.
 
@@ -83,9 +81,9 @@ def result_type(*args: Any) -> np.dtype[Any]:
     return NUMPY[strong_dtype(*promote_all(kinds, default_float()))]
 
 
-def _weakly(x: Any) -> tuple[str, bool]:
-    if isinstance(x, type) and x in _PYTHON:
-        return _PYTHON[x], True
+def _weakly(x: Any) -> tuple[str, Weak]:
+    if isinstance(x, type) and x in (bool, int, float, complex):
+        return WEAK[x]
     if isinstance(x, (type, str, np.dtype)):
         return dtype_name(x), False
     value = as_value(x, "result_type", borrow=True)

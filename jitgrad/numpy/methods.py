@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad.array import WEAK_NUMPY, WEAK_SCALARS, Array
+from jitgrad.array import Array
 from jitgrad.errors import ImmutableArrayError
+from jitgrad.promotion import WEAK
 from jitgrad_compiler.ir.builder import bind, literal
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import FLOATS, INEXACT, INTEGERS
@@ -36,7 +37,7 @@ from .promote import ArrayLike
 FLOAT32_MAX = 3.4028234e38
 """A Python float up to this one is a finite float32."""
 
-OPERAND_TYPES = (Array, np.ndarray, np.generic, *WEAK_SCALARS, *WEAK_NUMPY)
+OPERAND_TYPES = (Array, np.ndarray, np.generic, *WEAK)
 
 
 def _is_operand(x: Any) -> bool:

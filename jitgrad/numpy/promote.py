@@ -14,6 +14,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.promotion import default_float, dtype_name, promote, strong_dtype
 from jitgrad.promotion import inexact as inexact_dtype
+from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import COMPLEX, FLOATS, INEXACT, NUMPY
 from jitgrad_compiler.ops.define import ACCEPTS
@@ -24,8 +25,8 @@ ArrayLike = Any
 
 
 def strong(x: Array) -> Array:
-    """x as an array by itself: a weak float becomes default_float."""
-    return convert(x, strong_dtype(x.type.dtype, True)) if x.weak else x
+    """x as an array by itself: a weak float of Python's becomes default_float."""
+    return convert(x, strong_dtype(x.type.dtype, x.weak)) if x.weak else x
 
 
 def array_arg(where: str, x: ArrayLike, dtype: Any = None) -> Array:
@@ -41,9 +42,9 @@ def inexact_arg(where: str, x: ArrayLike, dtype: Any = None) -> Array:
 
 
 @lru_cache(maxsize=4096)
-def promote_all(types: tuple[tuple[str, bool], ...], default: str) -> tuple[str, bool]:
+def promote_all(types: tuple[tuple[str, Weak], ...], default: str) -> tuple[str, Weak]:
     """The element type of several operands, each given with its weakness; the strong ones meet first, so order does not matter."""
-    ordered = sorted(types, key=lambda t: t[1])
+    ordered = sorted(types, key=lambda t: bool(t[1]))
     dtype, weak = ordered[0]
     for other, other_weak in ordered[1:]:
         dtype, weak = promote(dtype, weak, other, other_weak, default)
@@ -74,7 +75,7 @@ def broadcasts_to(shape: Shape, target: Shape) -> bool:
     return len(shape) <= len(target) and all(n in (1, m) for n, m in zip(shape[::-1], target[::-1], strict=False))
 
 
-def common_dtype(values: Sequence[Array]) -> tuple[str, bool]:
+def common_dtype(values: Sequence[Array]) -> tuple[str, Weak]:
     """The element type that values promote to, and whether it is weak."""
     first = values[0]
     if all(v.type.dtype == first.type.dtype and not v.weak for v in values):
@@ -82,20 +83,20 @@ def common_dtype(values: Sequence[Array]) -> tuple[str, bool]:
     return promote_all(tuple((v.type.dtype, v.weak) for v in values), default_float())
 
 
-def as_inexact(dtype: str, weak: bool) -> str:
+def as_inexact(dtype: str, weak: Weak) -> str:
     """The float or complex type for a function of analysis; a weak one stays in 64 bits."""
     return dtype if dtype in INEXACT else "f64" if weak else default_float()
 
 
-def operands(where: str, *xs: ArrayLike, inexact: bool = False, whole: bool = False) -> tuple[list[Array], bool]:
-    """Arrays of one element type and one shape, and whether their result is weak.
+def operands(where: str, *xs: ArrayLike, inexact: bool = False, whole: bool = False) -> tuple[list[Array], Weak]:
+    """Arrays of one element type and one shape, and the weakness of their result.
 
     Scalar constants stay scalars, unless they are wanted `whole`, for formulas that compute with one operand alone.
     """
     values = [as_value(x, where) for x in xs]
     dtype, weak = common_dtype(values)
     if weak and any(v.type.shape for v in values):
-        dtype, weak = strong_dtype(dtype, True), False
+        dtype, weak = strong_dtype(dtype, weak), False
     if inexact:
         dtype = as_inexact(dtype, weak)
     values = broadcast_together(where, [convert(v, dtype) for v in values])
@@ -128,7 +129,7 @@ def elementwise(where: str, name: str, *xs: ArrayLike, inexact: bool = False) ->
     check_accepts(where, name, values[0])
     out = op(name, *values)
     if weak and out.type.dtype != "bool":
-        out.weak = True
+        out.weak = weak
     return out
 
 

@@ -44,7 +44,7 @@ def where(
     values = [as_value(x, "where"), as_value(y, "where")]
     dtype, weak = common_dtype(values)
     if weak and any(v.type.shape for v in (chosen, *values)):
-        dtype, weak = strong_dtype(dtype, True), False
+        dtype, weak = strong_dtype(dtype, weak), False
     out = op("select", *broadcast_together("where", [chosen, *[convert(v, dtype) for v in values]]))
     out.weak = weak
     return out

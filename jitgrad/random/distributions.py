@@ -12,7 +12,7 @@ from typing import Any
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError
 from jitgrad.numpy import ops
-from jitgrad.promotion import default_float, dtype_name
+from jitgrad.promotion import default_float, dtype_name, inexact, strong_dtype
 from jitgrad_compiler.ir.types import FLOATS, INTEGERS, NUMPY
 
 from .bits import Shape, bits, float_dtype, open_uniform, parameter, parameter_shape, uniform
@@ -103,7 +103,7 @@ def bernoulli(key: KeyLike, p: Any = 0.5, shape: Shape | None = None) -> Array:
     if chance.type.dtype not in FLOATS and not chance.weak:
         raise DTypeError(f"random.bernoulli: p must be of a float type, got {chance.dtype}")
     sizes = parameter_shape("bernoulli", shape, p)
-    name = default_float() if chance.weak else chance.type.dtype
+    name = inexact(strong_dtype(chance.type.dtype, chance.weak), default_float())
     return ops.op("lt", uniform(key, sizes, name), parameter("bernoulli", p, sizes, name))
 
 

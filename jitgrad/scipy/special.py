@@ -12,7 +12,7 @@ from jitgrad.errors import DTypeError
 from jitgrad.nn import log_softmax, logsumexp, softmax
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import inexact_arg, operands
-from jitgrad.promotion import default_float
+from jitgrad.promotion import strong_dtype
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import FLOATS
 
@@ -24,7 +24,7 @@ def _float_arguments(where: str, *xs: ArrayLike) -> list[Array]:
     values, weak = operands(f"scipy.special.{where}", *xs, inexact=True)
     if values[0].type.dtype not in FLOATS:
         raise DTypeError(f"scipy.special.{where}: takes real numbers, got {values[0].dtype}")
-    return [ops.convert(v, default_float()) for v in values] if weak else values
+    return [ops.convert(v, strong_dtype(v.type.dtype, weak)) for v in values]
 
 
 def _of_op(name: str, op: str, sample: str) -> Callable[[ArrayLike], Array]:

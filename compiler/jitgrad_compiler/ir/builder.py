@@ -19,6 +19,9 @@ from ..errors import UnexpectedTracerError, user_line
 from .graph import OPS, Atom, Eqn, Graph, Literal, Op, Source, Var
 from .types import NUMPY, ArrayType, TapeType, Type, type_of
 
+Weak = str | bool
+"""What `Value.weak` is: False, or a word of the front end's."""
+
 
 class Trace(Protocol):
     """What a Value can belong to."""
@@ -46,12 +49,12 @@ state = _State()
 class Value:
     """An array in the making: `ref` is an array, a Var or another trace's payload, as `trace` says.
 
-    `weak` belongs to the front end: it marks values that came from Python scalars and adopt others' types.
+    `weak` belongs to the front end: it marks values that came from scalars and adopt others' types, and says from which.
     """
 
     __slots__ = ("__weakref__", "ref", "trace", "type", "weak")
 
-    def __init__(self, type: Any, trace: Trace | None, ref: Any, weak: bool = False) -> None:
+    def __init__(self, type: Any, trace: Trace | None, ref: Any, weak: Weak = False) -> None:
         self.type, self.trace, self.ref, self.weak = type, trace, ref, weak
 
     def data(self) -> Any:
@@ -95,11 +98,11 @@ def install_value_class(cls: type[Value]) -> None:
     _value_class = cls
 
 
-def make_value(type: Type, trace: Trace | None, ref: Any, weak: bool = False) -> Value:
+def make_value(type: Type, trace: Trace | None, ref: Any, weak: Weak = False) -> Value:
     return _value_class(type, trace, ref, weak)
 
 
-def with_weak(v: Value, weak: bool) -> Value:
+def with_weak(v: Value, weak: Weak) -> Value:
     """`v` with this weakness: itself, or another Value of the same payload, because `v` may be somebody's."""
     return v if v.weak == weak else _value_class(v.type, v.trace, v.ref, weak)
 
@@ -198,7 +201,7 @@ class Builder:
         """Whether what is recorded is the linear part of a function, to be transposed: passes/linearize.py."""
         self._named: list[Any] = []  # what `captured` knows by its id, which must not become another object's
 
-    def input(self, type: Type, weak: bool = False) -> Value:
+    def input(self, type: Type, weak: Weak = False) -> Value:
         var = Var(type)
         self.inputs.append(var)
         return _value_class(type, self, var, weak)
