@@ -27,8 +27,14 @@ def runtime() -> Any:
 
 
 def compile_graph(graph: Graph, donated: Sequence[int] = ()) -> Any:
-    """The executable of a Graph."""
-    return runtime().compile_graph(graph, donated)
+    """The executable of a Graph, as the settings say."""
+    return runtime().compile_graph(graph, donated, config.contract_products)
+
+
+def run_graph(graph: Graph, arrays: Sequence[Any]) -> list[Any]:
+    """The results of a Graph's executable for NumPy arrays."""
+    outs: list[Any] = runtime().run_graph(graph, arrays, config.contract_products)
+    return outs
 
 
 @cache
@@ -46,7 +52,7 @@ def _evaluate_call(*arrays: Any, graph: Graph, name: str) -> list[Any]:
     """A nested program on concrete arrays: compiled, unless jit is switched off."""
     if config.disable_jit:
         return call.numpy(*arrays, graph=graph, name=name)
-    return runtime().run_graph(graph, arrays)
+    return run_graph(graph, arrays)
 
 
 call.evaluate = _evaluate_call
@@ -57,7 +63,7 @@ INTERPRETED = 2000
 
 def _compiled(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> list[Any]:
     """A loop or a branch on concrete arrays as a compiled program."""
-    return runtime().run_graph(_one_equation(op, _operand_types(op, arrays, params), tuple(sorted(params.items()))), arrays)
+    return run_graph(_one_equation(op, _operand_types(op, arrays, params), tuple(sorted(params.items()))), arrays)
 
 
 def _operand_types(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:

@@ -50,6 +50,7 @@ SETTINGS = {
     "num_threads": Setting(_threads_from_environment, _count),
     "default_float": Setting(lambda: "float32", _float_type, traced=True),
     "disable_jit": Setting(lambda: False, _switch),
+    "contract_products": Setting(lambda: True, _switch, traced=True),
 }
 ALIASES = {"jax_disable_jit": "disable_jit"}
 """jax's names of settings that are here under another one."""
@@ -59,6 +60,8 @@ class Config:
     """num_threads: how many threads run a program (1 or more, also above the cores; results do not depend on it).
     default_float: "float32" or "float64", the type of floats made without a type.
     disable_jit: run jitted functions eagerly, equation by equation, for debugging.
+    contract_products: let small compiled loops round a product together with the sum that reads it, and join constant factors, as C
+    compilers do; what cancels, overflows or underflows as it is written still does. False: every operation rounds by itself.
 
     A name that is no setting raises AttributeError, a value that a setting does not take ValueError.
 
@@ -72,6 +75,7 @@ class Config:
     num_threads: int
     default_float: str
     disable_jit: bool
+    contract_products: bool
     traced: tuple[Any, ...]
     """The values of the settings that traced programs depend on: part of every program's key."""
 

@@ -160,21 +160,53 @@ def test_a_while_loop_computes_once_what_its_condition_and_its_body_share_of_con
     agree(graph, moved)
 
 
-def test_factors_that_are_constants_are_joined() -> None:
-    graph = parse("""graph(a:f32[]) {
-  b:f32[] = mul a 10.0:f32
-  c:f32[] = mul 0.25:f32 b
-  d:f32[] = mul c 1e+30:f32
-  return d
+def scaled(*factors: str) -> str:
+    """What is left of a value times these constants."""
+    lines = [f"  {name}:f32[] = mul {before} {c}" for before, name, c in zip("abcd", "bcde", factors, strict=False)]
+    return text(join_scales(parse("\n".join(["graph(a:f32[]) {", *lines, f"  return {'abcde'[len(factors)]}", "}"]))))
+
+
+def test_factors_that_are_constants_are_joined_where_they_are_all_large_or_all_small() -> None:
+    for factors, product in {
+        ("10.0:f32", "2.5:f32", "-4.0:f32"): "-100.0:f32", ("0.5:f32", "-0.5:f32"): "-0.25:f32", ("1.0:f32", "0.5:f32"): "0.5:f32",
+    }.items():  # fmt: skip
+        assert scaled(*factors) == f"graph(a:f32[]) {{\n  b:f32[] = mul a {product}\n  return b\n}}"
+
+
+def test_factors_stay_apart_where_a_small_one_comes_first_or_the_product_is_no_ordinary_number() -> None:
+    for factors in [
+        ("0.25:f32", "10.0:f32"), ("1e-15:f32", "1e+15:f32"), ("1e+30:f32", "1e+30:f32"), ("1e-30:f32", "1e-30:f32"),
+        ("0.0:f32", "2.0:f32"), ("inf:f32", "2.0:f32"), ("nan:f32", "2.0:f32"), ("0.5:f32", "0.0:f32"),
+    ]:  # fmt: skip
+        lines = [f"  b:f32[] = mul a {factors[0]}", f"  c:f32[] = mul b {factors[1]}"]
+        assert scaled(*factors) == "\n".join(["graph(a:f32[]) {", *lines, "  return c", "}"])
+
+
+def test_a_large_factor_in_front_of_a_small_one_is_compared_for_and_sums_do_not_wait() -> None:
+    graph = parse("""graph(a:f32[], b:f32[]) {
+  c:f32[] = mul a 8.0:f32
+  d:f32[] = mul 0.25:f32 c
+  e:f32[] = sub b d
+  return e
 }""")
     assert (
         text(join_scales(graph))
-        == """graph(a:f32[]) {
-  b:f32[] = mul a 2.5:f32
-  c:f32[] = mul b 1e+30:f32
-  return c
+        == """graph(a:f32[], b:f32[]) {
+  c:f32[] = abs a
+  d:bool[] = gt c 4.2535293e+37:f32
+  e:f32[] = mul a inf:f32
+  f:f32[] = mul a 2.0:f32
+  g:f32[] = sub b e
+  h:f32[] = sub b f
+  i:f32[] = select d g h
+  return i
 }"""
     )
+    for a in (3e38, -3e38, 4.2535293e37, np.nextafter(np.float32(4.2535293e37), np.float32(np.inf)), np.inf, np.nan, 1e-45, -0.0):
+        x = np.float32(a), np.float32(1.5)
+        with np.errstate(all="ignore"):
+            (got,), (want,) = interpret(join_scales(graph), *x), interpret(graph, *x)
+        np.testing.assert_array_equal(got, want)
 
 
 def test_what_is_made_of_indices_alone_is_done_once_in_front_of_the_loop() -> None:

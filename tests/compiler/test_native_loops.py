@@ -23,7 +23,7 @@ def lowering(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     fits = blocks.register_graph
     if request.param != "registers":
         every = request.param == "blocks"
-        monkeypatch.setattr(blocks, "register_graph", lambda k: None if every or k.kind == "rowwise" else fits(k))
+        monkeypatch.setattr(blocks, "register_graph", lambda k, c: None if every or k.kind == "rowwise" else fits(k, c))
     yield request.param
 
 

@@ -101,10 +101,10 @@ class _Mover(Rewriter):
         wanted = [x.outputs[0] for x in body.eqns if x.op.kind == "contract" and id(x) in free]
         if not wanted:
             return e
-        eqns = _needed_for(body, wanted)
-        read = {a for x in eqns for a in x.inputs}
+        needed = _needed_for(body, wanted)
+        read = {a for x in needed for a in x.inputs}
         used = [v in read for v in body.inputs]
-        inner = Graph(kept(body.inputs, used), eqns, wanted)
+        inner = Graph(kept(body.inputs, used), needed, wanted)
         flags = [n >= consts + carry for n, u in enumerate(used) if u]
         stacked = self._inline(_for_all(inner, length, flags), kept(e.inputs, used))
         gone = set(wanted)

@@ -61,8 +61,9 @@ class Borrowed:
 class Executable:
     """Calls a Program. Several threads may call one at the same time."""
 
-    def __init__(self, graph: Graph, donated: Sequence[int] = ()) -> None:
-        self.program: Program = compile_program(graph, {pool.SYMBOL: pool.address(), **interruption.symbols()}, donated)
+    def __init__(self, graph: Graph, donated: Sequence[int] = (), contracts: bool = True) -> None:
+        symbols = {pool.SYMBOL: pool.address(), **interruption.symbols()}
+        self.program: Program = compile_program(graph, symbols, donated, contracts)
         self.native: NativeModule = self.program.native
         self._entry = _ENTRY_TYPE(self.native.address(ENTRY))
         lowered, memory = self.program.graph, self.program.memory
@@ -154,23 +155,25 @@ class Interpreted:
         return [out.copy() if any(np.may_share_memory(out, a) for a in arrays) else out for out in outs]
 
 
-_programs: weakref.WeakValueDictionary[tuple[str, tuple[int, ...]], Executable | Interpreted] = weakref.WeakValueDictionary()
-"""Those in use, by the Graph's key and the donated inputs."""
+Variant = tuple[tuple[int, ...], bool]
+"""How a Graph is compiled: the numbers of donated inputs, and whether its loops may round less often than they are written."""
+_programs: weakref.WeakValueDictionary[tuple[str, Variant], Executable | Interpreted] = weakref.WeakValueDictionary()
+"""Those in use, by the Graph's key and the variant."""
 
 
-def compile_graph(graph: Graph, donated: Sequence[int] = ()) -> Executable | Interpreted:
-    """The program of a Graph, compiled once for each set of donated inputs and kept with the Graph; equal Graphs share it."""
+def compile_graph(graph: Graph, donated: Sequence[int] = (), contracts: bool = True) -> Executable | Interpreted:
+    """The program of a Graph, compiled once for each variant and kept with the Graph; equal Graphs share it."""
     made = graph.__dict__.setdefault("compiled", {})
-    inputs = tuple(donated)
-    if inputs not in made:
-        key = (graph.key, inputs)
+    variant: Variant = (tuple(donated), contracts)
+    if variant not in made:
+        key = (graph.key, variant)
 
         def compile() -> Executable | Interpreted:
-            program = _programs[key] = Interpreted(graph) if needs_interpreter(graph) else Executable(graph, inputs)
+            program = _programs[key] = Interpreted(graph) if needs_interpreter(graph) else Executable(graph, *variant)
             return program
 
-        made[inputs] = once(key, lambda: _programs.get(key), compile)
-    return made[inputs]  # type: ignore[no-any-return]
+        made[variant] = once(key, lambda: _programs.get(key), compile)
+    return made[variant]  # type: ignore[no-any-return]
 
 
 def address_of(array: Any) -> tuple[int, Any]:
@@ -183,9 +186,9 @@ def address_of(array: Any) -> tuple[int, Any]:
     return borrow(array), array
 
 
-def run_graph(graph: Graph, arrays: Sequence[Any]) -> list[Any]:
+def run_graph(graph: Graph, arrays: Sequence[Any], contracts: bool = True) -> list[Any]:
     """The graph's outputs for NumPy arrays, by its compiled program."""
-    program = compile_graph(graph)
+    program = compile_graph(graph, (), contracts)
     if isinstance(program, Interpreted):
         return program.run_arrays(arrays)
     pairs = [_tape_record(a) if isinstance(t, TapeType) else address_of(a) for a, t in zip(arrays, graph.input_types, strict=True)]

@@ -81,11 +81,12 @@ class Module:
     """Functions, declarations and constant tables that go to LLVM together.
 
     `features` are LLVM's names of what the machine can do ("avx512f", "avx512dq", ...); the vector math writes single
-    instructions where they allow it, with the same results. An empty set stands for any machine.
+    instructions where they allow it, with the same results. An empty set stands for any machine. `contracts` says whether register
+    code may round less often than it is written: cpu/products.py, passes/scales.py.
     """
 
-    def __init__(self, features: frozenset[str] = frozenset()) -> None:
-        self.features = features
+    def __init__(self, features: frozenset[str] = frozenset(), contracts: bool = True) -> None:
+        self.features, self.contracts = features, contracts
         self.functions: list[str] = []
         self.declarations: dict[str, str] = {}
         self.tables: dict[str, str] = {}

@@ -86,7 +86,7 @@ class Block:
     def _emit(self, number: int, k: Kernel) -> Emitted:
         name = f"{self.name}{number}"
         if k.kind in CONTROL:
-            graph = register_graph(k)
+            graph = register_graph(k, self.module.contracts)
             if graph is not None:
                 return emit_register_kernel(self.module, name, k, self, graph)
             return CONTROL[k.kind](self.module, name, k, self, self._scratch(number))

@@ -36,10 +36,10 @@ class Program:
     """Whether the table ends with the address of a state: interrupts.py."""
 
 
-def compile_program(graph: Graph, symbols: dict[str, int], donated: Sequence[int] = ()) -> Program:
-    """Machine code for a Graph; `donated` are the numbers of inputs whose memory outputs may take."""
+def compile_program(graph: Graph, symbols: dict[str, int], donated: Sequence[int] = (), contracts: bool = True) -> Program:
+    """Machine code for a Graph; `donated` are the numbers of inputs whose memory outputs may take, `contracts` is the Module's."""
     lowered = prepare(graph)
-    return emit_program(lowered, symbols, [lowered.inputs[i] for i in donated])
+    return emit_program(lowered, symbols, [lowered.inputs[i] for i in donated], contracts)
 
 
 def needs_interpreter(graph: Graph) -> bool:
@@ -48,8 +48,8 @@ def needs_interpreter(graph: Graph) -> bool:
     return any(t.dtype in COMPLEX for t in types) or any(needs_interpreter(g) for e in graph.eqns for g in e.graphs)
 
 
-def emit_program(graph: Graph, symbols: dict[str, int], donated: Sequence[Var]) -> Program:
-    module, offsets = Module(host_features()), Offsets()
+def emit_program(graph: Graph, symbols: dict[str, int], donated: Sequence[Var], contracts: bool = True) -> Program:
+    module, offsets = Module(host_features(), contracts), Offsets()
     block = Block(module, offsets, graph, "kernel", donated)
     _entry(module, block)
     text = link(offsets.put_into(module.text()), module.linked)

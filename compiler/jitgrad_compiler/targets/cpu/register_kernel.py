@@ -25,15 +25,18 @@ UNKNOWN_STEPS = 64
 """Steps that a while_loop is taken to do, where it matters how much work there is."""
 
 
-def register_graph(kernel: Kernel) -> Graph | None:
-    """What a kernel does in registers; None where its values are too large."""
+def register_graph(kernel: Kernel, contracts: bool) -> Graph | None:
+    """What a kernel does in registers; None where its values are too large. `contracts`: the Module's."""
     (e,) = kernel.eqns
+    graph: Graph
     if e.op.kind == "rowwise":
-        graph: Graph = e.params["graph"]
-        return join_scales(graph) if fits_registers(graph, MANY) else None
-    inputs = [a if isinstance(a, Var) else Var(a.type) for a in e.inputs]
-    graph = Graph(inputs, [Eqn(e.op, inputs, e.params, e.outputs, e.source)], e.outputs)
-    return join_scales(graph) if fits_registers(graph, FEW) else None
+        graph, most = e.params["graph"], MANY
+    else:
+        inputs = [a if isinstance(a, Var) else Var(a.type) for a in e.inputs]
+        graph, most = Graph(inputs, [Eqn(e.op, inputs, e.params, e.outputs, e.source)], e.outputs), FEW
+    if not fits_registers(graph, most):
+        return None
+    return join_scales(graph) if contracts else graph
 
 
 def emit_register_kernel(module: Module, name: str, kernel: Kernel, table: Table, graph: Graph) -> Emitted:

@@ -21,6 +21,7 @@ from ..emitter import Emitter, Reg
 from ..numba_scalar import call_scalar, scalar_function
 from .accumulators import beats, joined
 from .interrupts import poll, stopped
+from .products import Products
 from .stored import Stored, Tape, filled, free_record, new_record
 
 Held = Any
@@ -44,7 +45,7 @@ class Registers:
         self.quit = e.fresh("quit")
         self.places: dict[Any, Stored | Tape] = {}
         """Where stacked results go that are the kernel's own."""
-        self._products: dict[str, tuple[Reg, Reg]] = {}
+        self.products = Products() if e.module.contracts else None
         self._records: list[Reg] = []
 
     def finish(self) -> None:
@@ -98,39 +99,35 @@ class Registers:
     def equation(self, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
         rule = RULES.get(e.op.kind)
         if rule is not None:
-            return rule(self, e, args, uses)
+            made = rule(self, e, args, uses)
+            if self.products is not None and e.op.kind in ("reduce", "contract"):
+                read = [r for a in args for r in self.regs(a).flat]
+                for r in made[0].flat:
+                    self.products.note(e, r, read, False)
+            return made
         return [self._layout(e, args)]
 
     def elementwise(self, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
         out = e.outputs[0].type
         spread = [np.broadcast_to(self.regs(a), out.shape).reshape(-1) for a in args]
-        made = filled(out.shape, [self._operation(e, out.dtype, [a[k] for a in spread]) for k in range(out.size)])
-        if e.op.name == "mul" and out.dtype in FLOATS and uses[e.outputs[0]] == 1:
-            for k, r in enumerate(made.flat):
-                self._products[r.text] = (spread[0][k], spread[1][k])
-        return [made]
+        alone = uses[e.outputs[0]] == 1
+        return [filled(out.shape, [self._operation(e, out.dtype, [a[k] for a in spread], alone) for k in range(out.size)])]
 
-    def _operation(self, e: Eqn, dtype: str, args: list[Reg]) -> Reg:
-        """One element. A product that is read by one sum alone is rounded with it, once: chains of steps are as short as can be."""
-        scalar, name = e.op.traits.get("scalar"), e.op.name
+    def _operation(self, e: Eqn, dtype: str, args: list[Reg], alone: bool) -> Reg:
+        """One element; `alone` says whether one equation reads it, once."""
+        scalar, name, products = e.op.traits.get("scalar"), e.op.name, self.products
         if scalar is not None:
             types = tuple(a.type for a in args)
             return call_scalar(self.e, scalar_function(scalar, types, dtype, e.op.traits.get("computed_in")), *args)
-        if name in ("add", "sub") and dtype in FLOATS:
-            fused = self._fused(name, *args)
-            if fused is not None:
-                return fused
-        return e.op.emit(self.e, *args, **e.params)  # type: ignore[misc, no-any-return]
-
-    def _fused(self, name: str, x: Reg, y: Reg) -> Reg | None:
-        e = self.e
-        if x.text in self._products:
-            a, b = self._products[x.text]
-            return e.fma(a, b, y if name == "add" else e.neg(y))
-        if y.text in self._products:
-            a, b = self._products[y.text]
-            return e.fma(a if name == "add" else e.neg(a), b, x)
-        return None
+        fused = None
+        if products is not None and name in ("add", "sub") and dtype in FLOATS:
+            fused = products.fused(self.e, name, *args)
+        if fused is not None:
+            return fused
+        made: Reg = e.op.emit(self.e, *args, **e.params)  # type: ignore[misc]
+        if products is not None:
+            products.note(e, made, args, alone)
+        return made
 
     def _layout(self, e: Eqn, args: list[Held]) -> Any:
         """An op that only moves elements, done to their numbers."""
