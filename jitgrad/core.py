@@ -49,7 +49,7 @@ class ShapedArray(ShapeDtypeStruct):
 def get_aval(x: Any) -> ShapedArray:
     """The shape and element type of an array, traced or not, or of a number. Raises NotAnArrayError for anything else."""
     value = as_value(x, "core.get_aval", borrow=True)
-    return ShapedArray(value.type.shape, NUMPY[strong_dtype(value.type.dtype, value.weak)], value.weak)
+    return ShapedArray(value.type.shape, NUMPY[strong_dtype(value.type.dtype, value.weak)], bool(value.weak))
 
 
 typeof = get_aval

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from math import inf, log, nan, pi
+from string import ascii_lowercase
 from typing import Any
 
 import mpmath as mp
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 import scipy.special
 
+from jitgrad_compiler.ir import Graph, parse
+from jitgrad_compiler.runtime.executable import Executable, compile_graph, run_graph
 from jitgrad_compiler.targets.cpu.native import compile_ir, host_features
 from jitgrad_compiler.targets.emitter import Emitter, Module
 
@@ -298,3 +302,25 @@ def test_tanh_and_erf_never_exceed_one(type: str) -> None:
     x = np.linspace(0.0, 40.0, 100_000).astype(REAL[type])
     assert vectors("tanh", type)(x).max() == 1
     assert vectors("erf", type)(x).max() == 1
+
+
+@pytest.mark.parametrize("name", ["sin", "exp", "logaddexp"])
+@pytest.mark.parametrize("shape", [(), (37,)])
+def test_a_function_that_is_called_gives_the_bits_of_one_that_is_written_out(name: str, shape: tuple[int, ...]) -> None:
+    """Beyond some uses in a program a function is called; logaddexp's constants go into the function that is called."""
+
+    type = f"f32[{','.join(map(str, shape))}]"
+    second = " 0.0:f32" if name == "logaddexp" else ""
+
+    def program(uses: int) -> Graph:
+        """The function of the function of ..., every one of them an output."""
+        names = ascii_lowercase[: uses + 1]
+        lines = [f"  {after}:{type} = {name} {before}{second}" for before, after in pairwise(names)]
+        return parse("\n".join([f"graph(a:{type}) {{", *lines, f"  return {' '.join(names[1:])}", "}"]))
+
+    given = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    executable = compile_graph(program(20))
+    assert isinstance(executable, Executable) and "@math_" in executable.program.ir
+    for got in run_graph(program(20), [given]):
+        (given,) = run_graph(program(1), [given])
+        assert got.tobytes() == given.tobytes()

@@ -108,8 +108,8 @@ class _Mover(Rewriter):
         flags = [n >= consts + carry for n, u in enumerate(used) if u]
         stacked = self._inline(_for_all(inner, length, flags), kept(e.inputs, used))
         gone = set(wanted)
-        eqns = [x for x in body.eqns if not any(v in gone for v in x.outputs)]
-        changed = Graph([*body.inputs, *wanted], eqns, body.outputs)
+        rest = [x for x in body.eqns if not any(v in gone for v in x.outputs)]
+        changed = Graph([*body.inputs, *wanted], rest, body.outputs)
         return _without_unused(Eqn(e.op, [*e.inputs, *stacked], {**p, "body": changed}, e.outputs, e.source))
 
     # -- for all steps at once, behind the loop

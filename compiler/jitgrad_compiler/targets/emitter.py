@@ -91,6 +91,7 @@ class Module:
         self.declarations: dict[str, str] = {}
         self.tables: dict[str, str] = {}
         self.linked: dict[str, str] = {}  # functions declared here -> text of the module that defines each: numba_scalar.link
+        self.math_calls: dict[str, int] = {}  # how often each function of the vector math is asked for: vector_math/
         self.interruptible = False  # whether something in it asks for the state of the run: cpu/interrupts.py
         self._emitted: set[str] = set()
 
@@ -123,7 +124,7 @@ class Emitter:
         self,
         module: Module,
         name: str,
-        args: Sequence[tuple[str, str]],
+        args: Sequence[tuple[str, str] | tuple[str, str, int]],
         result: str = "void",
         width: int = 1,
         attributes: str = "",
@@ -131,7 +132,7 @@ class Emitter:
     ) -> None:
         self.module, self.name, self.result, self.width = module, name, result, width
         self.attributes, self.internal = attributes, internal
-        self.args = [Reg(f"%{n}", t) for n, t in args]
+        self.args = [Reg(f"%{name}", *kind) for name, *kind in args]
         self.entry: list[str] = []  # allocas, which LLVM promotes to registers only where they stand first
         self.lines: list[str] = []
         self._count = 0
@@ -156,14 +157,16 @@ class Emitter:
     def finish(self, value: Reg | None = None) -> None:
         """Return from the function and hand its text to the module."""
         self.line(f"ret {value.typed}" if value else "ret void")
-        args = ", ".join(f"{LLVM_TYPES[a.type]} {a.text}" for a in self.args)
+        args = ", ".join(a.typed for a in self.args)
         body = "\n".join(["entry:", *self.entry, *self.lines])
         linkage = "internal " if self.internal else ""
         self.module.functions.append(f"define {linkage}{self.result} @{self.name}({args}) {self.attributes} {{\n{body}\n}}")
 
-    def function(self, name: str, args: Sequence[tuple[str, str]], result: str, attributes: str = "") -> Emitter:
-        """Another function of this module, for this module alone; `result` is a type name."""
-        return Emitter(self.module, name, args, LLVM_TYPES[result], attributes=attributes, internal=True)
+    def function(
+        self, name: str, args: Sequence[tuple[str, str] | tuple[str, str, int]], result: str, attributes: str = "", width: int = 1
+    ) -> Emitter:
+        """Another function of this module, for this module alone; `result` is a type name, of `width` lanes."""
+        return Emitter(self.module, name, args, llvm_type(result, width), width, attributes, internal=True)
 
     # -- operands
 
@@ -520,10 +523,10 @@ class Emitter:
         self.branch(head)
         self.label(done)
 
-    def call(self, name: str, result: str, *args: Reg) -> Reg | None:
-        """Call a function of this module or, when it is declared, of another; `result` is a type name or 'void'."""
+    def call(self, name: str, result: str, *args: Reg, width: int = 1) -> Reg | None:
+        """Call a function of this module or, when declared, of another; `result` is a type name, of `width` lanes, or 'void'."""
         text = f"@{name}({', '.join(a.typed for a in args)})"
         if result == "void":
             self.line(f"call void {text}")
             return None
-        return self.op(f"call {LLVM_TYPES[result]} {text}", result)
+        return self.op(f"call {llvm_type(result, width)} {text}", result, width)
