@@ -16,6 +16,7 @@ from jitgrad_compiler.ir.builder import bind_all, state
 from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.once import once
 from jitgrad_compiler.ops.calls import call
+from jitgrad_compiler.passes.inline import inline as inlined
 
 from . import axes, tree
 from .argument_options import ArgumentOptions, argument_options
@@ -24,9 +25,13 @@ from .config import config
 from .devices import check_device
 from .errors import ArgumentError, NonHashableStaticArgumentError
 from .programs import Entry, programs_of
+from .recursion import own_frames
 from .signatures import UnknownArgument, scan, static_key
 from .stages import Compiled, Lowered
 from .tracing import ARGUMENT, RESULT, abstract_leaves, array_leaves, eval_shape, function_name, orders, trace
+
+MOST_NESTED = 8
+"""Programs nested deeper than this are made flatter, for whoever walks through them recurses once a program."""
 
 
 class Jitted:
@@ -104,13 +109,17 @@ class Jitted:
             key = (key, around)
 
         def make() -> Entry:
-            traced = trace(call_with, self._name, [v.type for v in values], [v.weak for v in values], in_tree)
+            with own_frames():
+                traced = trace(call_with, self._name, [v.type for v in values], [v.weak for v in values], in_tree)
+            if traced.graph.depth > MOST_NESTED:
+                traced.graph = inlined(traced.graph, only=call)
             entry = Entry(traced, self._donated_leaves(args, dynamic, rest))
             if orders.left is None and all(v.trace is None for v in traced.captured):
                 self._entries[key] = entry
             return entry
 
-        return once((id(self._entries), key), lambda: self._entries.get(key), make), values, given
+        entry = self._entries.get(key) or once((id(self._entries), key), lambda: self._entries.get(key), make)
+        return entry, values, given
 
     def _donated_leaves(self, args: tuple[Any, ...], dynamic: tuple[Any, ...], rest: dict[str, Any]) -> list[int]:
         """The numbers of the leaves of donated arguments."""
@@ -216,4 +225,7 @@ def jit(
         raise ArgumentError(f"jit needs a function, got {type(f).__name__}")
     check_device("jit", device)
     check_device("jit", backend)
-    return Jitted(f, argument_options(f, static_argnums, static_argnames, donate_argnums, donate_argnames))
+    options = argument_options(f, static_argnums, static_argnames, donate_argnums, donate_argnames)
+    if type(f) is Jitted and options == ArgumentOptions():
+        return f  # it is compiled already
+    return Jitted(f, options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 
 import numpy as np
 import pytest
@@ -408,3 +409,44 @@ def test_a_pullback_and_a_pushforward_use_numpy_arrays_as_they_were():
 def test_one_numpy_array_closed_over_twice_is_one_input():
     x = np.arange(3, dtype=np.float32)
     assert len(jitgrad.make_graph(lambda y: y * x + x)(x).inputs) == 2
+
+
+# Many levels, arguments and results
+
+
+def nested(f, count):
+    for _ in range(count):
+        f = jit(lambda x, f=f: f(x) + 1)
+    return f
+
+
+def test_jitted_functions_nest_three_hundred_deep():
+    f = nested(lambda x: x * 1.5, 300)
+    assert float(f(1.0)) == 301.5
+    assert float(grad(f)(1.0)) == 1.5
+    assert_close(vmap(f)(np.arange(2.0)), np.array([300.0, 301.5]))
+    assert jit(f) is f
+
+
+def test_nested_programs_are_no_deeper_than_walks_through_them_can_be():
+    assert jitgrad.make_graph(nested(lambda x: x, 100))(1.0).depth <= 10
+
+
+def test_a_function_that_calls_itself_for_ever_ends_in_a_recursion_error():
+    limit = sys.getrecursionlimit()
+
+    @jit
+    def forever(x):
+        return forever(x)
+
+    for _ in range(2):
+        with pytest.raises(RecursionError):
+            forever(1.0)
+    assert sys.getrecursionlimit() == limit
+
+
+def test_a_thousand_arguments_are_added_and_given_back():
+    given = [jnp.asarray(float(n)) for n in range(1000)]
+    assert float(jit(lambda *xs: sum(xs))(*given)) == sum(range(1000))
+    gradient = jit(grad(lambda xs: sum(x * x for x in xs)))(given[:200])
+    assert [float(g) for g in gradient] == [2.0 * n for n in range(200)]

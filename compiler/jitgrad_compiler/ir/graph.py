@@ -165,6 +165,11 @@ class Graph:
         return any(e.op.kind == "collective" or any(g.has_collective for g in e.graphs) for e in self.eqns)
 
     @cached_property
+    def depth(self) -> int:
+        """How many programs are nested in each other, this one included."""
+        return 1 + max((g.depth for e in self.eqns for g in e.graphs), default=0)
+
+    @cached_property
     def key(self) -> str:
         """The structural hash: equal graphs have equal keys in every process."""
         return hashlib.sha256(print_graph(self, sources=False).encode()).hexdigest()

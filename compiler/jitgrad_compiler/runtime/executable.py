@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.graph import Graph
+from ..ir.graph import Atom, Graph
 from ..ir.interpreter import interpret
 from ..ir.types import NUMPY, ArrayType, TapeType
 from ..once import once
@@ -74,10 +74,15 @@ class Executable:
         """For each output: (0, offset in the shared buffer), (1, its own size) or (2, number of the donated input it replaces)."""
         self.shared_bytes = 0
         numbers = {v: n for n, v in enumerate(lowered.inputs)}
+        first: dict[Atom, int] = {}
+        self._tapes: list[int] = []
+        """The outputs whose memory the program takes itself: each is a record of where that is."""
         for n, v in enumerate(lowered.outputs):
-            if v in lowered.outputs[:n]:  # a tape that is two outputs is one record
-                self._plan.append(self._plan[lowered.outputs.index(v)])
+            if first.setdefault(v, n) < n:  # a tape that is two outputs is one record
+                self._plan.append(self._plan[first[v]])
                 continue
+            if isinstance(v.type, TapeType) and v not in numbers:
+                self._tapes.append(n)
             donor = memory.donated.get(v)  # type: ignore[arg-type]
             size = v.type.nbytes
             if donor is not None:
@@ -87,12 +92,6 @@ class Executable:
                 self.shared_bytes += -(-max(size, 1) // 64) * 64
             else:
                 self._plan.append((1, size))
-        self._tapes = [
-            n
-            for n, v in enumerate(lowered.outputs)
-            if isinstance(v.type, TapeType) and v not in (*lowered.inputs, *lowered.outputs[:n])
-        ]
-        """The outputs whose memory the program takes itself: each is a record of where that is."""
         self._only_shared = all(kind == 0 for kind, _ in self._plan)
         self._offsets = [place for _, place in self._plan]
 
