@@ -1,7 +1,16 @@
 """Random numbers by jax.random's names: every function is pure, and takes a key that says which numbers it draws.
 
-A key serves one draw; `split` makes new ones. The numbers depend on the key, the shape and the type alone, never on the machine, on
-jit or on threads; they are not jax's. keys.py, bits.py, distributions.py and selection.py build on one another.
+A key serves one draw; `split` makes new ones. The numbers depend on the key, the shape, the type and the parameters alone, never on
+the machine or on threads, and for equal types they are jax's: equal integers, and floats within 2 units in the last place of those
+of jax's functions (of which erf_inv, log1p and log near 1 are themselves off by up to 1e-5 in float32, 1e-13 in float64).
+
+Types that are not given are those of jax with 64-bit types, int64 and uint64, but floats are of `config.default_float`, float32. A
+Python number for a probability counts as float64, as in jax. docs/differences-from-jax.md says where numbers differ on purpose.
+
+A draw is one compiled program, in eager code too, so a jitted function draws the same bits. Inside a loop of scalars, where a
+product that is read by one sum is rounded with it, floats may differ in the last place.
+
+Reading map: keys.py, programs.py, splitting.py, bits.py, distributions.py, gamma.py, counts.py, vectors.py, selection.py.
 
 >>> import jitgrad
 >>> key, subkey = jitgrad.random.split(jitgrad.random.key(0))
@@ -10,12 +19,11 @@ jit or on threads; they are not jax's. keys.py, bits.py, distributions.py and se
 """
 
 from .bits import bits, randint, uniform
+from .counts import bernoulli, binomial, geometric, multinomial, poisson, rademacher
 from .distributions import (
-    ball,
-    bernoulli,
     cauchy,
+    double_sided_maxwell,
     exponential,
-    geometric,
     gumbel,
     laplace,
     logistic,
@@ -23,17 +31,22 @@ from .distributions import (
     maxwell,
     normal,
     pareto,
-    rademacher,
     rayleigh,
     triangular,
     truncated_normal,
+    wald,
     weibull_min,
 )
-from .keys import KeyArray, PRNGKey, fold_in, key, key_data, split, wrap_key_data
+from .gamma import ball, beta, chisquare, dirichlet, f, gamma, generalized_normal, loggamma, t
+from .keys import KeyArray, PRNGKey, clone, key, key_data, key_impl, wrap_key_data
 from .selection import categorical, choice, permutation
+from .splitting import fold_in, split
+from .vectors import multivariate_normal, orthogonal
 
 __all__ = [
-    "KeyArray", "PRNGKey", "ball", "bernoulli", "bits", "categorical", "cauchy", "choice", "exponential", "fold_in", "geometric",
-    "gumbel", "key", "key_data", "laplace", "logistic", "lognormal", "maxwell", "normal", "pareto", "permutation", "rademacher",
-    "randint", "rayleigh", "split", "triangular", "truncated_normal", "uniform", "weibull_min", "wrap_key_data",
+    "KeyArray", "PRNGKey", "ball", "bernoulli", "beta", "binomial", "bits", "categorical", "cauchy", "chisquare", "choice",
+    "clone", "dirichlet", "double_sided_maxwell", "exponential", "f", "fold_in", "gamma", "generalized_normal", "geometric",
+    "gumbel", "key", "key_data", "key_impl", "laplace", "loggamma", "logistic", "lognormal", "maxwell", "multinomial",
+    "multivariate_normal", "normal", "orthogonal", "pareto", "permutation", "poisson", "rademacher", "randint", "rayleigh",
+    "split", "t", "triangular", "truncated_normal", "uniform", "wald", "weibull_min", "wrap_key_data",
 ]  # fmt: skip

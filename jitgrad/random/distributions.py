@@ -1,6 +1,7 @@
-"""Draws from distributions of numbers. Most invert the distribution function at a uniform number of the open interval (0, 1).
+"""Draws of floats by a formula: most invert the distribution function at a uniform number. Next on the path: `gamma.py`.
 
-The formulas are in Devroye, Non-Uniform Random Variate Generation (1986), chapter II. Next on the path: `selection.py`.
+The formulas are in Devroye, Non-Uniform Random Variate Generation (1986), chapter II. Which uniform number becomes which draw is as
+in jax, so that the numbers are jax's, up to the last places of exp, log and their kin.
 """
 
 from __future__ import annotations
@@ -9,185 +10,283 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import jitgrad.numpy as jnp
 from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, DTypeError
+from jitgrad.errors import ArgumentError
 from jitgrad.numpy import ops
-from jitgrad.promotion import default_float, dtype_name, inexact, strong_dtype
-from jitgrad_compiler.ir.types import FLOATS, INTEGERS, NUMPY
+from jitgrad.numpy.promote import broadcast_shape, shape_arg
+from jitgrad.promotion import dtype_name
+from jitgrad.scipy.special import log_ndtr
+from jitgrad_compiler.ir.types import COMPLEX, NUMPY, REAL_OF
 
-from .bits import Shape, bits, float_dtype, open_uniform, parameter, parameter_shape, uniform
-from .keys import KeyLike, split
+from .bits import floats_between, random_bits, unit_floats
+from .keys import KeyLike, split_word
+from .programs import Shape, draw, float_dtype, parameter, shape_with
 
-
-def _number(x: Array, number: float) -> Array:
-    return ops.constant(number, x.type.dtype)
-
-
-def _normal(u: Array) -> Array:
-    """sqrt(2) * erf_inv(2u - 1), of which 2u - 1 is not rounded."""
-    centred = ops.op("sub", ops.op("add", u, u), _number(u, 1.0))
-    return ops.op("mul", ops.op("erf_inv", centred), _number(u, math.sqrt(2)))
+Sizes = tuple[int, ...]
+EPSILON = {"f32": 2.0**-23, "f64": 2.0**-52}
+TINY = {name: float(ops.limits(name).tiny) for name in EPSILON}
 
 
-def _exponential(u: Array) -> Array:
-    return ops.op("neg", ops.op("log", u))
+def _symmetric(word: Array, shape: Sizes, dtype: str) -> Array:
+    """Uniform floats of (-1, 1)."""
+    return floats_between(word, shape, dtype, EPSILON[dtype] / 2 - 1, 1.0)
 
 
-def _gumbel(u: Array) -> Array:
-    return ops.op("neg", ops.op("log", _exponential(u)))
+def _positive(word: Array, shape: Sizes, dtype: str) -> Array:
+    """Uniform floats of (0, 1), of which the least is tiny."""
+    return floats_between(word, shape, dtype, TINY[dtype], 1.0)
 
 
-def _logistic(u: Array) -> Array:
-    return ops.op("sub", ops.op("log", u), ops.op("log1p", ops.op("neg", u)))
+def normals(word: Array, shape: Sizes, dtype: str) -> Array:
+    if dtype in COMPLEX:
+        real, imag = (normals(w, shape, REAL_OF[dtype]) for w in split_word(word))
+        return ops.op("complex", real, imag) / math.sqrt(2)
+    return ops.op("erf_inv", _symmetric(word, shape, dtype)) * math.sqrt(2)
 
 
-def _laplace(u: Array) -> Array:
-    centred = ops.op("sub", ops.op("add", u, u), _number(u, 1.0))
-    size = ops.op("neg", ops.op("log1p", ops.op("neg", ops.op("abs", centred))))
-    return ops.op("copysign", size, centred)
+def exponentials(word: Array, shape: Sizes, dtype: str) -> Array:
+    return -jnp.log1p(-unit_floats(word, shape, dtype))
 
 
-def _cauchy(u: Array) -> Array:
-    return ops.op("tan", ops.op("mul", ops.op("sub", u, _number(u, 0.5)), _number(u, math.pi)))
+def _logistic(word: Array, shape: Sizes, dtype: str) -> Array:
+    u = _positive(word, shape, dtype)
+    return jnp.log(u) - jnp.log1p(-u)
 
 
-def _standard(name: str, inverse: Callable[[Array], Array], doc: str) -> Callable[..., Array]:
-    """A distribution without parameters, by the inverse of its distribution function."""
+def _laplace(word: Array, shape: Sizes, dtype: str) -> Array:
+    u = _symmetric(word, shape, dtype)
+    return jnp.sign(u) * jnp.log1p(-jnp.abs(u))
 
-    def draw(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
-        return inverse(open_uniform(name, key, shape, dtype))
 
-    draw.__name__ = draw.__qualname__ = name
-    draw.__doc__ = (
-        f"{doc}\n\nFloats of the given shape and type (config.default_float by default).\n\n"
+def _cauchy(word: Array, shape: Sizes, dtype: str) -> Array:
+    return jnp.tan((floats_between(word, shape, dtype, EPSILON[dtype], 1.0) - 0.5) * math.pi)
+
+
+def _maxwell(word: Array, shape: Sizes, dtype: str) -> Array:
+    return jnp.sqrt(jnp.sum(jnp.square(normals(word, (*shape, 3), dtype)), axis=-1))
+
+
+def _standard(name: str, sampler: Callable[..., Array], doc: str) -> Callable[..., Array]:
+    """A distribution without parameters."""
+
+    def drawn(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
+        return draw(name, sampler, key, (), (shape_arg(f"random.{name}", shape), float_dtype(name, dtype)))
+
+    drawn.__name__ = drawn.__qualname__ = name
+    drawn.__doc__ = (
+        f"{doc}\n\nFloats of the given shape and type (float32 by default, `config.default_float`); jax's numbers within 2 ulp.\n\n"
         f">>> import jitgrad\n>>> jitgrad.random.{name}(jitgrad.random.key(0), (3, 2)).shape\n(3, 2)"
     )
-    return draw
+    return drawn
 
 
-normal = _standard("normal", _normal, "Normal draws of mean 0 and standard deviation 1.")
-exponential = _standard("exponential", _exponential, "Exponential draws of mean 1.")
-gumbel = _standard("gumbel", _gumbel, "Draws of the standard Gumbel distribution, whose distribution function is exp(-exp(-x)).")
+exponential = _standard("exponential", exponentials, "Exponential draws of mean 1.")
 logistic = _standard("logistic", _logistic, "Draws of the logistic distribution, whose distribution function is 1 / (1 + exp(-x)).")
 laplace = _standard("laplace", _laplace, "Draws of the Laplace distribution of density exp(-|x|) / 2.")
 cauchy = _standard("cauchy", _cauchy, "Draws of the Cauchy distribution of density 1 / (pi (1 + x*x)).")
+maxwell = _standard("maxwell", _maxwell, "The lengths of vectors of three independent normal draws.")
+
+
+def normal(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
+    """Normal draws of mean 0 and standard deviation 1; complex ones have |z|**2 of mean 1.
+
+    Numbers of the given shape and type (float32 by default, `config.default_float`); jax's within 2 ulp.
+
+    >>> import jitgrad
+    >>> jitgrad.random.normal(jitgrad.random.key(0), (3, 2)).shape
+    (3, 2)
+    """
+    name = dtype_name(float if dtype is None else dtype)
+    static = (shape_arg("random.normal", shape), name if name in COMPLEX else float_dtype("normal", dtype))
+    return draw("normal", normals, key, (), static)
+
+
+def truncated(word: Array, lower: Array, upper: Array, shape: Sizes, dtype: str, tails: bool) -> Array:
+    """sqrt(2) * erf_inv(u) for u between erf(lower / sqrt(2)) and that of upper; where u has lost the digits that tell it from 1 or
+    -1, the draw is found from the logarithm of its tail.
+    """
+    low, high = parameter(lower, shape, dtype), parameter(upper, shape, dtype)
+    root = jnp.asarray(math.sqrt(2), NUMPY[dtype])
+    first, last = jnp.asarray(ops.op("erf", low / root)), jnp.asarray(ops.op("erf", high / root))
+    u = unit_floats(word, shape, dtype)
+    inside = jnp.maximum(ops.op("fma", u, last - first, first), first)
+    drawn = ops.op("erf_inv", inside) * root
+    if tails:
+        far = jnp.abs(inside) > 1 - math.sqrt(EPSILON[dtype])
+        side = jnp.where(inside < 0, -1.0, 1.0).astype(NUMPY[dtype])
+        distance = _tail_draw(jnp.maximum(u, EPSILON[dtype] / 2), low * side, high * side)
+        drawn = jnp.where(far, distance * side, drawn)
+    return jnp.clip(drawn, *(ops.op("stop_gradient", ops.op("nextafter", v, w)) for v, w in ((low, high), (high, low))))
+
+
+def _tail_draw(u: Array, low: Array, high: Array) -> Array:
+    """The x above 3 or so whose log Q(x) is that of (1 - u) Q(low) + u Q(high), for the normal distribution's upper tail Q.
+
+    Newton's method, on what is nearly a parabola; it starts from Q(x) = exp(-x*x/2) / (sqrt(2 pi) x).
+    """
+    wanted = jnp.logaddexp(log_ndtr(-low) + jnp.log1p(-u), log_ndtr(-high) + jnp.log(u))
+    beyond = wanted == -jnp.inf
+    wanted = jnp.where(beyond, -6.0, jnp.minimum(wanted, -6.0))
+    x = jnp.sqrt(-2 * wanted - jnp.log(-4 * math.pi * wanted))
+    for _ in range(3):
+        tail = log_ndtr(-x)
+        hazard = jnp.exp(-0.5 * x * x - 0.5 * math.log(2 * math.pi) - tail)
+        x = x + (tail - wanted) / hazard
+    return jnp.where(beyond, jnp.minimum(low, high), x)
 
 
 def truncated_normal(key: KeyLike, lower: Any, upper: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Standard normal draws on condition that they lie between `lower` and `upper`, which broadcast to `shape`.
+
+    Floats, float32 by default. jax's numbers up to the last places of erf and its inverse, as long as these tell u from 1 and -1;
+    farther out (from about 3.6 on, 5.7 in float64) the same u in exact arithmetic, where jax's draws become coarse, then infinite.
 
     >>> import jitgrad, jitgrad.numpy as jnp
     >>> draws = truncated_normal(jitgrad.random.key(0), -2.0, 2.0, (1000,))
     >>> bool(jnp.all(jnp.abs(draws) < 2))
     True
     """
-    sizes, name = parameter_shape("truncated_normal", shape, lower, upper), float_dtype("truncated_normal", dtype)
-    low, high = (parameter("truncated_normal", v, sizes, name) for v in (lower, upper))
-    half_root = ops.constant(math.sqrt(0.5), name)
-    a, b = (ops.op("erf", ops.op("mul", v, half_root)) for v in (low, high))
-    u = open_uniform("truncated_normal", key, sizes, name)
-    inside = ops.op("add", a, ops.op("mul", u, ops.op("sub", b, a)))
-    drawn = ops.op("mul", ops.op("erf_inv", inside), ops.constant(math.sqrt(2), name))
-    first, last = ops.op("nextafter", low, high), ops.op("nextafter", high, low)
-    return ops.op("min", ops.op("max", drawn, first), last)
+    sizes, name = shape_with("truncated_normal", shape, lower, upper), float_dtype("truncated_normal", dtype)
+    tails = not all(isinstance(v, (int, float)) and abs(v) < 3.5 for v in (lower, upper))
+    return draw("truncated_normal", truncated, key, (lower, upper), (sizes, name, tails))
 
 
-def bernoulli(key: KeyLike, p: Any = 0.5, shape: Shape | None = None) -> Array:
-    """True with probability p, which broadcasts to `shape`.
+def gumbels(word: Array, shape: Sizes, dtype: str, mode: str = "low") -> Array:
+    if mode == "low":
+        return -jnp.log(-jnp.log(_positive(word, shape, dtype)))
+    if mode == "highest" and dtype == "f32":
+        return _gumbel_of_64_bits(random_bits(word, (2, *shape), "u32"))
+    high, low = unit_floats(word, (2, *shape), dtype)
+    finer = high + EPSILON[dtype] * low + TINY[dtype]
+    return -jnp.log(-jnp.log1p(-jnp.where(high >= 0.5, high, finer)))
+
+
+def _gumbel_of_64_bits(halves: Array) -> Array:
+    """Gumbel draws of 64-bit fixed-point numbers of (0, 1), of which what is above 1/2 is converted as 1 less it."""
+    high, low = halves.astype("uint64")
+    fixed = (high << 32) | low
+    below = high < 2**31
+    fixed = jnp.where(below, fixed, -fixed)
+    spare = jnp.maximum(40 - ops.op("clz", fixed).astype("int64"), 0).astype("uint64")
+    x = ((fixed >> spare) << spare).astype("float32") * 2.0**-64
+    return -jnp.log(jnp.where(below, -jnp.log1p(-x), -jnp.log(x)))
+
+
+def gumbel(key: KeyLike, shape: Shape = (), dtype: Any = None, mode: str | None = None) -> Array:
+    """Draws of the standard Gumbel distribution, whose distribution function is exp(-exp(-x)).
+
+    Floats of the given shape and type (float32 by default, `config.default_float`); jax's numbers within 2 ulp, near 0 of 1. mode
+    "high" (or "highest") takes twice the random bits, so that float32 draws reach 32 (44) instead of 16.
 
     >>> import jitgrad
-    >>> print(bernoulli(jitgrad.random.key(0), 1.0, (2,)))
-    [ True  True]
+    >>> jitgrad.random.gumbel(jitgrad.random.key(0), (3, 2)).shape
+    (3, 2)
     """
-    chance = as_value(p, "random.bernoulli")
-    if chance.type.dtype not in FLOATS and not chance.weak:
-        raise DTypeError(f"random.bernoulli: p must be of a float type, got {chance.dtype}")
-    sizes = parameter_shape("bernoulli", shape, p)
-    name = inexact(strong_dtype(chance.type.dtype, chance.weak), default_float())
-    return ops.op("lt", uniform(key, sizes, name), parameter("bernoulli", p, sizes, name))
+    static = (shape_arg("random.gumbel", shape), float_dtype("gumbel", dtype), gumbel_mode("gumbel", mode))
+    return draw("gumbel", gumbels, key, (), static)
 
 
-def rademacher(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
-    """-1 or 1 with equal probability, int64 by default.
+def gumbel_mode(where: str, mode: str | None) -> str:
+    if mode not in (None, "low", "high", "highest"):
+        raise ArgumentError(f"random.{where}: mode must be 'low', 'high' or 'highest', got {mode!r}")
+    return mode or "low"
 
-    >>> import jitgrad
-    >>> abs(int(rademacher(jitgrad.random.key(0))))
-    1
-    """
-    name = "i64" if dtype is None else dtype_name(dtype)
-    if name == "bool":
-        raise DTypeError("random.rademacher: dtype must hold -1 and 1, got bool")
-    bit = ops.convert(ops.op("and", bits(key, shape), ops.constant(1, "u32")), name)
-    return ops.op("sub", ops.op("add", bit, bit), ops.constant(1, name))
+
+def _lognormal(word: Array, sigma: Array, shape: Sizes, dtype: str) -> Array:
+    return jnp.exp(normals(word, shape, dtype) * parameter(sigma, shape, dtype))
+
+
+def _pareto(word: Array, b: Array, shape: Sizes, dtype: str) -> Array:
+    return jnp.exp(exponentials(word, shape, dtype) / parameter(b, shape, dtype))
+
+
+def _rayleigh(word: Array, scale: Array, shape: Sizes, dtype: str) -> Array:
+    u = jnp.maximum(unit_floats(word, shape, dtype), EPSILON[dtype] / 2)
+    return jnp.sqrt(jnp.log(u) * -2) * parameter(scale, shape, dtype)
+
+
+def _wald(word: Array, mean: Array, shape: Sizes, dtype: str) -> Array:
+    """The smaller root x of a quadratic in a squared normal draw, or mean**2 / x (Michael, Schucany and Haas 1976)."""
+    first, second = split_word(word)
+    mean = parameter(mean, shape, dtype)
+    y = jnp.square(normals(first, shape, dtype))
+    square = jnp.square(mean)
+    x = mean + square * y / 2 - mean / 2 * jnp.sqrt(4 * mean * y + square * jnp.square(y))
+    return jnp.where(unit_floats(second, shape, dtype) <= mean / (mean + x), x, square / x)
+
+
+def _triangular(word: Array, left: Array, mode: Array, right: Array, shape: Sizes, dtype: str) -> Array:
+    left, mode, right = (parameter(v, shape, dtype) for v in (left, mode, right))
+    u, width = unit_floats(word, shape, dtype), right - left
+    rising = left + jnp.sqrt(u * width * (mode - left))
+    falling = right - jnp.sqrt((1 - u) * width * (right - mode))
+    return jnp.where(u < (mode - left) / width, rising, falling)
+
+
+def _weibull_min(word: Array, scale: Array, concentration: Array, shape: Sizes, dtype: str) -> Array:
+    scale, concentration = ops.convert(scale, dtype), ops.convert(concentration, dtype)
+    return jnp.power(exponentials(word, shape, dtype), 1 / jnp.asarray(concentration)) * scale
+
+
+def _double_sided_maxwell(word: Array, loc: Array, scale: Array, shape: Sizes, dtype: str) -> Array:
+    first, second = split_word(word)
+    sign = signs(second, shape, dtype)
+    return sign * _maxwell(first, shape, dtype) * ops.convert(scale, dtype) + ops.convert(loc, dtype)
+
+
+def signs(word: Array, shape: Sizes, dtype: str) -> Array:
+    """-1 or 1, by whether a uniform number is below 1/2."""
+    above = jnp.where(unit_floats(word, shape, dtype_name("float64")) < 0.5, 1, -1)
+    return ops.convert(above, dtype)
+
+
+def _drawn(
+    name: str, sampler: Callable[..., Array], key: KeyLike, parameters: tuple[Any, ...], shape: Shape | None, dtype: Any
+) -> Array:
+    return draw(name, sampler, key, parameters, (shape_with(name, shape, *parameters), float_dtype(name, dtype)))
+
+
+# Parameters broadcast to `shape`, and give it where it is None. Floats, float32 by default; jax's numbers up to the last places.
 
 
 def lognormal(key: KeyLike, sigma: Any = 1.0, shape: Shape | None = None, dtype: Any = None) -> Array:
     """exp(sigma * z) for normal draws z. sigma broadcasts to `shape`."""
-    sizes, name = parameter_shape("lognormal", shape, sigma), float_dtype("lognormal", dtype)
-    return ops.op("exp", ops.op("mul", normal(key, sizes, name), parameter("lognormal", sigma, sizes, name)))
+    return _drawn("lognormal", _lognormal, key, (sigma,), shape, dtype)
 
 
 def pareto(key: KeyLike, b: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Draws of density b / x**(b + 1) above 1. b broadcasts to `shape`."""
-    sizes, name = parameter_shape("pareto", shape, b), float_dtype("pareto", dtype)
-    return ops.op("exp", ops.op("div", exponential(key, sizes, name), parameter("pareto", b, sizes, name)))
+    return _drawn("pareto", _pareto, key, (b,), shape, dtype)
 
 
 def rayleigh(key: KeyLike, scale: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
     """scale * sqrt(2e) for exponential draws e. scale broadcasts to `shape`."""
-    sizes, name = parameter_shape("rayleigh", shape, scale), float_dtype("rayleigh", dtype)
-    drawn = exponential(key, sizes, name)
-    return ops.op("mul", ops.op("sqrt", ops.op("add", drawn, drawn)), parameter("rayleigh", scale, sizes, name))
+    return _drawn("rayleigh", _rayleigh, key, (scale,), shape, dtype)
 
 
-def weibull_min(key: KeyLike, scale: Any, concentration: Any, shape: Shape = (), dtype: Any = None) -> Array:
-    """scale * e ** (1 / concentration) for exponential draws e. The parameters broadcast to `shape`."""
-    sizes, name = parameter_shape("weibull_min", shape), float_dtype("weibull_min", dtype)
-    power = ops.op("div", ops.op("log", exponential(key, sizes, name)), parameter("weibull_min", concentration, sizes, name))
-    return ops.op("mul", ops.op("exp", power), parameter("weibull_min", scale, sizes, name))
-
-
-def maxwell(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
-    """The lengths of vectors of three independent normal draws."""
-    sizes, name = parameter_shape("maxwell", shape), float_dtype("maxwell", dtype)
-    parts = normal(key, (*sizes, 3), name)
-    return ops.op("sqrt", ops.reduce_sum(ops.op("mul", parts, parts), (len(sizes),)))
+def wald(key: KeyLike, mean: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+    """Draws of the inverse Gaussian distribution of this mean and of shape parameter 1 * mean. mean broadcasts to `shape`."""
+    return _drawn("wald", _wald, key, (mean,), shape, dtype)
 
 
 def triangular(key: KeyLike, left: Any, mode: Any, right: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Draws whose density rises linearly from `left` to `mode` and falls to `right`. The parameters broadcast to `shape`."""
-    sizes, name = parameter_shape("triangular", shape, left, mode, right), float_dtype("triangular", dtype)
-    low, top, high = (parameter("triangular", v, sizes, name) for v in (left, mode, right))
-    u = open_uniform("triangular", key, sizes, name)
-    width, rise, fall = ops.op("sub", high, low), ops.op("sub", top, low), ops.op("sub", high, top)
-    rising = ops.op("add", low, ops.op("sqrt", ops.op("mul", u, ops.op("mul", width, rise))))
-    rest = ops.op("sub", ops.constant(1.0, name), u)
-    falling = ops.op("sub", high, ops.op("sqrt", ops.op("mul", rest, ops.op("mul", width, fall))))
-    return ops.select(ops.op("lt", ops.op("mul", u, width), rise), rising, falling)
+    return _drawn("triangular", _triangular, key, (left, mode, right), shape, dtype)
 
 
-def geometric(key: KeyLike, p: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
-    """How many trials of probability p it takes until one succeeds: 1, 2, ... (int64 by default). p broadcasts to `shape`."""
-    name = "i64" if dtype is None else dtype_name(dtype)
-    if name not in INTEGERS:
-        raise DTypeError(f"random.geometric: dtype must be an integer type, got {NUMPY[name]}")
-    sizes, working = parameter_shape("geometric", shape, p), default_float()
-    chance = parameter("geometric", p, sizes, working)
-    failures = ops.op("div", ops.op("log", open_uniform("geometric", key, sizes, working)), ops.op("log1p", ops.op("neg", chance)))
-    return ops.op("add", ops.convert(ops.op("floor", failures), name), ops.constant(1, name))
+def weibull_min(key: KeyLike, scale: Any, concentration: Any, shape: Shape = (), dtype: Any = None) -> Array:
+    """scale * e ** (1 / concentration) for exponential draws e of `shape`, with which the parameters broadcast."""
+    static = (shape_arg("random.weibull_min", shape), float_dtype("weibull_min", dtype))
+    return draw("weibull_min", _weibull_min, key, (scale, concentration), static)
 
 
-def ball(key: KeyLike, d: int, p: float = 2, shape: Shape = (), dtype: Any = None) -> Array:
-    """Uniform points of the unit ball of d dimensions, [*shape, d], in the Euclidean norm (p=2, the only one).
+def double_sided_maxwell(key: KeyLike, loc: Any, scale: Any, shape: Shape = (), dtype: Any = None) -> Array:
+    """loc + scale * r for Maxwell draws r of either sign.
 
-    A normal vector has a uniform direction; the length is a uniform number to the power 1 / d.
+    As in jax the shape of the parameters comes behind `shape`, which is theirs where it is ().
     """
-    if p != 2 or d < 1:
-        raise ArgumentError(f"random.ball: d must be at least 1 and p must be 2, got d={d} and p={p}")
-    sizes, name = parameter_shape("ball", shape), float_dtype("ball", dtype)
-    direction_key, length_key = split(key)
-    direction = normal(direction_key, (*sizes, d), name)
-    length = ops.op("sqrt", ops.reduce_sum(ops.op("mul", direction, direction), (len(sizes),)))
-    u = open_uniform("ball", length_key, sizes, name)
-    scale = ops.op("div", ops.op("exp", ops.op("div", ops.op("log", u), ops.constant(float(d), name))), length)
-    return ops.op("mul", direction, ops.spread(scale, (*sizes, d), (len(sizes),)))
+    where = "random.double_sided_maxwell"
+    both = broadcast_shape(where, tuple(as_value(v, where).type.shape for v in (loc, scale)))
+    static = ((*(shape_arg(where, shape) or both), *both), float_dtype("double_sided_maxwell", dtype))
+    return draw("double_sided_maxwell", _double_sided_maxwell, key, (loc, scale), static)

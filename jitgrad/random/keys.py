@@ -1,8 +1,9 @@
-"""Random keys: what they are, how they are made, and how new ones come from old ones. Next on the path: `bits.py`.
+"""Random keys: what they are, and how they are made. Next on the path: `programs.py`.
 
 A key is 64 bits, which name one stream of random bits. The bits are those of the counter-based generator Threefry-2x32 (Salmon et
 al., Parallel random numbers: as easy as 1, 2, 3; SC11): block number i of a stream is one function of the key and of i, so that
-every element of an array is drawn by itself. Counters of three ranges serve draws, `split` and `fold_in`.
+every element of an array is drawn by itself. Element i of an array is made of block i, and so is key i of a `split`: a key serves
+one use. All of this is as in jax (whose name for it is jax_threefry_partitionable), so that equal seeds give equal numbers.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import array_arg, shape_arg
-from jitgrad_compiler.ir.types import INTEGERS
+from jitgrad.promotion import dtype_name
+from jitgrad_compiler.ir.types import INTEGERS, SIZES
 
-SPLIT = 1 << 63
-FOLD_IN = 1 << 62
-"""Counters from here on belong to `split` and to `fold_in`; draws count from 0."""
+IMPL = "threefry2x32"
+ADVICE = "Make a key with jitgrad.random.key(seed)."
 
 
 @tree.register_pytree_node_class
@@ -86,7 +87,7 @@ KeyLike = KeyArray | Array | np.ndarray
 
 
 def key(seed: Any, *, impl: str | None = None) -> KeyArray:
-    """A key from a seed, a scalar integer. Equal seeds give equal keys, on every machine.
+    """A key from a seed, a scalar integer. Equal seeds give equal keys, on every machine, and jax's.
 
     Raises DTypeError for a seed that is no scalar integer.
 
@@ -103,23 +104,26 @@ def PRNGKey(seed: Any, *, impl: str | None = None) -> Array:
     >>> print(PRNGKey(7))
     [0 7]
     """
-    if impl not in (None, "threefry2x32"):
-        raise ArgumentError(f"random.key: the only implementation is 'threefry2x32', got impl={impl!r}")
+    _check_impl("key", impl)
     if isinstance(seed, int):
-        return to_data(_low_bits(seed))
+        return _key_of_number(seed, SIZES[dtype_name("int64")])
     value = as_value(seed, "random.key")
     if value.type.dtype not in INTEGERS or value.type.shape:
         raise DTypeError(f"random.key: the seed must be a scalar integer, got {value.dtype}{list(value.type.shape)}")
-    return to_data(as_word(value))
+    size = SIZES[value.type.dtype]
+    if value.trace is None:
+        return _key_of_number(int(value.data()), size)
+    return to_data(ops.convert(value if size == 8 else ops.convert(value, "u32"), "u64"))
 
 
-def _low_bits(number: int) -> Array:
-    return ops.constant(number % 2**64, "u64")
+def _key_of_number(seed: int, size: int) -> Array:
+    """The raw key of a seed of so many bytes: its low 64 bits, of which those of a narrower seed are 32."""
+    return to_data(ops.constant(seed % (2**64 if size == 8 else 2**32), "u64"))
 
 
-def as_word(x: Array) -> Array:
-    """Integers as 64 bits, negative ones in two's complement; a known scalar is converted as a Python int, which has no range."""
-    return _low_bits(int(x.data())) if x.trace is None and not x.type.shape else ops.convert(x, "u64")
+def _check_impl(where: str, impl: str | None) -> None:
+    if impl not in (None, IMPL):
+        raise ArgumentError(f"random.{where}: the only implementation is {IMPL!r}, got impl={impl!r}")
 
 
 def to_data(words: Array) -> Array:
@@ -130,80 +134,49 @@ def to_data(words: Array) -> Array:
     return ops.concatenate(halves, words.type.rank)
 
 
-def to_words(where: str, keys: Any) -> Array:
-    """Keys as 64-bit words.
-
-    Raises an error that says what a key is for anything else.
-    """
-    advice = "Make a key with jitgrad.random.key(seed)."
+def raw(where: str, keys: Any) -> Array:
+    """The uint32 array [..., 2] of keys, typed or raw."""
     if isinstance(keys, KeyArray):
         keys = keys._data
     elif isinstance(keys, int) or not (isinstance(keys, Array) or hasattr(keys, "__array__")):
-        raise NotAnArrayError(f"random.{where}: the first argument must be a random key, got {type(keys).__name__}. {advice}")
+        raise NotAnArrayError(f"random.{where}: the first argument must be a random key, got {type(keys).__name__}. {ADVICE}")
     data = array_arg(f"random.{where}", keys)
     if data.type.dtype != "u32" or data.type.shape[-1:] != (2,):
-        raise DTypeError(f"random.{where}: a raw key is a uint32 array [..., 2], got {data.dtype}{list(data.type.shape)}. {advice}")
+        raise DTypeError(f"random.{where}: a raw key is a uint32 array [..., 2], got {data.dtype}{list(data.type.shape)}. {ADVICE}")
+    return data
+
+
+def to_words(data: Array) -> Array:
+    """Raw keys as 64-bit words."""
     last = data.type.rank - 1
     high, low = (ops.convert(ops.reshape(ops.slice_axis(data, last, i, i + 1), data.type.shape[:-1]), "u64") for i in (0, 1))
-    return ops.op("or", ops.op("shift_left", high, _constant_like(32, high)), low)
+    return ops.op("or", ops.op("shift_left", high, ops.constant(32, "u64")), low)
 
 
-def _constant_like(number: int, x: Array) -> Array:
-    return ops.constant(number, x.type.dtype)
+def key_argument(where: str, keys: Any) -> Array:
+    """The uint32 array [2] of the one key that a function was given.
 
-
-def single_key(where: str, keys: Any) -> Array:
-    """The word of one key.
-
-    Raises ShapeError for an array of keys.
+    Raises an error that says what a key is for anything else, ShapeError for an array of keys.
     """
-    word = to_words(where, keys)
-    if word.type.shape:
+    data = raw(where, keys)
+    if data.type.rank != 1:
         raise ShapeError(
-            f"random.{where}: takes one key, got keys of shape {word.type.shape}. "
+            f"random.{where}: takes one key, got keys of shape {data.type.shape[:-1]}. "
             f"Use jitgrad.vmap(lambda key: random.{where}(key, ...))(keys) to draw with each."
         )
-    return word
+    return data
 
 
-def blocks(word: Array, counters: Array) -> Array:
-    """The 64-bit blocks of one key's stream at counters of any shape."""
-    return ops.op("threefry2x32", ops.broadcast(word, counters.type.shape, ()), counters)
+def blocks(word: Array, shape: tuple[int, ...]) -> Array:
+    """The first 64-bit blocks of a key's stream, in row-major order; as words they are new keys, too."""
+    counters = ops.reshape(ops.iota((math.prod(shape),), 0, "u64"), shape)
+    return ops.op("threefry2x32", ops.broadcast(word, shape, ()), counters)
 
 
-def counters(shape: tuple[int, ...], first: int = 0) -> Array:
-    """first, first + 1, ... in row-major order."""
-    count = ops.reshape(ops.iota((math.prod(shape),), 0, "u64"), shape)
-    return ops.op("add", count, ops.constant(first, "u64")) if first else count
-
-
-def split(key: KeyLike, num: int | tuple[int, ...] = 2) -> Any:
-    """`num` new keys from one, which must not be used again: `split(key, n).shape == (n,)`. A raw key gives raw keys [n, 2].
-
-    >>> import jitgrad
-    >>> first, second = split(jitgrad.random.key(0))
-    >>> split(first, 5).shape
-    (5,)
-    """
-    word = single_key("split", key)
-    data = to_data(blocks(word, counters(shape_arg("random.split", num), SPLIT)))
-    return KeyArray(data) if isinstance(key, KeyArray) else data
-
-
-def fold_in(key: KeyLike, data: Any) -> Any:
-    """A new key from a key and an integer, such as the number of a step; different integers give independent keys.
-
-    >>> import jitgrad
-    >>> fold_in(jitgrad.random.key(0), 3).shape
-    ()
-    """
-    word = single_key("fold_in", key)
-    number = as_value(data, "random.fold_in")
-    if number.type.dtype not in INTEGERS or number.type.shape:
-        raise DTypeError(f"random.fold_in: data must be a scalar integer, got {number.dtype}{list(number.type.shape)}")
-    low = ops.op("and", as_word(number), ops.constant(FOLD_IN - 1, "u64"))
-    new = to_data(blocks(word, ops.op("or", low, ops.constant(FOLD_IN, "u64"))))
-    return KeyArray(new) if isinstance(key, KeyArray) else new
+def split_word(word: Array, count: int = 2) -> list[Array]:
+    """The words of `count` new keys."""
+    words = blocks(word, (count,))
+    return [ops.reshape(ops.slice_axis(words, 0, i, i + 1), ()) for i in range(count)]
 
 
 def key_data(keys: KeyLike) -> Array:
@@ -213,7 +186,7 @@ def key_data(keys: KeyLike) -> Array:
     >>> print(key_data(jitgrad.random.key(5)))
     [0 5]
     """
-    return array_arg("random.key_data", keys._data if isinstance(keys, KeyArray) else keys)
+    return raw("key_data", keys)
 
 
 def wrap_key_data(key_bits_array: Any, *, impl: str | None = None) -> KeyArray:
@@ -223,6 +196,25 @@ def wrap_key_data(key_bits_array: Any, *, impl: str | None = None) -> KeyArray:
     >>> wrap_key_data(key_data(jitgrad.random.key(5))).shape
     ()
     """
-    data = array_arg("random.wrap_key_data", key_bits_array)
-    to_words("wrap_key_data", data)
-    return KeyArray(data)
+    _check_impl("wrap_key_data", impl)
+    return KeyArray(raw("wrap_key_data", key_bits_array))
+
+
+def key_impl(keys: KeyLike) -> str:
+    """The name of the generator that keys are of, of which there is one.
+
+    >>> key_impl(key(0))
+    'threefry2x32'
+    """
+    raw("key_impl", keys)
+    return IMPL
+
+
+def clone(key: KeyLike) -> Any:
+    """The same key as a new object, which may be used once more where `config.debug_key_reuse` is on.
+
+    >>> key_data(clone(key(3))).tolist()
+    [0, 3]
+    """
+    data = ops.op("or", raw("clone", key), ops.constant(0, "u32"))
+    return KeyArray(data) if isinstance(key, KeyArray) else data

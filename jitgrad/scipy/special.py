@@ -9,7 +9,7 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import DTypeError
-from jitgrad.nn import log_softmax, logsumexp, softmax
+from jitgrad.nn.normalization import log_softmax, logsumexp, softmax
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import inexact_arg, operands
 from jitgrad.promotion import strong_dtype

@@ -123,7 +123,9 @@ def special_operands(op: Op, dtype: str) -> list[np.ndarray]:
     if len(types) == 1:
         return [numbers]
     data = [a.ravel() for a in np.meshgrid(numbers, numbers, indexing="ij")]
-    return data if len(types) == 2 else [np.arange(data[0].size) % 3 == 0, *data]
+    if len(types) == 2:
+        return data
+    return [np.arange(data[0].size) % 3 == 0 if types[0].dtype == "bool" else np.resize(numbers[::-1], data[0].size), *data]
 
 
 def dtypes_of(op: Op) -> tuple[str, ...]:

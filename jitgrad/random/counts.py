@@ -1,0 +1,272 @@
+"""Draws of whole numbers and of truth values. Next on the path: `vectors.py`.
+
+The numbers are jax's: which uniform number becomes which draw is as there. Only where a draw hangs on the last place of a logarithm
+can it be another one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import jitgrad.numpy as jnp
+from jitgrad import lax
+from jitgrad.array import Array, as_value
+from jitgrad.errors import ArgumentError, DTypeError
+from jitgrad.numpy import ops
+from jitgrad.numpy.promote import shape_arg
+from jitgrad.promotion import dtype_name
+from jitgrad_compiler.ir.types import FLOATS, NUMPY
+
+from .bits import unit_floats
+from .distributions import EPSILON, signs
+from .keys import KeyLike, blocks, split_word
+from .programs import Shape, check_shape, draw, float_dtype, integer_dtype, parameter, shape_with, working_float
+
+Sizes = tuple[int, ...]
+
+
+def _bernoulli(word: Array, p: Array, shape: Sizes, dtype: str, mode: str) -> Array:
+    chance = parameter(p, shape, dtype)
+    if mode == "low":
+        return unit_floats(word, shape, dtype) < chance
+    first, second = unit_floats(word, (2, *shape), dtype)
+    return second * EPSILON[dtype] < chance - first
+
+
+def bernoulli(key: KeyLike, p: Any = 0.5, shape: Shape | None = None, mode: str = "low") -> Array:
+    """True with probability p, which broadcasts to `shape`.
+
+    p is compared with a uniform number of its type (for a Python number float64), in steps of 2**-23 or 2**-52; mode "high" takes
+    two, for probabilities smaller than these.
+
+    >>> import jitgrad
+    >>> print(bernoulli(jitgrad.random.key(0), 1.0, (2,)))
+    [ True  True]
+    """
+    chance = as_value(p, "random.bernoulli")
+    if chance.type.dtype not in FLOATS and not chance.weak:
+        raise DTypeError(f"random.bernoulli: p must be of a float type, got {chance.dtype}")
+    if mode not in ("low", "high"):
+        raise ArgumentError(f"random.bernoulli: mode must be 'low' or 'high', got {mode!r}")
+    return draw("bernoulli", _bernoulli, key, (p,), (shape_with("bernoulli", shape, p), working_float(p), mode))
+
+
+def rademacher(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
+    """-1 or 1 with equal probability, int64 by default.
+
+    >>> import jitgrad
+    >>> abs(int(rademacher(jitgrad.random.key(0))))
+    1
+    """
+    name = dtype_name(int if dtype is None else dtype)
+    if name == "bool" or name[0] == "u":
+        raise DTypeError(f"random.rademacher: dtype must hold -1 and 1, got {NUMPY[name]}")
+    return draw("rademacher", signs, key, (), (shape_arg("random.rademacher", shape), name))
+
+
+def _geometric(word: Array, p: Array, shape: Sizes, working: str, dtype: str) -> Array:
+    u = unit_floats(word, shape, working)
+    log = jnp.log(jnp.where(u == 0, 1, u))
+    trials = jnp.floor(log / jnp.log1p(-parameter(p, shape, working))) + 1
+    return ops.convert(jnp.maximum(trials, 1), dtype)
+
+
+def geometric(key: KeyLike, p: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+    """How many trials of probability p it takes until one succeeds: 1, 2, ... (int64 by default). p broadcasts to `shape`.
+
+    Drawn in the type of p (for a Python number in float64). A number that dtype cannot hold becomes its largest.
+
+    >>> import jitgrad
+    >>> print(geometric(jitgrad.random.key(0), 1.0))
+    1
+    """
+    static = (shape_with("geometric", shape, p), working_float(p), integer_dtype("geometric", dtype))
+    return draw("geometric", _geometric, key, (p,), static)
+
+
+def _poisson(word: Array, lam: Array, shape: Sizes, dtype: str) -> Array:
+    """Knuth's products of uniform numbers for means below 10, else rejection (Hoermann 1993), both in float32."""
+    lam = parameter(lam, shape, "f32")
+    few = jnp.isnan(lam) | (lam < 10)
+    steps = ops.constant(int(ops.limits(dtype).max), dtype)
+    small = _poisson_by_products(word, jnp.where(few, lam, 0), shape, dtype, steps)
+    large = _poisson_by_rejection(word, jnp.where(few, 1e5, lam), shape, dtype, steps)
+    return jnp.where(lam == 0, 0, jnp.where(few, small, large))
+
+
+def _poisson_by_products(word: Array, lam: Array, shape: Sizes, dtype: str, steps: Array) -> Array:
+    def step(state: Any) -> Any:
+        i, count, key, log = state
+        key, now = split_word(key)
+        return i + 1, count + (log > -lam), key, log + jnp.log(unit_floats(now, shape, "f32"))
+
+    def unfinished(state: Any) -> Array:
+        return jnp.any(state[3] > -lam) & (state[0] < steps)
+
+    start = (jnp.zeros((), dtype), jnp.zeros(shape, dtype), word, jnp.zeros(shape, "f32"))
+    return lax.while_loop(unfinished, step, start)[1] - 1
+
+
+def _poisson_by_rejection(word: Array, lam: Array, shape: Sizes, dtype: str, steps: Array) -> Array:
+    b = 0.931 + 2.53 * jnp.sqrt(lam)
+    a = -0.059 + 0.02483 * b
+    inverse = 1.1239 + 1.1328 / (b - 3.4)
+    sure = 0.9277 - 3.6224 / (b - 2)
+    log_lam = jnp.log(lam)
+
+    def step(state: Any) -> Any:
+        i, found, accepted, key = state
+        key, first, second = split_word(key, 3)
+        u = unit_floats(first, shape, "f32") - 0.5
+        v = unit_floats(second, shape, "f32")
+        distance = 0.5 - jnp.abs(u)
+        k = jnp.floor((2 * a / distance + b) * u + lam + 0.43)
+        density = -lam + k * log_lam - lax.lgamma(k + 1)
+        fits = jnp.log(v * inverse / (a / (distance * distance) + b)) <= density
+        outside = (k < 0) | ((distance < 0.013) & (v > distance))
+        accept = ((distance >= 0.07) & (v <= sure)) | (~outside & fits)
+        return i + 1, jnp.where(accept, k, found), accepted | accept, key
+
+    def unfinished(state: Any) -> Array:
+        return jnp.any(~state[2]) & (state[0] < steps)
+
+    start = (jnp.zeros((), dtype), jnp.full(shape, -1, "f32"), jnp.zeros(shape, bool), word)
+    return ops.convert(lax.while_loop(unfinished, step, start)[1], dtype)
+
+
+def poisson(key: KeyLike, lam: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+    """Poisson draws of mean lam >= 0, which broadcasts to `shape`; int64 by default.
+
+    jax's numbers, but for means of thousands, where whether a proposal is taken hangs on the last places of float32 numbers.
+
+    >>> import jitgrad
+    >>> print(poisson(jitgrad.random.key(0), 0.0))
+    0
+    """
+    return draw("poisson", _poisson, key, (lam,), (shape_with("poisson", shape, lam), integer_dtype("poisson", dtype)))
+
+
+STIRLING_TAILS = [
+    0.0810614667953272, 0.0413406959554092, 0.0276779256849983, 0.02079067210376509, 0.0166446911898211,
+    0.0138761288230707, 0.0118967099458917, 0.0104112652619720, 0.00925546218271273, 0.00833056343336287,
+]  # fmt: skip
+"""log k! less Stirling's approximation (k + 1/2) log(k + 1) - (k + 1) + log(2 pi) / 2, for k = 0 to 9."""
+
+
+def _stirling_tail(k: Array) -> Array:
+    few = jnp.clip(k, 0, 9)
+    square = (few + 1) * (few + 1)
+    series = (1 / 12 - (1 / 360 - 1 / 1260 / square) / square) / (few + 1)
+    known = jnp.asarray(np.array(STIRLING_TAILS), k.dtype)[jnp.floor(few).astype("int32")]
+    return jnp.where(k <= 9, known, series)
+
+
+def _binomial_by_gaps(word: Array, n: Array, p: Array, shape: Sizes, dtype: str) -> Array:
+    """How many geometric gaps between successes fit into n trials."""
+    log = jnp.log1p(-p)
+
+    def step(state: Any) -> Any:
+        count, total, key = state
+        now, key = split_word(key)
+        gap = jnp.ceil(jnp.log(unit_floats(now, shape, dtype)) / log)
+        return count + (total <= n), total + gap, key
+
+    start = (jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), word)
+    return lax.while_loop(lambda state: jnp.any(state[1] <= n), step, start)[0] - 1
+
+
+def _binomial_by_rejection(word: Array, n: Array, p: Array, shape: Sizes, dtype: str) -> Array:
+    """Transformed rejection with squeeze (Hoermann, The generation of binomial random variates, 1993)."""
+    deviation = jnp.sqrt(n * p * (1 - p))
+    b = 1.15 + 2.53 * deviation
+    a = -0.0873 + 0.0248 * b + 0.01 * p
+    centre = n * p + 0.5
+    sure = 0.92 - 4.2 / b
+    odds = p / (1 - p)
+    alpha = (2.83 + 5.1 / b) * deviation
+    mode = jnp.floor((n + 1) * p)
+
+    def step(state: Any) -> Any:
+        found, accepted, key = state
+        key, first, second = split_word(key, 3)
+        u = unit_floats(first, shape, dtype) - 0.5
+        v = unit_floats(second, shape, dtype)
+        distance = 0.5 - jnp.abs(u)
+        k = jnp.floor((2 * a / distance + b) * u + centre)
+        bound = (
+            (mode + 0.5) * jnp.log((mode + 1) / (odds * (n - mode + 1)))
+            + (n + 1) * jnp.log((n - mode + 1) / (n - k + 1))
+            + (k + 0.5) * jnp.log(odds * (n - k + 1) / (k + 1))
+            + _stirling_tail(mode) + _stirling_tail(n - mode) - _stirling_tail(k) - _stirling_tail(n - k)
+        )  # fmt: skip
+        fits = jnp.log(v * alpha / (a / (distance * distance) + b)) <= bound
+        accept = ((distance >= 0.07) & (v <= sure)) | (~((k < 0) | (k > n)) & fits)
+        return jnp.where(accept, k, found), accepted | accept, key
+
+    start = (jnp.full(shape, -1, dtype), jnp.zeros(shape, bool), word)
+    return lax.while_loop(lambda state: jnp.any(~state[1]), step, start)[0]
+
+
+def _binomial(word: Array, n: Array, p: Array, shape: Sizes, working: str, dtype: str) -> Array:
+    n, p = parameter(n, shape, working), parameter(p, shape, working)
+    rare = p < 0.5
+    q = jnp.where(rare, p, 1 - p)
+    no_count, no_chance, unlimited = jnp.isnan(n) | (n < 0), jnp.isnan(q) | (q < 0), jnp.isinf(n)
+    q = jnp.where(no_chance, 0.01, q)
+    few = no_count | (n * q <= 10)
+    whole = jnp.floor(n)
+    gaps = _binomial_by_gaps(word, jnp.where(few, whole, 0), q, shape, working)
+    rejection = _binomial_by_rejection(word, jnp.where(few, 1e4, whole), jnp.where(few, 0.5, q), shape, working)
+    drawn = jnp.where(few, gaps, rejection)
+    invalid = no_count | no_chance
+    drawn = jnp.where(invalid, jnp.nan, jnp.where(unlimited, jnp.inf, drawn))
+    return ops.convert(jnp.where(rare | invalid | unlimited, drawn, whole - drawn), dtype)
+
+
+def binomial(key: KeyLike, n: Any, p: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+    """How many of n trials of probability p succeed, as floats (float32 by default). n and p broadcast to `shape`.
+
+    Drawn in the type of p (for a Python number in float64). NaN where n is negative or p no probability, infinite where n is.
+
+    >>> import jitgrad
+    >>> print(binomial(jitgrad.random.key(0), 7, 1.0))
+    7.0
+    """
+    static = (shape_with("binomial", shape, n, p), working_float(p), float_dtype("binomial", dtype))
+    return draw("binomial", _binomial, key, (n, p), static)
+
+
+def _multinomial(word: Array, n: Array, p: Array, shape: Sizes, working: str, dtype: str, unroll: int | bool) -> Array:
+    n, p = parameter(n, shape[:-1], working), jnp.moveaxis(parameter(p, shape, working), -1, 0)
+    rest = lax.cumsum(p, 0, reverse=True)
+    ratios = p / jnp.where(rest == 0, 1, rest)
+
+    def step(left: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
+        ratio, key = row
+        count = _binomial(key, left, jnp.clip(ratio, 0, 1), shape[:-1], working, working)
+        return left - count, count
+
+    _, counts = lax.scan(step, n, (ratios, blocks(word, (shape[-1],))), unroll=unroll)
+    return ops.convert(jnp.moveaxis(counts, 0, -1), dtype)
+
+
+def multinomial(key: KeyLike, n: Any, p: Any, *, shape: Shape | None = None, dtype: Any = None, unroll: int | bool = 1) -> Array:
+    """How often each of the outcomes of probabilities p [..., k] comes in n trials: [..., k], float32 by default.
+
+    n broadcasts to `shape` without its last axis, p to `shape`, p's by default.
+
+    >>> import jitgrad, jitgrad.numpy as jnp
+    >>> print(multinomial(jitgrad.random.key(0), 5, jnp.array([0.0, 1.0])))
+    [0. 5.]
+    """
+    count, chances = as_value(n, "random.multinomial"), as_value(p, "random.multinomial")
+    if not chances.type.shape:
+        raise ArgumentError("random.multinomial: p must have an axis, got a scalar")
+    sizes = chances.type.shape if shape is None else shape_arg("random.multinomial", shape)
+    check_shape("multinomial", sizes, chances.type.shape)
+    check_shape("multinomial", sizes[:-1], count.type.shape)
+    working = working_float(n, p)
+    static = (sizes, working, dtype_name(float if dtype is None else dtype), unroll)
+    return draw("multinomial", _multinomial, key, (n, p), static)

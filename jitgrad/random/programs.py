@@ -1,0 +1,87 @@
+"""How a draw runs: its arguments are checked here, then one compiled program makes it, in eager code as under jit.
+
+A sampler is a function of a key's 64-bit word, of parameters (Arrays) and of what a program is compiled for: shapes and types. One
+program for each of these serves every key and every parameter, so that a draw has the same bits wherever it is made.
+Next on the path: `bits.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from jitgrad.array import Array, as_value
+from jitgrad.errors import ArgumentError, DTypeError
+from jitgrad.jit import Jitted, jit
+from jitgrad.numpy import ops
+from jitgrad.numpy.promote import broadcast_shape, shape_arg
+from jitgrad.promotion import dtype_name
+from jitgrad_compiler.ir.types import FLOATS, INTEGERS, NUMPY
+
+from .keys import KeyLike, key_argument, to_words
+
+Shape = Any
+Sampler = Callable[..., Any]
+
+
+@lru_cache(maxsize=4096)
+def _program(sampler: Sampler, where: str, static: tuple[Any, ...]) -> Jitted:
+    def program(key: Array, *parameters: Array) -> Any:
+        return sampler(to_words(key), *parameters, *static)
+
+    program.__name__ = program.__qualname__ = f"random.{where}"
+    made: Jitted = jit(program)
+    return made
+
+
+def draw(where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any, ...] = (), static: tuple[Any, ...] = ()) -> Any:
+    """sampler(the key's word, *parameters, *static), compiled once for each `static`."""
+    data = key_argument(where, key)
+    return _program(sampler, where, static)(data, *[as_value(p, f"random.{where}") for p in parameters])
+
+
+def float_dtype(where: str, dtype: Any) -> str:
+    """The short name of a float type, default_float for None."""
+    name = dtype_name(float if dtype is None else dtype)
+    if name not in FLOATS:
+        raise DTypeError(f"random.{where}: dtype must be a float type, got {NUMPY[name]}")
+    return name
+
+
+def integer_dtype(where: str, dtype: Any) -> str:
+    """The short name of an integer type, int64 for None."""
+    name = dtype_name(int if dtype is None else dtype)
+    if name not in INTEGERS:
+        raise DTypeError(f"random.{where}: dtype must be an integer type, got {NUMPY[name]}")
+    return name
+
+
+def working_float(*values: Any) -> str:
+    """The float type in which a draw of other than floats is made: its parameters' own; that of Python numbers is float64."""
+    found = [v.type.dtype for v in map(as_value, values) if not v.weak and v.type.dtype in FLOATS]
+    return max(found) if found else dtype_name("float64")
+
+
+def parameter(value: Array, shape: tuple[int, ...], dtype: str) -> Array:
+    """A parameter of a distribution in the type of the draws, broadcast to their shape."""
+    return ops.broadcast_right(ops.convert(value, dtype), shape)
+
+
+def shape_with(where: str, shape: Shape, *values: Any) -> tuple[int, ...]:
+    """The shape that was asked for, or for None that of the parameters together.
+
+    Raises ArgumentError for a shape that the parameters do not broadcast to.
+    """
+    shapes = tuple(as_value(v, f"random.{where}").type.shape for v in values)
+    if shape is None:
+        return broadcast_shape(f"random.{where}", shapes)
+    sizes = shape_arg(f"random.{where}", shape)
+    check_shape(where, sizes, *shapes)
+    return sizes
+
+
+def check_shape(where: str, sizes: tuple[int, ...], *shapes: tuple[int, ...]) -> None:
+    for one in shapes:
+        if broadcast_shape(f"random.{where}", (one, sizes)) != sizes:
+            raise ArgumentError(f"random.{where}: a parameter of shape {one} does not broadcast to shape {sizes}")

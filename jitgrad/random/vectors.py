@@ -1,0 +1,100 @@
+"""Draws of vectors and matrices: multivariate normal and orthogonal ones."""
+
+from __future__ import annotations
+
+from operator import index
+from typing import Any
+
+import jitgrad.numpy as jnp
+from jitgrad import lax
+from jitgrad.array import Array
+from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.numpy import ops
+from jitgrad.numpy.promote import broadcast_shape, shape_arg
+from jitgrad.vectorization import vmap
+
+from .distributions import normals
+from .keys import KeyLike
+from .programs import Shape, check_shape, draw, float_dtype
+
+Sizes = tuple[int, ...]
+
+
+def _of_matrices(f: Any, x: Array) -> Array:
+    """f of each matrix of the last two axes."""
+    front, matrix = x.type.shape[:-2], x.type.shape[-2:]
+    return vmap(f)(x.reshape((-1, *matrix))).reshape((*front, *matrix)) if front else f(x)
+
+
+def _cholesky(matrix: Array) -> Array:
+    """The lower triangular L with L L^T = matrix, a column at a time (Golub and Van Loan, Matrix Computations, 4.2)."""
+    n, rows = matrix.type.shape[0], jnp.arange(matrix.type.shape[0])
+
+    def column(j: Any, lower: Array) -> Array:
+        rest = matrix[:, j] - lower @ lower[j]
+        return lower.at[:, j].set(jnp.where(rows >= j, rest / jnp.sqrt(rest[j]), 0))
+
+    return lax.fori_loop(0, n, column, jnp.zeros_like(matrix))
+
+
+def _orthonormal(matrix: Array) -> Array:
+    """The columns made orthonormal, one after another, each twice (Gram and Schmidt); Q of the QR with a positive diagonal of R."""
+
+    def column(j: Any, q: Array) -> Array:
+        v = matrix[:, j]
+        for _ in range(2):
+            v = v - q @ (v @ q)
+        return q.at[:, j].set(v / jnp.sqrt(jnp.sum(v * v)))
+
+    return lax.fori_loop(0, matrix.type.shape[1], column, jnp.zeros_like(matrix))
+
+
+def _multivariate_normal(word: Array, mean: Array, cov: Array, shape: Sizes, dtype: str) -> Array:
+    factor = _of_matrices(_cholesky, ops.convert(cov, dtype))
+    z = normals(word, (*shape, mean.type.shape[-1]), dtype)
+    return ops.convert(mean, dtype) + jnp.einsum("...ij,...j->...i", factor, z)
+
+
+def multivariate_normal(
+    key: KeyLike, mean: Any, cov: Any, shape: Shape | None = None, dtype: Any = None, method: str = "cholesky"
+) -> Array:
+    """Normal vectors [*shape, n] of mean [..., n] and positive definite covariance [..., n, n].
+
+    The front axes broadcast to `shape`. Floats of the parameters' type by default; jax's numbers up to the rounding of the
+    factorisation, which is Cholesky's, the only method.
+
+    >>> import jitgrad, jitgrad.numpy as jnp
+    >>> multivariate_normal(jitgrad.random.key(0), jnp.zeros(2), jnp.eye(2), (3,)).shape
+    (3, 2)
+    """
+    where = "random.multivariate_normal"
+    if method != "cholesky":
+        raise ArgumentError(f"{where}: the only method is 'cholesky', got {method!r}")
+    mean, cov = jnp.asarray(mean), jnp.asarray(cov)
+    if not mean.shape or cov.shape[-2:] != (mean.shape[-1], mean.shape[-1]):
+        raise ShapeError(f"{where}: takes mean [..., n] and cov [..., n, n], got shapes {mean.shape} and {cov.shape}")
+    fronts = (mean.shape[:-1], cov.shape[:-2])
+    sizes = broadcast_shape(where, fronts) if shape is None else shape_arg(where, shape)
+    check_shape("multivariate_normal", sizes, *fronts)
+    name = float_dtype("multivariate_normal", jnp.result_type(mean, cov, 1.0) if dtype is None else dtype)
+    return draw("multivariate_normal", _multivariate_normal, key, (mean, cov), (sizes, name))
+
+
+def _orthogonal(word: Array, rows: int, columns: int, shape: Sizes, dtype: str) -> Array:
+    tall = normals(word, (*shape, max(rows, columns), min(rows, columns)), dtype)
+    q = _of_matrices(_orthonormal, tall)
+    return jnp.swapaxes(q, -1, -2) if rows < columns else q
+
+
+def orthogonal(key: KeyLike, n: int, shape: Shape = (), dtype: Any = None, m: int | None = None) -> Array:
+    """Uniform orthogonal matrices [*shape, n, n]; with m [*shape, n, m], whose columns (rows where n < m) are orthonormal.
+
+    Floats, float32 by default; jax's numbers up to the rounding of the factorisation.
+
+    >>> import jitgrad, jitgrad.numpy as jnp
+    >>> q = orthogonal(jitgrad.random.key(0), 3)
+    >>> bool(jnp.allclose(q @ q.T, jnp.eye(3), atol=1e-6))
+    True
+    """
+    static = (index(n), index(n if m is None else m), shape_arg("random.orthogonal", shape), float_dtype("orthogonal", dtype))
+    return draw("orthogonal", _orthogonal, key, (), static)
