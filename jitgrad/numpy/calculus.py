@@ -16,7 +16,7 @@ from .arithmetic import maximum, remainder
 from .elementwise import named
 from .indexing import take_places
 from .linear import contract
-from .manipulation import concatenate, promoted
+from .manipulation import concatenate, moveaxis, promoted
 from .ops import broadcast, broadcast_right, constant, convert, fill, flat, op, reshape, slice_axis
 from .promote import ArrayLike, array_arg, axes_tuple, axis_number, inexact_arg, operands
 from .selection import where
@@ -33,7 +33,7 @@ def _size_one(x: Array, like: Array, axis: int) -> Array:
 def diff(a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = None, append: ArrayLike | None = None) -> Array:
     """The difference of neighbours along an axis, n times; of bools whether they differ. The axis gets n shorter.
 
-    prepend and append are put at the ends first. Raises ArgumentError for a negative n.
+    prepend and append are put at the ends first, unless n is 0. Raises ArgumentError for a negative n.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.diff(jnp.array([1, 4, 9])))
@@ -43,6 +43,8 @@ def diff(a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = N
     at = axis_number("diff", axis, x.type.rank)
     if n < 0:
         raise ArgumentError(f"diff: n must be 0 or more, got {n}")
+    if n == 0:
+        return x
     ends = [None if v is None else _size_one(array_arg("diff", v), x, at) for v in (prepend, append)]
     if any(v is not None for v in ends):
         x = concatenate([v for v in (ends[0], x, ends[1]) if v is not None], at)
@@ -114,7 +116,9 @@ def _gradient_along(x: Array, at: int, spacing: ArrayLike) -> Array:
 
 
 def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axis: int = -1) -> Array:
-    """The integral along an axis by the trapezoidal rule, over coordinates x or at distance dx.
+    """The integral along an axis by the trapezoidal rule, over coordinates x or at distance dx, which may differ from step to step.
+
+    x is a vector, or broadcasts with y; dx is a number, or broadcasts with the steps along the axis, put last.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.trapezoid(jnp.array([1.0, 2.0, 3.0])))
@@ -124,14 +128,15 @@ def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axi
     at = axis_number("trapezoid", axis, values.type.rank)
     n = values.type.shape[at]
     pairs = slice_axis(values, at, min(1, n), n) + slice_axis(values, at, 0, max(n - 1, 0))
-    if x is None:
-        return op("reduce_sum", pairs, axes=(at,)) * (0.5 * as_value(dx, "trapezoid"))
-    coordinates = array_arg("trapezoid", x)
-    steps = diff(coordinates, axis=at if coordinates.type.rank > 1 else 0)
-    if coordinates.type.rank == 1:
-        steps = broadcast(steps, pairs.type.shape, (at,))
-    products = pairs * steps * 0.5
-    return op("reduce_sum", products, axes=(at,))
+    if x is not None:
+        coordinates = array_arg("trapezoid", x)
+        steps: Array = diff(moveaxis(coordinates, axis if coordinates.type.rank > 1 else 0, -1))
+    else:
+        steps = as_value(dx, "trapezoid")
+        if not steps.type.shape:
+            return op("reduce_sum", pairs, axes=(at,)) * (0.5 * steps)
+    products: Array = moveaxis(pairs, at, -1) * steps * 0.5
+    return op("reduce_sum", products, axes=(products.type.rank - 1,))
 
 
 def interp(
@@ -170,8 +175,8 @@ def interp(
         x1, y1 = (take_flat(v, segment + 1) for v in (knots, values))
         width = x1 - x0
         flat_step = width == 0  # equal knots: a jump, whose right value holds
-        slope = (places - x0) / where(flat_step, 1.0, width)
-        inner = where(flat_step, y1, y0 + convert(slope, values.type.dtype) * (y1 - y0))
+        part = convert((places - x0) / where(flat_step, 1.0, width), values.type.dtype)
+        inner = where(flat_step, y1, _between(y0, y1, part))
     ends = [reshape(slice_axis(v, 0, i, i + 1), ()) for v in (knots, values) for i in (0, n - 1)]
     low, high, first, last = ends
     if left != "extrapolate":
@@ -179,6 +184,16 @@ def interp(
     if right != "extrapolate":
         inner = where(places > high, last if right is None else right, inner)
     return inner
+
+
+def _between(low: Array, high: Array, part: Array) -> Array:
+    """What lies a part of the way from low to high. Beside infinities and nan each end is itself still."""
+    rise = high - low
+    finite = op("is_finite", rise)
+    straight = low + part * where(finite, rise, 0)
+    weighted = where(part == 0, low, low * (1 - part)) + where(part == 1, high, high * part)
+    endless = where(part == 0, low, where(part == 1, high, weighted))
+    return where(finite, straight, endless)
 
 
 def take_flat(v: Array, places: Array) -> Array:
@@ -303,7 +318,7 @@ def polymul(a1: ArrayLike, a2: ArrayLike, *, trim_leading_zeros: bool = False) -
 
 
 def polyder(p: ArrayLike, m: int = 1) -> Array:
-    """The m-th derivative of a polynomial, given by coefficients with the highest power first.
+    """The m-th derivative of a polynomial, given by coefficients with the highest power first; of integers int64.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.polyder(jnp.array([3, 2, 1])))
@@ -314,8 +329,7 @@ def polyder(p: ArrayLike, m: int = 1) -> Array:
         raise ArgumentError(f"polyder: m must be 0 or more, got {m}")
     for _ in range(m):
         n = c.type.shape[0]
-        powers = from_numpy(np.arange(n - 1, 0, -1).astype(c.dtype))
-        c = slice_axis(c, 0, 0, max(n - 1, 0)) * powers
+        c = slice_axis(c, 0, 0, max(n - 1, 0)) * from_numpy(np.arange(n - 1, 0, -1))
     return c
 
 

@@ -17,10 +17,10 @@ from jitgrad.errors import ArgumentError, NotAnArrayError, ShapeError
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import INEXACT, NUMPY, REAL_OF
+from jitgrad_compiler.ir.types import INEXACT, INTEGERS, NUMPY, REAL_OF
 
 from .elementwise import example, named
-from .ops import Shape, broadcast, broadcast_right, concatenate, convert, fill, iota, op, reshape, select
+from .ops import Shape, broadcast, broadcast_right, concatenate, constant, convert, fill, iota, op, reshape, select
 from .promote import (
     ArrayLike,
     array_arg,
@@ -221,20 +221,43 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     >>> print(jnp.arange(4), jnp.arange(0, 1, 0.25))
     [0 1 2 3] [0.   0.25 0.5  0.75]
     """
-    given = [as_value(v, "arange") for v in (start, stop, step) if v is not None]
-    numbers = [v.scalar("arange") for v in given]
-    kind = strong_dtype(*common_dtype(given)) if dtype is None else dtype_name(dtype)
+    given = [v for v in (start, stop, step) if v is not None]
+    numbers = [v if isinstance(v, (int, float)) else as_value(v, "arange").scalar("arange") for v in given]
+    kind = strong_dtype(*common_dtype([_bound(v) for v in given])) if dtype is None else dtype_name(dtype)
     first, last = (0, numbers[0]) if stop is None else numbers[:2]
     by = numbers[-1] if step is not None else 1
     if by == 0:
         raise ArgumentError("arange: the step must not be 0")
-    count = max(0, math.ceil((last - first) / by))
+    count = _steps(first, last, by)
+    by = by if count > 1 else 1
+    whole = isinstance(first, int) and isinstance(by, int)
+    if whole and not (-(2**63) <= min(first, by) and max(first, by) < 2**63 and kind != "u64"):
+        return convert(iota((count,), 0, "u64") * _wrapped(by) + _wrapped(first), kind)
     if state.staging is None:
         return from_numpy((first + by * np.arange(count)).astype(NUMPY[kind]))
-    exact = "f64" if any(isinstance(n, float) for n in (first, by)) else "i64"
-    out = iota((count,), 0, kind if (first, by) == (0, 1) else exact)
+    out = iota((count,), 0, kind if (first, by) == (0, 1) else "i64" if whole else "f64")
     out = out if by == 1 else out * by
     return convert(out if first == 0 else out + first, kind)
+
+
+def _bound(v: Any) -> Array:
+    """A bound of arange; a Python int that only uint64 can hold is of that type, as in NumPy."""
+    return as_value(np.uint64(v) if type(v) is int and 2**63 <= v < 2**64 else v, "arange")
+
+
+def _steps(first: Any, last: Any, by: Any) -> int:
+    """How many numbers first, first + by, ... come before last; one at least where the step leads towards it."""
+    if all(isinstance(v, int) for v in (first, last, by)):
+        return max(0, -((first - last) // by))
+    steps = (last - first) / by
+    if not math.isfinite(steps):
+        raise ArgumentError(f"arange: from {first} to {last} by {by} there is no number of steps")
+    return 1 if steps == 0 and (last > first) == (by > 0) and last != first else max(0, math.ceil(steps))
+
+
+def _wrapped(number: int) -> Array:
+    """A number as uint64 modulo 2**64, in which sums and products of 64-bit integers are right."""
+    return constant(number % 2**64, "u64")
 
 
 def linspace(
@@ -253,27 +276,49 @@ def linspace(
     if num < 0:
         raise ArgumentError(f"linspace: num must be 0 or more, got {num}")
     wanted = None if dtype is None else dtype_name(dtype)
-    (low, high), weak = operands("linspace", start, stop, inexact=True)
-    working = wanted if wanted in INEXACT else strong_dtype(low.type.dtype, weak)
-    shape = broadcast_shape("linspace", (low.type.shape, high.type.shape))
-    low, high = (
-        broadcast(convert(v, working), (num, *shape), tuple(range(1 + len(shape) - v.type.rank, 1 + len(shape))))
-        for v in (low, high)
-    )
+    ends = [as_value(v, "linspace") for v in (start, stop)]
     steps = num - 1 if endpoint else num
-    real = REAL_OF.get(working, working)
-    fraction = convert(iota((num, *shape), 0, real) / max(steps, 1), working)
-    # the weighted form meets both ends exactly, and never leaves the interval
-    out = low * (1 - fraction) + high * fraction
-    if wanted is not None and wanted not in INEXACT:
-        out = convert(op("floor", out), wanted)
-    at = axis_number("linspace", axis, len(shape) + 1)
+    whole = wanted in INTEGERS and all(v.type.dtype in INTEGERS and v.type.dtype != "u64" for v in ends)
+    (low, high), weak = operands("linspace", *ends, inexact=not whole)
+    working = low.type.dtype if whole else wanted if wanted in INEXACT else strong_dtype(low.type.dtype, weak)
+    shape = (num, *broadcast_shape("linspace", (low.type.shape, high.type.shape)))
+    wide = "i64" if whole else WIDE[working]
+    low, high = (broadcast(convert(v, wide), shape, tuple(range(len(shape) - v.type.rank, len(shape)))) for v in (low, high))
+    spaced = _whole_steps if whole else _steps_between
+    out = convert(spaced(low, high, shape, steps, endpoint), working)
+    if wanted is not None and wanted != working:
+        out = convert(out if whole else op("floor", out), wanted)
+    at = axis_number("linspace", axis, len(shape))
     if at:
-        out = op("transpose", out, permutation=(*range(1, at + 1), 0, *range(at + 1, len(shape) + 1)))
+        out = op("transpose", out, permutation=(*range(1, at + 1), 0, *range(at + 1, len(shape))))
     if not retstep:
         return out
     (one, other), _ = operands("linspace", start, stop, inexact=True)
-    return out, strong((other - one) / steps) if steps else full(shape, math.nan, working)
+    return out, strong((other - one) / steps) if steps > 0 else fill((), math.nan, strong_dtype(one.type.dtype, weak))
+
+
+WIDE = {"f32": "f64", "f64": "f64", "c64": "c128", "c128": "c128"}
+
+
+def _steps_between(low: Array, high: Array, shape: Shape, steps: int, endpoint: bool) -> Array:
+    """low + i * step, which is exact where the step is a whole number; the last one is high itself.
+
+    The difference of both can be too large for the type where they are not; then low * (1 - part) + high * part.
+    """
+    place = iota(shape, 0)
+    number = convert(convert(place, "f64"), low.type.dtype)
+    total, count = high - low, max(steps, 1)
+    part = number / count
+    out = select(op("is_finite", total), low + number * (total / count), low * (1 - part) + high * part)
+    return select(place == steps, high, out) if endpoint and steps > 0 else out
+
+
+def _whole_steps(low: Array, high: Array, shape: Shape, steps: int, endpoint: bool) -> Array:
+    """floor(low + i * (high - low) / steps) in integers alone."""
+    count, place = constant(max(steps, 1), "i64"), iota(shape, 0)
+    whole = op("floor_div", high, count) - op("floor_div", low, count)  # high - low itself can need 65 bits
+    rest = op("mod", high, count) - op("mod", low, count)
+    return low + place * whole + op("floor_div", place * rest, count)
 
 
 def logspace(

@@ -14,8 +14,8 @@ from .ops import Shape, broadcast, convert, iota, op, reshape, select
 from .promote import ArrayLike, array_arg, axis_number, shape_arg
 
 
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
-    """An N by M matrix (M is N by default) with ones on the k-th diagonal, counted upwards, and zeros elsewhere.
+def eye(N: int, M: int | None = None, k: ArrayLike = 0, dtype: Any = None) -> Array:
+    """An N by M matrix (M is N by default) with ones on the k-th diagonal, counted upwards, and zeros elsewhere; k may be traced.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.eye(2, 3, k=1))
@@ -37,7 +37,7 @@ def identity(n: int, dtype: Any = None) -> Array:
     return eye(n, dtype=dtype)
 
 
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+def tri(N: int, M: int | None = None, k: ArrayLike = 0, dtype: Any = None) -> Array:
     """An N by M matrix with ones on and below the k-th diagonal, zeros above.
 
     >>> import jitgrad.numpy as jnp
@@ -48,20 +48,21 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
     return _mask(shape_arg("tri", (N, N if M is None else M)), k, float_or(dtype), "ge")
 
 
-def _mask(shape: Shape, k: int, dtype: str, comparison: str) -> Array:
+def _mask(shape: Shape, k: ArrayLike, dtype: str, comparison: str) -> Array:
     """Where row + k compares so with the column, as numbers."""
     return convert(below_diagonal(shape, k, comparison), dtype)
 
 
-def below_diagonal(shape: Shape, k: int, comparison: str = "ge") -> Array:
+def below_diagonal(shape: Shape, k: ArrayLike, comparison: str = "ge") -> Array:
     """The bool matrices whose element in row i and column j says whether i + k >= j; the last two axes are rows and columns."""
     rank = len(shape)
     row, column = iota(shape, rank - 2), iota(shape, rank - 1)
-    return op(comparison, row + k if k else row, column)
+    shifted = row if isinstance(k, int) and not k else row + convert(as_value(k, "k"), "i64")
+    return op(comparison, shifted, column)
 
 
 def _triangle(name: str, lower: bool, word: str, sample: str) -> Any:
-    def function(m: ArrayLike, k: int = 0) -> Array:
+    def function(m: ArrayLike, k: ArrayLike = 0) -> Array:
         value = array_arg(name, m)
         if value.type.rank < 2:
             raise ShapeError(f"{name}: needs an array with at least 2 axes, got shape {value.type.shape}")

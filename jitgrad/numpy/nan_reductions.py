@@ -15,8 +15,8 @@ from .promote import ArrayLike, array_arg, is_inexact
 from .reductions import Axis
 
 
-def _without_nan(name: str, a: ArrayLike, neutral: float, dtype: Any = None) -> Array:
-    x = array_arg(name, a, dtype)
+def _without_nan(name: str, a: ArrayLike, neutral: float) -> Array:
+    x = array_arg(name, a)
     return select(isnan(x), constant(neutral, x.type.dtype), x) if is_inexact(x) else x
 
 
@@ -24,7 +24,7 @@ def _neutral(name: str, plain: Any, neutral: float, doc: str, sample: str) -> An
     """A reduction for which NaN counts as a number that changes nothing."""
 
     def function(a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, *args: Any, **kwargs: Any) -> Array:
-        return plain(_without_nan(name, a, neutral, dtype), axis, dtype, out, *args, **kwargs)
+        return plain(_without_nan(name, a, neutral), axis, dtype, out, *args, **kwargs)
 
     return named(
         function, name,

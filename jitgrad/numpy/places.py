@@ -17,7 +17,7 @@ from .creation import arange, linspace
 from .elementwise import named
 from .indexing import take_places
 from .manipulation import promoted, ravel, stack
-from .ops import constant, convert, op, reshape, select
+from .ops import constant, convert, fill, op, reshape, select
 from .promote import ArrayLike, array_arg, axis_number, shape_arg
 from .selection import clip
 from .sorting import known_size, nonzero
@@ -146,6 +146,8 @@ class _Grid:
     def __getitem__(self, key: slice | tuple[slice, ...]) -> Any:
         if isinstance(key, slice):
             return self._axis(key)
+        if not key:
+            return fill((0,), 0, "i64") if self.dense else []
         vectors = promoted("grid", [self._axis(k) for k in key])
         grids = [reshape(v, tuple(v.type.size if j == i else 1 for j in range(len(key)))) for i, v in enumerate(vectors)]
         if not self.dense:

@@ -13,7 +13,7 @@ from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
 
 from .elementwise import named
 from .indexing import take_places
-from .manipulation import ravel, swapaxes
+from .manipulation import ravel, swapaxes, unstack
 from .ops import broadcast, concatenate, constant, convert, op, reshape, slice_axis
 from .promote import ArrayLike, array_arg, axes_tuple, axis_number
 
@@ -215,6 +215,8 @@ def roll(a: ArrayLike, shift: ArrayLike | Sequence[int], axis: int | Sequence[in
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.type.shape)
     axes = list(axis) if isinstance(axis, Sequence) else [axis]
+    if isinstance(shift, (Array, np.ndarray)) and shift.ndim:
+        shift = unstack(shift)
     shifts = list(shift) if isinstance(shift, Sequence) else [shift]
     if len(shifts) == 1:
         shifts *= len(axes)
@@ -336,18 +338,24 @@ def _run(x: Array, axis: int, first: int, last: int, count: int) -> Array:
     return part
 
 
-def trim_zeros(filt: ArrayLike, trim: str = "fb") -> Array:
-    """A vector without the zeros at its front ("f") and back ("b"). The shape depends on the numbers: concrete arrays only.
+def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Array:
+    """An array without the slices of nothing but zeros at the front ("f") and back ("b") of axes (all by default).
+
+    The shape depends on the numbers: concrete arrays only.
 
     >>> import jitgrad.numpy as jnp
-    >>> print(jnp.trim_zeros(jnp.array([0, 1, 2, 0])))
-    [1 2]
+    >>> print(jnp.trim_zeros(jnp.array([0, 1, 2, 0])), jnp.trim_zeros(jnp.array([[0, 0, 0], [0, 1, 0]])))
+    [1 2] [[1]]
     """
     x = array_arg("trim_zeros", filt)
-    kept = np.nonzero(static("trim_zeros", "the array", x))[0]
-    start = int(kept[0]) if len(kept) and "f" in trim.lower() else 0
-    limit = int(kept[-1]) + 1 if len(kept) and "b" in trim.lower() else x.type.shape[0] if len(kept) else 0
-    return slice_axis(x, 0, start, limit)
+    axes = axes_tuple("trim_zeros", tuple(axis) if isinstance(axis, Sequence) else axis, x.type.rank)
+    places = np.nonzero(np.atleast_1d(static("trim_zeros", "the array", x)))
+    for at in axes:
+        kept = places[at]
+        start = int(kept.min()) if len(kept) and "f" in trim.lower() else 0
+        limit = int(kept.max()) + 1 if len(kept) and "b" in trim.lower() else x.type.shape[at] if len(kept) else 0
+        x = slice_axis(x, at, start, limit)
+    return x
 
 
 def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:

@@ -232,11 +232,12 @@ def _var(name: str, a: ArrayLike, axis: Axis, dtype: Any, ddof: float, keepdims:
     x = mean_arg(name, a, dtype)
     if x.type.dtype not in INEXACT:
         raise DTypeError(f"{name}: dtype must be a float type, got {x.dtype}")
-    x = _with_shape_of_mask(name, x, where)
+    # Masked before it is squared, so that what is left out has no part in derivatives either, not even if it is nan.
+    x = masked(name, _with_shape_of_mask(name, x, where), where, 0)
     axes = axes_tuple(name, axis, x.type.rank)
-    centred = x - spread(_mean(name, x, axes, where), x.type.shape, axes)
+    centred = masked(name, x - spread(_mean(name, x, axes, where), x.type.shape, axes), where, 0)
     squares = op("real", centred * op("conj", centred)) if is_complex(x) else centred * centred
-    total = reduce_sum(masked(name, squares, where, 0), axes)
+    total = reduce_sum(squares, axes)
     count = count_of(name, x, axes, where)
     if isinstance(count, int):
         degrees: Any = count - ddof if count > ddof else math.nan
@@ -375,7 +376,7 @@ def _cumulative(name: str, running: Any, neutral: int, word: str, sample: str) -
             if value.type.rank != 1:
                 raise ArgumentError(f"{name}: axis is needed for an array with {value.type.rank} axes")
             axis = 0
-        out: Array = running(value, axis)
+        out: Array = running(value, axis, dtype)
         number = axis_number(name, axis, value.type.rank)
         return pad_axis(out, number, 1, 0, constant(neutral, out.type.dtype)) if include_initial else out
 

@@ -6,13 +6,24 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, DTypeError
+from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError
 from jitgrad.promotion import strong_dtype
 
 from .arithmetic import maximum, minimum, truth
-from .ops import convert, limits, op
-from .promote import ArrayLike, array_arg, broadcast_together, common_dtype, is_complex, is_inexact
+from .ops import broadcast_right, convert, limits, op
+from .promote import (
+    ArrayLike,
+    array_arg,
+    broadcast_shape,
+    broadcast_together,
+    common_dtype,
+    is_complex,
+    is_inexact,
+    no_out,
+)
 from .sorting import nonzero
 
 
@@ -122,7 +133,7 @@ def piecewise(
     *args: Any,
     **kwargs: Any,
 ) -> Array:
-    """For each element the function (or number) of the first condition that holds there; one more function is the default, else 0.
+    """For each element the function (or number) of the last condition that holds there; one more function is the default, else 0.
 
     Functions are given all of x, so each must be defined everywhere. The result has x's type.
     Raises ArgumentError unless there are as many functions as conditions, or one more.
@@ -133,7 +144,7 @@ def piecewise(
     [ 1.  0. 20.]
     """
     value = array_arg("piecewise", x)
-    conditions = list(condlist) if isinstance(condlist, (list, tuple)) else [condlist]
+    conditions = list(condlist) if isinstance(condlist, (list, tuple)) or getattr(condlist, "ndim", 0) > value.ndim else [condlist]
     functions = list(funclist)
     if len(functions) not in (len(conditions), len(conditions) + 1):
         raise ArgumentError(f"piecewise: {len(conditions)} conditions need as many functions, or one more; got {len(functions)}")
@@ -143,26 +154,39 @@ def piecewise(
         return convert(as_value(f(value, *args, **kwargs) if callable(f) else f, "piecewise"), value.type.dtype)
 
     out = run(default)
-    for condition, f in zip(reversed(conditions), reversed(functions), strict=True):
+    for condition, f in zip(conditions, functions, strict=True):
         out = where(condition, run(f), out)
     return out
 
 
 def choose(a: ArrayLike, choices: Sequence[ArrayLike], out: None = None, mode: str = "raise") -> Array:
-    """For each element of the integer array `a` the element of choices[a] at its place; mode is "clip" or "wrap".
+    """For each element of the integer array `a` the element of choices[a] at its place; the choices promote to one type.
 
-    Raises ArgumentError for mode "raise" (the default of NumPy), which compiled code cannot do.
+    mode "clip" holds numbers of choices inside, "wrap" counts around; "raise", which needs concrete ones, refuses those outside.
+    Raises ArgumentError for another mode, without choices, or by mode "raise".
 
     >>> import jitgrad.numpy as jnp
-    >>> print(jnp.choose(jnp.array([0, 1, 0]), [jnp.array([1, 2, 3]), jnp.array([4, 5, 6])], mode="clip"))
+    >>> print(jnp.choose(jnp.array([0, 1, 0]), [jnp.array([1, 2, 3]), jnp.array([4, 5, 6])]))
     [1 5 3]
     """
-    index = array_arg("choose", a)
-    if mode not in ("clip", "wrap"):
-        raise ArgumentError(f"choose: mode must be 'clip' or 'wrap', got {mode!r}")
-    n = len(choices)
-    held = index % n if mode == "wrap" else clip(index, 0, n - 1)
-    result: Array = as_value(choices[-1], "choose")
+    no_out("choose", out)
+    number, values = array_arg("choose", a), [as_value(c, "choose") for c in choices]
+    n = len(values)
+    if mode not in ("raise", "clip", "wrap") or not n:
+        raise ArgumentError(f"choose: needs choices, and mode 'raise', 'clip' or 'wrap'; got {n} and {mode!r}")
+    if mode == "raise":
+        known = number.concrete()
+        if known is None:
+            raise ConcretizationTypeError(
+                "choose: mode 'raise' needs concrete numbers, but these are traced. Give mode='clip' or 'wrap'."
+            )
+        data = np.asarray(known)
+        if ((data < 0) | (data >= n)).any():
+            raise ArgumentError(f"choose: a number is outside the {n} choices, which mode 'clip' or 'wrap' would allow")
+    held = number % n if mode == "wrap" else clip(number, 0, n - 1)
+    dtype, weak = common_dtype(values)
+    result = convert(values[-1], strong_dtype(dtype, weak))
     for k in range(n - 2, -1, -1):
-        result = where(held == k, choices[k], result)
-    return result
+        result = where(held == k, values[k], result)
+    shape = broadcast_shape("choose", (number.type.shape, result.type.shape))
+    return convert(broadcast_right(result, shape), strong_dtype(dtype, weak))

@@ -15,9 +15,9 @@ from jitgrad_compiler.ir.types import INEXACT
 from . import reductions
 from .arithmetic import isclose
 from .manipulation import concatenate, promoted
-from .ops import broadcast, constant, convert, flat, iota, op, op_all, reshape, select, slice_axis
+from .ops import broadcast, constant, convert, flat, iota, limits, op, op_all, reshape, select, slice_axis
 from .promote import ArrayLike, array_arg, is_complex
-from .sorting import first_true, known_size, searchsorted
+from .sorting import first_true, known_size, mixes_signs, searchsorted
 
 
 class UniqueAll(NamedTuple):
@@ -144,6 +144,12 @@ def isin(
     >>> print(jnp.isin(jnp.array([1, 2, 3]), jnp.array([3, 1])))
     [ True False  True]
     """
+    x, tests = array_arg("isin", element), array_arg("isin", test_elements)
+    if mixes_signs(x, tests):
+        most = int(limits("i64").max)
+        known = x >= 0 if tests.type.dtype == "u64" else x <= most
+        found = isin(convert(x, tests.type.dtype if tests.type.dtype == "u64" else "i64"), tests) & known
+        return op("not", found) if invert else found
     x, tests = promoted("isin", [element, test_elements])
     tests = flat(tests)
     n = tests.type.shape[0]
@@ -161,13 +167,6 @@ def isin(
     return op("not", found) if invert else found
 
 
-def _set_operation(where: str, ar1: ArrayLike, ar2: ArrayLike, numpy: Any) -> Array:
-    """An operation whose result's size depends on the elements: concrete arrays only."""
-    x, y = promoted(where, [ar1, ar2])
-    one, other = known_size(where, x, None), known_size(where, y, None)
-    return from_numpy(numpy(one, other))
-
-
 def union1d(ar1: ArrayLike, ar2: ArrayLike, *, size: int | None = None, fill_value: ArrayLike | None = None) -> Array:
     """The different elements of both, in rising order; for `size` see `unique`.
 
@@ -179,34 +178,51 @@ def union1d(ar1: ArrayLike, ar2: ArrayLike, *, size: int | None = None, fill_val
     return result
 
 
+def _known(where: str, x: Array) -> np.ndarray:
+    data = known_size(where, x, None)
+    assert data is not None
+    return data
+
+
+def _kept(where: str, x: ArrayLike, others: ArrayLike, there: bool, assume_unique: bool = False) -> Array:
+    """The elements that are (not) among others, in their own type: each once, rising, or as they are where unique."""
+    data = _known(where, flat(array_arg(where, x)))
+    data = data if assume_unique else np.unique(data)
+    return from_numpy(data[_known(where, isin(from_numpy(data), array_arg(where, others), invert=not there))])
+
+
 def intersect1d(ar1: ArrayLike, ar2: ArrayLike) -> Array:
-    """The elements that are in both, each once, in rising order; concrete arrays only.
+    """The elements that are in both, each once, in rising order, in the promoted type; concrete arrays only.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.intersect1d(jnp.array([3, 1]), jnp.array([2, 1])))
     [1]
     """
-    return _set_operation("intersect1d", ar1, ar2, np.intersect1d)
+    kind = promoted("intersect1d", [ar1, ar2])[0].type.dtype
+    return convert(_kept("intersect1d", ar1, ar2, True), kind)
 
 
 def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Array:
-    """The elements of the first that are not in the second, each once, in rising order; concrete arrays only.
+    """The elements of the first that are not in the second, each once, in rising order, in the first's type; concrete arrays only.
+
+    With assume_unique they stay in their order.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.setdiff1d(jnp.array([3, 1]), jnp.array([2, 1])))
     [3]
     """
-    return _set_operation("setdiff1d", ar1, ar2, lambda x, y: np.setdiff1d(x, y, assume_unique))
+    return _kept("setdiff1d", ar1, ar2, False, assume_unique)
 
 
 def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Array:
-    """The elements that are in just one of both, in rising order; concrete arrays only.
+    """The elements that are in just one of both, in rising order, in the promoted type; concrete arrays only.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.setxor1d(jnp.array([3, 1]), jnp.array([2, 1])))
     [2 3]
     """
-    return _set_operation("setxor1d", ar1, ar2, lambda x, y: np.setxor1d(x, y, assume_unique))
+    parts = [_kept("setxor1d", x, y, False, assume_unique) for x, y in ((ar1, ar2), (ar2, ar1))]
+    return from_numpy(np.sort(_known("setxor1d", concatenate(parts))))
 
 
 def allclose(a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-5, atol: ArrayLike = 1e-8, equal_nan: bool = False) -> Array:

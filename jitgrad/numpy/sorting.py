@@ -13,11 +13,11 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
-from jitgrad_compiler.ir.types import COMPLEX_OF
+from jitgrad_compiler.ir.types import COMPLEX_OF, SIGNED
 
 from .arithmetic import truth
 from .index_plan import columns
-from .ops import broadcast, constant, convert, flat, iota, op, op_all, reshape, select, slice_axis
+from .ops import broadcast, constant, convert, flat, iota, is_number, limits, op, op_all, reshape, select, slice_axis
 from .promote import ArrayLike, array_arg, axis_number, inexact_arg, is_complex, operands
 
 
@@ -130,16 +130,40 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLi
     keys, wanted = as_value(a, "searchsorted"), as_value(v, "searchsorted")
     if keys.type.rank != 1:
         raise ShapeError(f"searchsorted: the sorted array must be a vector, got shape {keys.type.shape}")
-    kind = operands(
-        "searchsorted", reshape(keys, (keys.type.size,)), constant(0, wanted.type.dtype) if not wanted.weak else wanted
-    )[0][0].type.dtype
-    keys, wanted = convert(keys, kind), convert(wanted, kind)
     if sorter is not None:
         keys = _along(keys, convert(array_arg("searchsorted", sorter), "i64"), 0)
     shape, n = wanted.type.shape, keys.type.shape[0]
     if not n:
         return broadcast(constant(0, "i64"), shape, ())
-    wanted = flat(wanted) if isinstance(wanted.ref, np.ndarray) or wanted.trace is not None else broadcast(wanted, (1,), ())
+    wanted = broadcast(wanted, (1,), ()) if is_number(wanted) else flat(wanted)
+    if mixes_signs(keys, wanted):
+        out = _among_the_other_sign(keys, wanted, side)
+    else:
+        kind = operands("searchsorted", keys, constant(0, wanted.type.dtype) if not wanted.weak else wanted)[0][0].type.dtype
+        out = _bisected(convert(keys, kind), convert(wanted, kind), side)
+    return reshape(out, shape)
+
+
+def mixes_signs(x: Array, y: Array) -> bool:
+    """Whether one is uint64 and the other a signed integer, for which no integer type has room: they meet as floats."""
+    kinds = {x.type.dtype, y.type.dtype}
+    return "u64" in kinds and not kinds.isdisjoint(SIGNED)
+
+
+def _among_the_other_sign(keys: Array, wanted: Array, side: str) -> Array:
+    """In the keys' own type: what is below or above all of its numbers goes to the front or the end."""
+    if keys.type.dtype == "u64":
+        place = _bisected(keys, convert(op("max", wanted, constant(0, wanted.type.dtype)), "u64"), side)
+        return select(wanted < 0, broadcast(constant(0, "i64"), place.type.shape, ()), place)
+    most = int(limits("i64").max)
+    held = convert(op("min", wanted, constant(most, "u64")), "i64")
+    place = _bisected(convert(keys, "i64"), held, side)
+    return select(wanted > most, broadcast(constant(keys.type.shape[0], "i64"), place.type.shape, ()), place)
+
+
+def _bisected(keys: Array, wanted: Array, side: str) -> Array:
+    """The place of each element of a vector among keys of its type."""
+    n = keys.type.shape[0]
     low = broadcast(constant(0, "i64"), wanted.type.shape, ())
     high = broadcast(constant(n, "i64"), wanted.type.shape, ())
     is_float = wanted.type.dtype[0] == "f"
@@ -153,14 +177,14 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLi
         going = low < high
         low = select(going & before, middle + 1, low)
         high = select(going & op("not", before), middle, high)
-    return reshape(low, shape)
+    return low
 
 
 def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str = "scan") -> Array:
     """The number (int64) of the bin that each element falls into: bins[i - 1] <= x < bins[i].
 
-    With `right` bins[i - 1] < x <= bins[i].
-    Bins may fall as well as rise; which of the two is seen from their ends.
+    With `right` bins[i - 1] < x <= bins[i]. Of bins that fall, bins[i - 1] > x >= bins[i], with `right` bins[i - 1] >= x > bins[i];
+    which of the two they do is seen from their ends.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.digitize(jnp.array([0.5, 1.0, 9.0]), jnp.array([1.0, 2.0])))
@@ -170,10 +194,11 @@ def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str 
     if edges.type.rank != 1:
         raise ShapeError(f"digitize: bins must be a vector, got shape {edges.type.shape}")
     n = edges.type.shape[0]
-    rising = searchsorted(edges, x, "left" if right else "right")
+    side = "left" if right else "right"
+    rising = searchsorted(edges, x, side)
     if n < 2:
         return rising
-    falling = n - searchsorted(op("reverse", edges, axes=(0,)), x, "right" if right else "left")
+    falling = n - searchsorted(op("reverse", edges, axes=(0,)), x, side)
     last, first = (reshape(slice_axis(edges, 0, i, i + 1), ()) for i in (n - 1, 0))
     return select(broadcast(last >= first, rising.type.shape, ()), rising, falling)
 

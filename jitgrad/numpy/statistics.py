@@ -15,7 +15,7 @@ from . import reductions
 from .creation import linspace
 from .linear import matmul
 from .ops import Shape, broadcast, constant, convert, fill, flat, iota, op, reshape, select, slice_axis, spread, transpose
-from .promote import ArrayLike, array_arg, axes_tuple, inexact_arg, is_complex, operands
+from .promote import ArrayLike, array_arg, axes_tuple, axis_number, inexact_arg, is_complex, operands
 from .reductions import Axis
 from .sorting import known_size, searchsorted
 
@@ -212,7 +212,8 @@ def nanmedian(a: ArrayLike, axis: Axis = None, out: None = None, overwrite_input
 def average(
     a: ArrayLike, axis: Axis = None, weights: ArrayLike | None = None, returned: bool = False, keepdims: bool = False
 ) -> Any:
-    """The mean over axes (all by default) with weights of a's shape, or a vector along one axis. With `returned` their sum too.
+    """The mean over axes (all by default) with weights of a's shape, or of the sizes of those axes, in the order in which `axis`
+    names them. With `returned` the sum of the weights too.
 
     Raises ShapeError where weights do not go with a.
 
@@ -227,12 +228,14 @@ def average(
         return (mean, fill(mean.type.shape, count, mean.type.dtype)) if returned else mean
     x, w = array_arg("average", a), array_arg("average", weights)
     if w.type.shape != x.type.shape:
-        axes = axes_tuple("average", axis, x.type.rank)
-        if len(axes) != 1 or w.type.shape != (x.type.shape[axes[0]],):
+        named = axis if isinstance(axis, (tuple, list)) else (axis,)
+        axes = tuple(range(x.type.rank)) if axis is None else tuple(axis_number("average", a, x.type.rank) for a in named)
+        if axis is None or w.type.shape != tuple(x.type.shape[a] for a in axes):
             raise ShapeError(
                 f"average: weights of shape {w.type.shape} do not go with an array of shape {x.type.shape} along axis {axis}"
             )
-        w = broadcast(w, x.type.shape, axes)
+        order = sorted(range(len(axes)), key=axes.__getitem__)
+        w = broadcast(transpose(w, tuple(order)), x.type.shape, axes_tuple("average", axes, x.type.rank))
     (x, w), _ = operands("average", x, w, inexact=True)
     total: Array = reductions.sum(w, axis, keepdims=keepdims)
     mean = reductions.sum(x * w, axis, keepdims=keepdims) / total
@@ -293,7 +296,7 @@ def _variables(m: ArrayLike, rowvar: bool) -> Array:
         raise ShapeError(f"cov: needs at most 2 axes, got shape {x.type.shape}")
     if x.type.rank < 2:
         return reshape(x, (1, x.type.size))
-    return x if rowvar or x.type.shape[0] == 1 else transpose(x, (1, 0))
+    return x if rowvar else transpose(x, (1, 0))
 
 
 def _weights(x: Array, fweights: ArrayLike | None, aweights: ArrayLike | None) -> Array | None:

@@ -71,6 +71,15 @@ CASES = [
     "blackman(7)",
     "bartlett(7)",
     "hanning(1)",
+    "trapezoid(x, dx=array([1.0, 2.0, 3.0]))",
+    "trapezoid(x, y, axis=0)",
+    "trapezoid(x, array([0.0, 1.0, 4.0]), axis=0)",
+    "trapezoid(t, array([0.0, 1.0, 4.0]), axis=1)",
+    "diff(i, n=0, prepend=0) :: i",
+    "interp(array([2.0, 2.5, 3.0, 3.5, 4.0]), array([1.0, 2.0, 3.0, 4.0]), array([1.0, 2.0, inf, 4.0]))",
+    "interp(array([2.0, 2.5, 3.0, 4.0]), arange(1.0, 5.0), array([1.0, 2.0, nan, 4.0])) :: np.array([2.0, nan, nan, 4.0])",
+    "interp(array([1.0, 1.5, 2.0]), array([1.0, 2.0]), array([-inf, inf]))",
+    "polyder(array([100, 100, 3], dtype=int8)) :: np.array([200, 100])",
 ]
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
 
 CASES = [
     "eye(3)",
@@ -38,3 +42,9 @@ CASES = [
 @pytest.mark.parametrize("case", CASES)
 def test_matrices_agree_with_numpy_eagerly_traced_and_batched(case: str, agrees: Callable[..., None]) -> None:
     agrees(case)
+
+
+def test_a_diagonal_may_be_traced() -> None:
+    for f in (lambda k: jnp.eye(3, 4, k=k), lambda k: jnp.tri(3, k=k), lambda k: jnp.triu(jnp.ones((3, 3)), k)):
+        np.testing.assert_array_equal(jitgrad.jit(f)(1), f(1))
+        np.testing.assert_array_equal(jitgrad.vmap(f)(jnp.array([-1, 2])), np.stack([f(-1), f(2)]))

@@ -49,3 +49,4 @@ def test_grids_of_slices_agree_with_numpy() -> None:
     for got, want in zip(jnp.ogrid[0:3, 1:2:3j], np.ogrid[0:3, 1:2:3j], strict=True):
         np.testing.assert_allclose(got, want)
     assert jnp.s_[1:2, ...] == np.s_[1:2, ...]
+    assert jnp.mgrid[()].shape == (0,) and jnp.ogrid[()] == []

@@ -60,12 +60,19 @@ CASES = [
     "insert(x, 1, v, axis=0)",
     "insert(x, [0, 2], 5.0, axis=1)",
     "insert(v, [1, 3], array([7.0, 8.0]))",
+    "roll(x, array([1, 2]), axis=(0, 1))",
+    "roll(x, array([1, -3]), axis=1)",
+    "roll(v, array(3))",
 ]
 
 CONCRETE_CASES = [
     "repeat(x, array([1, 0, 2]), axis=0)",
     "trim_zeros(array([0, 0, 1, 2, 0]))",
     'trim_zeros(array([0, 0, 1, 2, 0]), "f")',
+    "trim_zeros(array([[0, 0, 0], [0, 1, 0]]))",
+    "trim_zeros(array([[0, 0, 0], [0, 1, 0]]), axis=1)",
+    'trim_zeros(array([[0, 0, 0], [0, 1, 0]]), "b", axis=0)',
+    "trim_zeros(array([0, 0]))",
 ]
 """Those whose result has a shape that depends on the elements."""
 

@@ -81,6 +81,8 @@ CASES = [
     "cumulative_sum(v)",
     "cumulative_sum(x, axis=1, include_initial=True)",
     "cumulative_prod(v, include_initial=True)",
+    "cumulative_sum(b[0], dtype=bool) :: np.logical_or.accumulate(b[0])",
+    "cumulative_prod(b[0], dtype=bool) :: np.logical_and.accumulate(b[0])",
 ]
 
 

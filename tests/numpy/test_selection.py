@@ -6,6 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad.errors import ArgumentError, ConcretizationTypeError
+
 CASES = [
     "nan_to_num(n)",
     "nan_to_num(n, nan=1.0, posinf=2.0, neginf=3.0)",
@@ -27,10 +31,15 @@ CASES = [
     'choose(k, [v, v * 2], mode="wrap")',
     "where(True, x, y)",
     "where(False, 1.0, y)",
+    "piecewise(x, [x > -0.5, x > 0.5], [1.0, 2.0, 3.0])",
+    "piecewise(x, array([x > 0.5, x < 0.0]), [1.0, 2.0, 3.0]) :: piecewise(x, [x > 0.5, x < 0.0], [1.0, 2.0, 3.0])",
+    "piecewise(v, v > 0.0, [1.0, 2.0])",
 ]
 
 CONCRETE_CASES = [
     "where(b)",
+    "choose(k % 2, [v, 0.5])",
+    "choose(0, [v, 0.5])",
 ]
 """Those whose result has a shape that depends on the elements."""
 
@@ -43,3 +52,10 @@ def test_selection_agrees_with_numpy_eagerly_traced_and_batched(case: str, agree
 @pytest.mark.parametrize("case", CONCRETE_CASES)
 def test_results_of_unknown_size_agree_with_numpy_on_concrete_arrays(case: str, agrees: Callable[..., None]) -> None:
     agrees(case, traced=False)
+
+
+def test_choose_by_mode_raise_refuses_numbers_outside_and_traced_ones() -> None:
+    with pytest.raises(ArgumentError, match="outside the 2 choices"):
+        jnp.choose(jnp.array([2]), [1, 2])
+    with pytest.raises(ConcretizationTypeError, match="clip"):
+        jitgrad.jit(lambda k: jnp.choose(k, [1, 2]))(0)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+
+import jitgrad.numpy as jnp
 
 CASES = [
     "allclose(x, x)",
@@ -35,6 +38,10 @@ CONCRETE_CASES = [
     "intersect1d(q, k)",
     "setdiff1d(q, k)",
     "setxor1d(q, array([1, 9]))",
+    "setdiff1d(q, array([2.0, 3.0]))",
+    "setdiff1d(array([3, 1, 2, 5]), k, assume_unique=True)",
+    "setxor1d(q, array([1, 99]))",
+    "intersect1d(q, array([1.0, 2.5]))",
 ]
 """Those whose result has a shape that depends on the elements."""
 
@@ -47,3 +54,12 @@ def test_sets_agree_with_numpy_eagerly_traced_and_batched(case: str, agrees: Cal
 @pytest.mark.parametrize("case", CONCRETE_CASES)
 def test_results_of_unknown_size_agree_with_numpy_on_concrete_arrays(case: str, agrees: Callable[..., None]) -> None:
     agrees(case, traced=False)
+
+
+def test_isin_tells_uint64_and_int64_apart() -> None:
+    unsigned = np.arange(2**62, 2**62 + 50, dtype=np.uint64)
+    signed = np.array([-5, 2**62 + 3, 2**62 + 60, 2**63 - 1])
+    np.testing.assert_array_equal(jnp.isin(jnp.array(signed), jnp.array(unsigned)), [False, True, False, False])
+    np.testing.assert_array_equal(jnp.isin(jnp.array(signed), jnp.array(unsigned[2:5])), [False, True, False, False])
+    np.testing.assert_array_equal(jnp.isin(jnp.array(unsigned[:5]), jnp.array(signed)), [False, False, False, True, False])
+    assert jnp.intersect1d(jnp.array(unsigned), jnp.array(signed)).shape == (1,)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+
+import jitgrad.numpy as jnp
 
 CASES = [
     "ptp(x)",
@@ -52,6 +55,12 @@ CASES = [
     "histogram(x, 4, weights=p)",
     "histogram(x, 4, density=True)",
     "histogram_bin_edges(x, 4)",
+    "corrcoef(x[:1], rowvar=False)",
+    "cov(x, rowvar=False)",
+    "average(t, axis=(1, 2), weights=x)",
+    "average(t, axis=(2, 1), weights=x.T)",
+    "average(t, axis=(0, 2), weights=x[:2], keepdims=True)",
+    "average(t, axis=(1, 2), weights=x, returned=True)",
 ]
 
 CONCRETE_CASES = [
@@ -71,3 +80,8 @@ def test_statistics_agree_with_numpy_eagerly_traced_and_batched(case: str, agree
 @pytest.mark.parametrize("case", CONCRETE_CASES)
 def test_results_of_unknown_size_agree_with_numpy_on_concrete_arrays(case: str, agrees: Callable[..., None]) -> None:
     agrees(case, traced=False)
+
+
+def test_a_histogram_of_whole_numbers_has_one_in_each_bin() -> None:
+    for n in (7, 10, 13, 50, 97, 100, 255):
+        np.testing.assert_array_equal(jnp.histogram(jnp.arange(n), n, (0, n))[0], np.ones(n))
