@@ -37,8 +37,10 @@ from .statistics import (
     percentile, ptp, quantile,
 )  # fmt: skip
 from .creation import (
-    arange, array, asarray, empty, empty_like, fromfunction, full, full_like, geomspace, indices, linspace, logspace,
-    meshgrid, ones, ones_like, zeros, zeros_like,
+    array, asarray, empty, empty_like, fromfunction, full, full_like, indices, meshgrid, ones, ones_like, zeros, zeros_like,
+)  # fmt: skip
+from .ranges import (
+    arange, geomspace, linspace, logspace,
 )  # fmt: skip
 from .matrices import (
     diag, diagflat, diagonal, eye, identity, tri, tril, triu, vander,

@@ -13,12 +13,12 @@ from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad_compiler.ir.types import INTEGERS
 
 from .arithmetic import truth
-from .creation import arange, linspace
 from .elementwise import named
 from .indexing import take_places
 from .manipulation import promoted, ravel, stack
 from .ops import constant, convert, fill, op, reshape, select
 from .promote import ArrayLike, array_arg, axis_number, shape_arg
+from .ranges import arange, linspace
 from .selection import clip
 from .sorting import known_size, nonzero
 

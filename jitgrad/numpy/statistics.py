@@ -12,10 +12,10 @@ from jitgrad.promotion import default_float
 from jitgrad_compiler.ir.types import INTEGERS
 
 from . import reductions
-from .creation import linspace
 from .linear import matmul
 from .ops import Shape, broadcast, constant, convert, fill, flat, iota, op, reshape, select, slice_axis, spread, transpose
 from .promote import ArrayLike, array_arg, axes_tuple, axis_number, inexact_arg, is_complex, operands
+from .ranges import linspace
 from .reductions import Axis
 from .sorting import known_size, searchsorted
 

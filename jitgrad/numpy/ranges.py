@@ -1,0 +1,170 @@
+"""Numbers at equal steps: arange, linspace, logspace, geomspace. Whole numbers are counted exactly."""
+
+from __future__ import annotations
+
+import math
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.errors import ArgumentError
+from jitgrad.promotion import dtype_name, strong_dtype
+from jitgrad_compiler.ir.builder import state
+from jitgrad_compiler.ir.types import INEXACT, INTEGERS, NUMPY, REAL_OF
+
+from .ops import Shape, broadcast, constant, convert, fill, iota, op, select
+from .promote import ArrayLike, axis_number, broadcast_shape, common_dtype, operands, strong
+
+
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Array:
+    """start, start + step, ... up to but without stop (from 0 where only one is given); int64 unless a float is among them.
+
+    The bounds decide the shape, so they must be concrete numbers; else ConcretizationTypeError. ArgumentError for a step of 0.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.arange(4), jnp.arange(0, 1, 0.25))
+    [0 1 2 3] [0.   0.25 0.5  0.75]
+    """
+    given = [v for v in (start, stop, step) if v is not None]
+    numbers = [v if isinstance(v, (int, float)) else as_value(v, "arange").scalar("arange") for v in given]
+    kind = strong_dtype(*common_dtype([_bound(v) for v in given])) if dtype is None else dtype_name(dtype)
+    first, last = (0, numbers[0]) if stop is None else numbers[:2]
+    by = numbers[-1] if step is not None else 1
+    if by == 0:
+        raise ArgumentError("arange: the step must not be 0")
+    count = _steps(first, last, by)
+    by = by if count > 1 else 1
+    whole = isinstance(first, int) and isinstance(by, int)
+    if whole and not (-(2**63) <= min(first, by) and max(first, by) < 2**63 and kind != "u64"):
+        return convert(iota((count,), 0, "u64") * _wrapped(int(by)) + _wrapped(int(first)), kind)
+    if state.staging is None:
+        return from_numpy((first + by * np.arange(count)).astype(NUMPY[kind]))
+    out = iota((count,), 0, kind if (first, by) == (0, 1) else "i64" if whole else "f64")
+    out = out if by == 1 else out * by
+    return convert(out if first == 0 else out + first, kind)
+
+
+def _bound(v: Any) -> Array:
+    """A bound of arange; a Python int that only uint64 can hold is of that type, as in NumPy."""
+    return as_value(np.uint64(v) if type(v) is int and 2**63 <= v < 2**64 else v, "arange")
+
+
+def _steps(first: Any, last: Any, by: Any) -> int:
+    """How many numbers first, first + by, ... come before last; one at least where the step leads towards it."""
+    if all(isinstance(v, int) for v in (first, last, by)):
+        return max(0, -((first - last) // by))
+    steps = (last - first) / by
+    if not math.isfinite(steps):
+        raise ArgumentError(f"arange: from {first} to {last} by {by} there is no number of steps")
+    return 1 if steps == 0 and (last > first) == (by > 0) and last != first else max(0, math.ceil(steps))
+
+
+def _wrapped(number: int) -> Array:
+    """A number as uint64 modulo 2**64, in which sums and products of 64-bit integers are right."""
+    return constant(number % 2**64, "u64")
+
+
+def linspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+) -> Any:
+    """`num` numbers in equal steps from start to stop, which is the last one unless endpoint is False.
+
+    start and stop may be arrays, which broadcast; the new axis is put at `axis`. With retstep also the step. Integers give
+    default_float; an integer dtype rounds down. Raises ArgumentError for a negative num.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.linspace(0, 1, 5))
+    [0.   0.25 0.5  0.75 1.  ]
+    """
+    num = index(num)
+    if num < 0:
+        raise ArgumentError(f"linspace: num must be 0 or more, got {num}")
+    wanted = None if dtype is None else dtype_name(dtype)
+    ends = [as_value(v, "linspace") for v in (start, stop)]
+    steps = num - 1 if endpoint else num
+    whole = wanted in INTEGERS and all(v.type.dtype in INTEGERS and v.type.dtype != "u64" for v in ends)
+    (low, high), weak = operands("linspace", *ends, inexact=not whole)
+    working = low.type.dtype if whole else wanted if wanted in INEXACT else strong_dtype(low.type.dtype, weak)
+    shape = (num, *broadcast_shape("linspace", (low.type.shape, high.type.shape)))
+    wide = "i64" if whole else WIDE[working]
+    low, high = (broadcast(convert(v, wide), shape, tuple(range(len(shape) - v.type.rank, len(shape)))) for v in (low, high))
+    spaced = _whole_steps if whole else _steps_between
+    out = convert(spaced(low, high, shape, steps, endpoint), working)
+    if wanted is not None and wanted != working:
+        out = convert(out if whole else op("floor", out), wanted)
+    at = axis_number("linspace", axis, len(shape))
+    if at:
+        out = op("transpose", out, permutation=(*range(1, at + 1), 0, *range(at + 1, len(shape))))
+    if not retstep:
+        return out
+    (one, other), _ = operands("linspace", start, stop, inexact=True)
+    return out, strong((other - one) / steps) if steps > 0 else fill((), math.nan, strong_dtype(one.type.dtype, weak))
+
+
+WIDE = {"f32": "f64", "f64": "f64", "c64": "c128", "c128": "c128"}
+
+
+def _steps_between(low: Array, high: Array, shape: Shape, steps: int, endpoint: bool) -> Array:
+    """low + i * step, which is exact where the step is a whole number; the last one is high itself.
+
+    The difference of both can be too large for the type where they are not; then low * (1 - part) + high * part.
+    """
+    place = iota(shape, 0)
+    number = convert(convert(place, "f64"), low.type.dtype)
+    total, count = high - low, max(steps, 1)
+    part = number / count
+    out = select(op("is_finite", total), low + number * (total / count), low * (1 - part) + high * part)
+    return select(place == steps, high, out) if endpoint and steps > 0 else out
+
+
+def _whole_steps(low: Array, high: Array, shape: Shape, steps: int, endpoint: bool) -> Array:
+    """floor(low + i * (high - low) / steps) in integers alone."""
+    count, place = constant(max(steps, 1), "i64"), iota(shape, 0)
+    whole = op("floor_div", high, count) - op("floor_div", low, count)  # high - low itself can need 65 bits
+    rest = op("mod", high, count) - op("mod", low, count)
+    return low + place * whole + op("floor_div", place * rest, count)
+
+
+def logspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    base: ArrayLike = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Array:
+    """base to the powers linspace(start, stop, num).
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.logspace(0, 2, 3))
+    [  1.  10. 100.]
+    """
+    exponents = linspace(start, stop, num, endpoint, axis=axis)
+    out: Array = base**exponents
+    return out if dtype is None else convert(out, dtype_name(dtype))
+
+
+def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Array:
+    """`num` numbers from start to stop, each the same multiple of the one before. Both ends of one sign, and not 0.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.geomspace(1, 1000, 4).round(1))
+    [   1.   10.  100. 1000.]
+    """
+    (low, high), weak = operands("geomspace", start, stop, inexact=True)
+    low, high = (convert(v, strong_dtype(v.type.dtype, weak)) for v in (low, high))
+    steps = num - 1 if endpoint else num
+    shape = (num, *broadcast_shape("geomspace", (low.type.shape, high.type.shape)))
+    low, high = (broadcast(v, shape, tuple(range(len(shape) - v.type.rank, len(shape)))) for v in (low, high))
+    place = iota(shape, 0)
+    real = REAL_OF.get(low.type.dtype, low.type.dtype)
+    fraction = convert(convert(place, real) / max(steps, 1), low.type.dtype)
+    out = low * op("exp", fraction * op("log", high / low))
+    out = select(place == 0, low, out)  # both ends exactly
+    out = select(place == steps, high, out) if endpoint else out
+    at = axis_number("geomspace", axis, len(shape))
+    out = op("transpose", out, permutation=(*range(1, at + 1), 0, *range(at + 1, len(shape)))) if at else out
+    return out if dtype is None else convert(out, dtype_name(dtype))
