@@ -1,5 +1,7 @@
 """jitgrad: a JIT-compiling autodiff library. Pure functions on arrays; `jit`, `grad` and `vmap` them in any order."""
 
+import sys
+
 from . import (
     ad_checkpoint,
     checkpoint_policies,
@@ -41,6 +43,7 @@ from .dtypes import float0
 from .jit import jit
 from .linear_functions import closure_convert, linear_transpose
 from .scalar_functions import elementwise
+from .tracebacks import boundaries
 from .tracing import ShapeDtypeStruct, eval_shape, make_graph
 from .transfers import block_until_ready, device_get, device_put
 from .vectorization import vmap
@@ -56,3 +59,24 @@ __all__ = [
     "random", "remat", "scipy", "stop_gradient", "testing", "tree", "tree_util", "typeof", "typing", "util",
     "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip
+
+for _module in (
+    core,
+    debug,
+    dtypes,
+    flatten_util,
+    lax,
+    nn,
+    nn.initializers,
+    numpy,
+    ops,
+    optim,
+    random,
+    scipy.special,
+    testing,
+    tree_util,
+    util,
+):
+    boundaries(_module)
+boundaries(tree, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path"))
+boundaries(sys.modules[__name__])

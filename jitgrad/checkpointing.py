@@ -19,6 +19,7 @@ from . import tree
 from .array import as_value
 from .checkpoint_policies import Policy
 from .errors import ArgumentError, NonHashableStaticArgumentError
+from .tracebacks import boundary
 from .tracing import ARGUMENT, array_leaves, function_name, trace
 
 
@@ -58,6 +59,7 @@ def checkpoint(
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     params = {"policy": NOTHING if policy is None else policy.rule, "prevent_cse": bool(prevent_cse), "name": name}
 
+    @boundary
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if not state.level:

@@ -37,6 +37,15 @@ def _switch(name: str, value: Any) -> bool:
     return bool(value)
 
 
+FILTERING = ("auto", "remove_frames", "quiet_remove_frames", "tracebackhide", "off")
+
+
+def _filtering(name: str, value: Any) -> str:
+    if value not in FILTERING:
+        raise ValueError(f"config.{name} must be one of {', '.join(map(repr, FILTERING))}, got {value!r}")
+    return str(value)
+
+
 def _threads_from_environment() -> int:
     given = os.environ.get("JITGRAD_NUM_THREADS", "")
     if given:
@@ -51,8 +60,9 @@ SETTINGS = {
     "default_float": Setting(lambda: "float32", _float_type, traced=True),
     "disable_jit": Setting(lambda: False, _switch),
     "contract_products": Setting(lambda: True, _switch, traced=True),
+    "traceback_filtering": Setting(lambda: os.environ.get("JITGRAD_TRACEBACK_FILTERING", "auto"), _filtering),
 }
-ALIASES = {"jax_disable_jit": "disable_jit"}
+ALIASES = {"jax_disable_jit": "disable_jit", "jax_traceback_filtering": "traceback_filtering"}
 """jax's names of settings that are here under another one."""
 
 
@@ -62,6 +72,8 @@ class Config:
     disable_jit: run jitted functions eagerly, equation by equation, for debugging.
     contract_products: let small compiled loops round a product together with the sum that reads it, and join constant factors, as C
     compilers do; what cancels, overflows or underflows as it is written still does. False: every operation rounds by itself.
+    traceback_filtering: "auto" leaves jitgrad's own frames out of tracebacks, "off" shows them, "tracebackhide" marks them for
+    IPython and pytest; it begins as JITGRAD_TRACEBACK_FILTERING says.
 
     A name that is no setting raises AttributeError, a value that a setting does not take ValueError.
 
@@ -76,6 +88,7 @@ class Config:
     default_float: str
     disable_jit: bool
     contract_products: bool
+    traceback_filtering: str
     traced: tuple[Any, ...]
     """The values of the settings that traced programs depend on: part of every program's key."""
 

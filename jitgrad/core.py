@@ -11,10 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jitgrad_compiler.ir.types import NUMPY
-
 from .array import Array, as_value
-from .promotion import strong_dtype
 from .tracing import ShapeDtypeStruct
 
 
@@ -49,7 +46,7 @@ class ShapedArray(ShapeDtypeStruct):
 def get_aval(x: Any) -> ShapedArray:
     """The shape and element type of an array, traced or not, or of a number. Raises NotAnArrayError for anything else."""
     value = as_value(x, "core.get_aval", borrow=True)
-    return ShapedArray(value.type.shape, NUMPY[strong_dtype(value.type.dtype, value.weak)], bool(value.weak))
+    return ShapedArray(value.type.shape, value.dtype, value.weak_type)
 
 
 typeof = get_aval

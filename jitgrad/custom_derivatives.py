@@ -25,6 +25,7 @@ from . import tree
 from .array import Array, as_value
 from .differentiation import FLOAT0, check_tangent, stop_gradient
 from .errors import ArgumentError, MissingRuleError, UnexpectedTracerError
+from .tracebacks import boundary_methods
 from .tracing import ARGUMENT, Traced, array_leaves, function_name, orders, trace, traced_orders
 
 ORDERS = 4
@@ -436,5 +437,8 @@ class custom_vjp(_Custom):
                 found.append(check_tangent(where, leaf, like, as_value(x, f"{where}: the cotangent of {leaf}"), "cotangent"))
         return found
 
+
+for _class in (custom_jvp, custom_vjp):
+    boundary_methods(_class, plain=("__init__", "__get__", "defined"))
 
 __all__ = ["all_captured", "custom_jvp", "custom_vjp", "leaves_like", "stand_ins", "with_consts"]

@@ -24,6 +24,7 @@ from . import tree
 from .array import Array, as_value
 from .errors import ArgumentError, NonDifferentiableError, TreeStructureError
 from .promotion import strong_dtype
+from .tracebacks import boundary
 from .tracing import RESULT, array_leaves, function_name
 from .vectorization import vmap
 
@@ -127,6 +128,7 @@ def value_and_grad(
     """
     name = function_name(f)
 
+    @boundary
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         where = f"grad of {name}"
@@ -192,6 +194,7 @@ def grad(
     """
     both = value_and_grad(f, argnums, has_aux, holomorphic, allow_int)
 
+    @boundary
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         value, gradient = both(*args, **kwargs)
@@ -280,6 +283,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     count = record.count
     out = tree.unflatten(record.tree, lin.outputs[:count])
 
+    @boundary
     def pullback(cotangent: Any) -> Any:
         given = _matched(where, "cotangents", out, lin.outputs[:count], cotangent)
         filled = [zeros(o.type) if ct is None else ct for o, ct in zip(lin.outputs[:count], given, strict=True)]
@@ -304,6 +308,7 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> An
     count = record.count
     out = tree.unflatten(record.tree, lin.outputs[:count])
 
+    @boundary
     def pushforward(*tangents: Any) -> Any:
         given = _matched(where, "tangents", tuple(primals), values, tangents)
         moved = lin.apply(given)[:count]
@@ -377,6 +382,7 @@ def jacrev(
 def _jacobian(f: Any, argnums: Any, has_aux: bool, holomorphic: bool, mode: str, allow_int: bool = False) -> Callable[..., Any]:
     name = function_name(f)
 
+    @boundary
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         where = f"{mode} of {name}"

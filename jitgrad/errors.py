@@ -91,3 +91,6 @@ __all__ = [
     "UnboundAxisError",
     "UnexpectedTracerError",
 ]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__  # those of the compiler, too, print as what users import

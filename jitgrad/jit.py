@@ -28,6 +28,7 @@ from .programs import Entry, programs_of
 from .recursion import own_frames
 from .signatures import UnknownArgument, scan, static_key
 from .stages import Compiled, Lowered
+from .tracebacks import boundary_methods, leave
 from .tracing import ARGUMENT, RESULT, abstract_leaves, array_leaves, eval_shape, function_name, orders, trace
 
 MOST_NESTED = 8
@@ -44,18 +45,22 @@ class Jitted:
         self._entries = programs_of(f, options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if state.staging is None and not config.disable_jit:
-            leaves: list[Any] = []
-            try:
-                if self._plain and not kwargs:
-                    entry = self._entries.get((config.traced, *[scan(a, leaves) for a in args]))
-                else:
-                    entry = self._entries.get(self._signature(args, kwargs, leaves))
-            except UnknownArgument:
-                entry = None
-            if entry is not None:
-                return entry.run(leaves)
-        return self._general(args, kwargs)
+        try:
+            if state.staging is None and not config.disable_jit:
+                leaves: list[Any] = []
+                try:
+                    if self._plain and not kwargs:
+                        entry = self._entries.get((config.traced, *[scan(a, leaves) for a in args]))
+                    else:
+                        entry = self._entries.get(self._signature(args, kwargs, leaves))
+                except UnknownArgument:
+                    entry = None
+                if entry is not None:
+                    return entry.run(leaves)
+            return self._general(args, kwargs)
+        except Exception as error:
+            leave(error)
+            raise
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -178,6 +183,9 @@ class Jitted:
 
     def __repr__(self) -> str:
         return f"<jitted {self._name}>"
+
+
+boundary_methods(Jitted, plain=("__init__", "__call__", "__get__"))
 
 
 def jit(

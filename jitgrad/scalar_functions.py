@@ -21,6 +21,7 @@ from jitgrad_compiler.ops.scalar_derivative import ScalarDerivativeError, differ
 from . import backend
 from .errors import ArgumentError
 from .numpy.promote import elementwise as apply_elementwise
+from .tracebacks import boundary
 from .tracing import function_name
 
 
@@ -114,6 +115,7 @@ def elementwise(f: Callable[..., Any] | None = None, *, partials: Sequence[Calla
         )
     op = _op_of(f, name, count, partials)
 
+    @boundary
     @functools.wraps(f)
     def on_arrays(*operands: Any) -> Any:
         if len(operands) != count:

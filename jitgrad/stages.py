@@ -11,6 +11,7 @@ from jitgrad_compiler.ir.types import FLOATS, TapeType
 
 from . import tree
 from .errors import ArgumentError, ConcretizationTypeError
+from .tracebacks import boundary_methods
 from .tracing import ARGUMENT, Traced, array_leaves
 
 
@@ -163,3 +164,7 @@ def tape_bytes(graph: Graph) -> int:
         total += sum(map(tape_bytes, e.graphs))
         total += sum(v.type.element.nbytes for v in e.outputs if isinstance(v.type, TapeType) and e.op.kind != "switch")
     return total
+
+
+for _class in (Lowered, Compiled):
+    boundary_methods(_class, plain=("__init__",))

@@ -20,6 +20,7 @@ from . import tree
 from .array import Array, as_value
 from .errors import ArgumentError, NotAnArrayError, ShapeError, TreeStructureError
 from .promotion import strong_dtype
+from .tracebacks import boundary
 from .tracing import ARGUMENT, function_name, leaf_name, trace
 
 
@@ -66,6 +67,7 @@ def vmap(
     """
     name = function_name(f)
 
+    @boundary
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         where = f"vmap of {name}"

@@ -12,6 +12,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from jitgrad.tracebacks import boundary_methods
 from jitgrad_compiler.ir.types import INEXACT, INTEGERS, UNSIGNED
 
 from .index_plan import At as Number
@@ -301,6 +302,9 @@ class At:
 
     def __getitem__(self, index: Index) -> Updates:
         return Updates(self.array, index)
+
+
+boundary_methods(Updates, plain=("__init__",))
 
 
 # -- functions

@@ -15,6 +15,7 @@ import numpy as np
 from jitgrad.array import Array
 from jitgrad.errors import ImmutableArrayError
 from jitgrad.promotion import WEAK
+from jitgrad.tracebacks import boundary_methods, leave
 from jitgrad_compiler.ir.builder import bind, literal
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import FLOATS, INEXACT, INTEGERS
@@ -68,16 +69,24 @@ def _operator(function: Callable[[Any, Any], Array], op_name: str, dtypes: tuple
     op, direct = OPS[op_name], _direct(op_name, dtypes)
 
     def method(self: Array, other: Any) -> Any:
-        operand = direct(self, other)
-        if operand is not None:
-            return bind(op, self, operand)
-        return function(self, other) if _is_operand(other) else NotImplemented
+        try:
+            operand = direct(self, other)
+            if operand is not None:
+                return bind(op, self, operand)
+            return function(self, other) if _is_operand(other) else NotImplemented
+        except Exception as error:
+            leave(error)
+            raise
 
     def reflected(self: Array, other: Any) -> Any:
-        operand = direct(self, other)
-        if operand is not None:
-            return bind(op, operand, self)
-        return function(other, self) if _is_operand(other) else NotImplemented
+        try:
+            operand = direct(self, other)
+            if operand is not None:
+                return bind(op, operand, self)
+            return function(other, self) if _is_operand(other) else NotImplemented
+        except Exception as error:
+            leave(error)
+            raise
 
     return method, reflected
 
@@ -94,6 +103,8 @@ def _promoting(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
     return method, reflected
 
 
+_fast: list[Any] = []
+"""Operators that handle their exceptions themselves, because a call more would be felt."""
 _NUMBERS = (*INTEGERS, *INEXACT)
 _BITS = ("bool", *INTEGERS)
 _ALL = ("bool", *_NUMBERS)
@@ -103,15 +114,16 @@ for _name, _function, _op, _dtypes in (
     ("truediv", arithmetic.divide, "div", INEXACT), ("and", arithmetic.bitwise_and, "and", _BITS),
     ("or", arithmetic.bitwise_or, "or", _BITS), ("xor", arithmetic.bitwise_xor, "xor", _BITS),
 ):  # fmt: skip
-    _method, _reflected = _operator(_function, _op, _dtypes)
-    setattr(Array, f"__{_name}__", _method)
-    setattr(Array, f"__r{_name}__", _reflected)
+    _fast += _operator(_function, _op, _dtypes)
+    setattr(Array, f"__{_name}__", _fast[-2])
+    setattr(Array, f"__r{_name}__", _fast[-1])
 
 for _name, _function, _op in (
     ("eq", arithmetic.equal, "eq"), ("ne", arithmetic.not_equal, "ne"), ("lt", arithmetic.less, "lt"),
     ("le", arithmetic.less_equal, "le"), ("gt", arithmetic.greater, "gt"), ("ge", arithmetic.greater_equal, "ge"),
 ):  # fmt: skip
-    setattr(Array, f"__{_name}__", _operator(_function, _op, _ALL if _name in ("eq", "ne") else ("bool", *INTEGERS, *FLOATS))[0])
+    _fast += _operator(_function, _op, _ALL if _name in ("eq", "ne") else ("bool", *INTEGERS, *FLOATS))[:1]
+    setattr(Array, f"__{_name}__", _fast[-1])
 
 for _name, _pair in (
     ("floordiv", arithmetic.floor_divide), ("mod", arithmetic.remainder), ("divmod", arithmetic.divmod), ("pow", arithmetic.power),
@@ -190,3 +202,6 @@ def _array_namespace(self: Array, *, api_version: str | None = None) -> Any:
 
 
 setattr(Array, "__array_namespace__", _array_namespace)  # noqa: B010
+
+INSIDE = ("__init__", "data", "concrete", "elements", "scalar", "shown")
+boundary_methods(Array, plain=(*INSIDE, *[name for name, f in vars(Array).items() if name.startswith("__") and f in _fast]))

@@ -18,6 +18,7 @@ import numpy as np
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, ImmutableArrayError, NotAnArrayError, TracerArrayConversionError
 from jitgrad.promotion import dtype_name
+from jitgrad.tracebacks import boundary
 from jitgrad_compiler.ir.types import NUMPY
 
 from .creation import array
@@ -248,5 +249,5 @@ def _in_dtype(name: str, ours: Callable[..., Any], inputs: Sequence[Any], dtype:
     return result
 
 
-setattr(Array, "__array_function__", _array_function)  # noqa: B010
-setattr(Array, "__array_ufunc__", _array_ufunc)  # noqa: B010
+setattr(Array, "__array_function__", boundary(_array_function))  # noqa: B010
+setattr(Array, "__array_ufunc__", boundary(_array_ufunc))  # noqa: B010

@@ -9,6 +9,7 @@ from typing import Any
 
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.tracebacks import boundary
 from jitgrad.vectorization import vmap
 
 from . import ops
@@ -68,6 +69,7 @@ def vectorize(
             raise ArgumentError(f"vectorize: excluded must hold numbers of arguments from 0 on and keywords, got {key!r}")
     parsed = None if signature is None else _parsed(signature)
 
+    @boundary
     @functools.wraps(pyfunc)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         arguments: dict[int | str, Any] = dict([*enumerate(args), *kwargs.items()])

@@ -17,6 +17,7 @@ import jitgrad.numpy as jnp
 from jitgrad import tree
 from jitgrad.array import as_value
 from jitgrad.errors import TreeStructureError
+from jitgrad.tracebacks import boundary
 
 PyTree = Any
 
@@ -81,9 +82,11 @@ def chain(*transformations: GradientTransformation) -> GradientTransformation:
 def named_chain(name: str, *transformations: GradientTransformation) -> GradientTransformation:
     """A chain that speaks in its own name of gradients that do not fit the params."""
 
+    @boundary
     def init(params: PyTree) -> tuple[Any, ...]:
         return tuple(t.init(params) for t in transformations)
 
+    @boundary
     def update(updates: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
         if params is not None:
             check_like(f"optim.{name}", updates, params)

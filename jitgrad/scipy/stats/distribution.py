@@ -17,6 +17,7 @@ from jitgrad.errors import DTypeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import operands
 from jitgrad.promotion import default_float
+from jitgrad.tracebacks import boundary
 from jitgrad_compiler.ir.types import FLOATS
 
 Formula = Callable[..., Array]
@@ -66,6 +67,7 @@ def distribution(name: str, doc: str, example: str, **formulas: Formula) -> Dist
 def _public(name: str, method: str, formula: Formula) -> Callable[..., Array]:
     where, signature = f"scipy.stats.{name}.{method}", inspect.signature(formula)
 
+    @boundary
     def function(*args: Any, **kwargs: Any) -> Array:
         given = signature.bind(*args, **kwargs)
         given.apply_defaults()

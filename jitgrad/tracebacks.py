@@ -1,0 +1,136 @@
+"""Errors without jitgrad's own frames: a traceback goes from the user's lines to the user's functions, and no further.
+
+`boundary` marks a function that users call. From an exception that leaves one, and from its causes, the frames of this package, its
+compiler and optree are taken out, unless `config.traceback_filtering` is "off". A call that raises nothing pays for one call more.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Collection
+from types import CodeType, FunctionType, ModuleType, TracebackType
+from typing import Any, TypeVar
+
+import optree
+
+import jitgrad_compiler
+
+from . import errors
+from .config import config
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OURS = tuple(os.path.dirname(os.path.abspath(str(m.__file__))) + os.sep for m in (errors, jitgrad_compiler, optree))
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_ours(filename: str) -> bool:
+    return os.path.abspath(filename).startswith(_OURS)
+
+
+def leave(error: BaseException) -> None:
+    """What is done to an exception that leaves jitgrad, before a bare `raise`, which adds no frame."""
+    mode = config.traceback_filtering
+    if mode == "off":
+        return
+    if not isinstance(error, (errors.JitgradError, TypeError, ValueError)) and _raised_inside(error.__traceback__):
+        error.add_note(NOTE)
+    for e in _chain(error):
+        if mode == "tracebackhide":
+            _hide(e.__traceback__)
+        else:
+            e.__traceback__ = _users_part(e.__traceback__)
+
+
+NOTE = "jitgrad's own frames are left out of this traceback; with JITGRAD_TRACEBACK_FILTERING=off it has them."
+
+
+def _raised_inside(traceback: TracebackType | None) -> bool:
+    """Whether the innermost frame is ours: then the error may be ours, too."""
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and _is_ours(traceback.tb_frame.f_code.co_filename)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The exception and those that led to it."""
+    found: list[BaseException] = []
+    left: list[BaseException | None] = [error]
+    while left:
+        e = left.pop()
+        if e is not None and e not in found:
+            found.append(e)
+            left += [e.__cause__, e.__context__]
+    return found
+
+
+def _users_part(traceback: TracebackType | None) -> TracebackType | None:
+    kept = []
+    while traceback is not None:
+        if not _is_ours(traceback.tb_frame.f_code.co_filename):
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    part: TracebackType | None = None
+    for t in reversed(kept):
+        part = TracebackType(part, t.tb_frame, t.tb_lasti, t.tb_lineno)
+    return part
+
+
+def _hide(traceback: TracebackType | None) -> None:
+    """Mark our frames for IPython and pytest, which then do not show them."""
+    while traceback is not None:
+        if _is_ours(traceback.tb_frame.f_code.co_filename):
+            traceback.tb_frame.f_locals["__tracebackhide__"] = True
+        traceback = traceback.tb_next
+
+
+def boundary(f: F) -> F:
+    """f, as users call it. It keeps f's name in frames, too: errors tell which function a line called."""
+
+    @functools.wraps(f)
+    def entry(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return f(*args, **kwargs)
+        except Exception as error:
+            leave(error)
+            raise
+
+    made: Any = entry
+    made.__code__ = _named(made.__code__, f.__name__, f.__qualname__)
+    return made
+
+
+@functools.lru_cache(maxsize=4096)
+def _named(code: CodeType, name: str, qualified: str) -> CodeType:
+    return code.replace(co_name=name, co_qualname=qualified)
+
+
+_made: dict[FunctionType, FunctionType] = {}
+"""The boundaries of functions that modules list, so that one that several list is one."""
+
+
+def boundaries(module: ModuleType, plain: Collection[str] = ()) -> None:
+    """Make every public function of a module a boundary, but for `plain` ones, which are called inside all the time. It is known in
+    that module from then on, by pickle, too.
+    """
+    mine = [n for n, f in vars(module).items() if getattr(f, "__module__", "") == module.__name__]
+    names = getattr(module, "__all__", mine)
+    for name in names:
+        f = getattr(module, name)
+        if not isinstance(f, FunctionType) or name.startswith("_") or name in plain or f.__code__.co_filename == __file__:
+            continue
+        if f not in _made:
+            _made[f] = boundary(f)
+            if f.__module__.startswith(module.__name__):
+                _made[f].__module__ = module.__name__
+        setattr(module, name, _made[f])
+
+
+def boundary_methods(cls: type, plain: Collection[str] = ()) -> None:
+    """Make the methods of a class boundaries, its special ones included, but for the `plain` ones, which are called inside."""
+    methods = {name: f for base in reversed(cls.__mro__[:-1]) for name, f in vars(base).items()}
+    for name, f in methods.items():
+        is_public = not name.startswith("_") or name.endswith("__")
+        if isinstance(f, FunctionType) and is_public and name not in plain and _is_ours(f.__code__.co_filename):
+            setattr(cls, name, boundary(f))
