@@ -37,6 +37,21 @@ def bound(name: Hashable, axis: Axis) -> Iterator[None]:
         _bound.axes = before
 
 
+@contextmanager
+def restored(axes: Mapping[Hashable, Axis]) -> Iterator[None]:
+    """Inside, names mean what they meant when these axes were `current()`."""
+    before = _bound.axes
+    _bound.axes = axes
+    try:
+        yield
+    finally:
+        _bound.axes = before
+
+
+def current() -> Mapping[Hashable, Axis]:
+    return _bound.axes
+
+
 def sizes() -> tuple[tuple[Hashable, int], ...]:
     """The names that are bound, with their sizes: a Graph that was traced among them is no good among others."""
     return tuple((name, axis.size) for name, axis in _bound.axes.items())

@@ -14,6 +14,7 @@ from jitgrad_compiler.ir.interpreter import interpret
 from jitgrad_compiler.ir.types import ArrayType, TapeType, type_of
 from jitgrad_compiler.ops.calls import call
 from jitgrad_compiler.ops.control import rowwise, scan, switch, while_loop
+from jitgrad_compiler.passes.custom_rules import params_without_rules
 
 from .config import config
 
@@ -63,7 +64,8 @@ INTERPRETED = 2000
 
 def _compiled(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> list[Any]:
     """A loop or a branch on concrete arrays as a compiled program."""
-    return run_graph(_one_equation(op, _operand_types(op, arrays, params), tuple(sorted(params.items()))), arrays)
+    types, named = _operand_types(op, arrays, params), tuple(sorted(params_without_rules(params).items()))
+    return run_graph(_one_equation(op, types, named), arrays)
 
 
 def _operand_types(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:

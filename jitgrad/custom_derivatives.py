@@ -1,147 +1,42 @@
 """custom_jvp and custom_vjp: functions whose derivatives their author states.
 
-A call on plain numbers outside any trace just runs the function. Any other call traces the function and its rules to Graphs,
-which go into one equation; jitgrad_compiler/passes/custom_derivatives.py differentiates and batches it.
+A call on plain numbers outside any trace just runs the function. A call whose arguments are being differentiated right there runs
+the rule on what these are made of, as ordinary code. A call inside a traced body becomes one equation with the Graph of the
+function, and the rule is traced when somebody differentiates that: custom_rules.py does both, and
+jitgrad_compiler/passes/custom_derivatives.py differentiates and batches the equation.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from jitgrad_compiler.ir.builder import Value, bind_all, state, with_weak
-from jitgrad_compiler.ir.graph import Graph, Var
+from jitgrad_compiler.ir.builder import Builder, Value, bind_all, state
 from jitgrad_compiler.ir.types import INEXACT
+from jitgrad_compiler.ops.custom import FORWARD_MODE, Rule, custom_linear
 from jitgrad_compiler.ops.custom import custom_jvp as jvp_op
 from jitgrad_compiler.ops.custom import custom_vjp as vjp_op
 from jitgrad_compiler.ops.define import zeros
-from jitgrad_compiler.passes.custom_derivatives import closed_over
+from jitgrad_compiler.passes.custom_derivatives import CLOSED_OVER, closed_over
+from jitgrad_compiler.passes.jvp import DualTrace, recorded, withheld
 
 from . import tree
 from .array import Array, as_value
-from .differentiation import FLOAT0, check_tangent, stop_gradient
-from .errors import ArgumentError, MissingRuleError, UnexpectedTracerError
+from .custom_rules import Call, Outputs, filled_tangents, positional, stand_ins, with_consts
+from .differentiation import stop_gradient
+from .errors import ArgumentError, MissingRuleError, NonDifferentiableError, UnexpectedTracerError
 from .tracebacks import boundary_methods
-from .tracing import ARGUMENT, Traced, array_leaves, function_name, orders, trace, traced_orders
-
-ORDERS = 4
-"""Derivatives up to this order are traced of functions inside jit, vmap and loops, which may be differentiated later."""
+from .tracing import function_name, trace
 
 
-def positional(where: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """The arguments by position, as f's signature has them, with its defaults."""
-    try:
-        signature = inspect.signature(f)
-    except (TypeError, ValueError):
-        if kwargs:
-            raise ArgumentError(f"{where}: {f!r} has no signature, so pass all arguments by position") from None
-        return args
-    bound = signature.bind(*args, **kwargs)
-    bound.apply_defaults()
-    if bound.kwargs:
-        raise ArgumentError(
-            f"{where}: the keyword arguments {', '.join(bound.kwargs)} have no position. Rules get arguments by position, so the "
-            "function must not have keyword-only parameters; wrap it in one that has none."
-        )
-    return bound.args
-
-
-def identity(v: Value) -> int:
-    """What tells one outer value from another: the array of a concrete one."""
-    return id(v.ref) if v.trace is None else id(v)
-
-
-def all_captured(*traced: Traced) -> list[Value]:
-    """The outer values of several traced functions, each once."""
-    return list({identity(v): v for t in traced for v in t.captured}.values())
-
-
-def with_consts(traced: Traced, consts: Sequence[Value]) -> Graph:
-    """The traced Graph with all of these outer values as its first inputs."""
-    own = len(traced.graph.inputs) - len(traced.captured)
-    variables = dict(zip(map(identity, traced.captured), traced.graph.inputs[own:], strict=True))
-    hidden = [variables.get(identity(v)) or Var(v.type) for v in consts]
-    return Graph([*hidden, *traced.graph.inputs[:own]], traced.graph.eqns, traced.graph.outputs)
-
-
-def is_plain(items: Any) -> bool:
-    """Whether a call with these arguments is neither traced nor differentiated, so far as they show."""
-    return state.staging is None and all(not isinstance(x, Array) or x.trace is None for x in tree.leaves(items))
-
-
-def _orders_wanted() -> int:
-    """Up to which order derivatives of a call may be asked for: of those being taken now, in the innermost rule alone where one is
-    being traced, and of those that may be taken later.
-    """
-    now = state.derivatives - orders.derivatives
-    if orders.left is not None:
-        return now + orders.left
-    return now if state.staging is None else now + ORDERS
-
-
-def _stand_in(value: Value) -> Array:
-    """An Array of a type and weakness alone."""
-    return Array(value.type, None, None, value.weak)
-
-
-def leaves_like(where: str, what: str, likes: Sequence[Array], treedef: Any, given: Any) -> list[Array]:
-    """The leaves of `given`, which must be of the structure, shapes and types of the stand-ins; weak ones adapt."""
-    tree.check_same_structure(where, tree.unflatten(treedef, list(likes)), given, what)
-    found = []
-    for like, (path, x) in zip(likes, tree.leaves_with_path(given), strict=True):
-        at = tree.path_text(path)
-        found.append(check_tangent(where, at or "the output", like, as_value(x, f"{where}: the {what}{at}"), what))
-    return found
-
-
-def _tangents_like(where: str, what: str, likes: Sequence[Array], treedef: Any, given: Any) -> list[Array]:
-    """The same of tangents: those of integers are left out."""
-    tree.check_same_structure(where, tree.unflatten(treedef, list(likes)), given, what)
-    found = []
-    for like, (path, x) in zip(likes, tree.leaves_with_path(given), strict=True):
-        if like.type.dtype in INEXACT:
-            at = tree.path_text(path)
-            found.append(check_tangent(where, at or "the output", like, as_value(x, f"{where}: the {what}{at}"), what))
-    return found
-
-
-def _with_float0(likes: Sequence[Array], moving: Iterable[Any]) -> list[Any]:
-    """Tangents of floats, and zeros of the type float0 for integers."""
-    items = iter(moving)
-    return [next(items) if v.type.dtype in INEXACT else np.zeros(v.type.shape, FLOAT0) for v in likes]
-
-
-class _Call:
-    """One call: the arguments by position, which of them are not differentiated, and the leaves of the others."""
-
-    def __init__(self, where: str, f: Callable[..., Any], args: tuple[Any, ...], nondiff: dict[int, Any]) -> None:
-        self.where, self.f, self.args, self.nondiff = where, f, args, nondiff
-        dynamic = tuple(None if n in nondiff else a for n, a in enumerate(args))
-        values, self.in_tree = array_leaves(where, (dynamic, {}), ARGUMENT)
-        self.values = list(values)
-        self.types, self.weak = [v.type for v in values], [v.weak for v in values]
-        self.floats = [v for v in values if v.type.dtype in INEXACT]
-
-    def every(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
-        """All arguments, with these leaves."""
-        dynamic, _ = tree.unflatten(self.in_tree, leaves)
-        return tuple(self.nondiff.get(n, a) for n, a in enumerate(dynamic))
-
-    def differentiated(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
-        """The arguments that rules differentiate with respect to, with these leaves."""
-        dynamic, _ = tree.unflatten(self.in_tree, leaves)
-        return tuple(a for n, a in enumerate(dynamic) if n not in self.nondiff)
-
-    def trace(self, f: Callable[..., Any], name: str, extra: Sequence[Value], left: int) -> Traced:
-        """The Graph of a function of a list of the leaves and of extra values of these types."""
-        every = [*self.values, *extra]
-        in_tree = tree.structure(([0] * len(self.values), [0] * len(extra)))
-        with traced_orders(left):
-            return trace(f, name, [v.type for v in every], [v.weak for v in every], in_tree)
+def innermost_trace(items: Any) -> Any:
+    """The trace that a call with these arguments belongs to; None where it is neither traced nor differentiated."""
+    top: Any = state.staging
+    for x in tree.leaves(items):
+        if isinstance(x, Array) and x.trace is not None and (top is None or x.trace.level > top.level):
+            top = x.trace
+    return top
 
 
 class _Custom:
@@ -180,26 +75,44 @@ class _Custom:
                 raise ArgumentError(f"{where}: nondiff_argnums names argument {n}, but there are {len(args)}")
         nondiff = {n: self._fixed(where, n, args[n]) for n in self.nondiff_argnums}
         args = tuple(nondiff.get(n, a) for n, a in enumerate(args))
-        if is_plain(args):
+        top = innermost_trace(args)
+        if top is None or isinstance(top, Builder) and top is not state.staging:  # what is linear is done to tangents as it is
             out = self.fun(*args)
-            if not is_plain(out):
+            if top is None and innermost_trace(out) is not None:
                 raise closed_over(where)
             return out
-        call = _Call(where, self.fun, args, nondiff)
-        traced = call.trace(lambda leaves, _: self.fun(*call.every(leaves)), self.name, (), 0)
-        outs = self._bind(call, traced, _orders_wanted())
-        return tree.unflatten(traced.out_tree, [with_weak(o, w) for o, w in zip(outs, traced.out_weak, strict=True)])
+        call = Call(where, self.name, self.fun, args, nondiff)
+        if isinstance(top, DualTrace):
+            return self._differentiate(call, top)
+        return self._record(call)
+
+    def _record(self, call: Call) -> Any:
+        """The call as one equation, whose rule is traced when it is needed."""
+        types, weak = [v.type for v in call.likes], [v.weak for v in call.likes]
+        traced = trace(lambda *leaves: self.fun(*call.every(leaves)), self.name, types, weak, tree.structure((0,) * len(types)))
+        consts, like = call.outer_values(traced.captured), Outputs(stand_ins(traced), traced.out_tree)
+        values, call.values = call.values, ()
+        outs = self._equation(call, like, consts)(*consts, *values, graph=with_consts(traced, consts), consts=len(consts))
+        return like.shown(outs)
+
+    def _check_levels(self, where: str, level: int, outs: Sequence[Value], tangents: Sequence[Value] = ()) -> None:
+        """Raise where a rule's results belong to the differentiation that it is the rule for, or to one inside."""
+        for v in outs:
+            if isinstance(v.trace, Builder) and v.trace.linear and v.trace.level > level:
+                raise NonDifferentiableError(f"{where}: the rule's output must not depend on the tangents")
+        if any(isinstance(v.trace, DualTrace) and v.trace.level >= level for v in (*outs, *tangents)):
+            raise closed_over(where)
 
     def _fixed(self, where: str, number: int, argument: Any) -> Any:
         raise NotImplementedError
 
-    def _bind(self, call: _Call, traced: Traced, wanted: int) -> Sequence[Value]:
+    def _differentiate(self, call: Call, trace: DualTrace) -> Any:
+        """The call's outputs with tangents, by the rule."""
         raise NotImplementedError
 
-
-def stand_ins(traced: Traced) -> list[Array]:
-    """Stand-ins for a traced function's outputs."""
-    return [Array(t, None, None, w) for t, w in zip(traced.graph.output_types, traced.out_weak, strict=True)]
+    def _equation(self, call: Call, like: Outputs, consts: Sequence[Value]) -> Callable[..., Sequence[Value]]:
+        """`bind_all` with the op, its name and its rule."""
+        raise NotImplementedError
 
 
 class custom_jvp(_Custom):
@@ -212,10 +125,12 @@ class custom_jvp(_Custom):
     nondiff_argnums: arguments that are not differentiated, of any type; the rule gets them first: rule(*nondiff, primals,
     tangents). Keyword arguments are brought to their positions by f's signature.
 
-    Arrays that f or its rule close over are constants: a derivative with respect to one raises UnexpectedTracerError. Calling f
-    before a rule is defined raises MissingRuleError; a rule whose results differ from f's in structure, shape or type raises
-    TreeStructureError. In a traced or differentiated call f and its rule are traced, so their arguments have no concrete values
-    there. As jax.custom_jvp.
+    The rule is ordinary code, run when a derivative is taken: outside jit on numbers, so that Python's `if` works in it. In a
+    program it is traced at the first derivative of that program, and f without it at the first call.
+
+    Arrays that f or its rule close over are constants: a derivative of f with respect to one raises UnexpectedTracerError, while
+    an outer derivative of a gradient taken inside goes through them. Calling f before a rule is defined raises MissingRuleError; a
+    rule whose results differ from f's in structure, shape or type raises TreeStructureError. As jax.custom_jvp.
 
     >>> import jitgrad, jitgrad.numpy as jnp
     >>> @custom_jvp
@@ -280,23 +195,19 @@ class custom_jvp(_Custom):
     def _fixed(self, where: str, number: int, argument: Any) -> Any:
         return tree.map(lambda x: stop_gradient(x) if isinstance(x, Array) and x.trace is not None else x, argument)
 
-    def _bind(self, call: _Call, traced: Traced, wanted: int) -> Sequence[Value]:
-        where, likes = f"the rule of custom_jvp function {self.name}", stand_ins(traced)
+    def _differentiate(self, call: Call, trace: DualTrace) -> Any:
+        assert self.jvp is not None
+        primals, tangents = zip(*map(trace.lower, call.values), strict=True)
+        with withheld(trace, CLOSED_OVER.format(call.where)):
+            outs, moved = call.run_jvp(self.jvp, primals, filled_tangents(primals, tangents))
+        self._check_levels(call.where, trace.level, outs.leaves, moved)
+        moving = iter(moved)
+        return outs.shown([trace.lift(o, next(moving)) if o.type.dtype in INEXACT else o for o in outs.leaves])
 
-        def run(leaves: Sequence[Array], moving: Sequence[Array]) -> Any:
-            primals, tangents = call.differentiated(leaves), call.differentiated(_with_float0(call.values, moving))
-            assert self.jvp is not None
-            result = self.jvp(*call.nondiff.values(), primals, tangents)
-            if not isinstance(result, (tuple, list)) or len(result) != 2:
-                raise ArgumentError(f"{where} must return a pair (output, output tangent), got {type(result).__name__}: {result!r}")
-            outs = leaves_like(where, "output", likes, traced.out_tree, result[0])
-            return outs, _tangents_like(where, "output tangent", likes, traced.out_tree, result[1])
-
-        rules = [call.trace(run, function_name(self.jvp), call.floats, wanted - 1)] if wanted and self.jvp else []
-        consts = all_captured(traced, *rules)
-        graph, *made = [with_consts(t, consts) for t in (traced, *rules)]
-        rule = made[0] if made else None
-        return bind_all(jvp_op, *consts, *call.values, graph=graph, rule=rule, consts=len(consts), name=self.name)
+    def _equation(self, call: Call, like: Outputs, consts: Sequence[Value]) -> Callable[..., Sequence[Value]]:
+        jvp = self.jvp
+        assert jvp is not None
+        return functools.partial(bind_all, jvp_op, rule=Rule(self.name, lambda: call.trace_jvp(jvp, like, consts)), name=self.name)
 
 
 class custom_vjp(_Custom):
@@ -312,10 +223,11 @@ class custom_vjp(_Custom):
     brought to their positions by f's signature.
 
     Forward mode (jvp, jacfwd) raises NonDifferentiableError; fwd and bwd themselves are differentiated for higher derivatives.
-    Arrays that the functions close over are constants: a derivative with respect to one raises UnexpectedTracerError. Calling f
+    fwd runs when a derivative is taken and bwd when a cotangent comes: outside jit on numbers, so that Python's `if` works in them.
+    In a program they are traced at its first derivative. Arrays that the functions close over are constants: a derivative of f with
+    respect to one raises UnexpectedTracerError, while an outer derivative of a gradient taken inside goes through them. Calling f
     before defvjp raises MissingRuleError; results of fwd and bwd that differ from f's results and arguments raise
-    TreeStructureError. In a traced or differentiated call f, fwd and bwd are traced, so their arguments have no concrete values
-    there. As jax.custom_vjp.
+    TreeStructureError. As jax.custom_vjp.
 
     >>> import jitgrad, jitgrad.numpy as jnp
     >>> @custom_vjp
@@ -358,87 +270,33 @@ class custom_vjp(_Custom):
                 )
         return argument
 
-    def _bind(self, call: _Call, traced: Traced, wanted: int) -> Sequence[Value]:
-        rules: list[Traced] = []
-        moving = [False] * len(call.values)
-        if wanted:
-            forward, residuals = self._forward(call, traced, wanted - 1)
-            backward, moving = self._backward(call, traced, forward, residuals, wanted - 1)
-            rules = [forward, backward]
-        consts = all_captured(traced, *rules)
-        graph, *made = [with_consts(t, consts) for t in (traced, *rules)]
-        return bind_all(
-            vjp_op, *consts, *call.values, graph=graph, forward=made[0] if made else None, backward=made[1] if made else None,
-            consts=len(consts), moving=(*[False] * len(consts), *moving), name=self.name,
-        )  # fmt: skip
+    def _differentiate(self, call: Call, trace: DualTrace) -> Any:
+        assert self.fwd is not None and self.bwd is not None
+        primals, tangents = zip(*map(trace.lower, call.values), strict=True)
+        if not recorded(tangents):
+            raise NonDifferentiableError(FORWARD_MODE.format(name=self.name))
+        with withheld(trace, CLOSED_OVER.format(call.where)):
+            outs, residuals = call.run_forward(self.fwd, primals)
+        kept = residuals.arrays
+        self._check_levels(call.where, trace.level, [*outs.leaves, *kept])
+        active = tuple(t is not None for t in tangents)
+        backward = call.backward(self.bwd, outs, residuals, active)
+        given = [t for t in tangents if t is not None]
+        moved = iter(
+            bind_all(custom_linear, *kept, *given, backward=backward, known=len(kept), active=active, name=self.name)
+            if backward.types
+            else ()
+        )
+        return outs.shown([trace.lift(o, next(moved)) if o.type.dtype in INEXACT else o for o in outs.leaves])
 
-    def _forward(self, call: _Call, traced: Traced, left: int) -> tuple[Traced, Any]:
-        where, likes = f"fwd of custom_vjp function {self.name}", stand_ins(traced)
-        record: list[Any] = []
-
-        def run(leaves: Sequence[Array], _: Any) -> Any:
-            assert self.fwd is not None
-            result = self.fwd(*call.every(leaves))
-            if not isinstance(result, (tuple, list)) or len(result) != 2:
-                raise ArgumentError(f"{where} must return a pair (output, residuals), got {type(result).__name__}: {result!r}")
-            outs = leaves_like(where, "output", likes, traced.out_tree, result[0])
-            residuals, treedef = array_leaves(where, result[1], "the residuals")
-            record.append(treedef)
-            return outs, residuals
-
-        return call.trace(run, function_name(self.fwd or run), (), left), record[0] if record else None
-
-    def _backward(self, call: _Call, traced: Traced, forward: Traced, treedef: Any, left: int) -> tuple[Traced, list[bool]]:
-        where, likes = f"bwd of custom_vjp function {self.name}", stand_ins(traced)
-        residuals = stand_ins(forward)[len(likes) :]
-        floats = [v for v in likes if v.type.dtype in INEXACT]
-        moving: list[bool] = []
-
-        def run(kept: Sequence[Array], cotangents: Sequence[Array]) -> Any:
-            assert self.bwd is not None
-            cotangent = tree.unflatten(traced.out_tree, _with_float0(likes, cotangents))
-            result = self.bwd(*call.nondiff.values(), tree.unflatten(treedef, kept), cotangent)
-            found = self._cotangents(where, call, result)
-            moving[:] = [x is not None for x in found]
-            return [x for x in found if x is not None]
-
-        with traced_orders(left):
-            every = [*residuals, *floats]
-            in_tree = tree.structure(([0] * len(residuals), [0] * len(floats)))
-            name = function_name(self.bwd or run)
-            made = trace(run, name, [v.type for v in every], [v.weak for v in every], in_tree)
-        return made, moving
-
-    def _cotangents(self, where: str, call: _Call, result: Any) -> list[Array | None]:
-        """One cotangent for each leaf of the arguments, None for zero and for integers."""
-        arguments = call.differentiated([_stand_in(v) for v in call.values])
-        numbers = [n for n in range(len(call.args)) if n not in call.nondiff]
-        if not isinstance(result, (tuple, list)) or len(result) != len(arguments):
-            got = f"{len(result)} of them" if isinstance(result, (tuple, list)) else f"{type(result).__name__}: {result!r}"
-            comma = " For one argument that is (cotangent,)." if len(arguments) == 1 else ""
-            raise tree.TreeStructureError(
-                f"{where} must return a tuple of {len(arguments)} cotangents, one for each differentiated argument, got "
-                f"{got}.{comma}"
-            )
-        found: list[Array | None] = []
-        for n, argument, given in zip(numbers, arguments, result, strict=True):
-            likes, treedef = tree.flatten(argument)
-            paths = [tree.path_text(path) for path, _ in tree.leaves_with_path(argument)]
-            try:
-                items = [None] * len(likes) if given is None else treedef.flatten_up_to(given)
-            except ValueError:
-                tree.check_same_structure(where, argument, given, f"cotangent of argument {n}")
-                raise
-            for like, path, x in zip(likes, paths, items, strict=True):
-                if x is None or like.type.dtype not in INEXACT:
-                    found.append(None)
-                    continue
-                leaf = f"argument {n}{path}"
-                found.append(check_tangent(where, leaf, like, as_value(x, f"{where}: the cotangent of {leaf}"), "cotangent"))
-        return found
+    def _equation(self, call: Call, like: Outputs, consts: Sequence[Value]) -> Callable[..., Sequence[Value]]:
+        fwd, bwd = self.fwd, self.bwd
+        assert fwd is not None and bwd is not None
+        rule = Rule(self.name, lambda: call.trace_vjp(fwd, bwd, like, consts))
+        return functools.partial(bind_all, vjp_op, rule=rule, moving=(), name=self.name)
 
 
 for _class in (custom_jvp, custom_vjp):
     boundary_methods(_class, plain=("__init__", "__get__", "defined"))
 
-__all__ = ["all_captured", "custom_jvp", "custom_vjp", "leaves_like", "stand_ins", "with_consts"]
+__all__ = ["custom_jvp", "custom_vjp"]

@@ -29,7 +29,7 @@ from .recursion import own_frames
 from .signatures import UnknownArgument, scan, static_key
 from .stages import Compiled, Lowered
 from .tracebacks import boundary_methods, leave
-from .tracing import ARGUMENT, RESULT, abstract_leaves, array_leaves, eval_shape, function_name, orders, trace
+from .tracing import ARGUMENT, RESULT, abstract_leaves, array_leaves, eval_shape, function_name, trace
 
 MOST_NESTED = 8
 """Programs nested deeper than this are made flatter, for whoever walks through them recurses once a program."""
@@ -119,7 +119,7 @@ class Jitted:
             if traced.graph.depth > MOST_NESTED:
                 traced.graph = inlined(traced.graph, only=call)
             entry = Entry(traced, self._donated_leaves(args, dynamic, rest))
-            if orders.left is None and all(v.trace is None for v in traced.captured):
+            if all(v.trace is None for v in traced.captured):
                 self._entries[key] = entry
             return entry
 

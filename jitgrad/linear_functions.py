@@ -8,11 +8,12 @@ from typing import Any
 from jitgrad_compiler.ir.builder import with_weak
 from jitgrad_compiler.ir.interpreter import evaluate
 from jitgrad_compiler.ir.types import INEXACT
+from jitgrad_compiler.passes.custom_rules import supplied
 from jitgrad_compiler.passes.linear_transpose import linear_transpose_graph
 
 from . import tree
 from .array import Array
-from .custom_derivatives import leaves_like, stand_ins
+from .custom_rules import leaves_like, stand_ins
 from .errors import NonDifferentiableError
 from .tracing import abstract_leaves, function_name, trace
 
@@ -42,11 +43,12 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Callable[[Any], 
         if t.dtype not in INEXACT:
             raise NonDifferentiableError(f"{where}: {what} must be of a float or complex type, got {t}")
     linear = [n < len(types) for n in range(len(traced.graph.inputs))]
-    backward = linear_transpose_graph(traced.graph, linear, f"{where}: the function")
+    graph, closed_over = supplied(traced.graph, linear)
+    backward = linear_transpose_graph(graph, [*[False] * len(closed_over), *linear], f"{where}: the function")
 
     def transposed(cotangent: Any) -> tuple[Any, ...]:
         given = leaves_like(where, "cotangent", stand_ins(traced), traced.out_tree, cotangent)
-        found = evaluate(backward, [*traced.captured, *given])
+        found = evaluate(backward, [*closed_over, *traced.captured, *given])
         args, _ = tree.unflatten(in_tree, [with_weak(v, w) for v, w in zip(found, weak, strict=True)])
         return args
 

@@ -5,9 +5,7 @@ Next on the path: differentiation.py, vectorization.py and jit.py, which all sta
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +15,7 @@ import jitgrad_compiler.passes.calls
 import jitgrad_compiler.passes.checkpointing
 import jitgrad_compiler.passes.custom_derivatives
 import jitgrad_compiler.passes.linear_solve  # noqa: F401  (the rules of nested programs)
-from jitgrad_compiler.ir.builder import Value, Weak, staging, state
+from jitgrad_compiler.ir.builder import Value, Weak, staging
 from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.types import ArrayType
 
@@ -82,30 +80,6 @@ def trace(f: Callable[..., Any], name: str, types: Sequence[ArrayType], weak: Se
         outputs, out_tree = array_leaves(name, out, RESULT)
         graph, captured = builder.finish(outputs)
     return Traced(graph, captured, out_tree, [v.weak for v in outputs])
-
-
-class _Orders(threading.local):
-    """How many orders of derivatives of custom rules are traced from here on; None where no rule is being traced."""
-
-    left: int | None = None
-    derivatives = 0
-    """How many derivatives are being taken around the innermost rule."""
-
-
-orders = _Orders()
-
-
-@contextmanager
-def traced_orders(left: int) -> Iterator[None]:
-    """Inside, custom functions trace their rules for derivatives up to this order: a rule that calls its function would trace
-    itself for ever. Graphs made inside are no good elsewhere, so jit does not keep them.
-    """
-    before = orders.left, orders.derivatives
-    orders.left, orders.derivatives = left, state.derivatives
-    try:
-        yield
-    finally:
-        orders.left, orders.derivatives = before
 
 
 class ShapeDtypeStruct:

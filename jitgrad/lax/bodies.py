@@ -16,7 +16,7 @@ from jitgrad.numpy import ops
 from jitgrad.numpy.promote import promote_all
 from jitgrad.promotion import default_float, strong_dtype
 from jitgrad.tracing import Traced, function_name
-from jitgrad_compiler.ir.builder import Value, Weak, staging
+from jitgrad_compiler.ir.builder import Weak, outer_identity, staging
 from jitgrad_compiler.ir.graph import Graph, Var
 from jitgrad_compiler.ir.interpreter import evaluate
 from jitgrad_compiler.ir.types import INTEGERS, NUMPY, ArrayType
@@ -69,20 +69,15 @@ def leaf_names(what: str, structure: tree.PyTreeDef) -> list[str]:
 
 def with_consts(bodies: Sequence[Traced]) -> tuple[list[Array], list[Graph]]:
     """The outer values that any of the bodies closes over, and each body's Graph with all of these in front of its inputs."""
-    outer = {_identity(v): v for body in bodies for v in body.captured}
+    outer = {outer_identity(v): v for body in bodies for v in body.captured}
     graphs = []
     for body in bodies:
         graph = body.graph
         count = len(graph.inputs) - len(body.captured)
-        names = {_identity(v): var for v, var in zip(body.captured, graph.inputs[count:], strict=True)}
+        names = {outer_identity(v): var for v, var in zip(body.captured, graph.inputs[count:], strict=True)}
         consts = [names[key] if key in names else Var(v.type) for key, v in outer.items()]
         graphs.append(Graph([*consts, *graph.inputs[:count]], graph.eqns, graph.outputs))
     return list(outer.values()), graphs  # type: ignore[arg-type]
-
-
-def _identity(v: Value) -> int:
-    """By what a Builder tells outer values apart."""
-    return id(v.ref) if v.trace is None else id(v)
 
 
 def converted(graph: Graph, dtypes: Sequence[str]) -> Graph:

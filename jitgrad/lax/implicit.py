@@ -11,7 +11,8 @@ from typing import Any
 
 from jitgrad import tree
 from jitgrad.array import Array, as_value
-from jitgrad.custom_derivatives import all_captured, custom_jvp, leaves_like, with_consts
+from jitgrad.custom_derivatives import custom_jvp
+from jitgrad.custom_rules import all_captured, leaves_like, with_consts
 from jitgrad.differentiation import linearize
 from jitgrad.errors import ArgumentError
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
@@ -21,6 +22,7 @@ from jitgrad_compiler.ir.interpreter import evaluate
 from jitgrad_compiler.ir.types import INEXACT
 from jitgrad_compiler.ops.define import zeros
 from jitgrad_compiler.ops.linear_solve import linear_solve
+from jitgrad_compiler.passes.custom_rules import supplied
 from jitgrad_compiler.passes.jvp import jvp
 from jitgrad_compiler.passes.linear_transpose import linear_transpose_graph
 
@@ -121,12 +123,14 @@ def custom_linear_solve(
 
 
 def _transposed(space: _Space, matvec: Traced) -> Traced:
-    """The transpose of a traced operator, with the same outer values behind its inputs."""
-    n = len(space.likes)
-    graph = linear_transpose_graph(matvec.graph, [k < n for k in range(len(matvec.graph.inputs))], f"{space.where}: matvec")
-    hidden = len(matvec.captured)
+    """The transpose of a traced operator, with the same outer values behind its inputs, and those of rules in front of them."""
+    linear = [k < len(space.likes) for k in range(len(matvec.graph.inputs))]
+    operator, closed_over = supplied(matvec.graph, linear)
+    graph = linear_transpose_graph(operator, [*[False] * len(closed_over), *linear], f"{space.where}: matvec")
+    captured = [*closed_over, *matvec.captured]
+    hidden = len(captured)
     turned = Graph([*graph.inputs[hidden:], *graph.inputs[:hidden]], graph.eqns, graph.outputs)
-    return Traced(turned, matvec.captured, matvec.out_tree, matvec.out_weak)
+    return Traced(turned, captured, matvec.out_tree, matvec.out_weak)
 
 
 def custom_root(

@@ -278,13 +278,13 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
     "call": [((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_CALLED, name="f"))],
     "callback": [((Other((3,), "f64"),), dict(token=token_for("an example", lambda x: None)))],
     "custom_jvp": [
-        ((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_PRODUCT, rule=_PRODUCT_RULE, consts=0, name="f")),
+        ((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_PRODUCT, rule=(_PRODUCT_RULE,), consts=0, name="f")),
     ],
     "custom_vjp": [
         ((Other((3,), "f64"), Other((3,), "f64")),
-         dict(graph=_PRODUCT, forward=_PRODUCT_FORWARD, backward=_PRODUCT_BACKWARD, consts=0, moving=(True, False), name="f")),
+         dict(graph=_PRODUCT, rule=(_PRODUCT_FORWARD, _PRODUCT_BACKWARD), consts=0, moving=(True, False), name="f")),
         ((Other((3,), "f64"), Other((3,), "f64")),
-         dict(graph=_PRODUCT, forward=None, backward=None, consts=1, moving=(False, False), name="f")),
+         dict(graph=_PRODUCT, rule=(), consts=1, moving=(), name="f")),
     ],
     "custom_linear": [
         ((Other((3,), "f64"), Other((3,), "f64")), dict(backward=_PRODUCT_BACKWARD, known=1, active=(True,), name="f")),

@@ -29,6 +29,8 @@ class Trace(Protocol):
     level: int
     alive: bool
     where: str
+    refusal: str
+    """Why its values can't be used now, where that is not because it has ended."""
 
     def process(self, op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]: ...
 
@@ -41,6 +43,8 @@ class _State(threading.local):
     """How many of the traces are dual numbers."""
     staging: Builder | None = None
     source: Source = None
+    adopted: frozenset[int] = frozenset()
+    """Outer values that can be captured although their traces have ended."""
 
 
 state = _State()
@@ -166,6 +170,8 @@ def as_typed(out: Any, type: Type) -> np.ndarray:
 
 def leaked(v: Value) -> UnexpectedTracerError:
     where = v.trace.where if v.trace else ""
+    if v.trace is not None and v.trace.refusal:
+        return UnexpectedTracerError(v.trace.refusal)
     return UnexpectedTracerError(
         f"a traced value of type {v.type} was used after the function that made it had returned{where}. It leaked, through a "
         "global, a list or an attribute. Return it from the function instead, or pass it on as an argument."
@@ -187,8 +193,15 @@ def source_of(source: Source) -> Iterator[None]:
         state.source = before
 
 
+def outer_identity(v: Value) -> int:
+    """What tells one value from another in a Graph that takes both from outside: one array, wrapped twice, is one."""
+    return id(v.ref)
+
+
 class Builder:
     """Records equations into a Graph. Values from outside become hidden inputs, scalars become literals."""
+
+    refusal = ""
 
     def __init__(self, level: int, where: str = "") -> None:
         self.level, self.where, self.alive = level, where, True
@@ -212,9 +225,9 @@ class Builder:
             return v.ref  # type: ignore[no-any-return]
         if v.trace is None and isinstance(v.ref, np.generic):
             return Literal(v.ref, v.type.dtype)
-        key = id(v.ref) if v.trace is None else id(v)  # one array, wrapped twice, is one input
+        key = outer_identity(v)
         if key not in self.captured:
-            if v.trace is not None and not v.trace.alive:
+            if v.trace is not None and not v.trace.alive and key not in state.adopted:
                 raise leaked(v)
             self.captured[key] = (v, Var(v.type))
             self._named.append(v.ref)
@@ -231,6 +244,18 @@ class Builder:
         atoms = [self.atom(v) for v in outputs]
         hidden = list(self.captured.values())
         return Graph([*self.inputs, *[var for _, var in hidden]], self.eqns, atoms), [v for v, _ in hidden]
+
+
+@contextmanager
+def adopting(values: Sequence[Value]) -> Iterator[None]:
+    """Bodies that are traced inside may close over these values, even if their traces have ended."""
+    before = state.level, state.adopted
+    state.level = max([state.level, *[v.trace.level for v in values if v.trace is not None]])
+    state.adopted = state.adopted.union(map(outer_identity, values))
+    try:
+        yield
+    finally:
+        state.level, state.adopted = before
 
 
 @contextmanager

@@ -7,10 +7,12 @@ ones.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache, wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -98,6 +100,23 @@ class Op:
 OPS: dict[str, Op] = {}
 
 
+class Deferred:
+    """A part of an equation that is made when it is needed: no plain data, but an object of its own, which prints as its token.
+
+    Two graphs are equal only if they hold the same ones. While one is alive, its token is read back as it.
+    """
+
+    tokens: weakref.WeakValueDictionary[str, Deferred] = weakref.WeakValueDictionary()
+    _numbers = itertools.count(1)
+
+    def __init__(self, name: str) -> None:
+        self.token = f"{name}#{next(self._numbers)}"
+        self.tokens[self.token] = self
+
+    def __repr__(self) -> str:
+        return repr(self.token)
+
+
 class Eqn:
     """`outputs = op[params](inputs)`. Operands are atoms; nested programs are Graphs among the params."""
 
@@ -113,6 +132,11 @@ class Eqn:
     def graphs(self) -> Iterator[Graph]:
         """The nested programs."""
         return nested_graphs(self.params)
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether a part of it, or of what is nested in it, is not made yet."""
+        return any(isinstance(p, Deferred) for p in self.params.values()) or any(g.has_deferred for g in self.graphs)
 
     @property
     def has_effect(self) -> bool:
@@ -170,6 +194,10 @@ class Graph:
         return 1 + max((g.depth for e in self.eqns for g in e.graphs), default=0)
 
     @cached_property
+    def has_deferred(self) -> bool:
+        return any(e.has_deferred for e in self.eqns)
+
+    @cached_property
     def key(self) -> str:
         """The structural hash: equal graphs have equal keys in every process."""
         return hashlib.sha256(print_graph(self, sources=False).encode()).hexdigest()
@@ -184,6 +212,37 @@ class Graph:
         return print_graph(self)
 
     __repr__ = __str__
+
+
+Pass = TypeVar("Pass", bound=Callable[..., Any])
+
+
+def remembered(f: Pass) -> Pass:
+    """A pass that keeps what it made: for graphs that are equal, or, with a graph that has deferred parts, as long as that lives,
+    for they belong to the user and may hold anything.
+    """
+    cached = lru_cache(maxsize=512)(f)
+
+    @wraps(f)
+    def wrapper(*args: Any) -> Any:
+        owner = next((g for g in _graphs_of(args) if g.has_deferred), None)
+        if owner is None:
+            return cached(*args)
+        made = owner.__dict__.setdefault("remembered", {})
+        key = (f, args)
+        if key not in made:
+            made[key] = f(*args)
+        return made[key]
+
+    return cast(Pass, wrapper)
+
+
+def _graphs_of(items: Iterable[Any]) -> Iterator[Graph]:
+    for x in items:
+        if isinstance(x, Graph):
+            yield x
+        elif isinstance(x, tuple):
+            yield from _graphs_of(x)
 
 
 def variable_names() -> Iterator[str]:

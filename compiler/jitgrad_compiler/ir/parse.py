@@ -19,7 +19,7 @@ import ast
 import re
 from typing import Any
 
-from .graph import OPS, Atom, Eqn, Graph, IRError, Literal, Var
+from .graph import OPS, Atom, Deferred, Eqn, Graph, IRError, Literal, Var
 from .types import NUMPY, ArrayType, TapeType, Type
 
 _TOKEN = re.compile(r"\s+|#[^\n]*")
@@ -110,7 +110,8 @@ class _Parser:
                 break
             self.at += 1
         try:
-            return ast.literal_eval(self.text[start : self.at].strip())
+            value = ast.literal_eval(self.text[start : self.at].strip())
+            return Deferred.tokens.get(value, value) if isinstance(value, str) else value
         except (ValueError, SyntaxError):
             self.at = start
             raise self.fail("a Python literal") from None

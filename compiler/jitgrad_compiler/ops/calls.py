@@ -7,7 +7,7 @@ import numpy as np
 from ..ir.graph import Graph, Op
 from ..ir.interpreter import interpret
 from ..ir.types import ArrayType
-from .define import elementwise
+from .define import elementwise, in_front
 
 
 def _call_type(*types: ArrayType, graph: Graph, name: str) -> tuple[ArrayType, ...]:
@@ -18,6 +18,7 @@ def _call_type(*types: ArrayType, graph: Graph, name: str) -> tuple[ArrayType, .
 
 call = Op(
     "call", _call_type, lambda *arrays, graph, name: interpret(graph, *map(np.asarray, arrays)), kind="call",
+    hoists=in_front,
     doc="A nested program, compiled for itself where it is called on concrete arrays. Its rules are in passes/calls.py.",
 )  # fmt: skip
 

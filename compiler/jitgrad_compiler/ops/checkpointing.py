@@ -14,7 +14,7 @@ import numpy as np
 from ..ir.graph import Graph, Op
 from .control import expect
 from .custom import run_eagerly, run_nested
-from .define import elementwise
+from .define import elementwise, in_front
 
 NOTHING: tuple[Any, ...] = ("nothing",)
 """The policy that keeps no intermediate value."""
@@ -26,7 +26,7 @@ def _checkpoint_type(*types: Any, graph: Graph, policy: tuple[Any, ...], prevent
 
 
 checkpoint = Op(
-    "checkpoint", _checkpoint_type, run_nested, kind="call", sparse_cotangents=True,
+    "checkpoint", _checkpoint_type, run_nested, kind="call", sparse_cotangents=True, hoists=in_front,
     doc="A nested program that is done again for its derivative.",
 )  # fmt: skip
 checkpoint.evaluate = run_eagerly

@@ -24,6 +24,7 @@ from ..errors import ShapeError
 from ..ir.graph import Graph, Op
 from ..ir.interpreter import interpret
 from ..ir.types import INTEGERS, NUMPY, ArrayType, TapeType, Type
+from .define import as_consts
 
 COUNT = ArrayType((), "i64")
 
@@ -83,6 +84,7 @@ def _scan(*arrays: Any, body: Graph, consts: int, carry: int, length: int | None
 
 scan = Op(
     "scan", _scan_type, _scan, kind="scan", sparse_cotangents=True,
+    hoists=lambda params, count: (0 if params["length"] is not None else 1, {"consts": params["consts"] + count}),
     doc="A body done for each slice of xs, one after another, with carries handed on from step to step.",
 )  # fmt: skip
 
@@ -153,7 +155,7 @@ def _while(
 
 
 while_loop = Op(
-    "while_loop", _while_type, _while, kind="while", sparse_cotangents=True,
+    "while_loop", _while_type, _while, kind="while", sparse_cotangents=True, hoists=as_consts,
     doc="A body done as long as a condition on the carries holds.",
 )  # fmt: skip
 
@@ -174,7 +176,7 @@ def _switch(index: Any, *arrays: Any, branches: tuple[Graph, ...]) -> Any:
 
 
 switch = Op(
-    "switch", _switch_type, _switch, kind="switch", sparse_cotangents=True,
+    "switch", _switch_type, _switch, kind="switch", sparse_cotangents=True, hoists=lambda params, count: (1, {}),
     doc="The branch whose number the index is; an index outside means the nearest branch.",
 )  # fmt: skip
 
@@ -198,6 +200,7 @@ def _rowwise(*arrays: Any, graph: Graph, mapped: tuple[bool, ...], size: int) ->
 
 rowwise = Op(
     "rowwise", _rowwise_type, _rowwise, kind="rowwise", sparse_cotangents=True,
+    hoists=lambda params, count: (0, {"mapped": (*[False] * count, *params["mapped"])}),
     doc="A graph done to every row of its mapped operands by itself.",
 )  # fmt: skip
 

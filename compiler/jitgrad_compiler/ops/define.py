@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,16 @@ def broadcast_batch(x: Value, size: int, batched: bool) -> Value:
 
 def convert(x: Value, dtype: str) -> Value:
     return x if x.type.dtype == dtype else bind(OPS["convert_element_type"], x, dtype=dtype)
+
+
+def in_front(params: Mapping[str, Any], count: int) -> tuple[int, dict[str, Any]]:
+    """Where further operands go that all nested programs get (the trait `hoists`): in front of the others."""
+    return 0, {}
+
+
+def as_consts(params: Mapping[str, Any], count: int) -> tuple[int, dict[str, Any]]:
+    """The same for an op whose first operands are consts."""
+    return 0, {"consts": params["consts"] + count}
 
 
 def add_tangents(a: Value | None, b: Value | None) -> Value | None:

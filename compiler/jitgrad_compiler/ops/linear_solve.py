@@ -13,6 +13,7 @@ from typing import Any
 from ..ir.graph import Graph, Op
 from .control import expect
 from .custom import run_eagerly, run_nested
+from .define import as_consts
 
 
 def _type(
@@ -32,6 +33,7 @@ def _type(
 
 
 linear_solve = Op(
-    "linear_solve", _type, run_nested, kind="call", doc="The solution of a linear system, whose derivative is one more solution.",
+    "linear_solve", _type, run_nested, kind="call", hoists=as_consts,
+    doc="The solution of a linear system, whose derivative is one more solution.",
 )  # fmt: skip
 linear_solve.evaluate = run_eagerly

@@ -7,16 +7,15 @@ zeros for those of the others. Branches with loops inside, whose tapes have no z
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from ..ir.builder import Value, bind_all
-from ..ir.graph import Graph
+from ..ir.graph import Graph, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import switch
 from ..ops.define import Operand, Tangents, is_linear, zeros
-from .linearize import recorded
+from .jvp import recorded
 from .loop_derivatives import Flags, build, filled, linearized, moved, picked, recomputed, spread, transposed
 from .vmap import vmap_graph
 
@@ -42,7 +41,7 @@ def _shared_activity(flags: Sequence[Flags]) -> Flags:
     return tuple(any(column) for column in zip(*flags, strict=True))
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _joint(branches: tuple[Graph, ...], active: Flags) -> tuple[tuple[Graph, ...], Flags]:
     made = [moved(b, active) for b in branches]
     out_active = _shared_activity([flags for _, flags in made])
@@ -59,7 +58,7 @@ def _joint(branches: tuple[Graph, ...], active: Flags) -> tuple[tuple[Graph, ...
     return tuple(fill(g, flags) for g, flags in made), out_active
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _split(branches: tuple[Graph, ...], active: Flags) -> tuple[tuple[Graph, ...], tuple[Graph, ...], Flags]:
     """(branches that also give everybody's residuals, branches from tangents and those to tangents, which results have
     tangents).
@@ -128,7 +127,7 @@ def batch_branches(size: int, args: Sequence[Value], batched: Sequence[bool], pa
     return bind_all(switch, *args, branches=branches)
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _batched(graph: Graph, size: int, batched: Flags) -> Graph:
     return vmap_graph(graph, size, batched)
 

@@ -6,34 +6,33 @@ So the gradient of a jitted function, taken outside jit, is two compiled program
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from ..ir.builder import Value, bind_all, staging
-from ..ir.graph import Graph, Var
+from ..ir.graph import Graph, Var, remembered
 from ..ops.calls import call
 from ..ops.define import Operand, Tangents, is_linear
-from .jvp import jvp_active
-from .linearize import LinearGraphs, linearize_graph, recorded, transpose_graph
+from .jvp import jvp_active, recorded
+from .linearize import LinearGraphs, linearize_graph, transpose_graph
 from .vmap import batch, batched_type
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _linearized(graph: Graph, active: tuple[bool, ...]) -> LinearGraphs:
     return linearize_graph(graph, active)
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _moved(graph: Graph, active: tuple[bool, ...]) -> tuple[Graph, tuple[bool, ...]]:
     return jvp_active(graph, active)
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _transposed(graph: Graph, linear: tuple[bool, ...], given: tuple[bool, ...]) -> Graph:
     return transpose_graph(graph, linear, given)
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _batched(graph: Graph, size: int, batched: tuple[bool, ...]) -> tuple[Graph, tuple[bool, ...]]:
     """The batched Graph, and which of its outputs have the batch axis."""
     with staging() as builder:
@@ -42,7 +41,7 @@ def _batched(graph: Graph, size: int, batched: tuple[bool, ...]) -> tuple[Graph,
         return builder.finish(outs)[0], tuple(flags)
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _kept(forward: Graph, count: int) -> tuple[Graph, tuple[tuple[bool, int], ...]]:
     """The forward program without those residuals that are operands or results, which are there already, and each other one once;
     and where every residual is: (whether an operand, its number there or among the results).

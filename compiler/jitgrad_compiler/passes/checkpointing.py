@@ -7,17 +7,17 @@ barriers at its start keep the second computation apart from the first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from ..ir.builder import Value, bind, bind_all
-from ..ir.graph import OPS, Eqn, Graph, Var
+from ..ir.graph import OPS, Eqn, Graph, Var, remembered
 from ..ir.interpreter import evaluate
 from ..ops.calls import call
 from ..ops.checkpointing import NOTHING, barrier, checkpoint
 from ..ops.define import Operand, Tangents, is_linear
 from .inline import inline
-from .linearize import LinearGraphs, recorded
+from .jvp import recorded
+from .linearize import LinearGraphs
 from .loop_derivatives import Flags, build, linearized, moved, picked, spread, transposed
 from .simplify import remove_dead
 from .vmap import vmap_graph
@@ -44,11 +44,11 @@ def keeps(policy: tuple[Any, ...], e: Eqn) -> bool:
     return False
 
 
-@lru_cache(maxsize=512)
+@remembered
 def checkpointed(graph: Graph, active: Flags, policy: tuple[Any, ...], prevent_cse: bool) -> LinearGraphs:
     """The split of a Graph in which the residuals are inputs and values that the policy keeps."""
     if policy != NOTHING:
-        graph = inline(graph, only=call)
+        graph = inline(graph, call)
     parts = linearized(graph, active)
     count, forward = len(graph.outputs), parts.forward
     kept_eqns = [e for e in forward.eqns if e.has_effect or keeps(policy, e)]
@@ -98,7 +98,7 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
     return bind_all(checkpoint, *args, **{**params, "graph": _batched(params["graph"], size, tuple(batched))})
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _batched(graph: Graph, size: int, batched: Flags) -> Graph:
     return vmap_graph(graph, size, batched)
 

@@ -1,63 +1,72 @@
 """The rules of custom_jvp and custom_vjp.
 
 A custom_jvp becomes its rule, whose equations part into known and linear ones by themselves. A custom_vjp becomes its forward
-program and one linear equation, custom_linear, whose transpose is its backward program.
+program and one linear equation, custom_linear, whose transpose is its backward program. Where one is applied to what is linear
+already, it is what its function is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import NonDifferentiableError, UnexpectedTracerError
-from ..ir.builder import Value, bind_all, staging
-from ..ir.graph import Graph
+from ..ir.builder import Value, bind_all, source_of, staging
+from ..ir.graph import Graph, Op, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import INEXACT, ArrayType
-from ..ops.custom import FORWARD_MODE, custom_jvp, custom_linear, custom_vjp
-from ..ops.define import Operand, Tangents, broadcast_batch, reduce_sum
-from .linearize import recorded
-from .loop_derivatives import Flags, filled, picked, spread
+from ..ops.custom import FORWARD_MODE, Backward, Programs, Rule, custom_jvp, custom_linear, custom_vjp
+from ..ops.define import Operand, Tangents, broadcast_batch, is_linear, reduce_sum
+from .jvp import recorded
+from .loop_derivatives import Flags, filled, picked, spread, transposed
 from .vmap import batch
+
+CLOSED_OVER = (
+    "{}: a value that the function or its rules close over is being differentiated, but the rules say how to differentiate with "
+    "respect to the arguments alone. Pass the value as an argument, or use stop_gradient on it."
+)
 
 
 def closed_over(what: str) -> UnexpectedTracerError:
-    return UnexpectedTracerError(
-        f"{what}: a value that the function or its rules close over is being differentiated, but the rules say how to "
-        "differentiate with respect to the arguments alone. Pass the value as an argument, or use stop_gradient on it."
-    )
+    return UnexpectedTracerError(CLOSED_OVER.format(what))
 
 
-def _not_traced(what: str) -> NonDifferentiableError:
-    return NonDifferentiableError(
-        f"{what}: its rules call the function itself, and derivatives of so high an order were not traced. "
-        "Take the derivative inside the jitted function instead of outside, or state it with a custom rule of its own."
-    )
+def _is_untouched(tangents: Tangents, params: dict[str, Any]) -> bool:
+    """Whether what moves is closed over by the rule alone, which is not asked then: the function does not depend on it."""
+    graph, consts = params["graph"], params["consts"]
+    used = {a for e in graph.eqns for a in e.inputs}.union(graph.outputs)
+    return not any(t is not None and (n >= consts or graph.inputs[n] in used) for n, t in enumerate(tangents))
+
+
+def _programs(what: str, tangents: Tangents, params: dict[str, Any]) -> tuple[Graph, ...]:
+    """The graphs of a rule, which passes/custom_rules.py has put into the equation."""
+    if any(t is not None for t in tangents[: params["consts"]]):
+        raise closed_over(what)
+    if not params["rule"] or not isinstance(params["rule"], tuple):
+        raise NonDifferentiableError(
+            f"{what}: its rule is no part of this program, which was made to be run or was read from text. Differentiate the "
+            "function that the program was traced from."
+        )
+    return params["rule"]
 
 
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
-    rule, consts = params["rule"], params["consts"]
-    what = f"custom_jvp function {params['name']}"
-    if any(t is not None for t in tangents[:consts]):
-        raise closed_over(what)
-    if rule is None:
-        raise _not_traced(what)
+    if _is_untouched(tangents, params):
+        return bind_all(custom_jvp, *primals, **params), [None] * len(params["graph"].outputs)
+    (rule,) = _programs(f"custom_jvp function {params['name']}", tangents, params)
     given = [filled(t, p.type) for t, p in zip(tangents, primals, strict=True)]
-    found = evaluate(rule, [*primals, *[t for t in given[consts:] if t.type.dtype in INEXACT]])
+    found = evaluate(rule, [*primals, *[t for t in given[params["consts"] :] if t.type.dtype in INEXACT]])
     outs = found[: len(params["graph"].outputs)]
     return outs, spread(found[len(outs) :], [o.type.dtype in INEXACT for o in outs])
 
 
 def _vjp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
-    forward, backward, consts, name = params["forward"], params["backward"], params["consts"], params["name"]
-    what = f"custom_vjp function {name}"
-    if any(t is not None for t in tangents[:consts]):
-        raise closed_over(what)
-    if not recorded(tangents):
+    if _is_untouched(tangents, params):
+        return bind_all(custom_vjp, *primals, **params), [None] * len(params["graph"].outputs)
+    consts, name = params["consts"], params["name"]
+    if not recorded(tangents) and all(t is None for t in tangents[:consts]):
         raise NonDifferentiableError(FORWARD_MODE.format(name=name))
-    if forward is None:
-        raise _not_traced(what)
+    forward, backward = _programs(f"custom_vjp function {name}", tangents, params)
     found = evaluate(forward, primals)
     count = len(params["graph"].outputs)
     outs, known = found[:count], [*primals[:consts], *found[count:]]
@@ -71,18 +80,30 @@ def _vjp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
     return outs, spread(moved, floats)
 
 
-def _transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+def _linear_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     known = [x for x in operands[: params["known"]] if isinstance(x, Value)]
     if len(known) < params["known"]:
         raise closed_over(f"custom_vjp function {params['name']}")
-    found = evaluate(params["backward"], [*known, *cts])
-    return [*[None] * len(known), *picked(found, params["active"])]
+    backward = params["backward"]
+    if isinstance(backward, Backward):
+        with source_of(None):
+            found = backward.run(known, cts)
+    else:
+        found = picked(evaluate(backward, [*known, *cts]), params["active"])
+    return [*[None] * len(known), *found]
+
+
+def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+    linear = tuple(map(is_linear, operands))
+    backward = transposed(params["graph"], linear, tuple(ct is not None for ct in cts))
+    known = [x for x in operands if isinstance(x, Value)]
+    return spread(evaluate(backward, [*known, *[ct for ct in cts if ct is not None]]), linear)
 
 
 # -- batching
 
 
-@lru_cache(maxsize=512)
+@remembered
 def batched_program(graph: Graph, size: int, flags: Flags, whole: int) -> tuple[Graph, Flags]:
     """The batched Graph, whose first `whole` outputs all have the batch axis, and which of the others do."""
     with staging() as builder:
@@ -94,7 +115,7 @@ def batched_program(graph: Graph, size: int, flags: Flags, whole: int) -> tuple[
         return builder.finish([*first, *outs[whole:]])[0], tuple(out_flags[whole:])
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _batched_backward(graph: Graph, size: int, flags: Flags, wanted: Flags) -> Graph:
     """The batched backward program; the cotangent of what serves every example is the sum of theirs."""
     with staging() as builder:
@@ -106,26 +127,47 @@ def _batched_backward(graph: Graph, size: int, flags: Flags, wanted: Flags) -> G
         return builder.finish([o if w else reduce_sum(o, (0,)) for o, w in zip(whole, wanted, strict=True)])[0]
 
 
-def _batch_jvp(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
-    graph, rule, consts = params["graph"], params["rule"], params["consts"]
-    flags = tuple(batched)
-    made, _ = batched_program(graph, size, flags, len(graph.outputs))
-    if rule is not None:
-        moving = [b for b, t in zip(flags[consts:], graph.input_types[consts:], strict=True) if t.dtype in INEXACT]
-        rule, _ = batched_program(rule, size, (*flags, *moving), len(rule.outputs))
-    return bind_all(custom_jvp, *args, **{**params, "graph": made, "rule": rule})
+def _batched_rule(
+    size: int, flags: Flags, params: dict[str, Any], make: Callable[[int, Flags, int, dict[str, Any], Programs], tuple[Graph, ...]]
+) -> Any:
+    """The rule of a batched equation: of a rule that is not traced yet, one that is not traced yet either."""
+    rule, consts = params["rule"], params["consts"]
+    if not rule:
+        return rule
+    if not isinstance(rule, Rule):
+        return make(size, flags, consts, params, Programs(rule, [], params.get("moving", ())[consts:]))
+
+    def trace() -> Programs:
+        programs = rule.programs()
+        hidden = len(programs.captured)
+        graphs = make(size, (*[False] * hidden, *flags), hidden + consts, params, programs)
+        return Programs(graphs, programs.captured, programs.moving)
+
+    return Rule(params["name"], trace)
 
 
-def _batch_vjp(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
-    graph, forward, backward = params["graph"], params["forward"], params["backward"]
-    flags, count = tuple(batched), len(graph.outputs)
-    made, _ = batched_program(graph, size, flags, count)
-    if forward is not None:
-        forward, kept = batched_program(forward, size, flags, count)
-        cotangents = [True] * sum(t.dtype in INEXACT for t in graph.output_types)
-        given = (*flags[: params["consts"]], *kept, *cotangents)
-        backward = _batched_backward(backward, size, given, tuple(picked(flags, params["moving"])))
-    return bind_all(custom_vjp, *args, **{**params, "graph": made, "forward": forward, "backward": backward})
+def _batched_jvp_rule(size: int, flags: Flags, consts: int, params: dict[str, Any], programs: Programs) -> tuple[Graph, ...]:
+    (rule,) = programs.graphs
+    moving = [b for b, t in zip(flags[consts:], rule.input_types[consts:], strict=False) if t.dtype in INEXACT]
+    return (batched_program(rule, size, (*flags, *moving), len(rule.outputs))[0],)
+
+
+def _batched_vjp_rule(size: int, flags: Flags, consts: int, params: dict[str, Any], programs: Programs) -> tuple[Graph, ...]:
+    forward, backward = programs.graphs
+    outputs = params["graph"].output_types
+    made, kept = batched_program(forward, size, flags, len(outputs))
+    cotangents = [True] * sum(t.dtype in INEXACT for t in outputs)
+    wanted = tuple(picked(flags[consts:], programs.moving))
+    return made, _batched_backward(backward, size, (*flags[:consts], *kept, *cotangents), wanted)
+
+
+def _batch(op: Op, make: Any) -> Callable[..., Any]:
+    def rule(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        graph, flags = params["graph"], tuple(batched)
+        made, _ = batched_program(graph, size, flags, len(graph.outputs))
+        return bind_all(op, *args, **{**params, "graph": made, "rule": _batched_rule(size, flags, params, make)})
+
+    return rule
 
 
 def _batch_linear(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
@@ -136,6 +178,7 @@ def _batch_linear(size: int, args: Sequence[Value], batched: Sequence[bool], par
     return bind_all(custom_linear, *args[:known], *whole, **{**params, "backward": made, "active": active})
 
 
-custom_jvp.jvp, custom_jvp.batch = _jvp, _batch_jvp
-custom_vjp.jvp, custom_vjp.batch = _vjp, _batch_vjp
-custom_linear.transpose, custom_linear.batch = _transpose, _batch_linear
+custom_jvp.jvp, custom_jvp.batch = _jvp, _batch(custom_jvp, _batched_jvp_rule)
+custom_vjp.jvp, custom_vjp.batch = _vjp, _batch(custom_vjp, _batched_vjp_rule)
+custom_jvp.transpose = custom_vjp.transpose = _transpose
+custom_linear.transpose, custom_linear.batch = _linear_transpose, _batch_linear

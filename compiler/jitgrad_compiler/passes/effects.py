@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from ..ir.graph import Eqn, Graph, map_graphs
+from ..ir.graph import Eqn, Graph, map_graphs, remembered
 
 
-@lru_cache(maxsize=512)
+@remembered
 def without_effects(graph: Graph) -> Graph:
     if not graph.has_effect:
         return graph

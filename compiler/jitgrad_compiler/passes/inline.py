@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from ..ir.graph import Eqn, Graph, Op, Var, map_graphs
+from ..ir.graph import Eqn, Graph, Op, Var, map_graphs, remembered
 from .rewrite import Rewriter
 
 
-@lru_cache(maxsize=512)
+@remembered
 def inline(graph: Graph, only: Op | None = None) -> Graph:
     """Without equations that do no more than their graph: those of every such op, or of one; in nested programs too."""
     if not any(_is_inlined(e, only) or any(e.graphs) for e in graph.eqns):

@@ -6,13 +6,16 @@ makes it the first half of reverse mode (linearize.py): the same rules write bot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from ..ir.builder import Value, make_value, new_level, staging, with_weak
+from ..ir.builder import Builder, Value, make_value, new_level, staging, with_weak
 from ..ir.graph import Graph, Op
 from ..ir.interpreter import evaluate
+from ..ops.custom import Rule
 from ..ops.define import no_derivative, zeros
+from .custom_rules import has_rules, with_rules
 
 
 class DualTrace:
@@ -21,7 +24,7 @@ class DualTrace:
     differentiates = 1
 
     def __init__(self, level: int, where: str = "") -> None:
-        self.level, self.where, self.alive = level, where, True
+        self.level, self.where, self.alive, self.refusal = level, where, True, ""
 
     def lift(self, primal: Value, tangent: Value | None) -> Value:
         if tangent is None:
@@ -35,8 +38,36 @@ class DualTrace:
         primals, tangents = zip(*map(self.lower, args), strict=True)
         if op.jvp is None:
             raise no_derivative(op)
+        if "hoists" in op.traits and has_rules(params) and not refused(op, params, tangents):
+            place, captured, params = with_rules(op, params, [t is not None for t in tangents])
+            primals, tangents = zip(*map(self.lower, [*args[:place], *captured, *args[place:]]), strict=True)
         outs, out_tangents = op.jvp(primals, tangents, params)
         return [self.lift(out, t) for out, t in zip(outs, out_tangents, strict=True)]
+
+
+def recorded(tangents: Sequence[Value | None]) -> bool:
+    """Whether what is done to these tangents goes into a linear part that will be transposed.
+
+    Loops and calls ask: forward mode does primals and tangents together and keeps nothing.
+    """
+    return any(t is not None and isinstance(t.trace, Builder) and t.trace.linear for t in tangents)
+
+
+def refused(op: Op, params: Mapping[str, Any], tangents: Sequence[Value | None]) -> bool:
+    """Whether the rule of a custom function will not be asked, but an error raised."""
+    if not isinstance(params.get("rule"), Rule):
+        return False
+    return any(t is not None for t in tangents[: params["consts"]]) or "reverse_only" in op.traits and not recorded(tangents)
+
+
+@contextmanager
+def withheld(trace: DualTrace, refusal: str) -> Iterator[None]:
+    """Inside, values that are being differentiated by this trace cannot be used: a rule is run, which gets primals and tangents."""
+    trace.alive, trace.refusal = False, refusal
+    try:
+        yield
+    finally:
+        trace.alive, trace.refusal = True, ""
 
 
 def jvp(

@@ -49,7 +49,7 @@ class Linearized:
         filled = [(v, zeros(v.type) if t is None else t) for v, t in given.items()]
         graph = remove_dead(Graph([*given, *self.known], self.eqns, [v for v in self.tangents if v is not None]))
         if _is_reverse_only(graph):  # which may be of no use, and then calls must not hold it
-            graph = remove_dead(inline(graph, only=call))
+            graph = remove_dead(inline(graph, call))
             check_forward_mode(graph)
         outs = iter(evaluate(graph, [*[t for _, t in filled], *self.known.values()]))
         return [None if v is None else next(outs) for v in self.tangents]
@@ -86,14 +86,6 @@ def check_forward_mode(linear: Graph) -> None:
             raise NonDifferentiableError(FORWARD_MODE.format(name=e.params["name"]))
         for g in e.graphs:
             check_forward_mode(g)
-
-
-def recorded(tangents: Sequence[Value | None]) -> bool:
-    """Whether what is done to these tangents goes into a linear part that will be transposed.
-
-    Loops and calls ask: forward mode does primals and tangents together and keeps nothing.
-    """
-    return any(t is not None and isinstance(t.trace, Builder) and t.trace.linear for t in tangents)
 
 
 def add_cotangents(a: Value, b: Value) -> Value:

@@ -8,12 +8,11 @@ ended.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from ..errors import NonDifferentiableError
 from ..ir.builder import Value, bind, bind_all, staging
-from ..ir.graph import OPS, Graph
+from ..ir.graph import OPS, Graph, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import rowwise, scan, switch, tape_add, together, while_loop
@@ -25,7 +24,7 @@ from .register_fit import MANY, fits_registers
 from .vmap import batch, batched_type, by_rows, vmap_graph
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _batched_body(graph: Graph, size: int, fixed: Flags, carry: Flags, rest: Flags) -> tuple[Graph, Flags, Flags]:
     """The batched body, and which of its carries, then which of its other results, have the batch axis."""
     while True:
@@ -84,7 +83,7 @@ def _swapped(x: Value) -> Value:
     return x if isinstance(x.type, TapeType) else transpose_axes(x, (1, 0, *range(2, x.type.rank)))
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _batched_while(
     cond: Graph, body: Graph, size: int, fixed: Flags, start: Flags, keeps: bool
 ) -> tuple[Graph, Flags, Flags, Graph, bool]:
@@ -107,7 +106,7 @@ def _out_of_step() -> NonDifferentiableError:
     )
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _in_step(cond: Graph, body: Graph, size: int, fixed: Flags) -> tuple[Graph, Graph]:
     """(body, condition) of a loop whose examples have to do every step together: until the last one ends, those that have ended
     stay as they are.

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from ..ir.builder import Value, bind, bind_all, literal, staging
-from ..ir.graph import OPS, Eqn, Graph, Var
+from ..ir.graph import OPS, Eqn, Graph, Var, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import COUNT, scan, tape_add, while_loop
 from ..ops.define import Operand, Tangents, is_linear, zeros
 from .effects import without_effects
-from .jvp import jvp_active
-from .linearize import LinearGraphs, linearize_graph, recorded, transpose_graph
+from .jvp import jvp_active, recorded
+from .linearize import LinearGraphs, linearize_graph, transpose_graph
 
 Flags = tuple[bool, ...]
 
@@ -48,17 +47,17 @@ def filled(t: Value | None, type: Any) -> Value:
     return zeros(type) if t is None else t
 
 
-@lru_cache(maxsize=512)
+@remembered
 def linearized(graph: Graph, active: Flags) -> LinearGraphs:
     return linearize_graph(graph, active)
 
 
-@lru_cache(maxsize=512)
+@remembered
 def moved(graph: Graph, active: Flags) -> tuple[Graph, Flags]:
     return jvp_active(graph, active)
 
 
-@lru_cache(maxsize=512)
+@remembered
 def transposed(graph: Graph, linear: Flags, given: Flags) -> Graph:
     return transpose_graph(graph, linear, given)
 
@@ -105,7 +104,7 @@ class Residuals:
     active_outputs: Flags
 
 
-@lru_cache(maxsize=512)
+@remembered
 def residuals_of(parts: LinearGraphs, body: Graph, consts: int, stacked_inputs: Flags) -> Residuals:
     """Where each residual comes from. `stacked_inputs` says which inputs of the body are already there for every step."""
     if any(isinstance(v.type, TapeType) for v in parts.forward.outputs[len(body.outputs) :]):
@@ -423,7 +422,7 @@ def _while_checkpointed(
     return [*outs, count, stride, *states], [*moving, None, None, *spread(results[len(groups[2]) :], carry_active)]
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _counted(body: Graph, loop: Loop) -> tuple[Graph, dict[str, Any]]:
     """A scan's body that gives the numbers 0, n, 2 n, ...; and the while_loop that does the body from step i to below a last one:
     consts are (last, consts), carries (i, carries).

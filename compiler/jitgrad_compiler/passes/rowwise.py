@@ -7,17 +7,17 @@ long as their row is at work.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from ..errors import NonDifferentiableError
 from ..ir.builder import Value, bind_all
-from ..ir.graph import Graph
+from ..ir.graph import Graph, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import rowwise
 from ..ops.define import Operand, Tangents, broadcast, broadcast_batch, is_linear, reduce_sum, reshape
-from .linearize import LinearGraphs, recorded
+from .jvp import recorded
+from .linearize import LinearGraphs
 from .loop_derivatives import Flags, linearized, moved, picked, recomputed, spread, transposed
 from .vmap import batch, vmap_graph
 
@@ -45,12 +45,12 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
     return outs, spread(found, parts.active_outputs)
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _again(graph: Graph, active: Flags) -> LinearGraphs:
     return recomputed(linearized(graph, active), graph)
 
 
-@lru_cache(maxsize=512)
+@remembered
 def without_rows(graph: Graph, mapped: Flags, size: int) -> Graph:
     """What a rowwise does with a tape that serves all rows, by loops of batched bodies: the tape's cotangent is a sum over rows,
     which those make step by step.
