@@ -14,7 +14,7 @@ from jitgrad_compiler.ir.builder import install_value_class, literal, state
 from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
 
 from .devices import CPU, Device, SingleDeviceSharding, check_device
-from .errors import DonatedBufferError, DTypeError, NotAnArrayError
+from .errors import DonatedBufferError, DTypeError, NotAnArrayError, NumberRangeError
 from .promotion import WEAK, strong_dtype
 from .to_python import ToPython
 
@@ -205,10 +205,11 @@ def as_value(x: Any, where: str = "", borrow: bool = False) -> Array:
     scalar = WEAK.get(type(x))
     if scalar is not None:
         dtype, weak = scalar
-        try:
-            value = literal(x, dtype)
-        except OverflowError:
-            raise DTypeError(f"{where or 'array'}: the Python int {x} does not fit in 64 bits") from None
+        if dtype == "i64" and not -(2**63) <= x < 2**63:
+            if not 0 <= x < 2**64:
+                raise NumberRangeError(f"{where or 'array'}: the Python int {x} does not fit in 64 bits")
+            dtype = "u64"
+        value = literal(x, dtype)
         value.weak = weak
         return value  # type: ignore[return-value]
     if isinstance(x, (np.ndarray, np.generic)):

@@ -15,6 +15,10 @@ from jitgrad_compiler.errors import (
 )
 
 
+class NumberRangeError(DTypeError, OverflowError):
+    """A Python number that the integer type it should become cannot hold."""
+
+
 class TreeStructureError(JitgradError, ValueError):
     """Two pytrees that must have one structure, or leaves of one shape and type, differ."""
 
@@ -83,6 +87,7 @@ __all__ = [
     "NonHashableStaticArgumentError",
     "NotAScalarError",
     "NotAnArrayError",
+    "NumberRangeError",
     "ShapeError",
     "TracerArrayConversionError",
     "TracerBoolConversionError",

@@ -14,10 +14,13 @@ from .elementwise import (
     sinc, sinh, sqrt, square, tan, tanh, trunc,
 )  # fmt: skip
 from .arithmetic import (
-    add, arctan2, bitwise_and, bitwise_count, bitwise_or, bitwise_xor, copysign, divide, divmod, equal, float_power,
-    floor_divide, fmax, fmin, fmod, greater, greater_equal, heaviside, hypot, invert, isclose, left_shift, less, less_equal,
-    logaddexp, logaddexp2, logical_and, logical_not, logical_or, logical_xor, maximum, minimum, mod, multiply, nextafter,
-    not_equal, power, remainder, right_shift, subtract, true_divide,
+    add, arctan2, bitwise_and, bitwise_count, bitwise_or, bitwise_xor, copysign, divide, divmod, float_power,
+    floor_divide, fmax, fmin, fmod, heaviside, hypot, invert, isclose, left_shift, logaddexp, logaddexp2, logical_and,
+    logical_not, logical_or, logical_xor, maximum, minimum, mod, multiply, nextafter, power, remainder, right_shift,
+    subtract, true_divide,
+)  # fmt: skip
+from .comparison import (
+    equal, greater, greater_equal, less, less_equal, not_equal,
 )  # fmt: skip
 from .number_parts import (
     frexp, gcd, lcm, ldexp, modf,

@@ -1,4 +1,4 @@
-"""Functions of two arrays, element by element: arithmetic, powers, remainders, comparison, logic, bits.
+"""Functions of two arrays, element by element: arithmetic, powers, remainders, logic, bits.
 
 Operands of any types promote as in jax and broadcast by NumPy's rule; the operators of `methods.py` come here where their operands
 are not already of one type and shape.
@@ -15,6 +15,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError
 from jitgrad_compiler.ir.types import INEXACT, INTEGERS, UNSIGNED
 
+from .comparison import less_equal
 from .elementwise import example, named
 from .ops import convert, fill, is_number, op, select
 from .promote import ArrayLike, check_accepts, elementwise, is_float, operands
@@ -63,12 +64,6 @@ bitwise_and = _binary("bitwise_and", "and", "The bits set in both; of bools, and
 bitwise_or = _binary("bitwise_or", "or", "The bits set in either; of bools, or.", "6, 3 -> 7")
 bitwise_xor = _binary("bitwise_xor", "xor", "The bits set in just one; of bools, exclusive or.", "6, 3 -> 5")
 left_shift = _binary("left_shift", "shift_left", "x * 2**y; 0 where y is no smaller than the type's bits.", "3, 2 -> 12")
-equal = _binary("equal", "eq", "Whether x == y.", "1, 1.0 -> True")
-not_equal = _binary("not_equal", "ne", "Whether x != y; true of NaN.", "1, 2 -> True")
-less = _binary("less", "lt", "Whether x < y.", "1, 2 -> True")
-less_equal = _binary("less_equal", "le", "Whether x <= y.", "1, 2 -> True")
-greater = _binary("greater", "gt", "Whether x > y.", "1, 2 -> False")
-greater_equal = _binary("greater_equal", "ge", "Whether x >= y.", "1, 2 -> False")
 
 
 def right_shift(x: ArrayLike, y: ArrayLike, /) -> Array:

@@ -15,9 +15,10 @@ from jitgrad.errors import ArgumentError, NotAnArrayError, ShapeError
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.graph import OPS
+from jitgrad_compiler.ir.types import INTEGERS
 
 from .elementwise import example, named
-from .ops import Shape, broadcast, broadcast_right, concatenate, convert, fill, iota, reshape
+from .ops import Shape, broadcast, broadcast_right, concatenate, constant, convert, fill, iota, reshape
 from .promote import (
     ArrayLike,
     array_arg,
@@ -91,15 +92,24 @@ def _from_list(where: str, items: Sequence[Any], dtype: str | None) -> Array:
     kinds = set(map(type, leaves))
     if kinds <= WEAK.keys():
         found = strong_dtype(*promote_all(tuple({WEAK[k] for k in kinds}), default_float())) if kinds else default_float()
+        _check_range(leaves, dtype or found)
         return from_numpy(_numpy_array(where, items, dtype or found))
     values = [as_value(x, where) for x in leaves]
     wanted = dtype or strong_dtype(*common_dtype(values))
+    _check_range(leaves, wanted)
     if all(v.trace is None for v in values) and state.staging is None:
         return from_numpy(_numpy_array(where, _to_numpy(items), wanted))
     parts = [_from_data(where, x, wanted) for x in items]
     if any(p.type.shape != parts[0].type.shape for p in parts):
         raise ShapeError(f"{where}: a list's items must have one shape, got {', '.join(str(p.type.shape) for p in parts)}")
     return concatenate([reshape(p, (1, *p.type.shape)) for p in parts], 0)
+
+
+def _check_range(leaves: list[Any], dtype: str) -> None:
+    """Raise NumberRangeError where a number of a list does not fit in the integer type that it becomes."""
+    whole = [x for x in leaves if isinstance(x, (int, np.int64))] if dtype in INTEGERS else []
+    for number in (min(whole), max(whole)) if whole else ():
+        constant(number, dtype)
 
 
 def _to_numpy(items: Any) -> Any:

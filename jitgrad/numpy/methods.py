@@ -22,6 +22,7 @@ from jitgrad_compiler.ir.types import FLOATS, INEXACT, INTEGERS
 
 from . import (
     arithmetic,
+    comparison,
     elementwise,
     indexing,
     linear,
@@ -119,8 +120,8 @@ for _name, _function, _op, _dtypes in (
     setattr(Array, f"__r{_name}__", _fast[-1])
 
 for _name, _function, _op in (
-    ("eq", arithmetic.equal, "eq"), ("ne", arithmetic.not_equal, "ne"), ("lt", arithmetic.less, "lt"),
-    ("le", arithmetic.less_equal, "le"), ("gt", arithmetic.greater, "gt"), ("ge", arithmetic.greater_equal, "ge"),
+    ("eq", comparison.equal, "eq"), ("ne", comparison.not_equal, "ne"), ("lt", comparison.less, "lt"),
+    ("le", comparison.less_equal, "le"), ("gt", comparison.greater, "gt"), ("ge", comparison.greater_equal, "ge"),
 ):  # fmt: skip
     _fast += _operator(_function, _op, _ALL if _name in ("eq", "ne") else ("bool", *INTEGERS, *FLOATS))[:1]
     setattr(Array, f"__{_name}__", _fast[-1])

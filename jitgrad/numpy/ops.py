@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array
-from jitgrad.errors import DTypeError
+from jitgrad.errors import NumberRangeError
 from jitgrad_compiler import ops as _filled  # noqa: F401  (importing it fills OPS)
 from jitgrad_compiler.ir.builder import bind, bind_all, state
 from jitgrad_compiler.ir.graph import OPS
@@ -46,9 +46,9 @@ def constant(number: Any, dtype: str) -> Array:
     if dtype in INTEGERS and isinstance(number, (int, np.integer)):
         info = limits(dtype)
         if not info.min <= number <= info.max:
-            raise DTypeError(
-                f"the number {number} does not fit in {NUMPY[dtype]}, the type of the array beside it. Convert the array with "
-                ".astype first."
+            raise NumberRangeError(
+                f"the number {number} does not fit in {NUMPY[dtype]}, the type that is asked for, or of the array beside it. Ask "
+                "for a wider type, or convert the array with .astype first."
             )
         return Array(ArrayType((), dtype), None, NUMPY[dtype].type(number))
     return _converted(number, dtype)
