@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 import jitgrad.numpy as jnp
-from jitgrad.array import Array
+from jitgrad.array import Array, as_value
 from jitgrad.differentiation import stop_gradient
 from jitgrad.errors import DTypeError
 from jitgrad.numpy import ops
-from jitgrad.numpy.promote import array_arg, axis_number, inexact_arg
+from jitgrad.numpy.ops import convert
+from jitgrad.numpy.promote import array_arg, axis_number, common_dtype, inexact_arg
 from jitgrad.promotion import default_float, dtype_name
 from jitgrad_compiler.ir.types import COMPLEX, INTEGERS
 
@@ -75,7 +76,8 @@ def logsumexp(
         raise DTypeError(f"logsumexp: takes real numbers, got {value.dtype}")
     present = where
     if b is not None:
-        weights = array_arg("logsumexp", b)
+        weights = as_value(b, "logsumexp")
+        weights = convert(weights, common_dtype([value, weights])[0]) if weights.weak else weights
         used = weights != 0
         present = used if where is None else jnp.logical_and(where, used)
     largest = _largest(value, axis, present)

@@ -18,7 +18,7 @@ from .indexing import take_places
 from .linear import contract
 from .manipulation import concatenate, moveaxis, promoted
 from .ops import broadcast, broadcast_right, constant, convert, fill, flat, op, reshape, slice_axis
-from .promote import ArrayLike, array_arg, axes_tuple, axis_number, inexact_arg, operands
+from .promote import ArrayLike, array_arg, axes_tuple, axis_number, common_dtype, inexact_arg, operands
 from .selection import where
 from .sorting import argsort, searchsorted
 
@@ -28,6 +28,12 @@ def _size_one(x: Array, like: Array, axis: int) -> Array:
     if x.type.shape:
         return x
     return broadcast(x, (*like.type.shape[:axis], 1, *like.type.shape[axis + 1 :]), ())
+
+
+def _beside(where: str, v: ArrayLike, like: Array) -> Array:
+    """v as an array; a weak scalar in the type that it takes beside `like`."""
+    value = as_value(v, where)
+    return convert(value, common_dtype([like, value])[0]) if value.weak else value
 
 
 def diff(a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = None, append: ArrayLike | None = None) -> Array:
@@ -45,7 +51,7 @@ def diff(a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = N
         raise ArgumentError(f"diff: n must be 0 or more, got {n}")
     if n == 0:
         return x
-    ends = [None if v is None else _size_one(array_arg("diff", v), x, at) for v in (prepend, append)]
+    ends = [None if v is None else _size_one(_beside("diff", v, x), x, at) for v in (prepend, append)]
     if any(v is not None for v in ends):
         x = concatenate([v for v in (ends[0], x, ends[1]) if v is not None], at)
     for _ in range(n):
@@ -63,7 +69,7 @@ def ediff1d(ary: ArrayLike, to_end: ArrayLike | None = None, to_begin: ArrayLike
     [3 5 0]
     """
     x = diff(flat(array_arg("ediff1d", ary)))
-    ends = [None if v is None else convert(flat(array_arg("ediff1d", v)), x.type.dtype) for v in (to_begin, to_end)]
+    ends = [None if v is None else flat(convert(as_value(v, "ediff1d"), x.type.dtype)) for v in (to_begin, to_end)]
     return concatenate([v for v in (ends[0], x, ends[1]) if v is not None])
 
 
@@ -156,7 +162,8 @@ def interp(
     >>> print(jnp.interp(1.5, jnp.array([1.0, 2.0]), jnp.array([10.0, 20.0])))
     15.0
     """
-    places, knots, values = (array_arg("interp", v) for v in (x, xp, fp))
+    knots, values = (array_arg("interp", v) for v in (xp, fp))
+    places = _beside("interp", x, knots)
     if knots.type.rank != 1 or knots.type.shape != values.type.shape or not knots.type.size:
         raise ShapeError(f"interp: xp and fp must be vectors of one size, got shapes {knots.type.shape} and {values.type.shape}")
     dtype = operands("interp", *[constant(0, v.type.dtype) for v in (places, knots)], inexact=True)[0][0].type.dtype
@@ -203,7 +210,7 @@ def take_flat(v: Array, places: Array) -> Array:
 
 def _periodic(x: Array, xp: Array, fp: Array, period: ArrayLike) -> tuple[Array, Array, Array]:
     """All coordinates within one period, sorted, with the last point before and the first one behind them."""
-    length = abs(convert(array_arg("interp", period), x.type.dtype))
+    length = abs(convert(as_value(period, "interp"), x.type.dtype))
     x, xp = remainder(x, length), remainder(xp, length)
     order = argsort(xp)
     xp, fp = take_places(xp, order, 0), take_places(fp, order, 0)

@@ -81,7 +81,7 @@ def _in_type(n: int, other: Array) -> Array:
         return constant(n, other.type.dtype)
     if -(2**63) <= n < 2**63:
         return as_value(n)
-    return as_value(float(n) if abs(n) < 2**1023 else math.copysign(math.inf, n))
+    return as_value(float(n) if abs(n) < 2**1023 else math.inf if n > 0 else -math.inf)
 
 
 def _across_signs(name: str, op_name: str, signed: Array, unsigned: Array, below: bool, above: bool, swapped: bool) -> Array:

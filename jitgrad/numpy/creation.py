@@ -170,8 +170,8 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = None) -> Array:
 
 
 def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: str | None) -> Array:
-    value = array_arg(where, fill_value)
-    value = value if dtype is None else convert(value, dtype)
+    value = as_value(fill_value, where)
+    value = strong(value) if dtype is None else convert(value, dtype)
     if value.trace is None and isinstance(value.ref, np.generic):
         return fill(shape, value.ref, value.type.dtype)
     if not broadcasts_to(value.type.shape, shape):

@@ -371,10 +371,8 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
 
 def _stacker(name: str, grow: Callable[[ArrayLike], Array], axis: Callable[[int], int], doc: str, sample: str) -> Any:
     def function(tup: Arrays, dtype: Any = None) -> Array:
-        values = [grow(a) for a in (list(tup) if isinstance(tup, Array) else tup)]
-        if not values:
-            raise ArgumentError(f"{name}: needs at least one array")
-        return _concatenated(name, values, axis(values[0].type.rank), dtype)
+        values = [grow(a) for a in promoted(name, tup, dtype)]
+        return _concatenated(name, values, axis(values[0].type.rank))
 
     return named(
         function, name,

@@ -10,15 +10,21 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.promotion import strong_dtype
 from jitgrad_compiler.ir.types import INTEGERS
 
 from .arithmetic import truth
 from .elementwise import named
 from .indexing import take_places
 from .manipulation import promoted, ravel, stack
+<<<<<<< HEAD
 from .ops import constant, convert, fill, op, reshape, select
 from .promote import ArrayLike, array_arg, axis_number, shape_arg
 from .ranges import arange, linspace
+=======
+from .ops import constant, convert, op, reshape, select
+from .promote import ArrayLike, array_arg, axis_number, common_dtype, shape_arg
+>>>>>>> 3867036 (Integers are compared as the numbers they are; a Python number is not stored in a type that cannot hold it, and keeps its digits on its way into float64)
 from .selection import clip
 from .sorting import known_size, nonzero
 
@@ -111,7 +117,7 @@ def fill_diagonal(a: ArrayLike, val: ArrayLike, wrap: bool = False, *, inplace: 
     x = array_arg("fill_diagonal", a)
     n = min(x.type.shape) if x.type.rank == 2 else diag_indices_from(x)[0].type.shape[0]
     at: Any = x.at
-    value = ravel(val)
+    value = ravel(convert(as_value(val, "fill_diagonal"), x.type.dtype))
     if value.type.size == 1:
         value = reshape(value, ())
     else:
@@ -261,7 +267,7 @@ def block(arrays: Any) -> Array:
     [[1. 0. 0.]]
     """
     depth, rank = _depth(arrays), _rank(arrays)
-    return _block(arrays, depth, max(depth, rank))
+    return _block(arrays, strong_dtype(*common_dtype(_blocks(arrays))), depth, max(depth, rank))
 
 
 def _depth(items: Any) -> int:
@@ -279,12 +285,15 @@ def _rank(items: Any) -> int:
     return max(map(_rank, items)) if isinstance(items, list) else as_value(items, "block").type.rank
 
 
-def _block(items: Any, depth: int, rank: int) -> Array:
+def _blocks(items: Any) -> list[Array]:
+    return [b for x in items for b in _blocks(x)] if isinstance(items, list) else [as_value(items, "block")]
+
+
+def _block(items: Any, dtype: str, depth: int, rank: int) -> Array:
     if not isinstance(items, list):
-        x = array_arg("block", items)
+        x = convert(as_value(items, "block"), dtype)
         return reshape(x, (1,) * (rank - x.type.rank) + x.type.shape)
-    parts = promoted("block", [_block(x, depth - 1, rank) for x in items])
-    return op("concatenate", *parts, axis=rank - depth)
+    return op("concatenate", *[_block(x, dtype, depth - 1, rank) for x in items], axis=rank - depth)
 
 
 def copy(a: ArrayLike, order: str | None = None) -> Array:

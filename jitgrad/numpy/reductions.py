@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from jitgrad.array import Array
+from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.promotion import default_float, dtype_name
 from jitgrad_compiler.ir.types import COMPLEX, INEXACT, INTEGERS, REAL_OF, UNSIGNED
@@ -93,7 +93,7 @@ def _folded(name: str, op_name: str, combine: str, neutral: int, doc: str, sampl
 
 
 def _initial(name: str, initial: ArrayLike, like: Array) -> Array:
-    value = convert(array_arg(name, initial), like.type.dtype)
+    value = convert(as_value(initial, name), like.type.dtype)
     return value if is_number(value) else broadcast_right(value, like.type.shape)
 
 
