@@ -17,14 +17,9 @@ from .arithmetic import truth
 from .elementwise import named
 from .indexing import take_places
 from .manipulation import promoted, ravel, stack
-<<<<<<< HEAD
 from .ops import constant, convert, fill, op, reshape, select
-from .promote import ArrayLike, array_arg, axis_number, shape_arg
-from .ranges import arange, linspace
-=======
-from .ops import constant, convert, op, reshape, select
 from .promote import ArrayLike, array_arg, axis_number, common_dtype, shape_arg
->>>>>>> 3867036 (Integers are compared as the numbers they are; a Python number is not stored in a type that cannot hold it, and keeps its digits on its way into float64)
+from .ranges import arange, linspace
 from .selection import clip
 from .sorting import known_size, nonzero
 

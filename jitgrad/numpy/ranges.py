@@ -142,9 +142,10 @@ def logspace(
     >>> print(jnp.logspace(0, 2, 3))
     [  1.  10. 100.]
     """
-    exponents = linspace(start, stop, num, endpoint, axis=axis)
+    wanted = None if dtype is None else dtype_name(dtype)
+    exponents = linspace(start, stop, num, endpoint, dtype=wanted if wanted in INEXACT else None, axis=axis)
     out: Array = base**exponents
-    return out if dtype is None else convert(out, dtype_name(dtype))
+    return out if wanted is None else convert(out, wanted)
 
 
 def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Array:
@@ -154,8 +155,11 @@ def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool =
     >>> print(jnp.geomspace(1, 1000, 4).round(1))
     [   1.   10.  100. 1000.]
     """
-    (low, high), weak = operands("geomspace", start, stop, inexact=True)
-    low, high = (convert(v, strong_dtype(v.type.dtype, weak)) for v in (low, high))
+    wanted = None if dtype is None else dtype_name(dtype)
+    ends = [as_value(v, "geomspace") for v in (start, stop)]
+    (low, high), weak = operands("geomspace", *ends, inexact=True)
+    working = wanted if wanted in INEXACT else strong_dtype(low.type.dtype, weak)
+    low, high = (convert(v, working) for v in ends)
     steps = num - 1 if endpoint else num
     shape = (num, *broadcast_shape("geomspace", (low.type.shape, high.type.shape)))
     low, high = (broadcast(v, shape, tuple(range(len(shape) - v.type.rank, len(shape)))) for v in (low, high))
@@ -167,4 +171,4 @@ def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool =
     out = select(place == steps, high, out) if endpoint else out
     at = axis_number("geomspace", axis, len(shape))
     out = op("transpose", out, permutation=(*range(1, at + 1), 0, *range(at + 1, len(shape)))) if at else out
-    return out if dtype is None else convert(out, dtype_name(dtype))
+    return out if wanted is None else convert(out, wanted)

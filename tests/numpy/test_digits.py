@@ -14,6 +14,15 @@ from jitgrad_compiler.ir.interpreter import interpret
 D = "float64"
 NAMES = {"jnp": jnp, "lax": lax, "nn": nn, "scipy": scipy, "jitgrad": jitgrad, "D": D, "random": jitgrad.random}
 CASES = """
+    jnp.arange(0.1, 0.7, 0.3, dtype=D)
+    jnp.logspace(0.1, 0.7, 3, dtype=D)
+    jnp.logspace(0.1, 0.7, 3, base=2.3, dtype=D)
+    jnp.logspace(0.1, jnp.array(0.7, D), 3)
+    jnp.geomspace(0.1, 0.7, 3, dtype=D)
+    jnp.geomspace(0.1, jnp.array(0.7, D), 3)
+    nn.initializers.constant(0.1)(None, (2,), D)
+    random.uniform(random.key(0), (2,), D, 0.1, 0.7)
+    random.truncated_normal(random.key(0), 0.1, 0.7, (2,), D)
     jnp.full((), 0.1, D)
     jnp.full((2,), 0.1, D)
     jnp.full_like(jnp.zeros(2, D), 0.1)
