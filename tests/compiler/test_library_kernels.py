@@ -71,6 +71,18 @@ def check(name: str, arrays: Arrays, **params: Any) -> None:
             np.testing.assert_array_equal(bits(out), bits(reference), f"{name} {[str(type_of(a)) for a in arrays]} {params}")
 
 
+def check_running(name: str, x: np.ndarray, axis: int, reverse: bool) -> None:
+    """As `check`; sums of floats, which the interpreter adds in another order, to a few units in the last place of the largest."""
+    if name != "cumsum" or x.dtype.kind != "f":
+        check(name, [x], axis=axis, reverse=reverse)
+        return
+    found, (expected,) = results(name, [x], axis=axis, reverse=reverse)
+    largest = np.max(np.abs(expected), where=np.isfinite(expected), initial=0)
+    for (out,) in found:
+        np.testing.assert_array_equal(bits(out), bits(found[0][0]))
+        np.testing.assert_allclose(out, expected, rtol=0, atol=4 * np.finfo(x.dtype).eps * largest)
+
+
 def numbers(rng: np.random.Generator, shape: tuple[int, ...], dtype: str, signed_zeros: bool = True) -> np.ndarray:
     """Few different numbers, so that many are equal; of floats also NaN, infinity and zeros of both signs."""
     if dtype == "bool":
@@ -175,7 +187,7 @@ def test_running_values_are_those_of_numpy_along_every_axis(dtype: str) -> None:
     for name in cumulative_ops(dtype):
         shape, axis = shapes[rng.integers(len(shapes))]
         x = numbers(rng, shape, dtype, signed_zeros=name in ("cumsum", "cumprod"))
-        check(name, [x], axis=axis, reverse=bool(rng.integers(2)))
+        check_running(name, x, axis, bool(rng.integers(2)))
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -191,7 +203,7 @@ def test_every_arrangement_of_axes_has_its_running_sums(reverse: bool) -> None:
         ((9, 4000), 1),
         ((90, 500), 0),
     ]:
-        check("cumsum", [numbers(rng, shape, "f32")], axis=axis, reverse=reverse)
+        check_running("cumsum", numbers(rng, shape, "f32"), axis, reverse)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -205,15 +217,15 @@ def test_long_rows_have_exact_results_where_order_does_not_matter(dtype: str, re
 
 @pytest.mark.parametrize("shape", [(300001,), (3, 40003), (17, 5001)])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_long_sums_of_floats_are_the_same_at_every_number_of_threads_and_round_no_worse_than_numpy(
+def test_long_running_sums_of_floats_are_the_same_at_every_number_of_threads_and_round_little(
     shape: tuple[int, ...], reverse: bool
 ) -> None:
     x = np.random.default_rng(4).standard_normal(shape).astype(np.float32)
-    found, (numpy,) = results("cumsum", [x], axis=len(shape) - 1, reverse=reverse)
+    found, _ = results("cumsum", [x], axis=len(shape) - 1, reverse=reverse)
     exact = np.flip(np.cumsum(np.flip(x, -1), -1, np.float64), -1) if reverse else np.cumsum(x, -1, np.float64)
     for (out,) in found:
         np.testing.assert_array_equal(out, found[0][0])
-        assert np.abs(out - exact).max() <= np.abs(numpy - exact).max()
+        assert np.abs(out - exact).max() <= 4e-7 * np.abs(exact).max()
 
 
 def test_a_long_sum_keeps_the_sign_of_zeros_and_hands_on_nan() -> None:

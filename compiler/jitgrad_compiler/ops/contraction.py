@@ -14,6 +14,7 @@ from ..ir.graph import Op
 from ..ir.types import ArrayType
 from .arithmetic import op
 from .define import Operand, axis_to_front, bilinear_jvp, check_dtypes, is_linear, known, transpose_axes, type_of_operand
+from .summation import long_matmul
 
 Dims = tuple[tuple[tuple[int, ...], tuple[int, ...]], tuple[tuple[int, ...], tuple[int, ...]]]
 """((contracted axes of x, of y), (batch axes of x, of y)), as in lax.dot_general."""
@@ -42,7 +43,7 @@ def _type(x: ArrayType, y: ArrayType, dims: Dims) -> ArrayType:
 
 
 def _numpy(x: Any, y: Any, dims: Dims) -> Any:
-    """By numpy.matmul on operands brought to [batch, free, contracted] and [batch, contracted, free]."""
+    """By matrix products of operands brought to [batch, free, contracted] and [batch, contracted, free]."""
     (cx, cy), (bx, by) = dims
     x, y = np.asarray(x), np.asarray(y)
     fx, fy = free_axes(x.ndim, cx, bx), free_axes(y.ndim, cy, by)
@@ -53,7 +54,7 @@ def _numpy(x: Any, y: Any, dims: Dims) -> Any:
     batch = [x.shape[i] for i in bx]
     left = x.transpose(*bx, *fx, *cx).reshape(*batch, size(x, fx), size(x, cx))
     right = y.transpose(*by, *cy, *fy).reshape(*batch, size(y, cy), size(y, fy))
-    return np.matmul(left, right).reshape([*batch, *[x.shape[i] for i in fx], *[y.shape[i] for i in fy]])
+    return long_matmul(left, right).reshape([*batch, *[x.shape[i] for i in fx], *[y.shape[i] for i in fy]])
 
 
 def _transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:

@@ -31,6 +31,7 @@ from .define import (
     type_of_operand,
     zeros,
 )
+from .summation import add_at
 
 Axes = tuple[int, ...]
 
@@ -146,7 +147,7 @@ def _scatter_type(x: ArrayType, indices: ArrayType, updates: ArrayType, axes: Ax
 
 
 def _scatter(x: Any, indices: Any, updates: Any, axes: Axes, batch: int, kind: str) -> Any:
-    x, indices, updates = np.array(x), np.asarray(indices), np.asarray(updates)
+    x, indices, updates = np.array(x, order="C"), np.asarray(indices), np.asarray(updates)
     if updates.size == 0 or x.size == 0:
         return x
     grids, inside = _grids(x.shape, indices, axes, batch)
@@ -154,6 +155,8 @@ def _scatter(x: Any, indices: Any, updates: Any, axes: Axes, batch: int, kind: s
     at = tuple(np.broadcast_to(g, updates.shape)[inside] for g in grids)
     if kind == "set":
         x[at] = updates[inside]
+    elif kind == "add":
+        add_at(x, at, updates[inside])
     else:
         SCATTER_KINDS[kind].at(x, at, updates[inside])  # type: ignore[union-attr]
     return x

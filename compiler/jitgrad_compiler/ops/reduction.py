@@ -13,6 +13,7 @@ from ..ir.graph import Op
 from ..ir.types import INEXACT, ArrayType
 from .arithmetic import op, where
 from .define import Tangents, broadcast, check_dtypes, convert, linear_jvp, reduce_sum, type_of_operand, zero_jvp
+from .summation import pairwise_sum, running_sum
 
 
 def check_axes(name: str, x: ArrayType, axes: Sequence[int]) -> None:
@@ -41,11 +42,7 @@ def _reduce(name: str, numpy: Callable[..., Any], accepts: str, doc: str, **trai
     return made
 
 
-def _sum(x: Any, axis: Any) -> Any:
-    return np.sum(x, axis=axis, dtype=np.asarray(x).dtype)
-
-
-reduce_sum_op = _reduce("reduce_sum", _sum, "numeric", "Sum over axes.", empty=0, combine="add")
+reduce_sum_op = _reduce("reduce_sum", pairwise_sum, "numeric", "Sum over axes.", empty=0, combine="add")
 reduce_sum_op.jvp = linear_jvp(reduce_sum_op)
 reduce_sum_op.transpose = lambda cts, operands, params: [expand(cts[0], type_of_operand(operands[0]).shape, params["axes"])]
 
@@ -142,15 +139,15 @@ argmax = _arg("argmax", np.argmax, "gt", "Index of the first largest element alo
 argmin = _arg("argmin", np.argmin, "lt", "Index of the first smallest element along an axis; a NaN counts as smallest.")
 
 
-def _cumulative(name: str, ufunc: Any, accepts: str, combine: str, doc: str) -> Op:
+def _cumulative(name: str, accumulate: Callable[..., Any], accepts: str, combine: str, doc: str) -> Op:
     def infer(x: ArrayType, axis: int, reverse: bool) -> ArrayType:
         check_dtypes(name, accepts, [x])
         check_axes(name, x, (axis,))
         return x
 
     def numpy(x: Any, axis: int, reverse: bool) -> Any:
-        turned = np.flip(x, axis) if reverse else x
-        out = ufunc.accumulate(turned, axis=axis, dtype=np.asarray(x).dtype)
+        turned = np.flip(x, axis) if reverse else np.asarray(x)
+        out = accumulate(turned, axis=axis)
         return np.flip(out, axis) if reverse else out
 
     def batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
@@ -160,12 +157,18 @@ def _cumulative(name: str, ufunc: Any, accepts: str, combine: str, doc: str) -> 
     return made
 
 
-cumsum = _cumulative("cumsum", np.add, "numeric", "add", "Running sum along an axis, from the end for `reverse`.")
+def _running(ufunc: Any) -> Callable[..., Any]:
+    return lambda x, axis: ufunc.accumulate(x, axis=axis, dtype=x.dtype)
+
+
+cumsum = _cumulative("cumsum", running_sum, "numeric", "add", "Running sum along an axis, from the end for `reverse`.")
 cumsum.jvp = linear_jvp(cumsum)
 cumsum.transpose = lambda cts, operands, params: [op("cumsum", cts[0], axis=params["axis"], reverse=not params["reverse"])]
-cumprod = _cumulative("cumprod", np.multiply, "numeric", "mul", "Running product along an axis, from the end for `reverse`.")
-cummax = _cumulative("cummax", np.maximum, "ordered", "max", "Running maximum along an axis, from the end for `reverse`.")
-cummin = _cumulative("cummin", np.minimum, "ordered", "min", "Running minimum along an axis, from the end for `reverse`.")
+cumprod = _cumulative(
+    "cumprod", _running(np.multiply), "numeric", "mul", "Running product along an axis, from the end for `reverse`."
+)
+cummax = _cumulative("cummax", _running(np.maximum), "ordered", "max", "Running maximum along an axis, from the end for `reverse`.")
+cummin = _cumulative("cummin", _running(np.minimum), "ordered", "min", "Running minimum along an axis, from the end for `reverse`.")
 
 
 def _cumprod_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:

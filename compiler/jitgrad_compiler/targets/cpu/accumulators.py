@@ -12,6 +12,7 @@ from ...ir.graph import OPS
 from ...ir.types import FLOATS, NUMPY
 from ...kernels.kernel import Reduction
 from ..emitter import Emitter, Reg
+from .long_sums import Total
 
 
 def identity(combine: str, dtype: str) -> Any:
@@ -43,20 +44,27 @@ def filled(e: Emitter, combine: str, value: Reg, mask: Reg | None) -> Reg:
     return value if mask is None else e.select(mask, value, e.const(identity(combine, value.type), value.type))
 
 
-def folded(e: Emitter, combine: str, parts: Sequence[Reg]) -> Reg:
-    """Vectors together, then lanes together: a fixed tree."""
+def together(e: Emitter, combine: str, parts: Sequence[Reg]) -> Reg:
+    """Vectors combined by a fixed tree; their number is a power of two."""
     values = list(parts)
     while len(values) > 1:
         half = len(values) // 2
         values = [joined(e, combine, values[i], values[i + half]) for i in range(half)]
-    return e.fold(lambda a, b: joined(e, combine, a, b), values[0])
+    return values[0]
+
+
+def folded(e: Emitter, combine: str, value: Reg) -> Reg:
+    """Lanes combined by a fixed tree."""
+    return e.fold(lambda a, b: joined(e, combine, a, b), value)
 
 
 @dataclass
 class Accumulator:
     """The running value of one reduction: slots of `width` lanes, several to hide the latency of adding to one.
 
-    `positions` are the places of the best values of argmax and argmin; `target` is memory that sums over rows go to.
+    Each copy of a loop's body has `turns` slots of its own, which take turns.
+
+    `positions` are the places of the best values of argmax and argmin; `total` takes the sums of the runs of a long sum.
     """
 
     reduction: Reduction
@@ -64,11 +72,13 @@ class Accumulator:
     width: int = 1
     slots: list[Reg] = field(default_factory=list)
     positions: list[Reg] = field(default_factory=list)
-    target: Reg | None = None
+    total: Total | None = None
+    turns: int = 1
 
-    def start(self, e: Emitter, copies: int) -> Accumulator:
+    def start(self, e: Emitter, copies: int, long: bool = False, turns: int = 1) -> Accumulator:
         r, dtype = self.reduction, self.reduction.operand.dtype
-        for _ in range(copies):
+        self.turns = turns
+        for _ in range(copies * turns):
             slot = e.alloca(dtype, self.width)
             e.set(slot, e.const(identity(r.combine, dtype), dtype, self.width))
             self.slots.append(slot)
@@ -76,15 +86,21 @@ class Accumulator:
                 place = e.alloca("i64", self.width)
                 e.set(place, e.lane_ids("i64", self.width))
                 self.positions.append(place)
+        if long:
+            self.total = Total.start(e, dtype, self.width)
         return self
 
     def add(self, e: Emitter, value: Reg, mask: Reg | None, copy: int, here: Reg | None) -> None:
         """Take in one vector; `here` is its lanes' place along the reduced axis, where that is the result."""
         r = self.reduction
         value = filled(e, r.combine, e.splat(value, self.width), mask)
-        slot = self.slots[copy % len(self.slots)]
+        first = copy * self.turns % len(self.slots)
+        slot, *others = self.slots[first : first + self.turns]
         held = e.get(slot, value.type, self.width)
         if here is None:
+            for other in others:
+                e.set(slot, e.get(other, value.type, self.width))
+                slot = other
             e.set(slot, joined(e, r.combine, held, value))
             return
         better = beats(e, r.combine, value, held)
@@ -93,13 +109,31 @@ class Accumulator:
         e.set(slot, e.select(better, value, held))
         e.set(self.positions[0], e.select(better, here, e.get(self.positions[0], "i64", self.width)))
 
+    def close(self, e: Emitter) -> None:
+        """The end of a run, where the sum is a long one."""
+        if self.total is not None:
+            self.total.add(e, self._held(e))
+            for slot in self.slots:
+                e.set(slot, e.const(0, self.total.dtype, self.width))
+
+    def lanes(self, e: Emitter) -> Reg:
+        """The value of each lane."""
+        held = self._held(e)
+        if self.total is None:
+            return held
+        self.total.add(e, held)
+        return self.total.value(e)
+
+    def _held(self, e: Emitter) -> Reg:
+        r = self.reduction
+        return together(e, r.combine, [e.get(slot, r.operand.dtype, self.width) for slot in self.slots])
+
     def finish(self, e: Emitter) -> Reg:
         """The one value of all lanes."""
-        r = self.reduction
-        parts = [e.get(slot, r.operand.dtype, self.width) for slot in self.slots]
+        r, value = self.reduction, self.lanes(e)
         if r.position is None:
-            return folded(e, r.combine, parts)
-        return e.convert(_first_best(e, r.combine, parts[0], e.get(self.positions[0], "i64", self.width)), r.dtype)
+            return folded(e, r.combine, value)
+        return e.convert(_first_best(e, r.combine, value, e.get(self.positions[0], "i64", self.width)), r.dtype)
 
 
 def beats(e: Emitter, order: str, value: Reg, best: Reg) -> Reg:

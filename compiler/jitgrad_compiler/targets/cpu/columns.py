@@ -9,7 +9,8 @@ from ...kernels.affine import linear
 from ...kernels.kernel import Kernel
 from ..emitter import Emitter, Reg
 from ..expressions import Expressions, reduced_nodes
-from .accumulators import identity, joined
+from .accumulators import Accumulator
+from .long_sums import cut, rounds, runs
 from .schedule import Schedule
 
 
@@ -17,11 +18,17 @@ def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> Non
     """One block of the vector axis, at whose first element its axis value stands."""
     roots = [r.operand for r in kernel.reductions]
     steps = range(s.unrolled.extent) if s.unrolled is not None else range(1)
-    slots = {}
-    for r in kernel.reductions:
-        for u in steps:
-            slots[id(r), u] = e.alloca(r.dtype, s.width)
-            e.set(slots[id(r), u], e.const(identity(r.combine, r.dtype), r.dtype, s.width))
+    runs_at = cut([a.extent for a in s.inner]) if any(rounds(r.combine, r.dtype) for r in kernel.reductions) else None
+    running = {
+        (id(r), u): Accumulator(r, "row", s.width).start(e, 1, runs_at is not None and rounds(r.combine, r.dtype))
+        for r in kernel.reductions
+        for u in steps
+    }
+
+    def close() -> None:
+        for a in running.values():
+            a.close(e)
+
     x.stage = 0
     x.hoist(roots, [*s.inner, *([s.unrolled] if s.unrolled is not None else [])])
     fixed: list[dict[Any, Reg]] = [{} for _ in steps]
@@ -31,8 +38,9 @@ def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> Non
         x.hoist(roots, s.inner)
         x.scopes.pop()
     with ExitStack() as loops:
-        for axis in s.inner:
-            x.axis_values[axis] = loops.enter_context(e.loop(0, axis.extent))
+        for n, axis in enumerate(s.inner):
+            steps_of_run = runs_at.steps if runs_at is not None and runs_at.loop == n else None
+            x.axis_values[axis] = loops.enter_context(runs(e, 0, axis.extent, 1, steps_of_run, close))
         loops.enter_context(x.scope())
         if s.unrolled is not None:
             x.hoist(roots, [s.unrolled])
@@ -40,14 +48,12 @@ def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> Non
             _at_step(x, s, u)
             x.scopes.append(dict(fixed[u]))
             for r in kernel.reductions:
-                slot = slots[id(r), u]
-                value = e.splat(x.emit(r.operand), s.width)
-                e.set(slot, joined(e, r.combine, e.get(slot, r.dtype, s.width), value))
+                running[id(r), u].add(e, x.emit(r.operand), None, 0, None)
             x.scopes.pop()
     for u in steps:
         _at_step(x, s, u)
         with x.scope():
-            _finish(e, x, kernel, {r.name: e.get(slots[id(r), u], r.dtype, s.width) for r in kernel.reductions})
+            _finish(e, x, kernel, {r.name: running[id(r), u].lanes(e) for r in kernel.reductions})
 
 
 def _at_step(x: Expressions, s: Schedule, u: int) -> None:

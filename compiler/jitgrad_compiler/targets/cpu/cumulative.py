@@ -5,7 +5,8 @@
     inner = 1, n long   chunks: first each chunk's total, then each chunk from the sum of the totals before it, by vectors that are
                         scanned in log2(lanes) shifts (Hillis and Steele, Data parallel algorithms, 1986)
 
-The first two add in NumPy's order. The third has an order of its own, fixed by shape and element type, and rounds less.
+The first two combine in NumPy's order, the third in one of its own, fixed by shape and element type. Long sums of floats go in
+runs, each on top of the total before it (long_sums.py).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any
 from ...ir.types import FLOATS, SIZES
 from ...kernels.kernel import Kernel
 from ..emitter import Emitter, Module, Reg
-from .accumulators import identity, joined
+from .accumulators import folded, identity, joined, together
+from .long_sums import LONGEST, RUN, Total, join_in_memory, rounds, runs, whole
 from .partition import MOST_TASKS, Partition, partition
 from .phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 
@@ -58,6 +60,8 @@ class _Cumulative:
         self.width = min(64 // SIZES[self.dtype], 16)
         self.start: Any = -0.0 if self.op == "add" and self.dtype in FLOATS else identity(self.op, self.dtype)
         """Changes nothing that it is combined with, not even a zero's sign."""
+        self.steps = RUN if rounds(self.op, self.dtype) and self.n > LONGEST else None
+        """Steps along the axis that are a run."""
 
     def emit(self) -> Emitted:
         if self.inner > 1:
@@ -106,6 +110,9 @@ class _Cumulative:
         return Emitted([Phase(self.name, parts.tasks)])
 
     def _whole_columns(self, e: Emitter, x: Reg, out: Reg, low: Reg, high: Reg) -> None:
+        if self.steps is not None:
+            self._long_columns(e, x, out, low, high)
+            return
         first = (self.n - 1) * self.inner if self.reverse else 0
         with e.loop(low, high, self.width) as c:
             at = e.add(c, first)
@@ -119,17 +126,40 @@ class _Cumulative:
                 b = e.load(self._at(e, source, c), self.dtype, self.width)
                 e.store(self._at(e, here, c), self._combine(e, a, b))
 
+    def _long_columns(self, e: Emitter, x: Reg, out: Reg, low: Reg, high: Reg) -> None:
+        """As above, each row on top of what the runs before came to."""
+        dtype, width = self.dtype, self.width
+        running, before, total, lost = (e.alloca(dtype, width, COLUMN_BYTES // 64) for _ in range(4))
+
+        def at(memory: Reg, c: Reg) -> Reg:
+            return self._at(e, memory, e.sub(c, low))
+
+        with e.loop(low, high, width) as c:
+            for memory in (running, before, total):
+                e.store(at(memory, c), e.const(self.start, dtype, width))
+            e.store(at(lost, c), e.const(0, dtype, width))
+
+        def close() -> None:
+            with e.loop(low, high, width) as c:
+                join_in_memory(e, at(total, c), at(lost, c), e.load(at(running, c), dtype, width))
+                e.store(at(running, c), e.const(self.start, dtype, width))
+                e.store(at(before, c), whole(e, e.load(at(total, c), dtype, width), e.load(at(lost, c), dtype, width)))
+
+        with runs(e, 0, self.n, 1, self.steps, close) as step:
+            row = e.mul(self._turned(e, step), self.inner)
+            here, source = self._at(e, out, row), self._at(e, x, row)
+            with e.loop(low, high, width) as c:
+                value = e.add(e.load(at(running, c), dtype, width), e.load(self._at(e, source, c), dtype, width))
+                e.store(at(running, c), value)
+                e.store(self._at(e, here, c), e.add(e.load(at(before, c), dtype, width), value))
+
     def _last_columns(self, e: Emitter, x: Reg, out: Reg, first: int) -> None:
         """The columns that fill no vector, the running values in a register: a masked store is slow to read back."""
         mask = e.lanes([lane < self.inner - first for lane in range(self.width)], "bool")
-        running = e.alloca(self.dtype, self.width)
-        e.set(running, e.const(self.start, self.dtype, self.width))
-        with e.loop(0, self.n) as step:
+        running = _Running(self, e, self.width)
+        with runs(e, 0, self.n, 1, self.steps, running.close) as step:
             at = e.add(e.mul(self._turned(e, step), self.inner), first)
-            value = e.load(self._at(e, x, at), self.dtype, self.width, mask)
-            value = self._combine(e, e.get(running, self.dtype, self.width), value)
-            e.set(running, value)
-            e.store(self._at(e, out, at), value, mask)
+            e.store(self._at(e, out, at), running.take(e.load(self._at(e, x, at), self.dtype, self.width, mask)), mask)
 
     # -- rows
 
@@ -151,16 +181,17 @@ class _Cumulative:
 
     def _side_by_side(self, e: Emitter, x: Reg, out: Reg, row: Reg, rows: int) -> None:
         base = e.mul(row, self.n)
-        running = [e.alloca(self.dtype) for _ in range(rows)]
-        for slot in running:
-            e.set(slot, e.const(self.start, self.dtype))
-        with e.loop(0, self.n) as step:
+        running = [_Running(self, e, 1) for _ in range(rows)]
+
+        def close() -> None:
+            for r in running:
+                r.close()
+
+        with runs(e, 0, self.n, 1, self.steps, close) as step:
             first = e.add(base, self._turned(e, step))
-            for number, slot in enumerate(running):
+            for number, r in enumerate(running):
                 at = e.add(first, number * self.n)
-                value = self._combine(e, e.get(slot, self.dtype), e.load(self._at(e, x, at), self.dtype))
-                e.set(slot, value)
-                e.store(self._at(e, out, at), value)
+                e.store(self._at(e, out, at), r.take(e.load(self._at(e, x, at), self.dtype)))
 
     def _long_rows(self) -> Emitted:
         if self.outer >= ENOUGH_ROWS:
@@ -185,42 +216,39 @@ class _Cumulative:
         totals, width, group = self.scratch(e, e.args[0]), self.width, 4 * self.width
         with e.loop(begin, end) as unit:
             _, _, low, high = self._chunk(e, chunks, unit)
-            slots = [e.alloca(self.dtype, width) for _ in range(4)]
-            for slot in slots:
-                e.set(slot, e.const(self.start, self.dtype, width))
+            running = [_Running(self, e, width) for _ in range(4)]
+
+            def close(running: list[_Running] = running) -> None:
+                for r in running:
+                    r.close()
+
             after = e.sub(high, e.rem(e.sub(high, low), group))
-            with e.loop(low, after, group) as i:
-                for number, slot in enumerate(slots):
-                    value = e.load(self._at(e, x, e.add(i, number * width)), self.dtype, width)
-                    e.set(slot, self._combine(e, e.get(slot, self.dtype, width), value))
+            with runs(e, low, after, group, self.steps, close) as i:
+                for number, r in enumerate(running):
+                    r.take(e.load(self._at(e, x, e.add(i, number * width)), self.dtype, width))
             with e.loop(after, high, width) as i:
-                value = self._masked_load(e, x, i, self._mask(e, i, high))
-                e.set(slots[0], self._combine(e, e.get(slots[0], self.dtype, width), value))
-            a, b, c, d = (e.get(slot, self.dtype, width) for slot in slots)
-            total = self._combine(e, self._combine(e, a, b), self._combine(e, c, d))
-            e.store(self._at(e, totals, unit), e.fold(lambda p, q: self._combine(e, p, q), total))
+                running[0].take(self._masked_load(e, x, i, self._mask(e, i, high)))
+            total = together(e, self.op, [r.value() for r in running])
+            e.store(self._at(e, totals, unit), folded(e, self.op, total))
         e.finish()
         return Phase(f"{self.name}_totals", self.outer * chunks.tasks)
 
     def _scan(self, chunks: Partition) -> Phase:
         e, x, out, begin, end = self._function()
-        width, running = self.width, e.alloca(self.dtype, self.width)
+        width = self.width
         totals = self.scratch(e, e.args[0]) if chunks.tasks > 1 else None
         with e.loop(begin, end) as unit:
             row, number, low, high = self._chunk(e, chunks, unit)
-            before = e.const(self.start, self.dtype)
+            running = _Running(self, e, width)
             if totals is not None:
-                before = self._total_before(e, e.offset(totals, e.mul(row, chunks.tasks), self.dtype), number, chunks.tasks)
-            e.set(running, e.splat(before, width))
+                self._take_before(e, running, e.offset(totals, e.mul(row, chunks.tasks), self.dtype), number, chunks.tasks)
             after = e.sub(high, e.rem(e.sub(high, low), width))
 
             def step(at: Reg, mask: Reg | None) -> None:
                 value = e.load(self._at(e, x, at), self.dtype, width) if mask is None else self._masked_load(e, x, at, mask)
                 value = self._prefixes(e, value)
-                carried = e.get(running, self.dtype, width)
-                e.store(self._at(e, out, at), self._combine(e, carried, value), mask)
-                end = e.shuffle(value, value, [0 if self.reverse else width - 1] * width)
-                e.set(running, self._combine(e, carried, end))
+                e.store(self._at(e, out, at), running.with_next(value), mask)
+                running.take(e.shuffle(value, value, [0 if self.reverse else width - 1] * width))
 
             def tail() -> None:
                 if self.n % width:
@@ -229,24 +257,22 @@ class _Cumulative:
 
             if self.reverse:
                 tail()
-                with e.loop(0, e.sub(after, low), width) as i:
+                with runs(e, 0, e.sub(after, low), width, self.steps, running.close) as i:
                     step(e.sub(e.sub(after, width), i), None)
             else:
-                with e.loop(low, after, width) as i:
+                with runs(e, low, after, width, self.steps, running.close) as i:
                     step(i, None)
                 tail()
         e.finish()
         return Phase(self.name, self.outer * chunks.tasks)
 
-    def _total_before(self, e: Emitter, totals: Reg, number: Reg, count: int) -> Reg:
+    def _take_before(self, e: Emitter, running: _Running, totals: Reg, number: Reg, count: int) -> None:
         """The totals of the chunks that come before one, combined in their order."""
-        slot = e.alloca(self.dtype)
-        e.set(slot, e.const(self.start, self.dtype))
         steps = e.sub(count - 1, number) if self.reverse else number
         with e.loop(0, steps) as i:
             at = e.sub(count - 1, i) if self.reverse else i
-            e.set(slot, self._combine(e, e.get(slot, self.dtype), e.load(self._at(e, totals, at), self.dtype)))
-        return e.get(slot, self.dtype)
+            running.take(e.splat(e.load(self._at(e, totals, at), self.dtype), self.width))
+            running.close()
 
     def _prefixes(self, e: Emitter, value: Reg) -> Reg:
         """Each lane combined with those before it (behind it, in reverse), in steps that double the reach."""
@@ -265,3 +291,43 @@ class _Cumulative:
     def _masked_load(self, e: Emitter, x: Reg, at: Reg, mask: Reg) -> Reg:
         value = e.load(self._at(e, x, at), self.dtype, self.width, mask)
         return e.select(mask, value, e.const(self.start, self.dtype, self.width))
+
+
+class _Running:
+    """A running value in registers; of a long sum that of a run, what the runs before came to, and their total."""
+
+    def __init__(self, c: _Cumulative, e: Emitter, width: int) -> None:
+        self.c, self.e, self.width = c, e, width
+        self.slot = e.alloca(c.dtype, width)
+        self.total = self.before = None
+        if c.steps is not None:
+            self.total, self.before = Total.start(e, c.dtype, width, c.start), e.alloca(c.dtype, width)
+            self._set(self.before)
+        self._set(self.slot)
+
+    def _set(self, slot: Reg) -> None:
+        self.e.set(slot, self.e.const(self.c.start, self.c.dtype, self.width))
+
+    def _over(self, value: Reg) -> Reg:
+        """On top of the runs before."""
+        return value if self.before is None else self.e.add(self.e.get(self.before, self.c.dtype, self.width), value)
+
+    def with_next(self, value: Reg) -> Reg:
+        """The running value combined with a value, which is not taken in."""
+        return self._over(self.c._combine(self.e, self.e.get(self.slot, self.c.dtype, self.width), value))
+
+    def take(self, value: Reg) -> Reg:
+        """Take a value in; the running value behind it."""
+        value = self.c._combine(self.e, self.e.get(self.slot, self.c.dtype, self.width), value)
+        self.e.set(self.slot, value)
+        return self._over(value)
+
+    def value(self) -> Reg:
+        return self._over(self.e.get(self.slot, self.c.dtype, self.width))
+
+    def close(self) -> None:
+        """The end of a run of a long sum."""
+        if self.total is not None and self.before is not None:
+            self.total.add(self.e, self.e.get(self.slot, self.c.dtype, self.width))
+            self.e.set(self.before, self.total.value(self.e))
+            self._set(self.slot)

@@ -20,8 +20,9 @@ from ...kernels.expression import Apply, Node, operation_cost, walk
 from ...kernels.kernel import Kernel, Reduction, Store
 from ..emitter import Emitter, Module, Reg
 from ..expressions import Expressions, reduced_nodes, total_cost
-from .accumulators import Accumulator, filled, joined
+from .accumulators import Accumulator
 from .columns import emit_columns
+from .long_sums import MOST_TURNING, TURNS, Cut, cut, rounds, runs
 from .phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 from .row_sums import RowSums, axes_left
 from .schedule import Schedule, schedule
@@ -48,7 +49,8 @@ class LoopKernel:
         self.stages = range(max([n.stage for n in kernel.roots()], default=0) + 1)
         self.kept = self._kept_nodes()
         self.row_nodes = self._dear_row_nodes()
-        self.sums = RowSums(kernel, self.s, self._lanes)
+        rows_per_step = self.s.width if self.row_nodes else 1
+        self.sums = RowSums(kernel, self.s, self._lanes, -(-self.s.rows_per_task // rows_per_step), self._additions)
 
     def emit(self) -> Emitted:
         phases = [Phase(self.name, self.s.tasks)]
@@ -70,16 +72,38 @@ class LoopKernel:
         """Whether a reduction takes in values inside the loop over a row, not one value a row."""
         return self._in_loop(r.axes | axes_left(r)) or self.sums.kinds[id(r)] == "row"
 
-    def _lanes(self, r: Reduction) -> tuple[int, int]:
-        """Lanes and copies of the running value of a sum over everything."""
+    def _lanes(self, r: Reduction) -> tuple[int, int, int]:
+        """Lanes, copies and turns of the running value of a sum over everything."""
         if self._in_loop(r.axes):
-            return self.s.width, self._copies(self.kernel.roots(), r)
-        return (self.s.width if self.row_nodes else 1), 1
+            copies = self._copies(self.kernel.roots(), r)
+            return self.s.width, copies, self._turns(r, copies)
+        return (self.s.width if self.row_nodes else 1), 1, 1
+
+    def _turns(self, r: Reduction, copies: int) -> int:
+        """How many running values of a sum take turns in a loop over a row that is too long for one."""
+        long = rounds(r.combine, r.dtype) and bool(self.s.inner) and cut(self._trips(copies)) is not None
+        alike = [o for o in self.kernel.reductions if o.operand.stage == r.operand.stage and rounds(o.combine, o.dtype)]
+        return TURNS[copies] if long and len(alike) <= MOST_TURNING else 1
 
     def _copies(self, roots: Sequence[Node], r: Reduction) -> int:
         """How many accumulators a reduction has: four where the body is so short that adding to one would be waited for."""
         long = bool(self.s.inner) and self.s.inner[-1].extent >= 8 * self.s.width
         return 4 if long and total_cost(roots) <= HEAVY / 2 and r.position is None else 1
+
+    def _additions(self, r: Reduction) -> int:
+        """How many additions a step of the loop over rows makes to each running value of a sum over rows, or to each place."""
+        if not self._in_loop(r.axes | axes_left(r)):
+            return 1
+        _, copies, turns = self._lanes(r)
+        over = set(self.s.inner) - axes_left(r)
+        trips = [n for a, n in zip(self.s.inner, self._trips(copies), strict=True) if a in over]
+        return -(-math.prod(trips) // turns) * (self.s.width if self.row_nodes else 1)
+
+    def _trips(self, copies: int) -> list[int]:
+        """How often the loops over a row run."""
+        *outer, last = self.s.inner
+        length = self.s.chunk if self.s.chunks > 1 else last.extent
+        return [*[a.extent for a in outer], -(-length // (self.s.width * copies))]
 
     def _kept_nodes(self) -> dict[int, tuple[Node, int]]:
         """Values of a row that are dear to compute and read in several stages: the first of these keeps them in scratch memory."""
@@ -121,7 +145,7 @@ class LoopKernel:
         args, begin, end = e.args
         self.x = x = Expressions(e, s.width)
         x.pointers = self.pointers(e, args, [*self.kernel.inputs, *self.kernel.outputs])
-        memory = self.scratch(e, args) if self.sums.partial else None
+        memory = self.scratch(e, args) if self.sums.scratch_bytes else None
         place = linear([axis_index(a) for a in s.inner], [a.extent for a in s.inner])
         size = math.prod(a.extent for a in s.inner)
         self.cache = {k: (e.alloca(n.dtype, 1, size + s.width), place, stage) for k, (n, stage) in self.kept.items()}
@@ -156,11 +180,12 @@ class LoopKernel:
                 row = self.e.div(row, a.extent)
 
     def _rows(self, low: Reg, high: Reg) -> None:
-        if self.row_nodes:
-            with self.e.loop(low, high, self.s.width) as first, self.x.scope():
-                self._tile(first, high)
-        else:
-            with self.e.loop(low, high) as row:
+        tile = bool(self.row_nodes)
+        step = self.s.width if tile else 1
+        with runs(self.e, low, high, step, self.sums.steps, lambda: self.sums.close(self.e)) as row, self.x.scope():
+            if tile:
+                self._tile(row, high)
+            else:
                 self._row(row, None)
 
     def _columns(self, task: Reg) -> None:
@@ -232,9 +257,7 @@ class LoopKernel:
             if self.sums.kinds[id(r)] == "outer":
                 self.sums.add_outer(e, x, r, x.emit(r.operand))
                 continue
-            slot, (width, _) = self.sums.slots[id(r)][0], self._lanes(r)
-            value = filled(e, r.combine, e.splat(x.emit(r.operand), width), x.mask)
-            e.set(slot, joined(e, r.combine, e.get(slot, r.dtype, width), value))
+            self.sums.running[id(r)].add(e, x.emit(r.operand), x.mask, 0, None)
         self._store([st for st in stores if not self._in_loop(st.offset.axes)])
 
     def _row_loop(self, reductions: Sequence[Reduction], stores: Sequence[Store], low: Reg | None) -> list[Accumulator]:
@@ -242,20 +265,31 @@ class LoopKernel:
         looped = [r for r in reductions if self._loops(r)]
         inner_stores = [st for st in stores if self._in_loop(st.offset.axes)]
         roots = [*[r.operand for r in looped], *[st.node for st in inner_stores]]
+        kinds = self.sums.kinds
         accumulators = []
+        copies = {id(r): self._copies(roots, r) if kinds[id(r)] == "row" else self._lanes(r)[1] for r in looped}
+        most = max(copies.values(), default=1)
+        turns = {id(r): self._turns(r, copies[id(r)]) if kinds[id(r)] != "outer" else 1 for r in looped}
+        long = [r for r in looped if rounds(r.combine, r.dtype) and kinds[id(r)] != "outer"]
+        additions = [most / copies[id(r)] / turns[id(r)] for r in long]
+        runs_at = cut(self._trips(most), max(additions)) if additions and self.s.inner else None
         for r in looped:
-            kind = self.sums.kinds[id(r)]
-            a = Accumulator(r, kind, self.s.width if self.s.inner else 1)
-            if kind == "row":
-                a.start(self.e, self._copies(roots, r))
-            elif kind == "all":
-                a.slots = self.sums.slots[id(r)]
+            a = Accumulator(r, kinds[id(r)], self.s.width if self.s.inner else 1)
+            if a.kind == "row":
+                a.start(self.e, copies[id(r)], runs_at is not None and rounds(r.combine, r.dtype), turns[id(r)])
+            elif a.kind == "all":
+                a = self.sums.running[id(r)]
             accumulators.append(a)
         if roots:
-            self._loop(roots, accumulators, inner_stores, low)
+            self._loop(roots, accumulators, inner_stores, low, runs_at)
+        for a in accumulators:
+            if id(a.reduction) in self.sums.each_row:
+                a.close(self.e)
         return [a for a in accumulators if a.kind == "row"]
 
-    def _loop(self, roots: list[Node], accumulators: list[Accumulator], stores: Sequence[Store], low: Reg | None) -> None:
+    def _loop(
+        self, roots: list[Node], accumulators: list[Accumulator], stores: Sequence[Store], low: Reg | None, runs_at: Cut | None
+    ) -> None:
         e, x, s = self.e, self.x, self.s
         if not s.inner:
             with x.scope():
@@ -265,9 +299,11 @@ class LoopKernel:
         with ExitStack() as loops:
             for n, a in enumerate(s.inner[:-1]):
                 x.hoist(roots, s.inner[n:])
-                x.axis_values[a] = loops.enter_context(e.loop(0, a.extent))
+                steps = runs_at.steps if runs_at is not None and runs_at.loop == n else None
+                x.axis_values[a] = loops.enter_context(runs(e, 0, a.extent, 1, steps, lambda: self._close(accumulators)))
                 loops.enter_context(x.scope())
             x.hoist(roots, [axis])
+            steps = runs_at.steps if runs_at is not None and runs_at.loop == len(s.inner) - 1 else None
             x.vector_axis = axis
             ragged = bool(axis.extent % width)
             start: Reg | int = 0
@@ -276,22 +312,27 @@ class LoopKernel:
                 start, high = low, e.add(low, s.chunk)
                 stop = e.select(e.compare("lt", high, axis.extent), high, stop)
             if ragged and total_cost(roots) >= HEAVY:
-                with e.loop(start, stop, width) as i, x.scope():
+                with runs(e, start, stop, width, steps, lambda: self._close(accumulators)) as i, x.scope():
                     self._masked_body(axis, i, accumulators, stores)
             else:
-                self._whole_vectors(axis, start, stop, low is None, accumulators, stores)
+                self._whole_vectors(axis, start, stop, low is None, accumulators, stores, steps)
                 if ragged:
                     tail = e.const(axis.extent - axis.extent % width, "i64")
                     with x.scope() if low is None else e.when(e.compare("eq", stop, axis.extent)), x.scope():
                         self._masked_body(axis, tail, accumulators, stores)
             x.vector_axis = None
 
+    def _close(self, accumulators: Sequence[Accumulator]) -> None:
+        for a in accumulators:
+            a.close(self.e)
+
     def _whole_vectors(
-        self, axis: Axis, start: Reg | int, stop: Reg, fixed: bool, accumulators: list[Accumulator], stores: Sequence[Store]
-    ) -> None:
-        """Whole vectors: four at a time where reductions keep four sums, then one at a time."""
+        self, axis: Axis, start: Reg | int, stop: Reg, fixed: bool, accumulators: list[Accumulator], stores: Sequence[Store],
+        steps: int | None,
+    ) -> None:  # fmt: skip
+        """Whole vectors: four at a time where reductions keep four sums, then one at a time; in runs of so many steps."""
         e, x, width = self.e, self.x, self.s.width
-        copies = max([1, *[len(a.slots) for a in accumulators]])
+        copies = max([1, *[len(a.slots) // a.turns for a in accumulators]])
 
         def end(step: int) -> Reg | int:
             if fixed:
@@ -300,7 +341,7 @@ class LoopKernel:
             return e.add(e.sub(length, e.rem(length, step)), start)
 
         if copies > 1:
-            with e.loop(start, end(width * copies), width * copies) as i, x.scope():
+            with runs(e, start, end(width * copies), width * copies, steps, lambda: self._close(accumulators)) as i, x.scope():
                 for c in range(copies):
                     with x.scope():
                         x.axis_values[axis] = e.add(i, c * width) if c else i
@@ -308,7 +349,8 @@ class LoopKernel:
             start = end(width * copies)
         stop_ones = end(width)
         if not (isinstance(start, int) and isinstance(stop_ones, int) and start >= stop_ones):
-            with e.loop(start, stop_ones, width) as i, x.scope():
+            steps = steps if copies == 1 else None
+            with runs(e, start, stop_ones, width, steps, lambda: self._close(accumulators)) as i, x.scope():
                 x.axis_values[axis] = i
                 self._body(accumulators, stores, 0)
 

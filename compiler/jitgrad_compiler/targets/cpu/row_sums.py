@@ -1,8 +1,15 @@
-"""Reductions over rows: each task keeps its own, writes them to scratch, and a last task combines them in the tasks' order."""
+"""Reductions over rows: each task keeps its own, writes them to scratch, and a last task combines them in the tasks' order.
+
+A sum that goes to many places ('outer') lies in memory, its task's share. Where it is a long one (long_sums.py) the share is
+that of a run of rows, beside the total and what that lost; or, where rows meet at a place too irregularly for runs, there is no
+share and every addition joins the total.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ...ir.graph import Var
 from ...ir.types import SIZES
@@ -10,7 +17,8 @@ from ...kernels.affine import Axis, linear
 from ...kernels.kernel import Kernel, Reduction
 from ..emitter import Emitter, Reg
 from ..expressions import Expressions
-from .accumulators import filled, folded, identity, joined
+from .accumulators import Accumulator, filled, folded, identity, joined
+from .long_sums import LONGEST, RUN, join_in_memory, rounds, two_sum, whole
 from .schedule import Schedule, reduction_kind
 
 
@@ -19,100 +27,182 @@ def axes_left(r: Reduction) -> frozenset[Axis]:
     return frozenset(a for i in r.index for a in i.axes)
 
 
+@dataclass
+class _Outer:
+    """The memory of an 'outer' sum of one task: its result, of a long one what that lost, and the share of a run."""
+
+    result: Reg
+    lost: Reg | None = None
+    share: Reg | None = None
+
+
 class RowSums:
     """The reductions of kinds 'all' and 'outer' of one kernel.
 
-    `lanes` says how many lanes the running value of an 'all' has, and in how many copies.
+    `lanes` says how many lanes the running value of an 'all' has, in how many copies and turns. A task takes `trips` steps over its
+    rows, of which each makes so many `additions` to a running value or a place. `steps` of them are a run; None where no sum is a
+    long one.
     """
 
-    def __init__(self, kernel: Kernel, s: Schedule, lanes: Callable[[Reduction], tuple[int, int]]) -> None:
+    def __init__(
+        self, kernel: Kernel, s: Schedule, lanes: Callable[[Reduction], tuple[int, int, int]],
+        trips: int, additions: Callable[[Reduction], int],
+    ) -> None:  # fmt: skip
         self.s, self.lanes = s, lanes
         self.kinds = {id(r): reduction_kind(r, s) for r in kernel.reductions}
         self.reductions = [r for r in kernel.reductions if self.kinds[id(r)] != "row"]
+        self.running: dict[int, Accumulator] = {}
+        self.outer: dict[int, _Outer] = {}
+        self._plan(trips, additions)
         self.partial = s.tasks > 1 and bool(self.reductions)
         self.places: dict[int, int] = {}
         self.scratch_bytes = 0
-        if self.partial:
-            for r in self.reductions:
-                self.places[id(r)] = self.scratch_bytes
-                self.scratch_bytes += -(-s.tasks * self._size(r) * SIZES[r.dtype] // 64) * 64
-        self.slots: dict[int, list[Reg]] = {}
-        self.targets: dict[int, Reg] = {}
+        for r in self.reductions:
+            self.places[id(r)] = self.scratch_bytes
+            self.scratch_bytes += -(-s.tasks * self._parts(r) * self._size(r) * SIZES[r.dtype] // 64) * 64
+
+    # -- which sums are long ones
+
+    def _plan(self, trips: int, additions: Callable[[Reduction], int]) -> None:
+        """Finds the long sums, which of them join their totals at each addition or after each row, and the steps of a run."""
+        a_step = {id(r): additions(r) for r in self.reductions if rounds(r.combine, r.dtype)}
+        rows = set(self.s.rows)
+        to_one_place = {id(r): min(trips, math.prod(a.extent for a in r.axes & rows)) for r in self.reductions}
+        self.long = {key for key, n in a_step.items() if n * to_one_place[key] > LONGEST}
+        outer = [r for r in self.reductions if id(r) in self.long and self.kinds[id(r)] == "outer"]
+        self.at_once = {id(r) for r in outer if axes_left(r) & rows or a_step[id(r)] > LONGEST}
+        in_runs = [a_step[id(r)] for r in outer if id(r) not in self.at_once]
+        most = max(in_runs or [a_step[key] for key in self.long - self.at_once], default=None)
+        self.steps = None if most is None or trips == 1 else max(RUN // most, 1)
+        self.each_row = {key for key in self.long - {id(r) for r in outer} if a_step[key] * (self.steps or 1) > LONGEST}
 
     def _size(self, r: Reduction) -> int:
         return r.result.type.size if self.kinds[id(r)] == "outer" else 1
 
+    def _parts(self, r: Reduction) -> int:
+        """How many arrays of the result's size a task has in scratch memory."""
+        extra = 0 if self.kinds[id(r)] == "all" or id(r) not in self.long else 1 if id(r) in self.at_once else 2
+        return extra + (self.s.tasks > 1)
+
+    # -- a task
+
     def start(self, e: Emitter, x: Expressions, memory: Reg | None, task: Reg) -> None:
         """At the start of a task."""
         for r in self.reductions:
-            if self.kinds[id(r)] == "outer":
-                self.targets[id(r)] = self._place(e, x, memory, r, task)
-                self._fill(e, self.targets[id(r)], r)
+            if self.kinds[id(r)] == "all":
+                width, copies, turns = self.lanes(r)
+                self.running[id(r)] = Accumulator(r, "all", width).start(e, copies, id(r) in self.long, turns)
                 continue
-            width, copies = self.lanes(r)
-            self.slots[id(r)] = [e.alloca(r.dtype, width) for _ in range(copies)]
-            for slot in self.slots[id(r)]:
-                e.set(slot, e.const(identity(r.combine, r.dtype), r.dtype, width))
+            size, parts = self._size(r), self._parts(r)
+            found = [] if self.partial else [x.pointers[r.result]]
+            if parts:
+                assert memory is not None
+                base = e.offset(memory, self.places[id(r)], "u8")
+                found += [e.offset(base, e.add(e.mul(task, size * parts), size * n), r.dtype) for n in range(parts)]
+            for pointer in found:
+                self._fill(e, pointer, r)
+            self.outer[id(r)] = _Outer(*found)
+
+    def close(self, e: Emitter) -> None:
+        """The end of a run of rows."""
+        for key, a in self.running.items():
+            if key not in self.each_row:
+                a.close(e)
+        for r in self.reductions:
+            if id(r) in self.outer and self.outer[id(r)].share is not None:
+                self._over_places(e, r, lambda at, lanes, r=r: self._join_share(e, r, at, lanes))  # type: ignore[misc]
+
+    def _join_share(self, e: Emitter, r: Reduction, at: Reg, lanes: int) -> None:
+        m = self.outer[id(r)]
+        assert m.share is not None
+        share = e.offset(m.share, at, r.dtype)
+        self._join(e, r, at, e.load(share, r.dtype, lanes), None)
+        e.store(share, e.const(0, r.dtype, lanes))
+
+    def _join(self, e: Emitter, r: Reduction, at: Reg, value: Reg, mask: Reg | None) -> None:
+        """A value, or a vector of them, joins the total."""
+        m = self.outer[id(r)]
+        assert m.lost is not None
+        join_in_memory(e, e.offset(m.result, at, r.dtype), e.offset(m.lost, at, r.dtype), value, mask)
 
     def finish(self, e: Emitter, x: Expressions, memory: Reg | None, task: Reg) -> None:
         """At the end of a task."""
         for r in self.reductions:
             if self.kinds[id(r)] == "all":
-                width, _ = self.lanes(r)
-                parts = [e.get(slot, r.dtype, width) for slot in self.slots[id(r)]]
-                e.store(self._place(e, x, memory, r, task), folded(e, r.combine, parts))
+                result = x.pointers[r.result]
+                if memory is not None and self.partial:
+                    result = e.offset(e.offset(memory, self.places[id(r)], "u8"), task, r.dtype)
+                e.store(result, self.running[id(r)].finish(e))
+            elif id(r) in self.long:
+                self._over_places(e, r, lambda at, lanes, r=r: self._settle(e, r, at, lanes))  # type: ignore[misc]
 
-    def _place(self, e: Emitter, x: Expressions, memory: Reg | None, r: Reduction, task: Reg) -> Reg:
-        """Where a task's share goes: its part of the scratch memory, or the result itself where there is one task."""
-        if memory is None:
-            return x.pointers[r.result]
-        base = e.offset(memory, self.places[id(r)], "u8")
-        return e.offset(base, e.mul(task, self._size(r)), r.dtype)
+    def _settle(self, e: Emitter, r: Reduction, at: Reg, lanes: int) -> None:
+        m = self.outer[id(r)]
+        assert m.lost is not None
+        result = e.offset(m.result, at, r.dtype)
+        lost = e.load(e.offset(m.lost, at, r.dtype), r.dtype, lanes)
+        e.store(result, whole(e, e.load(result, r.dtype, lanes), lost))
+
+    def _over_places(self, e: Emitter, r: Reduction, body: Callable[[Reg, int], None]) -> None:
+        """The body for every place of a result: by vectors, then one by one."""
+        size, width = self._size(r), self.s.width
+        behind = size - size % width
+        if behind:
+            with e.loop(0, behind, width) as i:
+                body(i, width)
+        if behind != size:
+            with e.loop(behind, size) as i:
+                body(i, 1)
 
     def _fill(self, e: Emitter, target: Reg, r: Reduction) -> None:
-        size, width = self._size(r), self.s.width
-        start = e.const(identity(r.combine, r.dtype), r.dtype)
-        whole = size - size % width
-        if whole:
-            with e.loop(0, whole, width) as i:
-                e.store(e.offset(target, i, r.dtype), e.splat(start, width))
-        with e.loop(whole, size) as i:
-            e.store(e.offset(target, i, r.dtype), start)
+        start = identity(r.combine, r.dtype)
+        self._over_places(e, r, lambda at, lanes: e.store(e.offset(target, at, r.dtype), e.const(start, r.dtype, lanes)))
 
     def add_outer(self, e: Emitter, x: Expressions, r: Reduction, value: Reg) -> None:
         """One vector (or one value) joins its places in the task's share."""
-        target, offset = self.targets[id(r)], linear(r.index, r.result.type.shape)
+        m, offset = self.outer[id(r)], linear(r.index, r.result.type.shape)
+        target = m.share or m.result
+        at_once = id(r) in self.at_once
         if not x.varies(offset.axes):
             if x.vector_axis in r.axes:
-                value = folded(e, r.combine, [filled(e, r.combine, e.splat(value, self.s.width), x.mask)])
-            at = e.offset(target, x.scalar_index(offset), r.dtype)
-            e.store(at, joined(e, r.combine, e.load(at, r.dtype), e.extract(value, 0)))
+                value = folded(e, r.combine, filled(e, r.combine, e.splat(value, self.s.width), x.mask))
+            place, value = x.scalar_index(offset), e.extract(value, 0)
+            if at_once:
+                self._join(e, r, place, value, None)
+                return
+            at = e.offset(target, place, r.dtype)
+            e.store(at, joined(e, r.combine, e.load(at, r.dtype), value))
             return
         value = e.splat(value, self.s.width)
         if x.vector_axis is not None and offset.factor(x.vector_axis) == 1:
+            if at_once:
+                self._join(e, r, x.scalar_index(offset), value, x.mask)
+                return
             at = e.offset(target, x.scalar_index(offset), r.dtype)
             e.store(at, joined(e, r.combine, e.load(at, r.dtype, self.s.width, x.mask), value), x.mask)
+            return
+        index = x.index(offset)
+        held = e.gather(target, index, r.dtype, x.mask)
+        if at_once:
+            assert m.lost is not None
+            total, lost = two_sum(e, held, value)
+            e.scatter(target, index, total, x.mask)
+            e.scatter(m.lost, index, e.add(e.gather(m.lost, index, r.dtype, x.mask), lost), x.mask)
         else:
-            index = x.index(offset)
-            held = e.gather(target, index, r.dtype, x.mask)
             e.scatter(target, index, joined(e, r.combine, held, value), x.mask)
+
+    # -- the last task
 
     def emit_combine(self, e: Emitter, results: dict[Var, Reg], memory: Reg) -> None:
         """The tasks' shares combined in the order of the tasks."""
         for r in self.reductions:
-            base, size, width = e.offset(memory, self.places[id(r)], "u8"), self._size(r), self.s.width
-            whole = size - size % width
-            if whole:
-                with e.loop(0, whole, width) as i:
-                    self._combine_at(e, r, base, results[r.result], i, width)
-            if whole != size:
-                with e.loop(whole, size) as i:
-                    self._combine_at(e, r, base, results[r.result], i, 1)
+            base = e.offset(memory, self.places[id(r)], "u8")
+            self._over_places(e, r, lambda at, lanes, r=r, base=base: self._combine_at(e, r, base, results[r.result], at, lanes))  # type: ignore[misc]
 
     def _combine_at(self, e: Emitter, r: Reduction, base: Reg, result: Reg, i: Reg, lanes: int) -> None:
-        slot = e.alloca(r.dtype, lanes)
-        e.set(slot, e.load(e.offset(base, i, r.dtype), r.dtype, lanes))
-        with e.loop(1, self.s.tasks) as task:
-            at = e.offset(base, e.add(e.mul(task, self._size(r)), i), r.dtype)
-            e.set(slot, joined(e, r.combine, e.get(slot, r.dtype, lanes), e.load(at, r.dtype, lanes)))
-        e.store(e.offset(result, i, r.dtype), e.get(slot, r.dtype, lanes))
+        total = Accumulator(r, "row", lanes).start(e, 1, rounds(r.combine, r.dtype))
+        with e.loop(0, self.s.tasks) as task:
+            at = e.offset(base, e.add(e.mul(task, self._size(r) * self._parts(r)), i), r.dtype)
+            total.add(e, e.load(at, r.dtype, lanes), None, 0, None)
+            total.close(e)
+        e.store(e.offset(result, i, r.dtype), total.lanes(e))
