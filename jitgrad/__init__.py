@@ -43,8 +43,9 @@ from .dtypes import float0
 from .jit import jit
 from .linear_functions import closure_convert, linear_transpose
 from .scalar_functions import elementwise
+from .scopes import ensure_compile_time_eval, named_call, named_scope
 from .tracebacks import boundaries
-from .tracing import ShapeDtypeStruct, eval_shape, make_graph
+from .tracing import ShapeDtypeStruct, eval_shape, make_graph, make_jaxpr
 from .transfers import block_until_ready, device_get, device_put
 from .vectorization import vmap
 
@@ -53,11 +54,11 @@ __version__ = "0.1.0"
 __all__ = [
     "Array", "Device", "ShapeDtypeStruct", "ad_checkpoint", "block_until_ready", "checkpoint", "checkpoint_name",
     "checkpoint_policies", "closure_convert", "config", "core", "custom_jvp", "custom_vjp", "debug", "default_backend",
-    "device_count", "device_get", "device_put", "devices", "disable_jit", "dtypes", "elementwise", "errors", "eval_shape",
-    "flatten_util", "float0", "grad", "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize",
-    "local_device_count", "local_devices", "make_graph", "nn", "numpy", "ops", "optim", "process_count", "process_index",
-    "random", "remat", "scipy", "stop_gradient", "testing", "tree", "tree_util", "typeof", "typing", "util",
-    "value_and_grad", "vjp", "vmap",
+    "device_count", "device_get", "device_put", "devices", "disable_jit", "dtypes", "elementwise", "ensure_compile_time_eval",
+    "errors", "eval_shape", "flatten_util", "float0", "grad", "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax",
+    "linear_transpose", "linearize", "local_device_count", "local_devices", "make_graph", "make_jaxpr", "named_call",
+    "named_scope", "nn", "numpy", "ops", "optim", "process_count", "process_index", "random", "remat", "scipy", "stop_gradient",
+    "testing", "tree", "tree_util", "typeof", "typing", "util", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip
 
 for _module in (

@@ -17,6 +17,7 @@ from jitgrad_compiler.ops.control import rowwise, scan, switch, while_loop
 from jitgrad_compiler.passes.custom_rules import params_without_rules
 
 from .config import config
+from .nan_checks import check_program
 
 
 @cache
@@ -53,7 +54,10 @@ def _evaluate_call(*arrays: Any, graph: Graph, name: str) -> list[Any]:
     """A nested program on concrete arrays: compiled, unless jit is switched off."""
     if config.disable_jit:
         return call.numpy(*arrays, graph=graph, name=name)
-    return run_graph(graph, arrays)
+    outs = run_graph(graph, arrays)
+    if config.debug_nans or config.debug_infs:
+        check_program(name, graph, arrays, outs)
+    return outs
 
 
 call.evaluate = _evaluate_call

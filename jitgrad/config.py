@@ -61,8 +61,10 @@ SETTINGS = {
     "disable_jit": Setting(lambda: False, _switch),
     "contract_products": Setting(lambda: True, _switch, traced=True),
     "traceback_filtering": Setting(lambda: os.environ.get("JITGRAD_TRACEBACK_FILTERING", "auto"), _filtering),
+    "debug_nans": Setting(lambda: False, _switch, traced=True),
+    "debug_infs": Setting(lambda: False, _switch, traced=True),
 }
-ALIASES = {"jax_disable_jit": "disable_jit", "jax_traceback_filtering": "traceback_filtering"}
+ALIASES = {f"jax_{name}": name for name in ("disable_jit", "debug_nans", "debug_infs", "traceback_filtering")}
 """jax's names of settings that are here under another one."""
 
 
@@ -74,6 +76,8 @@ class Config:
     compilers do; what cancels, overflows or underflows as it is written still does. False: every operation rounds by itself.
     traceback_filtering: "auto" leaves jitgrad's own frames out of tracebacks, "off" shows them, "tracebackhide" marks them for
     IPython and pytest; it begins as JITGRAD_TRACEBACK_FILTERING says.
+    debug_nans, debug_infs: raise InvalidValueError, a FloatingPointError, where an operation or a program gives a NaN or an
+    infinity, naming the operation. Programs run slower then.
 
     A name that is no setting raises AttributeError, a value that a setting does not take ValueError.
 
@@ -89,6 +93,8 @@ class Config:
     disable_jit: bool
     contract_products: bool
     traceback_filtering: str
+    debug_nans: bool
+    debug_infs: bool
     traced: tuple[Any, ...]
     """The values of the settings that traced programs depend on: part of every program's key."""
 

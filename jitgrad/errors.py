@@ -67,6 +67,10 @@ class ImmutableArrayError(JitgradError, TypeError):
     """Assignment to an element of an array; arrays never change."""
 
 
+class InvalidValueError(JitgradError, FloatingPointError):
+    """A NaN or an infinity, where config.debug_nans or config.debug_infs is on."""
+
+
 class DonatedBufferError(JitgradError, RuntimeError):
     """An array was used after its memory had been donated to a jitted function."""
 

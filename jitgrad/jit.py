@@ -24,7 +24,7 @@ from .array import Array, as_value
 from .config import config
 from .devices import check_device
 from .errors import ArgumentError, NonHashableStaticArgumentError
-from .programs import Entry, programs_of
+from .programs import CheckedEntry, Entry, programs_of
 from .recursion import own_frames
 from .signatures import UnknownArgument, scan, static_key
 from .stages import Compiled, Lowered
@@ -117,8 +117,10 @@ class Jitted:
             with own_frames():
                 traced = trace(call_with, self._name, [v.type for v in values], [v.weak for v in values], in_tree)
             if traced.graph.depth > MOST_NESTED:
-                traced.graph = inlined(traced.graph, only=call)
-            entry = Entry(traced, self._donated_leaves(args, dynamic, rest))
+                traced.graph = inlined(traced.graph, call)
+            checked = config.debug_nans or config.debug_infs
+            donated = self._donated_leaves(args, dynamic, rest)
+            entry = CheckedEntry(traced, self._name) if checked else Entry(traced, donated)
             if all(v.trace is None for v in traced.captured):
                 self._entries[key] = entry
             return entry

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from . import backend
+from . import backend, tree
 from .array import DONATED, Array
+from .nan_checks import check_program
 from .signatures import builder_of
 from .tracing import Traced
 
@@ -87,6 +88,22 @@ class Entry:
             for a, w in zip(arrays, self.weak, strict=True):
                 a.weak = w
         return self.build(iter(arrays))
+
+
+class CheckedEntry(Entry):
+    """A program whose results are looked at for NaNs or infinities (nan_checks.py). It takes nothing that is donated, for it may
+    run again.
+    """
+
+    def __init__(self, traced: Traced, name: str) -> None:
+        super().__init__(traced, ())
+        self.name = name
+
+    def run(self, leaves: list[Any]) -> Any:
+        results = super().run(leaves)
+        operands = [x.data() if isinstance(x, Array) else x for x in [*leaves, *self.constants]]
+        check_program(self.name, self.traced.graph, operands, [x.data() for x in tree.leaves(results)])
+        return results
 
 
 class _Programs:

@@ -5,7 +5,7 @@ Next on the path: differentiation.py, vectorization.py and jit.py, which all sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,10 +120,13 @@ def abstract_leaves(where: str, args: Any) -> tuple[list[ArrayType], list[Weak],
     return [v.type for v in values], [v.weak for v in values], treedef
 
 
-def make_graph(f: Callable[..., Any]) -> Callable[..., Graph]:
+def make_graph(
+    f: Callable[..., Any], static_argnums: int | Sequence[int] = (), *, return_shape: bool = False
+) -> Callable[..., Any]:
     """A function that traces `f` for given arguments and returns its Graph, whose `str()` is its text.
 
-    Arrays that f closes over are hidden inputs behind its arguments.
+    static_argnums: positional arguments that f gets as they are. return_shape: the function returns a pair, of the Graph and what
+    `eval_shape` gives. Arrays that f closes over are hidden inputs behind its arguments.
 
     >>> import jitgrad, jitgrad.numpy as jnp
     >>> x = jnp.ones(3)
@@ -131,12 +134,26 @@ def make_graph(f: Callable[..., Any]) -> Callable[..., Graph]:
     True
     """
     name = function_name(f)
+    numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
 
-    def traced(*args: Any, **kwargs: Any) -> Graph:
-        types, weak, in_tree = abstract_leaves(f"make_graph of {name}", (args, kwargs))
-        return trace(lambda a, k: f(*a, **k), name, types, weak, in_tree).graph
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        static = {n % len(args): args[n] for n in numbers}
+        types, weak, in_tree = abstract_leaves(
+            f"make_graph of {name}", (tuple(a for n, a in enumerate(args) if n not in static), kwargs)
+        )
+
+        def run(given: Sequence[Any], named: Mapping[str, Any]) -> Any:
+            items = iter(given)
+            return f(*[static[n] if n in static else next(items) for n in range(len(args))], **named)
+
+        found = trace(run, name, types, weak, in_tree)
+        return (found.graph, _shape_of(found)) if return_shape else found.graph
 
     return traced
+
+
+make_jaxpr = make_graph
+"""jax's name of it; what it gives is a Graph, with equations, inputs and outputs of its own kind."""
 
 
 def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -148,7 +165,10 @@ def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """
     name = function_name(f)
     types, weak, in_tree = abstract_leaves(f"eval_shape of {name}", (args, kwargs))
-    traced = trace(lambda a, k: f(*a, **k), name, types, weak, in_tree)
+    return _shape_of(trace(lambda a, k: f(*a, **k), name, types, weak, in_tree))
+
+
+def _shape_of(traced: Traced) -> Any:
     outs = [
         ShapeDtypeStruct(t.shape, Array(ArrayType((), strong_dtype(t.dtype, w)), None, None).dtype, bool(w))
         for t, w in zip(traced.graph.output_types, traced.out_weak, strict=True)
