@@ -179,6 +179,61 @@ def test_a_body_is_traced_once_where_its_types_stay():
     assert len(calls) == 1
 
 
+NESTED = {
+    "fori": lambda body, x: lax.fori_loop(0, 3, lambda i, y: body(y), x),
+    "while": lambda body, x: lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, body(s[1])), (0, x))[1],
+    "scan": lambda body, x: lax.scan(lambda c, i: (body(c), None), x, jnp.arange(3.0))[0],
+    "cond": lambda body, x: lax.cond(True, body, lambda x: x, x),
+    "fori in while": lambda body, x: NESTED["while"](lambda y: NESTED["fori"](body, y), x),
+    "scan in cond": lambda body, x: NESTED["cond"](lambda y: NESTED["scan"](body, y), x),
+}
+
+
+@pytest.mark.parametrize("start", [1.0, 1.0 + 0j, np.float32(1.0)])
+@pytest.mark.parametrize("loop", NESTED)
+def test_the_innermost_body_is_traced_no_oftener_than_twice_however_deep_it_is(loop, start):
+    traced = []
+
+    def nested(depth, x):
+        if depth == 0:
+            traced.append(x)
+            return jnp.sin(x)
+        return NESTED[loop](lambda y: nested(depth - 1, y) * 0.5, x)
+
+    jit(lambda x: nested(4, x))(start)
+    assert len(traced) <= 2
+
+
+@run
+@pytest.mark.parametrize("default", ["float32", "float64"])
+def test_numbers_carried_by_nested_loops_take_the_types_that_the_innermost_bodies_give_them(run, default):
+    narrow, wide, whole = jnp.ones(3, "float32"), jnp.ones(3, "float64"), jnp.ones(3, "int32")
+
+    def inner(start, step, xs):
+        return lax.scan(lambda c, x: (step(c, x), c * 0.5), start, xs)
+
+    def outer(start, step, xs, pick):
+        def body(i, c):
+            last, ys = inner(c, step, xs)
+            return (last, jnp.sum(ys))[pick] * 0.5
+
+        return lax.fori_loop(0, 2, body, start)
+
+    jitgrad.config.default_float = default
+    try:
+        cases = [
+            (1.0, lambda c, x: c + x, narrow, "float32"), (1.0, lambda c, x: c + x, wide, "float64"),
+            (1.0, lambda c, x: c + x, whole, default), (1.0, lambda c, x: c * 2.0, narrow, default),
+            (0, lambda c, x: c + x, narrow, "float32"), (0, lambda c, x: c + x, wide, "float64"),
+            (1.0, lambda c, x: lax.add(c, x), wide, "float64"),
+        ]  # fmt: skip
+        for start, step, xs, dtype in cases:
+            for pick in (0, 1):
+                assert run(lambda s=start, f=step, xs=xs, pick=pick: outer(s, f, xs, pick))().dtype == dtype
+    finally:
+        jitgrad.config.default_float = "float32"
+
+
 def test_a_loop_is_one_equation_of_the_program():
     graph = make_graph(lambda x: newton(x))(np.float64(2))
     assert [e.op.name for e in graph.eqns] == ["while_loop"]

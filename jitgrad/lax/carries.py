@@ -18,7 +18,7 @@ from jitgrad.tracing import Traced, array_leaves, function_name, trace
 from jitgrad_compiler.ir.builder import Weak, with_weak
 from jitgrad_compiler.ir.types import INEXACT, ArrayType
 
-from .bodies import Types, converted, described, leaf_names, result_types, type_text
+from .bodies import Types, converted, described, leaf_names, result_types, type_text, types_only
 
 
 @dataclass
@@ -48,27 +48,37 @@ def trace_body(
     A weak carry takes the type that the body gives it. One that stays weak is of the default float type, or an integer or bool
     that is weak inside the body only. `out` is an array of its own in every step, and so never weak. `counted`: the carry is a pair
     of a counter and what `f` carries, and errors speak of the latter.
+
+    A body whose carry has a weak float is traced for its types, and again with these. Loops inside the first trace need no second
+    one, so that nested loops are not traced once more a level.
     """
     values, carry_tree = array_leaves(where, init, "the initial carry")
     scans = slices_tree is not None
     in_tree = tree.structure((tree.unflatten(carry_tree, values),)) if slices_tree is None else _pair(carry_tree, slices_tree)
+    around = types_only()
     while True:
         carry: Types = [(v.type, v.weak) for v in values]
         types = [*[t for t, _ in carry], *slices]
-        traced = trace(step, function_name(f), types, [*[v.weak for v in values], *[False] * len(slices)], in_tree)
+        again = around or any(weak and t.dtype in INEXACT for t, weak in carry)
+        traced = trace(step, function_name(f), types, [*[v.weak for v in values], *[False] * len(slices)], in_tree, again)
         new_tree, out_tree = traced.out_tree.children() if scans else (traced.out_tree, None)
         check_structure(where, f, carry_tree, new_tree, counted)
         results = result_types(traced)
         new = results[: len(values)]
         check_types(where, f, carry_tree, carry, new, counted)
         wanted = [_promoted(now, then) for now, then in zip(carry, new, strict=True)]
-        if wanted == [(t.dtype, weak) for t, weak in carry]:
-            wanted = [(strong_dtype(t.dtype, weak), weak if t.dtype not in INEXACT else False) for t, weak in carry]
-        if wanted == [(t.dtype, weak) for t, weak in carry]:
-            break
+        settled = [(strong_dtype(dtype, weak), weak if dtype not in INEXACT else False) for dtype, weak in wanted]
+        known = [(t.dtype, weak) for t, weak in carry]
+        changes = {then[0] for then, now in zip(settled, known, strict=True) if then != now}
+        # where floats are float32 that in place of a weak one changes no other result's type
+        enough = around and default_float() == "f32" and changes <= {"f32", "c64"}
+        if enough or wanted == known:
+            wanted = settled
         values = [with_weak(ops.convert(v, dtype), weak) for v, (dtype, weak) in zip(values, wanted, strict=True)]  # type: ignore[misc]
-    outs = [strong_dtype(t.dtype, weak) for t, weak in results[len(values) :]]
-    graph = converted(traced.graph, [*[t.dtype for t, _ in carry], *outs])
+        if enough or wanted == known:
+            break
+    dtypes = [v.type.dtype for v in values]
+    graph = converted(traced.graph, [*dtypes, *[strong_dtype(t.dtype, weak) for t, weak in results[len(values) :]]], dtypes)
     return Body(
         Traced(graph, traced.captured, traced.out_tree, traced.out_weak),
         [with_weak(v, False) for v in values],  # type: ignore[misc]
