@@ -14,7 +14,6 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from ...ir.types import SIZES
 from ...kernels.affine import Axis, axis_index, linear
 from ...kernels.expression import Apply, Node, operation_cost, walk
 from ...kernels.kernel import Kernel, Reduction, Store
@@ -22,6 +21,7 @@ from ..emitter import Emitter, Module, Reg
 from ..expressions import Expressions, reduced_nodes, total_cost
 from .accumulators import Accumulator
 from .columns import emit_columns
+from .kept_rows import DEAR, KeptRows
 from .long_sums import MOST_TURNING, TURNS, Cut, cut, rounds, runs
 from .phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 from .row_sums import RowSums, axes_left
@@ -29,9 +29,6 @@ from .schedule import Schedule, schedule
 
 HEAVY = 24.0
 """Simple operations of a loop body from which one masked loop is better than a loop and its copy for the tail."""
-MAX_SCRATCH_BYTES = 1 << 16
-DEAR = 5.0
-"""Simple operations of one op from which its result is worth keeping for a later stage."""
 SHORT_ROW = 512
 DEAR_ROW = 20.0
 """Operations a row, not a row's element, that are worth doing for a tile of short rows at once."""
@@ -47,7 +44,7 @@ class LoopKernel:
         self.pointers, self.scratch = pointers, scratch
         self.s: Schedule = schedule(kernel)
         self.stages = range(max([n.stage for n in kernel.roots()], default=0) + 1)
-        self.kept = self._kept_nodes()
+        self.kept = self._kept_rows()
         self.row_nodes = self._dear_row_nodes()
         rows_per_step = self.s.width if self.row_nodes else 1
         self.sums = RowSums(kernel, self.s, self._lanes, -(-self.s.rows_per_task // rows_per_step), self._additions)
@@ -61,7 +58,7 @@ class LoopKernel:
             self.sums.emit_combine(e, results, self.scratch(e, e.args[0]))
             e.finish()
             phases.append(Phase(e.name, 1))
-        return Emitted(phases, self.sums.scratch_bytes)
+        return Emitted(phases, self.sums.scratch_bytes + self.kept.scratch_bytes)
 
     # -- what is decided before anything is emitted
 
@@ -105,33 +102,18 @@ class LoopKernel:
         length = self.s.chunk if self.s.chunks > 1 else last.extent
         return [*[a.extent for a in outer], -(-length // (self.s.width * copies))]
 
-    def _kept_nodes(self) -> dict[int, tuple[Node, int]]:
-        """Values of a row that are dear to compute and read in several stages: the first of these keeps them in scratch memory."""
+    def _kept_rows(self) -> KeptRows:
         k, s = self.kernel, self.s
         if not s.inner or not k.inner or s.columns:
-            return {}
-        size = math.prod(a.extent for a in s.inner)
-        stages: dict[int, set[int]] = {}
-        nodes: dict[int, Node] = {}
-        looped = [r.operand for r in k.reductions] + [st.node for st in k.stores if self._in_loop(st.offset.axes)]
-        for root in looped:
-            for n in walk([root]):
-                nodes[id(n)] = n
-                stages.setdefault(id(n), set()).add(root.stage)
-        kept = {}
-        for key, n in nodes.items():
-            dear = isinstance(n, Apply) and operation_cost(n.op) >= DEAR and n.dtype != "bool"
-            fits = (size + s.width) * SIZES[n.dtype] <= MAX_SCRATCH_BYTES
-            if dear and fits and len(stages[key]) > 1 and n.axes >= frozenset(s.inner):
-                kept[key] = (n, min(stages[key]))
-        return kept
+            return KeptRows(s, [])
+        return KeptRows(s, [*[r.operand for r in k.reductions], *[st.node for st in k.stores if self._in_loop(st.offset.axes)]])
 
     def _dear_row_nodes(self) -> list[Node]:
         """What is computed once a row and dear, where rows are short and go in tiles; else nothing."""
         k, s = self.kernel, self.s
         size = math.prod(a.extent for a in s.inner)
         tiles = len(s.rows) == 1 and s.rows[0].extent >= 2 * s.width and s.chunks == 1 and not s.columns
-        if not tiles or not k.inner or self.kept or size > SHORT_ROW or any(r.position for r in k.reductions):
+        if not tiles or not k.inner or self.kept.slots or size > SHORT_ROW or any(r.position for r in k.reductions):
             return []
         applied = [n for n in walk(k.roots()) if isinstance(n, Apply) and not self._in_loop(n.axes)]
         once: list[Node] = [n for n in applied if operation_cost(n.op) >= DEAR]
@@ -145,11 +127,10 @@ class LoopKernel:
         args, begin, end = e.args
         self.x = x = Expressions(e, s.width)
         x.pointers = self.pointers(e, args, [*self.kernel.inputs, *self.kernel.outputs])
-        memory = self.scratch(e, args) if self.sums.scratch_bytes else None
-        place = linear([axis_index(a) for a in s.inner], [a.extent for a in s.inner])
-        size = math.prod(a.extent for a in s.inner)
-        self.cache = {k: (e.alloca(n.dtype, 1, size + s.width), place, stage) for k, (n, stage) in self.kept.items()}
+        memory = self.scratch(e, args) if self.sums.scratch_bytes + self.kept.scratch_bytes else None
+        behind = None if memory is None else e.offset(memory, self.sums.scratch_bytes, "u8")
         with e.loop(begin, end) as task, x.scope():
+            self.rows_kept = self.kept.places(e, behind, task)
             self.sums.start(e, x, memory, task)
             if s.columns:
                 self._columns(task)
@@ -232,7 +213,7 @@ class LoopKernel:
         x = self.x
         with x.scope():
             self._set_rows(row, self.s.rows)
-            x.cache = self.cache
+            x.cache = self.rows_kept
             for x.stage in self.stages:
                 reductions, stores = self._of_stage(x.stage)
                 for a in self._row_loop(reductions, stores, low):
