@@ -224,14 +224,14 @@ def remembered(f: Pass) -> Pass:
     cached = lru_cache(maxsize=512)(f)
 
     @wraps(f)
-    def wrapper(*args: Any) -> Any:
+    def wrapper(*args: Any, **named: Any) -> Any:
         owner = next((g for g in _graphs_of(args) if g.has_deferred), None)
         if owner is None:
-            return cached(*args)
+            return cached(*args, **named)
         made = owner.__dict__.setdefault("remembered", {})
-        key = (f, args)
+        key = (f, args, *named.items())
         if key not in made:
-            made[key] = f(*args)
+            made[key] = f(*args, **named)
         return made[key]
 
     return cast(Pass, wrapper)
