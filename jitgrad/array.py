@@ -168,12 +168,14 @@ class Array(ToPython):
     def __deepcopy__(self, memo: Any) -> Array:
         return self.copy()
 
-    def __dlpack__(self, *, max_version: tuple[int, int] | None = None, **kwargs: Any) -> Any:
-        """The memory for another library, which must not write to it; one that cannot be told so gets a copy."""
-        array = np.asarray(self)
-        if max_version is None or max_version < (1, 0):
-            return array.copy().__dlpack__(**kwargs)
-        return array.__dlpack__(max_version=max_version, **kwargs)
+    def __dlpack__(self, *, max_version: tuple[int, int] | None = None, copy: bool | None = None, **kwargs: Any) -> Any:
+        """A copy of the elements for another library: not all heed that memory is read-only, and arrays never change.
+
+        Raises BufferError for copy=False. numpy.asarray(x) is a read-only view without a copy.
+        """
+        if copy is False:
+            raise BufferError("DLPack: arrays are immutable, so other libraries get a copy, but copy=False was given")
+        return np.array(self).__dlpack__(max_version=max_version, **kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)
@@ -218,14 +220,22 @@ def as_value(x: Any, where: str = "", borrow: bool = False) -> Array:
         if borrow or isinstance(x, np.generic):
             return from_numpy(x if isinstance(x, np.generic) else np.asarray(x))
         return _owned(x)
+    if isinstance(x, (int, float, complex)):  # of a class of their own, an IntEnum for example
+        return as_value(int(x) if isinstance(x, int) else float(x) if isinstance(x, float) else complex(x), where)
     if hasattr(x, "__jitgrad_array__"):
         return as_value(x.__jitgrad_array__(), where)
     if hasattr(x, "__array__") and not isinstance(x, type):
         return from_numpy(np.array(x))
-    raise NotAnArrayError(
-        f"{where or 'this function'} needs an array or a number, got {type(x).__name__}: {str(x)[:60]!r}. "
-        "Lists become arrays with jitgrad.numpy.array."
-    )
+    raise NotAnArrayError(f"{where or 'this function'} needs an array or a number, got {described(x)}")
+
+
+def described(x: Any) -> str:
+    """What stands where an array should, and what to do about it."""
+    if x is None:
+        return "None, which is no number. For a value that is missing give a number that says so, jitgrad.numpy.nan for example."
+    if isinstance(x, (str, bytes)):
+        return f"the string {x[:60]!r}, which is no number. Convert it with float(), or pass it as a static argument."
+    return f"{type(x).__name__}: {str(x)[:60]!r}. Lists become arrays with jitgrad.numpy.array."
 
 
 def _owned(x: np.ndarray) -> Array:

@@ -39,6 +39,8 @@ def dtype_name(dtype: DTypeLike) -> str:
         return COMPLEX_OF[default_float()]
     if isinstance(dtype, str) and dtype in NUMPY:
         return dtype
+    if isinstance(dtype, (int, np.integer)):
+        raise DTypeError(f"{dtype!r} is no element type. A shape is one tuple: zeros((3, 4)) has 3 rows of 4 columns.")
     try:
         return NAMES[np.dtype(dtype)]
     except (KeyError, TypeError):

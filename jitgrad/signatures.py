@@ -138,6 +138,8 @@ def _walker_of(t: type) -> Walker:
     """The walker of a type that is met for the first time."""
     if issubclass(t, np.generic) and np.dtype(t) in NAMES:
         walker: Walker = _numpy_scalar
+    elif (number := next((n for n in (int, float, complex) if issubclass(t, n)), None)) is not None:
+        walker = _scalar(*WEAK[number])
     elif (registration := tree.registration(t)) is None:
         raise UnknownArgument  # not kept, as it may be registered later
     elif registration.kind == optree.PyTreeKind.NAMEDTUPLE:

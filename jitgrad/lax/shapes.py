@@ -12,6 +12,7 @@ import numpy as np
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.numpy import ops
+from jitgrad.numpy.creation import like_of
 from jitgrad.numpy.promote import array_arg, axes_tuple, axis_number, broadcast_shape, shape_arg, strong
 from jitgrad.promotion import dtype_name
 
@@ -44,8 +45,8 @@ def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike = None, shap
     >>> print(full_like(jnp.ones(2), 3))
     [3. 3.]
     """
-    like = strong(as_value(x, "lax.full_like"))
-    return full(like.type.shape if shape is None else shape, fill_value, like.type.dtype if dtype is None else dtype)
+    sizes, kind = like_of("lax.full_like", x, shape, dtype)
+    return full(sizes, fill_value, kind)
 
 
 def zeros_like_array(x: ArrayLike) -> Array:

@@ -85,10 +85,13 @@ from .vectorized import (
     vectorize,
 )  # fmt: skip
 from .dtypes import (
-    bool_, can_cast, cdouble, complex128, complex64, complexfloating, csingle, double, dtype, e, euler_gamma, finfo, float32,
-    float64, floating, generic, iinfo, inexact, inf, int16, int32, int64, int8, int_, integer, iscomplexobj, isdtype,
-    isrealobj, isscalar, issubdtype, nan, ndarray, ndim, newaxis, number, pi, promote_types, result_type, shape,
-    signedinteger, single, size, uint, uint16, uint32, uint64, uint8, unsignedinteger,
+    can_cast, complexfloating, dtype, e, euler_gamma, finfo, floating, generic, iinfo, inexact, inf, integer,
+    iscomplexobj, isdtype, isrealobj, isscalar, issubdtype, nan, ndarray, ndim, newaxis, number, pi, promote_types,
+    result_type, shape, signedinteger, size, unsignedinteger,
+)  # fmt: skip
+from .element_types import (
+    bool_, cdouble, complex128, complex64, csingle, double, float32, float64, int16, int32, int64, int8, int_, single,
+    uint, uint16, uint32, uint64, uint8,
 )  # fmt: skip
 
 # other names of the same functions, most of them from the Array API standard

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.errors import ArgumentError, NotAnArrayError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.graph import OPS
@@ -87,6 +87,14 @@ def _leaves(items: Any) -> Any:
             yield x
 
 
+def _with_places(items: Any, place: str = "") -> Any:
+    for n, x in enumerate(items):
+        if isinstance(x, (list, tuple)):
+            yield from _with_places(x, f"{place}[{n}]")
+        else:
+            yield f"{place}[{n}]", x
+
+
 def _from_list(where: str, items: Sequence[Any], dtype: str | None) -> Array:
     leaves = list(_leaves(items))
     kinds = set(map(type, leaves))
@@ -94,7 +102,12 @@ def _from_list(where: str, items: Sequence[Any], dtype: str | None) -> Array:
         found = strong_dtype(*promote_all(tuple({WEAK[k] for k in kinds}), default_float())) if kinds else default_float()
         _check_range(leaves, dtype or found)
         return from_numpy(_numpy_array(where, items, dtype or found))
-    values = [as_value(x, where) for x in leaves]
+    try:
+        values = [as_value(x, where) for x in leaves]
+    except NotAnArrayError:
+        for place, x in _with_places(items):
+            as_value(x, f"{where}: item {place} of the list", borrow=True)
+        raise
     wanted = dtype or strong_dtype(*common_dtype(values))
     _check_range(leaves, wanted)
     if all(v.trace is None for v in values) and state.staging is None:
@@ -135,7 +148,7 @@ def zeros(shape: Any, dtype: Any = None) -> Array:
     [[0 0]
      [0 0]]
     """
-    return fill(shape_arg("zeros", shape), 0, float_or(dtype))
+    return _constant("zeros", shape, dtype, 0)
 
 
 def ones(shape: Any, dtype: Any = None) -> Array:
@@ -145,7 +158,7 @@ def ones(shape: Any, dtype: Any = None) -> Array:
     >>> print(jnp.ones(3))
     [1. 1. 1.]
     """
-    return fill(shape_arg("ones", shape), 1, float_or(dtype))
+    return _constant("ones", shape, dtype, 1)
 
 
 def empty(shape: Any, dtype: Any = None) -> Array:
@@ -155,7 +168,7 @@ def empty(shape: Any, dtype: Any = None) -> Array:
     >>> print(jnp.empty(2))
     [0. 0.]
     """
-    return fill(shape_arg("empty", shape), 0, float_or(dtype))
+    return _constant("empty", shape, dtype, 0)
 
 
 def full(shape: Any, fill_value: ArrayLike, dtype: Any = None) -> Array:
@@ -179,16 +192,31 @@ def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: str | None) 
     return broadcast_right(value, shape)
 
 
+def _constant(name: str, shape: Any, dtype: Any, number: int) -> Array:
+    if isinstance(dtype, (int, np.integer)):
+        raise DTypeError(f"{name}({shape}, {dtype}): {dtype} is no element type. A shape is one tuple: {name}(({shape}, {dtype})).")
+    return fill(shape_arg(name, shape), number, float_or(dtype))
+
+
 def float_or(dtype: Any) -> str:
     """The element type given, or default_float."""
     return default_float() if dtype is None else dtype_name(dtype)
 
 
+def like_of(where: str, a: Any, shape: Any, dtype: Any) -> tuple[Shape, str]:
+    """Those of an array, or of what else has a shape and a dtype (a ShapeDtypeStruct), where no others are given."""
+    if not isinstance(a, Array) and hasattr(a, "shape") and hasattr(a, "dtype"):
+        known, kind = tuple(a.shape), a.dtype
+    else:
+        value = as_value(a, where)
+        known, kind = value.type.shape, strong_dtype(value.type.dtype, value.weak)
+    return known if shape is None else shape_arg(where, shape), dtype_name(kind if dtype is None else dtype)
+
+
 def _like(name: str, number: int, word: str) -> Any:
     def function(a: ArrayLike, dtype: Any = None, shape: Any = None) -> Array:
-        value = as_value(a, name)
-        kind = strong_dtype(value.type.dtype, value.weak) if dtype is None else dtype_name(dtype)
-        return fill(value.type.shape if shape is None else shape_arg(name, shape), number, kind)
+        sizes, kind = like_of(name, a, shape, dtype)
+        return fill(sizes, number, kind)
 
     return named(
         function, name,
@@ -211,9 +239,8 @@ def full_like(a: ArrayLike, fill_value: ArrayLike, dtype: Any = None, shape: Any
     >>> print(jnp.full_like(jnp.array([5, 6]), 2))
     [2 2]
     """
-    value = as_value(a, "full_like")
-    kind = strong_dtype(value.type.dtype, value.weak) if dtype is None else dtype_name(dtype)
-    return _filled("full_like", value.type.shape if shape is None else shape_arg("full_like", shape), fill_value, kind)
+    sizes, kind = like_of("full_like", a, shape, dtype)
+    return _filled("full_like", sizes, fill_value, kind)
 
 
 def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Array]:

@@ -18,12 +18,6 @@ pi, e, euler_gamma = np.pi, np.e, np.euler_gamma
 inf, nan = np.inf, np.nan
 newaxis = None
 
-bool_ = np.bool_
-int8, int16, int32, int64 = np.int8, np.int16, np.int32, np.int64
-uint8, uint16, uint32, uint64 = np.uint8, np.uint16, np.uint32, np.uint64
-float32, float64 = np.float32, np.float64
-complex64, complex128 = np.complex64, np.complex128
-int_, uint, single, double, csingle, cdouble = np.int64, np.uint64, np.float32, np.float64, np.complex64, np.complex128
 generic, number, integer, signedinteger = np.generic, np.number, np.integer, np.signedinteger
 unsignedinteger, inexact, floating, complexfloating = np.unsignedinteger, np.inexact, np.floating, np.complexfloating
 dtype, ndarray = np.dtype, Array

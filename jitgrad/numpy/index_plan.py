@@ -16,6 +16,7 @@ from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import DTypeError, IndexingError, NonConcreteBooleanIndexError, ShapeError
 from jitgrad_compiler.ir.types import INTEGERS, NUMPY
 
+from .creation import array
 from .ops import Shape, broadcast_right, constant, convert, op, select
 from .promote import broadcast_shape
 
@@ -89,6 +90,8 @@ def plan(index: Index, shape: Shape) -> Plan:
 
     Raises IndexingError for too many indices, DTypeError for what is no index, NonConcreteBooleanIndexError for a traced mask.
     """
+    if isinstance(index, list):
+        raise DTypeError("indexing: a list is no index; write x[jnp.array(indices)], or x[i, j] for several axes")
     items = _expanded(index if isinstance(index, tuple) else (index,), len(shape))
     axes: list[Entry] = []
     ordered: list[Entry | NewAxis | Gap] = []
@@ -146,10 +149,8 @@ def _expanded(items: tuple[Index, ...], rank: int) -> list[Index]:
 
 def _array_items(item: Index) -> list[Index]:
     """An array as index: itself, or for a mask of n axes the n index arrays of its true places."""
-    if isinstance(item, (list, tuple)):
-        raise DTypeError("indexing: a list is no index; write x[jnp.array(indices)], or x[i, j] for several axes")
     try:
-        value = as_value(item, "indexing")
+        value = array(item, "int64" if not item else None) if isinstance(item, (list, tuple)) else as_value(item, "indexing")
     except TypeError:
         raise DTypeError(
             f"indexing: indices are integers, slices, None, ... and integer or bool arrays; got {type(item).__name__}"

@@ -15,6 +15,7 @@ from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from jitgrad.tracebacks import boundary_methods
 from jitgrad_compiler.ir.types import INEXACT, INTEGERS, UNSIGNED
 
+from .creation import array
 from .index_plan import At as Number
 from .index_plan import Index, Plan, Points, Range, clipped, columns, from_front, inside, plan
 from .ops import (
@@ -153,7 +154,7 @@ def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any) -> Arra
     x = convert(x, x.type.dtype)
     mode = _mode("at[]", WRITING, mode)
     p = plan(index, x.type.shape)
-    value = convert(as_value(y, "at[]"), x.type.dtype)
+    value = _value(y, x.type.dtype)
     if not broadcasts_to(value.type.shape, p.shape):
         raise ShapeError(f"at[]: a value of shape {value.type.shape} does not broadcast to the indexed shape {p.shape}")
     value = broadcast_right(value, p.shape)
@@ -163,6 +164,10 @@ def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any) -> Arra
     if static and all(_contiguous(e, n) for e, n in zip(p.axes, x.type.shape, strict=True)):
         return _update_block(x, p, value, kind)
     return _scatter_points(x, p, value, kind, mode)
+
+
+def _value(y: ArrayLike, dtype: str) -> Array:
+    return array(y, dtype) if isinstance(y, (list, tuple)) else convert(as_value(y, "at[]"), dtype)
 
 
 def _contiguous(e: Any, n: int) -> bool:
@@ -236,7 +241,7 @@ class Updates:
         self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
     ) -> Array:
         """x with values subtracted at the index."""
-        return _scatter(self.array, self.index, -convert(as_value(values, "at[]"), self.array.type.dtype), "add", mode)
+        return _scatter(self.array, self.index, -_value(values, self.array.type.dtype), "add", mode)
 
     def multiply(
         self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None

@@ -13,7 +13,7 @@ from jitgrad import errors
 M = np.arange(12.0, dtype=np.float32).reshape(4, 3) / 7
 CASES = {
     "sin": lambda np, x: np.sin(x),
-    "two operands": lambda np, x: np.arctan2(x, M) + np.add(M, x) * np.float64(2),
+    "two operands": lambda np, x: np.arctan2(x, M) + np.add(M, x) * 2.0,
     "dot": lambda np, x: np.dot(M, x),
     "mean": lambda np, x: np.mean(M * x, axis=0, keepdims=True),
     "sum": lambda np, x: np.sum(M * x, axis=(0, 1), initial=2.0),
@@ -30,7 +30,7 @@ CASES = {
     "cumsum": lambda np, x: np.cumsum(x * x),
     "prod": lambda np, x: np.prod(x),
     "max": lambda np, x: np.max(x * M, axis=1),
-    "sort": lambda np, x: np.sort(x * np.float32(-1)),
+    "sort": lambda np, x: np.sort(x * -1),
     "einsum": lambda np, x: np.einsum("ij,j->i", M, x),
     "tensordot": lambda np, x: np.tensordot(M, x, 1),
     "outer": lambda np, x: np.outer(x, x),
