@@ -383,6 +383,7 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
     "reduce_sum": _empty_reductions(), "reduce_prod": _empty_reductions(), "reduce_max": _reductions(), "reduce_min": _reductions(),
     "reduce_and": _empty_reductions(), "reduce_or": _empty_reductions(), "argmax": _arguments(), "argmin": _arguments(),
     "cumsum": _cumulative(), "cumprod": _cumulative(), "cummax": _cumulative(), "cummin": _cumulative(),
+    "linear_recurrence": [((*operands, *operands), params) for operands, params in _cumulative()],
     "sort": [
         ((Data((7,)),), dict(axis=0)), ((Data((3, 33)),), dict(axis=1)), ((Data((5, 3)),), dict(axis=0)),
         ((Data((2, 3, 2)),), dict(axis=1)), ((Data((9,)), Data((9,))), dict(axis=0)),

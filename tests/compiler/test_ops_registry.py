@@ -48,7 +48,7 @@ KERNELS = [
 LENGTHS = (1, 7, 16, 33, 1000)
 SHAPES = (*[(n,) for n in LENGTHS], (0,), (), (3, 5), (2, 3, 17), (4, 0), (1, 1))
 
-ROUNDED = ("reduce", "contract", "cumulative", "call", "scan", "while", "switch", "rowwise", "tape_add")
+ROUNDED = ("reduce", "contract", "cumulative", "recurrence", "call", "scan", "while", "switch", "rowwise", "tape_add")
 """Kinds of ops that add or do functions in an order and with roundings of their own."""
 ULPS = 2.0
 """What the vector math promises, of results rounded from a wider type."""
@@ -193,7 +193,9 @@ def test_the_kernel_agrees_with_the_interpreter_for_every_element_type(name: str
                 assert_same(got, want, context=context)
 
 
-@pytest.mark.parametrize("name", [n for n in OTHERS if OPS[n].kind in ("reduce", "argreduce", "sort", "cumulative", "layout")])
+@pytest.mark.parametrize(
+    "name", [n for n in OTHERS if OPS[n].kind in ("reduce", "argreduce", "sort", "cumulative", "recurrence", "layout")]
+)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_nans_and_infinities_go_through_as_in_the_reference(name: str, dtype: str) -> None:
     rng = seeded(name, dtype)

@@ -414,7 +414,7 @@ class Fusion:
         return [k for c in order if (k := _record(c, needed)) is not None]
 
 
-_OWN = ("sort", "scatter", "cumulative", *CONTROL)
+_OWN = ("sort", "scatter", "cumulative", "recurrence", *CONTROL)
 
 
 def _record(c: Cluster, needed: set[Var]) -> Kernel | None:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, ShapeError
-from ..ir.builder import Value, literal
-from ..ir.graph import Op
+from ..ir.builder import Value, bind_all, literal
+from ..ir.graph import OPS, Op
 from ..ir.types import INEXACT, INTEGERS, NUMPY, ArrayType
 from .arithmetic import op, where
 from .define import (
@@ -31,6 +31,7 @@ from .define import (
     type_of_operand,
     zeros,
 )
+from .recurrence import moved_by_one
 from .summation import add_at
 
 Axes = tuple[int, ...]
@@ -171,26 +172,31 @@ def _put(x: Value, indices: Value, updates: Value, params: dict[str, Any], kind:
     return op("scatter", x, indices, updates, axes=params["axes"], batch=params["batch"], kind=kind)
 
 
-def _others_product(x: Value, indices: Value, updates: Value, params: dict[str, Any]) -> tuple[Value, Value]:
-    """For scatter-multiply: the product of all other factors at its place, for each element of x and for each update.
+def _others_product(x: Value, indices: Value, updates: Value, params: dict[str, Any]) -> Value:
+    """For scatter-multiply: for each update the product of the element of x and of all other updates at its place.
 
-    Zeros are counted and left out of the product, so that nothing is divided by zero.
+    The updates are put in the order of their places; then it is a running product from the front times one from the end, each
+    beginning anew where a place does. Nothing is divided by, so zeros are nothing special, and derivatives are right in turn.
     """
+    count = int(np.prod(updates.type.shape))
+    number = op("reshape", op("iota", shape=(int(np.prod(x.type.shape)),), axis=0, dtype="i64"), shape=x.type.shape)
+    place = op("reshape", _at(number + 1, indices, params), shape=(count,))  # 0 for those outside
+    ordered, order = bind_all(OPS["sort"], place, op("iota", shape=(count,), axis=0, dtype="i64"), axis=0)
+    column = op("reshape", order, shape=(count, 1))
+    factor, element = (
+        op("gather", op("reshape", v, shape=(count,)), column, axes=(0,), batch=0, mode="clip")
+        for v in (updates, _at(x, indices, params))
+    )
 
-    def one(v: Value) -> Value:
-        return where(op("eq", v, zeros(v.type)), 1, v)
+    def product(back: bool, start: Any) -> Value:
+        begins = op("ne", ordered, moved_by_one(ordered, 0, back, -1))
+        factors = where(begins, 0, moved_by_one(factor, 0, back, 1))
+        return op("linear_recurrence", factors, where(begins, start, 0), axis=0, reverse=back)
 
-    def is_zero(v: Value) -> Value:
-        return convert(op("eq", v, zeros(v.type)), v.type.dtype)
-
-    product = _put(one(x), indices, one(updates), params, "mul")
-    count = _put(is_zero(x), indices, is_zero(updates), params, "add")
-
-    def without(v: Value, product: Value, count: Value) -> Value:
-        others = op("eq", count, is_zero(v))
-        return where(others, product / one(v), 0)
-
-    return without(x, product, count), without(updates, _at(product, indices, params), _at(count, indices, params))
+    one = full((count,), 1, x.type.dtype)
+    others = product(False, element) * product(True, one)
+    back_in_place = op("scatter", zeros(others.type), column, others, axes=(0,), batch=0, kind="set")
+    return op("reshape", back_in_place, shape=updates.type.shape)
 
 
 def _ties(x: Value, indices: Value, updates: Value, out: Value, params: dict[str, Any]) -> tuple[Value, Value]:
@@ -207,8 +213,12 @@ def _scatter_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str,
     out = op("scatter", x, indices, updates, **params)
     if tx is None and tu is None:
         return [out], [None]
-    if kind in ("mul", "min", "max"):
-        shares = _others_product(x, indices, updates, params) if kind == "mul" else _ties(x, indices, updates, out, params)
+    if kind == "mul":
+        ones = full(x.type.shape, 1, x.type.dtype)
+        tx = None if tx is None else tx * _put(ones, indices, updates, params, "mul")
+        tu = None if tu is None else tu * _others_product(x, indices, updates, params)
+    if kind in ("min", "max"):
+        shares = _ties(x, indices, updates, out, params)
         tx = None if tx is None else tx * shares[0]
         tu = None if tu is None else tu * shares[1]
     tx = zeros(x.type) if tx is None else tx

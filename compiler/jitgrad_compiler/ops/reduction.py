@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ..ir.builder import Value, bind, literal
+from ..ir.builder import Value, bind
 from ..ir.graph import Op
 from ..ir.types import INEXACT, ArrayType
 from .arithmetic import op, where
 from .define import Tangents, broadcast, check_dtypes, convert, linear_jvp, reduce_sum, type_of_operand, zero_jvp
+from .recurrence import moved_by_one
 from .summation import pairwise_sum, running_sum
 
 
@@ -65,13 +66,7 @@ def _product_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str,
 
 def _before(x: Value, axis: int, reverse: bool) -> Value:
     """The product of the elements before each one (behind it, for `reverse`)."""
-    n = x.type.shape[axis]
-    if not n:
-        return x
-    edge = [(0, 0, 0)] * x.type.rank
-    edge[axis] = (-1, 1, 0) if reverse else (1, -1, 0)
-    shifted = op("pad", x, literal(1, x.type.dtype), padding=tuple(edge))
-    return op("cumprod", shifted, axis=axis, reverse=reverse)
+    return op("cumprod", moved_by_one(x, axis, reverse, 1), axis=axis, reverse=reverse) if x.type.shape[axis] else x
 
 
 reduce_prod_op = _reduce(
@@ -172,30 +167,12 @@ cummin = _cumulative("cummin", _running(np.minimum), "ordered", "min", "Running 
 
 
 def _cumprod_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
-    """t_j times the product of all elements up to i but j, summed over j.
-
-    An n by n table along the axis, so that zeros need no division.
-    """
-    (x,), (t,), (axis, reverse) = primals, tangents, (params["axis"], params["reverse"])
-    out = op("cumprod", x, axis=axis, reverse=reverse)
+    """By the product rule, step by step: t[i] times the product of what came before, and x[i] times the tangent of that."""
+    (x,), (t,), axis = primals, tangents, params["axis"]
+    out = op("cumprod", x, **params)
     if t is None or not x.type.shape[axis]:
         return [out], [t]
-    n, rank = x.type.shape[axis], x.type.rank
-    last = (*[i for i in range(rank) if i != axis], axis)
-    front = op("transpose", x, permutation=last)
-    shape = (*front.type.shape, n)  # [..., j, i]: the factor i of the product that leaves out j
-    table = broadcast(front, shape, (*range(rank - 1), rank))
-    diagonal = op("eq", op("iota", shape=shape, axis=rank - 1, dtype="i64"), op("iota", shape=shape, axis=rank, dtype="i64"))
-    without = op("cumprod", where(diagonal, 1, table), axis=rank, reverse=reverse)
-    at_or_after = op(
-        "le" if not reverse else "ge",
-        op("iota", shape=shape, axis=rank - 1, dtype="i64"),
-        op("iota", shape=shape, axis=rank, dtype="i64"),
-    )
-    weights = where(at_or_after, without, 0)
-    spread = broadcast(op("transpose", t, permutation=last), shape, tuple(range(rank)))
-    total = reduce_sum(spread * weights, (rank - 1,))
-    return [out], [op("transpose", total, permutation=tuple(last.index(i) for i in range(rank)))]
+    return [out], [op("linear_recurrence", x, t * moved_by_one(out, axis, params["reverse"], 1), **params)]
 
 
 cumprod.jvp = _cumprod_jvp

@@ -11,6 +11,7 @@ from ...kernels.kernel import Kernel
 from ..emitter import Emitter, Module, Reg
 from .cumulative import emit_cumulative
 from .phases import Emitted, Pointers
+from .recurrence import emit_recurrence
 from .scatter import emit_scatter
 from .sorting import emit_sort
 from .update import emit_update
@@ -19,5 +20,6 @@ LIBRARY: dict[str, Callable[[Module, str, Kernel, Pointers, Callable[[Emitter, R
     "scatter": emit_scatter,
     "sort": emit_sort,
     "cumulative": emit_cumulative,
+    "recurrence": emit_recurrence,
     "dynamic_update_slice": emit_update,
 }
