@@ -26,6 +26,8 @@ CONTROL = ("scan", "while", "switch", "rowwise", "tape_add", "callback")
 PULLED = ("elementwise", "layout", "gather", "dynamic_slice", "dynamic_update_slice", "iota")
 REPEAT_LARGE_COST = 8.0
 """Simple operations worth doing again when the operands are as large as the result, so that only the store is saved."""
+SMALL = 16
+"""Elements up to which a kernel's own costs, a function and a call, are more than its work."""
 MOST_INLINED = 60
 """Layout ops one inside another that a reader does again; pulling through them recurses."""
 RESHAPE_DEPTH = 8
@@ -256,8 +258,23 @@ class Fusion:
         candidates.sort(key=lambda c: (c.contraction is None, -math.prod(c.shape), -c.number))
         if math.prod(domain) and any(c.add(e) for c in candidates):
             return
+        if 0 < math.prod(domain) <= SMALL and any(c.add(e) for c in self._beside(e, domain)):
+            return
         if not self.new_cluster(self.domain(e)).add(e):
             raise AssertionError(f"fuse: {e.op.name} does not fit a kernel of its own")
+
+    def _beside(self, e: Eqn, domain: tuple[int, ...]) -> list[Cluster]:
+        """Kernels of as few elements that need not wait any longer if they take in the equation, though they share nothing with it."""
+        if e.op.kind in ("reduce", "argreduce"):
+            return []
+        waits = 0
+        for c in self.producers(e):
+            waits |= (1 << c.number) | c.dependencies
+        return [
+            c
+            for c in reversed(self.by_shape.get(domain, [])[-4:])
+            if not (c.dead or c.whole or c.contraction or c.reductions or waits & ~c.dependencies)
+        ]
 
     def _merge(self, parts: list[Cluster]) -> Cluster | None:
         """One cluster of the equations of several, if they fit together and nothing between them would wait for itself."""

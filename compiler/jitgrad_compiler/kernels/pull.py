@@ -171,6 +171,9 @@ def _convert_index(p: Puller, node: Node) -> Node:
 
 
 def held_index(p: Puller, atom: Atom, index: LayoutIndex, high: int, guard: Node | None) -> Affine:
+    """An index that the program computes, held between 0 and `high`."""
+    if isinstance(atom, Literal):
+        return Affine(min(max(int(atom.value), 0), high))
     node = _convert_index(p, p.pull(atom, index, guard))
     held = p.apply("min", p.apply("max", node, p.const(0, "i64")), p.const(high, "i64"))
     return Affine(0, {Runtime(held, 0, high): 1})
@@ -190,6 +193,9 @@ def _dynamic_update_slice(p: Puller, e: Eqn, index: LayoutIndex, guard: Node | N
         return p.pull(x, index, guard)
     for i, s, n, m in zip(index, starts, x.type.shape, update.type.shape, strict=True):
         at = i + held_index(p, s, (), n - m, guard) * -1
+        least, most = at.range
+        if most < 0 or least >= m:
+            return p.pull(x, index, guard)
         inside = p.both(inside, p.inside(at, 0, m))
         moved.append(at)
     new = p.pull(update, tuple(moved), p.both(guard, inside))

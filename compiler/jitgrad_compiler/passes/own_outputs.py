@@ -12,11 +12,10 @@ from .rewrite import Rewriter
 
 def own_outputs(graph: Graph) -> Graph:
     rewriter = Rewriter(graph)
-    for e in graph.eqns:
-        rewriter.keep(e, [rewriter.read(a) for a in e.inputs])
+    rewriter.eqns += graph.eqns
     taken = set(graph.inputs)
     outputs = []
-    for a in map(rewriter.read, graph.outputs):
+    for a in graph.outputs:
         if isinstance(a, Literal) or a in taken and not isinstance(a.type, TapeType):
             a = rewriter.emit("reshape", [a], {"shape": a.type.shape}, None)
         taken.add(a)

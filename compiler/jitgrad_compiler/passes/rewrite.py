@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import is_
 from typing import Any
 
 from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Source, Var
@@ -28,8 +29,12 @@ class Rewriter:
 
     def keep(self, e: Eqn, inputs: Sequence[Atom]) -> None:
         """The equation with its operands renamed."""
-        self.eqns.append(Eqn(e.op, inputs, e.params, e.outputs, e.source))
+        same = all(map(is_, inputs, e.inputs))
+        self.eqns.append(e if same else Eqn(e.op, inputs, e.params, e.outputs, e.source))
         self.atoms.update((v, v) for v in e.outputs)
 
     def finish(self) -> Graph:
-        return Graph(self.graph.inputs, self.eqns, [self.read(a) for a in self.graph.outputs])
+        """The new graph; the old one where it has the same equations and outputs, so that whoever asks sees that nothing changed."""
+        old, outputs = self.graph, [self.read(a) for a in self.graph.outputs]
+        same = len(self.eqns) == len(old.eqns) and all(map(is_, self.eqns, old.eqns)) and all(map(is_, outputs, old.outputs))
+        return old if same else Graph(old.inputs, self.eqns, outputs)

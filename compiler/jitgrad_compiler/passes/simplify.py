@@ -20,7 +20,12 @@ from .rewrite import Rewriter
 
 
 def simplify(graph: Graph) -> Graph:
-    return remove_dead(_Simplifier(graph).run())
+    """The graph itself where there is nothing to do, which it remembers."""
+    if graph.__dict__.get("is_simple"):
+        return graph
+    rewritten = remove_dead(_Simplifier(graph).run())
+    graph.__dict__["is_simple"] = rewritten is graph
+    return rewritten
 
 
 @lru_cache(maxsize=512)
@@ -37,7 +42,7 @@ def remove_dead(graph: Graph) -> Graph:
         if e.has_effect or any(v in live for v in e.outputs):
             kept.append(e)
             live.update(a for a in e.inputs if isinstance(a, Var))
-    return Graph(graph.inputs, reversed(kept), graph.outputs)
+    return graph if len(kept) == len(graph.eqns) else Graph(graph.inputs, reversed(kept), graph.outputs)
 
 
 class _Simplifier(Rewriter):
@@ -66,7 +71,7 @@ class _Simplifier(Rewriter):
                 self.atoms.update(zip(e.outputs, inputs[consts : consts + carry], strict=False))
                 self.atoms.update((v, self.nothing(v, e)) for v in e.outputs[carry:])
                 continue
-            params = map_graphs(e.params, simplify_nested) if any(e.graphs) else e.params
+            params = _nested(e)
             for v, made in zip(e.outputs, self.shared(e.op, inputs, params, e), strict=True):
                 filled = isinstance(v.type, TapeType) or v.type.size or not any(e.graphs)
                 self.atoms[v] = made if filled else self.nothing(v, e)
@@ -85,12 +90,14 @@ class _Simplifier(Rewriter):
         """The outputs of this equation, or of an equal one made before."""
         names = [_key(a) for a in inputs]
         if op.traits.get("commutes"):
-            names.sort(key=repr)
+            names.sort(key=hash)
         key = (op.name, tuple(names), tuple(sorted((k, _hashable(v)) for k, v in params.items())))
         found = None if e.has_effect or op.traits.get("barrier") else self.made.get(key)
         if found is None:
-            outputs = [Var(t) for t in op.types([a.type for a in inputs], params)]
-            eqn = Eqn(op, inputs, params, outputs, e.source)
+            eqn = e
+            if op is not e.op or params is not e.params or any(a is not b for a, b in zip(inputs, e.inputs, strict=True)):
+                outputs = [Var(t) for t in op.types([a.type for a in inputs], params)]
+                eqn = Eqn(op, inputs, params, outputs, e.source)
             self.eqns.append(eqn)
             found = self.made[key] = eqn.outputs
             self.by.update((v, eqn) for v in found)
@@ -139,6 +146,14 @@ class _Simplifier(Rewriter):
     def is_number(self, a: Atom, number: float) -> bool:
         known = self.filled(a)
         return known is not None and bool(known.value == number) and not (number == 0 and np.signbit(known.value.real))
+
+
+def _nested(e: Eqn) -> Any:
+    """The params, their graphs simplified; the same object where these are simple."""
+    graphs = list(e.graphs)
+    if all(simplify_nested(g) is g for g in graphs):
+        return e.params
+    return map_graphs(e.params, simplify_nested)
 
 
 def _key(a: Atom) -> Any:
