@@ -55,7 +55,12 @@ def sines(x):
     return x
 
 
-PROGRAMS = [additions, layouts, chain_beside_a_sum, updates, two_chains_that_meet, sines]
+def pieces(x):
+    """More pieces than one concatenation takes, of several lengths, some of them empty."""
+    return jnp.concatenate([x[n % 7 : n % 24] * n for n in range(1100)]) + 1
+
+
+PROGRAMS = [additions, layouts, chain_beside_a_sum, updates, two_chains_that_meet, sines, pieces]
 X = np.linspace(0.1, 1.0, 24, dtype=np.float32)
 
 

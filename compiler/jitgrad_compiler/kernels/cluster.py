@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 REPEAT_COST = 30.0
 """Simple operations worth doing again rather than storing their result, when the operands are small."""
 MAX_NODES = 600
+SMALL = 16
+"""Elements up to which a kernel's own costs, a function and a call, are more than its work."""
+SMALL_SOURCES = 64
+"""Values that such a kernel reads at most: LLVM's time grows with the square of the loads and stores in a function."""
 MAX_ROW_BYTES = 1 << 18
 PARALLEL_ELEMENTS = 1 << 15
 """Below this a kernel runs on one thread, so having only one row costs nothing."""
@@ -147,7 +151,8 @@ class Cluster:
 
     @property
     def full(self) -> bool:
-        return len(self.puller.nodes) > MAX_NODES
+        few = math.prod(self.shape) <= SMALL and len(self.sources) > SMALL_SOURCES
+        return few or len(self.puller.nodes) > MAX_NODES
 
     def _count(self, fresh: Sequence[Node]) -> None:
         self.counted.update(map(id, fresh))

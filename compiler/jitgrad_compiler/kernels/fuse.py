@@ -15,7 +15,7 @@ from typing import Any
 
 from ..ir.graph import Eqn, Graph, Literal, Op, Var
 from .affine import Affine, Axis, axis_index, linear, split
-from .cluster import MAX_NODES, REPEAT_COST, Cluster
+from .cluster import MAX_NODES, REPEAT_COST, SMALL, Cluster
 from .expression import Contracted, Load, operation_cost, walk
 from .kernel import Contraction, Kernel, Store
 from .pull import is_small_reduction
@@ -26,8 +26,6 @@ CONTROL = ("scan", "while", "switch", "rowwise", "tape_add", "callback")
 PULLED = ("elementwise", "layout", "gather", "dynamic_slice", "dynamic_update_slice", "iota")
 REPEAT_LARGE_COST = 8.0
 """Simple operations worth doing again when the operands are as large as the result, so that only the store is saved."""
-SMALL = 16
-"""Elements up to which a kernel's own costs, a function and a call, are more than its work."""
 MOST_INLINED = 60
 """Layout ops one inside another that a reader does again; pulling through them recurses."""
 RESHAPE_DEPTH = 8
@@ -264,7 +262,7 @@ class Fusion:
             raise AssertionError(f"fuse: {e.op.name} does not fit a kernel of its own")
 
     def _beside(self, e: Eqn, domain: tuple[int, ...]) -> list[Cluster]:
-        """Kernels of as few elements that need not wait any longer if they take in the equation, though they share nothing with it."""
+        """Kernels of as few elements that need not wait any longer with the equation, though they share nothing with it."""
         if e.op.kind in ("reduce", "argreduce"):
             return []
         waits = 0

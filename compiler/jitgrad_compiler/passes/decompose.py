@@ -1,17 +1,22 @@
-"""Contractions that are no matrix products, written as what they are: products and sums, which fuse with everything around them.
+"""Equations written as what they are made of, where that is faster.
 
-An argmax over a single element is 0. With one row, one column or one step of depth a contraction is bound by memory; as a reduction
-it shares its pass over the operands.
+Contractions that are no matrix products are products and sums, which fuse with everything around them: with one row, one column or
+one step of depth a contraction is bound by memory; as a reduction it shares its pass over the operands. A concatenation of many
+pieces is joined in groups, for every element looks through all the pieces of its kernel. An argmax over a single element is 0.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from ..ir.graph import Atom, Eqn, Graph, Literal
 from ..ir.types import NUMPY
 from ..ops.contraction import free_axes
 from .rewrite import Rewriter
+
+MOST_PIECES = 32
+"""Operands of one concatenation."""
 
 
 def decompose(graph: Graph) -> Graph:
@@ -24,9 +29,19 @@ def decompose(graph: Graph) -> Graph:
             out = e.outputs[0].type
             zero = Literal(NUMPY[out.dtype].type(0), out.dtype)
             rewriter.atoms[e.outputs[0]] = rewriter.emit("broadcast", [zero], {"shape": out.shape, "dims": ()}, e.source)
+        elif e.op.name == "concatenate" and len(inputs) > MOST_PIECES:
+            rewriter.atoms[e.outputs[0]] = _joined_in_groups(rewriter, e, inputs)
         else:
             rewriter.keep(e, inputs)
     return rewriter.finish()
+
+
+def _joined_in_groups(r: Rewriter, e: Eqn, inputs: Sequence[Atom]) -> Atom:
+    """Pieces joined in groups, and the groups again, until they are few."""
+    while len(inputs) > 1:
+        groups = [inputs[n : n + MOST_PIECES] for n in range(0, len(inputs), MOST_PIECES)]
+        inputs = [r.emit("concatenate", g, e.params, e.source) if len(g) > 1 else g[0] for g in groups]
+    return inputs[0]
 
 
 def _sizes(e: Eqn) -> tuple[int, int, int]:

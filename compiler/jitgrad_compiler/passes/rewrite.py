@@ -34,7 +34,7 @@ class Rewriter:
         self.atoms.update((v, v) for v in e.outputs)
 
     def finish(self) -> Graph:
-        """The new graph; the old one where it has the same equations and outputs, so that whoever asks sees that nothing changed."""
+        """The new graph; the old one where it has the same equations and outputs, so that a pass can see that nothing changed."""
         old, outputs = self.graph, [self.read(a) for a in self.graph.outputs]
         same = len(self.eqns) == len(old.eqns) and all(map(is_, self.eqns, old.eqns)) and all(map(is_, outputs, old.outputs))
         return old if same else Graph(old.inputs, self.eqns, outputs)
