@@ -139,12 +139,12 @@ class Array(ToPython):
 
     def __len__(self) -> int:
         if not self.type.shape:
-            raise TypeError("len() of an array without axes")
+            raise TypeError("len() of an array without axes: it is one number. x.size is 1, and x[None] has an axis")
         return self.type.shape[0]
 
     def __iter__(self) -> Any:
         if not self.type.shape:
-            raise TypeError("iteration over an array without axes")
+            raise TypeError("iteration over an array without axes: it is one number. x[None] has an axis, x.item() is the number")
         return (self[i] for i in range(self.type.shape[0]))
 
     def block_until_ready(self) -> Array:

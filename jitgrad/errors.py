@@ -59,6 +59,10 @@ class UnboundAxisError(JitgradError, NameError):
     """A collective names an axis that no vmap around it has given a name."""
 
 
+class MissingNameError(JitgradError, AttributeError):
+    """A name of jax's, or of another library's, that is not here; the message says what to use."""
+
+
 class MissingRuleError(JitgradError, AttributeError):
     """A function with custom derivatives was called before they were defined."""
 
@@ -85,6 +89,7 @@ __all__ = [
     "ImmutableArrayError",
     "IndexingError",
     "JitgradError",
+    "MissingNameError",
     "MissingRuleError",
     "NonConcreteBooleanIndexError",
     "NonDifferentiableError",

@@ -18,6 +18,7 @@ import jitgrad_compiler
 
 from . import errors
 from .config import config
+from .suggestions.foreign import explain_call
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -93,6 +94,8 @@ def boundary(f: F) -> F:
         try:
             return f(*args, **kwargs)
         except Exception as error:
+            if type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None:
+                explain_call(error, f)  # the call itself failed
             leave(error)
             raise
 

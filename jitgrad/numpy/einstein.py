@@ -119,6 +119,7 @@ def _sizes(text: str, arrays: list[Array], labels: list[Labels]) -> dict[Any, in
                 name = label if isinstance(label, str) else "..."
                 raise ShapeError(
                     f"einsum: axes of one name must have one size, but {name!r} in {text!r} has sizes {sizes[label]} and {n}. "
+                    f"The operands have the shapes {' and '.join(str(x.type.shape) for x in arrays)}. "
                     "Name different axes by different letters."
                 )
             sizes[label] = sizes.get(label, 1) if n == 1 else n

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, ImmutableArrayError, IndexingError, ShapeError
 from jitgrad.tracebacks import boundary_methods
 from jitgrad_compiler.ir.types import INEXACT, INTEGERS, UNSIGNED
 
@@ -105,6 +105,8 @@ def _block(x: Array, p: Plan) -> Array:
 def _window(block: Array, kept: list[Any]) -> Array:
     """Scalar traced indices: a window of size 1 along their axes."""
     zero = constant(0, "i64")
+    if any(isinstance(e, Points) and not n for e, n in zip(kept, block.type.shape, strict=True)):
+        raise IndexingError(f"indexing: an axis of size 0 has no element to take, and the array has shape {block.type.shape}")
     starts = [convert(e.indices, "i64") if isinstance(e, Points) else zero for e in kept]
     sizes = tuple(1 if isinstance(e, Points) else n for e, n in zip(kept, block.type.shape, strict=True))
     return op("dynamic_slice", block, *starts, sizes=sizes)
@@ -149,14 +151,18 @@ def take_places(x: Array, places: Array, axis: int) -> Array:
 _FOLD = {"add": "add", "mul": "mul", "min": "min", "max": "max"}
 
 
-def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any) -> Array:
-    """x with y put, added, ... at an index."""
+def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, method: str = "") -> Array:
+    """x with y put, added, ... at an index; `method` is what users called, where that is not `kind`."""
+    where = f"at[].{method or kind}"
     x = convert(x, x.type.dtype)
-    mode = _mode("at[]", WRITING, mode)
+    mode = _mode(where, WRITING, mode)
     p = plan(index, x.type.shape)
-    value = _value(y, x.type.dtype)
+    value = _value(y, x.type.dtype, where)
     if not broadcasts_to(value.type.shape, p.shape):
-        raise ShapeError(f"at[]: a value of shape {value.type.shape} does not broadcast to the indexed shape {p.shape}")
+        raise ShapeError(
+            f"{where}: a value of shape {value.type.shape} does not broadcast to the indexed shape {p.shape} of an array of shape "
+            f"{x.type.shape}"
+        )
     value = broadcast_right(value, p.shape)
     if 0 in p.shape or 0 in x.type.shape:
         return x
@@ -166,8 +172,8 @@ def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any) -> Arra
     return _scatter_points(x, p, value, kind, mode)
 
 
-def _value(y: ArrayLike, dtype: str) -> Array:
-    return array(y, dtype) if isinstance(y, (list, tuple)) else convert(as_value(y, "at[]"), dtype)
+def _value(y: ArrayLike, dtype: str, where: str) -> Array:
+    return array(y, dtype) if isinstance(y, (list, tuple)) else convert(as_value(y, where), dtype)
 
 
 def _contiguous(e: Any, n: int) -> bool:
@@ -241,13 +247,14 @@ class Updates:
         self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
     ) -> Array:
         """x with values subtracted at the index."""
-        return _scatter(self.array, self.index, -_value(values, self.array.type.dtype), "add", mode)
+        negative = -_value(values, self.array.type.dtype, "at[].subtract")
+        return _scatter(self.array, self.index, negative, "add", mode, "subtract")
 
     def multiply(
         self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
     ) -> Array:
         """x with elements at the index multiplied by values."""
-        return _scatter(self.array, self.index, values, "mul", mode)
+        return _scatter(self.array, self.index, values, "mul", mode, "multiply")
 
     mul = multiply
 
@@ -256,14 +263,14 @@ class Updates:
     ) -> Array:
         """x with elements at the index divided by values; integer division of integers rounds towards zero."""
         ones = fill(self.array.type.shape, 1, self.array.type.dtype)
-        return op("div", convert(self.array, self.array.type.dtype), _scatter(ones, self.index, values, "mul", mode))
+        return op("div", convert(self.array, self.array.type.dtype), _scatter(ones, self.index, values, "mul", mode, "divide"))
 
     def power(
         self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
     ) -> Array:
         """x with elements at the index raised to the power of values."""
         ones = fill(self.array.type.shape, 1, self.array.type.dtype)
-        return self.array ** _scatter(ones, self.index, values, "mul", mode)
+        return self.array ** _scatter(ones, self.index, values, "mul", mode, "power")
 
     def min(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
         """x with the smaller of element and value at the index."""
@@ -277,7 +284,7 @@ class Updates:
         self, func: Callable[[Array], Array], *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
     ) -> Array:
         """x with func(element) at the index; func works element by element, once for an element that is named several times."""
-        return _scatter(self.array, self.index, func(getitem(self.array, self.index)), "set", mode)
+        return _scatter(self.array, self.index, func(getitem(self.array, self.index)), "set", mode, "apply")
 
     def get(
         self,
@@ -289,6 +296,22 @@ class Updates:
     ) -> Array:
         """x[index]; with mode "fill" the elements outside are fill_value (nan, or the least integer, by default)."""
         return getitem(self.array, self.index, _mode("at[].get", READING, mode), fill_value)
+
+
+def _in_place(name: str, method: str) -> Callable[[Updates, Any], Any]:
+    def refuse(self: Updates, other: Any) -> Any:
+        raise ImmutableArrayError(
+            f"x.at[{self.index!r}] {name}= value: x.at changes nothing in place, and arrays never change. "
+            f"Write x = x.at[{self.index!r}].{method}(value)."
+        )
+
+    return refuse
+
+
+for _name, _sign, _method in (
+    ("add", "+", "add"), ("sub", "-", "subtract"), ("mul", "*", "multiply"), ("truediv", "/", "divide"), ("pow", "**", "power"),
+):  # fmt: skip
+    setattr(Updates, f"__i{_name}__", _in_place(_sign, _method))
 
 
 class At:
@@ -308,8 +331,18 @@ class At:
     def __getitem__(self, index: Index) -> Updates:
         return Updates(self.array, index)
 
+    def __setitem__(self, index: Index, value: Any) -> None:
+        raise ImmutableArrayError(
+            f"x.at[{index!r}] = value: x.at changes nothing in place, and arrays never change. "
+            f"Write x = x.at[{index!r}].set(value)."
+        )
 
-boundary_methods(Updates, plain=("__init__",))
+    def __call__(self, *index: Any) -> Any:
+        raise IndexingError("x.at(i): x.at takes its index in brackets. Write x.at[i].set(value).")
+
+
+for _class in (Updates, At):
+    boundary_methods(_class, plain=("__init__",))
 
 
 # -- functions

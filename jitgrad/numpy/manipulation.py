@@ -287,8 +287,15 @@ def _at_least(rank: int) -> Any:
 atleast_1d, atleast_2d, atleast_3d = map(_at_least, (1, 2, 3))
 
 
+def _check_one_list(where: str, *others: Any) -> None:
+    """Raise ArgumentError for an array where an axis or a type belongs."""
+    if any(isinstance(x, (list, tuple)) or getattr(x, "ndim", 0) for x in others):
+        raise ArgumentError(f"{where}: the arrays belong into one list. Write {where}([a, b]).")
+
+
 def promoted(where: str, arrays: Arrays, dtype: Any = None) -> list[Array]:
     """Several arrays in one element type, each of its own shape."""
+    _check_one_list(where, dtype)
     if isinstance(arrays, Array):
         arrays = list(arrays) if arrays.type.shape else [arrays]
     values = [as_value(a, where) for a in arrays]
@@ -311,12 +318,15 @@ def concatenate(arrays: Arrays, axis: int | None = 0, dtype: Any = None) -> Arra
 
 
 def _concatenated(where: str, arrays: Arrays, axis: int | None, dtype: Any = None) -> Array:
+    _check_one_list(where, axis)
     values = promoted(where, arrays, dtype)
     if axis is None:
         values, axis = [reshape_op(v, (v.type.size,)) for v in values], 0
     first = values[0].type.shape
     if not first:
-        raise ShapeError(f"{where}: arrays without axes cannot be concatenated; use stack")
+        raise ShapeError(
+            f"{where}: arrays without axes cannot be concatenated; use stack. Several arrays belong into one list: {where}([a, b])."
+        )
     at = axis_number(where, axis, len(first))
     for v in values:
         if len(v.type.shape) != len(first) or any(
@@ -347,6 +357,7 @@ def stack(arrays: Arrays, axis: int = 0, out: None = None, dtype: Any = None) ->
     [[1 3]
      [2 4]]
     """
+    _check_one_list("stack", axis)
     values = promoted("stack", arrays, dtype)
     shape = values[0].type.shape
     if any(v.type.shape != shape for v in values):

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array
-from jitgrad.errors import ImmutableArrayError
+from jitgrad.errors import ArgumentError, ImmutableArrayError, MissingNameError
 from jitgrad.promotion import WEAK
+from jitgrad.suggestions import foreign
 from jitgrad.tracebacks import boundary_methods, leave
 from jitgrad_compiler.ir.builder import bind, literal
 from jitgrad_compiler.ir.graph import OPS
@@ -162,8 +163,11 @@ def _transpose(self: Array, *axes: Any) -> Array:
     return manipulation.transpose(self, None if not axes else axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)
 
 
-def _view(self: Array, dtype: Any = None) -> Array:
+def _view(self: Array, dtype: Any = None, *shape: int) -> Array:
     """The same bits read as another type of that size."""
+    if shape or isinstance(dtype, (int, tuple, list)):
+        wanted = ", ".join(map(str, (dtype, *shape)))
+        raise ArgumentError(f"x.view({wanted}): view reads the bits as another type. For another shape write x.reshape({wanted}).")
     return manipulation.view(self, dtype)
 
 
@@ -172,9 +176,18 @@ def _clip(self: Array, min: ArrayLike | None = None, max: ArrayLike | None = Non
     return selection.clip(self, min, max)
 
 
+def _getattr(self: Array, name: str) -> Any:
+    """What is no attribute: the message says what it is called here."""
+    if name.startswith("__"):  # asked for all the time, by protocols
+        raise AttributeError(f"'Array' object has no attribute {name!r}")
+    advice = foreign.attribute(name, sys.modules[__package__].__all__, dir(Array))
+    raise MissingNameError(f"arrays have no attribute {name!r}. {advice}".rstrip())
+
+
 UNARY = {
     "__neg__": elementwise.negative, "__pos__": elementwise.positive, "__abs__": elementwise.absolute,
     "__invert__": arithmetic.invert, "__round__": _round, "__getitem__": _getitem, "__setitem__": _setitem,
+    "__getattr__": _getattr,
 }  # fmt: skip
 METHODS = {
     "sum": reductions.sum, "prod": reductions.prod, "max": reductions.max, "min": reductions.min, "mean": reductions.mean,

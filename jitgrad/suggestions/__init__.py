@@ -9,10 +9,12 @@ advice.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jitgrad_compiler.errors import user_frame
+from jitgrad_compiler.ir.builder import Value
 
 from .expressions import Expressions
 from .names import loads
@@ -38,6 +40,9 @@ class Suggestion(NamedTuple):
     code: str = ""
 
 
+MATH = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "pow": "power", "fabs": "abs", "dist": "hypot"}
+"""Functions of Python's math that jitgrad.numpy calls otherwise."""
+CONVERSIONS = ("__array__", "__float__", "__complex__")
 GENERAL = {
     "__bool__": Suggestion("`if`, `while`, `and`, `or` or `not`", "jitgrad.numpy.where(condition, a, b)"),
     "__index__": Suggestion("an index or a size", INTEGER),
@@ -48,12 +53,14 @@ def suggest(shape: tuple[int, ...], dtype: Any) -> Suggestion | None:
     """For a traced value of this type that the code outside jitgrad has just used as a truth or an index; else None."""
     frame, method = user_frame()
     general = GENERAL.get(method)
-    if frame is None or general is None:
+    if frame is None or general is None and method not in CONVERSIONS:
         return None
     try:
         source = Source.at(frame)
         if source is None:
             return general
+        if method in CONVERSIONS:
+            return _of_conversion(source)
         if method == "__index__":
             return _of_range(source, dtype) or general
         return _of_truth(source, shape, dtype) or general
@@ -76,7 +83,11 @@ def _of_range(source: Source, dtype: Any) -> Suggestion | None:
 
 def _of_truth(source: Source, shape: tuple[int, ...], dtype: Any) -> Suggestion | None:
     if source.called is not None:
-        return _of_call(source, source.called)
+        return _of_order(source, source.called) or _of_call(source, source.called)
+    if source.contained is not None:
+        node = source.contained
+        inside = f"jitgrad.numpy.any({_as_array(source, node.comparators[0])} == {source.text(node.left)})"
+        return Suggestion("`in`", inside if isinstance(node.ops[0], ast.In) else f"~{inside}")
     if source.tested is None:
         return None
     failed = source.tested.test if isinstance(source.tested, ast.Assert) else source.tested
@@ -127,6 +138,41 @@ def _of_call(source: Source, call: ast.Call) -> Suggestion | None:
     statements = Statements(source, Expressions(source, None), call)
     advice = f"jitgrad.numpy.{name}{'imum' if pair else ''}"
     return _suggestion(source, call, f"`{name}`", advice, lambda: statements.builtin(call, name))
+
+
+def _as_array(source: Source, node: ast.expr) -> str:
+    """The text of a list as that of an array."""
+    text = source.text(node)
+    return text if isinstance(source.lookup(node), Value) else f"jitgrad.numpy.array({text})"
+
+
+def _of_order(source: Source, call: ast.Call) -> Suggestion | None:
+    """What compares the items of a list: sorted(x), and the methods sort, index and count of lists."""
+    if source.is_builtin(call.func, "sorted") and call.args:
+        return Suggestion("`sorted`", f"jitgrad.numpy.sort({_as_array(source, call.args[0])})")
+    if not isinstance(call.func, ast.Attribute) or isinstance(source.lookup(call.func.value), Value):
+        return None
+    items, name = _as_array(source, call.func.value), call.func.attr
+    if name == "sort":
+        return Suggestion("`list.sort`", f"jitgrad.numpy.sort({items})")
+    if name in ("index", "count") and len(call.args) == 1:
+        function = "argmax" if name == "index" else "sum"
+        return Suggestion(f"`list.{name}`", f"jitgrad.numpy.{function}({items} == {source.text(call.args[0])})")
+    return None
+
+
+def _of_conversion(source: Source) -> Suggestion | None:
+    """What NumPy's random numbers and Python's math take a traced value for."""
+    function = source.called.func if source.called is not None else None
+    if not isinstance(function, ast.Attribute):
+        return None
+    owner = source.lookup(function.value)
+    if getattr(owner, "__name__", "") == "numpy.random" or type(owner).__module__.startswith("numpy.random"):
+        advice = "jitgrad.random's functions, which take a key: NumPy's would draw once, while the function is traced"
+        return Suggestion(source.text(function), advice)
+    if owner is math:
+        return Suggestion(source.text(function), f"jitgrad.numpy.{MATH.get(function.attr, function.attr)}")
+    return None
 
 
 def _refuse(reason: str) -> Callable[[], Rewrite]:

@@ -33,7 +33,9 @@ class Unsuitable(Exception):
 
 
 class Source:
-    """The file of a frame. `tested` is what a truth was asked of, `called` the call that runs; each None where it is not so."""
+    """The file of a frame. `tested` is what a truth was asked of, `called` the call that runs, `contained` an `in`; each
+    None where it is not so.
+    """
 
     def __init__(self, frame: FrameType, lines: list[str], tree: ast.Module) -> None:
         self.frame, self.lines, self.tree = frame, lines, tree
@@ -42,6 +44,7 @@ class Source:
         self.imports: list[str] = []
         self.tested: ast.expr | ast.Assert | None = None
         self.called: ast.Call | None = None
+        self.contained: ast.Compare | None = None
         self._find()
 
     @classmethod
@@ -64,6 +67,9 @@ class Source:
         if names[at].startswith("CALL"):
             node = self._node(positions[at])
             self.called = node if isinstance(node, ast.Call) else None
+        elif names[at] == "CONTAINS_OP":
+            node = self._node(positions[at])
+            self.contained = node if isinstance(node, ast.Compare) and len(node.ops) == 1 else None
         elif names[at].startswith(_TESTS):
             # A jump's own position may be another operand's (3.11), so look at the instruction that made the operand.
             before = at - 1
