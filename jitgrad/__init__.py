@@ -38,8 +38,9 @@ from .devices import (
     process_count,
     process_index,
 )
-from .differentiation import grad, hessian, jacfwd, jacrev, jvp, linearize, stop_gradient, value_and_grad, vjp
+from .differentiation import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .dtypes import float0
+from .jacobians import hessian, jacfwd, jacobian, jacrev
 from .jit import jit
 from .linear_functions import closure_convert, linear_transpose
 from .scalar_functions import elementwise
@@ -55,7 +56,7 @@ __all__ = [
     "Array", "Device", "ShapeDtypeStruct", "ad_checkpoint", "block_until_ready", "checkpoint", "checkpoint_name",
     "checkpoint_policies", "closure_convert", "config", "core", "custom_jvp", "custom_vjp", "debug", "default_backend",
     "device_count", "device_get", "device_put", "devices", "disable_jit", "dtypes", "elementwise", "ensure_compile_time_eval",
-    "errors", "eval_shape", "flatten_util", "float0", "grad", "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax",
+    "errors", "eval_shape", "flatten_util", "float0", "grad", "hessian", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax",
     "linear_transpose", "linearize", "local_device_count", "local_devices", "make_graph", "make_jaxpr", "named_call",
     "named_scope", "nn", "numpy", "ops", "optim", "process_count", "process_index", "random", "remat", "scipy", "stop_gradient",
     "testing", "tree", "tree_util", "typeof", "typing", "util", "value_and_grad", "vjp", "vmap",

@@ -20,7 +20,7 @@ from .array import as_value
 from .checkpoint_policies import Policy
 from .errors import ArgumentError, NonHashableStaticArgumentError
 from .tracebacks import boundary
-from .tracing import ARGUMENT, array_leaves, function_name, trace
+from .tracing import ARGUMENT, array_leaves, check_function, function_name, trace
 
 
 def checkpoint(
@@ -48,8 +48,7 @@ def checkpoint(
     """
     if fun is None:
         return functools.partial(checkpoint, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums)
-    if not callable(fun):
-        raise ArgumentError(f"checkpoint needs a function, got {type(fun).__name__}")
+    check_function("checkpoint", fun)
     if policy is not None and not isinstance(policy, Policy):
         raise ArgumentError(
             f"checkpoint of {function_name(fun)}: policy must be one of jitgrad.checkpoint_policies, got {policy!r}. Policies "

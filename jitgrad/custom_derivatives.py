@@ -27,7 +27,7 @@ from .custom_rules import Call, Outputs, filled_tangents, positional, stand_ins,
 from .differentiation import stop_gradient
 from .errors import ArgumentError, MissingRuleError, NonDifferentiableError, UnexpectedTracerError
 from .tracebacks import boundary_methods
-from .tracing import function_name, trace
+from .tracing import check_function, function_name, trace
 
 
 def innermost_trace(items: Any) -> Any:
@@ -46,8 +46,7 @@ class _Custom:
     definer = ""
 
     def __init__(self, fun: Callable[..., Any], nondiff_argnums: Sequence[int] = ()) -> None:
-        if not callable(fun):
-            raise ArgumentError(f"{self.kind} needs a function, got {type(fun).__name__}")
+        check_function(self.kind, fun)
         numbers = (nondiff_argnums,) if isinstance(nondiff_argnums, int) else tuple(nondiff_argnums)
         if not all(isinstance(n, int) and n >= 0 for n in numbers):
             raise ArgumentError(f"{self.kind}: nondiff_argnums must be numbers of arguments from 0 on, got {nondiff_argnums!r}")

@@ -20,9 +20,9 @@ from jitgrad_compiler.ops.define import zeros
 
 from . import axes, tree
 from .array import Array, as_value
-from .differentiation import FLOAT0, check_tangent
 from .errors import ArgumentError, NotAnArrayError
-from .tracing import ARGUMENT, Traced, array_leaves, function_name, leaf_name, trace
+from .linear_maps import check_tangent
+from .tracing import ARGUMENT, FLOAT0, Traced, array_leaves, function_name, leaf_name, trace
 
 
 def positional(where: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:

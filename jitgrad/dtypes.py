@@ -13,10 +13,10 @@ import numpy as np
 
 from jitgrad_compiler.ir.types import NUMPY
 
-from .differentiation import FLOAT0
 from .errors import DTypeError
 from .numpy.dtypes import finfo, iinfo, issubdtype, result_type
 from .promotion import dtype_name
+from .tracing import FLOAT0
 
 float0 = FLOAT0
 """The type of tangents and cotangents of integers and bools, which have none."""

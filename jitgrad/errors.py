@@ -43,6 +43,10 @@ class ArgumentError(JitgradError, ValueError):
     """An argument that a transform or function cannot use: an argnum out of range, an axis that does not exist."""
 
 
+class NotAFunctionError(ArgumentError, TypeError):
+    """Something that can't be called stands where a transform needs a function: often the function's result."""
+
+
 class NonHashableStaticArgumentError(JitgradError, ValueError):
     """A static argument of jit that cannot be hashed."""
 
@@ -94,6 +98,7 @@ __all__ = [
     "NonConcreteBooleanIndexError",
     "NonDifferentiableError",
     "NonHashableStaticArgumentError",
+    "NotAFunctionError",
     "NotAScalarError",
     "NotAnArrayError",
     "NumberRangeError",

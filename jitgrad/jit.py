@@ -23,13 +23,13 @@ from .argument_options import ArgumentOptions, argument_options
 from .array import Array, as_value
 from .config import config
 from .devices import check_device
-from .errors import ArgumentError, NonHashableStaticArgumentError
+from .errors import NonHashableStaticArgumentError
 from .programs import CheckedEntry, Entry, programs_of
 from .recursion import own_frames
 from .signatures import UnknownArgument, scan, static_key
 from .stages import Compiled, Lowered
 from .tracebacks import boundary_methods, leave
-from .tracing import ARGUMENT, RESULT, abstract_leaves, array_leaves, eval_shape, function_name, trace
+from .tracing import ARGUMENT, RESULT, abstract_leaves, array_leaves, check_function, eval_shape, function_name, is_float0, trace
 
 MOST_NESTED = 8
 """Programs nested deeper than this are made flatter, for whoever walks through them recurses once a program."""
@@ -103,7 +103,7 @@ class Jitted:
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, list[Array], list[Any]]:
         """The traced program for these arguments, their leaves as Arrays, which borrow NumPy's memory, and as they were given."""
         dynamic, rest, call_with = self._split(args, kwargs)
-        given = tree.leaves((dynamic, rest))
+        given = [x for x in tree.leaves((dynamic, rest)) if not is_float0(x)]
         values, in_tree = array_leaves(f"jit of {self._name}", (dynamic, rest), ARGUMENT, borrow=True)
         places = [Array(v.type, None, None, v.weak) for v in values]  # of traced values, too
         given_args, given_named = tree.unflatten(in_tree, places)
@@ -134,7 +134,7 @@ class Jitted:
         places = [n for n in range(len(args)) if n not in static]
         pairs = [(n in donated, a) for n, a in zip(places, dynamic, strict=True)]
         pairs += [(name in self._options.donated_names, rest[name]) for name in sorted(rest)]
-        wanted = [given for given, a in pairs for _ in tree.leaves(a)]
+        wanted = [given for given, a in pairs for x in tree.leaves(a) if not is_float0(x)]
         return [n for n, given in enumerate(wanted) if given]
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -231,8 +231,7 @@ def jit(
             backend=backend,
             inline=inline,
         )
-    if not callable(f):
-        raise ArgumentError(f"jit needs a function, got {type(f).__name__}")
+    check_function("jit", f)
     check_device("jit", device)
     check_device("jit", backend)
     options = argument_options(f, static_argnums, static_argnames, donate_argnums, donate_argnames)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jitgrad_compiler.ir.builder import with_weak
@@ -14,11 +14,12 @@ from jitgrad_compiler.passes.linear_transpose import linear_transpose_graph
 from . import tree
 from .array import Array
 from .custom_rules import leaves_like, stand_ins
+from .differentiation import check_reduce_axes
 from .errors import NonDifferentiableError
-from .tracing import abstract_leaves, function_name, trace
+from .tracing import abstract_leaves, check_function, function_name, trace
 
 
-def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Callable[[Any], tuple[Any, ...]]:
+def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Sequence[Any] = ()) -> Callable[[Any], tuple[Any, ...]]:
     """The transpose of a function that is linear in its arguments: from a cotangent of its output to a tuple of those of its
     arguments.
 
@@ -32,6 +33,8 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Callable[[Any], 
     >>> print(*transposed(jnp.array([1.0, 0.0])))
     [1. 2.]
     """
+    check_function("linear_transpose", fun)
+    check_reduce_axes("linear_transpose", reduce_axes)
     name = function_name(fun)
     where = f"linear_transpose of {name}"
     types, weak, in_tree = abstract_leaves(where, (primals, {}))
@@ -70,6 +73,7 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callab
     >>> print(jitgrad.grad(outer)(5.0))
     3.0
     """
+    check_function("closure_convert", fun)
     name = function_name(fun)
     where = f"closure_convert of {name}"
     types, weak, in_tree = abstract_leaves(where, (example_args, {}))

@@ -21,13 +21,41 @@ from jitgrad_compiler.ir.types import ArrayType
 
 from . import tree
 from .array import Array, as_value
-from .errors import NotAnArrayError
+from .errors import DTypeError, NotAFunctionError, NotAnArrayError
 from .promotion import strong_dtype
+from .tree_registration import register_pytree_node
 
 
 def function_name(f: Callable[..., Any]) -> str:
     return getattr(f, "__name__", None) or type(f).__name__
 
+
+def check_function(transform: str, fun: Any) -> None:
+    """Raise NotAFunctionError unless fun can be called, saying what to write where it is the result of a call."""
+    if callable(fun):
+        return
+    got = type(fun).__name__
+    if isinstance(fun, Array | np.ndarray | np.generic | int | float | complex | tuple | list | dict):
+        got += f", the result of a function and not the function: write {transform}(f)(x), not {transform}(f(x))"
+    raise NotAFunctionError(f"{transform} needs a function, got {got}.")
+
+
+FLOAT0 = np.dtype([("float0", np.void, 0)])
+"""The type of the tangents of integers, which carry nothing; as in jax."""
+
+
+def is_float0(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype == FLOAT0
+
+
+class _Float0:
+    """Stands for an array of the type float0 as a container of nothing, which becomes the array again."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+
+
+register_pytree_node(_Float0, lambda x: ((), x.shape), lambda shape, _: np.zeros(shape, FLOAT0))
 
 RESULT = "its result"
 ARGUMENT = "argument"
@@ -45,12 +73,14 @@ def leaf_name(what: str, path: tuple[Any, ...]) -> str:
 def array_leaves(where: str, items: Any, what: str, borrow: bool = False) -> tuple[list[Array], tree.PyTreeDef]:
     """The leaves of a pytree as Arrays; a leaf that is none is named by `what`, RESULT or ARGUMENT or another, and its path.
 
-    `borrow` is `as_value`'s.
+    `borrow` is `as_value`'s. Arrays of the type float0 have no elements to trace: they belong to the structure.
     """
     leaves, treedef = tree.flatten(items)
     try:
         return [x if isinstance(x, Array) else as_value(x, borrow=borrow) for x in leaves], treedef
-    except NotAnArrayError:
+    except (NotAnArrayError, DTypeError):
+        if any(map(is_float0, leaves)):
+            return array_leaves(where, tree.map(lambda x: _Float0(x.shape) if is_float0(x) else x, items), what, borrow)
         for path, x in tree.leaves_with_path(items):
             try:
                 as_value(x, borrow=True)
@@ -137,6 +167,7 @@ def make_graph(
     >>> jitgrad.make_graph(lambda x: jnp.sin(x) * 2)(x).key == jitgrad.make_graph(lambda y: jnp.sin(y) * 2)(x).key
     True
     """
+    check_function("make_graph", f)
     name = function_name(f)
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
 
@@ -167,6 +198,7 @@ def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     >>> eval_shape(lambda a, b: a @ b, ShapeDtypeStruct((2, 3), "float32"), ShapeDtypeStruct((3, 4), "float32"))
     ShapeDtypeStruct(shape=(2, 4), dtype=float32)
     """
+    check_function("eval_shape", f)
     name = function_name(f)
     types, weak, in_tree = abstract_leaves(f"eval_shape of {name}", (args, kwargs))
     return _shape_of(trace(lambda a, k: f(*a, **k), name, types, weak, in_tree))

@@ -21,7 +21,7 @@ from .array import Array, as_value
 from .errors import ArgumentError, NotAnArrayError, ShapeError, TreeStructureError
 from .promotion import strong_dtype
 from .tracebacks import boundary
-from .tracing import ARGUMENT, function_name, leaf_name, trace
+from .tracing import ARGUMENT, check_function, function_name, is_float0, leaf_name, trace
 
 
 def _axes_of_leaves(where: str, what: str, axes: Any, items: Any) -> list[int | None]:
@@ -65,6 +65,7 @@ def vmap(
     >>> print(vmap(lambda x, y: x @ y, in_axes=(0, None))(jnp.ones((3, 2)), jnp.array([1.0, 2.0])))
     [3. 3. 3.]
     """
+    check_function("vmap", f)
     name = function_name(f)
 
     @boundary
@@ -97,16 +98,24 @@ def vmap(
         every = [*fronted, *traced.captured]
         flags = [True] * len(fronted) + [False] * len(traced.captured)
         outs, batched = batch(traced.graph, size, every, flags)
-        wanted = _axes_of_leaves(where, "out_axes", out_axes, tree.unflatten(traced.out_tree, [0] * len(outs)))
+        wanted = _axes_of_leaves(where, "out_axes", out_axes, _placeholders(traced.out_tree))
         if size and any(b and a is None for b, a in zip(batched, wanted, strict=True)):
             differ = depends_on_batch(traced.graph, flags)
             outs = [o if d or not b else _first_row(o) for o, b, d in zip(outs, batched, differ, strict=True)]
             batched = [b and d for b, d in zip(batched, differ, strict=True)]
         placed = [_placed(where, o, b, a, size) for o, b, a in zip(outs, batched, wanted, strict=True)]
         shown = [_shown(o, w, a) for o, w, a in zip(placed, traced.out_weak, wanted, strict=True)]
-        return tree.unflatten(traced.out_tree, shown)
+        out = tree.unflatten(traced.out_tree, shown)
+        if len(tree.leaves(out)) == len(shown):
+            return out
+        return tree.map(lambda x: np.zeros((size, *x.shape), x.dtype) if is_float0(x) else x, out)
 
     return wrapped
+
+
+def _placeholders(treedef: tree.PyTreeDef) -> Any:
+    """A tree of a structure, in which arrays of the type float0 are no leaves."""
+    return tree.map(lambda x: None if is_float0(x) else x, tree.unflatten(treedef, [0] * treedef.num_leaves))
 
 
 def _argument(where: str, x: Any, axis: int | None, name: str) -> Any:

@@ -334,3 +334,13 @@ def test_rules_know_the_named_axes_of_their_call():
     for wrap in (lambda f: f, jit):
         rows = vmap(wrap(f), axis_name="rows")
         assert_close(grad(lambda x, rows=rows: rows(x).sum())(X), wanted, 1e-12)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jit], ids=["eager", "jit"])
+def test_a_pullback_can_be_a_residual(wrap):
+    f = custom_vjp(lambda x: x**2)
+    f.defvjp(lambda x: vjp(lambda x: x**2, x), lambda pullback, g: pullback(g))
+    assert float(vjp(wrap(f), 3.0)[1](1.0)[0]) == 6.0
+    assert float(wrap(grad(f))(3.0)) == 6.0
+    assert float(grad(grad(wrap(f)))(3.0)) == 2.0
+    assert_close(vmap(grad(wrap(f)))(X), 2 * X)

@@ -47,24 +47,24 @@ CUSTOM = """graph(a:f32[3]) {
   b:f32[3] = custom_jvp a [consts=0, graph=graph(a:f32[3]) {
     b:f32[3] = exp a
     return b
-  }, name='f', rule=graph(a:f32[3], b:f32[3]) {
+  }, name='f', rule=(graph(a:f32[3], b:f32[3]) {
     c:f32[3] = exp a
     d:f32[3] = mul b 5.0:f32
     return c d
-  }]
+  })]
   return b
 }"""
 CUSTOM_VJP = """graph(a:f32[3], b:f32[3]) {
-  c:f32[3] = custom_vjp a b [backward=graph(a:f32[3], b:f32[3]) {
+  c:f32[3] = custom_vjp a b [consts=0, graph=graph(a:f32[3], b:f32[3]) {
     c:f32[3] = mul a b
     return c
-  }, consts=0, forward=graph(a:f32[3], b:f32[3]) {
+  }, moving=(True, False), name='f', rule=(graph(a:f32[3], b:f32[3]) {
     c:f32[3] = mul a b
     return c b
-  }, graph=graph(a:f32[3], b:f32[3]) {
+  }, graph(a:f32[3], b:f32[3]) {
     c:f32[3] = mul a b
     return c
-  }, moving=(True, False), name='f']
+  })]
   return c
 }"""
 CHECKPOINT = """graph(a:f32[3]) {
