@@ -160,6 +160,59 @@ def test_a_while_loop_computes_once_what_its_condition_and_its_body_share_of_con
     agree(graph, moved)
 
 
+def stepwise(result: str, length: int = 4096) -> list[str]:
+    """The ops left in the body of a long scan that adds up `result` of slices, 256 by 256 numbers each."""
+    graph = parse(f"""graph(a:f32[{length},256,256], b:f32[256,256]) {{
+  c:f32[256,256] = scan b b a [body=graph(a:f32[256,256], b:f32[256,256], c:f32[256,256]) {{
+    d:f32[256,256] = tanh c
+    e:f32[256,256] = dot_general {result} [dims=(((1,), (0,)), ((), ()))]
+    f:f32[256,256] = tanh e
+    g:f32[256,256] = add b f
+    return g
+  }}, carry=1, consts=1, length={length}, reverse=False, unroll=1]
+  return c
+}}""")
+    (e,) = [e for e in move_out_of_loops(graph).eqns if e.op.name == "scan"]
+    return [x.op.name for x in e.params["body"].eqns]
+
+
+def test_contractions_whose_results_would_fill_the_memory_stay_in_their_step() -> None:
+    for operands in ("c c", "c a", "d a", "d d"):
+        assert "dot_general" in stepwise(operands)
+        assert "dot_general" not in stepwise(operands, length=16)
+
+
+def test_contractions_move_where_a_scan_stacks_as_much_anyway() -> None:
+    graph = parse("""graph(a:f32[4096,256,256], b:f32[256,256]) {
+  c:f32[256,256], d:f32[4096,256,256] = scan b b a [body=graph(a:f32[256,256], b:f32[256,256], c:f32[256,256]) {
+    d:f32[256,256] = dot_general c a [dims=(((1,), (0,)), ((), ()))]
+    e:f32[256,256] = mul b d
+    f:f32[256,256] = tanh e
+    return f f
+  }, carry=1, consts=1, length=4096, reverse=False, unroll=1]
+  return c d
+}""")
+    assert [e.op.name for e in move_out_of_loops(graph).eqns] == ["dot_general", "scan"]
+
+
+def test_sums_of_contractions_whose_operands_would_fill_the_memory_stay_in_the_loop() -> None:
+    def left(length: int) -> list[str]:
+        graph = parse(f"""graph(a:f32[{length},256,256], b:f32[256,256]) {{
+  c:f32[256,256], d:f32[256,256] = scan b b a [body=graph(a:f32[256,256], b:f32[256,256], c:f32[256,256]) {{
+    d:f32[256,256] = mul b c
+    e:f32[256,256] = dot_general d c [dims=(((0,), (0,)), ((), ()))]
+    f:f32[256,256] = add a e
+    return f d
+  }}, carry=2, consts=0, length={length}, reverse=False, unroll=1]
+  return c d
+}}""")
+        (e,) = [e for e in move_out_of_loops(graph).eqns if e.op.name == "scan"]
+        return [x.op.name for x in e.params["body"].eqns]
+
+    assert left(16) == ["mul"]
+    assert left(4096) == ["mul", "dot_general", "add"]
+
+
 def scaled(*factors: str) -> str:
     """What is left of a value times these constants."""
     lines = [f"  {name}:f32[] = mul {before} {c}" for before, name, c in zip("abcd", "bcde", factors, strict=False)]

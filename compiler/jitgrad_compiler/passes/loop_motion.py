@@ -3,7 +3,7 @@
 In front of a loop: what does not change from step to step; and of a scan the contractions that need its slices alone, done for all
 steps at once (the input projection of a recurrent net). Behind a scan: contractions that only results are made of, done on their
 stacked operands; and sums over the steps of contractions (the gradient of a weight), which become one contraction over the
-steps too.
+steps too. What would be stacked for that is bounded: STACKED_BYTES.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ LAYOUT = ("broadcast", "reshape", "transpose", "reverse", "slice", "iota", "pad"
 """Ops that move elements or make them from nothing; they fuse with who reads them, and are moved only along with others."""
 STACKED_AT_MOST = 4
 """How many times larger than the sum that it saves a step's share of stacked operands may be."""
+STACKED_BYTES = 64 << 20
+"""What may be stacked for all steps of any scan. It may be more where scans stack as much anyway, as for a gradient, and one
+contraction then does the work of many; a product of two slices is the same work in its step."""
 
 
 def move_out_of_loops(graph: Graph) -> Graph:
@@ -32,14 +35,17 @@ def move_out_of_loops(graph: Graph) -> Graph:
 
 class _Mover(Rewriter):
     def run(self) -> Graph:
+        self._stacks: set[Atom] = set()
         for e in self.graph.eqns:
             inputs = [self.read(a) for a in e.inputs]
             if e.op.kind in ("scan", "while"):
                 e = Eqn(e.op, inputs, _moved_inside(e.params), e.outputs, e.source)
                 e = self._invariants(e)
                 if e.op.kind == "scan" and e.params["length"] is not None:
+                    self._room = max(STACKED_BYTES, self._stacked_anyway(e))
                     e = self._in_front(e)
                     e = self._behind(e)
+                    self._stacks.update(e.outputs[e.params["carry"] :])
                 self.eqns.append(e)
                 self.atoms.update((v, v) for v in e.outputs)
                 self._finish_behind()
@@ -48,6 +54,8 @@ class _Mover(Rewriter):
         return self.finish()
 
     _after: list[Any]
+    _room: int
+    """Bytes that may still be stacked for the scan at hand."""
 
     def _inline(self, graph: Graph, atoms: Sequence[Atom]) -> list[Atom]:
         """A graph's equations here, on these operands."""
@@ -97,8 +105,7 @@ class _Mover(Rewriter):
     def _in_front(self, e: Eqn) -> Eqn:
         p = e.params
         body, consts, carry, length = p["body"], p["consts"], p["carry"], p["length"]
-        free = _depending_on(body, [*body.inputs[:consts], *body.inputs[consts + carry :]])
-        wanted = [x.outputs[0] for x in body.eqns if x.op.kind == "contract" and id(x) in free]
+        wanted = self._affordable(body, consts, carry, length)
         if not wanted:
             return e
         needed = _needed_for(body, wanted)
@@ -112,6 +119,33 @@ class _Mover(Rewriter):
         changed = Graph([*body.inputs, *wanted], rest, body.outputs)
         return _without_unused(Eqn(e.op, [*e.inputs, *stacked], {**p, "body": changed}, e.outputs, e.source))
 
+    def _stacked_anyway(self, e: Eqn) -> int:
+        """Bytes of what a scan stacks, and of what it reads that other scans stack."""
+        first, carry = e.params["consts"] + e.params["carry"], e.params["carry"]
+        return sum(a.type.nbytes for a in [*[a for a in e.inputs[first:] if a in self._stacks], *e.outputs[carry:]])
+
+    def _affordable(self, body: Graph, consts: int, carry: int, length: int) -> list[Var]:
+        """Contractions that depend on slices alone, as many as there is room for with what they are made of."""
+        free = _depending_on(body, [*body.inputs[:consts], *body.inputs[consts + carry :]])
+        made = {v: x for x in body.eqns if id(x) in free for v in x.outputs}
+        fixed = {*body.inputs[:consts]}
+        for x in body.eqns:
+            if all(a in fixed for a in x.inputs):
+                fixed.update(x.outputs)
+        found: list[Var] = []
+        counted: set[int] = set()
+        for x in body.eqns:
+            if x.op.kind != "contract" or id(x) not in free:
+                continue
+            work = _work_of(x, made, counted)
+            size = length * sum(v.type.nbytes for y in work if y.op.name not in LAYOUT for v in y.outputs)
+            shared = any(a in fixed for a in x.inputs)
+            if size <= (self._room if shared else min(self._room, STACKED_BYTES)):
+                self._room -= size
+                counted.update(map(id, work))
+                found.append(x.outputs[0])
+        return found
+
     # -- for all steps at once, behind the loop
 
     def _behind(self, e: Eqn) -> Eqn:
@@ -123,7 +157,7 @@ class _Mover(Rewriter):
         uses: dict[Atom, int] = {}
         for a in [*[a for x in body.eqns for a in x.inputs], *body.outputs]:
             uses[a] = uses.get(a, 0) + 1
-        stacks = _Stacks(e)
+        stacks = _Stacks(e, self._room)
         gone: set[int] = set()
         for k in range(carry):
             chain = _summed(body.outputs[k], body.inputs[consts + k], made, uses)
@@ -224,6 +258,18 @@ def _for_all(graph: Graph, length: int, flags: Sequence[bool]) -> Graph:
     return simplify_nested(vmap_graph(graph, length, flags))
 
 
+def _work_of(e: Eqn, made: dict[Var, Eqn], counted: set[int]) -> list[Eqn]:
+    """The equation, and those it depends on, that are not counted yet."""
+    found, waiting = {id(e): e}, [e]
+    while waiting:
+        for a in waiting.pop().inputs:
+            x = made.get(a) if isinstance(a, Var) else None
+            if x is not None and id(x) not in counted and id(x) not in found:
+                found[id(x)] = x
+                waiting.append(x)
+    return list(found.values())
+
+
 def _without_unused(e: Eqn) -> Eqn:
     """A scan without the operands that its body no longer reads."""
     p = e.params
@@ -261,8 +307,9 @@ def _summed(a: Atom, carry: Var, made: dict[Any, Eqn], uses: dict[Atom, int]) ->
 class _Stacks:
     """Values of a scan's body as they are for all steps: operands that are so already, and results to be added."""
 
-    def __init__(self, e: Eqn) -> None:
+    def __init__(self, e: Eqn, room: int) -> None:
         p = e.params
+        self.room = room
         body, consts, carry = p["body"], p["consts"], p["carry"]
         self.length, self.consts = p["length"], dict(zip(body.inputs[:consts], e.inputs[:consts], strict=True))
         self.xs = dict(zip(body.inputs[consts + carry :], e.inputs[consts + carry :], strict=True))
@@ -271,10 +318,9 @@ class _Stacks:
         self.fresh: dict[Atom, Var] = {}
 
     def worth(self, operands: Sequence[Atom], result: ArrayType) -> bool:
-        more = sum(
-            a.type.size for a in operands if a not in self.xs and a not in self.ys and a not in self.fresh and a not in self.consts
-        )
-        return bool(more <= STACKED_AT_MOST * result.size)
+        fresh = [a for a in operands if a not in self.xs and a not in self.ys and a not in self.fresh and a not in self.consts]
+        few = sum(a.type.size for a in fresh) <= STACKED_AT_MOST * result.size
+        return bool(few and self.length * sum(a.type.nbytes for a in fresh) <= self.room)
 
     def fixed(self, operands: Sequence[Atom]) -> bool:
         """Whether one of them is the same in every step."""
@@ -290,4 +336,5 @@ class _Stacks:
             return self.ys[a], True
         if a not in self.fresh:
             self.fresh[a] = Var(ArrayType((self.length, *a.type.shape), a.type.dtype))
+            self.room -= self.fresh[a].type.nbytes
         return self.fresh[a], True

@@ -100,7 +100,8 @@ class _Joiner(Rewriter):
         self._choose(e, over, infinite, product)
 
     def _choose(self, e: Eqn, over: Var, infinite: Var, product: Var) -> None:
-        self.keep(Eqn(OPS["select"], (), {}, e.outputs, e.source), [over, infinite, product])
+        choice = [over, infinite, product]
+        self.keep(Eqn(OPS["select"], choice, {}, e.outputs, e.source), choice)
 
 
 def _literal(value: Any) -> Literal:
