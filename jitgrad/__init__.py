@@ -9,6 +9,7 @@ from . import (
     debug,
     dtypes,
     errors,
+    experimental,
     flatten_util,
     lax,
     nn,
@@ -24,6 +25,7 @@ from . import (
     util,
 )
 from .array import Array
+from .callbacks import io_callback, pure_callback
 from .checkpointing import checkpoint, checkpoint_name, remat
 from .config import config, disable_jit
 from .core import typeof
@@ -56,10 +58,11 @@ __all__ = [
     "Array", "Device", "ShapeDtypeStruct", "ad_checkpoint", "block_until_ready", "checkpoint", "checkpoint_name",
     "checkpoint_policies", "closure_convert", "config", "core", "custom_jvp", "custom_vjp", "debug", "default_backend",
     "device_count", "device_get", "device_put", "devices", "disable_jit", "dtypes", "elementwise", "ensure_compile_time_eval",
-    "errors", "eval_shape", "flatten_util", "float0", "grad", "hessian", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax",
-    "linear_transpose", "linearize", "local_device_count", "local_devices", "make_graph", "make_jaxpr", "named_call",
-    "named_scope", "nn", "numpy", "ops", "optim", "process_count", "process_index", "random", "remat", "scipy", "stop_gradient",
-    "testing", "tree", "tree_util", "typeof", "typing", "util", "value_and_grad", "vjp", "vmap",
+    "errors", "eval_shape", "experimental", "flatten_util", "float0", "grad", "hessian", "io_callback", "jacfwd", "jacobian",
+    "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "local_device_count", "local_devices", "make_graph",
+    "make_jaxpr", "named_call", "named_scope", "nn", "numpy", "ops", "optim", "process_count", "process_index", "pure_callback",
+    "random", "remat", "scipy", "stop_gradient", "testing", "tree", "tree_util", "typeof", "typing", "util", "value_and_grad",
+    "vjp", "vmap",
 ]  # fmt: skip
 
 for _module in (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from collections import deque
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from jitgrad_compiler.ir.graph import Eqn, Graph, Op, Var
+from jitgrad_compiler.ir.graph import Eqn, Graph, Op, Var, remembered
 from jitgrad_compiler.ir.interpreter import interpret
 from jitgrad_compiler.ir.types import ArrayType, TapeType, type_of
 from jitgrad_compiler.ops.calls import call
@@ -69,7 +70,13 @@ INTERPRETED = 2000
 def _compiled(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> list[Any]:
     """A loop or a branch on concrete arrays as a compiled program."""
     types, named = _operand_types(op, arrays, params), tuple(sorted(params_without_rules(params).items()))
-    return run_graph(_one_equation(op, types, named), arrays)
+    graph = _one_equation(op, types, named)
+    _latest.append(graph)
+    return run_graph(graph, arrays)
+
+
+_latest: deque[Graph] = deque(maxlen=1)
+"""What calls back is kept no longer than who calls it, or until another loop runs, so that a loop of Python's finds it again."""
 
 
 def _operand_types(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:
@@ -86,7 +93,7 @@ def _operand_types(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> tup
     return tuple(types)
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _one_equation(op: Op, types: tuple[Any, ...], params: tuple[tuple[str, Any], ...]) -> Graph:
     """The op as a program, which keeps what it is compiled to."""
     inputs, named = [Var(t) for t in types], dict(params)

@@ -9,19 +9,17 @@ from typing import Any
 
 from jitgrad_compiler.ir.builder import bind_all
 from jitgrad_compiler.ops.effects import callback as callback_op
-from jitgrad_compiler.ops.effects import token_for
 
-from . import tree
+from .callbacks import prepare_call
 from .errors import ArgumentError
-from .tracing import ARGUMENT, array_leaves, function_name
 
 
 def callback(callback: Callable[..., Any], *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """Call a Python function with concrete NumPy arrays each time that the program comes by; what it returns is dropped.
 
     Args:
-        callback: called with `args` and `kwargs`, pytrees whose leaves are arrays. An exception that it raises ends the program and
-            is raised where that was called.
+        callback: called with `args` and `kwargs`, pytrees whose leaves are arrays; what is none, a string for example, is handed on
+            as it is. An exception that it raises ends the program and is raised where that was called.
         ordered: for likeness with jax: calls always come in the order of the program.
 
     Under vmap it is called for every example; derivatives take no notice of it.
@@ -32,19 +30,8 @@ def callback(callback: Callable[..., Any], *args: Any, ordered: bool = False, **
     >>> seen
     [3.0]
     """
-    if not callable(callback):
-        raise ArgumentError(f"debug.callback: the first argument must be a function, got {type(callback).__name__}")
-    leaves, treedef = array_leaves(f"debug.callback of {function_name(callback)}", (args, kwargs), ARGUMENT)
-
-    def call(*arrays: Any) -> None:
-        given, named = tree.unflatten(treedef, arrays)
-        callback(*given, **named)
-
-    try:
-        token = token_for((callback, treedef), call)
-    except TypeError:  # a callable object that is not hashable
-        token = token_for((id(callback), treedef), call)
-    bind_all(callback_op, *leaves, token=token)
+    called = prepare_call("debug.callback", callback, (args, kwargs))
+    bind_all(callback_op, *called.operands, callee=called.callee)
 
 
 class _Printer:
@@ -68,7 +55,8 @@ class _Printer:
 def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """Print `fmt.format(*args, **kwargs)` with concrete values each time that the program comes by.
 
-    Use names in the braces, not f-strings: an f-string would print the traced value, once.
+    Strings and other objects among the arguments are printed as they are. Use names in the braces, not f-strings: an f-string would
+    print the traced value, once.
 
     >>> import jitgrad
     >>> _ = jitgrad.jit(lambda x: (print("x is {x}", x=x), x)[1])(1.5)

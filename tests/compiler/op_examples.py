@@ -17,7 +17,7 @@ from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, Var, parse
 from jitgrad_compiler.ir.graph import Op
 from jitgrad_compiler.ir.types import COMPLEX, FLOATS, INTEGERS, NUMPY, SIZES, Shape
 from jitgrad_compiler.ops.define import ACCEPTS
-from jitgrad_compiler.ops.effects import token_for
+from jitgrad_compiler.ops.effects import HostFunction
 
 from . import loop_examples
 
@@ -273,10 +273,13 @@ _PRODUCT_BACKWARD = parse("graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = mul a b\n  
 _SCALED = parse("graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = exp a\n  d:f64[3] = mul c b\n  return d\n}")
 _DIVIDED = parse("graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = exp a\n  d:f64[3] = div b c\n  return d\n}")
 _NO_BATCH = ((), ())
+_HOST = HostFunction("an example", lambda x: [np.sin(x)])
 
 EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
     "call": [((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_CALLED, name="f"))],
-    "callback": [((Other((3,), "f64"),), dict(token=token_for("an example", lambda x: None)))],
+    "callback": [((Other((3,), "f64"),), dict(callee=_HOST))],
+    "io_callback": [((Other((3,), "f64"),), dict(callee=_HOST, results=(((3,), "f64"),)))],
+    "pure_callback": [((Other((3,), "f64"),), dict(callee=_HOST, results=(((3,), "f64"),), method="sequential"))],
     "custom_jvp": [
         ((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_PRODUCT, rule=(_PRODUCT_RULE,), consts=0, name="f")),
     ],

@@ -101,7 +101,8 @@ OPS: dict[str, Op] = {}
 
 
 class Deferred:
-    """A part of an equation that is made when it is needed: no plain data, but an object of its own, which prints as its token.
+    """A part of an equation that belongs to the user, a function of his that is called, or traced when it is needed: no plain data,
+    but an object of its own, which prints as its token.
 
     Two graphs are equal only if they hold the same ones. While one is alive, its token is read back as it.
     """

@@ -21,7 +21,7 @@ from .kernel import Contraction, Kernel, Store
 from .pull import is_small_reduction
 
 INLINED = ("broadcast", "reshape", "transpose", "reverse", "slice", "iota")
-CONTROL = ("scan", "while", "switch", "rowwise", "tape_add", "callback")
+CONTROL = ("scan", "while", "switch", "rowwise", "tape_add", "callback", "host_call")
 """Kinds of ops that have kernels of their own and values of any type."""
 PULLED = ("elementwise", "layout", "gather", "dynamic_slice", "dynamic_update_slice", "iota")
 REPEAT_LARGE_COST = 8.0

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import NonDifferentiableError
+from ..errors import NonDifferentiableError, ShapeError
 from ..ir.builder import Value, bind, bind_all, staging
 from ..ir.graph import OPS, Graph, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import rowwise, scan, switch, tape_add, together, while_loop
-from ..ops.define import broadcast, broadcast_batch, full, transpose_axes
-from ..ops.effects import callback
+from ..ops.define import broadcast, broadcast_batch, full, reshape, transpose_axes
+from ..ops.effects import callback, io_callback, pure_callback
 from .branches import batch_branches
 from .loop_derivatives import Flags, Loop
 from .register_fit import MANY, fits_registers
@@ -180,7 +180,29 @@ def _callback_batch(size: int, args: Sequence[Value], batched: Sequence[bool], p
     return by_rows(callback, size, args, batched, params)
 
 
-callback.batch = _callback_batch
+def _io_callback_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+    return by_rows(io_callback, size, args, batched, params)
+
+
+def _pure_callback_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+    """As its method says: for each example, or once for all of them."""
+    method = params["method"]
+    if method in ("sequential", "sequential_unrolled"):
+        return by_rows(pure_callback, size, args, batched, params)
+    if method is None:
+        raise ShapeError(
+            "pure_callback: vmap needs to know what the function does with a batch. Give vmap_method: 'sequential' calls it for "
+            "each example, 'expand_dims' and 'broadcast_all' once, with a leading axis in operands and results."
+        )
+    if method == "broadcast_all":
+        given = [broadcast_batch(a, size, b) for a, b in zip(args, batched, strict=True)]
+    else:
+        given = [a if b else reshape(a, (1, *a.type.shape)) for a, b in zip(args, batched, strict=True)]
+    results = tuple(((size, *shape), dtype) for shape, dtype in params["results"])
+    return bind_all(pure_callback, *given, **{**params, "results": results})
+
+
+callback.batch, io_callback.batch, pure_callback.batch = _callback_batch, _io_callback_batch, _pure_callback_batch
 scan.batch, while_loop.batch, switch.batch, together.batch = _scan_batch, _while_batch, _switch_batch, _together_batch
 tape_add.batch = _tape_add_batch
 scan.traits.update(batched_outputs=_scan_flags, rows=_scan_rows)

@@ -8,9 +8,8 @@ emitted.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
-from ..ir.graph import Eqn, Graph, Var
+from ..ir.graph import Eqn, Graph, Var, remembered
 from ..ir.types import TapeType
 
 FEW = 16
@@ -23,7 +22,7 @@ _REFUSED = ("sort", "scatter", "cumulative", "recurrence", "rowwise", "call", "c
 _READ = ("gather", "dynamic_slice")
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def fits_registers(graph: Graph, elements: int = FEW) -> bool:
     """Whether the graph can be emitted element by element; its inputs may be of any size."""
     large = frozenset(v for v in graph.inputs if is_large(v, elements))
@@ -58,7 +57,7 @@ def _stacks(e: Eqn, output: int) -> bool:
 
 
 def _one(e: Eqn, large: set[Var], elements: int) -> float:
-    if e.op.kind in (*_REFUSED, "tape_add") or e.op.kind == "callback" and elements > FEW:
+    if e.op.kind in (*_REFUSED, "tape_add", "host_call") or e.op.kind == "callback" and elements > FEW:
         return math.inf
     read = [isinstance(a, Var) and a in large for a in e.inputs]
     if e.op.kind == "scan":

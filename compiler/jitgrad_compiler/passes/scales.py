@@ -8,12 +8,11 @@ infinite. A small one in front of a large one, which may lose digits on its way,
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var, map_graphs
+from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var, map_graphs, remembered
 from ..ir.types import FLOATS, NAMES
 from .rewrite import Rewriter
 from .simplify import remove_dead
@@ -49,7 +48,7 @@ class _Scaled(NamedTuple):
         return limit
 
 
-@lru_cache(maxsize=512)
+@remembered
 def join_scales(graph: Graph) -> Graph:
     """The pass; nested graphs too."""
     return _Joiner(graph).run()

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var, map_graphs
+from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var, map_graphs, remembered
 from ..ir.types import NUMPY, TapeType
 from .rewrite import Rewriter
 
@@ -28,7 +27,7 @@ def simplify(graph: Graph) -> Graph:
     return rewritten
 
 
-@lru_cache(maxsize=512)
+@remembered
 def simplify_nested(graph: Graph) -> Graph:
     """A loop's body or a branch, of which many equations may have the same one."""
     return simplify(graph)

@@ -1,4 +1,4 @@
-"""Where compiled code calls Python functions: `jitgrad_callback(site, addresses of operands, state of the run)`.
+"""Where compiled code calls Python functions: `jitgrad_callback(site, addresses of operands and results, state of the run)`.
 
 An exception does not pass through native code: it is kept, the run's state says to stop, and it is raised where the program was
 called.
@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from ..ir.types import NUMPY, SIZES
-from ..ops.effects import at_site
+from ..ops.effects import at_site, checked
 from ..targets.cpu.callbacks import CALLBACK
 
 _raised: dict[int, BaseException] = {}
@@ -22,13 +22,16 @@ _TYPE = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 
 def _call(number: int, table: int, state: int) -> None:
     try:
-        function, types = at_site(number)
-        addresses = (ctypes.c_void_p * len(types)).from_address(table)
+        call = at_site(number)
+        addresses = (ctypes.c_void_p * (len(call.types) + len(call.results))).from_address(table)
         arrays = []
-        for address, t in zip(addresses, types, strict=True):
+        for address, t in zip(addresses, call.types, strict=False):
             data = ctypes.string_at(address, t.size * SIZES[t.dtype])
             arrays.append(np.frombuffer(data, NUMPY[t.dtype]).reshape(t.shape).copy())
-        function(*arrays)
+        given = call.function(*arrays)
+        if call.results:
+            for address, array in zip(addresses[len(call.types) :], checked("callback", call.results, given), strict=True):
+                ctypes.memmove(address or 0, array.ctypes.data, array.nbytes)
     except BaseException as error:
         _raised[state] = error
         ctypes.c_int64.from_address(state).value = 1

@@ -313,7 +313,7 @@ class _Callback(_Control):
     def emit(self) -> Emitted:
         self.start()
         e = self.e
-        call_python(e, self.eqn, self.operands, self.run_state)
+        call_python(e, self.eqn, self.operands, self.run_state, self.results)
         return self.finish()
 
 
@@ -324,4 +324,5 @@ def _emitter(kind: type[Any]) -> Callable[[Module, str, Kernel, Table, Scratch],
 CONTROL: dict[str, Callable[[Module, str, Kernel, Table, Scratch], Emitted]] = {
     "scan": _emitter(_Scan), "while": _emitter(_While), "switch": _emitter(_Switch), "rowwise": _emitter(_Rowwise),
     "tape_add": _emitter(_TapeAdd), "callback": _emitter(_Callback),
+    "host_call": _emitter(_Callback),
 }  # fmt: skip
