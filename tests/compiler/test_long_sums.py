@@ -64,6 +64,19 @@ def test_a_sum_is_accurate_at_any_length(name, mode):
         assert error(mode(f)(jnp.full(shape, np.float32(term))), count, term) <= BOUND
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 9])
+def test_several_long_sums_of_one_loop_are_accurate(count):
+    def f(x):
+        return [(x * (n + 1)).sum(1) / (n + 1) for n in range(count)], [
+            (jnp.exp(x) * (n + 1)).sum() / (n + 1) for n in range(count)
+        ]
+
+    for length in (20_000, 300_000):
+        plain, dear = jit(f)(jnp.full((3, length), np.float32(0.1)))
+        assert error(plain, length, 0.1) <= BOUND
+        assert error(dear, 3 * length, np.exp(np.float32(0.1))) <= BOUND
+
+
 @modes
 def test_a_long_logsumexp_is_accurate(mode):
     x = np.zeros((2, 300_000), np.float32)

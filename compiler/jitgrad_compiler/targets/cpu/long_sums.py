@@ -20,10 +20,10 @@ RUN = 16
 """Additions of a run."""
 LONGEST = 24
 """Additions to one running value that are not cut."""
-TURNS = {1: 4, 4: 2}
-"""Running values of a long sum that take turns, for each copy of a loop's body, by the number of copies: so runs are longer."""
-MOST_TURNING = 2
-"""Sums of one loop whose running values take turns: registers are few."""
+TURNS = 4
+"""Running values of a long sum that take turns, for each copy of a loop's body, so that runs are longer."""
+TURNING = 16
+"""Running values of one loop that do, at most: registers are few."""
 
 
 def rounds(combine: str, dtype: str) -> bool:

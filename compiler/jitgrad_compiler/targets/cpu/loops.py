@@ -22,7 +22,7 @@ from ..expressions import Expressions, reduced_nodes, total_cost
 from .accumulators import Accumulator
 from .columns import emit_columns
 from .kept_rows import DEAR, KeptRows
-from .long_sums import MOST_TURNING, TURNS, Cut, cut, rounds, runs
+from .long_sums import TURNING, TURNS, Cut, cut, rounds, runs
 from .phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 from .row_sums import RowSums, axes_left
 from .schedule import Schedule, schedule
@@ -80,7 +80,10 @@ class LoopKernel:
         """How many running values of a sum take turns in a loop over a row that is too long for one."""
         long = rounds(r.combine, r.dtype) and bool(self.s.inner) and cut(self._trips(copies)) is not None
         alike = [o for o in self.kernel.reductions if o.operand.stage == r.operand.stage and rounds(o.combine, o.dtype)]
-        return TURNS[copies] if long and len(alike) <= MOST_TURNING else 1
+        if not long:
+            return 1
+        room = TURNING // (copies * len(alike))
+        return TURNS if room >= TURNS else 2 if room >= 2 else 1
 
     def _copies(self, roots: Sequence[Node], r: Reduction) -> int:
         """How many accumulators a reduction has: four where the body is so short that adding to one would be waited for."""
