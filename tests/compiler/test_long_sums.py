@@ -47,13 +47,23 @@ SUMS: dict[str, tuple[tuple[int, ...], int, Callable[[Any], Any]]] = {
     "a matrix times a vector": ((5, 100_000), 100_000, lambda x: x @ jnp.ones(100_000, "float32")),
     "in a loop": ((100_000,), 100_000, lambda x: lax.fori_loop(0, 3, lambda i, c: jnp.sum(x + 0 * c), jnp.float32(0))),
     "in vmap": ((30, 30_000), 30_000, lambda x: vmap(jnp.sum)(x)),
+    "updates of one place": ((300_000,), 300_000, lambda x: jnp.zeros(3, "float32").at[jnp.zeros(300_000, int)].add(x)[0]),
+    "updates of rows": (
+        (30_000, 19), 30_000, lambda x: jnp.zeros((4, 19), "float32").at[jnp.full(30_000, 2)].add(x)[2],
+    ),
+    "updates of one of many places": (
+        (100_000,), 100_000, lambda x: jnp.zeros(200_000, "float32").at[jnp.full(100_000, 7)].add(x)[7],
+    ),
+    "a lookup's gradient": (
+        (300_000,), 300_000, lambda x: grad(lambda t: jnp.sum(t[jnp.ones(300_000, int)] * x))(jnp.zeros(3, "float32"))[1],
+    ),
     "running sums": ((300_000,), 300_000, lambda x: jnp.cumsum(x)[-1]),
     "running sums from behind": ((300_000,), 300_000, lambda x: lax.cumsum(x, reverse=True)[0]),
     "running sums of two columns": ((100_000, 2), 100_000, lambda x: jnp.cumsum(x, 0)[-1]),
     "running sums of many columns": ((3000, 700), 3000, lambda x: jnp.cumsum(x, 0)[-1]),
     "running sums of short rows": ((100, 4000), 4000, lambda x: jnp.cumsum(x, 1)[:, -1]),
     "running sums of many rows": ((20, 40_000), 40_000, lambda x: jnp.cumsum(x, 1)[:, -1]),
-}
+}  # fmt: skip
 
 
 @modes
@@ -115,6 +125,16 @@ def test_infinities_and_nans_go_through_long_sums(mode):
             wanted = (x.sum(), x.sum(0), x.sum(1), np.cumsum(x, 0), np.cumsum(x, 1))
             for a, b in zip(f(jnp.asarray(x)), wanted, strict=True):
                 np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+@modes
+def test_infinities_nans_and_zeros_go_through_long_updates(mode):
+    x = np.zeros((1000, 2), np.float32)
+    x[5, 0], x[9, 1], x[700, 1] = np.inf, np.inf, -np.inf
+    places = jnp.zeros(1000, int)
+    np.testing.assert_array_equal(mode(lambda x: jnp.zeros((2, 2), "float32").at[places].add(x))(x), [[np.inf, np.nan], [0, 0]])
+    zeros = mode(lambda x: (x[:1] * 0).at[places].add(x))(jnp.full((1000, 2), np.float32(-0.0)))
+    assert np.signbit(zeros).all()
 
 
 @modes

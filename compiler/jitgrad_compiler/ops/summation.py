@@ -97,6 +97,6 @@ def add_at(x: Any, at: tuple[Any, ...], updates: Any) -> None:
         if np.bincount(flat).max(initial=0) > SHORT:
             elements = x.reshape(-1)
             sums = np.bincount(flat, updates, minlength=elements[places].size)
-            elements[places] = elements[places] + sums
+            elements[places] = np.where(sums == 0, elements[places], elements[places] + sums)
             return
     np.add.at(x, at, updates)

@@ -18,7 +18,7 @@ from ...kernels.kernel import Kernel, Reduction
 from ..emitter import Emitter, Reg
 from ..expressions import Expressions
 from .accumulators import Accumulator, filled, folded, identity, joined
-from .long_sums import LONGEST, RUN, join_in_memory, rounds, two_sum, whole
+from .long_sums import LONGEST, RUN, join, join_in_memory, rounds, whole
 from .schedule import Schedule, reduction_kind
 
 
@@ -185,9 +185,9 @@ class RowSums:
         held = e.gather(target, index, r.dtype, x.mask)
         if at_once:
             assert m.lost is not None
-            total, lost = two_sum(e, held, value)
-            e.scatter(target, index, total, x.mask)
-            e.scatter(m.lost, index, e.add(e.gather(m.lost, index, r.dtype, x.mask), lost), x.mask)
+            error = e.gather(m.lost, index, r.dtype, x.mask)
+            for pointer, result in zip((target, m.lost), join(e, held, error, value), strict=True):
+                e.scatter(pointer, index, result, x.mask)
         else:
             e.scatter(target, index, joined(e, r.combine, held, value), x.mask)
 

@@ -2,6 +2,8 @@
 
 x is seen as [batch, places..., run]: indices address places, a run is the whole axes behind the last addressed one, which lie
 side by side; whole axes before it are `leads`. Updates at other batches, leads or columns of a run never meet, so tasks part these.
+
+Where many additions of float32 may meet at one place, they are done in float64 scratch memory, and rounded once.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from ...ir.types import SIZES
 from ...kernels.kernel import Kernel
 from ..emitter import Emitter, Module, Reg
 from .accumulators import joined
+from .long_sums import LONGEST
 from .memory_operations import set_bytes
 from .partition import MOST_TASKS, partition
 from .phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
@@ -28,6 +31,8 @@ PIECE_BYTES = 128
 MOST_PIECES = 16
 AHEAD = 8
 """Updates ahead of the one being done whose place is asked for from memory."""
+MANY = 1 << 16
+"""Updates from which too many may meet at one place, even if they are few for each on average."""
 BOOL_KINDS = {"add": "or", "mul": "and", "max": "or", "min": "and"}
 
 
@@ -35,14 +40,16 @@ def emit_scatter(module: Module, name: str, kernel: Kernel, pointers: Pointers, 
     """The task functions of scatter: the copy and the updates. A constant x stands for an array of the result's shape."""
     x, indices, updates = kernel.eqns[0].inputs
     (out,) = kernel.eqns[0].outputs
-    phases = []
+    phases, scratch_bytes = [], 0
     if out.type.size:
         phases.append(_emit_copy(module, f"{name}_copy", x, out, pointers))
         if indices.type.shape[-1] == 0 or indices.type.size:
             geometry = _geometry(kernel)
             if geometry.batch * geometry.count * geometry.lead * geometry.run:
-                phases.append(_Updates(module, name, kernel, geometry, pointers).emit())
-    return Emitted(phases)
+                updates_of = _Updates(module, name, kernel, geometry, pointers, scratch)
+                phases.append(updates_of.emit())
+                scratch_bytes = updates_of.scratch_bytes
+    return Emitted(phases, scratch_bytes)
 
 
 # -- the copy
@@ -114,14 +121,21 @@ def _geometry(kernel: Kernel) -> _Geometry:
     )
 
 
+_Body = Callable[[Reg, "Reg | None", Reg, int, "Reg | None"], None]
+"""Does something to `width` columns of a run: (offset of the run, updates, column, width, mask)."""
+
+
 class _Updates:
     """Emits the function that does the updates; a task is a range of batches, of leads and of the run's columns."""
 
-    def __init__(self, module: Module, name: str, kernel: Kernel, geometry: _Geometry, pointers: Pointers) -> None:
+    def __init__(
+        self, module: Module, name: str, kernel: Kernel, geometry: _Geometry, pointers: Pointers,
+        scratch: Callable[[Emitter, Reg], Reg],
+    ) -> None:  # fmt: skip
         eqn = kernel.eqns[0]
         _, self.indices, self.updates = eqn.inputs
         (self.out,) = eqn.outputs
-        self.module, self.name, self.pointers, self.g = module, name, pointers, geometry
+        self.module, self.name, self.pointers, self.scratch, self.g = module, name, pointers, scratch, geometry
         self.dtype, self.kind = self.out.type.dtype, eqn.params["kind"]
         if self.dtype == "bool":  # a byte of 0 or 1, of which a sum is "or"
             self.dtype, self.kind = "u8", BOOL_KINDS.get(self.kind, self.kind)
@@ -134,11 +148,18 @@ class _Updates:
         most = min(most // self.leads.tasks, row_bytes // PIECE_BYTES, MOST_PIECES)
         self.columns = partition(g.run, most, PIECE_BYTES // SIZES[self.dtype])
 
+        self.count_places = math.prod(n for n, _ in g.places)
+        crowded = g.count > LONGEST * self.count_places
+        self.wide = (self.kind, self.dtype) == ("add", "f32") and (crowded or g.count > MANY)
+        self.scratch_bytes = self.out.type.size * SIZES["f64"] if self.wide else 0
+
     def emit(self) -> Phase:
         e = self.e = Emitter(self.module, self.name, TASK_ARGUMENTS, width=self.width)
         args, begin, end = e.args
         wanted = [a for a in (self.indices, self.updates, self.out) if isinstance(a, Var)]
         found = self.pointers(e, args, wanted)
+        self.out_pointer = found[self.out]
+        self.sums = self.scratch(e, args) if self.wide else found[self.out]
         assert isinstance(self.indices, Var)
         g, rank = self.g, len(self.g.places)
         with e.loop(begin, end) as task:
@@ -147,19 +168,39 @@ class _Updates:
             leads = self.leads.bounds(e, e.rem(rest, self.leads.tasks))
             low, high = self.batches.bounds(e, e.div(rest, self.leads.tasks))
             with e.loop(low, high) as batch:
-                target = e.offset(found[self.out], e.mul(batch, g.batch_stride), self.dtype)
+                target = e.mul(batch, g.batch_stride)
                 source = None
                 if isinstance(self.updates, Var):
                     source = e.offset(found[self.updates], e.mul(batch, g.count * g.lead * g.run), self.dtype)
                 indices = e.offset(found[self.indices], e.mul(batch, g.count * rank), self.indices.type.dtype)
+                if self.wide:
+                    self._over_places(target, indices, leads, columns, self._widen)
                 with e.loop(0, g.count) as number:
                     self._prefetch(target, indices, number, columns[0])
                     inside, place = self._place(indices, number)
                     with e.when(inside):
                         updates = source and e.offset(source, e.mul(number, g.lead * g.run), self.dtype)
-                        self._update(e.offset(target, place, self.dtype), updates, leads, columns)
+                        self._update(e.add(target, place), updates, leads, columns, self._one)
+                if self.wide:
+                    self._over_places(target, indices, leads, columns, self._narrow)
         e.finish()
         return Phase(self.name, self.batches.tasks * self.leads.tasks * self.columns.tasks)
+
+    def _over_places(self, target: Reg, indices: Reg, leads: tuple[Reg, Reg], columns: tuple[Reg, Reg], body: _Body) -> None:
+        """The body for every place that is updated, maybe several times; where places are few, for all."""
+        e, g = self.e, self.g
+        if 4 * g.count < self.count_places:
+            with e.loop(0, g.count) as number:
+                inside, place = self._place(indices, number)
+                with e.when(inside):
+                    self._update(e.add(target, place), None, leads, columns, body)
+            return
+        with e.loop(0, self.count_places) as number:
+            at, rest = target, number
+            for extent, stride in reversed(g.places):
+                at = e.add(at, e.mul(e.rem(rest, extent), stride))
+                rest = e.div(rest, extent)
+            self._update(at, None, leads, columns, body)
 
     def _place(self, indices: Reg, number: Reg) -> tuple[Reg, Reg]:
         """Whether an index row points inside, and the offset it points to."""
@@ -181,14 +222,18 @@ class _Updates:
         later = e.add(number, AHEAD)
         later = e.select(e.compare("lt", later, g.count), later, e.const(g.count - 1, "i64"))
         inside, place = self._place(indices, later)
-        at = e.offset(target, e.add(e.select(inside, place, 0), column), self.dtype)
+        at = self.e.offset(self.sums, e.add(target, e.add(e.select(inside, place, 0), column)), "f64" if self.wide else self.dtype)
         for line in range(0, min(PIECE_BYTES, g.run * SIZES[self.dtype]), 64):
             e.prefetch(e.offset(at, line, "u8"), write=True)
 
-    def _update(self, target: Reg, source: Reg | None, leads: tuple[Reg, Reg], columns: tuple[Reg, Reg]) -> None:
+    def _at(self, offset: Reg) -> Reg:
+        return self.e.offset(self.out_pointer, offset, self.dtype)
+
+    def _update(self, target: Reg, source: Reg | None, leads: tuple[Reg, Reg], columns: tuple[Reg, Reg], body: _Body) -> None:
+        """The body for the elements at a place, whose offset is `target`."""
         e, g = self.e, self.g
         if g.lead == 1:
-            self._run(target, source, columns)
+            self._run(target, source, columns, body)
             return
         with e.loop(*leads) as lead:
             rest, offset = lead, e.const(0, "i64")
@@ -196,23 +241,23 @@ class _Updates:
                 offset = e.add(e.mul(e.rem(rest, extent) if k else rest, stride), offset)
                 rest = e.div(rest, extent) if k else rest
             updates = source and e.offset(source, e.mul(lead, g.run), self.dtype)
-            self._run(e.offset(target, offset, self.dtype), updates, columns)
+            self._run(e.add(target, offset), updates, columns, body)
 
-    def _run(self, target: Reg, source: Reg | None, columns: tuple[Reg, Reg]) -> None:
+    def _run(self, target: Reg, source: Reg | None, columns: tuple[Reg, Reg], body: _Body) -> None:
         e, run, width = self.e, self.g.run, self.width
         if run == 1:
-            self._one(target, source, e.const(0, "i64"), 1, None)
+            body(target, source, e.const(0, "i64"), 1, None)
             return
         low, high = columns
         whole = run - run % width
         if whole:
             stop = e.select(e.compare("lt", high, whole), high, e.const(whole, "i64")) if whole < run else high
             with e.loop(low, stop, width) as column:
-                self._one(target, source, column, width, None)
+                body(target, source, column, width, None)
         if whole < run:
             mask = e.lanes([lane < run - whole for lane in range(width)], "bool")
             with self._last_piece(high):
-                self._one(target, source, e.const(whole, "i64"), width, mask)
+                body(target, source, e.const(whole, "i64"), width, mask)
 
     @contextmanager
     def _last_piece(self, high: Reg) -> Iterator[None]:
@@ -224,13 +269,25 @@ class _Updates:
                 yield
 
     def _one(self, target: Reg, source: Reg | None, column: Reg, width: int, mask: Reg | None) -> None:
-        e, at = self.e, self.e.offset(target, column, self.dtype)
+        e, at = self.e, self.e.add(target, column)
         if source is None:
             assert isinstance(self.updates, Literal)
             value = e.const(self.updates.value.item(), self.dtype, width)
         else:
             value = e.load(e.offset(source, column, self.dtype), self.dtype, width, mask)
+        place, dtype = self._at(at), self.dtype
+        if self.wide:
+            place, dtype, value = e.offset(self.sums, at, "f64"), "f64", e.convert(value, "f64")
         if self.kind != "set":
-            old = e.load(at, self.dtype, width, mask)
-            value = joined(e, self.kind, old, value)
-        e.store(at, value, mask)
+            value = joined(e, self.kind, e.load(place, dtype, width, mask), value)
+        e.store(place, value, mask)
+
+    def _widen(self, target: Reg, source: Reg | None, column: Reg, width: int, mask: Reg | None) -> None:
+        """What is added to, in float64."""
+        e, at = self.e, self.e.add(target, column)
+        e.store(e.offset(self.sums, at, "f64"), e.convert(e.load(self._at(at), self.dtype, width, mask), "f64"), mask)
+
+    def _narrow(self, target: Reg, source: Reg | None, column: Reg, width: int, mask: Reg | None) -> None:
+        """The sum, rounded."""
+        e, at = self.e, self.e.add(target, column)
+        e.store(self._at(at), e.convert(e.load(e.offset(self.sums, at, "f64"), "f64", width, mask), self.dtype), mask)
