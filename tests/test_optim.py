@@ -188,3 +188,15 @@ def test_schedules_refuse_no_steps():
         optim.cosine_decay_schedule(1.0, 0)
     with pytest.raises(errors.ArgumentError, match="boundary"):
         optim.join_schedules([optim.constant_schedule(1.0)], [3])
+
+
+@pytest.mark.parametrize(
+    "make", [optim.adam, lambda rate: optim.adam(rate, nesterov=True), lambda rate: optim.sgd(lambda count: rate + 0 * count)]
+)
+def test_a_count_of_updates_stays_at_the_largest_number_of_its_type(make):
+    optimizer = make(0.1)
+    state = tree.map(lambda x: jnp.array(2**31 - 2, "int32") if x.dtype == "int32" else x, optimizer.init(jnp.ones(2)))
+    for _ in range(3):
+        step, state = optimizer.update(jnp.ones(2), state)
+        assert (np.abs(np.asarray(step)) > 1e-3).all()
+    assert [int(x) for x in tree.leaves(state) if x.dtype == "int32"] == [2**31 - 1]

@@ -17,6 +17,7 @@ from jitgrad.debug import callback
 from jitgrad.errors import ArgumentError, CarryTypeError, ConcretizationTypeError, NotAScalarError, ShapeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import promote_all, strong
+from jitgrad.numpy.updates import Loops
 from jitgrad.promotion import default_float, promote, strong_dtype
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
 from jitgrad.vectorization import vmap
@@ -327,3 +328,6 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
     if cut < steps:
         pieces.append(vmap(f)(tree.unflatten(xs_tree, [ops.slice_axis(v, 0, cut, steps) for v in slices])))
     return pieces[0] if len(pieces) == 1 else tree.map(lambda *parts: ops.concatenate(list(parts), 0), *pieces)
+
+
+Loops.repeat = staticmethod(lambda count, step, x: fori_loop(1, count, step, x))

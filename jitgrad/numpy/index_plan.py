@@ -85,6 +85,37 @@ class Plan:
         return tuple(e.count for e in self.axes if isinstance(e, Range))
 
 
+def with_axes_for_flags(index: Index, shape: Shape) -> tuple[Index, Shape]:
+    """An index without True and False in it, for an array that has got an axis of size 1 for each, indexed by [0] or by nothing."""
+    items = index if isinstance(index, tuple) else (index,)
+    if not any(map(_is_flag, items)):
+        return index, shape
+    used = [0 if item is None or item is Ellipsis or _is_flag(item) else _axes_of(item) for item in items]
+    out: list[Index] = []
+    sizes, at = list(shape), 0
+    for number, item in enumerate(items):
+        if item is Ellipsis:
+            at = len(sizes) - sum(used[number + 1 :])
+            out.append(item)
+        elif _is_flag(item):
+            sizes.insert(at, 1)
+            at += 1
+            out.append(np.arange(int(_known_mask(item))))
+        else:
+            at += used[number]
+            out.append(item)
+    return tuple(out), tuple(sizes)
+
+
+def _is_flag(item: Index) -> bool:
+    return isinstance(item, (bool, np.bool_)) or (isinstance(item, (Array, np.ndarray)) and item.dtype == bool and not item.ndim)
+
+
+def _axes_of(item: Index) -> int:
+    """How many axes an index goes with: a mask with as many as it has."""
+    return item.ndim if isinstance(item, (Array, np.ndarray)) and item.dtype == bool else 1
+
+
 def plan(index: Index, shape: Shape) -> Plan:
     """What `x[index]` means for an array of a shape.
 
@@ -156,18 +187,22 @@ def _array_items(item: Index) -> list[Index]:
             f"indexing: indices are integers, slices, None, ... and integer or bool arrays; got {type(item).__name__}"
         ) from None
     if value.type.dtype == "bool":
-        concrete = value.concrete()
-        if concrete is None:
-            raise NonConcreteBooleanIndexError(
-                f"indexing: a traced bool array of shape {value.type.shape} selects an unknown number of elements. Use "
-                "jnp.where(mask, x, other) to keep the shape, or jnp.nonzero(mask, size=...) for indices of a fixed number."
-            )
-        if not value.type.shape:
-            raise DTypeError("indexing: True and False are no indices; use x[None] for a new axis")
-        return _Masked.places(np.asarray(concrete))
+        return _Masked.places(_known_mask(value))
     if value.type.dtype not in INTEGERS:
         raise DTypeError(f"indexing: arrays as indices must be of integers or bools, got {value.dtype}; convert with .astype(int)")
     return [value]
+
+
+def _known_mask(item: Index) -> np.ndarray:
+    """A mask's elements. Raises NonConcreteBooleanIndexError for a traced one."""
+    value = as_value(item, "indexing")
+    concrete = value.concrete()
+    if concrete is None:
+        raise NonConcreteBooleanIndexError(
+            f"indexing: a traced bool array of shape {value.type.shape} selects an unknown number of elements. Use "
+            "jnp.where(mask, x, other) to keep the shape, or jnp.nonzero(mask, size=...) for indices of a fixed number."
+        )
+    return np.asarray(concrete)
 
 
 class _Masked:

@@ -1,30 +1,27 @@
-"""x[index] and x.at[index]: carrying out the plans of `index_plan.py`; and take, take_along_axis, put_along_axis.
+"""x[index] and what x.at[index] does: carrying out the plans of `index_plan.py`; and take, take_along_axis, put_along_axis.
 
 Out-of-range indices are held inside when reading and dropped when writing, as in jax; other modes can be asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.errors import ArgumentError, DTypeError, ImmutableArrayError, IndexingError, ShapeError
-from jitgrad.tracebacks import boundary_methods
+from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from jitgrad_compiler.ir.types import INEXACT, INTEGERS, UNSIGNED
 
 from .creation import array
 from .index_plan import At as Number
-from .index_plan import Index, Plan, Points, Range, clipped, columns, from_front, inside, plan
+from .index_plan import Index, Plan, Points, Range, clipped, columns, from_front, inside, plan, with_axes_for_flags
 from .ops import (
     Shape,
     broadcast,
     broadcast_right,
     constant,
     convert,
-    fill,
     flat,
     limits,
     op,
@@ -39,7 +36,7 @@ READING = {None: "clip", "clip": "clip", "promise_in_bounds": "clip", "fill": "f
 WRITING = {None: "drop", "drop": "drop", "fill": "drop", "promise_in_bounds": "drop", "clip": "clip"}
 
 
-def _mode(where: str, modes: dict[str | None, str], mode: Any) -> str:
+def mode_of(where: str, modes: dict[str | None, str], mode: Any) -> str:
     if mode not in modes:
         raise ArgumentError(f"{where}: mode must be one of {', '.join(repr(m) for m in modes if m)}, got {mode!r}")
     return modes[mode]
@@ -50,6 +47,8 @@ def getitem(x: Array, index: Index, mode: str = "clip", fill_value: ArrayLike | 
     x = convert(x, x.type.dtype)
     if type(index) is int and x.type.shape and 0 <= index < x.type.shape[0]:  # what loops over an array do
         return reshape(slice_axis(x, 0, index, index + 1), x.type.shape[1:])
+    index, shape = with_axes_for_flags(index, x.type.shape)
+    x = reshape(x, shape)
     p = plan(index, x.type.shape)
     if mode == "fill":  # a number outside is to be seen by the gather
         p = _with_points_outside(p, x.type.shape)
@@ -151,13 +150,17 @@ def take_places(x: Array, places: Array, axis: int) -> Array:
 _FOLD = {"add": "add", "mul": "mul", "min": "min", "max": "max"}
 
 
-def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, method: str = "") -> Array:
+def scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, method: str = "") -> Array:
     """x with y put, added, ... at an index; `method` is what users called, where that is not `kind`."""
-    where = f"at[].{method or kind}"
-    x = convert(x, x.type.dtype)
-    mode = _mode(where, WRITING, mode)
+    index, shape = with_axes_for_flags(index, x.type.shape)
+    made = _scatter(reshape(convert(x, x.type.dtype), shape), index, y, kind, mode, f"at[].{method or kind}")
+    return reshape(made, x.type.shape)
+
+
+def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, where: str) -> Array:
+    mode = mode_of(where, WRITING, mode)
     p = plan(index, x.type.shape)
-    value = _value(y, x.type.dtype, where)
+    value = value_of(y, x.type.dtype, where)
     if not broadcasts_to(value.type.shape, p.shape):
         raise ShapeError(
             f"{where}: a value of shape {value.type.shape} does not broadcast to the indexed shape {p.shape} of an array of shape "
@@ -172,7 +175,7 @@ def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, method:
     return _scatter_points(x, p, value, kind, mode)
 
 
-def _value(y: ArrayLike, dtype: str, where: str) -> Array:
+def value_of(y: ArrayLike, dtype: str, where: str) -> Array:
     return array(y, dtype) if isinstance(y, (list, tuple)) else convert(as_value(y, where), dtype)
 
 
@@ -221,128 +224,6 @@ def _scatter_points(x: Array, p: Plan, value: Array, kind: str, mode: str) -> Ar
     whole = [i for i in ranges if i not in partial]
     order = (*range(p.front, p.front + k), *[place[i] for i in partial], *[place[i] for i in whole])
     return op("scatter", x, indices, transpose(value, order), axes=axes, batch=0, kind=kind)
-
-
-class Updates:
-    """`x.at[index]`: copies of x with elements changed. Values broadcast to the indexed shape and take x's type.
-
-    Of several values for one element `set` keeps the last one; the other functions combine them all. mode: "drop" (the default)
-    ignores indices outside, "clip" holds them inside.
-    """
-
-    __slots__ = ("array", "index")
-
-    def __init__(self, array: Array, index: Index) -> None:
-        self.array, self.index = array, index
-
-    def set(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
-        """x with values at the index."""
-        return _scatter(self.array, self.index, values, "set", mode)
-
-    def add(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
-        """x with values added at the index."""
-        return _scatter(self.array, self.index, values, "add", mode)
-
-    def subtract(
-        self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
-    ) -> Array:
-        """x with values subtracted at the index."""
-        negative = -_value(values, self.array.type.dtype, "at[].subtract")
-        return _scatter(self.array, self.index, negative, "add", mode, "subtract")
-
-    def multiply(
-        self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
-    ) -> Array:
-        """x with elements at the index multiplied by values."""
-        return _scatter(self.array, self.index, values, "mul", mode, "multiply")
-
-    mul = multiply
-
-    def divide(
-        self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
-    ) -> Array:
-        """x with elements at the index divided by values; integer division of integers rounds towards zero."""
-        ones = fill(self.array.type.shape, 1, self.array.type.dtype)
-        return op("div", convert(self.array, self.array.type.dtype), _scatter(ones, self.index, values, "mul", mode, "divide"))
-
-    def power(
-        self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
-    ) -> Array:
-        """x with elements at the index raised to the power of values."""
-        ones = fill(self.array.type.shape, 1, self.array.type.dtype)
-        return self.array ** _scatter(ones, self.index, values, "mul", mode, "power")
-
-    def min(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
-        """x with the smaller of element and value at the index."""
-        return _scatter(self.array, self.index, values, "min", mode)
-
-    def max(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
-        """x with the larger of element and value at the index."""
-        return _scatter(self.array, self.index, values, "max", mode)
-
-    def apply(
-        self, func: Callable[[Array], Array], *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
-    ) -> Array:
-        """x with func(element) at the index; func works element by element, once for an element that is named several times."""
-        return _scatter(self.array, self.index, func(getitem(self.array, self.index)), "set", mode, "apply")
-
-    def get(
-        self,
-        *,
-        indices_are_sorted: bool = False,
-        unique_indices: bool = False,
-        mode: Any = None,
-        fill_value: ArrayLike | None = None,
-    ) -> Array:
-        """x[index]; with mode "fill" the elements outside are fill_value (nan, or the least integer, by default)."""
-        return getitem(self.array, self.index, _mode("at[].get", READING, mode), fill_value)
-
-
-def _in_place(name: str, method: str) -> Callable[[Updates, Any], Any]:
-    def refuse(self: Updates, other: Any) -> Any:
-        raise ImmutableArrayError(
-            f"x.at[{self.index!r}] {name}= value: x.at changes nothing in place, and arrays never change. "
-            f"Write x = x.at[{self.index!r}].{method}(value)."
-        )
-
-    return refuse
-
-
-for _name, _sign, _method in (
-    ("add", "+", "add"), ("sub", "-", "subtract"), ("mul", "*", "multiply"), ("truediv", "/", "divide"), ("pow", "**", "power"),
-):  # fmt: skip
-    setattr(Updates, f"__i{_name}__", _in_place(_sign, _method))
-
-
-class At:
-    """`x.at`, to be indexed; see `Updates`.
-
-    >>> import jitgrad.numpy as jnp
-    >>> x = jnp.zeros(3)
-    >>> print(x.at[1].set(5), x.at[jnp.array([0, 0])].add(1.0))
-    [0. 5. 0.] [2. 0. 0.]
-    """
-
-    __slots__ = ("array",)
-
-    def __init__(self, array: Array) -> None:
-        self.array = array
-
-    def __getitem__(self, index: Index) -> Updates:
-        return Updates(self.array, index)
-
-    def __setitem__(self, index: Index, value: Any) -> None:
-        raise ImmutableArrayError(
-            f"x.at[{index!r}] = value: x.at changes nothing in place, and arrays never change. "
-            f"Write x = x.at[{index!r}].set(value)."
-        )
-
-    def __call__(self, *index: Any) -> Any:
-        raise IndexingError("x.at(i): x.at takes its index in brackets. Write x.at[i].set(value).")
-
-
-for _class in (Updates, At):
-    boundary_methods(_class, plain=("__init__",))
 
 
 # -- functions
@@ -424,7 +305,7 @@ def take_along_axis(
      [2 4]]
     """
     x, at, number = _along("take_along_axis", arr, indices, axis)
-    mode = _mode("take_along_axis", {**READING, None: "fill"}, mode)
+    mode = mode_of("take_along_axis", {**READING, None: "fill"}, mode)
     at = from_front(at, x.type.shape[number])
     rank = x.type.rank
     rests = [v.type.shape[:number] + v.type.shape[number + 1 :] for v in (x, at)]
@@ -458,7 +339,7 @@ def put_along_axis(
     wanted = (*x.type.shape[:number], places.type.shape[-1], *x.type.shape[number + 1 :])
     value = broadcast_right(convert(as_value(values, "put_along_axis"), x.type.dtype), wanted)
     column = reshape(places, (*places.type.shape, 1))
-    if _mode("put_along_axis", WRITING, mode) == "clip":
+    if mode_of("put_along_axis", WRITING, mode) == "clip":
         column = clipped(column, (x.type.shape[number],))
     rows, updates = _rows("put_along_axis", x, number, others), _rows("put_along_axis", value, number, others)
     out = op("scatter", rows, column, updates, axes=(rank - 1,), batch=rank - 1, kind="set")

@@ -34,6 +34,7 @@ from . import (
     selection,
     sorting,
     statistics,
+    updates,
 )
 from .promote import ArrayLike
 
@@ -201,7 +202,7 @@ METHODS = {
 }  # fmt: skip
 PROPERTIES: dict[str, Callable[[Array], Any]] = {
     "T": manipulation.transpose, "mT": manipulation.matrix_transpose, "real": elementwise.real, "imag": elementwise.imag,
-    "at": indexing.At,
+    "at": updates.At,
 }  # fmt: skip
 
 for _name, _value in (*UNARY.items(), *METHODS.items()):

@@ -45,6 +45,13 @@ def _no_count() -> Array:
     return jnp.zeros((), "int32")
 
 
+def _next(count: Any) -> Array:
+    """One more, or the largest number of the count's type for ever."""
+    count = jnp.asarray(count)
+    most = jnp.iinfo(count.dtype).max
+    return jnp.where(count < most, count, most - 1) + 1
+
+
 def _needs_params(where: str, params: PyTree) -> PyTree:
     if params is None:
         raise ArgumentError(f"optim.{where}: update needs the params as its third argument: opt.update(gradients, state, params)")
@@ -68,7 +75,7 @@ def scale_by_schedule(step_size_fn: Schedule) -> GradientTransformation:
 
     def update(updates: PyTree, state: ScaleByScheduleState, params: PyTree = None) -> tuple[PyTree, Any]:
         factor = step_size_fn(state.count)
-        return tree.map(lambda u: (u * factor).astype(jnp.asarray(u).dtype), updates), ScaleByScheduleState(state.count + 1)
+        return tree.map(lambda u: (u * factor).astype(jnp.asarray(u).dtype), updates), ScaleByScheduleState(_next(state.count))
 
     return GradientTransformation(lambda params: ScaleByScheduleState(_no_count()), update)
 
@@ -108,9 +115,11 @@ def scale_by_adam(
         check_like("optim.adam", updates, state.mu)
         mu = tree.map(lambda g, m: (1 - b1) * g + b1 * m, updates, state.mu)
         nu = tree.map(lambda g, v: (1 - b2) * (g * g) + b2 * v, updates, state.nu)
-        count = state.count + 1
+        count = _next(state.count)
         if nesterov:
-            corrected = tree.map(lambda g, m: b1 * _corrected(m, b1, count + 1) + (1 - b1) * _corrected(g, b1, count), updates, mu)
+            corrected = tree.map(
+                lambda g, m: b1 * _corrected(m, b1, _next(count)) + (1 - b1) * _corrected(g, b1, count), updates, mu
+            )
         else:
             corrected = tree.map(lambda m: _corrected(m, b1, count), mu)
         scaled = tree.map(lambda m, v: m / (jnp.sqrt(_corrected(v, b2, count) + eps_root) + eps), corrected, nu)

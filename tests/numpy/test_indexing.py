@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad.errors import NonConcreteBooleanIndexError
 
 CASES = [
     "take(x, k, axis=1)",
@@ -84,3 +90,56 @@ def test_indexing_agrees_with_numpy_eagerly_traced_and_batched(case: str, agrees
 @pytest.mark.parametrize("case", CONCRETE_CASES)
 def test_results_of_unknown_size_agree_with_numpy_on_concrete_arrays(case: str, agrees: Callable[..., None]) -> None:
     agrees(case, traced=False)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        True, False, np.True_, (True,), (0, True), (True, 0), (slice(None), True), (..., True), (True, ...), (None, True),
+        (True, None), (np.array([0, 1]), True), (True, np.array([0, 1])), (slice(None), True, np.array([0, 1])),
+        (slice(None), False, np.array([0])),
+        (True, True), (0, ..., True), (..., True, np.array([1, 2])), (np.array([True, False]), True), (0, slice(None), True),
+        (np.array(True),),
+    ],
+)  # fmt: skip
+def test_true_and_false_are_an_axis_as_in_numpy(index: Any) -> None:
+    x = np.arange(24.0).reshape(2, 3, 4)
+    np.testing.assert_array_equal(jnp.array(x)[index], x[index])
+    changed = x.copy()
+    changed[index] = 7.0
+    np.testing.assert_array_equal(jnp.array(x).at[index].set(7.0), changed)
+
+
+def test_true_indexes_an_array_without_axes() -> None:
+    np.testing.assert_array_equal(jnp.array(5)[jnp.array(True)], [5])
+    np.testing.assert_array_equal(jnp.array(5)[False], np.zeros(0))
+    assert int(jnp.array(5).at[True].add(2)) == 7
+    with pytest.raises(NonConcreteBooleanIndexError):
+        jitgrad.jit(lambda x, m: x[m])(jnp.ones(3), True)
+
+
+@pytest.mark.parametrize("indices", [[0, 0], [0, 1], [2, 2, 2, 0, -1], [7, 0]])
+def test_a_function_is_applied_as_often_as_an_element_is_named(indices: list[int]) -> None:
+    x, weights = np.array([0.5, -2.0, 3.0]), np.array([1.0, 10.0, 100.0])
+    wanted, slopes = x.copy(), weights.copy()
+    for i in indices:
+        if i < 3:
+            slopes[i] *= np.cos(wanted[i])
+            wanted[i] = np.sin(wanted[i])
+
+    def loss(v: Any, i: Any) -> Any:
+        return jnp.sum(v.at[i].apply(jnp.sin) * weights)
+
+    places = jnp.array(indices)
+    for f in (lambda v, i: v.at[i].apply(jnp.sin), jitgrad.jit(lambda v, i: v.at[i].apply(jnp.sin))):
+        np.testing.assert_allclose(f(jnp.array(x), places), wanted, rtol=1e-6)
+    for g in (jitgrad.grad(loss), jitgrad.jit(jitgrad.grad(loss))):
+        np.testing.assert_allclose(g(jnp.array(x), places), slopes, rtol=1e-5)
+
+
+def test_a_function_is_not_applied_where_it_would_not_be() -> None:
+    x = jnp.array([16.0, 0.25])
+    run = jitgrad.value_and_grad(lambda v: jnp.sum(v.at[jnp.array([0, 0, 1])].apply(jnp.log)))
+    value, slopes = run(x)  # log(log(0.25)) would be nan
+    np.testing.assert_allclose(value, np.log(np.log(16.0)) + np.log(0.25), rtol=1e-6)
+    np.testing.assert_allclose(slopes, [1 / (16 * np.log(16)), 4.0], rtol=1e-6)
