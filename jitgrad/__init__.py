@@ -27,7 +27,15 @@ from . import (
 from .array import Array
 from .callbacks import io_callback, pure_callback
 from .checkpointing import checkpoint, checkpoint_name, remat
-from .config import config, disable_jit
+from .config import (
+    config,
+    debug_infs,
+    debug_nans,
+    default_matmul_precision,
+    disable_jit,
+    numpy_dtype_promotion,
+    numpy_rank_promotion,
+)
 from .core import typeof
 from .custom_derivatives import custom_jvp, custom_vjp
 from .devices import (
@@ -45,6 +53,7 @@ from .dtypes import float0
 from .jacobians import hessian, jacfwd, jacobian, jacrev
 from .jit import jit
 from .linear_functions import closure_convert, linear_transpose
+from .missing import missing
 from .scalar_functions import elementwise
 from .scopes import ensure_compile_time_eval, named_call, named_scope
 from .tracebacks import boundaries
@@ -56,32 +65,19 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Array", "Device", "ShapeDtypeStruct", "ad_checkpoint", "block_until_ready", "checkpoint", "checkpoint_name",
-    "checkpoint_policies", "closure_convert", "config", "core", "custom_jvp", "custom_vjp", "debug", "default_backend",
-    "device_count", "device_get", "device_put", "devices", "disable_jit", "dtypes", "elementwise", "ensure_compile_time_eval",
-    "errors", "eval_shape", "experimental", "flatten_util", "float0", "grad", "hessian", "io_callback", "jacfwd", "jacobian",
-    "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "local_device_count", "local_devices", "make_graph",
-    "make_jaxpr", "named_call", "named_scope", "nn", "numpy", "ops", "optim", "process_count", "process_index", "pure_callback",
-    "random", "remat", "scipy", "stop_gradient", "testing", "tree", "tree_util", "typeof", "typing", "util", "value_and_grad",
-    "vjp", "vmap",
+    "checkpoint_policies", "closure_convert", "config", "core", "custom_jvp", "custom_vjp", "debug", "debug_infs",
+    "debug_nans", "default_backend", "default_matmul_precision", "device_count", "device_get", "device_put", "devices",
+    "disable_jit", "dtypes", "elementwise", "ensure_compile_time_eval", "errors", "eval_shape", "experimental",
+    "flatten_util", "float0", "grad", "hessian", "io_callback", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax",
+    "linear_transpose", "linearize", "local_device_count", "local_devices", "make_graph", "make_jaxpr", "named_call",
+    "named_scope", "nn", "numpy", "numpy_dtype_promotion", "numpy_rank_promotion", "ops", "optim", "process_count",
+    "process_index", "pure_callback", "random", "remat", "scipy", "stop_gradient", "testing", "tree", "tree_util", "typeof",
+    "typing", "util", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip
 
 for _module in (
-    core,
-    debug,
-    dtypes,
-    flatten_util,
-    lax,
-    nn,
-    nn.initializers,
-    numpy,
-    ops,
-    optim,
-    random,
-    scipy.special,
-    testing,
-    tree_util,
-    util,
-):
-    boundaries(_module)
-boundaries(tree, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path"))
-boundaries(sys.modules[__name__])
+    core, debug, dtypes, flatten_util, lax, nn, nn.initializers, numpy, ops, optim, random, scipy, scipy.special, testing, tree,
+    tree_util, util, sys.modules[__name__],
+):  # fmt: skip
+    boundaries(_module, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path") if _module is tree else ())
+    setattr(_module, "__getattr__", missing(_module.__name__, ("stats",) if _module is scipy else ()))  # noqa: B010

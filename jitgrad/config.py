@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -46,6 +46,45 @@ def _filtering(name: str, value: Any) -> str:
     return str(value)
 
 
+def _fixed(why: str, *accepted: Any) -> Setting:
+    """A setting of jax's that has one meaning here: what means that is taken, everything else refused."""
+
+    def check(name: str, value: Any) -> Any:
+        if value not in accepted or value is not None and type(value) not in {type(a) for a in accepted}:
+            raise ValueError(f"config.{name} = {value!r} has no meaning here: {why}. It may be {' or '.join(map(repr, accepted))}")
+        return value
+
+    return Setting(lambda: accepted[0], check)
+
+
+_PRECISIONS = (
+    None, "default", "high", "highest", "float32", "tensorfloat32", "bfloat16", "bfloat16_3x", "fastest", "ANY_F8_ANY_F8_F32",
+)  # fmt: skip
+FIXED = {
+    "jax_platforms": _fixed("programs run on the processor", "cpu", "", None),
+    "jax_platform_name": _fixed("programs run on the processor", "cpu", "", None),
+    "jax_num_cpu_devices": _fixed("the processor is one device; num_threads says how many cores it uses", 1, -1),
+    "jax_default_device": _fixed("programs run on the processor", None),
+    "jax_default_matmul_precision": _fixed("products are always done in the full precision of their operands", *_PRECISIONS),
+    "jax_numpy_dtype_promotion": _fixed("types always promote by the standard lattice", "standard"),
+    "jax_numpy_rank_promotion": _fixed("ranks always promote as in NumPy", "allow"),
+    "jax_threefry_partitionable": _fixed("random numbers are those of the partitionable threefry", True),
+    "jax_default_prng_impl": _fixed("random numbers are threefry's", "threefry2x32"),
+    "jax_enable_custom_prng": _fixed("random.key makes typed keys, random.PRNGKey raw ones", False, True),
+    "jax_compilation_cache_dir": _fixed("programs are not kept on disk", None),
+    "jax_enable_compilation_cache": _fixed("programs are not kept on disk", False, True),
+    "jax_default_dtype_bits": _fixed("config.default_float says the type of floats made without one", None),
+    "jax_check_tracer_leaks": _fixed("a traced value that leaked always raises where it is used", False, True),
+    "jax_log_compiles": _fixed("compilations are not logged", False),
+    "jax_explain_cache_misses": _fixed("compilations are not logged", False),
+    "jax_transfer_guard": _fixed("there is one device, and nothing is transferred", "allow", None),
+    "jax_softmax_custom_jvp": _fixed("softmax has the derivative of that rule", True, False),
+    "jax_enable_checks": _fixed("graphs are checked in jitgrad's own tests", False),
+    "jax_debug_log_modules": _fixed("nothing is logged", "", None),
+}
+"""Settings of jax's that programs make and that have one meaning here."""
+
+
 def _threads_from_environment() -> int:
     given = os.environ.get("JITGRAD_NUM_THREADS", "")
     if given:
@@ -63,6 +102,7 @@ SETTINGS = {
     "traceback_filtering": Setting(lambda: os.environ.get("JITGRAD_TRACEBACK_FILTERING", "auto"), _filtering),
     "debug_nans": Setting(lambda: False, _switch, traced=True),
     "debug_infs": Setting(lambda: False, _switch, traced=True),
+    **FIXED,
 }
 ALIASES = {f"jax_{name}": name for name in ("disable_jit", "debug_nans", "debug_infs", "traceback_filtering")}
 """jax's names of settings that are here under another one."""
@@ -132,9 +172,8 @@ class Config:
         self.__dict__["traced"] = tuple(self.__dict__[name] for name, setting in SETTINGS.items() if setting.traced)
 
     def _unknown(self, name: str) -> AttributeError:
-        names = [*SETTINGS, *ALIASES]
-        near = get_close_matches(name, names, 1, 0.6)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}."
+        near = get_close_matches(name, [*SETTINGS, *ALIASES], 1, 0.6)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(n for n in SETTINGS if n not in FIXED)}."
         return AttributeError(f"config has no setting {name!r}; {hint}")
 
 
@@ -142,7 +181,17 @@ config = Config()
 
 
 @contextmanager
-def disable_jit(disable: bool = True) -> Iterator[None]:
+def _during(name: str, value: Any) -> Iterator[None]:
+    """A setting for the time of a block."""
+    before = getattr(config, name)
+    setattr(config, name, value)
+    try:
+        yield
+    finally:
+        setattr(config, name, before)
+
+
+def disable_jit(disable: bool = True) -> AbstractContextManager[None]:
     """Inside this block jitted functions run eagerly, so that print, pdb and Python's `if` see concrete numbers.
 
     >>> import jitgrad
@@ -150,8 +199,56 @@ def disable_jit(disable: bool = True) -> Iterator[None]:
     ...     print(jitgrad.jit(lambda x: x * 2 if x > 0 else x)(3.0))
     6.0
     """
-    before, config.disable_jit = config.disable_jit, disable
-    try:
-        yield
-    finally:
-        config.disable_jit = before
+    return _during("disable_jit", disable)
+
+
+def debug_nans(value: bool = True) -> AbstractContextManager[None]:
+    """Inside this block an operation that gives a NaN raises, naming itself.
+
+    >>> import jitgrad
+    >>> with jitgrad.debug_nans():
+    ...     jitgrad.config.debug_nans
+    True
+    """
+    return _during("debug_nans", value)
+
+
+def debug_infs(value: bool = True) -> AbstractContextManager[None]:
+    """Inside this block an operation that gives an infinity raises, naming itself.
+
+    >>> import jitgrad
+    >>> with jitgrad.debug_infs(False):
+    ...     jitgrad.config.debug_infs
+    False
+    """
+    return _during("debug_infs", value)
+
+
+def default_matmul_precision(value: str | None) -> AbstractContextManager[None]:
+    """Taken for jax's sake: products are always done in the full precision of their operands, which each precision allows.
+
+    >>> import jitgrad
+    >>> with jitgrad.default_matmul_precision("highest"):
+    ...     pass
+    """
+    return _during("jax_default_matmul_precision", value)
+
+
+def numpy_dtype_promotion(value: str) -> AbstractContextManager[None]:
+    """Taken for jax's sake: "standard", by which types always promote. Raises ValueError for another one.
+
+    >>> import jitgrad
+    >>> with jitgrad.numpy_dtype_promotion("standard"):
+    ...     pass
+    """
+    return _during("jax_numpy_dtype_promotion", value)
+
+
+def numpy_rank_promotion(value: str) -> AbstractContextManager[None]:
+    """Taken for jax's sake: "allow", as ranks always promote. Raises ValueError for another one.
+
+    >>> import jitgrad
+    >>> with jitgrad.numpy_rank_promotion("allow"):
+    ...     pass
+    """
+    return _during("jax_numpy_rank_promotion", value)

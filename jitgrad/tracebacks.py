@@ -120,7 +120,7 @@ def boundaries(module: ModuleType, plain: Collection[str] = ()) -> None:
     mine = [n for n, f in vars(module).items() if getattr(f, "__module__", "") == module.__name__]
     names = getattr(module, "__all__", mine)
     for name in names:
-        f = getattr(module, name)
+        f = vars(module).get(name)
         if not isinstance(f, FunctionType) or name.startswith("_") or name in plain or f.__code__.co_filename == __file__:
             continue
         if f not in _made:

@@ -1,0 +1,171 @@
+"""Names of jax, NumPy and PyTorch that jitgrad's modules do not have, with what to use; else the nearest name.
+
+In: a module's name and the name that was asked for. Out: the text of the error. Asked by missing.py.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from difflib import get_close_matches
+
+ONE_DEVICE = "There is one device, the processor, whose cores every program uses; vmap, with axis_name, batches"
+NO_LINALG = (
+    "There is no linear algebra yet: numpy.linalg and scipy.linalg work on arrays outside of transforms, and "
+    "jitgrad.lax.custom_linear_solve differentiates a solver that you give"
+)
+NO_FFT = "There are no Fourier transforms yet: numpy.fft works on arrays outside of transforms"
+SMALL_FLOATS = "Floats are float32 and float64"
+NO_CONVOLUTION = "There are no convolutions and windows in lax yet; jitgrad.numpy.convolve is one of vectors"
+IMMUTABLE = "Arrays never change; carry the value through the function, x = x.at[i].set(v)"
+
+ABSENT: dict[str, dict[str, str]] = {
+    "jitgrad": {
+        "Use jitgrad.vmap. " + ONE_DEVICE: "pmap xmap shard_map smap soft_pmap",
+        ONE_DEVICE: (
+            "NamedSharding P Shard make_mesh sharding set_mesh reshard distributed make_array_from_callback "
+            "make_array_from_single_device_arrays make_array_from_process_local_data auto_pcast process_indices host_id "
+            "host_count host_ids default_device experimental_shard_map"
+        ),
+        "Use jitgrad.tree": (
+            "tree_map tree_flatten tree_unflatten tree_leaves tree_structure tree_transpose tree_reduce tree_all tree_multimap "
+            "treedef_is_leaf"
+        ),
+        "Use jitgrad.custom_vjp": "custom_gradient",
+        "Use jitgrad.custom_jvp or custom_vjp; operations batch by themselves": "custom_batching custom_vmap",
+        "Use jitgrad.pure_callback, io_callback or debug.callback": "host_callback",
+        "Use jitgrad.jit(f).lower(x).compile(), whose .as_text(), .assembly() and .cost_analysis() show the program": (
+            "export stages xla_computation"
+        ),
+        "Use jitgrad.make_graph": "interpreters make_expr",
+        "Use f.clear_cache() of a jitted function": "clear_caches clear_backends",
+        "Use jitgrad.lax, where slices are made": "ds",
+        IMMUTABLE: "Ref new_ref empty_ref free_ref freeze ref",
+        "Use jitgrad.numpy.from_dlpack": "dlpack",
+        "Use jitgrad.nn.softmax, whose derivative is the same": "softmax_custom_jvp",
+        "Use jitgrad.config": (
+            "log_compiles explain_cache_misses transfer_guard check_tracer_leaks checking_leaks enable_checks "
+            "threefry_partitionable default_prng_impl enable_custom_prng "
+            "legacy_prng_key"
+        ),
+        "Use Python's profilers, and .cost_analysis() of a compiled function": "profiler monitoring",
+        "Use jitgrad.stop_gradient, or call the function outside of grad": "no_grad inference_mode",
+        "Use jitgrad.grad": "backward autograd GradientTape",
+        "Use jitgrad.numpy.array": "tensor Tensor Variable",
+    },
+    "jitgrad.numpy": {
+        NO_LINALG: "linalg",
+        NO_FFT: "fft",
+        "Use jitgrad.random": "random rand randn randint",
+        SMALL_FLOATS: (
+            "float16 bfloat16 half float8_e4m3fn float8_e5m2 float8_e4m3 float8_e3m4 float8_e4m3b11fnuz float8_e4m3fnuz "
+            "float8_e5m2fnuz float8_e8m0fnu float4_e2m1fn float6_e2m3fn float6_e3m2fn"
+        ),
+        "Integers are int8 to int64 and uint8 to uint64": "int1 int2 int4 uint1 uint2 uint4 long longlong ulong intp",
+        "Use jitgrad.numpy.float32 or float64": "float float_ Float",
+        "Use jitgrad.numpy.int32 or int64": "int",
+        "Use jitgrad.numpy.complex64 or complex128": "complex complex_",
+        "Use jitgrad.numpy.bool_": "bool8",
+        "Arrays hold numbers and bools": "object object_ str str_ string_ bytes_ void datetime64 timedelta64 character flexible",
+        "Use jitgrad.numpy.concatenate": "cat",
+        "Use jitgrad.numpy.expand_dims": "unsqueeze newdim",
+        "Use jitgrad.numpy.array or asarray": "tensor Tensor as_tensor from_numpy asanyarray asfarray constant Variable",
+        "Use jitgrad.numpy.matmul": "mm bmm",
+        "Use jitgrad.numpy.isin": "in1d",
+        "Use jitgrad.numpy.trapezoid": "trapz",
+        "Use jitgrad.numpy.vstack": "row_stack",
+        "Use jitgrad.numpy.prod": "product",
+        "Use jitgrad.numpy.cumprod": "cumproduct",
+        "Use jitgrad.numpy.any": "sometrue",
+        "Use jitgrad.numpy.all": "alltrue",
+        "Use jitgrad.numpy.sort": "msort",
+        "Use jitgrad.numpy.round": "round_",
+        "Use jitgrad.numpy.nan": "NaN NAN",
+        "Use jitgrad.numpy.inf": "Inf Infinity infty PINF",
+        "Use jitgrad.numpy.array with two axes": "matrix mat asmatrix bmat",
+        "Use x = x.at[i].set(v): arrays never change": "put place copyto putmask",
+        "Use jitgrad.numpy.vectorize or jitgrad.elementwise": "frompyfunc ufunc",
+        "Use numpy's, and jitgrad.numpy.asarray of the result": (
+            "load save savez savetxt loadtxt genfromtxt fromfile fromstring fromiter frombuffer memmap packbits unpackbits nditer "
+            "ndenumerate ndindex errstate seterr printoptions set_printoptions get_printoptions einsum_path roots polyfit poly "
+            "polydiv histogram2d histogramdd kaiser spacing mask_indices apply_along_axis apply_over_axes ComplexWarning testing "
+            "array_repr array_str array2string format_float_positional"
+        ),
+        "Use jitgrad.lax.stop_gradient": "detach",
+        "Use jitgrad.nn": "functional",
+        "Use jitgrad.numpy.asarray: arrays are contiguous": "ascontiguousarray asfortranarray require",
+    },
+    "jitgrad.lax": {
+        NO_LINALG: "linalg",
+        NO_FFT: "fft FftType",
+        NO_CONVOLUTION: (
+            "conv conv_general_dilated conv_transpose conv_with_general_padding conv_dimension_numbers reduce_window "
+            "conv_general_dilated_patches conv_general_dilated_local ConvDimensionNumbers select_and_scatter_add padtype_to_pads"
+        ),
+        "Use jitgrad.checkpoint's barriers (prevent_cse), or the value itself": "optimization_barrier",
+        ONE_DEVICE: "with_sharding_constraint pcast pvary psend precv ragged_all_to_all infeed outfeed after_all create_token",
+        "Use jitgrad.lax.top_k": "approx_max_k approx_min_k",
+        "Use jitgrad.lax.dot_general": "ragged_dot ragged_dot_general scaled_dot DotAlgorithm DotAlgorithmPreset",
+        "Use jitgrad.random": "rng_uniform rng_bit_generator RandomAlgorithm random_gamma_grad",
+        "Use the function itself; a platform is the processor": "platform_dependent composite",
+        "Operations are Graph equations here: jitgrad.make_graph(f)(x) shows them": (
+            "add_p mul_p sub_p div_p dot_general_p while_p scan_p cond_p psum_p custom_jvp_call_p pjit_p"
+        ),
+    },
+    "jitgrad.nn": {
+        "Write it as a function of parameters, a pytree of arrays, as examples/digits.py does": (
+            "Module Linear Dense Conv Conv2d Dropout Sequential LayerNorm BatchNorm Embedding LSTM GRU RNN MultiheadAttention "
+            "Parameter ModuleList functional Transformer"
+        ),
+        "Use jitgrad.nn.relu": "ReLU",
+        "Use jitgrad.nn.gelu": "GELU",
+        "Use jitgrad.nn.sigmoid": "Sigmoid",
+        "Use jitgrad.nn.softmax": "Softmax",
+        "Use jitgrad.numpy.tanh": "Tanh",
+        "Use jitgrad.nn.log_softmax": "cross_entropy CrossEntropyLoss nll_loss NLLLoss softmax_cross_entropy",
+        "Use jitgrad.numpy.mean of the squares": "mse_loss MSELoss",
+        "Use jitgrad.nn.softmax(q @ k.mT / jnp.sqrt(d)) @ v": "dot_product_attention scaled_dot_product_attention",
+    },
+    "jitgrad.random": {
+        "Make a key with jitgrad.random.key(seed)": "seed manual_seed default_rng RandomState Generator get_state set_state",
+        "Use jitgrad.random.normal": "randn standard_normal gauss",
+        "Use jitgrad.random.uniform": "rand random random_sample ranf sample",
+        "Use jitgrad.random.permutation": "shuffle randperm",
+        "Use jitgrad.random.randint": "integers random_integers",
+        "Use jitgrad.random.choice": "choices",
+    },
+    "jitgrad.scipy": {
+        NO_LINALG: "linalg sparse",
+        NO_FFT: "fft signal",
+        "Use jitgrad.optim": "optimize",
+        "Use SciPy's, outside of transforms": "integrate interpolate ndimage spatial cluster io constants",
+    },
+    "jitgrad.optim": {
+        "Use jitgrad.optim.adam": "Adam",
+        "Use jitgrad.optim.adamw": "AdamW",
+        "Use jitgrad.optim.sgd": "SGD",
+        "Use jitgrad.optim.rmsprop": "RMSprop",
+        "Use a schedule as the learning rate": "lr_scheduler",
+    },
+}
+"""For each module advice, and the names it is for."""
+
+ELSEWHERE = (
+    "jitgrad", "jitgrad.numpy", "jitgrad.nn", "jitgrad.lax", "jitgrad.random", "jitgrad.scipy.special", "jitgrad.tree",
+    "jitgrad.ops", "jitgrad.optim", "jitgrad.scipy.stats", "jitgrad.tree_util", "jitgrad.testing",
+)  # fmt: skip
+"""Modules where a name may be that was looked for in another one, in this order."""
+
+
+def advice(module: str, name: str) -> str:
+    """The whole text for `module.name`."""
+    start = f"{module}.{name} is not in jitgrad"
+    for text, names in ABSENT.get(module, {}).items():
+        if name in names.split():
+            return f"{start}. {text}."
+    for other in ELSEWHERE:
+        if name in getattr(importlib.import_module(other), "__all__", ()):
+            return f"{start}. Use {other}.{name}."
+    members = [m for m in dir(sys.modules[module]) if not m.startswith("_")]
+    near = get_close_matches(name, members, 1, 0.7) or get_close_matches(name.lower(), members, 1, 0.7)
+    return f"{start}. Did you mean {module}.{near[0]}?" if near else f"{start}: module {module!r} has no attribute {name!r}."

@@ -1,0 +1,110 @@
+"""Names that are not there say what to use, and hasattr, getattr and imports work as for any module."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad import config, errors, lax, nn, random, scipy
+
+CASES = {
+    (jitgrad, "pmap"): "jitgrad.pmap is not in jitgrad. Use jitgrad.vmap.", (jitgrad, "tree_map"): "Use jitgrad.tree",
+    (jitgrad, "gradd"): "Did you mean jitgrad.grad?", (jitgrad, "custom_gradient"): "custom_vjp", (jitgrad,
+    "relu"): "Use jitgrad.nn.relu",
+    (jnp, "concatnate"): "Did you mean jitgrad.numpy.concatenate?", (jnp, "unsqueeze"): "Use jitgrad.numpy.expand_dims",
+    (jnp, "bfloat16"): "Floats are float32 and float64", (jnp, "float"): "float32 or float64", (jnp, "random"): "jitgrad.random",
+    (jnp, "in1d"): "jitgrad.numpy.isin", (jnp, "softmax"): "Use jitgrad.nn.softmax", (jnp,
+    "Sum"): "Did you mean jitgrad.numpy.sum?",
+    (lax, "conv_general_dilated"): "no convolutions", (lax, "with_sharding_constraint"): "one device",
+    (nn, "Linear"): "examples/digits.py", (nn, "ReLU"): "Use jitgrad.nn.relu", (random, "randn"): "Use jitgrad.random.normal",
+    (random, "seed"): "jitgrad.random.key(seed)", (scipy, "optimize"): "jitgrad.optim", (scipy.special,
+    "gamaln"): "special.gammaln?",
+    (jitgrad, "qqqqq"): "module 'jitgrad' has no attribute 'qqqqq'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "name"), CASES, ids=lambda x: getattr(x, "__name__", x))
+def test_a_missing_name_says_what_to_use(module, name):
+    with pytest.raises(errors.MissingNameError) as caught:
+        getattr(module, name)
+    assert CASES[module, name] in str(caught.value)
+    assert isinstance(caught.value, AttributeError) and not hasattr(module, name) and getattr(module, name, 3) == 3
+
+
+def test_an_import_of_a_missing_name_says_so_too():
+    with pytest.raises(ImportError, match="Use jitgrad.vmap"):
+        from jitgrad import pmap  # noqa: F401
+    with pytest.raises(ImportError, match="Did you mean jitgrad.numpy.concatenate"):
+        from jitgrad.numpy import concatnate, sin  # noqa: F401
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("jitgrad.pmap")
+    from jitgrad.scipy import stats
+
+    assert stats is scipy.stats and importlib.import_module("jitgrad.scipy.stats") is stats
+
+
+def test_the_tables_are_loaded_when_they_are_needed():
+    code = "import jitgrad, sys; print('jitgrad.suggestions.absent' in sys.modules, 'jitgrad.scipy.stats' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_special_names_are_looked_for_as_ever():
+    with pytest.raises(AttributeError, match="has no attribute '__wrapped__'"):
+        jnp.__wrapped__  # noqa: B018
+
+
+# Settings
+
+
+TAKEN = {
+    "jax_platforms": "cpu", "jax_platform_name": "cpu", "jax_default_matmul_precision": "highest",
+    "jax_threefry_partitionable": True,
+    "jax_numpy_dtype_promotion": "standard", "jax_numpy_rank_promotion": "allow", "jax_compilation_cache_dir": None,
+    "jax_default_prng_impl": "threefry2x32",
+}  # fmt: skip
+REFUSED = {
+    "jax_platforms": ("cuda", "processor"), "jax_compilation_cache_dir": ("/tmp/x", "not kept on disk"),
+    "jax_numpy_dtype_promotion": ("strict", "standard lattice"), "jax_threefry_partitionable": (False, "partitionable"),
+    "jax_numpy_rank_promotion": ("raise", "as in NumPy"), "jax_log_compiles": (True, "not logged"), "jax_num_cpu_devices": (4,
+    "num_threads"),
+    "jax_default_dtype_bits": ("64", "default_float"), "jax_default_matmul_precision": ("best", "full precision"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_setting_of_jax_with_its_one_meaning_is_taken(name):
+    config.update(name, TAKEN[name])
+    assert getattr(config, name) == TAKEN[name]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_setting_of_jax_that_means_nothing_says_why(name):
+    value, why = REFUSED[name]
+    before = getattr(config, name)
+    with pytest.raises(ValueError, match=rf"config\.{name} = .* has no meaning here: .*{why}"):
+        config.update(name, value)
+    assert getattr(config, name) == before
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest_name():
+    with pytest.raises(AttributeError, match="did you mean jax_debug_nans"):
+        config.update("jax_debug_nan", True)
+    with pytest.raises(AttributeError, match="did you mean jax_platforms"):
+        config.jax_platform = "cpu"
+
+
+def test_settings_last_for_a_block():
+    with jitgrad.debug_nans(), jitgrad.default_matmul_precision("highest"), jitgrad.numpy_rank_promotion("allow"):
+        assert config.debug_nans and config.jax_default_matmul_precision == "highest"
+    assert not config.debug_nans and not config.debug_infs
+    with pytest.raises(RuntimeError), jitgrad.debug_infs():
+        raise RuntimeError
+    assert not config.debug_infs
+    with pytest.raises(ValueError, match="standard lattice"), jitgrad.numpy_dtype_promotion("strict"):
+        pass
