@@ -18,6 +18,7 @@ from . import (
     optim,
     random,
     scipy,
+    sharding,
     testing,
     tree,
     tree_util,
@@ -56,6 +57,7 @@ from .linear_functions import closure_convert, linear_transpose
 from .missing import missing
 from .scalar_functions import elementwise
 from .scopes import ensure_compile_time_eval, named_call, named_scope
+from .sharding import shard_map
 from .tracebacks import boundaries
 from .tracing import ShapeDtypeStruct, eval_shape, make_graph, make_jaxpr
 from .transfers import block_until_ready, device_get, device_put
@@ -71,7 +73,8 @@ __all__ = [
     "flatten_util", "float0", "grad", "hessian", "io_callback", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax",
     "linear_transpose", "linearize", "local_device_count", "local_devices", "make_graph", "make_jaxpr", "named_call",
     "named_scope", "nn", "numpy", "numpy_dtype_promotion", "numpy_rank_promotion", "ops", "optim", "process_count",
-    "process_index", "pure_callback", "random", "remat", "scipy", "stop_gradient", "testing", "tree", "tree_util", "typeof",
+    "process_index", "pure_callback", "random", "remat", "scipy", "shard_map", "sharding", "stop_gradient", "testing", "tree",
+    "tree_util", "typeof",
     "typing", "util", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip
 

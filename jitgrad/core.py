@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from .array import Array, as_value
+from .devices import SingleDeviceSharding
 from .tracing import ShapeDtypeStruct
 
 
@@ -31,6 +32,10 @@ class ShapedArray(ShapeDtypeStruct):
     """The shape and element type of a value, as `get_aval` and `typeof` give them."""
 
     __slots__ = ()
+
+    @property
+    def sharding(self) -> SingleDeviceSharding:
+        return SingleDeviceSharding()
 
     def str_short(self, short_dtypes: bool = False) -> str:
         """`float32[3,4]`."""

@@ -27,8 +27,12 @@ class Device:
 CPU = Device()
 
 
+class Sharding:
+    """How an array lies on devices."""
+
+
 @dataclass(frozen=True)
-class SingleDeviceSharding:
+class SingleDeviceSharding(Sharding):
     """How an array lies on devices: whole, on one."""
 
     device: Device = CPU

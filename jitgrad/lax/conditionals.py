@@ -37,12 +37,15 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
 
     pred is a scalar, a bool or a number (which holds unless it is 0), else NotAScalarError. operands are pytrees of arrays; the
     keyword `operand` is a single one. Both functions return pytrees of one structure, of leaves of the same shapes and types, else
-    BranchTypeError. It is differentiable in both modes.
+    BranchTypeError. It is differentiable in both modes. The older form, with an operand for each,
+    is taken, too: cond(pred, true_operand, true_fun, false_operand, false_fun).
 
-    >>> print(cond(True, lambda x: x + 1, lambda x: x - 1, 3.0))
-    4.0
+    >>> print(cond(True, lambda x: x + 1, lambda x: x - 1, 3.0), cond(False, 1.0, lambda x: x + 1, 2.0, lambda x: x - 1))
+    4.0 1.0
     """
     where = "lax.cond"
+    if not callable(true_fun) and callable(false_fun) and len(operands) == 2 and callable(operands[1]):
+        return _cond_with_two_operands(pred, true_fun, false_fun, *operands)
     check_callable(where, "true_fun", true_fun)
     check_callable(where, "false_fun", false_fun)
     value = _scalar(where, "pred", pred)
@@ -51,6 +54,10 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     index = ops.convert(holds, "i32")
     named = [("false_fun", false_fun), ("true_fun", true_fun)]
     return _branched(where, index, named, _operands(where, operands, operand))
+
+
+def _cond_with_two_operands(pred: Any, true_operand: Any, true_fun: Any, false_operand: Any, false_fun: Any) -> Any:
+    return cond(pred, lambda x, _: true_fun(x), lambda _, y: false_fun(y), true_operand, false_operand)
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, operand: Any = _NONE_GIVEN) -> Any:

@@ -9,32 +9,15 @@ import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.lax import linalg
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import broadcast_shape, shape_arg
-from jitgrad.vectorization import vmap
 
 from .distributions import normals
 from .keys import KeyLike
 from .programs import Shape, check_shape, draw, float_dtype
 
 Sizes = tuple[int, ...]
-
-
-def _of_matrices(f: Any, x: Array) -> Array:
-    """f of each matrix of the last two axes."""
-    front, matrix = x.type.shape[:-2], x.type.shape[-2:]
-    return vmap(f)(x.reshape((-1, *matrix))).reshape((*front, *matrix)) if front else f(x)
-
-
-def _cholesky(matrix: Array) -> Array:
-    """The lower triangular L with L L^T = matrix, a column at a time (Golub and Van Loan, Matrix Computations, 4.2)."""
-    n, rows = matrix.type.shape[0], jnp.arange(matrix.type.shape[0])
-
-    def column(j: Any, lower: Array) -> Array:
-        rest = matrix[:, j] - lower @ lower[j]
-        return lower.at[:, j].set(jnp.where(rows >= j, rest / jnp.sqrt(rest[j]), 0))
-
-    return lax.fori_loop(0, n, column, jnp.zeros_like(matrix))
 
 
 def _orthonormal(matrix: Array) -> Array:
@@ -50,7 +33,7 @@ def _orthonormal(matrix: Array) -> Array:
 
 
 def _multivariate_normal(word: Array, mean: Array, cov: Array, shape: Sizes, dtype: str) -> Array:
-    factor = _of_matrices(_cholesky, ops.convert(cov, dtype))
+    factor = linalg.cholesky(ops.convert(cov, dtype))
     z = normals(word, (*shape, mean.type.shape[-1]), dtype)
     return ops.convert(mean, dtype) + jnp.einsum("...ij,...j->...i", factor, z)
 
@@ -82,7 +65,7 @@ def multivariate_normal(
 
 def _orthogonal(word: Array, rows: int, columns: int, shape: Sizes, dtype: str) -> Array:
     tall = normals(word, (*shape, max(rows, columns), min(rows, columns)), dtype)
-    q = _of_matrices(_orthonormal, tall)
+    q = linalg.of_matrices(_orthonormal, tall)
     return jnp.swapaxes(q, -1, -2) if rows < columns else q
 
 

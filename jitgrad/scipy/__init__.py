@@ -1,5 +1,5 @@
 """Functions by jax.scipy's names."""
 
-from . import special
+from . import linalg, special
 
-__all__ = ["special", "stats"]
+__all__ = ["linalg", "special", "stats"]
