@@ -1,5 +1,6 @@
-"""Programs in the style of jax's own examples, on scikit-learn's digits: a classifier and a variational autoencoder from scratch, kernel
-regression, and variational inference of a posterior. What they give after a few steps.
+"""Programs in the style of jax's own examples: what they give after a few steps.
+
+On scikit-learn's digits a classifier and a variational autoencoder from scratch; kernel regression; variational inference.
 """
 
 from __future__ import annotations

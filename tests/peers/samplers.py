@@ -82,11 +82,6 @@ def tempered() -> Any:
     return state.particles, state.tempering_param
 
 
-def pathfinder() -> Any:
-    state, _ = blackjax.pathfinder.approximate(KEY, log_density, jnp.asarray(START), num_samples=20, maxiter=10)
-    return state.position, state.elbo
-
-
 def variational(family: Any) -> Any:
     algorithm = family(log_density, optax.sgd(0.05), 8)
     state = algorithm.init(jnp.asarray(START))
@@ -115,7 +110,7 @@ ALGORITHMS = {
     "rmh": lambda: blackjax.rmh(log_density, lambda key, x: x + 0.3 * jax.random.normal(key, x.shape, x.dtype)),
     "random_walk": lambda: blackjax.additive_step_random_walk(log_density, blackjax.mcmc.random_walk.normal(0.3 * np.ones(3))),
     "irmh": lambda: blackjax.irmh(log_density, lambda key: jax.random.normal(key, (3,), float)),
-    "barker": lambda: blackjax.barker(log_density, 0.3), "rmhmc": lambda: blackjax.rmhmc(log_density, 0.1, MASS, 2),
+    "rmhmc": lambda: blackjax.rmhmc(log_density, 0.1, MASS, 2),
     "elliptical_slice": lambda: blackjax.elliptical_slice(
         lambda x: -0.1 * jnp.sum(x**4), mean=jnp.zeros(3), cov=jnp.asarray(COVARIANCE)),
 }  # fmt: skip
@@ -127,7 +122,7 @@ PROGRAMS: dict[str, Callable[[], Any]] = {
     "dynamic_hmc": lambda: chain(blackjax.dynamic_hmc(log_density, 0.2, MASS), rng_key=KEY),
     "ghmc": lambda: chain(blackjax.ghmc(log_density, 0.2, MASS, 0.9, 0.1), rng_key=KEY),
     "mclmc": lambda: chain(blackjax.mclmc(log_density, 1.0, 0.2), rng_key=KEY),
-    "window_adaptation": adapted, "tempered smc": tempered, "pathfinder": pathfinder, "svgd": svgd,
+    "window_adaptation": adapted, "tempered smc": tempered, "svgd": svgd,
     "meanfield_vi": lambda: variational(blackjax.meanfield_vi), "fullrank_vi": lambda: variational(blackjax.fullrank_vi),
     "sgld": lambda: stochastic(blackjax.sgld), "sghmc": lambda: stochastic(lambda g: blackjax.sghmc(g, 3)),
     "rhat and ess": lambda: (
