@@ -29,7 +29,7 @@ class Rewriter:
 
     def keep(self, e: Eqn, inputs: Sequence[Atom]) -> None:
         """The equation with its operands renamed."""
-        same = all(map(is_, inputs, e.inputs))
+        same = len(inputs) == len(e.inputs) and all(map(is_, inputs, e.inputs))
         self.eqns.append(e if same else Eqn(e.op, inputs, e.params, e.outputs, e.source))
         self.atoms.update((v, v) for v in e.outputs)
 
