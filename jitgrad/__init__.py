@@ -39,6 +39,7 @@ from .config import (
 )
 from .core import typeof
 from .custom_derivatives import custom_jvp, custom_vjp
+from .custom_gradient import custom_gradient
 from .devices import (
     Device,
     default_backend,
@@ -67,9 +68,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Array", "Device", "ShapeDtypeStruct", "ad_checkpoint", "block_until_ready", "checkpoint", "checkpoint_name",
-    "checkpoint_policies", "closure_convert", "config", "core", "custom_jvp", "custom_vjp", "debug", "debug_infs",
-    "debug_nans", "default_backend", "default_matmul_precision", "device_count", "device_get", "device_put", "devices",
-    "disable_jit", "dtypes", "elementwise", "ensure_compile_time_eval", "errors", "eval_shape", "experimental",
+    "checkpoint_policies", "closure_convert", "config", "core", "custom_gradient", "custom_jvp", "custom_vjp", "debug",
+    "debug_infs", "debug_nans", "default_backend", "default_matmul_precision", "device_count", "device_get", "device_put",
+    "devices", "disable_jit", "dtypes", "elementwise", "ensure_compile_time_eval", "errors", "eval_shape", "experimental",
     "flatten_util", "float0", "grad", "hessian", "io_callback", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax",
     "linear_transpose", "linearize", "local_device_count", "local_devices", "make_graph", "make_jaxpr", "named_call",
     "named_scope", "nn", "numpy", "numpy_dtype_promotion", "numpy_rank_promotion", "ops", "optim", "process_count",

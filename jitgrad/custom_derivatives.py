@@ -23,7 +23,17 @@ from jitgrad_compiler.passes.jvp import DualTrace, recorded, withheld
 
 from . import tree
 from .array import Array, as_value
-from .custom_rules import Call, Outputs, filled_tangents, positional, stand_ins, with_consts
+from .custom_rules import (
+    Call,
+    CustomVJPPrimal,
+    Outputs,
+    SymbolicZero,
+    filled_tangents,
+    named_positions,
+    positional,
+    stand_ins,
+    with_consts,
+)
 from .differentiation import stop_gradient
 from .errors import ArgumentError, MissingRuleError, NonDifferentiableError, UnexpectedTracerError
 from .tracebacks import boundary_methods
@@ -45,14 +55,16 @@ class _Custom:
     kind = ""
     definer = ""
 
-    def __init__(self, fun: Callable[..., Any], nondiff_argnums: Sequence[int] = ()) -> None:
+    def __init__(
+        self, fun: Callable[..., Any], nondiff_argnums: int | Sequence[int] = (), nondiff_argnames: str | Sequence[str] = ()
+    ) -> None:
         check_function(self.kind, fun)
         numbers = (nondiff_argnums,) if isinstance(nondiff_argnums, int) else tuple(nondiff_argnums)
         if not all(isinstance(n, int) and n >= 0 for n in numbers):
             raise ArgumentError(f"{self.kind}: nondiff_argnums must be numbers of arguments from 0 on, got {nondiff_argnums!r}")
         functools.update_wrapper(self, fun)
-        self.fun, self.nondiff_argnums = fun, numbers
-        self.name = function_name(fun)
+        self.fun, self.name, self.symbolic_zeros = fun, function_name(fun), False
+        self.nondiff_argnums = tuple(sorted({*numbers, *named_positions(self.kind, fun, nondiff_argnames)}))
 
     @property
     def defined(self) -> bool:
@@ -80,7 +92,7 @@ class _Custom:
             if top is None and innermost_trace(out) is not None:
                 raise closed_over(where)
             return out
-        call = Call(where, self.name, self.fun, args, nondiff)
+        call = Call(where, self.name, self.fun, args, nondiff, self.symbolic_zeros)
         if isinstance(top, DualTrace):
             return self._differentiate(call, top)
         return self._record(call)
@@ -145,23 +157,28 @@ class custom_jvp(_Custom):
 
     kind, definer = "custom_jvp", "defjvp"
 
-    def __init__(self, fun: Callable[..., Any], nondiff_argnums: Sequence[int] = ()) -> None:
-        super().__init__(fun, nondiff_argnums)
+    def __init__(
+        self, fun: Callable[..., Any], nondiff_argnums: int | Sequence[int] = (), nondiff_argnames: str | Sequence[str] = ()
+    ) -> None:
+        super().__init__(fun, nondiff_argnums, nondiff_argnames)
         self.jvp: Callable[..., Any] | None = None
 
     @property
     def defined(self) -> bool:
         return self.jvp is not None
 
-    def defjvp(self, jvp: Callable[..., Any]) -> Callable[..., Any]:
+    def defjvp(self, jvp: Callable[..., Any], symbolic_zeros: bool = False) -> Callable[..., Any]:
         """Define the rule: jvp(primals, tangents) -> (output, output tangent). Returns it, so that this is a decorator.
+
+        symbolic_zeros: tangents that are known to be zero come as objects of SymbolicZero, with shape and dtype, where the rule is
+        run at once; in a program that is traced they are arrays of zeros.
 
         >>> f = custom_jvp(lambda x: x ** 2)
         >>> rule = f.defjvp(lambda primals, tangents: (f(*primals), 2 * primals[0] * tangents[0]))
         >>> print(f(3.0))
         9.0
         """
-        self.jvp = jvp
+        self.jvp, self.symbolic_zeros = jvp, symbolic_zeros
         return jvp
 
     def defjvps(self, *jvps: Callable[..., Any] | None) -> None:
@@ -189,7 +206,7 @@ class custom_jvp(_Custom):
                 return out, tree.map(lambda o: zeros(as_value(o).type), out)
             return out, tree.map(lambda first, *rest: sum(rest, start=first), *shares)
 
-        self.jvp = rule
+        self.jvp, self.symbolic_zeros = rule, False
 
     def _fixed(self, where: str, number: int, argument: Any) -> Any:
         return tree.map(lambda x: stop_gradient(x) if isinstance(x, Array) and x.trace is not None else x, argument)
@@ -198,7 +215,7 @@ class custom_jvp(_Custom):
         assert self.jvp is not None
         primals, tangents = zip(*map(trace.lower, call.values), strict=True)
         with withheld(trace, CLOSED_OVER.format(call.where)):
-            outs, moved = call.run_jvp(self.jvp, primals, filled_tangents(primals, tangents))
+            outs, moved = call.run_jvp(self.jvp, primals, filled_tangents(primals, tangents, self.symbolic_zeros))
         self._check_levels(call.where, trace.level, outs.leaves, moved)
         moving = iter(moved)
         return outs.shown([trace.lift(o, next(moving)) if o.type.dtype in INEXACT else o for o in outs.leaves])
@@ -239,8 +256,10 @@ class custom_vjp(_Custom):
 
     kind, definer = "custom_vjp", "defvjp"
 
-    def __init__(self, fun: Callable[..., Any], nondiff_argnums: Sequence[int] = ()) -> None:
-        super().__init__(fun, nondiff_argnums)
+    def __init__(
+        self, fun: Callable[..., Any], nondiff_argnums: int | Sequence[int] = (), nondiff_argnames: str | Sequence[str] = ()
+    ) -> None:
+        super().__init__(fun, nondiff_argnums, nondiff_argnames)
         self.fwd: Callable[..., Any] | None = None
         self.bwd: Callable[..., Any] | None = None
 
@@ -248,8 +267,14 @@ class custom_vjp(_Custom):
     def defined(self) -> bool:
         return self.fwd is not None
 
-    def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
+    def defvjp(
+        self, fwd: Callable[..., Any], bwd: Callable[..., Any], symbolic_zeros: bool = False, optimize_remat: bool = False
+    ) -> None:
         """Define fwd(*args) -> (output, residuals) and bwd(residuals, cotangent) -> cotangents of the arguments.
+
+        symbolic_zeros: each leaf of fwd's arguments is a pair (value, perturbed), which says whether a derivative with respect to
+        it is wanted; in a program that is traced that is said of all floats. optimize_remat is accepted for likeness with jax:
+        what nobody reads of fwd is left out of programs anyway.
 
         >>> f = custom_vjp(lambda x: x ** 2)
         >>> f.defvjp(lambda x: (x ** 2, x), lambda x, g: (2 * x * g,))
@@ -258,7 +283,7 @@ class custom_vjp(_Custom):
         """
         if not callable(fwd) or not callable(bwd):
             raise ArgumentError(f"custom_vjp function {self.name}: defvjp needs two functions, got {fwd!r} and {bwd!r}")
-        self.fwd, self.bwd = fwd, bwd
+        self.fwd, self.bwd, self.symbolic_zeros = fwd, bwd, symbolic_zeros
 
     def _fixed(self, where: str, number: int, argument: Any) -> Any:
         for path, x in tree.leaves_with_path(argument):
@@ -275,7 +300,7 @@ class custom_vjp(_Custom):
         if not recorded(tangents):
             raise NonDifferentiableError(FORWARD_MODE.format(name=self.name))
         with withheld(trace, CLOSED_OVER.format(call.where)):
-            outs, residuals = call.run_forward(self.fwd, primals)
+            outs, residuals = call.run_forward(self.fwd, primals, [t is not None for t in tangents])
         kept = residuals.arrays
         self._check_levels(call.where, trace.level, [*outs.leaves, *kept])
         active = tuple(t is not None for t in tangents)
@@ -298,4 +323,4 @@ class custom_vjp(_Custom):
 for _class in (custom_jvp, custom_vjp):
     boundary_methods(_class, plain=("__init__", "__get__", "defined"))
 
-__all__ = ["custom_jvp", "custom_vjp"]
+__all__ = ["CustomVJPPrimal", "SymbolicZero", "custom_jvp", "custom_vjp"]

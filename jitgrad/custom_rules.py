@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jitgrad_compiler.ir.builder import Value, Weak, adopting, outer_identity, source_of, with_weak
 from jitgrad_compiler.ir.graph import Graph, Var
-from jitgrad_compiler.ir.types import INEXACT, ArrayType
+from jitgrad_compiler.ir.types import INEXACT, NUMPY, ArrayType
 from jitgrad_compiler.ops.custom import Backward, Programs
 from jitgrad_compiler.ops.define import zeros
 
@@ -22,7 +22,7 @@ from . import axes, tree
 from .array import Array, as_value
 from .errors import ArgumentError, NotAnArrayError
 from .linear_maps import check_tangent
-from .tracing import ARGUMENT, FLOAT0, Traced, array_leaves, function_name, leaf_name, trace
+from .tracing import ARGUMENT, FLOAT0, ShapeDtypeStruct, Traced, array_leaves, function_name, leaf_name, trace
 
 
 def positional(where: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -44,6 +44,18 @@ def positional(where: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs:
     return bound.args
 
 
+def named_positions(where: str, f: Callable[..., Any], names: str | Sequence[str]) -> list[int]:
+    """The positions of parameters of f by their names."""
+    wanted = (names,) if isinstance(names, str) else tuple(names)
+    if not wanted:
+        return []
+    parameters = list(inspect.signature(f).parameters)
+    for name in wanted:
+        if name not in parameters:
+            raise ArgumentError(f"{where}: nondiff_argnames has {name!r}, but the parameters are {', '.join(parameters)}")
+    return [parameters.index(name) for name in wanted]
+
+
 def all_captured(*traced: Traced) -> list[Value]:
     """The outer values of several traced functions, each once."""
     return list({outer_identity(v): v for t in traced for v in t.captured}.values())
@@ -55,6 +67,38 @@ def with_consts(traced: Traced, consts: Sequence[Value]) -> Graph:
     variables = dict(zip(map(outer_identity, traced.captured), traced.graph.inputs[own:], strict=True))
     hidden = [variables.get(outer_identity(v)) or Var(v.type) for v in consts]
     return Graph([*hidden, *traced.graph.inputs[:own]], traced.graph.eqns, traced.graph.outputs)
+
+
+class SymbolicZero:
+    """Stands for a tangent that is zero, in the rule of a custom_jvp with symbolic_zeros=True; it may be given back as one."""
+
+    __slots__ = ("aval",)
+
+    def __init__(self, aval: ShapeDtypeStruct) -> None:
+        self.aval = aval
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.aval.dtype
+
+    def instantiate(self) -> Array:
+        return as_value(np.zeros(self.shape, self.dtype))
+
+    def __repr__(self) -> str:
+        return f"SymbolicZero({self.aval!r})"
+
+
+class CustomVJPPrimal(NamedTuple):
+    """A leaf of the arguments that fwd of a custom_vjp with symbolic_zeros=True gets: its value, and whether the derivative with
+    respect to it is wanted, as far as that is known.
+    """
+
+    value: Any
+    perturbed: bool
 
 
 def _stand_in(value: Value) -> Array:
@@ -84,11 +128,12 @@ def _tangents_like(where: str, what: str, likes: Sequence[Array], treedef: Any, 
     for like, (path, x) in zip(likes, tree.leaves_with_path(given), strict=True):
         if like.type.dtype in INEXACT:
             at = tree.path_text(path)
-            found.append(check_tangent(where, at or "the output", like, as_value(x, f"{where}: the {what}{at}"), what))
+            given_tangent = x.instantiate() if isinstance(x, SymbolicZero) else as_value(x, f"{where}: the {what}{at}")
+            found.append(check_tangent(where, at or "the output", like, given_tangent, what))
     return found
 
 
-def _with_float0(likes: Sequence[Array], moving: Iterable[Any]) -> list[Any]:
+def with_float0(likes: Sequence[Array], moving: Iterable[Any]) -> list[Any]:
     """Tangents of floats, and zeros of the type float0 for integers."""
     items = iter(moving)
     return [next(items) if v.type.dtype in INEXACT else np.zeros(v.type.shape, FLOAT0) for v in likes]
@@ -138,8 +183,10 @@ class Residuals:
 class Call:
     """The arguments of a call by position, which of them are not differentiated, and the leaves of the others."""
 
-    def __init__(self, where: str, name: str, f: Callable[..., Any], args: tuple[Any, ...], nondiff: dict[int, Any]) -> None:
-        self.where, self.name, self.f, self.nondiff = where, name, f, nondiff
+    def __init__(
+        self, where: str, name: str, f: Callable[..., Any], args: tuple[Any, ...], nondiff: dict[int, Any], symbolic_zeros: bool
+    ) -> None:
+        self.where, self.name, self.f, self.nondiff, self.symbolic_zeros = where, name, f, nondiff, symbolic_zeros
         self.count = len(args)
         self.axes = axes.current()
         dynamic = tuple(None if n in nondiff else a for n, a in enumerate(args))
@@ -159,11 +206,12 @@ class Call:
         return tuple(a for n, a in enumerate(dynamic) if n not in self.nondiff)
 
     def outer_values(self, captured: Sequence[Value]) -> list[Value]:
-        """What the equation of this call takes beside the arguments: what the function closes over, and the numbers of examples
-        that named axes stand for, which the rules may ask for.
+        """What the equation of this call takes beside the arguments: what the function closes over, and what the rules may ask
+        for: arrays that are not differentiated, and the numbers of examples that named axes stand for.
         """
         numbers = [axis.number for axis in self.axes.values()]
-        return list({outer_identity(v): v for v in (*captured, *numbers)}.values())
+        fixed = [x for x in tree.leaves(list(self.nondiff.values())) if isinstance(x, Array)]
+        return list({outer_identity(v): v for v in (*captured, *numbers, *fixed)}.values())
 
     def _trace(
         self, f: Callable[..., Any], rule: Callable[..., Any], first: Sequence[Array], second: Sequence[Array],
@@ -181,14 +229,14 @@ class Call:
     # -- custom_jvp
 
     def run_jvp(
-        self, jvp: Callable[..., Any], leaves: Sequence[Value], moving: Sequence[Value], like: Outputs | None = None
+        self, jvp: Callable[..., Any], leaves: Sequence[Value], moving: Sequence[Any], like: Outputs | None = None
     ) -> tuple[Outputs, list[Array]]:
         """The rule's outputs and tangents of the float ones, for the leaves of arguments and tangents of the float ones. `like`:
         what the function's outputs are, where it has been traced.
         """
         where = f"the rule of {self.where}"
-        primals, tangents = self.differentiated(leaves), self.differentiated(_with_float0(self.likes, moving))
-        first, second = _pair(where, "(output, output tangent)", jvp(*self.nondiff.values(), primals, tangents))
+        primals, tangents = self.differentiated(leaves), self.differentiated(with_float0(self.likes, moving))
+        first, second = result_pair(where, "(output, output tangent)", jvp(*self.nondiff.values(), primals, tangents))
         outs = _outputs(where, first, like)
         return outs, _tangents_like(where, "output tangent", outs.leaves, outs.treedef, second)
 
@@ -203,17 +251,18 @@ class Call:
     # -- custom_vjp
 
     def run_forward(
-        self, fwd: Callable[..., Any], leaves: Sequence[Value], like: Outputs | None = None
+        self, fwd: Callable[..., Any], leaves: Sequence[Value], perturbed: Sequence[bool], like: Outputs | None = None
     ) -> tuple[Outputs, Residuals]:
         where = f"fwd of {self.where}"
-        first, kept = _pair(where, "(output, residuals)", fwd(*self.every(leaves)))
+        given = list(map(CustomVJPPrimal, leaves, perturbed)) if self.symbolic_zeros else leaves
+        first, kept = result_pair(where, "(output, residuals)", fwd(*self.every(given)))
         return _outputs(where, first, like), Residuals(where, kept)
 
     def run_backward(self, bwd: Callable[..., Any], outs: Outputs, kept: Any, moving: Sequence[Value]) -> list[Array | None]:
         """The cotangents of the leaves for those of the float outputs; None for zero and for integers."""
         floats = [v for v in outs.leaves if v.type.dtype in INEXACT]
         cotangents = [with_weak(ct, v.weak) for ct, v in zip(moving, floats, strict=True)]
-        cotangent = tree.unflatten(outs.treedef, _with_float0(outs.leaves, cotangents))
+        cotangent = tree.unflatten(outs.treedef, with_float0(outs.leaves, cotangents))
         return self._cotangents(f"bwd of {self.where}", bwd(*self.nondiff.values(), kept, cotangent))
 
     def backward(self, bwd: Callable[..., Any], outs: Outputs, residuals: Residuals, active: Sequence[bool]) -> Backward:
@@ -231,7 +280,7 @@ class Call:
         record: list[Residuals] = []
 
         def forward(leaves: Sequence[Array], _: Any) -> Any:
-            outs, residuals = self.run_forward(fwd, leaves, like)
+            outs, residuals = self.run_forward(fwd, leaves, self.floats, like)
             record.append(residuals)
             return outs.leaves, residuals.arrays
 
@@ -278,7 +327,7 @@ class Call:
         return found
 
 
-def _pair(where: str, what: str, result: Any) -> tuple[Any, Any]:
+def result_pair(where: str, what: str, result: Any) -> tuple[Any, Any]:
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         raise ArgumentError(f"{where} must return a pair {what}, got {type(result).__name__}: {result!r}")
     return result[0], result[1]
@@ -297,13 +346,22 @@ def _programs(consts: Sequence[Value], traced: Sequence[Traced], moving: Sequenc
     return Programs(tuple(with_consts(t, [*captured, *consts]) for t in traced), captured, tuple(moving))
 
 
-def filled_tangents(primals: Sequence[Value], tangents: Sequence[Value | None]) -> list[Value]:
+def filled_tangents(primals: Sequence[Value], tangents: Sequence[Value | None], symbolic_zeros: bool) -> list[Any]:
     """The tangents of the float ones, zeros for None."""
+
+    def zero(p: Value) -> Any:
+        return (
+            SymbolicZero(ShapeDtypeStruct(p.type.shape, NUMPY[p.type.dtype]))
+            if symbolic_zeros
+            else with_weak(zeros(p.type), p.weak)
+        )
+
     return [
-        with_weak(zeros(p.type) if t is None else t, p.weak)
-        for p, t in zip(primals, tangents, strict=True)
-        if p.type.dtype in INEXACT
+        zero(p) if t is None else with_weak(t, p.weak) for p, t in zip(primals, tangents, strict=True) if p.type.dtype in INEXACT
     ]
 
 
-__all__ = ["Call", "Outputs", "all_captured", "filled_tangents", "leaves_like", "positional", "stand_ins", "with_consts"]
+__all__ = [
+    "Call", "CustomVJPPrimal", "Outputs", "SymbolicZero", "all_captured", "filled_tangents", "leaves_like", "named_positions",
+    "positional", "result_pair", "stand_ins", "with_consts", "with_float0",
+]  # fmt: skip

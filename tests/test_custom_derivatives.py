@@ -535,3 +535,64 @@ def test_a_rule_that_is_not_linear_in_its_tangents_is_refused_in_reverse_mode(ru
     f.defjvp(lambda p, t: (p[0], rule(p[0], t[0])))
     with pytest.raises(errors.NonDifferentiableError, match=f"reverse mode: {name} is done to what must stay linear"):
         grad(f)(2.0)
+
+
+# -- custom_gradient, and what jax's definers take beside the rules
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jit], ids=["eager", "jit"])
+def test_custom_gradient_takes_value_and_rule_from_one_function(wrap):
+    @jitgrad.custom_gradient
+    def f(x, y):
+        s = jnp.sin(x)
+        return {"product": s * y, "count": 3}, lambda g: (10 * g["product"] * s, None)
+
+    def loss(x, y):
+        return f(x, y=y)["product"] * x
+
+    assert_close(wrap(f)(X, 2.0)["product"], 2 * np.sin(X), 1e-12)
+    assert_close(grad(wrap(lambda x: loss(x, 2.0).sum()))(X), (10 * X + 2) * np.sin(X), 1e-12)
+    assert_close(wrap(vmap(grad(loss), in_axes=(0, None)))(X, 2.0), (10 * X + 2) * np.sin(X), 1e-12)
+    second = grad(lambda x: grad(lambda x: wrap(loss)(x, 2.0).sum())(x).sum())(X)
+    assert_close(second, 10 * np.sin(X) + 10 * X * np.cos(X) + 2 * np.cos(X), 1e-10)
+    one = jitgrad.custom_gradient(lambda x: (x**2, lambda g: 7 * g))
+    assert float(wrap(grad(one))(3.0)) == 7.0
+    with pytest.raises(errors.ArgumentError, match=r"custom_gradient function .* must return a pair \(output, rule\)"):
+        grad(jitgrad.custom_gradient(lambda x: x))(1.0)
+
+
+def test_symbolic_zeros_say_which_arguments_do_not_move():
+    from jitgrad.custom_derivatives import SymbolicZero
+
+    seen = []
+    f = custom_jvp(lambda x, y: x * y)
+
+    def rule(primals, tangents):
+        seen.append([type(t) is SymbolicZero for t in tangents])
+        return f(*primals), tangents[0] * 5 if type(tangents[0]) is not SymbolicZero else tangents[0]
+
+    f.defjvp(rule, symbolic_zeros=True)
+    assert float(grad(f)(2.0, 3.0)) == 5.0
+    assert float(grad(f, 1)(2.0, 3.0)) == 0.0
+    assert seen == [[False, True], [True, False]]
+    assert float(jit(grad(f))(2.0, 3.0)) == 5.0 and float(grad(jit(f))(2.0, 3.0)) == 5.0
+
+    g = custom_vjp(lambda x, y: x * y)
+    wanted = []
+
+    def fwd(x, y):
+        wanted.append((x.perturbed, y.perturbed))
+        return x.value * y.value, (x.value, y.value)
+
+    g.defvjp(fwd, lambda r, ct: (ct * r[1], ct * r[0]), symbolic_zeros=True, optimize_remat=True)
+    assert float(grad(g, 1)(2.0, 3.0)) == 2.0
+    assert wanted == [(False, True)]
+    assert float(grad(jit(g), 1)(2.0, 3.0)) == 2.0
+
+
+def test_arguments_that_are_not_differentiated_may_be_named():
+    f = custom_vjp(lambda x, mode: x if mode == "once" else 2 * x, nondiff_argnames="mode")
+    f.defvjp(lambda x, mode: (f(x, mode), ()), lambda mode, r, g: (7 * g if mode == "once" else 9 * g,))
+    assert float(grad(lambda x: f(x, mode="twice"))(1.0)) == 9.0
+    with pytest.raises(errors.ArgumentError, match="nondiff_argnames has 'kind', but the parameters are x, mode"):
+        custom_jvp(lambda x, mode: x, nondiff_argnames=["kind"])

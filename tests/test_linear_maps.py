@@ -119,3 +119,14 @@ def test_test_util_has_the_checks_of_derivatives():
     check_vjp(jnp.sin, lambda *p: vjp(jnp.sin, *p), (X,))
     with pytest.raises(AssertionError):
         check_vjp(jnp.sin, lambda *p: vjp(jnp.cos, *p), (X,))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jit], ids=["eager", "jit"])
+def test_second_derivatives_of_a_power_are_right_where_the_exponent_is_0(wrap):
+    found = wrap(jitgrad.hessian(lambda v: v[0] ** v[1]))(np.array([4.0, 0.0]))
+    assert_close(found, np.array([[0.0, 0.25], [0.25, np.log(4.0) ** 2]]), 1e-12)
+    power = jitgrad.elementwise(lambda a, b: a**b)
+    x, zero = np.asarray(4.0), np.asarray(0.0)
+    assert_close(wrap(grad(grad(power), 1))(x, zero), 0.25, 1e-12)
+    assert_close(wrap(grad(lambda x: x**zero))(zero), 0.0)
+    assert_close(wrap(grad(power))(zero, zero), 0.0)

@@ -20,7 +20,7 @@ __all__ = ["ScalarDerivativeError", "differentiate_scalar"]
 Tangent = ast.expr | None  # None is zero
 
 # The partial derivatives by a and b; `out` is the value itself. An empty one is zero.
-_POWER = ("(b * a ** (b - 1) if b != 0 else 0.0)", "(out * math.log(a) if a != 0 else 0.0)")
+_POWER = ("(b * a ** (b - 1) if a != 0 or b != 0 else 0.0)", "(out * math.log(a) if a != 0 else 0.0)")
 PARTIALS: dict[str, tuple[str, ...]] = {
     "exp": ("out",),
     "exp2": ("0.6931471805599453 * out",),

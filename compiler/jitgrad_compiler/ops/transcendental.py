@@ -134,8 +134,8 @@ def _pow_exponent(x: Value, y: Value, out: Value) -> Value:
 
 
 def _pow_base(x: Value, y: Value, out: Value) -> Value:
-    """y * x**(y - 1), and 0 where y is 0 whatever x is."""
-    zero = op("eq", y, y * 0)
+    """y * x**(y - 1), and 0 where both are 0. Where y alone is 0 the formula holds, also for its own derivatives."""
+    zero = op("and", op("eq", x, x * 0), op("eq", y, y * 0))
     return y * bind(OPS["pow"], x, where(zero, 1, y - 1))
 
 
