@@ -235,7 +235,10 @@ def described(x: Any) -> str:
         return "None, which is no number. For a value that is missing give a number that says so, jitgrad.numpy.nan for example."
     if isinstance(x, (str, bytes)):
         return f"the string {x[:60]!r}, which is no number. Convert it with float(), or pass it as a static argument."
-    return f"{type(x).__name__}: {str(x)[:60]!r}. Lists become arrays with jitgrad.numpy.array."
+    got = f"{type(x).__name__}: {str(x)[:60]!r}"
+    if type(x).__module__ == "builtins":
+        return f"{got}. Lists become arrays with jitgrad.numpy.array."
+    return f"{got}. A class becomes a container of arrays with jitgrad.tree_util.register_dataclass or register_pytree_node."
 
 
 def _owned(x: np.ndarray) -> Array:

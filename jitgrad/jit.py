@@ -100,11 +100,16 @@ class Jitted:
         dynamic = tuple([a for n, a in enumerate(args) if n not in static])
         return dynamic, {k: v for k, v in kwargs.items() if k not in named}, call_with
 
+    def _dynamic(self, count: int) -> list[int]:
+        """The numbers of those of `count` positional arguments that are not static."""
+        static = self._options.static_among(count)
+        return [n for n in range(count) if n not in static]
+
     def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, list[Array], list[Any]]:
         """The traced program for these arguments, their leaves as Arrays, which borrow NumPy's memory, and as they were given."""
         dynamic, rest, call_with = self._split(args, kwargs)
         given = [x for x in tree.leaves((dynamic, rest)) if not is_float0(x)]
-        values, in_tree = array_leaves(f"jit of {self._name}", (dynamic, rest), ARGUMENT, borrow=True)
+        values, in_tree = array_leaves(f"jit of {self._name}", (dynamic, rest), ARGUMENT, True, self._dynamic(len(args)))
         places = [Array(v.type, None, None, v.weak) for v in values]  # of traced values, too
         given_args, given_named = tree.unflatten(in_tree, places)
         items, static = iter(given_args), self._options.static_among(len(args))
@@ -130,9 +135,8 @@ class Jitted:
 
     def _donated_leaves(self, args: tuple[Any, ...], dynamic: tuple[Any, ...], rest: dict[str, Any]) -> list[int]:
         """The numbers of the leaves of donated arguments."""
-        static, donated = self._options.static_among(len(args)), self._options.donated_among(len(args))
-        places = [n for n in range(len(args)) if n not in static]
-        pairs = [(n in donated, a) for n, a in zip(places, dynamic, strict=True)]
+        donated = self._options.donated_among(len(args))
+        pairs = [(n in donated, a) for n, a in zip(self._dynamic(len(args)), dynamic, strict=True)]
         pairs += [(name in self._options.donated_names, rest[name]) for name in sorted(rest)]
         wanted = [given for given, a in pairs for x in tree.leaves(a) if not is_float0(x)]
         return [n for n, given in enumerate(wanted) if given]
@@ -154,7 +158,7 @@ class Jitted:
     def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The function itself, on Arrays as when it is traced."""
         dynamic, rest, call_with = self._split(args, kwargs)
-        values, in_tree = array_leaves(f"jit of {self._name}", (dynamic, rest), ARGUMENT)
+        values, in_tree = array_leaves(f"jit of {self._name}", (dynamic, rest), ARGUMENT, numbers=self._dynamic(len(args)))
         outs, out_tree = array_leaves(self._name, call_with(*tree.unflatten(in_tree, values)), RESULT)
         return tree.unflatten(out_tree, outs)
 

@@ -6,7 +6,7 @@ Next on the path: differentiation.py, vectorization.py and jit.py, which all sta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from . import tree
 from .array import Array, as_value
 from .errors import DTypeError, NotAFunctionError, NotAnArrayError
 from .promotion import strong_dtype
+from .tree_keys import SequenceKey
 from .tree_registration import register_pytree_node
 
 
@@ -70,22 +71,44 @@ def leaf_name(what: str, path: tuple[Any, ...]) -> str:
     return f"{'' if number else 'keyword '}argument {place.idx if number else repr(place.key)}{tree.path_text(tuple(rest))}"
 
 
-def array_leaves(where: str, items: Any, what: str, borrow: bool = False) -> tuple[list[Array], tree.PyTreeDef]:
+def advice(where: str, what: str, path: tuple[Any, ...], x: Any) -> str:
+    """What to do with an argument that is no array."""
+    if what != ARGUMENT:
+        return "Lists of numbers become arrays with jitgrad.numpy.array."
+    place = path[1]
+    option = f"static_argnames={place.key!r}" if path[0].idx else f"static_argnums={place.idx}"
+    static = f"Make it a static argument with {option}" if where.startswith(("jit of", "lower of", "make_graph")) else ""
+    if isinstance(x, (str, bytes, type)) or callable(x):
+        return f"{static}, or close over it." if static else "Close over it."
+    kind = type(x).__name__
+    register = "register_dataclass" if is_dataclass(x) else "register_pytree_node"
+    container = f"ake {kind} a container of arrays with jitgrad.tree_util.{register}."
+    if not static:
+        return f"M{container}"
+    return f"{static}{', as for the self of a method,' if len(path) == 2 else ''} or m{container}"
+
+
+def array_leaves(
+    where: str, items: Any, what: str, borrow: bool = False, numbers: Sequence[int] = ()
+) -> tuple[list[Array], tree.PyTreeDef]:
     """The leaves of a pytree as Arrays; a leaf that is none is named by `what`, RESULT or ARGUMENT or another, and its path.
 
-    `borrow` is `as_value`'s. Arrays of the type float0 have no elements to trace: they belong to the structure.
+    `borrow` is `as_value`'s; `numbers` are those of the positional arguments, where some have been left out.
+    Arrays of the type float0 have no elements to trace: they belong to the structure.
     """
     leaves, treedef = tree.flatten(items)
     try:
         return [x if isinstance(x, Array) else as_value(x, borrow=borrow) for x in leaves], treedef
     except (NotAnArrayError, DTypeError):
         if any(map(is_float0, leaves)):
-            return array_leaves(where, tree.map(lambda x: _Float0(x.shape) if is_float0(x) else x, items), what, borrow)
+            return array_leaves(where, tree.map(lambda x: _Float0(x.shape) if is_float0(x) else x, items), what, borrow, numbers)
         for path, x in tree.leaves_with_path(items):
+            if numbers and path[0].idx == 0:
+                path = (path[0], SequenceKey(numbers[path[1].idx]), *path[2:])
             try:
                 as_value(x, borrow=True)
             except NotAnArrayError:
-                fix = "Return arrays and containers of them." if what == RESULT else "Make it a static argument, or close over it."
+                fix = "Return arrays and containers of them." if what == RESULT else advice(where, what, path, x)
                 raise NotAnArrayError(
                     f"{where}: {leaf_name(what, path)} must be an array or a number, got {type(x).__name__}: {str(x)[:60]!r}. {fix}"
                 ) from None

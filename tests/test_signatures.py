@@ -248,3 +248,35 @@ def test_options_of_jax_that_mean_nothing_here_are_taken():
     compiled = jit(f, keep_unused=True, inline=True, backend="cpu", device=jitgrad.devices()[0])
     assert float(compiled(1.0, 2.0)) == 3
     assert "donate_argnames" in inspect.signature(jit).parameters
+
+
+# Arguments that are no arrays
+
+
+@dataclasses.dataclass
+class Parameters:
+    w: float
+
+
+class Model:
+    @jit
+    def apply(self, x):
+        return x
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: Model().apply(1.0),
+            r"argument 0 must be .*static_argnums=0, as for the self of a method, or make Model",
+        ),
+        (lambda: jit(lambda p: p.w)(Parameters(1.0)), r"make Parameters a container.*jitgrad.tree_util.register_dataclass"),
+        (lambda: jit(lambda n, p: p, static_argnums=0)(3, {"a": Parameters(1.0)}), r"argument 1\['a'\] .*static_argnums=1"),
+        (lambda: jit(lambda x, mode: x)(1.0, mode="s"), r"keyword argument 'mode' .*static_argnames='mode', or close over it"),
+        (lambda: jit(lambda f: f)(jnp.sin), r"static_argnums=0, or close over it"),
+    ],
+)
+def test_an_argument_that_is_no_array_is_named_with_what_to_do(call, message):
+    with pytest.raises(jitgrad.errors.NotAnArrayError, match=message):
+        call()
