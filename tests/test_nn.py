@@ -9,7 +9,8 @@ import pytest
 import scipy.special
 
 import jitgrad.numpy as jnp
-from jitgrad import errors, grad, nn, random, vmap
+from jitgrad import errors, grad, jit, nn, random, vmap
+from jitgrad.scipy import special
 from jitgrad.testing import check_grads
 
 X = np.linspace(-4.3, 4.1, 24).reshape(4, 6)
@@ -198,3 +199,47 @@ def test_initializers_refuse_what_they_do_not_know():
         nn.initializers.variance_scaling(1.0, "fan_in", "poisson")
     with pytest.raises(errors.ArgumentError, match="biases"):
         nn.initializers.he_normal()(KEY, (3,))
+
+
+def test_softmax_of_nothing_is_nothing_and_has_derivatives_of_zero():
+    x, none = jnp.array([5.5, 1.3]), jnp.array([False, False])
+    np.testing.assert_array_equal(nn.softmax(x, where=none), [0.0, 0.0])
+    np.testing.assert_array_equal(nn.log_softmax(x, where=none), [-np.inf, -np.inf])
+    assert float(nn.logsumexp(x, where=none)) == -np.inf
+    for f in (
+        lambda v: jnp.sum(nn.softmax(v, where=none)),
+        lambda v: jnp.sum(jnp.where(none, nn.log_softmax(v, where=none), 0.0)),
+        lambda v: nn.logsumexp(v, where=none),
+    ):
+        np.testing.assert_array_equal(grad(f)(x), [0.0, 0.0])
+    np.testing.assert_array_equal(grad(nn.logsumexp)(jnp.array([-np.inf, -np.inf])), [0.0, 0.0])
+
+
+@pytest.mark.parametrize("shape", [(3, 0), (0, 3), (0,)])
+def test_an_empty_axis_is_summed_to_nothing(shape):
+    x = jnp.zeros(shape)
+    assert nn.softmax(x).shape == nn.log_softmax(x).shape == shape
+    assert nn.softmax(x, axis=0).shape == special.softmax(x).shape == shape
+    np.testing.assert_array_equal(nn.logsumexp(x, axis=-1), np.full(shape[:-1], -np.inf))
+    assert float(special.logsumexp(x)) == -np.inf
+
+
+def test_scipys_softmax_takes_all_axes():
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_allclose(special.softmax(x), scipy.special.softmax(x), rtol=1e-12)
+    np.testing.assert_allclose(special.log_softmax(x), scipy.special.log_softmax(x), rtol=1e-12)
+    np.testing.assert_allclose(special.softmax(x, axis=0), scipy.special.softmax(x, axis=0), rtol=1e-12)
+
+
+def test_logsumexp_takes_complex_numbers():
+    z = np.array([1000.0, 1001 + 1j, 999 - 2j])
+    wanted = np.log(np.sum(np.exp(z - 1000))) + 1000
+    np.testing.assert_allclose(nn.logsumexp(z), wanted, rtol=1e-12)
+    size, sign = nn.logsumexp(z, return_sign=True)
+    np.testing.assert_allclose(size, wanted.real, rtol=1e-12)
+    np.testing.assert_allclose(sign, np.exp(1j * wanted.imag), rtol=1e-12)
+
+
+def test_one_hot_says_that_the_number_of_classes_must_be_known():
+    with pytest.raises(errors.TracerIntegerConversionError, match="concrete"):
+        jit(nn.one_hot)(3, 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import index
 from typing import Any
 
 import jitgrad.numpy as jnp
@@ -13,7 +14,7 @@ from jitgrad.numpy import ops
 from jitgrad.numpy.ops import convert
 from jitgrad.numpy.promote import array_arg, axis_number, common_dtype, inexact_arg
 from jitgrad.promotion import default_float, dtype_name
-from jitgrad_compiler.ir.types import COMPLEX, INTEGERS
+from jitgrad_compiler.ir.types import INTEGERS
 
 ArrayLike = Any
 Axis = int | tuple[int, ...] | None
@@ -21,8 +22,14 @@ Axis = int | tuple[int, ...] | None
 
 def _largest(x: Array, axis: Axis, where: ArrayLike | None) -> Array:
     """The largest element along axes, kept as axes of size 1, as a constant to derivatives: any shift gives the same softmax."""
-    held = stop_gradient(x if where is None else jnp.where(where, x, -math.inf))
-    return jnp.max(held, axis=axis, keepdims=True)
+    real = jnp.real(stop_gradient(x))
+    held = real if where is None else jnp.where(where, real, -math.inf)
+    return jnp.max(held, axis=axis, keepdims=True, initial=None if held.size else -math.inf)
+
+
+def _or_one(total: Array) -> Array:
+    """A sum that is divided by, or whose logarithm is taken: 1 for that of nothing."""
+    return jnp.where(total == 0, 1.0, total)
 
 
 def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
@@ -35,7 +42,8 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Ar
     value = inexact_arg("nn.softmax", x)
     shifted = value - _largest(value, axis, where)
     raised = jnp.exp(shifted) if where is None else jnp.where(where, jnp.exp(jnp.where(where, shifted, 0.0)), 0.0)
-    return raised / jnp.sum(raised, axis=axis, keepdims=True)
+    total = jnp.sum(raised, axis=axis, keepdims=True)
+    return raised / (total if where is None else _or_one(total))
 
 
 def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
@@ -51,7 +59,7 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -
         return shifted - jnp.log(jnp.sum(jnp.exp(shifted), axis=axis, keepdims=True))
     shifted = jnp.where(where, shifted, 0.0)
     total = jnp.sum(jnp.where(where, jnp.exp(shifted), 0.0), axis=axis, keepdims=True)
-    return jnp.where(where, shifted - jnp.log(total), -math.inf)
+    return jnp.where(where, shifted - jnp.log(_or_one(total)), -math.inf)
 
 
 def logsumexp(
@@ -64,16 +72,14 @@ def logsumexp(
 ) -> Any:
     """log(sum(b * exp(a))) over axes, all by default, without overflow; b is 1 by default.
 
-    return_sign: the pair of the logarithm of the sum's magnitude, and its sign; without it a negative sum gives NaN. Elements where
-    `where` is False count as absent; the logarithm of nothing is -inf.
+    return_sign: the pair of the logarithm of the sum's magnitude, and its sign (of complex numbers sum / |sum|); without it a
+    negative sum gives NaN. Elements where `where` is False count as absent; the logarithm of nothing is -inf, its derivative 0.
 
     >>> import jitgrad.numpy as jnp
     >>> print(logsumexp(jnp.array([1000.0, 0.0])))
     1000.0
     """
     value = inexact_arg("logsumexp", a)
-    if value.type.dtype in COMPLEX:
-        raise DTypeError(f"logsumexp: takes real numbers, got {value.dtype}")
     present = where
     if b is not None:
         weights = as_value(b, "logsumexp")
@@ -86,7 +92,8 @@ def logsumexp(
     raised = jnp.exp(shifted) if present is None else jnp.where(present, jnp.exp(jnp.where(present, shifted, 0.0)), 0.0)
     total = jnp.sum(raised if b is None else raised * weights, axis=axis, keepdims=True)
     sign = jnp.sign(total)
-    out = jnp.log(jnp.abs(total) if return_sign else total) + largest
+    nothing, held = total == 0, _or_one(total)
+    out = jnp.where(nothing, -math.inf, jnp.log(jnp.abs(held) if return_sign else held) + largest)
     if not keepdims:
         axes = tuple(range(value.ndim)) if axis is None else axis
         out, sign = jnp.squeeze(out, axis=axes), jnp.squeeze(sign, axis=axes)
@@ -124,7 +131,8 @@ def standardize(
     value = inexact_arg("nn.standardize", x)
     centre = jnp.mean(value, axis=axis, keepdims=True, where=where) if mean is None else mean
     if variance is None:
-        variance = jnp.mean(jnp.square(value - centre), axis=axis, keepdims=True, where=where)
+        centred = value - centre if where is None else jnp.where(where, value - centre, 0.0)
+        variance = jnp.mean(jnp.square(centred), axis=axis, keepdims=True, where=where)
     return (value - centre) * ops.op("rsqrt", inexact_arg("nn.standardize", variance + epsilon))
 
 
@@ -141,6 +149,7 @@ def one_hot(x: ArrayLike, num_classes: int, *, dtype: Any = None, axis: int = -1
     labels = array_arg("nn.one_hot", x)
     if labels.type.dtype not in INTEGERS:
         raise DTypeError(f"nn.one_hot: class indices must be integers, got {labels.dtype}. Convert them with .astype(int).")
+    num_classes = index(num_classes)
     rank = labels.ndim + 1
     at = axis_number("nn.one_hot", axis, rank)
     shape = (*labels.shape[:at], num_classes, *labels.shape[at:])

@@ -9,7 +9,8 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import DTypeError
-from jitgrad.nn.normalization import log_softmax, logsumexp, softmax
+from jitgrad.nn import normalization
+from jitgrad.nn.normalization import logsumexp
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import inexact_arg, operands
 from jitgrad.promotion import strong_dtype
@@ -45,6 +46,26 @@ erfinv = _of_op("erfinv", "erf_inv", "0.0 -> 0.0")
 expit = _of_op("expit", "logistic", "0.0 -> 0.5")
 gammaln = _of_op("gammaln", "lgamma", "1.0 -> 0.0")
 digamma = _of_op("digamma", "digamma", "1.0 -> -0.5772157")
+
+
+def softmax(x: ArrayLike, axis: normalization.Axis = None) -> Array:
+    """exp(x) divided by its sum over axes (all by default, where nn.softmax takes the last one), without overflow.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(softmax(jnp.array([[1000.0], [1000.0]])).tolist())
+    [[0.5], [0.5]]
+    """
+    return normalization.softmax(x, axis)
+
+
+def log_softmax(x: ArrayLike, axis: normalization.Axis = None) -> Array:
+    """log(softmax(x)) over axes (all by default, where nn.log_softmax takes the last one).
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(log_softmax(jnp.array([0.0, -200.0])))
+    [   0. -200.]
+    """
+    return normalization.log_softmax(x, axis)
 
 
 def polygamma(n: ArrayLike, x: ArrayLike) -> Array:
