@@ -80,8 +80,8 @@ __all__ = [
 ]  # fmt: skip
 
 for _module in (
-    core, debug, dtypes, flatten_util, lax, nn, nn.initializers, numpy, ops, optim, random, scipy, scipy.special, testing, tree,
-    tree_util, util, sys.modules[__name__],
+    core, debug, dtypes, flatten_util, lax, nn, nn.initializers, numpy, numpy.linalg, ops, optim, random, scipy, scipy.linalg,
+    scipy.special, testing, tree, tree_util, util, sys.modules[__name__],
 ):  # fmt: skip
     boundaries(_module, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path") if _module is tree else ())
     setattr(_module, "__getattr__", missing(_module.__name__, ("stats",) if _module is scipy else ()))  # noqa: B010

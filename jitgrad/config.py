@@ -102,9 +102,10 @@ SETTINGS = {
     "traceback_filtering": Setting(lambda: os.environ.get("JITGRAD_TRACEBACK_FILTERING", "auto"), _filtering),
     "debug_nans": Setting(lambda: False, _switch, traced=True),
     "debug_infs": Setting(lambda: False, _switch, traced=True),
+    "debug_key_reuse": Setting(lambda: False, _switch),
     **FIXED,
 }
-ALIASES = {f"jax_{name}": name for name in ("disable_jit", "debug_nans", "debug_infs", "traceback_filtering")}
+ALIASES = {f"jax_{name}": name for name in ("disable_jit", "debug_nans", "debug_infs", "debug_key_reuse", "traceback_filtering")}
 """jax's names of settings that are here under another one."""
 
 
@@ -118,6 +119,7 @@ class Config:
     IPython and pytest; it begins as JITGRAD_TRACEBACK_FILTERING says.
     debug_nans, debug_infs: raise InvalidValueError, a FloatingPointError, where an operation or a program gives a NaN or an
     infinity, naming the operation. Programs run slower then.
+    debug_key_reuse: raise KeyReuseError where a random key that was used up is used again, naming both lines.
 
     A name that is no setting raises AttributeError, a value that a setting does not take ValueError.
 
@@ -135,6 +137,7 @@ class Config:
     traceback_filtering: str
     debug_nans: bool
     debug_infs: bool
+    debug_key_reuse: bool
     traced: tuple[Any, ...]
     """The values of the settings that traced programs depend on: part of every program's key."""
 

@@ -79,6 +79,10 @@ class InvalidValueError(JitgradError, FloatingPointError):
     """A NaN or an infinity, where config.debug_nans or config.debug_infs is on."""
 
 
+class KeyReuseError(JitgradError, TypeError):
+    """A random key was used a second time, while `config.debug_key_reuse` was on."""
+
+
 class DonatedBufferError(JitgradError, RuntimeError):
     """An array was used after its memory had been donated to a jitted function."""
 

@@ -10,7 +10,7 @@ Python number for a probability counts as float64, as in jax. docs/differences-f
 A draw is one compiled program, in eager code too, so a jitted function draws the same bits. Inside a loop of scalars, where a
 product that is read by one sum is rounded with it, floats may differ in the last place.
 
-Reading map: keys.py, programs.py, splitting.py, bits.py, distributions.py, gamma.py, counts.py, vectors.py, selection.py.
+Reading map: keys.py, reuse.py, programs.py, splitting.py, bits.py, distributions.py, gamma.py, counts.py, vectors.py, selection.py.
 
 >>> import jitgrad
 >>> key, subkey = jitgrad.random.split(jitgrad.random.key(0))

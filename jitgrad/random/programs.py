@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from jitgrad.array import Array, as_value
+from jitgrad.config import config
 from jitgrad.errors import ArgumentError, DTypeError
 from jitgrad.jit import Jitted, jit
 from jitgrad.numpy import ops
@@ -19,7 +20,8 @@ from jitgrad.numpy.promote import broadcast_shape, shape_arg
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import FLOATS, INTEGERS, NUMPY
 
-from .keys import KeyLike, key_argument, to_words
+from .keys import KeyArray, KeyLike, key_argument, to_words
+from .reuse import use_up
 
 Shape = Any
 Sampler = Callable[..., Any]
@@ -38,6 +40,8 @@ def _program(sampler: Sampler, where: str, static: tuple[Any, ...]) -> Jitted:
 def draw(where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any, ...] = (), static: tuple[Any, ...] = ()) -> Any:
     """sampler(the key's word, *parameters, *static), compiled once for each `static`."""
     data = key_argument(where, key)
+    if config.debug_key_reuse:
+        use_up(where, key._data if isinstance(key, KeyArray) else key)
     return _program(sampler, where, static)(data, *[as_value(p, f"random.{where}") for p in parameters])
 
 
