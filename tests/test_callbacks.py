@@ -151,6 +151,14 @@ def test_results_that_are_not_as_promised_are_named(mode, give, message):
         MODES[mode](lambda x: pure_callback(give, like(x), x))(X)
 
 
+@modes
+def test_what_the_function_goes_on_to_write_to_does_not_change_the_result(mode):
+    memory = np.ones(3, np.float32)
+    out = MODES[mode](lambda: pure_callback(lambda: memory, like(memory)))()
+    memory[:] = 100
+    assert np.array_equal(out, np.ones(3))
+
+
 def test_what_is_promised_must_have_a_shape_and_a_type():
     with pytest.raises(errors.ArgumentError, match="result_shape_dtypes must be a pytree of .*got str"):
         pure_callback(np.sin, "float32", X)

@@ -72,7 +72,7 @@ def at_site(number: int) -> Call:
 
 
 def checked(name: str, results: Results, given: Sequence[Any]) -> list[np.ndarray[Any, Any]]:
-    """What a function gave as arrays of the types that were promised. Python's numbers take any type."""
+    """What a function gave, as arrays of the types that were promised, in memory of their own. Python's numbers take any type."""
     made = []
     for n, ((shape, dtype), x) in enumerate(zip(results, given, strict=True)):
         wanted = NUMPY[dtype]
@@ -82,7 +82,7 @@ def checked(name: str, results: Results, given: Sequence[Any]) -> list[np.ndarra
                 f"{name}: result {n} of the function must be {wanted}{list(shape)} as result_shape_dtypes says, got "
                 f"{array.dtype}{list(array.shape)}. Return it in that shape and type, with .astype for example."
             )
-        made.append(np.ascontiguousarray(array).reshape(shape))
+        made.append(np.array(array, order="C"))
     return made
 
 
