@@ -43,6 +43,10 @@ class ArgumentError(JitgradError, ValueError):
     """An argument that a transform or function cannot use: an argnum out of range, an axis that does not exist."""
 
 
+class ParametersError(ArgumentError, TypeError):
+    """A function that cannot be called with the arguments that it is to get."""
+
+
 class NotAFunctionError(ArgumentError, TypeError):
     """Something that can't be called stands where a transform needs a function: often the function's result."""
 

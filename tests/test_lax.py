@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import scipy.special
 
-from jitgrad import errors, grad, jvp, lax, vmap
+import jitgrad.numpy as jnp
+from jitgrad import errors, grad, jit, jvp, lax, vmap
 
 RNG = np.random.default_rng(0)
 FLOATS = RNG.uniform(0.2, 0.9, (3, 4))
@@ -373,6 +374,95 @@ def test_sort_and_top_k_pass_tangents_to_where_elements_went():
     x, t = np.array([3.0, 1.0, 2.0]), np.array([30.0, 10.0, 20.0])
     check(jvp(lax.sort, (x,), (t,))[1], np.array([10.0, 20.0, 30.0]))
     check(jvp(lambda v: lax.top_k(v, 2)[0], (x,), (t,))[1], np.array([30.0, 20.0]))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "uint32", "int64", "uint64"])
+def test_mulhi_is_the_upper_half_of_a_product(dtype):
+    info = np.iinfo(dtype)
+    ends = [info.min, info.min + 1, 0, 1, 3, info.max // 2, info.max - 1, info.max, *([] if info.min == 0 else [-1, -3])]
+    numbers = [*ends, *(int(v) for v in RNG.integers(info.min, info.max, 20, dtype=dtype))]
+    values = np.array(numbers, dtype)
+    x, y = np.repeat(values, len(values)), np.tile(values, len(values))
+    expected = np.array([int(a) * int(b) >> info.bits for a, b in zip(x, y, strict=True)], dtype)
+    check(lax.mulhi(x, y), expected)
+    check(jit(lax.mulhi)(x, y), expected)
+    with pytest.raises(errors.DTypeError, match="lax.mulhi: operands must be integers"):
+        lax.mulhi(1.0, 2.0)
+
+
+def test_the_conjugate_of_a_float_is_complex():
+    check(lax.conj(np.float32(2.0)), np.complex64(2.0))
+    check(lax.conj(FLOATS), FLOATS.astype(complex))
+    check(lax.conj(FLOATS + 1j), FLOATS - 1j)
+    assert grad(lambda x: lax.real(lax.conj(x)) ** 2)(3.0) == 6.0
+    with pytest.raises(errors.DTypeError):
+        lax.conj(INTEGERS)
+
+
+def test_a_product_of_bools_is_whether_any_pair_holds():
+    a, b = RNG.random((4, 5)) < 0.3, RNG.random((5, 3)) < 0.3
+    dims = (((1,), (0,)), ((), ()))
+    for wrap in (lambda f: f, jit):
+        check(wrap(lambda a, b: lax.dot_general(a, b, dims))(a, b), a @ b)
+        counts = wrap(lambda a, b: lax.dot_general(a, b, dims, preferred_element_type="int32"))(a, b)
+        check(counts, a.astype(np.int32) @ b.astype(np.int32))
+    assert not lax.dot_general(np.ones((2, 0), bool), np.ones((0, 2), bool), dims).any()
+
+
+def test_scatter_and_gather_name_dimension_numbers_that_do_not_exist():
+    x, at = np.zeros((3, 4)), np.array([[0]])
+    for numbers, named in [
+        (lax.ScatterDimensionNumbers((1,), (5,), (0,)), "inserted_window_dims must be different axes from 0 to 1, got .5,."),
+        (lax.ScatterDimensionNumbers((1,), (-1,), (0,)), "inserted_window_dims"),
+        (lax.ScatterDimensionNumbers((7,), (0,), (0,)), "update_window_dims"),
+        (lax.ScatterDimensionNumbers((1,), (0,), (2,)), "scatter_dims_to_operand_dims"),
+        (lax.ScatterDimensionNumbers((), (0, 0), (0,)), "inserted_window_dims"),
+    ]:
+        with pytest.raises(errors.ArgumentError, match=f"lax.scatter_add: {named}"):
+            lax.scatter_add(x, at, np.ones((1, 4)), numbers)
+    with pytest.raises(errors.ArgumentError, match="lax.gather: collapsed_slice_dims"):
+        lax.gather(x, at, lax.GatherDimensionNumbers((1,), (2,), (0,)), (1, 4))
+
+
+def test_tile_stack_and_unstack_are_numpys():
+    for reps in [(2, 3), (1, 1), (0, 2)]:
+        check(lax.tile(FLOATS, reps), np.tile(FLOATS, reps))
+    check(lax.tile(np.float64(3.0), ()), np.float64(3.0))
+    with pytest.raises(errors.ShapeError, match="lax.tile: reps must have one number for each axis"):
+        lax.tile(FLOATS, (2,))
+    for axis in (0, 1, 2, -1):
+        check(lax.stack([FLOATS, FLOATS + 1], axis), np.stack([FLOATS, FLOATS + 1], axis))
+    for got, expected in zip(lax.unstack(FLOATS, 1), FLOATS.T, strict=True):
+        check(got, expected)
+    check(lax.broadcast_like(FLOATS[:, :1], FLOATS), np.broadcast_to(FLOATS[:, :1], FLOATS.shape))
+    with pytest.raises(errors.ShapeError):
+        lax.broadcast_like(FLOATS, FLOATS[0])
+    assert lax.dtype(INTEGERS) == np.int64 and lax.empty(3, "int8").shape == (3,)
+
+
+def test_reduce_xor_and_cumlogsumexp_go_along_their_axes():
+    check(lax.reduce_xor(INTEGERS, (0,)), np.bitwise_xor.reduce(INTEGERS, 0))
+    check(lax.reduce_xor(INTEGERS > 0, (0, 1)), np.logical_xor.reduce(INTEGERS > 0, None))
+    check(lax.cumlogsumexp(FLOATS, 1), np.logaddexp.accumulate(FLOATS, 1))
+    check(lax.cumlogsumexp(FLOATS, 0, reverse=True), np.logaddexp.accumulate(FLOATS[::-1], 0)[::-1])
+
+
+def test_approximate_extremes_are_exact():
+    check(lax.approx_max_k(FLOATS, 2)[0], -np.sort(-FLOATS, 1)[:, :2])
+    smallest, places = lax.approx_min_k(FLOATS, 2, reduction_dimension=0)
+    check(smallest, np.sort(FLOATS, 0)[:2])
+    check(places, np.argsort(FLOATS, 0)[:2].astype(np.int32))
+    with pytest.raises(errors.ArgumentError, match="lax.approx_min_k: k must be"):
+        lax.approx_min_k(FLOATS, 5)
+
+
+def test_one_device_runs_the_cpus_function_and_lays_nothing_out():
+    assert lax.platform_dependent(2.0, cpu=lambda x: x + 1, default=lambda x: x) == 3.0
+    assert lax.platform_dependent(2.0, tpu=lambda x: x + 1, default=lambda x: x) == 2.0
+    with pytest.raises(errors.ArgumentError, match="neither a function for cpu nor a default, but for tpu"):
+        lax.platform_dependent(2.0, tpu=lambda x: x)
+    check(grad(lambda x: jnp.sum(lax.optimization_barrier({"x": x})["x"] ** 2))(FLOATS), 2 * FLOATS)
+    assert lax.with_sharding_constraint(FLOATS, None) is FLOATS
 
 
 def test_stop_gradient_is_a_constant_to_derivatives():

@@ -168,8 +168,8 @@ def test_the_lengths_of_xs_must_agree():
     assert issubclass(errors.ShapeError, ValueError) and issubclass(errors.ArgumentError, ValueError)
 
 
-@pytest.mark.parametrize("unroll", [0, -1, 2.0, None, "2"])
-def test_unroll_is_a_bool_or_positive(unroll):
+@pytest.mark.parametrize("unroll", [-1, 2.0, None, "2"])
+def test_unroll_is_a_bool_or_not_negative(unroll):
     fails(
         errors.ArgumentError, lambda: lax.scan(lambda c, x: (c, x), 0, X3, unroll=unroll), "lax.scan: unroll must be", repr(unroll)
     )
@@ -303,11 +303,46 @@ def test_what_must_be_a_function_is_one(call):
         call()
 
 
+# functions with other parameters
+
+
+@pytest.mark.parametrize(
+    ("call", "called", "takes"),
+    [
+        (lambda: lax.fori_loop(0, 3, lambda x: x, 0.0), "lax.fori_loop: body_fun is called as body_fun(i, value)", "takes (x)"),
+        (lambda: lax.while_loop(lambda a, b: a < 3, lambda s: s, (0, 0)), "cond_fun is called as cond_fun(value)", "takes (a, b)"),
+        (
+            lambda: lax.while_loop(lambda s: s[0] < 3, lambda a, b: a, (0, 0)),
+            "body_fun is called as body_fun(value)",
+            "takes (a, b)",
+        ),
+        (lambda: lax.scan(lambda c: (c, None), 0.0, X3), "lax.scan: f is called as f(carry, x)", "takes (c)"),
+        (lambda: lax.map(lambda a, b: a, (X3, X3)), "lax.map: f is called as f(x)", "takes (a, b)"),
+        (lambda: lax.cond(True, lambda x: x, lambda: 1, 3), "lax.cond: false_fun is called as false_fun(operand 0)", "takes ()"),
+        (lambda: lax.switch(0, [lambda: 1, lambda x: x]), "lax.switch: branch 1 is called as branch 1()", "takes (x)"),
+        (lambda: lax.scan(lambda c, x, *, gain: (c, x), 0.0, X3), "lax.scan: f is called as f(carry, x)", "gain"),
+    ],
+)
+def test_a_function_with_other_parameters_is_told_how_it_is_called(call, called, takes):
+    for mode in (call, lambda: jit(lambda: call())()):
+        with pytest.raises(errors.ParametersError) as caught:
+            mode()
+        assert called in str(caught.value) and takes in str(caught.value)
+        assert isinstance(caught.value, TypeError)
+
+
+def test_parameters_with_defaults_and_functions_that_do_not_say_are_taken():
+    assert lax.fori_loop(0, 3, lambda i, x, by=2: x * by, 1) == 8
+    assert lax.fori_loop(0, 3, lambda *args: args[1] + 1, 0) == 3
+    assert lax.fori_loop(0, 3, functools.partial(lambda gain, i, x: x * gain, 2), 1) == 8
+    assert lax.fori_loop(0, 3, jit(lambda i, x: x + i), 0) == 3
+
+
 # map, associative_scan
 
 
-def test_map_needs_slices_and_a_positive_batch_size():
-    for size in (0, -1, 2.0, True, "2"):
+def test_map_needs_slices_and_a_batch_size_that_is_not_negative():
+    for size in (-1, 2.0, True, "2"):
         fails(errors.ArgumentError, lambda: lax.map(lambda x: x, X3, batch_size=size), "lax.map: batch_size must be", repr(size))  # noqa: B023
     fails(errors.ArgumentError, lambda: lax.map(lambda x: x, None), "lax.map", "how many steps")
     fails(errors.ShapeError, lambda: lax.map(lambda x: x, (X3, X4)), "lax.map", "xs[0] has 3, xs[1] has 4")

@@ -8,6 +8,7 @@ import pytest
 import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import backend, grad, hessian, jit, lax, make_graph, tree, vjp, vmap
+from jitgrad.errors import ArgumentError
 from jitgrad.testing import assert_close
 
 from .loops_and_twins import CASES, agree, newton, total
@@ -89,6 +90,43 @@ def test_operands_are_trees_and_may_be_given_as_a_keyword(run):
     nothing = run(lambda p: lax.cond(p, lambda _: 1, lambda _: 2, operand=None))
     assert int(nothing(False)) == 2
     assert run(lambda p, x: lax.cond(p, lambda x: None, lambda x: None, x))(True, 1.0) is None
+
+
+@run
+def test_each_branch_may_have_an_operand_of_its_own(run):
+    f = run(lambda p, a, b: lax.cond(p, a, lambda a: a["x"] * 2, b, lambda b: b + 1))
+    assert f(True, {"x": 3.0}, 5.0) == 6.0 and f(False, {"x": 3.0}, 5.0) == 6.0
+    assert grad(lambda a, b: f(False, {"x": a}, b), (0, 1))(3.0, 5.0) == (0.0, 1.0)
+
+
+@run
+def test_what_a_loop_or_a_branch_hands_on_is_one_for_a_whole_batch(run):
+    x, y = jnp.arange(3), jnp.array(3.0)
+
+    def whole(f, out_axes=(0, None)):
+        return tree.map(lambda v: v.tolist(), run(vmap(f, in_axes=(0, None), out_axes=out_axes))(x, y))
+
+    assert whole(lambda x, y: lax.cond(x < 2, lambda x, y: (x * 2, y), lambda x, y: (x * 3, y), x, y)) == ([0, 2, 6], 3.0)
+    assert whole(lambda x, y: lax.cond(x < 2, lambda x: (x * 2, y), lambda x: (x * 3, y), x)) == ([0, 2, 6], 3.0)
+    assert whole(lambda x, y: lax.switch(x, [lambda a: (x, a[1])] * 3, (x, y))) == ([0, 1, 2], 3.0)
+    assert whole(lambda x, y: lax.while_loop(lambda s: s[0] < 9, lambda s: (s[0] + 1, s[1]), (x, y))) == ([9, 9, 9], 3.0)
+    assert whole(lambda x, y: lax.fori_loop(0, x, lambda i, s: (s[0] + 1, s[1]), (x, y))) == ([0, 2, 4], 3.0)
+    scanned = whole(lambda x, y: lax.scan(lambda c, _: ((c[0] + 1, c[1]), c[1]), (x, y), None, length=2), ((0, None), None))
+    assert scanned == (([2, 3, 4], 3.0), [3.0, 3.0])
+    for f in (
+        lambda x, y: lax.while_loop(lambda s: s[0] < 9, lambda s: (s[0] + 1, s[1] * 2), (x, y)),
+        lambda x, y: lax.cond(x < 2, lambda x: (x, y * 2), lambda x: (x, y), x),
+    ):
+        with pytest.raises(ArgumentError, match="out_axes is None for an output that differs"):
+            whole(f)
+
+
+@run
+def test_no_steps_at_a_time_and_no_examples_at_once_are_one(run):
+    total, sums = run(lambda: lax.scan(lambda c, x: (c + x, c), 0.0, jnp.arange(3.0), unroll=0))()
+    assert total == 3.0 and sums.tolist() == [0.0, 0.0, 1.0]
+    assert run(lambda: lax.fori_loop(0, 3, lambda i, x: x + i, 0.0, unroll=0))() == 3.0
+    assert run(lambda: lax.map(lambda x: x * 2, jnp.arange(3), batch_size=0))().tolist() == [0, 2, 4]
 
 
 def test_a_switch_with_one_branch_calls_it():

@@ -1,8 +1,8 @@
 """jax.lax's functions: the compiler's ops with exact types and shapes. Names, arguments and meaning are jax.lax's.
 
 elementwise.py, reductions.py, shapes.py, slicing.py, gather_scatter.py, contraction.py, sorting.py, conditionals.py, loops.py,
-associative.py, collectives.py and implicit.py hold one family each; bodies.py and carries.py trace what users give to loops and
-branches.
+associative.py, collectives.py, platform.py and implicit.py hold one family each; bodies.py and carries.py trace what users give to
+loops and branches.
 
 >>> from jitgrad import lax
 >>> print(lax.add(1.0, 2.0), lax.rsqrt(4.0))
@@ -11,7 +11,10 @@ branches.
 
 from jitgrad.differentiation import stop_gradient
 
-from .associative import associative_scan
+from .associative import (
+    associative_scan,
+    cumlogsumexp,
+)
 from .collectives import (
     all_gather,
     all_to_all,
@@ -85,6 +88,7 @@ from .elementwise import (
     max,
     min,
     mul,
+    mulhi,
     ne,
     neg,
     nextafter,
@@ -125,6 +129,7 @@ from .gather_scatter import (
 )
 from .implicit import custom_linear_solve, custom_root
 from .loops import fori_loop, map, scan, while_loop
+from .platform import optimization_barrier, platform_dependent, with_sharding_constraint
 from .reductions import (
     argmax,
     argmin,
@@ -139,15 +144,19 @@ from .reductions import (
     reduce_or,
     reduce_prod,
     reduce_sum,
+    reduce_xor,
 )
 from .shapes import (
     broadcast,
     broadcast_in_dim,
+    broadcast_like,
     broadcast_shapes,
     broadcast_to_rank,
     broadcasted_iota,
     collapse,
     concatenate,
+    dtype,
+    empty,
     expand_dims,
     full,
     full_like,
@@ -157,7 +166,10 @@ from .shapes import (
     rev,
     split,
     squeeze,
+    stack,
+    tile,
     transpose,
+    unstack,
     zeros_like_array,
 )
 from .slicing import (
@@ -173,6 +185,8 @@ from .slicing import (
     slice_in_dim,
 )
 from .sorting import (
+    approx_max_k,
+    approx_min_k,
     sort,
     sort_key_val,
     top_k,
@@ -180,20 +194,21 @@ from .sorting import (
 
 __all__ = [
     "DotDimensionNumbers", "GatherDimensionNumbers", "GatherScatterMode", "Precision", "PrecisionLike", "RoundingMethod",
-    "ScatterDimensionNumbers", "abs", "acos", "acosh", "add", "all_gather", "all_to_all", "argmax", "argmin", "asin",
-    "asinh", "associative_scan", "atan", "atan2", "atanh", "axis_index", "axis_size", "batch_matmul",
+    "ScatterDimensionNumbers", "abs", "acos", "acosh", "add", "all_gather", "all_to_all", "approx_max_k", "approx_min_k", "argmax",
+    "argmin", "asin", "asinh", "associative_scan", "atan", "atan2", "atanh", "axis_index", "axis_size", "batch_matmul",
     "bitcast_convert_type", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast", "broadcast_in_dim",
-    "broadcast_shapes", "broadcast_to_rank", "broadcasted_iota", "cbrt", "ceil", "clamp", "clz", "collapse", "complex",
-    "concatenate", "cond", "conj", "convert_element_type", "cos", "cosh", "cummax", "cummin", "cumprod", "cumsum",
-    "custom_linear_solve", "custom_root", "digamma", "div", "dot", "dot_general", "dynamic_index_in_dim", "dynamic_slice",
-    "dynamic_slice_in_dim", "dynamic_update_index_in_dim", "dynamic_update_slice", "dynamic_update_slice_in_dim", "eq",
-    "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims", "expm1", "floor", "fori_loop", "full", "full_like", "gather",
-    "ge", "gt", "imag", "index_in_dim", "index_take", "integer_pow", "iota", "is_finite", "le", "lgamma", "log", "log1p",
-    "logistic", "lt", "map", "max", "min", "mul", "ne", "neg", "nextafter", "pad", "pbroadcast", "pmax", "pmean", "pmin",
-    "polygamma", "population_count", "pow", "ppermute", "pshuffle", "psum", "psum_scatter", "pswapaxes", "real",
-    "reciprocal", "reduce", "reduce_and", "reduce_max", "reduce_min", "reduce_or", "reduce_prod", "reduce_sum", "rem",
-    "reshape", "rev", "round", "rsqrt", "scan", "scatter", "scatter_add", "scatter_max", "scatter_min", "scatter_mul",
-    "scatter_sub", "select", "select_n", "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin",
-    "sinh", "slice", "slice_in_dim", "sort", "sort_key_val", "split", "sqrt", "square", "squeeze", "stop_gradient", "sub",
-    "switch", "tan", "tanh", "top_k", "transpose", "while_loop", "zeros_like_array", "zeta",
+    "broadcast_like", "broadcast_shapes", "broadcast_to_rank", "broadcasted_iota", "cbrt", "ceil", "clamp", "clz", "collapse",
+    "complex", "concatenate", "cond", "conj", "convert_element_type", "cos", "cosh", "cumlogsumexp", "cummax", "cummin", "cumprod",
+    "cumsum", "custom_linear_solve", "custom_root", "digamma", "div", "dot", "dot_general", "dtype", "dynamic_index_in_dim",
+    "dynamic_slice", "dynamic_slice_in_dim", "dynamic_update_index_in_dim", "dynamic_update_slice", "dynamic_update_slice_in_dim",
+    "empty", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims", "expm1", "floor", "fori_loop", "full", "full_like",
+    "gather", "ge", "gt", "imag", "index_in_dim", "index_take", "integer_pow", "iota", "is_finite", "le", "lgamma", "log", "log1p",
+    "logistic", "lt", "map", "max", "min", "mul", "mulhi", "ne", "neg", "nextafter", "optimization_barrier", "pad", "pbroadcast",
+    "platform_dependent", "pmax", "pmean", "pmin", "polygamma", "population_count", "pow", "ppermute", "pshuffle", "psum",
+    "psum_scatter", "pswapaxes", "real", "reciprocal", "reduce", "reduce_and", "reduce_max", "reduce_min", "reduce_or",
+    "reduce_prod", "reduce_sum", "reduce_xor", "rem", "reshape", "rev", "round", "rsqrt", "scan", "scatter", "scatter_add",
+    "scatter_max", "scatter_min", "scatter_mul", "scatter_sub", "select", "select_n", "shift_left", "shift_right_arithmetic",
+    "shift_right_logical", "sign", "sin", "sinh", "slice", "slice_in_dim", "sort", "sort_key_val", "split", "sqrt", "square",
+    "squeeze", "stack", "stop_gradient", "sub", "switch", "tan", "tanh", "tile", "top_k", "transpose", "unstack", "while_loop",
+    "with_sharding_constraint", "zeros_like_array", "zeta",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, CarryTypeError, ShapeError
 from jitgrad.numpy import ops
-from jitgrad.numpy.promote import axis_number, strong
+from jitgrad.numpy.promote import array_arg, axis_number, strong
 from jitgrad.tracing import RESULT, array_leaves, function_name
 
 from .bodies import check_callable, described, leaf_names, type_text
@@ -98,3 +98,16 @@ def _check_kept(
                 f"{where}: fn must keep shapes and types, but {described(fn)} was given {type_text(x.type)} for {name} and "
                 f"returned {type_text(o.type, o.weak)}. Work on each element along axis alone, and convert with .astype."
             )
+
+
+def cumlogsumexp(operand: Any, axis: int = 0, reverse: bool = False) -> Array:
+    """log of the sum of exp of each element along an axis and all before it, or with `reverse` all behind it.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(cumlogsumexp(jnp.zeros(3)))
+    [0.        0.6931472 1.0986123]
+    """
+    x = array_arg("lax.cumlogsumexp", operand)
+    place = axis_number("lax.cumlogsumexp", axis, x.type.rank)
+    out: Array = associative_scan(lambda a, b: ops.op("logaddexp", a, b), x, reverse, place)
+    return out

@@ -6,12 +6,13 @@ Next on the path: loops.py and conditionals.py.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from jitgrad import tree
 from jitgrad.array import Array
-from jitgrad.errors import ArgumentError, NotAScalarError
+from jitgrad.errors import ArgumentError, NotAScalarError, ParametersError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import promote_all
 from jitgrad.promotion import default_float, strong_dtype
@@ -28,6 +29,22 @@ Types = Sequence[tuple[ArrayType, Weak]]
 def check_callable(where: str, what: str, f: Any) -> None:
     if not callable(f):
         raise ArgumentError(f"{where}: {what} must be a function, got {type(f).__name__}: {str(f)[:60]!r}")
+
+
+def check_parameters(where: str, what: str, f: Callable[..., Any], *given: str) -> None:
+    """Raise ParametersError for a function that cannot be called with arguments of these names."""
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):  # not every callable can say what it takes
+        return
+    try:
+        signature.bind(*given)
+    except TypeError as error:
+        called = f"{what}({', '.join(given)})"
+        raise ParametersError(
+            f"{where}: {what} is called as {called}, but {described(f)} takes {signature}: {error}. Give it these parameters"
+            + (f": lambda {', '.join(given)}: ..." if given and all(g.isidentifier() for g in given) else ".")
+        ) from None
 
 
 def check_number(where: str, what: str, x: Array, dtypes: Sequence[str], kind: str) -> None:

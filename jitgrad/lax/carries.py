@@ -15,7 +15,8 @@ from jitgrad.errors import CarryTypeError
 from jitgrad.numpy import ops
 from jitgrad.promotion import default_float, promote, strong_dtype
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
-from jitgrad_compiler.ir.builder import Weak, with_weak
+from jitgrad_compiler.ir.builder import Value, Weak, with_weak
+from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.types import INEXACT, ArrayType
 
 from .bodies import Types, converted, described, leaf_names, result_types, type_text, types_only
@@ -86,6 +87,14 @@ def trace_body(
         carry_tree,
         out_tree,
     )
+
+
+def handed_on(body: Graph, consts: Sequence[Value], start: Sequence[Array], found: Sequence[Array]) -> list[Array]:
+    """The last carries. One that no step changes is the value that the loop starts with, also where batching or a derivative would
+    take it for one that depends on the others.
+    """
+    inputs = body.inputs[len(consts) :]
+    return [v if out is given else last for v, given, out, last in zip(start, inputs, body.outputs, found, strict=False)]
 
 
 def _pair(first: tree.PyTreeDef, second: tree.PyTreeDef) -> tree.PyTreeDef:

@@ -12,6 +12,7 @@ from jitgrad.errors import ArgumentError, BranchTypeError, NotAnArrayError, NotA
 from jitgrad.numpy import ops
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
 from jitgrad_compiler.ir.builder import Weak, with_weak
+from jitgrad_compiler.ir.graph import Atom, Graph
 from jitgrad_compiler.ir.types import COMPLEX, NUMPY
 
 from .bodies import (
@@ -19,6 +20,7 @@ from .bodies import (
     check_callable,
     check_integer,
     check_number,
+    check_parameters,
     common,
     converted,
     described,
@@ -100,6 +102,8 @@ def _operands(where: str, operands: tuple[Any, ...], operand: Any) -> tuple[Any,
 
 
 def _branched(where: str, index: Array, named: Sequence[tuple[str, Callable[..., Any]]], operands: tuple[Any, ...]) -> Any:
+    for name, f in named:
+        check_parameters(where, name, f, *(f"operand {n}" for n in range(len(operands))))
     values, in_tree = array_leaves(where, operands, "operands")
     known = index.concrete()
     if config.disable_jit and known is not None:
@@ -112,8 +116,19 @@ def _branched(where: str, index: Array, named: Sequence[tuple[str, Callable[...,
     consts, graphs = with_consts(bodies)
     branches = tuple(converted(graph, [dtype for dtype, _ in dtypes]) for graph in graphs)
     found = ops.op_all("switch", index, *consts, *values, branches=branches)
+    found = _handed_on(branches, [*consts, *values], found)
     shown = [with_weak(out, weak) for out, (_, weak) in zip(found, dtypes, strict=True)]
     return tree.unflatten(bodies[0].out_tree, shown)
+
+
+def _handed_on(branches: Sequence[Graph], given: Sequence[Array], found: Sequence[Array]) -> list[Array]:
+    """The results. What is one operand whichever branch is taken is that operand, also where the index differs in a batch."""
+    places: list[dict[Atom, int]] = [{v: n for n, v in enumerate(b.inputs)} for b in branches]
+    columns = zip(*[[place.get(out) for out in b.outputs] for b, place in zip(branches, places, strict=True)], strict=True)
+    return [
+        given[first] if first is not None and all(n == first for n in rest) else out
+        for (first, *rest), out in zip(columns, found, strict=True)
+    ]
 
 
 def _agreed(where: str, named: Sequence[tuple[str, Callable[..., Any]]], bodies: Sequence[Traced]) -> list[tuple[str, Weak]]:

@@ -48,7 +48,8 @@ def dot_general(
     """Sums of products over contracted axes. Result axes: batch, the first operand's free axes, the second's.
 
     dimension_numbers: ((contracted axes of lhs, of rhs), (batch axes of lhs, of rhs)). preferred_element_type: the result's type;
-    where it is wider than the operands', products are done and summed in it. Raises ShapeError for sizes that do not agree.
+    where it is wider than the operands', products are done and summed in it. Of bools the result is whether both of any pair hold.
+    Raises ShapeError for sizes that do not agree.
 
     >>> import jitgrad.numpy as jnp
     >>> print(dot_general(jnp.ones((2, 3)), jnp.ones((2, 3)), (((1,), (1,)), ((0,), (0,)))))
@@ -62,6 +63,9 @@ def dot_general(
         (_axes(batch_x, x), _axes(batch_y, y)),
     )
     if preferred_element_type is None:
+        if x.type.dtype == "bool":
+            counts = ops.op("dot_general", ops.convert(x, "f32"), ops.convert(y, "f32"), dims=dims)
+            return ops.op("ne", counts, ops.constant(0, "f32"))
         return ops.op("dot_general", x, y, dims=dims)
     preferred = dtype_name(preferred_element_type)
     wide, _ = promote(x.type.dtype, False, preferred, False, default_float())

@@ -17,7 +17,7 @@ from jitgrad.numpy.promote import broadcast_shape, common_dtype, strong
 from jitgrad.promotion import dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import INTEGERS
+from jitgrad_compiler.ir.types import COMPLEX_OF, FLOATS, INTEGERS, SIZES, UNSIGNED
 
 ArrayLike = Any
 DTypeLike = Any
@@ -108,7 +108,6 @@ cbrt = _elementwise("cbrt")
 ceil = _elementwise("ceil")
 clz = _elementwise("clz")
 complex = _elementwise("complex")
-conj = _elementwise("conj")
 cos = _elementwise("cos")
 cosh = _elementwise("cosh")
 digamma = _elementwise("digamma")
@@ -273,6 +272,67 @@ def select_n(which: ArrayLike, *cases: ArrayLike) -> Array:
             out = ops.select(ops.op("eq", chooser, ops.constant(i, chooser.type.dtype)), values[i], out)
     out.weak = weak
     return out
+
+
+def conj(x: ArrayLike) -> Array:
+    """The conjugate, a complex number; a float has the imaginary part 0.
+
+    >>> print(conj(3.0 + 4.0j), conj(2.0))
+    (3-4j) (2+0j)
+    """
+    value = as_value(x, "lax.conj")
+    if value.type.dtype not in FLOATS:
+        return apply("conj", "conj", value)
+    out = ops.convert(value, COMPLEX_OF[value.type.dtype])
+    out.weak = value.weak
+    return out
+
+
+def mulhi(x: ArrayLike, y: ArrayLike) -> Array:
+    """The upper half of the product of two integers of n bits, which has 2 n bits.
+
+    Raises DTypeError for other types and for operands of two types, ShapeError for shapes that do not fit.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(mulhi(jnp.int32(2**30), jnp.int32(2**30)))
+    268435456
+    """
+    values, weak = same_dtype("mulhi", [as_value(v, "lax.mulhi") for v in (x, y)])
+    dtype = values[0].type.dtype
+    if dtype not in INTEGERS:
+        raise DTypeError(f"lax.mulhi: operands must be integers, got {values[0].dtype}")
+    a, b = same_shape("mulhi", values)
+    bits = 8 * SIZES[dtype]
+    if bits < 64:
+        wide = "u64" if dtype in UNSIGNED else "i64"
+        out = ops.convert(_shifted(ops.op("mul", ops.convert(a, wide), ops.convert(b, wide)), bits), dtype)
+    else:
+        out = _high_of_64(a, b)
+    out.weak = weak
+    return out
+
+
+def _shifted(x: Array, bits: int) -> Array:
+    """x without its last bits."""
+    name = "shift_right_logical" if x.type.dtype in UNSIGNED else "shift_right_arithmetic"
+    return ops.op(name, x, ops.constant(bits, x.type.dtype))
+
+
+def _high_of_64(x: Array, y: Array) -> Array:
+    """mulhi of 64 bits, from the products of halves (Hacker's Delight, section 8-2)."""
+    dtype = x.type.dtype
+    a, b = (v if dtype == "u64" else ops.op("bitcast_convert_type", v, dtype="u64") for v in (x, y))
+    low = [ops.op("and", v, ops.constant(2**32 - 1, "u64")) for v in (a, b)]
+    high = [_shifted(v, 32) for v in (a, b)]
+    first = ops.op("add", ops.op("mul", high[0], low[1]), _shifted(ops.op("mul", low[0], low[1]), 32))
+    second = ops.op("add", ops.op("mul", low[0], high[1]), ops.op("and", first, ops.constant(2**32 - 1, "u64")))
+    out = ops.op("add", ops.op("mul", high[0], high[1]), ops.op("add", _shifted(first, 32), _shifted(second, 32)))
+    if dtype == "u64":
+        return out
+    zero = ops.constant(0, "i64")
+    for v, other in ((x, b), (y, a)):  # a negative number is 2**64 less than the same bits without a sign
+        out = ops.op("sub", out, ops.select(ops.op("lt", v, zero), other, ops.constant(0, "u64")))
+    return ops.op("bitcast_convert_type", out, dtype="i64")
 
 
 def convert_element_type(operand: ArrayLike, new_dtype: DTypeLike) -> Array:

@@ -81,6 +81,20 @@ class _Windows(NamedTuple):
     whole: tuple[int, ...]  # those that are taken whole
 
 
+def _check_axes(where: str, dims: GatherDimensionNumbers | ScatterDimensionNumbers, rank: int, window_rank: int) -> None:
+    """Raise ArgumentError for dimension numbers that name axes which do not exist, or one twice. `rank` is the operand's,
+    `window_rank` that of the array with the windows.
+    """
+    named = dict(zip(dims._fields, dims, strict=True))
+    windows, absent, mapped = list(named)[:3]
+    for name, size in ((windows, window_rank), (absent, rank), (mapped, rank), ("operand_batching_dims", rank)):
+        axes = tuple(named[name])
+        if len(set(axes)) < len(axes) or not all(0 <= d < size for d in axes):
+            raise ArgumentError(f"{where}: {name} must be different axes from 0 to {size - 1}, got {axes}")
+    if both := sorted({*named[absent]} & {*named["operand_batching_dims"]}):
+        raise ArgumentError(f"{where}: axes {both} are among both {absent} and operand_batching_dims")
+
+
 def _windows(
     where: str, operand: Array, indices: Array, dims: GatherDimensionNumbers, sizes: tuple[int, ...], mode: GatherScatterMode
 ) -> _Windows:
@@ -169,6 +183,7 @@ def gather(
     """
     x, indices = array_arg("lax.gather", operand), array_arg("lax.gather", start_indices)
     sizes = shape_arg("lax.gather", tuple(slice_sizes))
+    _check_axes("lax.gather", dimension_numbers, x.type.rank, x.type.rank + indices.type.rank)
     found = _windows("lax.gather", x, indices, dimension_numbers, sizes, GatherScatterMode.parse("lax.gather", mode))
     out = ops.op("gather", x, found.indices, axes=found.axes, batch=0, mode="clip")
     if found.inside is not None:
@@ -192,6 +207,7 @@ def _scatter(kind: str, doc: str) -> Callable[..., Array]:
         mode: str | GatherScatterMode | None = None,
     ) -> Array:
         (x, parts), _ = same_dtype(name, [array_arg(where, operand), as_value(updates, where)])
+        _check_axes(where, dimension_numbers, x.type.rank, parts.type.rank)
         dims = GatherDimensionNumbers(*dimension_numbers)
         absent = (*dims.collapsed_slice_dims, *dims.operand_batching_dims)
         if len(dims.offset_dims) + len(absent) != x.type.rank:

@@ -24,8 +24,8 @@ from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.builder import with_weak
 from jitgrad_compiler.ir.types import ArrayType
 
-from .bodies import Types, check_callable, check_integer, described, result_types, type_text, with_consts
-from .carries import Body, check_structure, check_types, trace_body
+from .bodies import Types, check_callable, check_integer, check_parameters, described, result_types, type_text, with_consts
+from .carries import Body, check_structure, check_types, handed_on, trace_body
 from .progress import FIRST, counted
 
 Carry = TypeVar("Carry")
@@ -44,7 +44,7 @@ def scan(
 
     Returns the last carry and the ys, stacked along a new axis 0. init, xs and ys are pytrees of arrays; xs may be None where
     `length` says how many steps there are. reverse: from the last slice to the first; ys keep the order of xs. unroll: how many
-    steps the compiled loop does at a time, True for all of them. progress: the label of a tqdm bar that is shown while it runs.
+    steps the compiled loop does at a time (0 is 1), True for all of them. progress: the label of a tqdm bar, shown while it runs.
     It is differentiable in both modes; reverse mode keeps what the derivative of each step needs.
 
     A carry keeps its structure, shapes and types, else CarryTypeError; a Python number in init takes the type that f gives it.
@@ -57,6 +57,7 @@ def scan(
     """
     where = "lax.scan"
     check_callable(where, "f", f)
+    check_parameters(where, "f", f, "carry", "x")
     slices, xs_tree = array_leaves(where, xs, "xs")
     steps = _steps(where, slices, xs, length)
     together = _unrolled(where, unroll, steps)
@@ -87,7 +88,7 @@ def _scan(
         reverse=reverse, unroll=unroll,
     )  # fmt: skip
     assert body.out_tree is not None
-    last, ys = found[: len(body.start)], found[len(body.start) :]
+    last, ys = handed_on(graph, consts, body.start, found), found[len(body.start) :]
     return tree.unflatten(body.carry_tree, last), tree.unflatten(body.out_tree, ys)
 
 
@@ -123,9 +124,9 @@ def _steps(where: str, slices: Sequence[Array], xs: Any, length: Any) -> int:
 def _unrolled(where: str, unroll: Any, steps: int) -> int:
     if isinstance(unroll, bool):
         return max(steps, 1) if unroll else 1
-    if not isinstance(unroll, (int, np.integer)) or unroll < 1:
-        raise ArgumentError(f"{where}: unroll must be a bool or an integer of at least 1, got {unroll!r}")
-    return min(int(unroll), max(steps, 1))
+    if not isinstance(unroll, (int, np.integer)) or unroll < 0:
+        raise ArgumentError(f"{where}: unroll must be a bool or an integer of at least 0, got {unroll!r}")
+    return min(max(int(unroll), 1), max(steps, 1))
 
 
 def _pair(where: str, f: Callable[..., Any], out: Any) -> tuple[Any, Any]:
@@ -181,6 +182,8 @@ def while_loop(
     where = "lax.while_loop"
     check_callable(where, "cond_fun", cond_fun)
     check_callable(where, "body_fun", body_fun)
+    check_parameters(where, "cond_fun", cond_fun, "value")
+    check_parameters(where, "body_fun", body_fun, "value")
     kept = _checkpoint(where, checkpoint)
     if config.disable_jit:
         try:
@@ -201,7 +204,7 @@ def _while(
         "while_loop", *consts, *body.start, cond=cond_graph, body=body_graph, consts=len(consts), saved=0, states=False,
         checkpoint=checkpoint,
     )  # fmt: skip
-    return tree.unflatten(body.carry_tree, found[: len(body.start)])
+    return tree.unflatten(body.carry_tree, handed_on(body_graph, consts, body.start, found))
 
 
 def _checkpoint(where: str, checkpoint: Any) -> int | None:
@@ -263,6 +266,7 @@ def fori_loop(
     """
     where = "lax.fori_loop"
     check_callable(where, "body_fun", body_fun)
+    check_parameters(where, "body_fun", body_fun, "i", "value")
     first, last = _bounds(where, lower, upper)
     kept = _checkpoint(where, checkpoint)
     a, b = first.concrete(), last.concrete()
@@ -303,8 +307,8 @@ def _bounds(where: str, lower: Any, upper: Any) -> tuple[Array, Array]:
 def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> Any:
     """f done to each slice of xs along axis 0, one after another; the results stacked along a new axis 0.
 
-    xs and f's result are pytrees of arrays. batch_size: how many slices are done at once, by `vmap`. Use `vmap` alone where memory
-    suffices for all of them.
+    xs and f's result are pytrees of arrays. batch_size: how many slices are done at once, by `vmap`; 0 or None for one. Use `vmap`
+    alone where memory suffices for all of them.
 
     >>> import jitgrad.numpy as jnp
     >>> print(map(lambda x: x * x, jnp.arange(4)))
@@ -312,12 +316,13 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
     """
     where = "lax.map"
     check_callable(where, "f", f)
+    check_parameters(where, "f", f, "x")
     slices, xs_tree = array_leaves(where, xs, "xs")
     steps = _steps(where, slices, xs, None)
-    if batch_size is None:
+    if batch_size is None or type(batch_size) is int and batch_size == 0:
         return scan(lambda _, x: (None, f(x)), None, xs)[1]
-    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-        raise ArgumentError(f"{where}: batch_size must be None or an integer of at least 1, got {batch_size!r}")
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 0:
+        raise ArgumentError(f"{where}: batch_size must be None or an integer of at least 0, got {batch_size!r}")
     whole = steps // batch_size
     cut = whole * batch_size
     pieces = []

@@ -41,6 +41,18 @@ reduce_and = _reduction("reduce_and")
 reduce_or = _reduction("reduce_or")
 
 
+def reduce_xor(operand: ArrayLike, axes: Sequence[int]) -> Array:
+    """Exclusive or over axes, of integers or bools. The axes, given as a sequence, are removed.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(reduce_xor(jnp.array([1, 3, 4]), (0,)))
+    6
+    """
+    x = array_arg("lax.reduce_xor", operand)
+    out: Array = reduce(x, ops.constant(0, x.type.dtype), lambda a, b: ops.op("xor", a, b), axes)
+    return out
+
+
 def _index_of(name: str) -> Callable[..., Array]:
     def function(operand: ArrayLike, axis: int, index_dtype: Any) -> Array:
         x = array_arg(f"lax.{name}", operand)

@@ -226,3 +226,75 @@ def split(operand: ArrayLike, sizes: Sequence[int], axis: int = 0) -> list[Array
         raise ShapeError(f"lax.split: sizes {counts} add up to {sum(counts)}, not to axis {axis} of shape {x.type.shape}")
     ends = np.cumsum(counts).tolist()
     return [ops.slice_axis(x, along, end - n, end) for n, end in zip(counts, ends, strict=True)]
+
+
+def tile(operand: ArrayLike, reps: Sequence[int]) -> Array:
+    """The operand repeated along each of its axes, as often as `reps` says for it. ShapeError where reps has another length.
+
+    >>> print(tile(iota("int32", 3), (2,)))
+    [0 1 2 0 1 2]
+    """
+    x = array_arg("lax.tile", operand)
+    counts = shape_arg("lax.tile", tuple(reps))
+    if len(counts) != x.type.rank:
+        raise ShapeError(f"lax.tile: reps must have one number for each axis of shape {x.type.shape}, got {counts}")
+    shape = tuple(n for pair in zip(counts, x.type.shape, strict=True) for n in pair)
+    repeated = ops.broadcast(x, shape, tuple(range(1, len(shape), 2)))
+    return ops.reshape(repeated, tuple(r * n for r, n in zip(counts, x.type.shape, strict=True)))
+
+
+def stack(operands: Sequence[ArrayLike], axis: int = 0) -> Array:
+    """Arrays of one shape and type along a new axis. ShapeError where shapes differ, DTypeError for several types.
+
+    >>> print(stack([iota("int32", 2), iota("int32", 2)], axis=1))
+    [[0 0]
+     [1 1]]
+    """
+    arrays, _ = same_dtype("stack", [array_arg("lax.stack", x) for x in operands])
+    if not arrays:
+        raise ArgumentError("lax.stack: needs at least one operand")
+    if len({x.type.shape for x in arrays}) > 1:
+        raise ShapeError(f"lax.stack: operands must have one shape, got {', '.join(str(x.type.shape) for x in arrays)}")
+    place = axis_number("lax.stack", axis, arrays[0].type.rank + 1)
+    return ops.concatenate([expand_dims(x, (place,)) for x in arrays], place)
+
+
+def unstack(x: ArrayLike, axis: int = 0) -> tuple[Array, ...]:
+    """The slices of an array along an axis, each without it.
+
+    >>> [piece.tolist() for piece in unstack(reshape(iota("int32", 4), (2, 2)), axis=1)]
+    [[0, 2], [1, 3]]
+    """
+    value = array_arg("lax.unstack", x)
+    along = axis_number("lax.unstack", axis, value.type.rank)
+    return tuple(squeeze(ops.slice_axis(value, along, i, i + 1), (along,)) for i in range(value.type.shape[along]))
+
+
+def empty(shape: Shape | int, dtype: DTypeLike) -> Array:
+    """An array of a shape and type whose elements nobody is to read; they are 0.
+
+    >>> empty((2, 3), "float32").shape
+    (2, 3)
+    """
+    return full((shape,) if isinstance(shape, int) else shape, 0, dtype)
+
+
+def broadcast_like(arr: ArrayLike, like_arr: ArrayLike) -> Array:
+    """An array repeated to the shape of another one, by NumPy's rule; ShapeError where that does not go.
+
+    >>> broadcast_like(iota("int32", 3), full((2, 3), 0.0)).shape
+    (2, 3)
+    """
+    x, like = array_arg("lax.broadcast_like", arr), array_arg("lax.broadcast_like", like_arr)
+    if broadcast_shapes(x.type.shape, like.type.shape) != like.type.shape:
+        raise ShapeError(f"lax.broadcast_like: shape {x.type.shape} does not broadcast to {like.type.shape}")
+    return ops.broadcast_right(x, like.type.shape)
+
+
+def dtype(x: Any) -> np.dtype[Any]:
+    """The element type of an array or a number.
+
+    >>> dtype(full((2,), 1.0))
+    dtype('float32')
+    """
+    return np.dtype(array_arg("lax.dtype", x).dtype)

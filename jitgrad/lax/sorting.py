@@ -61,3 +61,32 @@ def top_k(operand: ArrayLike, k: int, *, axis: int = -1) -> tuple[Array, Array]:
     ordered = ops.op_all("sort", *turned, axis=along)
     largest, places = (ops.slice_axis(ops.op("reverse", v, axes=(along,)), along, 0, count) for v in ordered)
     return largest, places
+
+
+def approx_max_k(
+    operand: ArrayLike, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
+    reduction_input_size_override: int = -1, aggregate_to_topk: bool = True,
+) -> tuple[Array, Array]:  # fmt: skip
+    """The k largest elements along an axis, and their int32 indices: exactly, as `top_k`, which any recall_target allows."""
+    return top_k(operand, k, axis=reduction_dimension)
+
+
+def approx_min_k(
+    operand: ArrayLike, k: int, reduction_dimension: int = -1, recall_target: float = 0.95,
+    reduction_input_size_override: int = -1, aggregate_to_topk: bool = True,
+) -> tuple[Array, Array]:  # fmt: skip
+    """The k smallest elements along an axis in increasing order, and their int32 indices: exactly.
+
+    >>> import jitgrad.numpy as jnp
+    >>> values, indices = approx_min_k(jnp.array([1.0, 3.0, 2.0]), 2)
+    >>> print(values, indices)
+    [1. 2.] [0 2]
+    """
+    x = array_arg("lax.approx_min_k", operand)
+    along, count = axis_number("lax.approx_min_k", reduction_dimension, x.type.rank), index(k)
+    n = x.type.shape[along]
+    if not 0 <= count <= n:
+        raise ArgumentError(f"lax.approx_min_k: k must be from 0 to the size of axis {reduction_dimension}, {n}, got {k}")
+    ordered = ops.op_all("sort", x, ops.iota(x.type.shape, along, "i32"), axis=along)
+    smallest, places = (ops.slice_axis(v, along, 0, count) for v in ordered)
+    return smallest, places
