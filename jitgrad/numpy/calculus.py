@@ -15,7 +15,6 @@ from . import reductions
 from .arithmetic import maximum, remainder
 from .elementwise import named
 from .indexing import take_places
-from .linear import contract
 from .manipulation import concatenate, moveaxis, promoted
 from .ops import broadcast, broadcast_right, constant, convert, fill, flat, op, reshape, slice_axis
 from .promote import ArrayLike, array_arg, axes_tuple, axis_number, common_dtype, inexact_arg, operands
@@ -233,17 +232,16 @@ def _slid(where_: str, a: ArrayLike, v: ArrayLike, mode: str, turned: bool) -> A
         x, y = inexact_arg(where_, x), inexact_arg(where_, y)
     n, m = x.type.shape[0], y.type.shape[0]
     kernel = op("reverse", y, axes=(0,)) if turned else op("conj", y) if y.type.dtype[0] == "c" else y
-    padded = op("pad", x, constant(0, x.type.dtype), padding=((m - 1, m - 1, 0),))
-    full = n + m - 1
-    windows = np.arange(full)[:, None] + np.arange(m)
-    count = {"full": full, "same": max(n, m), "valid": abs(n - m) + 1}[mode]
+    count = {"full": n + m - 1, "same": max(n, m), "valid": abs(n - m) + 1}[mode]
     start = {
         "full": 0,
         "same": (min(n, m) - 1) // 2 if turned or n >= m else min(n, m) - 1 - (min(n, m) - 1) // 2,
         "valid": min(n, m) - 1,
     }[mode]
-    rows = op("gather", padded, from_numpy(windows[start : start + count, :, None]), axes=(0,), batch=0, mode="clip")
-    return contract(rows, ("out", "k"), kernel, ("k",), ("out",))
+    if m > n:  # the same sums, with the shorter one moved along the longer one
+        x, kernel, n, m = op("reverse", kernel, axes=(0,)), op("reverse", x, axes=(0,)), m, n
+    padding = (m - 1 - start, start + count - n, 0)
+    return op("slide", op("pad", x, constant(0, x.type.dtype), padding=(padding,)), kernel)
 
 
 def convolve(a: ArrayLike, v: ArrayLike, mode: str = "full", *, precision: Any = None, preferred_element_type: Any = None) -> Array:

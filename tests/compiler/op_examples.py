@@ -319,6 +319,10 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
         ((Data((0, 4)), Data((4, 5))), dict(dims=(((1,), (0,)), _NO_BATCH))),
         ((Data((33, 40)), Data((40, 17))), dict(dims=(((1,), (0,)), _NO_BATCH))),
     ],
+    "slide": [
+        ((Data((7,)), Data((3,))), {}), ((Data((5,)), Data((5,))), {}), ((Data((40,)), Data((1,))), {}),
+        ((Data((2, 70)), Data((2, 13))), {}), ((Data((2, 3, 9)), Data((2, 3, 4))), {}), ((Data((0, 4)), Data((0, 2))), {}),
+    ],
     "iota": [((), dict(shape=shape, axis=axis, dtype=dtype)) for shape, axis, dtype in (
         ((5,), 0, "i32"), ((3, 40), 1, "f32"), ((3, 4), 0, "u8"), ((2, 3, 4), 1, "f64"), ((0, 2), 1, "i64"), ((300,), 0, "i8"),
     )],

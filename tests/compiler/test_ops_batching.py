@@ -21,7 +21,7 @@ from .agreement import assert_same
 from .op_examples import Example, accepted, examples, runs
 
 SIZE = 3
-ROUNDED = ("contract", "reduce", "cumulative", "recurrence", "call", "scan", "while", "switch", "rowwise", "tape_add")
+ROUNDED = ("contract", "slide", "reduce", "cumulative", "recurrence", "call", "scan", "while", "switch", "rowwise", "tape_add")
 
 
 def dtype_for(example: Example) -> str | None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+
+import jitgrad.numpy as jnp
+from jitgrad import grad, jit, vmap
+from jitgrad.testing import assert_close
 
 CASES = [
     "diff(v)",
@@ -86,3 +91,48 @@ CASES = [
 @pytest.mark.parametrize("case", CASES)
 def test_calculus_agree_with_numpy_eagerly_traced_and_batched(case: str, agrees: Callable[..., None]) -> None:
     agrees(case)
+
+
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+@pytest.mark.parametrize("sizes", [(40, 7), (7, 40), (300, 129), (5, 5), (9, 1)])
+@pytest.mark.parametrize("f", [jnp.convolve, jnp.correlate])
+def test_convolutions_and_their_gradients_are_those_of_numpy(f, sizes, mode):
+    r = np.random.default_rng(sum(sizes))
+    a, v = r.standard_normal(sizes[0]), r.standard_normal(sizes[1])
+    numpy = np.convolve if f is jnp.convolve else np.correlate
+    wanted = numpy(a, v, mode)
+    weights = r.standard_normal(wanted.size)
+    for run in (lambda g: g, jit):
+        assert_close(run(lambda a, v: f(a, v, mode))(a, v), wanted, 1e-12, 1e-12)
+        slopes = run(grad(lambda a, v: jnp.sum(f(a, v, mode) * weights), argnums=(0, 1)))(jnp.asarray(a), jnp.asarray(v))
+        for n, slope in enumerate(slopes):
+            units = np.eye(sizes[n])
+            exact = np.array([weights @ (numpy(u, v, mode) if n == 0 else numpy(a, u, mode)) for u in units])
+            assert_close(slope, exact, 1e-11, 1e-11)
+
+
+def test_a_batch_of_convolutions_is_each_ones():
+    r = np.random.default_rng(0)
+    a, v = r.standard_normal((3, 50)), r.standard_normal((3, 8))
+    both = jit(vmap(jnp.convolve))(a, v)
+    left = jit(vmap(lambda a: jnp.convolve(a, v[0])))(a)
+    right = vmap(lambda v: jnp.convolve(a[0], v))(jnp.asarray(v))
+    for n in range(3):
+        assert_close(both[n], np.convolve(a[n], v[n]), 1e-12, 1e-12)
+        assert_close(left[n], np.convolve(a[n], v[0]), 1e-12, 1e-12)
+        assert_close(right[n], np.convolve(a[0], v[n]), 1e-12, 1e-12)
+
+
+def test_convolutions_of_complex_numbers_and_integers():
+    r = np.random.default_rng(1)
+    a, v = (r.standard_normal(n) + 1j * r.standard_normal(n) for n in (20, 6))
+    for run in (lambda g: g, jit):
+        assert_close(run(jnp.convolve)(a, v), np.convolve(a, v), 1e-12)
+        assert_close(run(jnp.correlate)(a, v), np.correlate(a, v), 1e-12)
+        assert_close(run(jnp.correlate)(v, a), np.correlate(v, a), 1e-12)
+    assert_close(jit(jnp.convolve)(np.arange(5), np.arange(3)), np.convolve(np.arange(5), np.arange(3)).astype(np.float32))
+
+
+def test_a_convolution_is_fused_with_what_reads_it_and_makes_no_table():
+    lowered = jit(lambda a, v: jnp.tanh(jnp.convolve(a, v))).lower(np.ones(20_000, np.float32), np.ones(500, np.float32))
+    assert lowered.compile().memory_analysis().temp_size_in_bytes < 1 << 18

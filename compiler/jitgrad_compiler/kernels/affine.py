@@ -106,9 +106,9 @@ class Affine:
         return Affine(self.constant * factor, {a: c * factor for a, c in self.terms.items()})
 
     def _parts(self, by: int) -> tuple[Affine, Affine]:
-        """(quotient, rest) with self == by * quotient + rest, as much in the quotient as divides exactly."""
-        whole = {a: c // by for a, c in self.terms.items() if c % by == 0}
-        rest = {a: c for a, c in self.terms.items() if c % by}
+        """(quotient, rest) with self == by * quotient + rest, as much in the quotient as the factors allow."""
+        whole = {a: c // by for a, c in self.terms.items() if c % by == 0 or c > by}
+        rest = {a: c % by if c > by else c for a, c in self.terms.items() if c % by}
         return Affine(self.constant // by, whole), Affine(self.constant % by, rest)
 
     def __floordiv__(self, by: int) -> Affine:

@@ -18,7 +18,7 @@ MANY = 64
 """The same where each element is a vector of rows."""
 MOST_OPERATIONS = 3000
 """Operations, counted element by element, up to which a body is written out."""
-_REFUSED = ("sort", "scatter", "cumulative", "recurrence", "rowwise", "call", "collective")
+_REFUSED = ("sort", "scatter", "cumulative", "recurrence", "slide", "rowwise", "call", "collective")
 _READ = ("gather", "dynamic_slice")
 
 

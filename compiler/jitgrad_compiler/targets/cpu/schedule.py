@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...ir.types import SIZES
-from ...kernels.affine import Affine, Axis, axis_index
+from ...kernels.affine import Affine, Axis, axis_index, linear
 from ...kernels.expression import Index, Inside, Load, walk
 from ...kernels.kernel import Kernel, Reduction
 from ..expressions import total_cost
@@ -108,6 +108,7 @@ def _contiguous_along(kernel: Kernel, axis: Axis, wide: Sequence[Axis]) -> float
     places = [(n.offset, n.axes) for n in walk(kernel.roots()) if isinstance(n, Load)] + [
         (s.offset, s.node.axes) for s in kernel.stores
     ]
+    places += [(linear(r.index, r.result.type.shape), frozenset().union(*[i.axes for i in r.index])) for r in kernel.reductions]
     total = 0.5 if axis is wide[-1] else 0.0
     for offset, axes in places:
         if offset.factor(axis) == 1:
