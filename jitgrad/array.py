@@ -13,9 +13,10 @@ import numpy as np
 from jitgrad_compiler.ir.builder import install_value_class, literal, state
 from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
 
+from .config import config
 from .devices import CPU, Device, SingleDeviceSharding, check_device
 from .errors import DonatedBufferError, DTypeError, NotAnArrayError, NumberRangeError
-from .promotion import WEAK, strong_dtype
+from .promotion import NARROW, PYTHON, WEAK, strong_dtype
 from .to_python import ToPython
 
 
@@ -196,6 +197,13 @@ def from_numpy(array: np.ndarray | np.generic) -> Array:
     return Array(ArrayType(array.shape, NAMES[array.dtype]), None, array)
 
 
+def narrow(array: Any) -> Any:
+    """A NumPy array or scalar in the element type that arrays have for its own."""
+    if config.jax_enable_x64 or NAMES.get(array.dtype) not in NARROW:
+        return array
+    return array.astype(NUMPY[NARROW[NAMES[array.dtype]]])
+
+
 def as_value(x: Any, where: str = "", borrow: bool = False) -> Array:
     """Anything that can stand for an array, as an Array: Arrays themselves, Python and NumPy scalars, NumPy arrays.
 
@@ -207,10 +215,11 @@ def as_value(x: Any, where: str = "", borrow: bool = False) -> Array:
     scalar = WEAK.get(type(x))
     if scalar is not None:
         dtype, weak = scalar
-        if dtype == "i64" and not -(2**63) <= x < 2**63:
-            if not 0 <= x < 2**64:
-                raise NumberRangeError(f"{where or 'array'}: the Python int {x} does not fit in 64 bits")
-            dtype = "u64"
+        if dtype == "i64" and not -(2**31) <= x < 2**31:
+            bits = 64 if config.jax_enable_x64 or weak != PYTHON else 32
+            if not -(2 ** (bits - 1)) <= x < 2**bits:
+                raise NumberRangeError(f"{where or 'array'}: the Python int {x} does not fit in {bits} bits")
+            dtype = "i64" if x < 2**63 else "u64"
         value = literal(x, dtype)
         value.weak = weak
         return value  # type: ignore[return-value]
@@ -218,14 +227,14 @@ def as_value(x: Any, where: str = "", borrow: bool = False) -> Array:
         if hasattr(x, "mask"):
             raise NotAnArrayError(f"{where or 'this function'} needs an array, got a masked one; give x.filled(value) or x.data")
         if borrow or isinstance(x, np.generic):
-            return from_numpy(x if isinstance(x, np.generic) else np.asarray(x))
+            return from_numpy(narrow(x if isinstance(x, np.generic) else np.asarray(x)))
         return _owned(x)
     if isinstance(x, (int, float, complex)):  # of a class of their own, an IntEnum for example
         return as_value(int(x) if isinstance(x, int) else float(x) if isinstance(x, float) else complex(x), where)
     if hasattr(x, "__jitgrad_array__"):
         return as_value(x.__jitgrad_array__(), where)
     if hasattr(x, "__array__") and not isinstance(x, type):
-        return from_numpy(np.array(x))
+        return from_numpy(narrow(np.array(x)))
     raise NotAnArrayError(f"{where or 'this function'} needs an array or a number, got {described(x)}")
 
 
@@ -245,8 +254,8 @@ def _owned(x: np.ndarray) -> Array:
     """A copy of a NumPy array as it is now; a body that is being traced copies one array once."""
     builder = state.staging
     if builder is None:
-        return from_numpy(np.array(x))
+        return from_numpy(narrow(np.array(x)))
     found = builder.copies.get(id(x))
     if found is None:
-        found = builder.copies[id(x)] = (x, from_numpy(np.array(x)))
+        found = builder.copies[id(x)] = (x, from_numpy(narrow(np.array(x))))
     return found[1]

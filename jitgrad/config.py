@@ -46,6 +46,16 @@ def _filtering(name: str, value: Any) -> str:
     return str(value)
 
 
+def _x64_from_environment() -> bool:
+    given = os.environ.get("JITGRAD_ENABLE_X64", "1").lower()
+    if given not in WORDS:
+        raise ValueError(f"JITGRAD_ENABLE_X64 must be one of {', '.join(WORDS)}, got {given!r}")
+    return WORDS[given]
+
+
+WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
 def _fixed(why: str, *accepted: Any) -> Setting:
     """A setting of jax's that has one meaning here: what means that is taken, everything else refused."""
 
@@ -97,6 +107,7 @@ def _threads_from_environment() -> int:
 SETTINGS = {
     "num_threads": Setting(_threads_from_environment, _count),
     "default_float": Setting(lambda: "float32", _float_type, traced=True),
+    "jax_enable_x64": Setting(_x64_from_environment, _switch, traced=True),
     "disable_jit": Setting(lambda: False, _switch),
     "contract_products": Setting(lambda: True, _switch, traced=True),
     "traceback_filtering": Setting(lambda: os.environ.get("JITGRAD_TRACEBACK_FILTERING", "auto"), _filtering),
@@ -112,6 +123,9 @@ ALIASES = {f"jax_{name}": name for name in ("disable_jit", "debug_nans", "debug_
 class Config:
     """num_threads: how many threads run a program (1 or more, also above the cores; results do not depend on it).
     default_float: "float32" or "float64", the type of floats made without a type.
+    jax_enable_x64: True: arrays may have 64-bit elements, and integers made without a type have; floats are default_float still.
+    False, as jax begins: what goes into functions and what comes out has 32 bits, also where 64 are asked for. It begins as
+    JITGRAD_ENABLE_X64 says, True by default.
     disable_jit: run jitted functions eagerly, equation by equation, for debugging.
     contract_products: let small compiled loops round a product together with the sum that reads it, and join constant factors, as C
     compilers do; what cancels, overflows or underflows as it is written still does. False: every operation rounds by itself.
@@ -132,6 +146,7 @@ class Config:
 
     num_threads: int
     default_float: str
+    jax_enable_x64: bool
     disable_jit: bool
     contract_products: bool
     traceback_filtering: str

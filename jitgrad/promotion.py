@@ -26,11 +26,23 @@ WEAK = {
     np.bool_: ("bool", NUMPY_64), np.int64: ("i64", NUMPY_64), np.float64: ("f64", NUMPY_64), np.complex128: ("c128", NUMPY_64),
 }  # fmt: skip
 """The classes of weak scalars: element type and kind of weakness."""
+NARROW = {"f64": "f32", "i64": "i32", "u64": "u32", "c128": "c64"}
+"""What 64-bit types become while config.jax_enable_x64 is False."""
 KINDS = {"bool": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+
+
+def narrowed(dtype: str) -> str:
+    """The element type that arrays have for one that is asked for or comes in."""
+    return dtype if config.jax_enable_x64 else NARROW.get(dtype, dtype)
 
 
 def dtype_name(dtype: DTypeLike) -> str:
     """jitgrad's short name of anything that NumPy takes for an element type; Python's float, int and complex mean the defaults."""
+    return narrowed(exact_dtype_name(dtype))
+
+
+def exact_dtype_name(dtype: DTypeLike) -> str:
+    """As `dtype_name`, but 64-bit types stay what they are while arrays have none."""
     if dtype is float:
         return default_float()
     if dtype is int:
@@ -48,13 +60,15 @@ def dtype_name(dtype: DTypeLike) -> str:
 
 
 def default_float() -> str:
-    return "f64" if config.default_float == "float64" else "f32"
+    return "f64" if config.default_float == "float64" and config.jax_enable_x64 else "f32"
 
 
 def strong_dtype(dtype: str, weak: Weak) -> str:
     """The type that a value shows, and takes by itself: the default for a float or complex number of Python's."""
-    if weak != PYTHON or dtype not in ("f64", "c128"):
+    if not weak:
         return dtype
+    if weak != PYTHON or dtype not in ("f64", "c128"):
+        return narrowed(dtype)
     return default_float() if dtype == "f64" else COMPLEX_OF[default_float()]
 
 
@@ -66,7 +80,7 @@ def kind(dtype: str) -> int:
 def promote(a: str, weak_a: Weak, b: str, weak_b: Weak, default: str) -> tuple[str, Weak]:
     """The element type of an operation between types a and b, and its weakness."""
     if weak_a and weak_b:
-        low, high = sorted((a, b), key=kind)
+        low, high = sorted((a, b), key=lambda t: (kind(t), SIZES[t], t))
         return high, NUMPY_64 if NUMPY_64 in (weak_a, weak_b) else PYTHON
     if weak_a or weak_b:
         weak, strong = (a, b) if weak_a else (b, a)
@@ -97,9 +111,12 @@ def strong_promote(a: str, b: str, default: str) -> str:
         return signed
     if unsigned[0] == "u64":
         return default  # no integer type holds both
-    return f"i{SIZES[unsigned[0]] * 16}"
+    return narrowed(f"i{SIZES[unsigned[0]] * 16}")
 
 
 def inexact(dtype: str, default: str) -> str:
     """The float or complex type that a function of analysis gives for this element type."""
     return dtype if dtype in FLOATS or dtype in COMPLEX else default
+
+
+config.listen("jax_enable_x64", lambda _: promote.cache_clear())

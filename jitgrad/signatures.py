@@ -16,8 +16,9 @@ import optree
 from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
 
 from . import tree
-from .array import Array
-from .promotion import WEAK
+from .array import Array, narrow
+from .config import config
+from .promotion import PYTHON, WEAK
 from .tree_registration import NAMESPACE
 
 Signature = Any
@@ -71,6 +72,8 @@ def _sequence(x: Iterable[Any], leaves: list[Any]) -> Signature:
 
 
 def _numpy_array(x: np.ndarray, leaves: list[Any]) -> Signature:
+    if not config.jax_enable_x64:
+        x = narrow(x)
     key = (x.shape, x.dtype)
     found = _types.get(key)
     if found is None:
@@ -87,6 +90,8 @@ def _scalar(dtype: str, weak: str) -> Walker:
     signature, target = (ArrayType((), dtype), weak), NUMPY[dtype]
 
     def walk(x: Any, leaves: list[Any]) -> Signature:
+        if weak == PYTHON and dtype == "i64" and not (config.jax_enable_x64 or -(2**31) <= x < 2**31):
+            raise UnknownArgument  # `as_value` tells of it
         try:
             leaves.append(np.asarray(x, target))
         except OverflowError:  # an int beyond 64 bits, of which `as_value` tells
@@ -97,6 +102,7 @@ def _scalar(dtype: str, weak: str) -> Walker:
 
 
 def _numpy_scalar(x: np.generic, leaves: list[Any]) -> Signature:
+    x = narrow(x)
     leaves.append(np.asarray(x))
     return ArrayType((), NAMES[x.dtype])
 

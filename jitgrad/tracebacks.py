@@ -2,6 +2,7 @@
 
 `boundary` marks a function that users call. From an exception that leaves one, and from its causes, the frames of this package, its
 compiler and optree are taken out, unless `config.traceback_filtering` is "off". A call that raises nothing pays for one call more.
+Results have no 64-bit elements where config.jax_enable_x64 is False (element_width.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import jitgrad_compiler
 
 from . import errors
 from .config import config
+from .element_width import narrow_results
 from .suggestions.foreign import explain_call
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -86,13 +88,17 @@ def _hide(traceback: TracebackType | None) -> None:
         traceback = traceback.tb_next
 
 
-def boundary(f: F) -> F:
-    """f, as users call it. It keeps f's name in frames, too: errors tell which function a line called."""
+def boundary(f: F, inside: bool = False) -> F:
+    """f, as users call it. It keeps f's name in frames, too: errors tell which function a line called.
+
+    `inside`: functions of this package call it, too, and their 64-bit numbers stay.
+    """
 
     @functools.wraps(f)
     def entry(*args: Any, **kwargs: Any) -> Any:
         try:
-            return f(*args, **kwargs)
+            out = f(*args, **kwargs)
+            return out if inside or config.jax_enable_x64 else narrow_results(out)
         except Exception as error:
             if type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None:
                 explain_call(error, f)  # the call itself failed
@@ -136,4 +142,4 @@ def boundary_methods(cls: type, plain: Collection[str] = ()) -> None:
     for name, f in methods.items():
         is_public = not name.startswith("_") or name.endswith("__")
         if isinstance(f, FunctionType) and is_public and name not in plain and _is_ours(f.__code__.co_filename):
-            setattr(cls, name, boundary(f))
+            setattr(cls, name, boundary(f, inside=name.startswith("__")))

@@ -68,7 +68,7 @@ def trace_body(
         new = results[: len(values)]
         check_types(where, f, carry_tree, carry, new, counted)
         wanted = [_promoted(now, then) for now, then in zip(carry, new, strict=True)]
-        settled = [(strong_dtype(dtype, weak), weak if dtype not in INEXACT else False) for dtype, weak in wanted]
+        settled = [(strong_dtype(dtype, weak), False) if dtype in INEXACT else (dtype, weak) for dtype, weak in wanted]
         known = [(t.dtype, weak) for t, weak in carry]
         changes = {then[0] for then, now in zip(settled, known, strict=True) if then != now}
         # where floats are float32 that in place of a weak one changes no other result's type

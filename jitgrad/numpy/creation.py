@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.array import Array, as_value, from_numpy, narrow
 from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import state
@@ -70,7 +70,7 @@ def _from_data(where: str, data: Any, dtype: str | None) -> Array:
     if isinstance(data, (list, tuple)):
         return _from_list(where, data, dtype)
     if isinstance(data, (np.ndarray, np.generic)):
-        owned = from_numpy(np.array(data, order="C"))
+        owned = from_numpy(np.array(data, order="C") if dtype else narrow(np.array(data, order="C")))
         return owned if dtype is None else convert(owned, dtype)
     value = as_value(data, where)
     if value.trace is None and isinstance(value.ref, np.generic):  # an array by itself, not a constant of programs

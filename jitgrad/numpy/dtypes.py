@@ -8,7 +8,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError
-from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
+from jitgrad.promotion import WEAK, default_float, dtype_name, exact_dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.types import COMPLEX_OF, NUMPY
 
@@ -47,7 +47,7 @@ def _kind(x: Any) -> str:
     return (
         strong_dtype(x.type.dtype, x.weak)
         if isinstance(x, Array)
-        else dtype_name(getattr(x, "dtype", x) if isinstance(x, np.ndarray) else x)
+        else exact_dtype_name(getattr(x, "dtype", x) if isinstance(x, np.ndarray) else x)
     )
 
 
@@ -109,14 +109,14 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     >>> jnp.isdtype(jnp.float32, "real floating")
     True
     """
-    found = NUMPY[dtype_name(dtype)]
+    found = NUMPY[exact_dtype_name(dtype)]
     if isinstance(kind, tuple):
         return any(isdtype(dtype, k) for k in kind)
     if isinstance(kind, str) and kind in _KINDS:
         return found.kind in _KINDS[kind]
     if isinstance(kind, str) and kind not in NUMPY and not hasattr(np, kind):
         raise ArgumentError(f"isdtype: {kind!r} is no kind; there are {', '.join(_KINDS)}")
-    return found == NUMPY[dtype_name(kind)]
+    return found == NUMPY[exact_dtype_name(kind)]
 
 
 def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
@@ -126,7 +126,7 @@ def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
     >>> jnp.can_cast("int32", "float64")
     True
     """
-    return bool(np.can_cast(NUMPY[_kind(from_)], NUMPY[dtype_name(to)], casting=casting))  # type: ignore[arg-type]
+    return bool(np.can_cast(NUMPY[_kind(from_)], NUMPY[exact_dtype_name(to)], casting=casting))  # type: ignore[arg-type]
 
 
 def isscalar(element: Any) -> bool:

@@ -11,6 +11,7 @@ from operator import index
 from typing import Any
 
 from jitgrad.array import Array, as_value
+from jitgrad.config import config
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.promotion import default_float, dtype_name, promote, strong_dtype
 from jitgrad.promotion import inexact as inexact_dtype
@@ -49,6 +50,9 @@ def promote_all(types: tuple[tuple[str, Weak], ...], default: str) -> tuple[str,
     for other, other_weak in ordered[1:]:
         dtype, weak = promote(dtype, weak, other, other_weak, default)
     return dtype, weak
+
+
+config.listen("jax_enable_x64", lambda _: promote_all.cache_clear())
 
 
 @lru_cache(maxsize=4096)
