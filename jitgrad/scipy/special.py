@@ -219,7 +219,7 @@ def betaln(a: ArrayLike, b: ArrayLike) -> Array:
     first, second = (jnp.asarray(v) for v in _float_arguments("betaln", a, b))
     first, second = jnp.broadcast_arrays(first, second)
     low, high = jnp.where(first <= second, first, second), jnp.where(first <= second, second, first)
-    is_large, both = (high >= 8) & (low > 0), low >= 8
+    is_large, both = (high >= 8) & (low + high >= 8), low >= 8
     plain = _betaln_by_sum(jnp.where(is_large, 1.0, low), jnp.where(is_large, 1.0, high))
     one = _betaln_of_one_large(jnp.where(is_large & ~both, low, 1.0), jnp.where(is_large & ~both, high, 8.0))
     two = _betaln_of_two_large(jnp.where(both, low, 8.0), jnp.where(both, high, 8.0))

@@ -65,6 +65,12 @@ def _square_as_pair(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return square, ((high * high - square) + 2 * high * low) + low * low
 
 
+def _one_less_square(x: Value) -> Value:
+    """1 - x * x, with the digits of (1 - x) * (1 + x) beside 1, and the derivatives of its own form, which are right at 0 and 1."""
+    written = 1 - square(x)
+    return written + op("stop_gradient", (1 - x) * (1 + x) - written)
+
+
 def _root_of_one_and_square(x: Value) -> Value:
     """sqrt(x * x + 1); of real numbers without overflow on the way."""
     return op("sqrt", square(x) + 1) if x.type.dtype in COMPLEX else op("hypot", x, full(x.type.shape, 1, x.type.dtype))
@@ -82,8 +88,8 @@ log1p = _unary("log1p", _log1p, lambda x, out: 1 / (x + 1), (-0.8, 9), "log(1 + 
 sin = _unary("sin", np.sin, lambda x, out: op("cos", x), (-6, 6), "Sine.")
 cos = _unary("cos", np.cos, lambda x, out: -op("sin", x), (-6, 6), "Cosine.")
 tan = _unary("tan", np.tan, lambda x, out: 1 + square(out), (-1.4, 1.4), "Tangent.")
-asin = _unary("asin", np.arcsin, lambda x, out: 1 / op("sqrt", (1 - x) * (1 + x)), (-0.9, 0.9), "Arc sine.")
-acos = _unary("acos", np.arccos, lambda x, out: -1 / op("sqrt", (1 - x) * (1 + x)), (-0.9, 0.9), "Arc cosine.")
+asin = _unary("asin", np.arcsin, lambda x, out: 1 / op("sqrt", _one_less_square(x)), (-0.9, 0.9), "Arc sine.")
+acos = _unary("acos", np.arccos, lambda x, out: -1 / op("sqrt", _one_less_square(x)), (-0.9, 0.9), "Arc cosine.")
 atan = _unary("atan", np.arctan, lambda x, out: 1 / (1 + square(x)), (-6, 6), "Arc tangent.")
 sinh = _unary("sinh", np.sinh, lambda x, out: op("cosh", x), (-4, 4), "Hyperbolic sine.")
 cosh = _unary("cosh", np.cosh, lambda x, out: op("sinh", x), (-4, 4), "Hyperbolic cosine.")
@@ -92,7 +98,7 @@ asinh = _unary("asinh", np.arcsinh, lambda x, out: 1 / _root_of_one_and_square(x
 acosh = _unary(
     "acosh", np.arccosh, lambda x, out: 1 / (op("sqrt", x - 1) * op("sqrt", x + 1)), (1.2, 9), "Inverse hyperbolic cosine."
 )
-atanh = _unary("atanh", np.arctanh, lambda x, out: 1 / ((1 - x) * (1 + x)), (-0.9, 0.9), "Inverse hyperbolic tangent.")
+atanh = _unary("atanh", np.arctanh, lambda x, out: 1 / _one_less_square(x), (-0.9, 0.9), "Inverse hyperbolic tangent.")
 logistic = _unary("logistic", _logistic, lambda x, out: out * (1 - out), (-6, 6), "1 / (1 + exp(-x)).", "float")
 cbrt = _unary("cbrt", np.cbrt, lambda x, out: 1 / (square(out) * 3), (0.1, 9), "The real cube root.", "float")
 erf = _unary(
@@ -168,4 +174,5 @@ logaddexp = _binary(
 
 def _weight(x: Value, y: Value) -> Value:
     """exp(x) / (exp(x) + exp(y)), with 0 for the difference of equal infinities."""
-    return op("logistic", where(op("eq", x, y), 0, x - y))
+    endless = op("and", op("eq", x, y), op("not", op("is_finite", x)))
+    return op("logistic", where(endless, 0, x - y))
