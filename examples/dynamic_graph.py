@@ -14,7 +14,7 @@ def square_root(x):
     while abs(guess * guess - x) > 1e-5 * x:
         guess = (guess + x / guess) / 2
         turns += 1
-        print(f"  turn {turns}: guess {float(guess):.6f}")
+        print(f"  turn {turns}: guess {guess:.6f}")
     return guess
 
 

@@ -55,7 +55,7 @@ def structure(tree: PyTree, is_leaf: IsLeaf = None) -> PyTreeDef:
 
 
 def map(f: Callable[..., Any], tree: PyTree, *rest: PyTree, is_leaf: IsLeaf = None) -> PyTree:
-    """`f` done to every leaf of `tree`, with the corresponding leaves of `rest`.
+    """`f` done to every leaf of `tree`, with the corresponding leaves of `rest`. A random key beside leaves is a leaf itself.
 
     >>> map(lambda x, y: x + y, {"a": 1}, {"a": 2})
     {'a': 3}
@@ -63,9 +63,18 @@ def map(f: Callable[..., Any], tree: PyTree, *rest: PyTree, is_leaf: IsLeaf = No
     try:
         return optree.tree_map(f, tree, *rest, is_leaf=is_leaf, namespace=NAMESPACE)
     except ValueError as error:
-        for other in rest:
-            check_same_structure("tree.map", tree, other)
+        try:
+            for other in rest:
+                check_same_structure("tree.map", tree, other)
+        except TreeStructureError:
+            if is_leaf is None and structure(tree, _is_key) != structure(tree):
+                return map(f, tree, *rest, is_leaf=_is_key)
+            raise
         raise error
+
+
+def _is_key(x: Any) -> bool:
+    return hasattr(type(x), "leaf_beside_leaves")
 
 
 def reduce(f: Callable[[Any, Any], Any], tree: PyTree, initializer: Any = MISSING, is_leaf: IsLeaf = None) -> Any:

@@ -35,6 +35,16 @@ def test_a_key_is_a_pytree_of_one_array():
     assert tree.unflatten(structure, leaves).shape == ()
 
 
+def test_keys_beside_leaves_are_mapped_whole():
+    model = {"a": np.zeros(2), "b": [np.zeros(3)]}
+    keys = tree.unflatten(tree.structure(model), random.split(KEY, 2))
+    drawn = tree.map(lambda x, key: random.normal(key, x.shape), model, keys)
+    again = tree.map(lambda key, x: random.normal(key, x.shape), keys, model)
+    for one, other in zip(tree.leaves(drawn), tree.leaves(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(drawn["b"][0], random.normal(random.split(KEY, 2)[1], (3,)))
+
+
 def test_key_data_goes_back_and_forth():
     again = random.wrap_key_data(random.key_data(KEY))
     np.testing.assert_array_equal(random.bits(again, (5,)), random.bits(KEY, (5,)))

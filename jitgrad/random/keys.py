@@ -34,6 +34,8 @@ class KeyArray:
     """
 
     __slots__ = ("_data",)
+    leaf_beside_leaves = True
+    """Asked by tree.map."""
 
     def __init__(self, data: Any) -> None:
         self._data = data

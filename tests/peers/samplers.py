@@ -110,6 +110,7 @@ ALGORITHMS = {
     "rmh": lambda: blackjax.rmh(log_density, lambda key, x: x + 0.3 * jax.random.normal(key, x.shape, x.dtype)),
     "random_walk": lambda: blackjax.additive_step_random_walk(log_density, blackjax.mcmc.random_walk.normal(0.3 * np.ones(3))),
     "irmh": lambda: blackjax.irmh(log_density, lambda key: jax.random.normal(key, (3,), float)),
+    "barker": lambda: blackjax.barker(log_density, 0.3),
     "rmhmc": lambda: blackjax.rmhmc(log_density, 0.1, MASS, 2),
     "elliptical_slice": lambda: blackjax.elliptical_slice(
         lambda x: -0.1 * jnp.sum(x**4), mean=jnp.zeros(3), cov=jnp.asarray(COVARIANCE)),
