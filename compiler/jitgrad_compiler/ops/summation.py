@@ -15,6 +15,10 @@ SHORT = 32
 """Additions one after the other that round little."""
 STEPS = 512
 """Of a contraction's depth that BLAS sums by itself, where it keeps many sums at once."""
+FEW = 1 << 14
+"""Results of a contraction that are few beside what is read for them."""
+DEEP = 1 << 15
+"""Depth of a contraction from which its operands are converted whatever it costs."""
 BLOCK = 1 << 18
 """Elements of an operand of a thin contraction that are converted at a time."""
 
@@ -78,12 +82,12 @@ def long_matmul(x: Any, y: Any) -> Any:
     if x.dtype.kind not in "fc" or k <= SHORT or min(m, n) > 1 and k <= 2 * STEPS or not m * n:
         return np.matmul(x, y)
     wide = np.result_type(x, np.float64)
-    thin = min(m, n) < SHORT // 2  # BLAS then keeps few sums at once, and is bound by memory
-    step = max(BLOCK // max(m, n), STEPS) if thin else STEPS
+    convert = min(m, n) < SHORT // 2 or m * n <= FEW or k > DEEP  # BLAS keeps few sums at once in thin contractions
+    step = max(BLOCK // max(m, n), STEPS) if convert else STEPS
     total = np.zeros((*np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), m, n), wide)
     for first in range(0, k, step):
         a, b = x[..., first : first + step], y[..., first : first + step, :]
-        total += np.matmul(a.astype(wide), b.astype(wide)) if thin else np.matmul(a, b)
+        total += np.matmul(a.astype(wide), b.astype(wide)) if convert else np.matmul(a, b)
     return total.astype(x.dtype)
 
 

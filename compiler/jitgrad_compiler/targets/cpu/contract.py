@@ -4,8 +4,9 @@ In: a `ContractSpec`, hooks that read the operands and store the result, with wh
 task functions in the module and a `ContractPlan` that says in which order the program runs them. The sizes of all blocks come from
 `contract_blocking.py`, the inner loop from `contract_tile.py`, the copies from `contract_pack.py`.
 
-Each element is a sum over k, in order, within blocks of K whose sums are added in order; chunks of a split K likewise. The blocks
-are fixed by the shape, so the bits do not depend on tiles, tasks, threads or vector width.
+Each element is a sum over k, in order, within blocks of K whose sums are added in order; those of chunks of a split K are added by
+a tree. Of a long K blocks go in runs, and what their sums lose is kept (long_sums.py). The blocks are fixed by the shape, so the
+bits do not depend on tiles, tasks, threads or vector width.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .contract_blocking import (
 from .contract_operands import Load, PlainMatrix, Store
 from .contract_pack import Block, below, pack_rows, pack_strips, pack_transposed
 from .contract_tile import Tile, emit_tile
+from .long_sums import whole
 
 __all__ = ["ContractPlan", "ContractSpec", "Load", "Machine", "PlainMatrix", "Store", "emit_contract"]
 
@@ -131,7 +133,8 @@ class _Contract:
     @property
     def _partial(self) -> bool:
         """Whether sums wait in scratch memory: K is split, or has several blocks and C cannot hold them itself."""
-        return self._split or (self.c_plain is None and self.blocking.k_chunk > self.blocking.k_block)
+        several = self.blocking.k_chunk > self.blocking.k_block
+        return self._split or self.blocking.long or (self.c_plain is None and several)
 
     @property
     def _shared_b(self) -> bool:
@@ -139,8 +142,14 @@ class _Contract:
         return self.blocking.pack_b and self.blocking.row_strips > 1
 
     @property
+    def _lost(self) -> int:
+        """How far behind the sums in scratch memory lies what they lost; 0 where that is not kept."""
+        return self.blocking.chunks * self.spec.batch * self.spec.m * self._columns if self.blocking.long else 0
+
+    @property
     def _partial_size(self) -> int:
-        return self.blocking.chunks * self.spec.batch * self.spec.m * self._columns if self._partial else 0
+        sums = self.blocking.chunks * self.spec.batch * self.spec.m * self._columns if self._partial else 0
+        return sums + self._lost
 
     @property
     def _depth(self) -> int:
@@ -331,7 +340,7 @@ class _Contract:
         """One tile for one block of K and, after the last block, its epilogue."""
         spec, blocking = self.spec, self.blocking
         column = e.mul(panel, blocking.panel)
-        in_place = self.c_plain is not None and not self._split
+        in_place = self.c_plain is not None and not self._split and not self.blocking.long
         if in_place:
             assert self.c_plain
             c, c_row = self.c_plain.element(e, unit.batch, row, column, spec.dtype), self.c_plain.row
@@ -352,8 +361,14 @@ class _Contract:
             rows = self._tile_rows(e, tile)
             width = _minimum(e, e.sub(spec.n, column), blocking.panel)
             with e.loop(0, rows) as i, e.loop(0, width, blocking.lanes) as across:
-                value = e.load(e.offset(c, e.add(e.mul(i, c_row), across), spec.dtype), spec.dtype, blocking.lanes)
+                value = self._summed(e, e.offset(c, e.add(e.mul(i, c_row), across), spec.dtype))
                 self._finish(e, unit.batch, e.add(row, i), e.add(column, across), value)
+
+    def _summed(self, e: Emitter, at: Reg) -> Reg:
+        """A vector of sums from scratch memory."""
+        dtype, lanes = self.spec.dtype, self.blocking.lanes
+        value = e.load(at, dtype, lanes)
+        return whole(e, value, e.load(e.offset(at, self._lost, dtype), dtype, lanes)) if self._lost else value
 
     def _tile_rows(self, e: Emitter, tile: Reg) -> Reg:
         short, tall = self.blocking.tile_rows, self.blocking.tall_tiles
@@ -384,7 +399,7 @@ class _Contract:
             ragged = last < blocking.lanes
             shape = Tile(
                 spec.dtype, blocking.lanes, rows, vectors, a_row, a_k, b_k, c_row, last,
-                mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place,
+                mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, run=blocking.run, lost=self._lost,
             )  # fmt: skip
             return Reg(f"@{emit_tile(self.module, shape)}", "ptr")
 
@@ -403,7 +418,7 @@ class _Contract:
     # -- split K
 
     def _emit_add_chunks(self, chunks: int) -> tuple[str, int]:
-        """The phase after a split K: the sums of the chunks, of which there may be none, added in order; then the epilogue."""
+        """The phase after a split K: the sums of the chunks, of which there may be none, added by a tree; then the epilogue."""
         spec, blocking = self.spec, self.blocking
         e, begin, end = self._function("_add")
         rows = spec.batch * spec.m
@@ -413,13 +428,14 @@ class _Contract:
             with e.loop(low, high) as line, e.loop(0, spec.n, blocking.lanes) as j:
                 at = e.add(e.mul(line, self._columns), j)
                 chunk_size = rows * self._columns
-                parts = [
-                    e.load(self._scratch_at(e, e.add(at, chunk * chunk_size)), spec.dtype, blocking.lanes)
-                    for chunk in range(chunks)
-                ]
-                total = parts[0] if parts else e.const(0, spec.dtype, blocking.lanes)
-                for part in parts[1:]:
-                    total = e.add(total, part)
+
+                def sum_of(first: int, last: int, at: Reg = at, size: int = chunk_size) -> Reg:
+                    if last - first == 1:
+                        return self._summed(e, self._scratch_at(e, e.add(at, first * size)))
+                    middle = (first + last) // 2
+                    return e.add(sum_of(first, middle), sum_of(middle, last))
+
+                total = sum_of(0, chunks) if chunks else e.const(0, spec.dtype, blocking.lanes)
                 batch, i = _digits(e, line, (spec.batch, spec.m))
                 self._finish(e, batch, i, j, total)
         e.finish()

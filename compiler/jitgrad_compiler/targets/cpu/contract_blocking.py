@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..emitter import BITS
+from .long_sums import LONGEST, RUN
 
 VECTOR_BYTES = 64
 K_BLOCK = {"f32": 384, "f64": 256}  # a panel of B of two vectors' width takes 48 or 32 KiB
 SPLIT_K_FROM = 2048  # shorter sums are not worth a second pass over partial results
 SPLIT_K_OUTPUTS = 1 << 14  # with more outputs than this there are tasks enough without cutting K
+DEEP, DEEP_OF_MANY = 1 << 12, 1 << 15  # of K, with few outputs and with more; longer sums go in runs (long_sums.py)
 ONE_TASK_WORK = 1_000_000  # multiply-adds; a core does them in 10 us, and a parallel region costs 2 to 5
 WORK_PER_TASK = 2_000_000
 MOST_TASKS = 32
@@ -71,11 +73,17 @@ class Blocking(NamedTuple):
     pack_a: bool
     pack_b: bool
     tasks: int
+    run: int  # steps of K that are summed by themselves before they join a tile's sum; 0 for all of a block
 
     @property
     def panel(self) -> int:
         """Columns of a full panel."""
         return self.lanes * self.vectors
+
+    @property
+    def long(self) -> bool:
+        """Whether a chunk of a long K has so many blocks that what their sums lose is kept beside them."""
+        return self.run > 0 and -(-self.k_chunk // self.k_block) > LONGEST
 
     @property
     def most_rows(self) -> int:
@@ -111,8 +119,14 @@ def choose_blocking(spec: ContractSpec, machine: Machine, a: Strides | None, b: 
     )  # fmt: skip
     return Blocking(
         lanes, vectors, tile_rows, tall_tiles, row_tiles, column_panels, k_block, k_chunk, chunks,
-        row_strips, column_strips, pack_a, pack_b, tasks,
+        row_strips, column_strips, pack_a, pack_b, tasks, _run(spec),
     )  # fmt: skip
+
+
+def _run(spec: ContractSpec) -> int:
+    """With many outputs runs begin later: adding a tile's sums after each is felt there."""
+    few = spec.batch * spec.m * spec.n <= SPLIT_K_OUTPUTS
+    return RUN if spec.k > (DEEP if few else DEEP_OF_MANY) else 0
 
 
 def _split_k(spec: ContractSpec) -> tuple[int, int]:
