@@ -101,7 +101,7 @@ class _Custom:
         """The call as one equation, whose rule is traced when it is needed."""
         types, weak = [v.type for v in call.likes], [v.weak for v in call.likes]
         traced = trace(lambda *leaves: self.fun(*call.every(leaves)), self.name, types, weak, tree.structure((0,) * len(types)))
-        consts, like = call.outer_values(traced.captured), Outputs(stand_ins(traced), traced.out_tree)
+        consts, like = call.outer_values(traced.captured, *self._rules()), Outputs(stand_ins(traced), traced.out_tree)
         values, call.values = call.values, ()
         outs = self._equation(call, like, consts)(*consts, *values, graph=with_consts(traced, consts), consts=len(consts))
         return like.shown(outs)
@@ -115,6 +115,9 @@ class _Custom:
             raise closed_over(where)
 
     def _fixed(self, where: str, number: int, argument: Any) -> Any:
+        raise NotImplementedError
+
+    def _rules(self) -> tuple[Callable[..., Any], ...]:
         raise NotImplementedError
 
     def _differentiate(self, call: Call, trace: DualTrace) -> Any:
@@ -211,6 +214,10 @@ class custom_jvp(_Custom):
     def _fixed(self, where: str, number: int, argument: Any) -> Any:
         return tree.map(lambda x: stop_gradient(x) if isinstance(x, Array) and x.trace is not None else x, argument)
 
+    def _rules(self) -> tuple[Callable[..., Any], ...]:
+        assert self.jvp is not None
+        return (self.jvp,)
+
     def _differentiate(self, call: Call, trace: DualTrace) -> Any:
         assert self.jvp is not None
         primals, tangents = zip(*map(trace.lower, call.values), strict=True)
@@ -293,6 +300,10 @@ class custom_vjp(_Custom):
                     "Pass arrays as ordinary arguments, for which bwd may return None; nondiff_argnums is for sizes and functions."
                 )
         return argument
+
+    def _rules(self) -> tuple[Callable[..., Any], ...]:
+        assert self.fwd is not None and self.bwd is not None
+        return self.fwd, self.bwd
 
     def _differentiate(self, call: Call, trace: DualTrace) -> Any:
         assert self.fwd is not None and self.bwd is not None

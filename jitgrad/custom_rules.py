@@ -6,13 +6,16 @@ for the Graphs.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jitgrad_compiler.ir.builder import Value, Weak, adopting, outer_identity, source_of, with_weak
+from jitgrad_compiler.ir.builder import Value, Weak, adopting, is_capturable, outer_identity, source_of, with_weak
 from jitgrad_compiler.ir.graph import Graph, Var
 from jitgrad_compiler.ir.types import INEXACT, NUMPY, ArrayType
 from jitgrad_compiler.ops.custom import Backward, Programs
@@ -205,13 +208,14 @@ class Call:
         dynamic, _ = tree.unflatten(self.in_tree, leaves)
         return tuple(a for n, a in enumerate(dynamic) if n not in self.nondiff)
 
-    def outer_values(self, captured: Sequence[Value]) -> list[Value]:
+    def outer_values(self, captured: Sequence[Value], *rules: Callable[..., Any]) -> list[Value]:
         """What the equation of this call takes beside the arguments: what the function closes over, and what the rules may ask
-        for: arrays that are not differentiated, and the numbers of examples that named axes stand for.
+        for: traced values in their closures, arrays that are not differentiated, and the numbers of examples that named axes
+        stand for.
         """
         numbers = [axis.number for axis in self.axes.values()]
         fixed = [x for x in tree.leaves(list(self.nondiff.values())) if isinstance(x, Array)]
-        return list({outer_identity(v): v for v in (*captured, *numbers, *fixed)}.values())
+        return list({outer_identity(v): v for v in (*captured, *numbers, *fixed, *_in_closures(rules))}.values())
 
     def _trace(
         self, f: Callable[..., Any], rule: Callable[..., Any], first: Sequence[Array], second: Sequence[Array],
@@ -223,7 +227,7 @@ class Call:
         every = [*first, *second]
         types: list[ArrayType] = [v.type for v in every]
         in_tree = tree.structure(([0] * len(first), [0] * len(second)))
-        with adopting(consts), axes.restored(self.axes), source_of(None):
+        with adopting(consts, self.where), axes.restored(self.axes), source_of(None):
             return trace(f, function_name(rule), types, [v.weak for v in every], in_tree)
 
     # -- custom_jvp
@@ -271,7 +275,8 @@ class Call:
         residuals.arrays = []
 
         def run(known: Sequence[Value], moving: Sequence[Value]) -> list[Value | None]:
-            found = self.run_backward(bwd, outs, residuals.of(known), moving)
+            with adopting((), self.where):
+                found = self.run_backward(bwd, outs, residuals.of(known), moving)
             return [x for x, a in zip(found, active, strict=True) if a]
 
         return Backward(self.name, [v.type for v in outs.leaves if v.type.dtype in INEXACT], run)
@@ -325,6 +330,30 @@ class Call:
                 leaf = f"argument {n}{path}"
                 found.append(check_tangent(where, leaf, like, as_value(x, f"{where}: the cotangent of {leaf}"), "cotangent"))
         return found
+
+
+def _in_closures(functions: Iterable[Any]) -> list[Array]:
+    """The traced values that functions close over, directly or in containers, partials and further functions."""
+    found: list[Array] = []
+    seen: set[int] = set()
+    left = list(functions)
+    while left:
+        f = left.pop()
+        if id(f) in seen:
+            continue
+        seen.add(id(f))
+        items: list[Any] = [getattr(f, "__wrapped__", None)]
+        if isinstance(f, functools.partial):
+            items += [f.func, f.args, f.keywords]
+        elif isinstance(f, FunctionType):
+            items += [f.__defaults__, f.__kwdefaults__]
+            for cell in f.__closure__ or ():
+                with contextlib.suppress(ValueError):  # not filled yet
+                    items.append(cell.cell_contents)
+        leaves = tree.leaves(items)
+        found += [x for x in leaves if isinstance(x, Array) and is_capturable(x)]
+        left += [x for x in leaves if callable(x) and not isinstance(x, type)]
+    return found
 
 
 def result_pair(where: str, what: str, result: Any) -> tuple[Any, Any]:

@@ -208,14 +208,62 @@ def test_a_rule_traced_late_may_close_over_values_of_a_trace_that_goes_on():
     assert_close(vmap(outer, in_axes=(None, 0))(x, np.array([3.0, 1.0])), np.array([wanted, 2.0 + 8.0]))
 
 
-def test_a_rule_that_alone_closes_over_a_finished_trace_is_refused():
+def scaled(kind):
+    """Twice x, whose rule alone closes over w, by a function and a dict."""
+
     def outer(x, w):
+        held = {"w": w}
+
+        def scale(t):
+            return t * held["w"]
+
+        if kind == "jvp":
+            f = custom_jvp(lambda x: x * 2)
+            f.defjvp(lambda p, t: (f(*p), scale(t[0])))
+        else:
+            f = custom_vjp(lambda x: x * 2)
+            f.defvjp(functools.partial(lambda f, x: (f(x), ()), lambda x: x * 2), lambda _, g: (scale(g),))
+        return f(x)
+
+    return outer
+
+
+@pytest.mark.parametrize("kind", ["jvp", "vjp"])
+def test_a_rule_that_alone_closes_over_a_value_of_a_program_finds_it_later(kind):
+    outer = scaled(kind)
+    for f in (outer, jit(outer), jit(jit(outer)), jitgrad.checkpoint(outer)):
+        assert float(grad(f)(2.0, 3.0)) == 3.0
+        assert float(jit(grad(f))(2.0, 3.0)) == 3.0
+        assert float(grad(f, 1)(2.0, 3.0)) == 0.0
+        assert_close(vmap(grad(f))(X, 2 * X), 2 * X)
+        assert_close(grad(lambda x, f=f: vmap(f)(x, 2 * X).sum())(X), 2 * X)
+        with pytest.raises(errors.UnexpectedTracerError, match="closes? over"):
+            grad(f, (0, 1))(2.0, 3.0)
+
+    def steps(x, w):
+        return lax.scan(lambda c, v: (outer(c, v * w), None), x, X)[0]
+
+    assert_close(grad(steps)(np.asarray(2.0), 2.0), np.prod(2 * X), 1e-12)
+    assert_close(jit(grad(steps))(np.asarray(2.0), 2.0), np.prod(2 * X), 1e-12)
+    inner = grad(jit(outer))
+    assert float(grad(lambda w: inner(2.0, w))(3.0)) == 1.0
+
+
+def test_a_rule_that_finds_a_value_of_a_finished_program_elsewhere_is_refused():
+    class Holder:
+        pass
+
+    def outer(x, w):
+        holder = Holder()
+        holder.w = w
         f = custom_jvp(lambda x: x * 2)
-        f.defjvp(lambda p, t: (f(*p), t[0] * w))
+        f.defjvp(lambda p, t: (f(*p), t[0] * holder.w))
         return f(x)
 
     assert float(jit(grad(outer))(2.0, 3.0)) == 3.0
-    with pytest.raises(errors.UnexpectedTracerError):
+    with pytest.raises(
+        errors.UnexpectedTracerError, match="custom_jvp function .*its rule closes over .* Pass the value as an arg"
+    ):
         grad(jit(outer))(2.0, 3.0)
 
 

@@ -45,6 +45,8 @@ class _State(threading.local):
     source: Source = None
     adopted: frozenset[int] = frozenset()
     """Outer values that can be captured although their traces have ended."""
+    late = ""
+    """What is being traced after the function around it may have returned."""
 
 
 state = _State()
@@ -183,6 +185,11 @@ def leaked(v: Value) -> UnexpectedTracerError:
     where = v.trace.where if v.trace else ""
     if v.trace is not None and v.trace.refusal:
         return UnexpectedTracerError(v.trace.refusal)
+    if state.late:
+        return UnexpectedTracerError(
+            f"{state.late}: its rule closes over a traced value of type {v.type}, and runs when the derivative is taken, after the "
+            f"function that made the value has returned{where}. Pass the value as an argument."
+        )
     return UnexpectedTracerError(
         f"a traced value of type {v.type} was used after the function that made it had returned{where}. It leaked, through a "
         "global, a list or an attribute. Return it from the function instead, or pass it on as an argument."
@@ -207,6 +214,11 @@ def source_of(source: Source) -> Iterator[None]:
 def outer_identity(v: Value) -> int:
     """What tells one value from another in a Graph that takes both from outside: one array, wrapped twice, is one."""
     return id(v.ref)
+
+
+def is_capturable(v: Value) -> bool:
+    """Whether a value is traced, and a body that is traced now may close over it."""
+    return v.trace is not None and (v.trace.alive or outer_identity(v) in state.adopted)
 
 
 class Builder:
@@ -260,15 +272,15 @@ class Builder:
 
 
 @contextmanager
-def adopting(values: Sequence[Value]) -> Iterator[None]:
-    """Bodies that are traced inside may close over these values, even if their traces have ended."""
-    before = state.level, state.adopted
+def adopting(values: Sequence[Value], late: str) -> Iterator[None]:
+    """Bodies that are traced inside may close over these values, even if their traces have ended. `late` is what is traced."""
+    before = state.level, state.adopted, state.late
     state.level = max([state.level, *[v.trace.level for v in values if v.trace is not None]])
-    state.adopted = state.adopted.union(map(outer_identity, values))
+    state.adopted, state.late = state.adopted.union(map(outer_identity, values)), late
     try:
         yield
     finally:
-        state.level, state.adopted = before
+        state.level, state.adopted, state.late = before
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from ..ir.interpreter import evaluate
 from ..ir.types import INEXACT, ArrayType
 from ..ops.custom import FORWARD_MODE, Backward, Programs, Rule, custom_jvp, custom_linear, custom_vjp
 from ..ops.define import Operand, Tangents, broadcast_batch, is_linear, reduce_sum
+from .custom_rules import closes_over
 from .jvp import recorded
 from .loop_derivatives import Flags, filled, picked, spread, transposed
 from .vmap import batch
@@ -33,21 +34,22 @@ def closed_over(what: str) -> UnexpectedTracerError:
 
 def _is_untouched(tangents: Tangents, params: dict[str, Any]) -> bool:
     """Whether what moves is closed over by the rule alone, which is not asked then: the function does not depend on it."""
-    graph, consts = params["graph"], params["consts"]
-    used = {a for e in graph.eqns for a in e.inputs}.union(graph.outputs)
-    return not any(t is not None and (n >= consts or graph.inputs[n] in used) for n, t in enumerate(tangents))
+    consts = params["consts"]
+    return all(t is None for t in tangents[consts:]) and not closes_over(params["graph"], tangents[:consts])
 
 
 def _programs(what: str, tangents: Tangents, params: dict[str, Any]) -> tuple[Graph, ...]:
     """The graphs of a rule, which passes/custom_rules.py has put into the equation."""
-    if any(t is not None for t in tangents[: params["consts"]]):
+    rule, moving = params["rule"], tangents[: params["consts"]]
+    graphs = rule if isinstance(rule, tuple) else ()
+    if any(closes_over(g, moving) for g in (params["graph"], *graphs)):
         raise closed_over(what)
-    if not params["rule"] or not isinstance(params["rule"], tuple):
+    if not graphs:
         raise NonDifferentiableError(
             f"{what}: its rule is no part of this program, which was made to be run or was read from text. Differentiate the "
             "function that the program was traced from."
         )
-    return params["rule"]
+    return graphs
 
 
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
@@ -64,7 +66,7 @@ def _vjp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
     if _is_untouched(tangents, params):
         return bind_all(custom_vjp, *primals, **params), [None] * len(params["graph"].outputs)
     consts, name = params["consts"], params["name"]
-    if not recorded(tangents) and all(t is None for t in tangents[:consts]):
+    if not recorded(tangents) and not closes_over(params["graph"], tangents[:consts]):
         raise NonDifferentiableError(FORWARD_MODE.format(name=name))
     forward, backward = _programs(f"custom_vjp function {name}", tangents, params)
     found = evaluate(forward, primals)

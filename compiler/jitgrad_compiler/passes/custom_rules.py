@@ -57,6 +57,12 @@ def with_rules(op: Op, params: Mapping[str, Any], active: Flags) -> tuple[int, l
     return place, consts, {**made, **changes}
 
 
+def closes_over(graph: Graph, moving: Sequence[Value | None]) -> bool:
+    """Whether a graph uses one of its first inputs, those that are not None."""
+    used = {a for e in graph.eqns for a in e.inputs}.union(graph.outputs)
+    return any(t is not None and v in used for v, t in zip(graph.inputs, moving, strict=False))
+
+
 def _element(type: Any) -> Any:
     return getattr(type, "element", type)
 

@@ -15,7 +15,7 @@ from ..ir.graph import Graph, Op
 from ..ir.interpreter import evaluate
 from ..ops.custom import Rule
 from ..ops.define import no_derivative, zeros
-from .custom_rules import has_rules, with_rules
+from .custom_rules import closes_over, has_rules, with_rules
 
 
 class DualTrace:
@@ -57,7 +57,7 @@ def refused(op: Op, params: Mapping[str, Any], tangents: Sequence[Value | None])
     """Whether the rule of a custom function will not be asked, but an error raised."""
     if not isinstance(params.get("rule"), Rule):
         return False
-    return any(t is not None for t in tangents[: params["consts"]]) or "reverse_only" in op.traits and not recorded(tangents)
+    return closes_over(params["graph"], tangents[: params["consts"]]) or "reverse_only" in op.traits and not recorded(tangents)
 
 
 @contextmanager
