@@ -26,7 +26,7 @@ from .devices import check_device
 from .errors import NonHashableStaticArgumentError
 from .programs import CheckedEntry, Entry, programs_of
 from .recursion import own_frames
-from .signatures import UnknownArgument, scan, static_key
+from .signatures import AnyLeaves, UnknownArgument, scan, static_key
 from .stages import Compiled, Lowered
 from .tracebacks import boundary_methods, leave
 from .tracing import ARGUMENT, RESULT, abstract_leaves, array_leaves, check_function, eval_shape, function_name, is_float0, trace
@@ -110,11 +110,10 @@ class Jitted:
         dynamic, rest, call_with = self._split(args, kwargs)
         given = [x for x in tree.leaves((dynamic, rest)) if not is_float0(x)]
         values, in_tree = array_leaves(f"jit of {self._name}", (dynamic, rest), ARGUMENT, True, self._dynamic(len(args)))
-        places = [Array(v.type, None, None, v.weak) for v in values]  # of traced values, too
-        given_args, given_named = tree.unflatten(in_tree, places)
+        given_args, given_named = tree.unflatten(in_tree, values)
         items, static = iter(given_args), self._options.static_among(len(args))
         every = [a if n in static else next(items) for n, a in enumerate(args)]
-        key = self._signature(every, {**kwargs, **given_named}, [])
+        key = self._signature(every, {**kwargs, **given_named}, AnyLeaves())
         if around := axes.sizes():
             key = (key, around)
 

@@ -16,7 +16,6 @@ import numpy as np
 from . import backend, tree
 from .array import DONATED, Array
 from .nan_checks import check_program
-from .signatures import builder_of
 from .tracing import Traced
 
 
@@ -25,7 +24,8 @@ class Entry:
 
     def __init__(self, traced: Traced, donated: Sequence[int]) -> None:
         self.traced, self.donated = traced, tuple(donated)
-        self.build = builder_of(traced.out_tree)
+        assert traced.build is not None
+        self.build = traced.build
         self.types = traced.graph.output_types
         self.weak = traced.out_weak
         self.some_weak = any(traced.out_weak)

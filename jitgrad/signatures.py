@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from . import tree
 from .array import Array, narrow
 from .config import config
 from .promotion import PYTHON, WEAK
-from .tree_registration import NAMESPACE
 
 Signature = Any
 Walker = Callable[[Any, list[Any]], Signature]
@@ -30,11 +30,15 @@ class UnknownArgument(Exception):
     """The arguments hold something that the fast walk does not know, a traced value for example."""
 
 
+class AnyLeaves(list[Any]):
+    """Leaves for `scan` that may be traced: where the signature alone is asked for."""
+
+
 def scan(x: Any, leaves: list[Any]) -> Signature:
     """The signature of an argument; its leaves are appended to the list, in the order of `tree.leaves`."""
     t = type(x)
     if t is Array:
-        if x.trace is not None:
+        if x.trace is not None and type(leaves) is not AnyLeaves:
             raise UnknownArgument
         leaves.append(x)
         return (x.type, x.weak) if x.weak else x.type
@@ -107,16 +111,20 @@ def _numpy_scalar(x: np.generic, leaves: list[Any]) -> Signature:
     return ArrayType((), NAMES[x.dtype])
 
 
-def _node(x: Any, leaves: list[Any]) -> Signature:
-    """Any other container that optree knows, by its own functions; its metadata are like static arguments."""
-    children, metadata, *_ = optree.tree_flatten_one_level(x, namespace=NAMESPACE)
-    order = tuple(x) if isinstance(x, dict) else ()
-    try:
-        key = static_key(metadata)
-        hash(key)
-    except TypeError:
-        key = _Unhashable(metadata)
-    return _scan_all(children, leaves, [type(x), key, order])
+def _node(flatten: Callable[[Any], Any]) -> Walker:
+    """For any other container that optree knows, by its own function; its metadata are like static arguments."""
+
+    def walk(x: Any, leaves: list[Any]) -> Signature:
+        children, metadata, *_ = flatten(x)
+        order = tuple(x) if isinstance(x, dict) else ()
+        try:
+            key = static_key(metadata)
+            hash(key)
+        except TypeError:
+            key = _Unhashable(metadata)
+        return _scan_all(children, leaves, [type(x), key, order])
+
+    return walk
 
 
 class _Unhashable:
@@ -153,7 +161,7 @@ def _walker_of(t: type) -> Walker:
     elif registration.kind == optree.PyTreeKind.NAMEDTUPLE:
         walker = _sequence
     else:
-        walker = _node
+        walker = _node(registration.flatten_func)
     _walkers[t] = walker
     return walker
 
@@ -189,33 +197,30 @@ def _field_key(x: Any) -> Any:
     return static_key(x)
 
 
-def builder_of(treedef: tree.PyTreeDef, like: Any = None) -> Builder:
-    """A function from an iterator of leaves to the tree: for dicts, lists and tuples without optree. `like` is any such tree."""
+def builder_of(treedef: tree.PyTreeDef, like: Any) -> Builder:
+    """A function from an iterator of leaves to the tree, without optree; `like`, such a tree, tells the order of its dicts."""
     kind: Any = treedef.type
     if treedef.is_leaf():
         return next
-    if kind is None and treedef.num_leaves == 0:
-        return lambda leaves: None
     if like is None:
-        like = tree.unflatten(treedef, range(treedef.num_leaves))
-    if kind is dict or kind is OrderedDict:
-        return _dict_builder(kind, tuple(like), treedef.entries(), [builder_of(c, like[k]) for k, c in _items(treedef)])
-    if kind is tuple or kind is list or optree.is_namedtuple_class(kind):
-        children = [builder_of(c, like[n]) for n, c in enumerate(treedef.children())]
-        if kind is tuple:
-            return lambda leaves: tuple([c(leaves) for c in children])
-        if kind is list:
-            return lambda leaves: [c(leaves) for c in children]
+        return lambda leaves: None
+    registration = tree.registration(kind)
+    parts, metadata, *_ = registration.flatten_func(like)
+    children = [builder_of(c, part) for c, part in zip(treedef.children(), parts, strict=True)]
+    if kind in (dict, OrderedDict, defaultdict):
+        make = partial(defaultdict, like.default_factory) if kind is defaultdict else kind
+        return _dict_builder(make, tuple(like), treedef.entries(), children)
+    if kind is tuple:
+        return lambda leaves: tuple([c(leaves) for c in children])
+    if kind is list:
+        return lambda leaves: [c(leaves) for c in children]
+    if registration.kind == optree.PyTreeKind.NAMEDTUPLE:
         return lambda leaves: kind(*[c(leaves) for c in children])
-    count = treedef.num_leaves
-    return lambda leaves: tree.unflatten(treedef, [next(leaves) for _ in range(count)])
+    unflatten = registration.unflatten_func
+    return lambda leaves: unflatten(metadata, tuple([c(leaves) for c in children]))
 
 
-def _items(treedef: tree.PyTreeDef) -> Iterable[tuple[Any, tree.PyTreeDef]]:
-    return zip(treedef.entries(), treedef.children(), strict=True)
-
-
-def _dict_builder(kind: type, keys: tuple[Any, ...], order: list[Any], children: list[Builder]) -> Builder:
+def _dict_builder(kind: Callable[..., Any], keys: tuple[Any, ...], order: list[Any], children: list[Builder]) -> Builder:
     """For a dict of these keys, whose leaves come in another order, perhaps."""
     plain = all(c is next for c in children)
     if kind is dict and keys == tuple(order):

@@ -23,6 +23,7 @@ from . import tree
 from .array import Array, as_value
 from .errors import DTypeError, NotAFunctionError, NotAnArrayError
 from .promotion import strong_dtype
+from .signatures import Builder, builder_of
 from .tree_keys import SequenceKey
 from .tree_registration import register_pytree_node
 
@@ -101,7 +102,7 @@ def array_leaves(
         return [x if isinstance(x, Array) else as_value(x, borrow=borrow) for x in leaves], treedef
     except (NotAnArrayError, DTypeError):
         if any(map(is_float0, leaves)):
-            return array_leaves(where, tree.map(lambda x: _Float0(x.shape) if is_float0(x) else x, items), what, borrow, numbers)
+            return array_leaves(where, _without_float0(items), what, borrow, numbers)
         for path, x in tree.leaves_with_path(items):
             if numbers and path[0].idx == 0:
                 path = (path[0], SequenceKey(numbers[path[1].idx]), *path[2:])
@@ -115,14 +116,21 @@ def array_leaves(
         raise
 
 
+def _without_float0(items: Any) -> Any:
+    return tree.map(lambda x: _Float0(x.shape) if is_float0(x) else x, items)
+
+
 @dataclass
 class Traced:
-    """A function's Graph; `captured` are the outer values that its last inputs stand for."""
+    """A function's Graph; `captured` are the outer values that its last inputs stand for, and `build` makes the result of an
+    iterator of leaves.
+    """
 
     graph: Graph
     captured: list[Value]
     out_tree: tree.PyTreeDef
     out_weak: list[Weak]
+    build: Builder | None = None
 
 
 def trace(
@@ -135,8 +143,9 @@ def trace(
         inputs = [builder.input(t, w) for t, w in zip(types, weak, strict=True)]
         out = f(*tree.unflatten(in_tree, inputs))
         outputs, out_tree = array_leaves(name, out, RESULT)
+        build = builder_of(out_tree, _without_float0(out) if any(map(is_float0, tree.leaves(out))) else out)
         graph, captured = builder.finish(outputs)
-    return Traced(graph, captured, out_tree, [v.weak for v in outputs])
+    return Traced(graph, captured, out_tree, [v.weak for v in outputs], build)
 
 
 class ShapeDtypeStruct:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from typing import NamedTuple
 
 import numpy as np
@@ -154,3 +154,27 @@ def test_a_class_of_dicts_of_lists_survives_jit_of_value_and_grad():
     assert_close(gradient, eager_gradient, 1e-12)
     assert isinstance(gradient.content["layers"][1], Layer)
     assert isinstance(tree.leaves(gradient)[0], Array)
+
+
+class Checked:
+    """A container that is made of arrays alone, as its constructor says."""
+
+    def __init__(self, w):
+        assert isinstance(w, Array) and w.shape == (3, 2), w
+        self.w, self.total = w, w.sum()
+
+
+tree.register_pytree_node(Checked, lambda c: ((c.w,), None), lambda _, children: Checked(*children))
+
+
+@both
+def test_containers_are_made_of_results_alone(mode):
+    made = mode(lambda w: [{"b": Checked(w * 2), "a": deque([w.sum()], maxlen=3)}, defaultdict(list, z=w, a=w)])(jnp.asarray(W))
+    assert_close(made[0]["b"].w, W * 2)
+    assert made[0]["a"].maxlen == 3
+    assert made[1].default_factory is list
+    assert (list(made[0]), list(made[1])) == (["b", "a"], ["z", "a"])
+    inner = jit(lambda c: c.w.sum())
+    for given in (Checked(jnp.asarray(W)), Checked(jnp.asarray(W * 2))):
+        assert_close(mode(lambda c: inner(c) + 1)(given), np.sum(given.w) + 1)
+        assert_close(mode(grad(inner))(given).w, np.ones((3, 2)))
