@@ -270,3 +270,14 @@ def numpy_rank_promotion(value: str) -> AbstractContextManager[None]:
     ...     pass
     """
     return _during("jax_numpy_rank_promotion", value)
+
+
+def enable_x64(new_val: bool = True) -> AbstractContextManager[None]:
+    """Inside this block `config.jax_enable_x64` is `new_val`.
+
+    >>> import jitgrad, jitgrad.numpy as jnp
+    >>> with jitgrad.enable_x64(False):
+    ...     print(jnp.arange(2).dtype)
+    int32
+    """
+    return _during("jax_enable_x64", new_val)

@@ -112,6 +112,15 @@ def test_the_setting_can_change_between_calls_of_one_function():
     assert jnp.promote_types("uint32", "int32") == np.int64
 
 
+def test_a_block_has_a_width_of_its_own():
+    with jitgrad.enable_x64(False):
+        assert jnp.arange(2).dtype == np.int32
+        with jitgrad.experimental.enable_x64():
+            assert jnp.arange(2).dtype == np.int64
+        assert jnp.arange(2).dtype == np.int32
+    assert jnp.arange(2).dtype == np.int64
+
+
 def test_true_is_what_holds_when_the_setting_was_never_touched():
     jitgrad.config.update("jax_enable_x64", True)
     assert jnp.ones(2).dtype == np.float32 and jnp.arange(2).dtype == np.int64 and jnp.zeros(2, "float64").dtype == np.float64
