@@ -89,7 +89,7 @@ class Array(ToPython):
         ref = self.ref
         if type(ref) is np.ndarray or isinstance(ref, np.generic):
             return ref
-        if self.trace is not None:
+        if self.owner is not None:
             raise TypeError("a traced value has no data")
         return ref.array(self.type)  # memory that a compiled program wrote or has read
 
@@ -160,7 +160,7 @@ class Array(ToPython):
 
     def copy(self) -> Array:
         """The same elements in memory of their own, which outlives a donation of this array. A traced value is its own copy."""
-        if self.trace is not None or isinstance(self.ref, np.generic):
+        if self.owner is not None or isinstance(self.ref, np.generic):
             return self
         return Array(self.type, None, np.array(self.data()), self.weak)
 

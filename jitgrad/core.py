@@ -18,7 +18,7 @@ from .tracing import ShapeDtypeStruct
 
 class _Traced(type):
     def __instancecheck__(cls, x: object) -> bool:
-        return isinstance(x, Array) and x.trace is not None
+        return isinstance(x, Array) and x.owner is not None
 
 
 class Tracer(metaclass=_Traced):

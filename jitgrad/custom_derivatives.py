@@ -44,8 +44,8 @@ def innermost_trace(items: Any) -> Any:
     """The trace that a call with these arguments belongs to; None where it is neither traced nor differentiated."""
     top: Any = state.staging
     for x in tree.leaves(items):
-        if isinstance(x, Array) and x.trace is not None and (top is None or x.trace.level > top.level):
-            top = x.trace
+        if isinstance(x, Array) and x.owner is not None and (top is None or x.owner.level > top.level):
+            top = x.owner
     return top
 
 
@@ -109,9 +109,9 @@ class _Custom:
     def _check_levels(self, where: str, level: int, outs: Sequence[Value], tangents: Sequence[Value] = ()) -> None:
         """Raise where a rule's results belong to the differentiation that it is the rule for, or to one inside."""
         for v in outs:
-            if isinstance(v.trace, Builder) and v.trace.linear and v.trace.level > level:
+            if isinstance(v.owner, Builder) and v.owner.linear and v.owner.level > level:
                 raise NonDifferentiableError(f"{where}: the rule's output must not depend on the tangents")
-        if any(isinstance(v.trace, DualTrace) and v.trace.level >= level for v in (*outs, *tangents)):
+        if any(isinstance(v.owner, DualTrace) and v.owner.level >= level for v in (*outs, *tangents)):
             raise closed_over(where)
 
     def _fixed(self, where: str, number: int, argument: Any) -> Any:
@@ -212,7 +212,7 @@ class custom_jvp(_Custom):
         self.jvp, self.symbolic_zeros = rule, False
 
     def _fixed(self, where: str, number: int, argument: Any) -> Any:
-        return tree.map(lambda x: stop_gradient(x) if isinstance(x, Array) and x.trace is not None else x, argument)
+        return tree.map(lambda x: stop_gradient(x) if isinstance(x, Array) and x.owner is not None else x, argument)
 
     def _rules(self) -> tuple[Callable[..., Any], ...]:
         assert self.jvp is not None
@@ -294,7 +294,7 @@ class custom_vjp(_Custom):
 
     def _fixed(self, where: str, number: int, argument: Any) -> Any:
         for path, x in tree.leaves_with_path(argument):
-            if isinstance(x, Array) and x.trace is not None:
+            if isinstance(x, Array) and x.owner is not None:
                 raise UnexpectedTracerError(
                     f"{where}: argument {number}{tree.path_text(path)}, which nondiff_argnums names, is a traced value. "
                     "Pass arrays as ordinary arguments, for which bwd may return None; nondiff_argnums is for sizes and functions."

@@ -125,7 +125,7 @@ class Jitted:
             checked = config.debug_nans or config.debug_infs
             donated = self._donated_leaves(args, dynamic, rest)
             entry = CheckedEntry(traced, self._name) if checked else Entry(traced, donated)
-            if all(v.trace is None for v in traced.captured):
+            if all(v.owner is None for v in traced.captured):
                 self._entries[key] = entry
             return entry
 
@@ -145,7 +145,7 @@ class Jitted:
             return self._eagerly(args, kwargs)
         entry, values, given = self._entry(args, kwargs)
         traced = entry.traced
-        if state.staging is None and all(v.trace is None for v in [*values, *entry.constants]):
+        if state.staging is None and all(v.owner is None for v in [*values, *entry.constants]):
             return entry.run(values)
         # What is recorded outlives this call, so it does not borrow what the caller may write to.
         owned = [as_value(x) if isinstance(x, np.ndarray) else v for x, v in zip(given, values, strict=True)]

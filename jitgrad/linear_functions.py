@@ -79,7 +79,7 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callab
     types, weak, in_tree = abstract_leaves(where, (example_args, {}))
     likes = [Array(t, None, None, w) for t, w in zip(types, weak, strict=True)]
     traced = trace(lambda args, _: fun(*args), name, types, weak, in_tree)
-    hoisted = [v.trace is not None and v.type.dtype in INEXACT for v in traced.captured]
+    hoisted = [v.owner is not None and v.type.dtype in INEXACT for v in traced.captured]
     values: list[Any] = [v for v, flag in zip(traced.captured, hoisted, strict=True) if flag]
 
     def converted(*args_and_values: Any) -> Any:

@@ -30,7 +30,7 @@ class Entry:
         self.weak = traced.out_weak
         self.some_weak = any(traced.out_weak)
         # Values of their own: those that the function closed over may be donated to another one.
-        self.constants = [v if v.trace else Array(v.type, None, v.ref, v.weak) for v in traced.captured]
+        self.constants = [v if v.owner else Array(v.type, None, v.ref, v.weak) for v in traced.captured]
         self.executable: Any = None
         self.constant_addresses: list[int] = []
         self.kept: list[Any] = []

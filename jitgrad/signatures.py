@@ -38,7 +38,7 @@ def scan(x: Any, leaves: list[Any]) -> Signature:
     """The signature of an argument; its leaves are appended to the list, in the order of `tree.leaves`."""
     t = type(x)
     if t is Array:
-        if x.trace is not None and type(leaves) is not AnyLeaves:
+        if x.owner is not None and type(leaves) is not AnyLeaves:
             raise UnknownArgument
         leaves.append(x)
         return (x.type, x.weak) if x.weak else x.type
@@ -49,7 +49,7 @@ def scan(x: Any, leaves: list[Any]) -> Signature:
 def _scan_all(items: Iterable[Any], leaves: list[Any], signature: list[Any]) -> Signature:
     """The signatures of items behind others; concrete arrays, of which most trees consist, without a call."""
     for x in items:
-        if type(x) is Array and x.trace is None and not x.weak:
+        if type(x) is Array and x.owner is None and not x.weak:
             leaves.append(x)
             signature.append(x.type)
         else:

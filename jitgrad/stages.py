@@ -62,7 +62,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         values, in_tree = array_leaves(f"compiled {self._lowered.name}", (args, kwargs), ARGUMENT)
-        if any(v.trace is not None for v in values):
+        if any(v.owner is not None for v in values):
             raise ConcretizationTypeError(
                 f"compiled {self._lowered.name} needs concrete arrays, got traced ones: it is native code already. "
                 "Inside jit, vmap and grad use the jitted function that it was lowered from."

@@ -43,8 +43,8 @@ class ToPython(Value):
     def concrete(self) -> Any:
         """The array itself where it is one, through any levels of differentiation; None for a traced value."""
         v: Any = self
-        while v.trace is not None:
-            if isinstance(v.trace, Builder):
+        while v.owner is not None:
+            if isinstance(v.owner, Builder):
                 return None
             v = v.ref[0]
         return v
@@ -59,7 +59,7 @@ class ToPython(Value):
         concrete = self.concrete()
         if concrete is None:
             raise self._not_concrete(error, what, instead)
-        if self.trace is not None and not constant and self.type.dtype in INEXACT:
+        if self.owner is not None and not constant and self.type.dtype in INEXACT:
             raise self._differentiated(error, what)
         return np.asarray(concrete.data()).astype(self.dtype, copy=False)
 
@@ -73,9 +73,9 @@ class ToPython(Value):
     def _not_concrete(self, error: type[JitgradError], what: str, instead: str) -> JitgradError:
         """The exception for a traced value where Python needs a number."""
         v: Any = self
-        while not isinstance(v.trace, Builder):
+        while not isinstance(v.owner, Builder):
             v = v.ref[0]
-        if not v.trace.alive:
+        if not v.owner.alive:
             return leaked(v)
         suggestion = suggest(self.shape, self.dtype)
         code = ""
@@ -83,12 +83,12 @@ class ToPython(Value):
             what, instead = suggestion.what, suggestion.advice
             code = f"\n\n{suggestion.code}\n" if suggestion.code else ""
         return error(
-            f"{what} needs a concrete number, got a traced value of type {self.dtype}{list(self.shape)}{v.trace.where}. Inside jit "
+            f"{what} needs a concrete number, got a traced value of type {self.dtype}{list(self.shape)}{v.owner.where}. Inside jit "
             f"and vmap values are not known yet. Use {instead}, or move this line out of the function.{code}"
         )
 
     def _differentiated(self, error: type[JitgradError], what: str) -> JitgradError:
-        if self.trace is not None and not self.trace.alive:
+        if self.owner is not None and not self.owner.alive:
             return leaked(self)
         return error(
             f"{what} of a value that is being differentiated ({self.dtype}{list(self.shape)}) would leave the derivative behind, "
@@ -159,7 +159,7 @@ class ToPython(Value):
             return f"Traced<{self.dtype}{list(self.shape)}>"
         text = np.array2string(data, separator=", ", prefix="Array(")
         shown = f"Array({text}, dtype={self.dtype})"
-        return shown if self.trace is None else f"Dual<{shown}>"
+        return shown if self.owner is None else f"Dual<{shown}>"
 
     def __str__(self) -> str:
         data = self.shown()

@@ -34,7 +34,7 @@ def full(shape: Shape, fill_value: ArrayLike, dtype: DTypeLike = None) -> Array:
         raise ShapeError(f"lax.full: fill_value must be a scalar, got shape {value.type.shape}")
     value = strong(value) if dtype is None else ops.convert(value, dtype_name(dtype))
     sizes = shape_arg("lax.full", shape)
-    concrete = value.trace is None
+    concrete = value.owner is None
     return ops.fill(sizes, np.asarray(value.data())[()], value.type.dtype) if concrete else ops.broadcast(value, sizes, ())
 
 

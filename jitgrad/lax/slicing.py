@@ -83,7 +83,7 @@ def _start(where: str, start: Any, size: int, allow_negative: bool) -> Array:
     value = as_value(start, where)
     if value.type.dtype not in INTEGERS or value.type.shape:
         raise DTypeError(f"{where}: start indices must be integer scalars, got {value.dtype}{list(value.type.shape)}")
-    if value.trace is None:
+    if value.owner is None:
         number = int(value.data())
         return ops.constant(number + size if allow_negative and number < 0 else number, "i64")
     value = ops.convert(value, "i64") if value.weak or value.type.dtype in UNSIGNED else strong(value)

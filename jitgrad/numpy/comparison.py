@@ -63,7 +63,7 @@ def _number(x: ArrayLike) -> int | None:
     """The integer that x is: a Python int of any size, an np.int64, or a weak integer that is known."""
     if isinstance(x, (int, np.int64)) and not isinstance(x, bool):
         return int(x)
-    if isinstance(x, Array) and x.weak and x.trace is None and x.type.dtype in INTEGERS:
+    if isinstance(x, Array) and x.weak and x.owner is None and x.type.dtype in INTEGERS:
         return int(x.data())
     return None
 

@@ -73,7 +73,7 @@ def _from_data(where: str, data: Any, dtype: str | None) -> Array:
         owned = from_numpy(np.array(data, order="C") if dtype else narrow(np.array(data, order="C")))
         return owned if dtype is None else convert(owned, dtype)
     value = as_value(data, where)
-    if value.trace is None and isinstance(value.ref, np.generic):  # an array by itself, not a constant of programs
+    if value.owner is None and isinstance(value.ref, np.generic):  # an array by itself, not a constant of programs
         number = strong(value) if dtype is None else convert(value, dtype)
         return Array(number.type, None, np.array(number.ref))
     return strong(value) if dtype is None else convert(value, dtype)
@@ -110,7 +110,7 @@ def _from_list(where: str, items: Sequence[Any], dtype: str | None) -> Array:
         raise
     wanted = dtype or strong_dtype(*common_dtype(values))
     _check_range(leaves, wanted)
-    if all(v.trace is None for v in values) and state.staging is None:
+    if all(v.owner is None for v in values) and state.staging is None:
         return from_numpy(_numpy_array(where, _to_numpy(items), wanted))
     parts = [_from_data(where, x, wanted) for x in items]
     if any(p.type.shape != parts[0].type.shape for p in parts):
@@ -185,7 +185,7 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = None) -> Array:
 def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: str | None) -> Array:
     value = as_value(fill_value, where)
     value = strong(value) if dtype is None else convert(value, dtype)
-    if value.trace is None and isinstance(value.ref, np.generic):
+    if value.owner is None and isinstance(value.ref, np.generic):
         return fill(shape, value.ref, value.type.dtype)
     if not broadcasts_to(value.type.shape, shape):
         raise ShapeError(f"{where}: a fill_value of shape {value.type.shape} does not broadcast to shape {shape}")

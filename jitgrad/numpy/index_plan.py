@@ -228,14 +228,14 @@ def _entry(item: Index, n: int) -> Entry:
     if isinstance(item, (int, np.integer)):
         number = int(item)
         return At(number + n if number < 0 else number)
-    if item.trace is None and not item.type.shape:
+    if item.owner is None and not item.type.shape:
         return _entry(int(np.asarray(item.data())), n)
     return Points(from_front(item, n))
 
 
 def from_front(indices: Array, n: int) -> Array:
     """Indices with negative ones counted from the front, in a type that holds n."""
-    if indices.trace is None:
+    if indices.owner is None:
         numbers = np.asarray(indices.data()).astype(np.int64)
         return from_numpy(np.where(numbers < 0, numbers + n, numbers))
     if indices.type.dtype not in ("i32", "i64") or n > 2**31 - 1:
@@ -250,18 +250,18 @@ def from_front(indices: Array, n: int) -> Array:
 
 def columns(indices: list[Array], shape: Shape) -> Array:
     """Index arrays, broadcast to a shape, side by side in one more axis: what gather and scatter take."""
-    if all(i.trace is None for i in indices):
+    if all(i.owner is None for i in indices):
         return from_numpy(np.stack([np.broadcast_to(np.asarray(i.data()), shape) for i in indices], -1))
-    traced = [i.type.dtype for i in indices if i.trace is not None]
+    traced = [i.type.dtype for i in indices if i.owner is not None]
     dtype = "i32" if all(t == "i32" for t in traced) and all(_small(i) for i in indices) else "i64"
-    typed = [convert(i, dtype) if i.trace is not None else from_numpy(np.asarray(i.data()).astype(NUMPY[dtype])) for i in indices]
+    typed = [convert(i, dtype) if i.owner is not None else from_numpy(np.asarray(i.data()).astype(NUMPY[dtype])) for i in indices]
     parts = [op("reshape", broadcast_right(i, shape), shape=(*shape, 1)) for i in typed]
     return parts[0] if len(parts) == 1 else op("concatenate", *parts, axis=len(shape))
 
 
 def _small(i: Array) -> bool:
     """Whether a concrete index array fits in int32."""
-    if i.trace is not None or not i.type.size:
+    if i.owner is not None or not i.type.size:
         return True
     numbers = np.asarray(i.data())
     return -(2**31) <= int(numbers.min()) and int(numbers.max()) < 2**31
@@ -269,7 +269,7 @@ def _small(i: Array) -> bool:
 
 def inside(indices: Array, sizes: Shape) -> Array | None:
     """Which rows of columns are inside an array's axes; None where all are, as far as is known."""
-    if indices.trace is None:
+    if indices.owner is None:
         numbers = np.asarray(indices.data())
         ok = ((numbers >= 0) & (numbers < np.array(sizes))).all(-1)
         return None if ok.all() else from_numpy(ok)
@@ -285,7 +285,7 @@ def held_limit(indices: Array, sizes: Shape) -> Array:
 
 def clipped(indices: Array, sizes: Shape) -> Array:
     """Columns held inside an array's axes."""
-    if indices.trace is None:
+    if indices.owner is None:
         return from_numpy(np.clip(np.asarray(indices.data()), 0, np.array(sizes) - 1))
     low = op("max", indices, constant(0, indices.type.dtype))
     if len(sizes) == 1:

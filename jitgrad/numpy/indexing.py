@@ -127,7 +127,7 @@ def _gathered(x: Array, indices: Array, axes: Shape, batch: int, mode: str, fill
     valid = inside(indices, sizes) if mode == "fill" else None
     if 0 in sizes and mode == "clip" and indices.type.size:
         raise IndexingError(f"indexing: an axis of size 0 in shape {x.type.shape} has no elements to take")
-    if indices.trace is None and mode == "clip":
+    if indices.owner is None and mode == "clip":
         indices = clipped(indices, sizes) if 0 not in sizes else indices
     out = op("gather", x, indices, axes=axes, batch=batch, mode="clip" if valid is None else "fill")
     if valid is None:

@@ -197,7 +197,8 @@ METHODS = {
     "reshape": _reshape, "transpose": _transpose, "ravel": manipulation.ravel, "flatten": manipulation.ravel,
     "astype": manipulation.astype, "squeeze": manipulation.squeeze, "swapaxes": manipulation.swapaxes,
     "repeat": rearrangement.repeat, "view": _view, "clip": _clip, "round": elementwise.round, "conj": elementwise.conj,
-    "conjugate": elementwise.conj, "dot": linear.dot, "take": indexing.take, "sort": sorting.sort, "argsort": sorting.argsort,
+    "conjugate": elementwise.conj, "dot": linear.dot, "trace": linear.trace, "take": indexing.take, "sort": sorting.sort,
+    "argsort": sorting.argsort,
     "searchsorted": sorting.searchsorted, "nonzero": sorting.nonzero, "diagonal": matrices.diagonal,
 }  # fmt: skip
 PROPERTIES: dict[str, Callable[[Array], Any]] = {

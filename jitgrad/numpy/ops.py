@@ -32,7 +32,7 @@ def op_all(name: str, *args: Array, **params: Any) -> list[Array]:
 
 def is_number(x: Array) -> bool:
     """Whether x is a scalar constant, which elementwise ops broadcast by themselves."""
-    return x.trace is None and isinstance(x.ref, np.generic)
+    return x.owner is None and isinstance(x.ref, np.generic)
 
 
 def limits(dtype: str) -> Any:
@@ -62,8 +62,8 @@ def _converted(number: Any, dtype: str) -> Array:
 def convert(x: Array, dtype: str) -> Array:
     """x in an element type, and not weak any more."""
     if x.type.dtype == dtype:
-        return Array(x.type, x.trace, x.ref) if x.weak else x
-    if x.trace is None and not x.type.shape and (x.weak or isinstance(x.ref, np.generic)):
+        return Array(x.type, x.owner, x.ref) if x.weak else x
+    if x.owner is None and not x.type.shape and (x.weak or isinstance(x.ref, np.generic)):
         number = x.data()[()]
         return constant(number, dtype) if x.weak else _converted(number, dtype)
     return op("convert_element_type", x, dtype=dtype)

@@ -132,7 +132,7 @@ def repeat(a: ArrayLike, repeats: int | ArrayLike, axis: int | None = None, *, t
     if counts.concrete() is None and total_repeat_length is None:
         static("repeat", "repeats (give total_repeat_length)", counts)
     counts = broadcast(reshape(convert(counts, "i64"), counts.type.shape or (1,)), (n,), (0,))
-    if counts.trace is None:
+    if counts.owner is None:
         places = np.repeat(np.arange(n), np.asarray(counts))
         if total_repeat_length is not None:
             places = (
@@ -234,7 +234,7 @@ def _rolled(x: Array, by: Array, at: int) -> Array:
     n = x.type.shape[at]
     if not n:
         return x
-    if by.trace is None:
+    if by.owner is None:
         cut = -int(np.asarray(by.data())) % n
         return x if not cut else concatenate([slice_axis(x, at, cut, n), slice_axis(x, at, 0, cut)], at)
     places = (op("iota", shape=(n,), axis=0, dtype="i64") - convert(by, "i64")) % n

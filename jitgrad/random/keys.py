@@ -113,7 +113,7 @@ def PRNGKey(seed: Any, *, impl: str | None = None) -> Array:
     if value.type.dtype not in INTEGERS or value.type.shape:
         raise DTypeError(f"random.key: the seed must be a scalar integer, got {value.dtype}{list(value.type.shape)}")
     size = SIZES[value.type.dtype]
-    if value.trace is None:
+    if value.owner is None:
         return _key_of_number(int(value.data()), size)
     return to_data(ops.convert(value if size == 8 else ops.convert(value, "u32"), "u64"))
 

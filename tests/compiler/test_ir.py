@@ -263,7 +263,7 @@ def test_values_are_defined_once_and_before_their_use() -> None:
 def test_an_op_on_concrete_values_runs_at_once() -> None:
     x = concrete(np.array([1.0, 2.0], np.float32))
     out = bind(OPS["reduce_sum"], x * x + 1, axes=(0,))
-    assert out.trace is None and out.data() == 7.0 and out.type == ArrayType((), "f32")
+    assert out.owner is None and out.data() == 7.0 and out.type == ArrayType((), "f32")
 
 
 def test_outer_arrays_become_hidden_inputs_once_and_scalars_literals() -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
 
 CASES = [
     "x + 1",
@@ -64,3 +68,10 @@ CASES = [
 @pytest.mark.parametrize("case", CASES)
 def test_methods_agree_with_numpy_eagerly_traced_and_batched(case: str, agrees: Callable[..., None]) -> None:
     agrees(case)
+
+
+def test_an_array_has_its_trace() -> None:
+    x = jnp.arange(12.0).reshape(3, 4)
+    assert float(x.trace()) == 15.0 and float(x.trace(offset=1)) == 18.0
+    np.testing.assert_array_equal(jitgrad.jit(lambda v: v.trace(axis1=1, axis2=0))(x), 15.0)
+    np.testing.assert_array_equal(jitgrad.grad(lambda v: v.trace())(x), np.eye(3, 4))

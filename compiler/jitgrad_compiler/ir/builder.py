@@ -53,15 +53,15 @@ state = _State()
 
 
 class Value:
-    """An array in the making: `ref` is an array, a Var or another trace's payload, as `trace` says.
+    """An array in the making: `ref` is an array, a Var or a trace's payload, as `owner`, the trace it belongs to, says.
 
     `weak` belongs to the front end: it marks values that came from scalars and adopt others' types, and says from which.
     """
 
-    __slots__ = ("__weakref__", "ref", "trace", "type", "weak")
+    __slots__ = ("__weakref__", "owner", "ref", "type", "weak")
 
-    def __init__(self, type: Any, trace: Trace | None, ref: Any, weak: Weak = False) -> None:
-        self.type, self.trace, self.ref, self.weak = type, trace, ref, weak
+    def __init__(self, type: Any, owner: Trace | None, ref: Any, weak: Weak = False) -> None:
+        self.type, self.owner, self.ref, self.weak = type, owner, ref, weak
 
     def data(self) -> Any:
         """The array of a concrete value."""
@@ -110,7 +110,7 @@ def make_value(type: Type, trace: Trace | None, ref: Any, weak: Weak = False) ->
 
 def with_weak(v: Value, weak: Weak) -> Value:
     """`v` with this weakness: itself, or another Value of the same payload, because `v` may be somebody's."""
-    return v if v.weak == weak else _value_class(v.type, v.trace, v.ref, weak)
+    return v if v.weak == weak else _value_class(v.type, v.owner, v.ref, weak)
 
 
 def concrete(array: np.ndarray | np.generic) -> Value:
@@ -130,20 +130,20 @@ def operand(x: Any, like: Value) -> Value:
 
 def is_literal(v: Value, number: Any = None) -> bool:
     """Whether a value is a scalar constant (and equals `number`, where one is given)."""
-    return v.trace is None and isinstance(v.ref, np.generic) and (number is None or v.ref == number)
+    return v.owner is None and isinstance(v.ref, np.generic) and (number is None or v.ref == number)
 
 
 def bind_all(op: Op, *args: Value, **params: Any) -> Sequence[Value]:
     """Do `op`: in the innermost trace of the operands or of the code that runs now, else at once. Returns all outputs."""
     top: Trace | None = state.staging
     for a in args:
-        trace = a.trace
+        trace = a.owner
         if trace is not None and (top is None or trace.level > top.level):
             top = trace
     if top is None:
         return run_now(op, args, params)
     if not top.alive:
-        raise leaked(next(a for a in args if a.trace is top))
+        raise leaked(next(a for a in args if a.owner is top))
     return top.process(op, args, params)
 
 
@@ -182,9 +182,9 @@ def as_typed(out: Any, type: Type) -> np.ndarray:
 
 
 def leaked(v: Value) -> UnexpectedTracerError:
-    where = v.trace.where if v.trace else ""
-    if v.trace is not None and v.trace.refusal:
-        return UnexpectedTracerError(v.trace.refusal)
+    where = v.owner.where if v.owner else ""
+    if v.owner is not None and v.owner.refusal:
+        return UnexpectedTracerError(v.owner.refusal)
     if state.late:
         return UnexpectedTracerError(
             f"{state.late}: its rule closes over a traced value of type {v.type}, and runs when the derivative is taken, after the "
@@ -218,7 +218,7 @@ def outer_identity(v: Value) -> int:
 
 def is_capturable(v: Value) -> bool:
     """Whether a value is traced, and a body that is traced now may close over it."""
-    return v.trace is not None and (v.trace.alive or outer_identity(v) in state.adopted)
+    return v.owner is not None and (v.owner.alive or outer_identity(v) in state.adopted)
 
 
 class Builder:
@@ -246,13 +246,13 @@ class Builder:
 
     def atom(self, v: Value) -> Atom:
         """How a value is named in this Graph."""
-        if v.trace is self:
+        if v.owner is self:
             return v.ref  # type: ignore[no-any-return]
-        if v.trace is None and isinstance(v.ref, np.generic):
+        if v.owner is None and isinstance(v.ref, np.generic):
             return Literal(v.ref, v.type.dtype)
         key = outer_identity(v)
         if key not in self.captured:
-            if v.trace is not None and not v.trace.alive and key not in state.adopted:
+            if v.owner is not None and not v.owner.alive and key not in state.adopted:
                 raise leaked(v)
             self.captured[key] = (v, Var(v.type))
             self._named.append(v.ref)
@@ -275,7 +275,7 @@ class Builder:
 def adopting(values: Sequence[Value], late: str) -> Iterator[None]:
     """Bodies that are traced inside may close over these values, even if their traces have ended. `late` is what is traced."""
     before = state.level, state.adopted, state.late
-    state.level = max([state.level, *[v.trace.level for v in values if v.trace is not None]])
+    state.level = max([state.level, *[v.owner.level for v in values if v.owner is not None]])
     state.adopted, state.late = state.adopted.union(map(outer_identity, values)), late
     try:
         yield

@@ -58,7 +58,7 @@ class Rule(Deferred):
 
     def programs(self) -> Programs:
         made = self._made
-        if made is None or any(v.trace is not None and not v.trace.alive for v in made.captured):
+        if made is None or any(v.owner is not None and not v.owner.alive for v in made.captured):
             made = self._made = self._make()
         return made
 

@@ -298,7 +298,7 @@ def _window_indices(size: int, x: ArrayType, starts: Sequence[Value], batched: S
 
 
 def is_scalar_literal(v: Value) -> bool:
-    return v.trace is None and isinstance(v.ref, np.generic)
+    return v.owner is None and isinstance(v.ref, np.generic)
 
 
 def _dynamic_slice_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:

@@ -93,7 +93,7 @@ def supplied(graph: Graph, active: Flags) -> tuple[Graph, list[Value]]:
         return graph, []
     kept = graph.__dict__.setdefault("supplied", {})
     found = kept.get(tuple(active))
-    if found is None or any(v.trace is not None and not v.trace.alive for v in found[1]):
+    if found is None or any(v.owner is not None and not v.owner.alive for v in found[1]):
         found = kept[tuple(active)] = _supply(graph, active)
     return found  # type: ignore[no-any-return]
 

@@ -32,7 +32,7 @@ class DualTrace:
         return make_value(primal.type, self, (primal, tangent), primal.weak)
 
     def lower(self, v: Value) -> tuple[Value, Value | None]:
-        return v.ref if v.trace is self else (v, None)
+        return v.ref if v.owner is self else (v, None)
 
     def process(self, op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]:
         primals, tangents = zip(*map(self.lower, args), strict=True)
@@ -50,7 +50,7 @@ def recorded(tangents: Sequence[Value | None]) -> bool:
 
     Loops and calls ask: forward mode does primals and tangents together and keeps nothing.
     """
-    return any(t is not None and isinstance(t.trace, Builder) and t.trace.linear for t in tangents)
+    return any(t is not None and isinstance(t.owner, Builder) and t.owner.linear for t in tangents)
 
 
 def refused(op: Op, params: Mapping[str, Any], tangents: Sequence[Value | None]) -> bool:
