@@ -2,6 +2,7 @@
 
 import sys
 
+from . import clone as _clone  # noqa: F401  # isort: skip  (first: it finds the compiler)
 from . import (
     ad_checkpoint,
     checkpoint_policies,

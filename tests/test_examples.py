@@ -43,6 +43,7 @@ def test_logistic_regression_finds_malignant_samples(tmp_path):
 def test_digits_are_read(tmp_path):
     output = run("digits", tmp_path)
     assert output.splitlines()[-1].startswith("test accuracy: ")
+    assert output.splitlines()[-2].endswith(f": {(tmp_path / 'digits.png').resolve()}")
     assert number(output, "test accuracy") > 0.93
     assert (tmp_path / "digits.png").stat().st_size > 0
 
