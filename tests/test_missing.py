@@ -14,13 +14,13 @@ from jitgrad import config, errors, lax, nn, random, scipy
 
 CASES = {
     (jitgrad, "pmap"): "jitgrad.pmap is not in jitgrad. Use jitgrad.vmap.", (jitgrad, "tree_map"): "Use jitgrad.tree",
-    (jitgrad, "gradd"): "Did you mean jitgrad.grad?", (jitgrad, "custom_gradient"): "custom_vjp", (jitgrad,
+    (jitgrad, "gradd"): "Did you mean jitgrad.grad?", (jitgrad,
     "relu"): "Use jitgrad.nn.relu",
     (jnp, "concatnate"): "Did you mean jitgrad.numpy.concatenate?", (jnp, "unsqueeze"): "Use jitgrad.numpy.expand_dims",
     (jnp, "bfloat16"): "Floats are float32 and float64", (jnp, "float"): "float32 or float64", (jnp, "random"): "jitgrad.random",
     (jnp, "in1d"): "jitgrad.numpy.isin", (jnp, "softmax"): "Use jitgrad.nn.softmax", (jnp,
     "Sum"): "Did you mean jitgrad.numpy.sum?",
-    (lax, "conv_general_dilated"): "no convolutions", (lax, "with_sharding_constraint"): "one device",
+    (lax, "conv_general_dilated"): "no convolutions", (lax, "infeed"): "one device",
     (nn, "Linear"): "examples/digits.py", (nn, "ReLU"): "Use jitgrad.nn.relu", (random, "randn"): "Use jitgrad.random.normal",
     (random, "seed"): "jitgrad.random.key(seed)", (scipy, "optimize"): "jitgrad.optim", (scipy.special,
     "gamaln"): "special.gammaln?",
