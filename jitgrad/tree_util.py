@@ -39,11 +39,11 @@ from .tree_registration import (
 
 __all__ = [
     "DictKey", "FlattenedIndexKey", "GetAttrKey", "KeyEntry", "KeyPath", "Partial", "PyTreeDef", "SequenceKey", "all_leaves",
-    "flatten_one_level", "flatten_one_level_with_keys", "is_tree_node", "keystr", "register_dataclass", "register_pytree_node",
-    "register_pytree_node_class", "register_pytree_with_keys", "register_pytree_with_keys_class", "register_static", "tree_all",
-    "tree_broadcast", "tree_flatten", "tree_flatten_with_path", "tree_leaves", "tree_leaves_with_path", "tree_map",
-    "tree_map_with_path", "tree_reduce", "tree_reduce_associative", "tree_structure", "tree_transpose", "tree_unflatten",
-    "treedef_children", "treedef_is_leaf", "treedef_tuple",
+    "default_registry", "flatten_one_level", "flatten_one_level_with_keys", "is_tree_node", "keystr", "register_dataclass",
+    "register_pytree_node", "register_pytree_node_class", "register_pytree_with_keys", "register_pytree_with_keys_class",
+    "register_static", "tree_all", "tree_broadcast", "tree_flatten", "tree_flatten_with_path", "tree_leaves",
+    "tree_leaves_with_path", "tree_map", "tree_map_with_path", "tree_reduce", "tree_reduce_associative", "tree_structure",
+    "tree_transpose", "tree_unflatten", "treedef_children", "treedef_is_leaf", "treedef_tuple",
 ]  # fmt: skip
 
 
@@ -80,6 +80,21 @@ def flatten_one_level_with_keys(tree: Any) -> tuple[list[tuple[Any, Any]], Any]:
     children, metadata, entries, _ = optree.tree_flatten_one_level(tree, namespace=NAMESPACE)
     kind = registration(type(tree)).kind
     return [(key_of(kind, type(tree), e), child) for e, child in zip(entries, children, strict=True)], metadata
+
+
+class _Registry:
+    """The classes that are containers, as an object; there is this one alone."""
+
+    flatten = staticmethod(tree_flatten)
+    register_node = staticmethod(register_pytree_node)
+
+    @staticmethod
+    def flatten_one_level(tree: Any) -> tuple[list[Any], Any] | None:
+        """The children of a container, and its metadata; None for a leaf."""
+        return flatten_one_level(tree) if is_tree_node(type(tree)) else None
+
+
+default_registry = _Registry()
 
 
 def treedef_children(treedef: PyTreeDef) -> list[PyTreeDef]:

@@ -199,6 +199,9 @@ def test_the_other_functions_give_what_those_of_jax_give():
     assert tree_util.flatten_one_level_with_keys({"b": 1, "a": 2})[0] == [(DictKey("a"), 2), (DictKey("b"), 1)]
     with pytest.raises(ValueError):
         tree_util.flatten_one_level(3)
+    assert tree_util.default_registry.flatten_one_level(3) is None
+    assert tree_util.default_registry.flatten_one_level((1, [2]))[0] == [1, [2]]
+    assert tree_util.default_registry.flatten([1, 2])[0] == [1, 2]
     assert tree_util.is_tree_node(dict) and tree_util.is_tree_node(Layer) and not tree_util.is_tree_node(int)
 
 
