@@ -120,7 +120,7 @@ def test_a_number_for_an_element_type_gets_advice():
         (lambda: jnp.array([jnp.ones(2), None]), r"item \[1\] of the list needs an array or a number, got None"),
         (lambda: jnp.stack([jnp.ones(2), None]), "stack needs an array or a number, got None"),
         (lambda: jnp.sin(None), "sin needs an array or a number, got None"),
-        (lambda: jnp.ones(2).at[0].set(None), r"at\[\] needs an array or a number, got None"),
+        (lambda: jnp.ones(2).at[0].set(None), r"at\[\]\.set needs an array or a number, got None"),
     ],
 )
 def test_none_and_strings_are_no_numbers_and_where_they_stand_is_said(make, text):
