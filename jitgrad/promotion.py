@@ -2,7 +2,8 @@
 
 A weak value came from a scalar, PYTHON's or one of NUMPY_64 (np.float64, np.int64, np.complex128, np.bool_, which NumPy's own
 functions hand back). It is carried in 64 bits and takes the type of what stands beside it where kinds allow. Where it turns into an
-array by itself, a Python float becomes `config.default_float`; a NumPy scalar keeps its 64 bits, as does what both together give.
+array by itself, a Python float becomes `config.default_float`; a NumPy scalar keeps its 64 bits, as does what both together give. A
+loop carries a Python float in the default type, weak as it is.
 """
 
 from __future__ import annotations
@@ -80,8 +81,11 @@ def kind(dtype: str) -> int:
 def promote(a: str, weak_a: Weak, b: str, weak_b: Weak, default: str) -> tuple[str, Weak]:
     """The element type of an operation between types a and b, and its weakness."""
     if weak_a and weak_b:
+        numpy = NUMPY_64 in (weak_a, weak_b)
+        if not numpy and {a, b} in ({"f32", "f64"}, {"c64", "c128"}):
+            return min(a, b, key=lambda t: SIZES[t]), PYTHON
         low, high = sorted((a, b), key=lambda t: (kind(t), SIZES[t], t))
-        return high, NUMPY_64 if NUMPY_64 in (weak_a, weak_b) else PYTHON
+        return ({"f32": "f64", "c64": "c128"}.get(high, high), NUMPY_64) if numpy else (high, PYTHON)
     if weak_a or weak_b:
         weak, strong = (a, b) if weak_a else (b, a)
         if kind(weak) <= kind(strong):

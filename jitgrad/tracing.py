@@ -133,13 +133,9 @@ class Traced:
     build: Builder | None = None
 
 
-def trace(
-    f: Callable[..., Any], name: str, types: Sequence[ArrayType], weak: Sequence[Weak], in_tree: tree.PyTreeDef,
-    types_only: bool = False,
-) -> Traced:  # fmt: skip
-    """Run `f(*args)` on traced values of the given types, `args` being of the structure `in_tree`. `types_only`: the Builder's."""
+def trace(f: Callable[..., Any], name: str, types: Sequence[ArrayType], weak: Sequence[Weak], in_tree: tree.PyTreeDef) -> Traced:
+    """Run `f(*args)` on traced values of the given types, `args` being of the structure `in_tree`."""
     with staging(f" ({name})") as builder:
-        builder.types_only = types_only
         inputs = [builder.input(t, w) for t, w in zip(types, weak, strict=True)]
         out = f(*tree.unflatten(in_tree, inputs))
         outputs, out_tree = array_leaves(name, out, RESULT)

@@ -229,7 +229,7 @@ NESTED = {
 
 @pytest.mark.parametrize("start", [1.0, 1.0 + 0j, np.float32(1.0)])
 @pytest.mark.parametrize("loop", NESTED)
-def test_the_innermost_body_is_traced_no_oftener_than_twice_however_deep_it_is(loop, start):
+def test_the_innermost_body_is_traced_once_however_deep_it_is(loop, start):
     traced = []
 
     def nested(depth, x):
@@ -239,7 +239,14 @@ def test_the_innermost_body_is_traced_no_oftener_than_twice_however_deep_it_is(l
         return NESTED[loop](lambda y: nested(depth - 1, y) * 0.5, x)
 
     jit(lambda x: nested(4, x))(start)
-    assert len(traced) <= 2
+    assert len(traced) == 1
+
+
+def test_a_number_is_carried_in_the_default_type_and_nothing_beside_it_is_wider():
+    def step(i, c):
+        return jnp.where(c > 0.5, c * 0.7 + 1.0, jnp.maximum(c, 0.1) ** 2) - jnp.sin(c) / 3
+
+    assert "f64" not in str(make_graph(lambda: lax.fori_loop(0, 3, step, 1.0))())
 
 
 @run

@@ -17,7 +17,7 @@ from jitgrad.numpy import ops
 from jitgrad.numpy.promote import promote_all
 from jitgrad.promotion import default_float, strong_dtype
 from jitgrad.tracing import Traced, function_name
-from jitgrad_compiler.ir.builder import Weak, outer_identity, staging, state
+from jitgrad_compiler.ir.builder import Weak, outer_identity, staging
 from jitgrad_compiler.ir.graph import Graph, Var
 from jitgrad_compiler.ir.interpreter import evaluate
 from jitgrad_compiler.ir.types import INTEGERS, NUMPY, ArrayType
@@ -97,21 +97,13 @@ def with_consts(bodies: Sequence[Traced]) -> tuple[list[Array], list[Graph]]:
     return list(outer.values()), graphs  # type: ignore[arg-type]
 
 
-def converted(graph: Graph, dtypes: Sequence[str], given: Sequence[str] = ()) -> Graph:
-    """The graph with its results, and its first inputs, in these element types."""
-    types = list(graph.input_types)
-    types[: len(given)] = [ArrayType(t.shape, d) for t, d in zip(types, given, strict=False)]
-    if types == list(graph.input_types) and all(t.dtype == d for t, d in zip(graph.output_types, dtypes, strict=True)):
+def converted(graph: Graph, dtypes: Sequence[str]) -> Graph:
+    """The graph with its results in these element types."""
+    if all(t.dtype == d for t, d in zip(graph.output_types, dtypes, strict=True)):
         return graph
     with staging() as builder:
-        inputs = [builder.input(t) for t in types]
-        outs = evaluate(graph, [ops.convert(v, t.dtype) for v, t in zip(inputs, graph.input_types, strict=True)])  # type: ignore[arg-type]
+        outs = evaluate(graph, [builder.input(t) for t in graph.input_types])
         return builder.finish([ops.convert(o, d) for o, d in zip(outs, dtypes, strict=True)])[0]  # type: ignore[arg-type]
-
-
-def types_only() -> bool:
-    """Whether what is traced now is made again, once the types of its results are known."""
-    return state.staging is not None and state.staging.types_only
 
 
 def result_types(body: Traced) -> list[tuple[ArrayType, Weak]]:

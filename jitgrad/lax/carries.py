@@ -17,9 +17,9 @@ from jitgrad.promotion import default_float, promote, strong_dtype
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
 from jitgrad_compiler.ir.builder import Value, Weak, with_weak
 from jitgrad_compiler.ir.graph import Graph
-from jitgrad_compiler.ir.types import INEXACT, ArrayType
+from jitgrad_compiler.ir.types import ArrayType
 
-from .bodies import Types, converted, described, leaf_names, result_types, type_text, types_only
+from .bodies import Types, converted, described, leaf_names, result_types, type_text
 
 
 @dataclass
@@ -46,40 +46,31 @@ def trace_body(
 ) -> Body:
     """`step(carry, slice) -> (carry, out)`, or without slices `step(carry) -> carry`, traced; `f` is the user's function in it.
 
-    A weak carry takes the type that the body gives it. One that stays weak is of the default float type, or an integer or bool
-    that is weak inside the body only. `out` is an array of its own in every step, and so never weak. `counted`: the carry is a pair
-    of a counter and what `f` carries, and errors speak of the latter.
-
-    A body whose carry has a weak float is traced for its types, and again with these. Loops inside the first trace need no second
-    one, so that nested loops are not traced once more a level.
+    A weak carry takes the type that the body gives it. One that stays weak is so inside the body only, a float in the default type.
+    `out` is an array of its own in every step, and so never weak. `counted`: the carry is a pair of a counter and what `f` carries,
+    and errors speak of the latter. The body is traced again only where a carry takes another type.
     """
     values, carry_tree = array_leaves(where, init, "the initial carry")
     scans = slices_tree is not None
     in_tree = tree.structure((tree.unflatten(carry_tree, values),)) if slices_tree is None else _pair(carry_tree, slices_tree)
-    around = types_only()
+    values = [with_weak(ops.convert(v, strong_dtype(v.type.dtype, v.weak)), v.weak) for v in values]  # type: ignore[misc]
     while True:
         carry: Types = [(v.type, v.weak) for v in values]
         types = [*[t for t, _ in carry], *slices]
-        again = around or any(weak and t.dtype in INEXACT for t, weak in carry)
-        traced = trace(step, function_name(f), types, [*[v.weak for v in values], *[False] * len(slices)], in_tree, again)
+        traced = trace(step, function_name(f), types, [*[v.weak for v in values], *[False] * len(slices)], in_tree)
         new_tree, out_tree = traced.out_tree.children() if scans else (traced.out_tree, None)
         check_structure(where, f, carry_tree, new_tree, counted)
         results = result_types(traced)
         new = results[: len(values)]
         check_types(where, f, carry_tree, carry, new, counted)
         wanted = [_promoted(now, then) for now, then in zip(carry, new, strict=True)]
-        settled = [(strong_dtype(dtype, weak), False) if dtype in INEXACT else (dtype, weak) for dtype, weak in wanted]
-        known = [(t.dtype, weak) for t, weak in carry]
-        changes = {then[0] for then, now in zip(settled, known, strict=True) if then != now}
-        # where floats are float32 that in place of a weak one changes no other result's type
-        enough = around and default_float() == "f32" and changes <= {"f32", "c64"}
-        if enough or wanted == known:
-            wanted = settled
-        values = [with_weak(ops.convert(v, dtype), weak) for v, (dtype, weak) in zip(values, wanted, strict=True)]  # type: ignore[misc]
-        if enough or wanted == known:
+        changes = {then for (now, was), then in zip(carry, wanted, strict=True) if then != (now.dtype, was)}
+        # float32 that is no longer weak gives every other result the same type
+        if all(dtype in ("f32", "c64") for dtype, _ in changes) and [t.dtype for t, _ in carry] == [dtype for dtype, _ in wanted]:
             break
-    dtypes = [v.type.dtype for v in values]
-    graph = converted(traced.graph, [*dtypes, *[strong_dtype(t.dtype, weak) for t, weak in results[len(values) :]]], dtypes)
+        values = [with_weak(ops.convert(v, dtype), weak) for v, (dtype, weak) in zip(values, wanted, strict=True)]  # type: ignore[misc]
+    outs = [strong_dtype(t.dtype, weak) for t, weak in results[len(values) :]]
+    graph = converted(traced.graph, [*[v.type.dtype for v in values], *outs])
     return Body(
         Traced(graph, traced.captured, traced.out_tree, traced.out_weak),
         [with_weak(v, False) for v in values],  # type: ignore[misc]
@@ -104,7 +95,10 @@ def _pair(first: tree.PyTreeDef, second: tree.PyTreeDef) -> tree.PyTreeDef:
 def _promoted(now: tuple[ArrayType, Weak], then: tuple[ArrayType, Weak]) -> tuple[str, Weak]:
     """The element type of a carry, and its weakness, after a step."""
     (before, weak), (after, after_weak) = now, then
-    return promote(before.dtype, weak, after.dtype, after_weak, default_float()) if weak else (before.dtype, False)
+    if not weak:
+        return before.dtype, False
+    dtype, still = promote(before.dtype, weak, after.dtype, after_weak, default_float())
+    return strong_dtype(dtype, still), still
 
 
 def check_structure(

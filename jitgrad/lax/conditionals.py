@@ -27,7 +27,6 @@ from .bodies import (
     leaf_names,
     result_types,
     type_text,
-    types_only,
     with_consts,
 )
 
@@ -111,7 +110,7 @@ def _branched(where: str, index: Array, named: Sequence[tuple[str, Callable[...,
         outs, out_tree = array_leaves(function_name(f), f(*tree.unflatten(in_tree, values)), "its result")
         return tree.unflatten(out_tree, outs)
     types, weak = [v.type for v in values], [v.weak for v in values]
-    bodies = [trace(f, function_name(f), types, weak, in_tree, types_only()) for _, f in named]
+    bodies = [trace(f, function_name(f), types, weak, in_tree) for _, f in named]
     dtypes = _agreed(where, named, bodies)
     consts, graphs = with_consts(bodies)
     branches = tuple(converted(graph, [dtype for dtype, _ in dtypes]) for graph in graphs)

@@ -235,8 +235,6 @@ class Builder:
         """What the front end keeps here by the id of an array that it copied: the array and the copy's Value."""
         self.linear = False
         """Whether what is recorded is the linear part of a function, to be transposed: passes/linearize.py."""
-        self.types_only = False
-        """Whether the Graph is looked at for the types of its results alone, and made again."""
         self._named: list[Any] = []  # what `captured` knows by its id, which must not become another object's
 
     def input(self, type: Type, weak: Weak = False) -> Value:
