@@ -7,7 +7,7 @@ jitgrad_compiler/passes/checkpointing.py differentiates it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from jitgrad_compiler.ir.builder import bind, bind_all, state, with_weak
@@ -29,13 +29,15 @@ def checkpoint(
     prevent_cse: bool = True,
     policy: Policy | None = None,
     static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Iterable[str] = (),
 ) -> Any:
     """fun, of which a derivative keeps the arguments alone and computes again, when it is needed, what else it needs.
 
     The values and derivatives are fun's own; what changes is that memory for intermediate values is paid with time for a second
     computation. policy: which intermediate values to keep nevertheless, one of `jitgrad.checkpoint_policies`. prevent_cse: keep the
-    second computation apart from the first inside jit; False where something else does. static_argnums: arguments, counted from 0,
-    that are no arrays or that Python branches on; they must be hashable. `remat` is another name.
+    second computation apart from the first inside jit; False where something else does. static_argnums, static_argnames: arguments,
+    counted from 0, and keyword arguments that are no arrays or that Python branches on; they must be hashable. `remat` is another
+    name.
 
     Raises NonHashableStaticArgumentError for a static argument that cannot be hashed, and ArgumentError for what is no policy. In
     a traced or differentiated call the function is traced, so its arguments have no concrete values there. As jax.checkpoint; for
@@ -47,7 +49,9 @@ def checkpoint(
     1.0
     """
     if fun is None:
-        return functools.partial(checkpoint, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums)
+        return functools.partial(
+            checkpoint, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums, static_argnames=static_argnames
+        )
     check_function("checkpoint", fun)
     if policy is not None and not isinstance(policy, Policy):
         raise ArgumentError(
@@ -56,6 +60,7 @@ def checkpoint(
         )
     f, name = fun, function_name(fun)
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
     params = {"policy": NOTHING if policy is None else policy.rule, "prevent_cse": bool(prevent_cse), "name": name}
 
     @boundary
@@ -64,11 +69,13 @@ def checkpoint(
         if not state.level:
             return f(*args, **kwargs)
         static = _static(name, args, numbers)
+        named = {k: _hashable(name, repr(k), v) for k, v in kwargs.items() if k in names}
+        rest = {k: v for k, v in kwargs.items() if k not in named}
         dynamic = tuple(None if n in static else a for n, a in enumerate(args))
-        values, in_tree = array_leaves(f"checkpoint of {name}", (dynamic, kwargs), ARGUMENT)
+        values, in_tree = array_leaves(f"checkpoint of {name}", (dynamic, rest), ARGUMENT)
 
         def run(given: Sequence[Any], keywords: dict[str, Any]) -> Any:
-            return f(*[static.get(n, a) for n, a in enumerate(given)], **keywords)
+            return f(*[static.get(n, a) for n, a in enumerate(given)], **keywords, **named)
 
         traced = trace(run, name, [v.type for v in values], [v.weak for v in values], in_tree)
         outs = bind_all(checkpoint_op, *values, *traced.captured, graph=traced.graph, **params)
@@ -86,16 +93,19 @@ def _static(name: str, args: tuple[Any, ...], numbers: Sequence[int]) -> dict[in
     for n in numbers:
         if not isinstance(n, int) or not -len(args) <= n < len(args):
             raise ArgumentError(f"checkpoint of {name}: static_argnums names argument {n!r}, but the call has {len(args)}")
-        value = args[n]
-        try:
-            hash(value)
-        except TypeError:
-            raise NonHashableStaticArgumentError(
-                f"checkpoint of {name}: static argument {n % len(args)} must be hashable, got {type(value).__name__}: "
-                f"{str(value)[:60]!r}. Use a tuple instead of a list, or pass it as an ordinary argument."
-            ) from None
-        found[n % len(args)] = value
+        found[n % len(args)] = _hashable(name, str(n % len(args)), args[n])
     return found
+
+
+def _hashable(name: str, which: str, value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        raise NonHashableStaticArgumentError(
+            f"checkpoint of {name}: static argument {which} must be hashable, got {type(value).__name__}: "
+            f"{str(value)[:60]!r}. Use a tuple instead of a list, or pass it as an ordinary argument."
+        ) from None
+    return value
 
 
 def checkpoint_name(x: Any, name: str) -> Any:

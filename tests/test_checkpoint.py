@@ -282,3 +282,14 @@ def test_arguments_that_cannot_be_used_are_named():
         checkpoint_name(1.0, 3)
     with pytest.raises(errors.ArgumentError, match="save_only_these_names takes names, .* got 3"):
         policies.save_only_these_names(3)
+
+
+def test_keyword_arguments_may_be_static():
+    @partial(checkpoint, static_argnames="mode")
+    def f(x, mode="once"):
+        return jnp.sin(x) if mode == "once" else 2 * jnp.sin(x)
+
+    assert float(grad(lambda x: f(x, mode="twice"))(0.0)) == 2.0
+    assert float(jit(grad(lambda x: f(x)))(0.0)) == 1.0
+    with pytest.raises(errors.NonHashableStaticArgumentError, match="static argument 'mode' must be hashable, got list"):
+        grad(lambda x: f(x, mode=["twice"]))(0.0)
