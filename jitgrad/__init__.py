@@ -7,6 +7,7 @@ from . import (
     ad_checkpoint,
     checkpoint_policies,
     core,
+    custom_batching,
     debug,
     dtypes,
     errors,
@@ -70,14 +71,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Array", "Device", "ShapeDtypeStruct", "ad_checkpoint", "block_until_ready", "checkpoint", "checkpoint_name",
-    "checkpoint_policies", "closure_convert", "config", "core", "custom_gradient", "custom_jvp", "custom_vjp", "debug",
-    "debug_infs", "debug_nans", "default_backend", "default_matmul_precision", "device_count", "device_get", "device_put",
-    "devices", "disable_jit", "dtypes", "elementwise", "enable_x64", "ensure_compile_time_eval", "errors", "eval_shape",
-    "experimental", "flatten_util", "float0", "grad", "hessian", "io_callback", "jacfwd", "jacobian", "jacrev", "jit",
-    "jvp", "lax", "linear_transpose", "linearize", "local_device_count", "local_devices", "make_graph", "make_jaxpr",
-    "named_call", "named_scope", "nn", "numpy", "numpy_dtype_promotion", "numpy_rank_promotion", "ops", "optim",
-    "process_count", "process_index", "pure_callback", "random", "remat", "scipy", "shard_map", "sharding",
-    "stop_gradient", "testing", "tree", "tree_util", "typeof", "typing", "util", "value_and_grad", "vjp", "vmap",
+    "checkpoint_policies", "closure_convert", "config", "core", "custom_batching", "custom_gradient", "custom_jvp",
+    "custom_vjp", "debug", "debug_infs", "debug_nans", "default_backend", "default_matmul_precision", "device_count",
+    "device_get", "device_put", "devices", "disable_jit", "dtypes", "elementwise", "enable_x64", "ensure_compile_time_eval",
+    "errors", "eval_shape", "experimental", "flatten_util", "float0", "grad", "hessian", "io_callback", "jacfwd", "jacobian",
+    "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "local_device_count", "local_devices", "make_graph",
+    "make_jaxpr", "named_call", "named_scope", "nn", "numpy", "numpy_dtype_promotion", "numpy_rank_promotion", "ops", "optim",
+    "process_count", "process_index", "pure_callback", "random", "remat", "scipy", "shard_map", "sharding", "stop_gradient",
+    "testing", "tree", "tree_util", "typeof", "typing", "util", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip
 
 for _module in (

@@ -289,6 +289,7 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
         ((Other((3,), "f64"), Other((3,), "f64")),
          dict(graph=_PRODUCT, rule=(), consts=1, moving=(), name="f")),
     ],
+    "custom_vmap": [((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_PRODUCT, batching=(), consts=0, name="f"))],
     "custom_linear": [
         ((Other((3,), "f64"), Other((3,), "f64")), dict(backward=_PRODUCT_BACKWARD, known=1, active=(True,), name="f")),
     ],

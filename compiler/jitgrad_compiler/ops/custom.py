@@ -1,4 +1,4 @@
-"""Programs whose derivatives the user states: custom_jvp and custom_vjp.
+"""Programs whose derivatives the user states, custom_jvp and custom_vjp, or whose batching: custom_vmap.
 
 custom_jvp [graph, rule, consts, name]: operands are consts (what the function closes over, constants to derivatives) and
 arguments. The rule is one program, from the operands and tangents of the float arguments to graph's outputs and tangents of the
@@ -9,6 +9,8 @@ moving.
 custom_linear [backward, known, active, name]: the linear part of a custom_vjp, of which only the transpose is known. Operands are
 `known` many values and tangents; backward says how cotangents follow, as a Graph from the known values and cotangents of the
 results (of whose results those that are active count), or as a Backward, which runs the user's function.
+
+custom_vmap [graph, batching, consts, name]: what batching, a BatchRule, says is done where arguments are batched.
 
 A rule is a Rule until a derivative is taken: the user's functions are traced when they are needed, and never otherwise. Then
 passes/custom_rules.py puts its programs in its place. What a program to be compiled holds is (), for it needs none. The
@@ -142,3 +144,23 @@ custom_linear = Op(
     no_derivative="it is the linear part of a custom_vjp, which has no forward mode",
     doc="A linear map of which only the transpose is known.",
 )  # fmt: skip
+
+
+class BatchRule(Deferred):
+    """The batching rule of one call as the user's function: from (size, arguments, which are batched) to batched results."""
+
+    def __init__(self, name: str, run: Callable[[int, Sequence[Value], Sequence[bool]], list[Value]]) -> None:
+        super().__init__(name)
+        self.run = run
+
+
+def _custom_vmap_type(*types: Any, graph: Graph, batching: Any, consts: int, name: str) -> tuple[Any, ...]:
+    _check_graph(f"custom_vmap of {name}", types, graph)
+    return graph.output_types
+
+
+custom_vmap = Op(
+    "custom_vmap", _custom_vmap_type, run_nested, kind="call", sparse_cotangents=True, hoists=as_consts,
+    doc="A nested program with a batching rule of its own, which derivatives do not keep.",
+)  # fmt: skip
+custom_vmap.evaluate = run_eagerly

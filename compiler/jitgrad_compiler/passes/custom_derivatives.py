@@ -15,7 +15,8 @@ from ..ir.builder import Value, bind_all, source_of, staging
 from ..ir.graph import Graph, Op, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import INEXACT, ArrayType
-from ..ops.custom import FORWARD_MODE, Backward, Programs, Rule, custom_jvp, custom_linear, custom_vjp
+from ..ops.calls import call
+from ..ops.custom import FORWARD_MODE, Backward, BatchRule, Programs, Rule, custom_jvp, custom_linear, custom_vjp, custom_vmap
 from ..ops.define import Operand, Tangents, broadcast_batch, is_linear, reduce_sum
 from .custom_rules import closes_over
 from .jvp import recorded
@@ -180,6 +181,22 @@ def _batch_linear(size: int, args: Sequence[Value], batched: Sequence[bool], par
     return bind_all(custom_linear, *args[:known], *whole, **{**params, "backward": made, "active": active})
 
 
+def _batch_by_rule(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+    """The user's rule; what the function closes over is no business of the rule's, so where that is batched, the graph is."""
+    consts, rule = params["consts"], params["batching"]
+    if isinstance(rule, BatchRule) and not any(batched[:consts]):
+        return rule.run(size, args[consts:], batched[consts:])
+    graph = params["graph"]
+    made, _ = batched_program(graph, size, tuple(batched), len(graph.outputs))
+    return evaluate(made, args)
+
+
+def _jvp_of_graph(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    assert call.jvp is not None
+    return call.jvp(primals, tangents, {"graph": params["graph"], "name": params["name"]})
+
+
+custom_vmap.jvp, custom_vmap.batch, custom_vmap.transpose = _jvp_of_graph, _batch_by_rule, _transpose
 custom_jvp.jvp, custom_jvp.batch = _jvp, _batch(custom_jvp, _batched_jvp_rule)
 custom_vjp.jvp, custom_vjp.batch = _vjp, _batch(custom_vjp, _batched_vjp_rule)
 custom_jvp.transpose = custom_vjp.transpose = _transpose

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..ir.builder import Value, outer_identity
-from ..ir.graph import OPS, Atom, Eqn, Graph, Op, Var, map_graphs, remembered
+from ..ir.graph import OPS, Atom, Deferred, Eqn, Graph, Op, Var, map_graphs, remembered
 from ..ir.types import INEXACT
 from ..ops.custom import Rule
 
@@ -130,4 +130,4 @@ def without_rules(graph: Graph) -> Graph:
 
 
 def params_without_rules(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: () if isinstance(p, Rule) else p for k, p in map_graphs(params, without_rules).items()}
+    return {k: () if isinstance(p, Deferred) else p for k, p in map_graphs(params, without_rules).items()}
