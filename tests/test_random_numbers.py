@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import jitgrad
 from jitgrad import random
 
 KEY = random.key(42)
@@ -248,3 +249,37 @@ def test_floats_are_those_of_jax(call, dtype):
 def test_uniform_floats_are_those_of_jax_to_the_bit(dtype):
     for call in (c for c in FLOATS if ".uniform(" in c):
         assert given(call, dtype).ravel().tolist() == np.array(FLOATS[call][dtype is np.float64], dtype).tolist()
+
+
+IN_32_BITS = {
+    "random.key_data(random.key(-1))": ("uint32", [0, 4294967295]),
+    "random.key_data(random.key(2**40 + 5))": ("uint32", [0, 5]),
+    "random.key_data(random.key(np.int64(-1)))": ("uint32", [0, 4294967295]),
+    "random.bits(KEY, (3,))": ("uint32", [2098992034, 2919706841, 2646866425]),
+    "random.randint(KEY, (6,), 3, 100)": ("int32", [38, 79, 89, 54, 28, 39]),
+    "random.bernoulli(KEY, 0.3, (8,))": ("bool", [False, False, False, False, False, False, True, False]),
+    "random.rademacher(KEY, (8,))": ("int32", [1, -1, -1, -1, 1, -1, 1, -1]),
+    "random.geometric(KEY, 0.1, (6,))": ("int32", [7, 4, 5, 6, 8, 6]),
+    "random.choice(KEY, 10, (5,))": ("int32", [4, 4, 1, 9, 9]),
+    "random.permutation(KEY, 8)": ("int32", [7, 4, 2, 5, 3, 6, 0, 1]),
+}
+
+
+@pytest.fixture
+def in_32_bits():
+    jitgrad.config.update("jax_enable_x64", False)
+    yield
+    jitgrad.config.update("jax_enable_x64", True)
+
+
+@pytest.mark.usefixtures("in_32_bits")
+@pytest.mark.parametrize("call", IN_32_BITS)
+def test_in_32_bits_numbers_are_those_of_jax_without_64_bit_types(call):
+    drawn = given(call)
+    assert (drawn.dtype.name, drawn.tolist()) == IN_32_BITS[call]
+
+
+@pytest.mark.usefixtures("in_32_bits")
+def test_in_32_bits_gumbel_draws_still_come_of_64_bits():
+    call = 'random.gumbel(KEY, (3,), DTYPE, mode="highest")'
+    np.testing.assert_allclose(given(call, np.float32), FLOATS[call][0], rtol=1e-5)

@@ -164,12 +164,12 @@ def gumbels(word: Array, shape: Sizes, dtype: str, mode: str = "low") -> Array:
 
 def _gumbel_of_64_bits(halves: Array) -> Array:
     """Gumbel draws of 64-bit fixed-point numbers of (0, 1), of which what is above 1/2 is converted as 1 less it."""
-    high, low = halves.astype("uint64")
+    high, low = ops.convert(halves, "u64")
     fixed = (high << 32) | low
     below = high < 2**31
-    fixed = jnp.where(below, fixed, -fixed)
-    spare = jnp.maximum(40 - ops.op("clz", fixed).astype("int64"), 0).astype("uint64")
-    x = ((fixed >> spare) << spare).astype("float32") * 2.0**-64
+    fixed = ops.select(below, fixed, -fixed)
+    spare = ops.convert(jnp.maximum(40 - ops.convert(ops.op("clz", fixed), "i64"), 0), "u64")
+    x = ops.convert((fixed >> spare) << spare, "f32") * 2.0**-64
     return -jnp.log(jnp.where(below, -jnp.log1p(-x), -jnp.log(x)))
 
 

@@ -19,7 +19,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import array_arg, shape_arg
-from jitgrad.promotion import dtype_name
+from jitgrad.promotion import dtype_name, narrowed
 from jitgrad_compiler.ir.types import INTEGERS, SIZES
 
 IMPL = "threefry2x32"
@@ -112,7 +112,7 @@ def PRNGKey(seed: Any, *, impl: str | None = None) -> Array:
     value = as_value(seed, "random.key")
     if value.type.dtype not in INTEGERS or value.type.shape:
         raise DTypeError(f"random.key: the seed must be a scalar integer, got {value.dtype}{list(value.type.shape)}")
-    size = SIZES[value.type.dtype]
+    size = SIZES[narrowed(value.type.dtype)]
     if value.owner is None:
         return _key_of_number(int(value.data()), size)
     return to_data(ops.convert(value if size == 8 else ops.convert(value, "u32"), "u64"))
