@@ -34,7 +34,7 @@ def pairwise_sum(x: Any, axis: tuple[int, ...]) -> Any:
     last = len(order)
     while last and over[last - 1]:
         last -= 1
-    part = np.sum(ordered, axis=tuple(range(last, len(order))), dtype=x.dtype)
+    part = np.sum(ordered, axis=tuple(range(last, len(order))), dtype=x.dtype) if last < len(order) else ordered
     front = [a for a in range(last) if over[a]]
     kept = [a for a in range(last) if not over[a]]
     rows = part.transpose(*front, *kept).reshape(-1, *[part.shape[a] for a in kept])
@@ -59,7 +59,7 @@ def running_sum(x: Any, axis: int) -> Any:
     if x.dtype.kind not in "fc" or x.shape[axis] <= SHORT:
         return np.add.accumulate(x, axis=axis, dtype=x.dtype)
     if x.dtype in (np.float32, np.complex64):
-        return np.add.accumulate(x, axis=axis, dtype=np.result_type(x, np.float64)).astype(x.dtype)
+        return np.add.accumulate(x.astype(np.result_type(x, np.float64)), axis=axis).astype(x.dtype)
     return np.moveaxis(_running(np.moveaxis(x, axis, 0)), 0, axis)
 
 
@@ -79,15 +79,21 @@ def _running(x: Any) -> Any:
 def long_matmul(x: Any, y: Any) -> Any:
     """matmul of [..., m, k] and [..., k, n], in blocks of k."""
     (m, k), n = x.shape[-2:], y.shape[-1]
-    if x.dtype.kind not in "fc" or k <= SHORT or min(m, n) > 1 and k <= 2 * STEPS or not m * n:
+    alone = 1 in (m, n)
+    if x.dtype.kind not in "fc" or k <= (4 * SHORT if alone else 2 * STEPS) or not m * n:
         return np.matmul(x, y)
     wide = np.result_type(x, np.float64)
     convert = min(m, n) < SHORT // 2 or m * n <= FEW or k > DEEP  # BLAS keeps few sums at once in thin contractions
-    step = max(BLOCK // max(m, n), STEPS) if convert else STEPS
+    step = max(BLOCK // max(m, n), STEPS) if convert or alone else STEPS
     total = np.zeros((*np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), m, n), wide)
     for first in range(0, k, step):
         a, b = x[..., first : first + step], y[..., first : first + step, :]
-        total += np.matmul(a.astype(wide), b.astype(wide)) if convert else np.matmul(a, b)
+        if alone:  # bound by memory, and a column times a row at a time for BLAS
+            product = a.swapaxes(-1, -2) * b if m == 1 else a * b.swapaxes(-1, -2)
+            axis = product.ndim - (2 if m == 1 else 1)
+            total += np.expand_dims(pairwise_sum(product, (axis,)), axis)
+        else:
+            total += np.matmul(a.astype(wide), b.astype(wide)) if convert else np.matmul(a, b)
     return total.astype(x.dtype)
 
 
