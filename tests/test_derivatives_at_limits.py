@@ -126,6 +126,7 @@ def test_second_derivatives_are_right_at_their_limits() -> None:
     np.testing.assert_allclose(second(lambda x: jnp.logaddexp2(x, 0.0), 0.0), np.log(2) / 4, rtol=1e-12)
     np.testing.assert_allclose(second(jnp.arcsin, 1e-20), 1e-20, rtol=1e-9)
     assert second(jnp.arcsin, 1.0) == [np.inf] * 5
+    assert second(lambda x: jnp.hypot(x, x), 0.0) == [0.0] * 5
     by_both = jitgrad.grad(jitgrad.grad(special.xlogy, 0), 1)(0.0, 4.0)
     np.testing.assert_allclose(by_both, 0.25, rtol=1e-6)
 

@@ -163,7 +163,8 @@ def _over_square(x: Value, y: Value) -> Value:
 
 
 def _share_of(x: Value, size: Value) -> Value:
-    return x / where(op("eq", size, zeros(size.type)), 1, size)
+    nowhere = op("eq", size, zeros(size.type))
+    return where(nowhere, 0, x / where(nowhere, 1, size))
 
 
 logaddexp = _binary(
