@@ -80,10 +80,10 @@ ABSENT: dict[str, dict[str, str]] = {
         "Use x = x.at[i].set(v): arrays never change": "put place copyto putmask",
         "Use jitgrad.numpy.vectorize or jitgrad.elementwise": "frompyfunc ufunc",
         "Use numpy's, and jitgrad.numpy.asarray of the result": (
-            "load save savez savetxt loadtxt genfromtxt fromfile fromstring fromiter frombuffer memmap packbits unpackbits nditer "
+            "savez savetxt loadtxt genfromtxt memmap packbits unpackbits nditer "
             "ndenumerate ndindex errstate seterr printoptions set_printoptions get_printoptions einsum_path roots polyfit poly "
-            "polydiv histogram2d histogramdd kaiser spacing mask_indices apply_along_axis apply_over_axes ComplexWarning testing "
-            "array_repr array_str array2string format_float_positional"
+            "polydiv histogram2d histogramdd kaiser spacing mask_indices ComplexWarning testing "
+            "array2string format_float_positional"
         ),
         "Use jitgrad.lax.stop_gradient": "detach",
         "Use jitgrad.nn": "functional",

@@ -1,0 +1,70 @@
+"""Arrays from files, buffers and iterables, as text, and functions along axes: against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad import errors
+from jitgrad.testing import assert_close
+
+A = np.arange(24.0).reshape(2, 3, 4) ** 1.5
+
+
+@pytest.mark.parametrize("mode", [lambda f: f, jitgrad.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("axis", [0, 1, 2, -1])
+@pytest.mark.parametrize("name", ["sum", "cumsum", "outer", "diag"])
+def test_functions_of_vectors_are_applied_along_an_axis(mode, axis, name):
+    functions = {
+        "sum": lambda m: m.sum,
+        "cumsum": lambda m: m.cumsum,
+        "outer": lambda m: lambda v: m.outer(v, v),
+        "diag": lambda m: m.diag,
+    }
+    f = (lambda v: v.sum()) if name == "sum" else None
+    ours, theirs = f or functions[name](jnp), f or functions[name](np)
+    assert_close(mode(lambda x: jnp.apply_along_axis(ours, axis, x))(A), np.apply_along_axis(theirs, axis, A), 1e-12)
+
+
+def test_functions_are_applied_over_axes():
+    for axes in (0, [0, 2], [-1], (2, 1, 0)):
+        assert_close(jnp.apply_over_axes(jnp.sum, A, axes), np.apply_over_axes(np.sum, A, axes), 1e-12)
+    with pytest.raises(errors.ShapeError, match="apply_over_axes"):
+        jnp.apply_over_axes(lambda x, axis: x.sum(), A, [0])
+
+
+def test_brackets_join_arrays():
+    v, m = np.arange(3), np.ones((3, 2))
+    for ours, theirs in (
+        (jnp.r_[v, 5, 1:4], np.r_[v, 5, 1:4]), (jnp.r_[0:1:3j], np.r_[0:1:3j]), (jnp.c_[v, v], np.c_[v, v]),
+        (jnp.c_[m, v], np.c_[m, v]),
+        (jnp.r_[m, m], np.r_[m, m]), (jnp.c_[1:3], np.c_[1:3]),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(errors.ArgumentError, match="r_ and c_"):
+        jnp.r_["0,2", v]
+
+
+def test_files_and_buffers_become_arrays(tmp_path):
+    x = np.arange(5.0)
+    jnp.save(tmp_path / "x.npy", jnp.asarray(x))
+    assert_close(jnp.load(tmp_path / "x.npy"), x)
+    x.tofile(tmp_path / "x.bin")
+    assert_close(jnp.fromfile(tmp_path / "x.bin"), x)
+    buffer = bytearray(x.tobytes())
+    read = jnp.frombuffer(buffer)
+    buffer[:] = bytes(len(buffer))
+    assert_close(read, x)
+    owner = np.arange(3.0)
+    taken = jnp.from_dlpack(owner)
+    owner[:] = 0
+    assert_close(taken, np.arange(3.0))
+    with pytest.raises(errors.ArgumentError, match="copy=False"):
+        jnp.from_dlpack(owner, copy=False)
+
+
+def test_arrays_are_shown_as_text():
+    assert jnp.array_str(jnp.array([1 / 3]), precision=3) == "[0.333]"
+    assert "dtype=float32" in jnp.array_repr(jnp.ones(2))
