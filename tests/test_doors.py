@@ -52,6 +52,7 @@ def test_element_types_are_told_by_jax_names():
         dtypes.canonicalize_dtype("bfloat16")
     assert dtypes.issubdtype(jnp.float32, np.floating) and not dtypes.issubdtype(jnp.float32, dtypes.prng_key)
     assert dtypes.issubdtype(dtypes.prng_key, dtypes.extended)
+    assert dtypes.issubdtype(jitgrad.random.key(0).dtype, dtypes.prng_key)
     assert [dtypes.scalar_type_of(x) for x in (True, 1, 1.0, 1j, jnp.ones(2), "uint8")] == [bool, int, float, complex, float, int]
     assert dtypes.result_type(jnp.float32(1), 2.0) == "float32"
     assert (dtypes.itemsize_bits("bool"), dtypes.itemsize_bits("complex64")) == (1, 64)

@@ -16,6 +16,7 @@ import numpy as np
 
 from jitgrad import tree
 from jitgrad.array import Array, as_value
+from jitgrad.dtypes import prng_key
 from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import array_arg, shape_arg
@@ -50,6 +51,11 @@ class KeyArray:
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(self._data.shape[:-1])
+
+    @property
+    def dtype(self) -> type:
+        """The element type of keys, of which `dtypes.issubdtype(key.dtype, dtypes.prng_key)` tells."""
+        return prng_key
 
     @property
     def ndim(self) -> int:
