@@ -203,19 +203,21 @@ class Fusion:
         self.by_shape.setdefault(tuple(n for n in shape if n != 1), []).append(c)
         return c
 
-    def producers(self, e: Eqn) -> list[Cluster]:
-        """The clusters that make the equation's operands, seen through what is inlined; the latest first."""
-        found: dict[int, Cluster] = {}
+    def reads(self, e: Eqn) -> set[Var]:
+        """The equation's operands, and what is seen through those that are inlined."""
         stack = [a for a in e.inputs if isinstance(a, Var)]
         seen = set(stack)
         while stack:
             v = stack.pop()
-            if v in self.owner:
-                found[self.owner[v].number] = self.owner[v]
-            elif v in self.inlined and v not in self.behind:
+            if v not in self.owner and v in self.inlined and v not in self.behind:
                 fresh = [a for a in self.definitions[v].inputs if isinstance(a, Var) and a not in seen]
                 seen.update(fresh)
                 stack += fresh
+        return seen
+
+    def producers(self, e: Eqn) -> list[Cluster]:
+        """The clusters that make what the equation reads; the latest first."""
+        found = {self.owner[v].number: self.owner[v] for v in self.reads(e) if v in self.owner}
         return [found[n] for n in sorted(found, reverse=True)]
 
     def domain(self, e: Eqn) -> tuple[int, ...]:
@@ -262,8 +264,10 @@ class Fusion:
             raise AssertionError(f"fuse: {e.op.name} does not fit a kernel of its own")
 
     def _beside(self, e: Eqn, domain: tuple[int, ...]) -> list[Cluster]:
-        """Kernels of as few elements that need not wait any longer with the equation, though they share nothing with it."""
-        if e.op.kind in ("reduce", "argreduce"):
+        """Kernels of as few elements that need not wait any longer with the equation, though they share nothing with it. What is
+        done again on purpose stays in a kernel of its own.
+        """
+        if e.op.kind in ("reduce", "argreduce") or any(v in self.behind for v in self.reads(e)):
             return []
         waits = 0
         for c in self.producers(e):
