@@ -11,8 +11,8 @@ import itertools
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache, wraps
-from typing import Any, TypeVar, cast
+from functools import lru_cache, wraps
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
@@ -165,6 +165,22 @@ def map_graphs(params: Mapping[str, Any], f: Callable[[Graph], Graph]) -> dict[s
     return {k: mapped(p) for k, p in params.items()}
 
 
+Found = TypeVar("Found")
+
+
+class lazy(Generic[Found]):
+    """A property that is computed once and kept in the object. functools.cached_property does it under a lock in Python 3.11, which
+    a child that is forked meanwhile would find taken for ever.
+    """
+
+    def __init__(self, compute: Callable[[Any], Found]) -> None:
+        self.compute, self.__doc__ = compute, compute.__doc__
+
+    def __get__(self, instance: Any, owner: Any = None) -> Found:
+        found = instance.__dict__[self.compute.__name__] = self.compute(instance)
+        return found
+
+
 class Graph:
     """A program: `outputs` computed from `inputs` by `eqns` in order. Equal when the structure is, whatever the source lines."""
 
@@ -179,26 +195,26 @@ class Graph:
     def output_types(self) -> tuple[Any, ...]:
         return tuple(v.type for v in self.outputs)
 
-    @cached_property
+    @lazy
     def has_effect(self) -> bool:
         """Whether running it does more than computing its outputs."""
         return any(e.has_effect for e in self.eqns)
 
-    @cached_property
+    @lazy
     def has_collective(self) -> bool:
         """Whether an example asks for values of others of its batch, so that all have to be done together."""
         return any(e.op.kind == "collective" or any(g.has_collective for g in e.graphs) for e in self.eqns)
 
-    @cached_property
+    @lazy
     def depth(self) -> int:
         """How many programs are nested in each other, this one included."""
         return 1 + max((g.depth for e in self.eqns for g in e.graphs), default=0)
 
-    @cached_property
+    @lazy
     def has_deferred(self) -> bool:
         return any(e.has_deferred for e in self.eqns)
 
-    @cached_property
+    @lazy
     def key(self) -> str:
         """The structural hash: equal graphs have equal keys in every process."""
         return hashlib.sha256(print_graph(self, sources=False).encode()).hexdigest()

@@ -13,9 +13,9 @@ import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from typing import NamedTuple
 
+from ..ir.graph import lazy
 from .vector_math import VectorMath
 
 LLVM_TYPES = {
@@ -170,7 +170,7 @@ class Emitter:
 
     # -- operands
 
-    @cached_property
+    @lazy
     def vector_math(self) -> VectorMath:
         """exp, log, sin and their kin, written into this function."""
         return VectorMath(self)
