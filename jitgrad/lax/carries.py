@@ -50,10 +50,10 @@ def trace_body(
     `out` is an array of its own in every step, and so never weak. `counted`: the carry is a pair of a counter and what `f` carries,
     and errors speak of the latter. The body is traced again only where a carry takes another type.
     """
-    values, carry_tree = array_leaves(where, init, "the initial carry")
+    given, carry_tree = array_leaves(where, init, "the initial carry")
     scans = slices_tree is not None
-    in_tree = tree.structure((tree.unflatten(carry_tree, values),)) if slices_tree is None else _pair(carry_tree, slices_tree)
-    values = [with_weak(ops.convert(v, strong_dtype(v.type.dtype, v.weak)), v.weak) for v in values]  # type: ignore[misc]
+    in_tree = tree.structure((tree.unflatten(carry_tree, given),)) if slices_tree is None else _pair(carry_tree, slices_tree)
+    values = [with_weak(ops.convert(v, strong_dtype(v.type.dtype, v.weak)), v.weak) for v in given]
     while True:
         carry: Types = [(v.type, v.weak) for v in values]
         types = [*[t for t, _ in carry], *slices]
@@ -68,7 +68,8 @@ def trace_body(
         # float32 that is no longer weak gives every other result the same type
         if all(dtype in ("f32", "c64") for dtype, _ in changes) and [t.dtype for t, _ in carry] == [dtype for dtype, _ in wanted]:
             break
-        values = [with_weak(ops.convert(v, dtype), weak) for v, (dtype, weak) in zip(values, wanted, strict=True)]  # type: ignore[misc]
+        # from what was given: a Python float has more digits than the default type
+        values = [with_weak(ops.convert(v, dtype), weak) for v, (dtype, weak) in zip(given, wanted, strict=True)]
     outs = [strong_dtype(t.dtype, weak) for t, weak in results[len(values) :]]
     graph = converted(traced.graph, [*[v.type.dtype for v in values], *outs])
     return Body(

@@ -107,6 +107,8 @@ class Deferred:
     Two graphs are equal only if they hold the same ones. While one is alive, its token is read back as it.
     """
 
+    runs = False
+    """Whether running the equation needs it; what only derivatives need is no part of a program that is run."""
     tokens: weakref.WeakValueDictionary[str, Deferred] = weakref.WeakValueDictionary()
     _numbers = itertools.count(1)
 

@@ -25,6 +25,8 @@ Results = tuple[tuple[tuple[int, ...], str], ...]
 class HostFunction(Deferred):
     """A Python function of arrays, which gives as many arrays as the equation has results."""
 
+    runs = True
+
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         super().__init__(name)
         self.function = function

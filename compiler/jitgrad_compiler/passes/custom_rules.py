@@ -130,4 +130,4 @@ def without_rules(graph: Graph) -> Graph:
 
 
 def params_without_rules(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: () if isinstance(p, Deferred) else p for k, p in map_graphs(params, without_rules).items()}
+    return {k: () if isinstance(p, Deferred) and not p.runs else p for k, p in map_graphs(params, without_rules).items()}
