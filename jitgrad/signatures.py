@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from functools import partial
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -42,12 +44,14 @@ def scan(x: Any, leaves: list[Any]) -> Signature:
             raise UnknownArgument
         leaves.append(x)
         return (x.type, x.weak) if x.weak else x.type
+    if t is list or t is tuple:
+        return _scan_all(x, leaves, [t])
     walker = _walkers.get(t)
     return (walker or _walker_of(t))(x, leaves)
 
 
-def _scan_all(items: Iterable[Any], leaves: list[Any], signature: list[Any]) -> Signature:
-    """The signatures of items behind others; concrete arrays, of which most trees consist, without a call."""
+def _scan_all(items: Collection[Any], leaves: list[Any], signature: list[Any]) -> Signature:
+    """The signatures of items behind others; concrete arrays, of which most containers consist, without a call for each."""
     for x in items:
         if type(x) is Array and x.owner is None and not x.weak:
             leaves.append(x)
@@ -57,21 +61,22 @@ def _scan_all(items: Iterable[Any], leaves: list[Any], signature: list[Any]) -> 
     return tuple(signature)
 
 
-_orders: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-"""Of the keys of dicts, in the order they came in, the order of leaves."""
+_orders: dict[tuple[Any, ...], Callable[[Any], Collection[Any]]] = {}
+"""For the keys of a dict, in the order they came in, what gives its values in the order of leaves."""
 _types: dict[tuple[Any, Any], ArrayType] = {}
 
 
 def _dict(x: dict[Any, Any], leaves: list[Any]) -> Signature:
     keys = tuple(x)
-    order = _orders.get(keys)
-    if order is None:
-        order = _orders[keys] = tuple(tree.structure(dict.fromkeys(keys, 0)).entries())
+    values = _orders.get(keys)
+    if values is None:
+        order = tuple(tree.structure(dict.fromkeys(keys, 0)).entries())
+        values = _orders[keys] = dict.values if order == keys else itemgetter(*order)
     # The keys as they came in: a program gives its results in that order, too.
-    return _scan_all([x[k] for k in order] if order != keys else x.values(), leaves, [dict, keys])
+    return _scan_all(values(x), leaves, [dict, keys])
 
 
-def _sequence(x: Iterable[Any], leaves: list[Any]) -> Signature:
+def _named_tuple(x: Collection[Any], leaves: list[Any]) -> Signature:
     return _scan_all(x, leaves, [type(x)])
 
 
@@ -142,8 +147,6 @@ class _Unhashable:
 
 _walkers: dict[type, Walker] = {
     dict: _dict,
-    list: _sequence,
-    tuple: _sequence,
     np.ndarray: _numpy_array,
     type(None): lambda x, leaves: None,
     **{t: _scalar(*scalar) for t, scalar in WEAK.items()},
@@ -159,7 +162,7 @@ def _walker_of(t: type) -> Walker:
     elif (registration := tree.registration(t)) is None:
         raise UnknownArgument  # not kept, as it may be registered later
     elif registration.kind == optree.PyTreeKind.NAMEDTUPLE:
-        walker = _sequence
+        walker = _named_tuple
     else:
         walker = _node(registration.flatten_func)
     _walkers[t] = walker
@@ -228,6 +231,9 @@ def _dict_builder(kind: Callable[..., Any], keys: tuple[Any, ...], order: list[A
             return lambda leaves: dict(zip(order, leaves))  # noqa: B905
         return lambda leaves: {k: c(leaves) for k, c in zip(order, children, strict=True)}
     places = [order.index(k) for k in keys]
+    if kind is dict and plain:
+        count, in_order = len(keys), itemgetter(*places)
+        return lambda leaves: dict(zip(keys, in_order(tuple(islice(leaves, count)))))  # noqa: B905
 
     def build(leaves: Any) -> Any:
         items = [c(leaves) for c in children]

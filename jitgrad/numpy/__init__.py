@@ -155,3 +155,5 @@ __all__ = [
     "unsignedinteger", "unstack", "unwrap", "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack",
     "where", "zeros", "zeros_like",
 ]  # fmt: skip
+
+_methods.add_elsewhere(__all__)

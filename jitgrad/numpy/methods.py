@@ -7,7 +7,7 @@ promotes and broadcasts in `arithmetic.py`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -177,18 +177,37 @@ def _clip(self: Array, min: ArrayLike | None = None, max: ArrayLike | None = Non
     return selection.clip(self, min, max)
 
 
-def _getattr(self: Array, name: str) -> Any:
-    """What is no attribute: the message says what it is called here."""
-    if name.startswith("__"):  # asked for all the time, by protocols
-        raise AttributeError(f"'Array' object has no attribute {name!r}")
-    advice = foreign.attribute(name, sys.modules[__package__].__all__, dir(Array))
-    raise MissingNameError(f"arrays have no attribute {name!r}. {advice}".rstrip())
+class Elsewhere:
+    """What arrays do not have, though other libraries' do, or though a function of that name is here: asking for it tells what to
+    use. Attributes, and no `__getattr__`: with one, Python looks up every attribute of every array twice as slowly.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        advice = foreign.attribute(self.name, sys.modules[__package__].__all__)
+        raise MissingNameError(f"arrays have no attribute {self.name!r}. {advice}")
+
+
+def _dir(self: Array) -> list[str]:
+    return [n for n in object.__dir__(self) if not isinstance(vars(Array).get(n), Elsewhere)]
+
+
+def add_elsewhere(functions: Collection[str]) -> None:
+    """Tell of every name that arrays do not have: those of other libraries, of `functions`, and of changes in place."""
+    in_place = [f"{n}_" for n in (*functions, *METHODS, *foreign.CHANGING)]
+    for n in {*foreign.ATTRIBUTES, *functions, *in_place}:
+        if not hasattr(Array, n):
+            setattr(Array, n, Elsewhere(n))
 
 
 UNARY = {
     "__neg__": elementwise.negative, "__pos__": elementwise.positive, "__abs__": elementwise.absolute,
     "__invert__": arithmetic.invert, "__round__": _round, "__getitem__": _getitem, "__setitem__": _setitem,
-    "__getattr__": _getattr,
+    "__dir__": _dir,
 }  # fmt: skip
 METHODS = {
     "sum": reductions.sum, "prod": reductions.prod, "max": reductions.max, "min": reductions.min, "mean": reductions.mean,

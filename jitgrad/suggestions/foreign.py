@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import Any
 
@@ -54,17 +54,30 @@ KEYWORDS = {
 """Keyword arguments of other libraries."""
 
 
-def attribute(name: str, functions: Iterable[str], members: Iterable[str]) -> str:
-    """What to use instead of an attribute that arrays do not have; empty where nothing comes near."""
+CHANGING = (
+    "sub",
+    "mul",
+    "div",
+    "pow",
+    "neg",
+    "copy",
+    "zero",
+    "fill",
+    "clamp",
+    "relu",
+    "normal",
+    "uniform",
+    "masked_fill",
+    "scatter",
+)
+"""What PyTorch does to an array in place, with a `_` behind the name, beside the functions of `jitgrad.numpy`."""
+
+
+def attribute(name: str, functions: Collection[str]) -> str:
+    """What to use instead of an attribute that arrays do not have."""
     if name in ATTRIBUTES:
         return f"Use {ATTRIBUTES[name]}."
-    if name.endswith("_") and not name.startswith("_"):
-        return f"Use {IMMUTABLE}."
-    known = set(functions)
-    if name in known:
-        return f"Use the function jitgrad.numpy.{name}(x)."
-    near = get_close_matches(name, [m for m in members if not m.startswith("_")], 1, 0.75)
-    return f"Did you mean {near[0]}?" if near else ""
+    return f"Use the function jitgrad.numpy.{name}(x)." if name in functions else f"Use {IMMUTABLE}."
 
 
 def explain_call(error: TypeError, f: Callable[..., Any]) -> None:
