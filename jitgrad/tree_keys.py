@@ -77,8 +77,10 @@ def key_of(kind: Any, container: type, entry: Any) -> Any:
 def path_text(keys: KeyPath, *, simple: bool = False, separator: str = "") -> str:
     """How a path is written behind a name; `simple` leaves brackets, quotes and dots away.
 
+    >>> from jitgrad.tree_util import DictKey, GetAttrKey, SequenceKey
     >>> path_text((DictKey("layers"), SequenceKey(0), GetAttrKey("w")))
     "['layers'][0].w"
+    >>> from jitgrad.tree_util import DictKey, GetAttrKey, SequenceKey
     >>> path_text((DictKey("layers"), SequenceKey(0), GetAttrKey("w")), simple=True, separator="/")
     'layers/0/w'
     """
