@@ -303,3 +303,27 @@ def test_kernels_that_are_made_one_do_not_wait_for_who_waits_for_them() -> None:
     arrays = [np.float32(1.5), np.ones(3, np.float32), np.arange(3, dtype=np.float32), np.array([1]), np.float32(0.5)]
     for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_kernels_are_not_made_one_that_would_read_what_waits_for_them() -> None:
+    """b's kernel computes a + 1 again. Once cumsum has that stored, in a kernel that waits for b's, the two cannot be one."""
+    graph = parse("""graph(a:f32[1000], m:f32[8,1000], n:f32[8,1000]) {
+  b:f32[1000] = add a 1.0:f32
+  c:f32[8,1000] = broadcast b [dims=(1,), shape=(8, 1000)]
+  d:f32[8,1000] = mul c m
+  e:f32[8,1000] = exp d
+  f:f32[8,1000] = mul n n
+  g:f32[8,1000] = sin f
+  h:f32[8,1000] = mul g n
+  q:f32[8,1000] = add h 2.0:f32
+  i:f32[8,1000] = exp q
+  j:f32[1,1000] = slice e [limit=(1, 1000), start=(0, 0), strides=(1, 1)]
+  k:f32[1000] = reshape j [shape=(1000,)]
+  l:f32[1000] = add b k
+  o:f32[1000] = cumsum b [axis=0, reverse=False]
+  p:f32[8,1000] = add e i
+  return l o p
+}""")
+    arrays = [np.random.default_rng(0).normal(size=s).astype(np.float32) for s in ((1000,), (8, 1000), (8, 1000))]
+    for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)

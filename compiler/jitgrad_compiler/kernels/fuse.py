@@ -308,21 +308,26 @@ class Fusion:
         return merged
 
     def _absorb(self, largest: Cluster, parts: Sequence[Cluster]) -> Cluster | None:
-        """The equations of the other parts, all of them maps, taken into the largest, so that merging costs what is small."""
+        """The equations of the other parts, all of them maps, taken into the largest, so that merging costs what is small.
+
+        None where one does not fit, or would now read what waits for a part: what was done again may have been stored since.
+        """
         eqns = sorted((e for c in parts if c is not largest for e in c.eqns), key=lambda e: self.places[id(e)])
         before = {v: self.owner[v] for e in eqns for v in e.outputs}
+        mask = sum(1 << c.number for c in parts)
         waits = 0
         done: list[Eqn] = []
         for e in eqns:
             more = largest.try_add(e)
-            if more is None:
+            if more is not None:
+                waits |= more
+                done.append(e)
+            if more is None or more & mask:
                 largest.give_back(done)
                 self.owner.update(before)
                 return None
-            waits |= more
-            done.append(e)
         largest.eqns.sort(key=lambda e: self.places[id(e)])
-        self.depend(largest, waits & ~sum(1 << c.number for c in parts))
+        self.depend(largest, waits)
         return largest
 
     def _rebuild(self, parts: Sequence[Cluster]) -> Cluster | None:
