@@ -450,3 +450,14 @@ def test_a_thousand_arguments_are_added_and_given_back():
     assert float(jit(lambda *xs: sum(xs))(*given)) == sum(range(1000))
     gradient = jit(grad(lambda xs: sum(x * x for x in xs)))(given[:200])
     assert [float(g) for g in gradient] == [2.0 * n for n in range(200)]
+
+
+@pytest.mark.parametrize(
+    "number", [np.complex128(1 + 2j), np.complex64(1 + 2j), 1 + 2j], ids=["complex128", "complex64", "complex"]
+)
+def test_a_complex_constant_is_a_result(number):
+    alone = jit(lambda: number)()
+    beside, real = jit(lambda x: (number, x + jnp.abs(jnp.asarray(number))))(1.0)
+    assert alone == beside == number
+    assert alone.dtype == (np.complex128 if isinstance(number, np.complex128) else np.complex64)
+    assert abs(real - (1 + np.sqrt(5))) < 1e-6

@@ -166,3 +166,20 @@ def test_what_is_mapped_must_be_an_array():
         errors.NotAnArrayError, match=r"argument 0 must be an array .* to be mapped over axis 0, got Model.*None for it"
     ):
         vmap(lambda m, x: m.factor * x)(Model(), np.arange(3.0))
+
+
+@both
+@pytest.mark.parametrize("power", [jnp.power, jnp.float_power], ids=["power", "float_power"])
+def test_derivatives_of_powers_by_a_number_are_vectorized(mode, power):
+    x = np.array([[0.25, 1.0, 4.0], [9.0, 16.0, 25.0]])
+    first = mode(vmap(grad(lambda x: jnp.sum(power(x, 1.5)))))(x)
+    second = mode(vmap(vmap(grad(grad(lambda x: power(x, 1.5))))))(x)
+    assert_close(first, 1.5 * np.sqrt(x))
+    assert_close(second, 0.75 / np.sqrt(x))
+
+
+@both
+def test_a_number_that_is_mapped_over_meets_arrays_in_derivatives(mode):
+    exponents, x = np.array([1.5, 2.5]), np.array([1.0, 4.0, 9.0])
+    got = mode(vmap(lambda y: grad(lambda x: jnp.sum(jnp.power(x, y)))(x)))(exponents)
+    assert_close(got, exponents[:, None] * x ** (exponents[:, None] - 1))

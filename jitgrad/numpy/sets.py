@@ -14,10 +14,11 @@ from jitgrad_compiler.ir.types import INEXACT
 
 from . import reductions
 from .arithmetic import isclose
+from .indexing import take
 from .manipulation import concatenate, promoted
 from .ops import broadcast, constant, convert, flat, iota, limits, op, op_all, reshape, select, slice_axis
 from .promote import ArrayLike, array_arg, is_complex
-from .sorting import first_true, known_size, mixes_signs, searchsorted
+from .sorting import first_true, known_size, mixes_signs, searchsorted, sort
 
 
 class UniqueAll(NamedTuple):
@@ -56,7 +57,8 @@ def unique(
     data = known_size("unique", x, size)
     if data is not None:
         found = np.unique(data, True, True, True, axis=axis, equal_nan=equal_nan)
-        out = [from_numpy(np.asarray(f)) for f in found]
+        # The elements are taken out of x, so that they keep its derivative.
+        out = [_taken(x, found[1], axis), *(from_numpy(np.asarray(f)) for f in found[1:])]
     else:
         if axis is not None:
             raise ArgumentError("unique: with size= only axis=None is available")
@@ -65,6 +67,10 @@ def unique(
         out = list(_unique_traced(x, int(size or 0), fill_value, equal_nan))
     wanted = [out[0], *[v for v, w in zip(out[1:], (return_index, return_inverse, return_counts), strict=True) if w]]
     return wanted[0] if len(wanted) == 1 else tuple(wanted)
+
+
+def _taken(x: Array, indices: np.ndarray, axis: int | None = None) -> Array:
+    return take(x if axis is not None else flat(x), from_numpy(indices), axis or 0, mode="clip")
 
 
 def _unique_traced(x: Array, size: int, fill_value: ArrayLike | None, equal_nan: bool) -> tuple[Array, Array, Array, Array]:
@@ -186,9 +192,9 @@ def _known(where: str, x: Array) -> np.ndarray:
 
 def _kept(where: str, x: ArrayLike, others: ArrayLike, there: bool, assume_unique: bool = False) -> Array:
     """The elements that are (not) among others, in their own type: each once, rising, or as they are where unique."""
-    data = _known(where, flat(array_arg(where, x)))
-    data = data if assume_unique else np.unique(data)
-    return from_numpy(data[_known(where, isin(from_numpy(data), array_arg(where, others), invert=not there))])
+    mine = flat(array_arg(where, x))
+    mine = mine if assume_unique else unique(mine)
+    return _taken(mine, np.flatnonzero(_known(where, isin(mine, array_arg(where, others), invert=not there))))
 
 
 def intersect1d(ar1: ArrayLike, ar2: ArrayLike) -> Array:
@@ -222,7 +228,7 @@ def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Arr
     [2 3]
     """
     parts = [_kept("setxor1d", x, y, False, assume_unique) for x, y in ((ar1, ar2), (ar2, ar1))]
-    return from_numpy(np.sort(_known("setxor1d", concatenate(parts))))
+    return sort(concatenate(parts))
 
 
 def allclose(a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-5, atol: ArrayLike = 1e-8, equal_nan: bool = False) -> Array:

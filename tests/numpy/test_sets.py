@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jitgrad.numpy as jnp
+from jitgrad import grad
 
 CASES = [
     "allclose(x, x)",
@@ -63,3 +64,24 @@ def test_isin_tells_uint64_and_int64_apart() -> None:
     np.testing.assert_array_equal(jnp.isin(jnp.array(signed), jnp.array(unsigned[2:5])), [False, True, False, False])
     np.testing.assert_array_equal(jnp.isin(jnp.array(unsigned[:5]), jnp.array(signed)), [False, False, False, True, False])
     assert jnp.intersect1d(jnp.array(unsigned), jnp.array(signed)).shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "indices"),
+    [
+        (lambda x: jnp.unique(x), [1, 0, 3, 2]),
+        (lambda x: jnp.unique(x, return_counts=True)[0], [1, 0, 3, 2]),
+        (lambda x: jnp.unique_values(x), [1, 0, 3, 2]),
+        (lambda x: jnp.unique(x.reshape(2, 2), axis=0).ravel(), [0, 1, 2, 3]),
+        (lambda x: jnp.union1d(x[:2], x[2:]), [1, 0, 3, 2]),
+        (lambda x: jnp.intersect1d(x, jnp.array([2.0, 9.0])), [2]),
+        (lambda x: jnp.setdiff1d(x, jnp.array([2.0, 9.0])), [1, 0, 3]),
+        (lambda x: jnp.setxor1d(x, jnp.array([2.0, 9.0])), [1, 0, 3]),
+    ],
+    ids=["unique", "counts", "values", "axis", "union1d", "intersect1d", "setdiff1d", "setxor1d"],
+)
+def test_elements_of_sets_keep_their_derivatives(chosen, indices):
+    x = np.array([0.5, 0.25, 2.0, 1.5])
+    expected = np.zeros(4)
+    expected[indices] = 2 * x[indices]
+    assert np.array_equal(grad(lambda x: jnp.sum(chosen(x) ** 2))(jnp.array(x)), expected)

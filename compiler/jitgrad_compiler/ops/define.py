@@ -160,7 +160,11 @@ def partials_jvp(op: Op, partials: Sequence[Callable[..., Any] | None]) -> Calla
 
 def elementwise_batch(op: Op) -> Callable[..., Any]:
     def batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+        shape = elementwise_shape(op.name, [ArrayType(a.type.shape[b:], a.type.dtype) for a, b in zip(args, batched, strict=True)])
+
         def whole(a: Value, b: bool) -> Value:
+            if a.type.shape[b:] != shape:  # a scalar beside arrays
+                return broadcast(a, (size, *shape), (0,)) if b else a
             return a if is_literal(a) and not a.type.shape else broadcast_batch(a, size, b)
 
         return bind_all(op, *map(whole, args, batched), **params)

@@ -43,8 +43,8 @@ def compile_program(graph: Graph, symbols: dict[str, int], donated: Sequence[int
 
 
 def needs_interpreter(graph: Graph) -> bool:
-    """Whether a program has complex values, which the CPU target does not emit."""
-    types = [v.type for v in graph.inputs] + [v.type for e in graph.eqns for v in e.outputs]
+    """Whether a program has complex values, constants among them, which the CPU target does not emit."""
+    types = [v.type for v in (*graph.inputs, *graph.outputs)] + [v.type for e in graph.eqns for v in (*e.inputs, *e.outputs)]
     return any(t.dtype in COMPLEX for t in types) or any(needs_interpreter(g) for e in graph.eqns for g in e.graphs)
 
 
