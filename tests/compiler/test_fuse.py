@@ -327,3 +327,15 @@ def test_kernels_are_not_made_one_that_would_read_what_waits_for_them() -> None:
     arrays = [np.random.default_rng(0).normal(size=s).astype(np.float32) for s in ((1000,), (8, 1000), (8, 1000))]
     for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_reshaped_and_added_to_again_and_again_is_not_read_in_ever_deeper_indices() -> None:
+    """Each such index holds several of the one before it: without a bound, 2**n divisions."""
+    with staging() as builder:
+        value = builder.input(ArrayType((20, 30), "f32"))
+        for _ in range(24):
+            value = op("reshape", op("transpose", value, permutation=(1, 0)) + 1.0, shape=(20, 30))
+        graph, _ = builder.finish([value])
+    assert len(kernels_of(graph)) > 2
+    x = np.arange(600, dtype=np.float32).reshape(20, 30)
+    np.testing.assert_array_equal(run_graph(graph, [x])[0], interpret(graph, x)[0])

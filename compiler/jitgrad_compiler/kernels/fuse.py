@@ -100,15 +100,15 @@ class Fusion:
                 total *= max(factor, 1)
                 small = sum(v.type.nbytes for v in below) * 8 <= e.outputs[0].type.nbytes
                 inline = total <= REPEAT_COST and small and e.outputs[0].type.nbytes >= 1 << 14
-            deep = (RESHAPE_DEPTH if e.op.name == "reshape" and is_mixing(e) else 1) + max(
-                (depth.get(a, 0) for a in e.inputs if isinstance(a, Var)), default=0
-            )
+            above = max((depth.get(a, 0) for a in e.inputs if isinstance(a, Var)), default=0)
+            deep = above + (RESHAPE_DEPTH if e.op.name == "reshape" and is_mixing(e) else 1)
             if inline and deep > MOST_INLINED:
                 inline = False
                 self.cut_off.update(e.outputs)
                 self.stored.update(e.outputs)
             for v in e.outputs:
-                depth[v] = deep if inline else 0
+                # arithmetic in a kernel that is read elsewhere in it is done again there, with the layout ops below it
+                depth[v] = deep if inline else above if e.op.kind == "elementwise" else 0
                 leaves[v] = below if inline else {v: None}
                 if not is_free(e.op):
                     cost[v] = total if inline else 0.0
