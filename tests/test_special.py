@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import scipy.special
 
-from jitgrad import grad
+import jitgrad.numpy as jnp
+from jitgrad import grad, jit
 from jitgrad.scipy import special
 from jitgrad.testing import check_grads
 
@@ -77,3 +78,10 @@ def test_gamma_has_signs_and_poles():
 def test_factorial_and_multigammaln_are_scipys():
     np.testing.assert_allclose(special.factorial(np.arange(6.0)), scipy.special.factorial(np.arange(6)), rtol=1e-12)
     np.testing.assert_allclose(special.multigammaln(POSITIVE + 2, 3), scipy.special.multigammaln(POSITIVE + 2, 3), rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", [1.5, 0.5, -1.0, -0.5, np.nan])
+def test_polygamma_of_an_order_that_is_no_count_is_nan_eager_and_jitted(order):
+    x = jnp.array([0.3, 2.0])
+    assert np.isnan(special.polygamma(order, x)).all()
+    assert np.isnan(jit(lambda x: special.polygamma(order, x))(x)).all()

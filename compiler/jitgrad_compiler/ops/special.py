@@ -33,6 +33,7 @@ def _no_derivative(name: str, operand: str) -> NoReturn:
 def _polygamma(n: Any, x: Any) -> Any:
     order, point = np.asarray(n, np.float64), np.asarray(x, np.float64)
     sign = np.where(np.mod(order, 2) == 0, -1.0, 1.0)
+    sign = np.where((order < 0) | (order != np.floor(order)), np.nan, sign)  # such an order has no derivative
     higher = sign * special().gamma(order + 1) * special().zeta(order + 1, point)
     return as_numpy_dtype(np.where(order == 0, special().digamma(point), higher), x)
 
