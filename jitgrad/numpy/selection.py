@@ -135,7 +135,8 @@ def piecewise(
 ) -> Array:
     """For each element the function (or number) of the last condition that holds there; one more function is the default, else 0.
 
-    Functions are given all of x, so each must be defined everywhere. The result has x's type.
+    Functions are given all of x. Where another one was chosen, they add nothing to the derivative, even if theirs is NaN there.
+    The result has x's type.
     Raises ArgumentError unless there are as many functions as conditions, or one more.
 
     >>> import jitgrad.numpy as jnp
@@ -148,14 +149,25 @@ def piecewise(
     functions = list(funclist)
     if len(functions) not in (len(conditions), len(conditions) + 1):
         raise ArgumentError(f"piecewise: {len(conditions)} conditions need as many functions, or one more; got {len(functions)}")
-    default: Any = functions.pop() if len(functions) > len(conditions) else 0
+    if len(functions) == len(conditions):
+        functions.append(0)
 
-    def run(f: Any) -> Array:
-        return convert(as_value(f(value, *args, **kwargs) if callable(f) else f, "piecewise"), value.type.dtype)
+    def run(f: Any, chosen: Array) -> Array:
+        if not callable(f):
+            return convert(as_value(f, "piecewise"), value.type.dtype)
+        seen = where(chosen, value, op("stop_gradient", value))
+        return convert(as_value(f(seen, *args, **kwargs), "piecewise"), value.type.dtype)
 
-    out = run(default)
-    for condition, f in zip(conditions, functions, strict=True):
-        out = where(condition, run(f), out)
+    *cases, default = functions
+    holding = [truth(as_value(condition, "piecewise")) for condition in conditions]
+    free: Any = as_value(True, "piecewise")
+    pieces = []
+    for holds, f in zip(reversed(holding), reversed(cases), strict=True):
+        pieces.append(run(f, holds & free))
+        free = free & ~holds
+    out = run(default, free)
+    for holds, piece in zip(holding, reversed(pieces), strict=True):
+        out = where(holds, piece, out)
     return out
 
 

@@ -59,3 +59,17 @@ def test_choose_by_mode_raise_refuses_numbers_outside_and_traced_ones() -> None:
         jnp.choose(jnp.array([2]), [1, 2])
     with pytest.raises(ConcretizationTypeError, match="clip"):
         jitgrad.jit(lambda k: jnp.choose(k, [1, 2]))(0)
+
+
+@pytest.mark.parametrize("transform", [lambda f: f, jitgrad.jit])
+def test_functions_of_piecewise_give_no_derivative_where_another_was_chosen(
+    transform: Callable[..., Callable[..., jnp.ndarray]],
+) -> None:
+    def f(x: jnp.ndarray) -> jnp.ndarray:
+        return jnp.piecewise(x, [x < 0, x > 1, x > 3], [lambda v: v**2, jnp.log, jnp.sqrt, 0.0])
+
+    x = jnp.array([-1.0, 0.0, 2.0, 4.0])
+    wanted = [-2.0, 0.0, 0.5, 0.25]
+    assert transform(jitgrad.grad(lambda x: f(x).sum()))(x).tolist() == wanted
+    assert transform(jitgrad.vmap(jitgrad.grad(f)))(x).tolist() == wanted
+    assert transform(jitgrad.jacfwd(f))(x).diagonal().tolist() == wanted
