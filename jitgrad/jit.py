@@ -23,7 +23,7 @@ from .argument_options import ArgumentOptions, argument_options
 from .array import Array, as_value
 from .config import config
 from .devices import check_device
-from .errors import NonHashableStaticArgumentError
+from .errors import NonHashableStaticArgumentError, NumberRangeError
 from .programs import CheckedEntry, Entry, programs_of
 from .recursion import own_frames
 from .signatures import AnyLeaves, UnknownArgument, scan, static_key
@@ -110,6 +110,9 @@ class Jitted:
         dynamic, rest, call_with = self._split(args, kwargs)
         given = [x for x in tree.leaves((dynamic, rest)) if not is_float0(x)]
         values, in_tree = array_leaves(f"jit of {self._name}", (dynamic, rest), ARGUMENT, True, self._dynamic(len(args)))
+        for x in given:
+            if type(x) is int and x >= 2**63:
+                raise NumberRangeError(f"jit of {self._name}: the Python int {x} does not fit in int64. Give numpy.uint64({x}).")
         given_args, given_named = tree.unflatten(in_tree, values)
         items, static = iter(given_args), self._options.static_among(len(args))
         every = [a if n in static else next(items) for n, a in enumerate(args)]

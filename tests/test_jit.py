@@ -461,3 +461,9 @@ def test_a_complex_constant_is_a_result(number):
     assert alone == beside == number
     assert alone.dtype == (np.complex128 if isinstance(number, np.complex128) else np.complex64)
     assert abs(real - (1 + np.sqrt(5))) < 1e-6
+
+
+def test_an_integer_that_no_int64_holds_is_refused_as_an_argument():
+    with pytest.raises(OverflowError, match="jit of .* does not fit in int64. Give numpy.uint64"):
+        jit(lambda x, v: x + v)(jnp.zeros(2, "int64"), 2**63)
+    assert jit(lambda v: v)(np.uint64(2**63)).dtype == np.uint64
