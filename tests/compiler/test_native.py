@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 import sys
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
@@ -68,6 +69,35 @@ def test_code_uses_the_widest_registers_of_the_machine() -> None:
     else:
         register = ""
     assert register in compile_ir(sum_of_products_text()).assembly()
+
+
+def test_loops_of_other_compilers_in_this_process_are_still_strength_reduced() -> None:
+    far_apart = """
+    define void @spread(ptr %out, i64 %n) {
+    entry:
+      br label %body
+    body:
+      %i = phi i64 [ 0, %entry ], [ %next, %body ]
+      %place = mul i64 %i, 999
+      %at = getelementptr i64, ptr %out, i64 %place
+      store i64 %i, ptr %at
+      %next = add i64 %i, 1
+      %more = icmp slt i64 %next, %n
+      br i1 %more, label %body, label %done
+    done:
+      ret void
+    }
+    """
+
+    def elsewhere() -> str:
+        machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(opt=2)
+        return str(machine.emit_assembly(llvm.parse_assembly(far_apart)))
+
+    before = elsewhere()
+    ours = compile_ir(far_apart).assembly()
+    assert elsewhere() == before
+    if "x86_64" in fingerprint():
+        assert ours.count("mul") > before.count("mul")
 
 
 def test_internal_functions_are_not_exported() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -144,7 +145,7 @@ class Eqn:
     @property
     def has_effect(self) -> bool:
         """Whether it does something beside computing its outputs, so that it must be done, once and in its turn."""
-        return bool(self.op.traits.get("effect")) or any(g.has_effect for g in self.graphs)
+        return bool(self.op.traits.get("effect")) or (bool(self.params) and any(g.has_effect for g in self.graphs))
 
 
 def nested_graphs(params: Mapping[str, Any]) -> Iterator[Graph]:
@@ -275,9 +276,9 @@ def variable_names() -> Iterator[str]:
 
 def print_literal(literal: Literal) -> str:
     dtype, value = literal.type.dtype, literal.value
-    text = repr(value.item())
-    if dtype == "f32" and np.isfinite(value):
-        text = str(np.float32(value))  # the shortest digits that give this float32 back
+    number = value.item()
+    # of a float32 the shortest digits that give it back
+    text = str(np.float32(value)) if dtype == "f32" and math.isfinite(number) else repr(number)
     return f"{text}:{dtype}"
 
 

@@ -174,22 +174,23 @@ class Expressions:
         found = self.known(("vector", index, type))
         if found is not None:
             return found
-        e = self.e
-        fixed = Affine(index.constant, {a: f for a, f in index.terms.items() if not self.varies(axes_of_atom(a))})
-        total = e.splat(e.convert(self.scalar_index(fixed), type), self.width)
+        e, axis = self.e, self.vector_axis
+        linear = Affine(index.constant, {a: f for a, f in index.terms.items() if a is axis or not self.varies(axes_of_atom(a))})
+        total = e.splat(e.convert(self.scalar_index(linear), type), self.width)
+        if axis in linear.terms:
+            total = e.add(total, self._lanes_apart(linear.terms[axis], type))
         for atom, factor in index.terms.items():
-            if self.varies(axes_of_atom(atom)):
+            if not isinstance(atom, Axis) and atom not in linear.terms:
                 value = self._vector_atom(atom, type)
                 total = e.add(total, value if factor == 1 else e.mul(value, factor))
         self.scopes[-1]["vector", index, type] = total
         return total
 
-    def _vector_atom(self, atom: Any, type: str) -> Reg:
+    def _lanes_apart(self, stride: int, type: str) -> Reg:
+        return self.e.lanes([lane * stride for lane in range(self.width)], type)
+
+    def _vector_atom(self, atom: Runtime | Div | Mod, type: str) -> Reg:
         e = self.e
-        if isinstance(atom, Axis):
-            start = self.axis_values[atom]
-            first = e.const(start, "i64") if isinstance(start, int) else start
-            return e.add(e.splat(e.convert(first, type), self.width), e.lane_ids(type, self.width))
         if isinstance(atom, Runtime):
             return e.convert(self.emit(atom.node), type)
         low, high = atom.of.range  # what is divided may need more bits than the quotient or the remainder
@@ -211,7 +212,15 @@ class Expressions:
         if factor == 0 and not self.varies(node.offset.axes):
             value = e.splat(self._scalar_load(node, pointer, None if guard is None else e.any(guard)), self.width)
             return value if guard is None else e.select(guard, value, e.const(0, node.dtype))
-        return e.gather(pointer, self.index(node.offset), node.dtype, mask)
+        return e.gather(*self.places(pointer, node.offset, node.dtype), node.dtype, mask)
+
+    def places(self, pointer: Reg, offset: Affine, dtype: str) -> tuple[Reg, Reg]:
+        """Where the lanes of a vector lie: an address, and indices from there. Of lanes equally far apart these are constants."""
+        stride = None if self.vector_axis is None else offset.factor(self.vector_axis)
+        if stride is None:
+            return pointer, self.index(offset)
+        first = self.e.offset(pointer, self.scalar_index(offset), dtype)
+        return first, self._lanes_apart(stride, narrowest(*sorted((0, stride * (self.width - 1)))))
 
     def _scalar_load(self, node: Load, pointer: Reg, guard: Reg | None) -> Reg:
         """Where the guard does not hold, the first element is read in place of one that may not exist, and not used."""
@@ -231,7 +240,7 @@ class Expressions:
         if self.vector_axis is not None and offset.factor(self.vector_axis) == 1:
             e.store(e.offset(pointer, self.scalar_index(offset), value.type), value, self.mask)
         else:
-            e.scatter(pointer, self.index(offset), value, self.mask)
+            e.scatter(*self.places(pointer, offset, value.type), value, self.mask)
 
 
 def narrowest(low: int, high: int) -> str:

@@ -74,6 +74,8 @@ class Accumulator:
     positions: list[Reg] = field(default_factory=list)
     total: Total | None = None
     turns: int = 1
+    open: bool = False
+    """Whether something was added, in the order of the code, since the last run ended."""
 
     def start(self, e: Emitter, copies: int, long: bool = False, turns: int = 1) -> Accumulator:
         r, dtype = self.reduction, self.reduction.operand.dtype
@@ -90,9 +92,9 @@ class Accumulator:
             self.total = Total.start(e, dtype, self.width)
         return self
 
-    def add(self, e: Emitter, value: Reg, mask: Reg | None, copy: int, here: Reg | None) -> None:
+    def add(self, e: Emitter, value: Reg, mask: Reg | None = None, copy: int = 0, here: Reg | None = None) -> None:
         """Take in one vector; `here` is its lanes' place along the reduced axis, where that is the result."""
-        r = self.reduction
+        r, self.open = self.reduction, True
         value = filled(e, r.combine, e.splat(value, self.width), mask)
         first = copy * self.turns % len(self.slots)
         slot, *others = self.slots[first : first + self.turns]
@@ -111,17 +113,18 @@ class Accumulator:
 
     def close(self, e: Emitter) -> None:
         """The end of a run, where the sum is a long one."""
-        if self.total is not None:
+        if self.total is not None and self.open:
             self.total.add(e, self._held(e))
+            self.open = False
             for slot in self.slots:
                 e.set(slot, e.const(0, self.total.dtype, self.width))
 
-    def lanes(self, e: Emitter) -> Reg:
+    def value(self, e: Emitter) -> Reg:
         """The value of each lane."""
-        held = self._held(e)
         if self.total is None:
-            return held
-        self.total.add(e, held)
+            return self._held(e)
+        if self.open:
+            self.total.add(e, self._held(e))
         return self.total.value(e)
 
     def _held(self, e: Emitter) -> Reg:
@@ -130,7 +133,7 @@ class Accumulator:
 
     def finish(self, e: Emitter) -> Reg:
         """The one value of all lanes."""
-        r, value = self.reduction, self.lanes(e)
+        r, value = self.reduction, self.value(e)
         if r.position is None:
             return folded(e, r.combine, value)
         return e.convert(_first_best(e, r.combine, value, e.get(self.positions[0], "i64", self.width)), r.dtype)

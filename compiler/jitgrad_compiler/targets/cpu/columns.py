@@ -48,12 +48,12 @@ def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> Non
             _at_step(x, s, u)
             x.scopes.append(dict(fixed[u]))
             for r in kernel.reductions:
-                running[id(r), u].add(e, x.emit(r.operand), None, 0, None)
+                running[id(r), u].add(e, x.emit(r.operand))
             x.scopes.pop()
     for u in steps:
         _at_step(x, s, u)
         with x.scope():
-            _finish(e, x, kernel, {r.name: running[id(r), u].lanes(e) for r in kernel.reductions})
+            _finish(e, x, kernel, {r.name: running[id(r), u].value(e) for r in kernel.reductions})
 
 
 def _at_step(x: Expressions, s: Schedule, u: int) -> None:

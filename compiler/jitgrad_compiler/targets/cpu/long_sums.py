@@ -51,18 +51,26 @@ def cut(trips: Sequence[int], additions: float = 1) -> Cut | None:
 
 
 @contextmanager
-def runs(e: Emitter, start: Reg | int, stop: Reg | int, step: int, steps: int | None, close: Callable[[], None]) -> Iterator[Reg]:
-    """The loop from `start` to below `stop`, in runs of so many steps, after each of which `close` is called; None: in one."""
-    if steps is None:
-        with e.loop(start, stop, step) as i:
-            yield i
+def pieces(
+    e: Emitter, start: Reg | int, stop: Reg | int, length: int | None, close: Callable[[], None]
+) -> Iterator[tuple[Reg | int, Reg | int]]:
+    """The ends of one run after the other, from `start` to below `stop`; after each, `close` is called. None: of all in one."""
+    if length is None:
+        yield start, stop
         return
     last = stop if isinstance(stop, Reg) else e.const(stop, "i64")
-    with e.loop(start, last, step * steps) as first:
-        behind = e.add(first, step * steps)
-        with e.loop(first, e.select(e.compare("lt", behind, last), behind, last), step) as i:
-            yield i
+    with e.loop(start, last, length) as first:
+        behind = e.add(first, length)
+        yield first, e.select(e.compare("lt", behind, last), behind, last)
         close()
+
+
+@contextmanager
+def runs(e: Emitter, start: Reg | int, stop: Reg | int, step: int, steps: int | None, close: Callable[[], None]) -> Iterator[Reg]:
+    """The loop from `start` to below `stop`, in runs of so many steps, after each of which `close` is called; None: in one."""
+    length = None if steps is None else step * steps
+    with pieces(e, start, stop, length, close) as (first, behind), e.loop(first, behind, step) as i:
+        yield i
 
 
 def two_sum(e: Emitter, a: Reg, b: Reg) -> tuple[Reg, Reg]:

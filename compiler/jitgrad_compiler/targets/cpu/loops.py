@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 
 from ...kernels.affine import Axis, axis_index, linear
 from ...kernels.expression import Apply, Node, operation_cost, walk
@@ -22,7 +22,7 @@ from ..expressions import Expressions, reduced_nodes, total_cost
 from .accumulators import Accumulator
 from .columns import emit_columns
 from .kept_rows import DEAR, KeptRows
-from .long_sums import TURNING, TURNS, Cut, cut, rounds, runs
+from .long_sums import TURNING, TURNS, Cut, cut, pieces, rounds, runs
 from .phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 from .row_sums import RowSums, axes_left
 from .schedule import Schedule, schedule
@@ -241,7 +241,7 @@ class LoopKernel:
             if self.sums.kinds[id(r)] == "outer":
                 self.sums.add_outer(e, x, r, x.emit(r.operand))
                 continue
-            self.sums.running[id(r)].add(e, x.emit(r.operand), x.mask, 0, None)
+            self.sums.running[id(r)].add(e, x.emit(r.operand), x.mask)
         self._store([st for st in stores if not self._in_loop(st.offset.axes)])
 
     def _row_loop(self, reductions: Sequence[Reduction], stores: Sequence[Store], low: Reg | None) -> list[Accumulator]:
@@ -287,23 +287,20 @@ class LoopKernel:
                 x.axis_values[a] = loops.enter_context(runs(e, 0, a.extent, 1, steps, lambda: self._close(accumulators)))
                 loops.enter_context(x.scope())
             x.hoist(roots, [axis])
-            steps = runs_at.steps if runs_at is not None and runs_at.loop == len(s.inner) - 1 else None
             x.vector_axis = axis
-            ragged = bool(axis.extent % width)
+            copies = max([1, *[len(a.slots) // a.turns for a in accumulators]])
             start: Reg | int = 0
-            stop = e.const(axis.extent, "i64")
+            stop: Reg | int = axis.extent
             if low is not None:
                 start, high = low, e.add(low, s.chunk)
-                stop = e.select(e.compare("lt", high, axis.extent), high, stop)
-            if ragged and total_cost(roots) >= HEAVY:
-                with runs(e, start, stop, width, steps, lambda: self._close(accumulators)) as i, x.scope():
-                    self._masked_body(axis, i, accumulators, stores)
-            else:
-                self._whole_vectors(axis, start, stop, low is None, accumulators, stores, steps)
-                if ragged:
-                    tail = e.const(axis.extent - axis.extent % width, "i64")
-                    with x.scope() if low is None else e.when(e.compare("eq", stop, axis.extent)), x.scope():
-                        self._masked_body(axis, tail, accumulators, stores)
+                stop = e.select(e.compare("lt", high, axis.extent), high, e.const(axis.extent, "i64"))
+            length = runs_at.steps * width * copies if runs_at is not None and runs_at.loop == len(s.inner) - 1 else None
+            with pieces(e, start, stop, length, lambda: self._close(accumulators)) as (first, behind), x.scope():
+                if axis.extent % width and total_cost(roots) >= HEAVY:
+                    with e.loop(first, behind, width) as i, x.scope():
+                        self._masked_body(axis, i, accumulators, stores)
+                else:
+                    self._whole_vectors(axis, first, behind, copies, accumulators, stores)
             x.vector_axis = None
 
     def _close(self, accumulators: Sequence[Accumulator]) -> None:
@@ -311,32 +308,26 @@ class LoopKernel:
             a.close(self.e)
 
     def _whole_vectors(
-        self, axis: Axis, start: Reg | int, stop: Reg, fixed: bool, accumulators: list[Accumulator], stores: Sequence[Store],
-        steps: int | None,
-    ) -> None:  # fmt: skip
-        """Whole vectors: four at a time where reductions keep four sums, then one at a time; in runs of so many steps."""
-        e, x, width = self.e, self.x, self.s.width
-        copies = max([1, *[len(a.slots) // a.turns for a in accumulators]])
+        self, axis: Axis, start: Reg | int, stop: Reg | int, copies: int, accumulators: list[Accumulator], stores: Sequence[Store]
+    ) -> None:
+        """Four vectors at a time where reductions keep four sums, then one at a time, then what is left, masked.
 
-        def end(step: int) -> Reg | int:
-            if fixed:
-                return axis.extent - axis.extent % step
-            length = e.sub(stop, start)
-            return e.add(e.sub(length, e.rem(length, step)), start)
-
-        if copies > 1:
-            with runs(e, start, end(width * copies), width * copies, steps, lambda: self._close(accumulators)) as i, x.scope():
-                for c in range(copies):
-                    with x.scope():
-                        x.axis_values[axis] = e.add(i, c * width) if c else i
-                        self._body(accumulators, stores, c)
-            start = end(width * copies)
-        stop_ones = end(width)
-        if not (isinstance(start, int) and isinstance(stop_ones, int) and start >= stop_ones):
-            steps = steps if copies == 1 else None
-            with runs(e, start, stop_ones, width, steps, lambda: self._close(accumulators)) as i, x.scope():
-                x.axis_values[axis] = i
-                self._body(accumulators, stores, 0)
+        Both ends are multiples of four vectors, but for the end of the axis.
+        """
+        e, x, width, extent = self.e, self.x, self.s.width, axis.extent
+        for together in (copies, 1) if copies > 1 and extent % (width * copies) >= width else (copies,):
+            step = width * together
+            end = stop if extent % step == 0 else stop - stop % step if isinstance(stop, int) else e.and_(stop, -step)
+            if not (isinstance(start, int) and isinstance(end, int) and start >= end):
+                with e.loop(start, end, step) as i, x.scope():
+                    for c in range(together):
+                        with x.scope():
+                            x.axis_values[axis] = e.add(i, c * width) if c else i
+                            self._body(accumulators, stores, c)
+            start = end
+        if extent % width:
+            with nullcontext() if isinstance(stop, int) else e.when(e.compare("eq", stop, extent)), x.scope():
+                self._masked_body(axis, e.const(extent - extent % width, "i64"), accumulators, stores)
 
     def _masked_body(self, axis: Axis, i: Reg, accumulators: list[Accumulator], stores: Sequence[Store]) -> None:
         x = self.x

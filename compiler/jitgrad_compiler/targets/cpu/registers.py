@@ -109,7 +109,8 @@ class Registers:
 
     def elementwise(self, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
         out = e.outputs[0].type
-        spread = [np.broadcast_to(self.regs(a), out.shape).reshape(-1) for a in args]
+        held = [self.regs(a) for a in args]
+        spread = [(a if a.shape == out.shape else np.broadcast_to(a, out.shape)).reshape(-1) for a in held]
         alone = uses[e.outputs[0]] == 1
         return [filled(out.shape, [self._operation(e, out.dtype, [a[k] for a in spread], alone) for k in range(out.size)])]
 

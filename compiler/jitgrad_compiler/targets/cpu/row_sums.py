@@ -18,7 +18,7 @@ from ...kernels.kernel import Kernel, Reduction
 from ..emitter import Emitter, Reg
 from ..expressions import Expressions
 from .accumulators import Accumulator, filled, folded, identity, joined
-from .long_sums import LONGEST, RUN, join, join_in_memory, rounds, whole
+from .long_sums import LONGEST, RUN, Total, join, join_in_memory, rounds, whole
 from .schedule import Schedule, reduction_kind
 
 
@@ -181,15 +181,16 @@ class RowSums:
             at = e.offset(target, x.scalar_index(offset), r.dtype)
             e.store(at, joined(e, r.combine, e.load(at, r.dtype, self.s.width, x.mask), value), x.mask)
             return
-        index = x.index(offset)
-        held = e.gather(target, index, r.dtype, x.mask)
+        place, lanes = x.places(target, offset, r.dtype)
+        held = e.gather(place, lanes, r.dtype, x.mask)
         if at_once:
             assert m.lost is not None
-            error = e.gather(m.lost, index, r.dtype, x.mask)
-            for pointer, result in zip((target, m.lost), join(e, held, error, value), strict=True):
-                e.scatter(pointer, index, result, x.mask)
+            beside, _ = x.places(m.lost, offset, r.dtype)
+            error = e.gather(beside, lanes, r.dtype, x.mask)
+            for pointer, result in zip((place, beside), join(e, held, error, value), strict=True):
+                e.scatter(pointer, lanes, result, x.mask)
         else:
-            e.scatter(target, index, joined(e, r.combine, held, value), x.mask)
+            e.scatter(place, lanes, joined(e, r.combine, held, value), x.mask)
 
     # -- the last task
 
@@ -200,9 +201,8 @@ class RowSums:
             self._over_places(e, r, lambda at, lanes, r=r, base=base: self._combine_at(e, r, base, results[r.result], at, lanes))  # type: ignore[misc]
 
     def _combine_at(self, e: Emitter, r: Reduction, base: Reg, result: Reg, i: Reg, lanes: int) -> None:
-        total = Accumulator(r, "row", lanes).start(e, 1, rounds(r.combine, r.dtype))
+        total = Total.start(e, r.dtype, lanes) if rounds(r.combine, r.dtype) else Accumulator(r, "row", lanes).start(e, 1)
         with e.loop(0, self.s.tasks) as task:
             at = e.offset(base, e.add(e.mul(task, self._size(r) * self._parts(r)), i), r.dtype)
-            total.add(e, e.load(at, r.dtype, lanes), None, 0, None)
-            total.close(e)
-        e.store(e.offset(result, i, r.dtype), total.lanes(e))
+            total.add(e, e.load(at, r.dtype, lanes))
+        e.store(e.offset(result, i, r.dtype), total.value(e))
