@@ -8,7 +8,7 @@ share and every addition joins the total.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...ir.graph import Var
@@ -16,7 +16,7 @@ from ...ir.types import SIZES
 from ...kernels.affine import Axis, linear
 from ...kernels.kernel import Kernel, Reduction
 from ..emitter import Emitter, Reg
-from ..expressions import Expressions
+from ..expressions import Expressions, narrowest
 from .accumulators import Accumulator, filled, folded, identity, joined
 from .long_sums import LONGEST, RUN, Total, join, join_in_memory, rounds, whole
 from .schedule import Schedule, reduction_kind
@@ -99,8 +99,7 @@ class RowSums:
                 assert memory is not None
                 base = e.offset(memory, self.places[id(r)], "u8")
                 found += [e.offset(base, e.add(e.mul(task, size * parts), size * n), r.dtype) for n in range(parts)]
-            for pointer in found:
-                self._fill(e, pointer, r)
+            self._fill(e, found, r)
             self.outer[id(r)] = _Outer(*found)
 
     def close(self, e: Emitter) -> None:
@@ -110,14 +109,14 @@ class RowSums:
                 a.close(e)
         for r in self.reductions:
             if id(r) in self.outer and self.outer[id(r)].share is not None:
-                self._over_places(e, r, lambda at, lanes, r=r: self._join_share(e, r, at, lanes))  # type: ignore[misc]
+                self._over_places(e, r, lambda *at, r=r: self._join_share(e, r, *at))
 
-    def _join_share(self, e: Emitter, r: Reduction, at: Reg, lanes: int) -> None:
+    def _join_share(self, e: Emitter, r: Reduction, at: Reg, lanes: int, mask: Reg | None) -> None:
         m = self.outer[id(r)]
         assert m.share is not None
         share = e.offset(m.share, at, r.dtype)
-        self._join(e, r, at, e.load(share, r.dtype, lanes), None)
-        e.store(share, e.const(0, r.dtype, lanes))
+        self._join(e, r, at, e.load(share, r.dtype, lanes, mask), mask)
+        e.store(share, e.const(0, r.dtype, lanes), mask)
 
     def _join(self, e: Emitter, r: Reduction, at: Reg, value: Reg, mask: Reg | None) -> None:
         """A value, or a vector of them, joins the total."""
@@ -134,29 +133,30 @@ class RowSums:
                     result = e.offset(e.offset(memory, self.places[id(r)], "u8"), task, r.dtype)
                 e.store(result, self.running[id(r)].finish(e))
             elif id(r) in self.long:
-                self._over_places(e, r, lambda at, lanes, r=r: self._settle(e, r, at, lanes))  # type: ignore[misc]
+                self._over_places(e, r, lambda *at, r=r: self._settle(e, r, *at))
 
-    def _settle(self, e: Emitter, r: Reduction, at: Reg, lanes: int) -> None:
+    def _settle(self, e: Emitter, r: Reduction, at: Reg, lanes: int, mask: Reg | None) -> None:
         m = self.outer[id(r)]
         assert m.lost is not None
         result = e.offset(m.result, at, r.dtype)
-        lost = e.load(e.offset(m.lost, at, r.dtype), r.dtype, lanes)
-        e.store(result, whole(e, e.load(result, r.dtype, lanes), lost))
+        lost = e.load(e.offset(m.lost, at, r.dtype), r.dtype, lanes, mask)
+        e.store(result, whole(e, e.load(result, r.dtype, lanes, mask), lost), mask)
 
-    def _over_places(self, e: Emitter, r: Reduction, body: Callable[[Reg, int], None]) -> None:
-        """The body for every place of a result: by vectors, then one by one."""
-        size, width = self._size(r), self.s.width
-        behind = size - size % width
-        if behind:
-            with e.loop(0, behind, width) as i:
-                body(i, width)
-        if behind != size:
-            with e.loop(behind, size) as i:
-                body(i, 1)
+    def _over_places(self, e: Emitter, r: Reduction, body: Callable[[Reg, int, Reg | None], None]) -> None:
+        """The body for every place of a result: by vectors, the last one masked; of a short result one by one."""
+        size = self._size(r)
+        width = self.s.width if size >= self.s.width else 1
+        kind = narrowest(0, size)
+        with e.loop(0, size, width) as i:
+            mask = e.compare("lt", e.lane_ids(kind, width), e.convert(e.sub(size, i), kind)) if size % width else None
+            body(i, width, mask)
 
-    def _fill(self, e: Emitter, target: Reg, r: Reduction) -> None:
-        start = identity(r.combine, r.dtype)
-        self._over_places(e, r, lambda at, lanes: e.store(e.offset(target, at, r.dtype), e.const(start, r.dtype, lanes)))
+    def _fill(self, e: Emitter, targets: Sequence[Reg], r: Reduction) -> None:
+        def fill(at: Reg, lanes: int, mask: Reg | None) -> None:
+            for target in targets:
+                e.store(e.offset(target, at, r.dtype), e.const(identity(r.combine, r.dtype), r.dtype, lanes), mask)
+
+        self._over_places(e, r, fill)
 
     def add_outer(self, e: Emitter, x: Expressions, r: Reduction, value: Reg) -> None:
         """One vector (or one value) joins its places in the task's share."""
@@ -198,11 +198,12 @@ class RowSums:
         """The tasks' shares combined in the order of the tasks."""
         for r in self.reductions:
             base = e.offset(memory, self.places[id(r)], "u8")
-            self._over_places(e, r, lambda at, lanes, r=r, base=base: self._combine_at(e, r, base, results[r.result], at, lanes))  # type: ignore[misc]
+            result = results[r.result]
+            self._over_places(e, r, lambda *at, r=r, base=base, result=result: self._combine_at(e, r, base, result, *at))
 
-    def _combine_at(self, e: Emitter, r: Reduction, base: Reg, result: Reg, i: Reg, lanes: int) -> None:
+    def _combine_at(self, e: Emitter, r: Reduction, base: Reg, result: Reg, i: Reg, lanes: int, mask: Reg | None) -> None:
         total = Total.start(e, r.dtype, lanes) if rounds(r.combine, r.dtype) else Accumulator(r, "row", lanes).start(e, 1)
         with e.loop(0, self.s.tasks) as task:
             at = e.offset(base, e.add(e.mul(task, self._size(r) * self._parts(r)), i), r.dtype)
-            total.add(e, e.load(at, r.dtype, lanes))
-        e.store(e.offset(result, i, r.dtype), total.value(e))
+            total.add(e, e.load(at, r.dtype, lanes, mask))
+        e.store(e.offset(result, i, r.dtype), total.value(e), mask)
