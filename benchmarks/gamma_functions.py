@@ -18,7 +18,7 @@ import mpmath as mp
 import numpy as np
 
 from jitgrad_compiler.ops import gamma_functions
-from jitgrad_compiler.targets.cpu.native import compile_ir
+from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 from jitgrad_compiler.targets.emitter import Emitter, Module
 from jitgrad_compiler.targets.numba_scalar import call_scalar, link, scalar_function
 

@@ -25,7 +25,7 @@ import numpy as np
 from vector_math_driver import compiled
 from vector_math_references import EDGES, FUNCTIONS, REFERENCES, check_reference
 
-from jitgrad_compiler.targets.cpu.native import host_features
+from jitgrad_compiler.targets.cpu.machine.native import host_features
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 CHUNK = 1 << 18

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jitgrad_compiler.targets.cpu.native import compile_ir
+from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 from jitgrad_compiler.targets.emitter import Emitter, Module
 
 

@@ -12,7 +12,7 @@ import mpmath as mp
 import numpy as np
 import scipy.special
 
-from jitgrad_compiler.targets.cpu.native import compile_ir
+from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 
 FUNCTIONS = {
     "exp": 1, "exp2": 1, "expm1": 1, "logistic": 1, "log": 1, "log2": 1, "log10": 1, "log1p": 1, "sin": 1, "cos": 1, "tan": 1,

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jitgrad_compiler.targets.cpu.contract import ContractPlan, ContractSpec, Machine, PlainMatrix, emit_contract
-from jitgrad_compiler.targets.cpu.native import compile_ir
+from jitgrad_compiler.targets.cpu.contract.contraction import ContractPlan, ContractSpec, Machine, PlainMatrix, emit_contract
+from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
 
 TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)

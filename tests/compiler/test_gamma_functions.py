@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jitgrad_compiler.ops.gamma_functions import digamma, lgamma, polygamma, zeta
-from jitgrad_compiler.targets.cpu.native import compile_ir
+from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 from jitgrad_compiler.targets.emitter import Emitter, Module
 from jitgrad_compiler.targets.numba_scalar import call_scalar, link, scalar_function
 

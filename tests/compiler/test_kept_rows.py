@@ -16,8 +16,8 @@ from jitgrad_compiler.ir.types import ArrayType
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.ops.define import broadcast
 from jitgrad_compiler.passes.pipeline import prepare
-from jitgrad_compiler.targets.cpu.kept_rows import STACK_BYTES, KeptRows
-from jitgrad_compiler.targets.cpu.schedule import schedule
+from jitgrad_compiler.targets.cpu.loops.kept_rows import STACK_BYTES, KeptRows
+from jitgrad_compiler.targets.cpu.loops.schedule import schedule
 
 
 def normalised(x: Any, times: int) -> Any:

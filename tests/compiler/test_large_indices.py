@@ -12,7 +12,7 @@ from jitgrad import jit, lax
 from jitgrad_compiler.ir import parse
 from jitgrad_compiler.kernels.affine import Axis, axis_index
 from jitgrad_compiler.kernels.fuse import fuse
-from jitgrad_compiler.targets.cpu.loops import emit_loops
+from jitgrad_compiler.targets.cpu.loops.kernel import emit_loops
 from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
 from jitgrad_compiler.targets.expressions import Expressions
 

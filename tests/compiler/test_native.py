@@ -13,7 +13,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from jitgrad_compiler.targets.cpu.native import LinkError, compile_ir, fingerprint, load_object
+from jitgrad_compiler.targets.cpu.machine.native import LinkError, compile_ir, fingerprint, load_object
 from jitgrad_compiler.targets.emitter import Emitter, Module
 
 CALL_BACK = """
@@ -167,7 +167,7 @@ def test_an_object_runs_in_another_process(tmp_path: pathlib.Path) -> None:
     (tmp_path / "object").write_bytes(module.object)
     code = (
         "import ctypes, pathlib, sys\n"
-        "from jitgrad_compiler.targets.cpu.native import load_object\n"
+        "from jitgrad_compiler.targets.cpu.machine.native import load_object\n"
         "module = load_object(pathlib.Path(sys.argv[1]).read_bytes(), ['f'])\n"
         "print(ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(module.address('f'))(14))\n"
     )

@@ -12,7 +12,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from jitgrad_compiler.targets.cpu.native import compile_ir
+from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 from jitgrad_compiler.targets.emitter import Emitter, Module
 from jitgrad_compiler.targets.numba_scalar import ScalarFunctionError, call_scalar, link, scalar_function, scalar_name
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from jitgrad_compiler.runtime import pool
-from jitgrad_compiler.targets.cpu.native import NativeModule, compile_ir
+from jitgrad_compiler.targets.cpu.machine.native import NativeModule, compile_ir
 
 REPEAT = """
 define void @repeat(ptr %task, ptr %args, i64 %tasks, i64 %count) {
@@ -344,7 +344,7 @@ import numpy as np
 from jitgrad_compiler.runtime import pool, pool_ir
 system, pause = sys.argv[1], float(sys.argv[2])
 pool.pool_text = lambda: pool_ir.pool_text(system)
-from jitgrad_compiler.targets.cpu.native import compile_ir
+from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 module = compile_ir({REPEAT + COUNT + EACH!r}, {{pool.SYMBOL: pool.address()}})
 repeat = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(module.address("repeat"))
 for threads in 1, 2, 3, 5:

@@ -15,7 +15,7 @@ from jitgrad_compiler.ir import Graph, interpret, parse, verify
 from jitgrad_compiler.passes.pipeline import PIPELINE
 from jitgrad_compiler.runtime import pool
 from jitgrad_compiler.runtime.executable import run_graph
-from jitgrad_compiler.targets.cpu import schedule
+from jitgrad_compiler.targets.cpu.loops import schedule
 
 from .agreement import assert_same
 from .random_programs import MOVES, POINTWISE, REDUCTIONS, Program, programs

@@ -17,7 +17,7 @@ import scipy.special
 
 from jitgrad_compiler.ir import Graph, parse
 from jitgrad_compiler.runtime.executable import Executable, compile_graph, run_graph
-from jitgrad_compiler.targets.cpu.native import compile_ir, host_features
+from jitgrad_compiler.targets.cpu.machine.native import compile_ir, host_features
 from jitgrad_compiler.targets.emitter import Emitter, Module
 
 ANY_MACHINE: frozenset[str] = frozenset()

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..ir.types import NUMPY, SIZES
 from ..ops.effects import at_site, checked
-from ..targets.cpu.callbacks import CALLBACK
+from ..targets.cpu.machine.callbacks import CALLBACK
 
 _raised: dict[int, BaseException] = {}
 """By the address of the state of the run that they ended."""

@@ -18,7 +18,7 @@ from ..ir.graph import Atom, Graph
 from ..ir.interpreter import interpret
 from ..ir.types import NUMPY, ArrayType, TapeType
 from ..once import once
-from ..targets.cpu.native import NativeModule
+from ..targets.cpu.machine.native import NativeModule
 from ..targets.cpu.program import ENTRY, Program, compile_program, needs_interpreter
 from . import interruption, pool
 from .buffers import Buffer, allocate, borrow, view

@@ -1,5 +1,5 @@
-"""The states of runs, and what `jitgrad_poll` is: how Ctrl-C ends a loop that runs in native code. targets/cpu/interrupts.py
-explains.
+"""The states of runs, and what `jitgrad_poll` is: how Ctrl-C ends a loop that runs in native code. Where
+the code asks: targets/cpu/machine/interrupts.py.
 
 Only programs with loops have a state. An exception that ended one is raised where the program was called.
 """
@@ -12,8 +12,8 @@ import threading
 import time
 from functools import cache
 
-from ..targets.cpu.interrupts import POLL, POLL_TEXT, STATE_WORDS
-from ..targets.cpu.native import NativeModule, compile_ir
+from ..targets.cpu.machine.interrupts import POLL, POLL_TEXT, STATE_WORDS
+from ..targets.cpu.machine.native import NativeModule, compile_ir
 from . import callbacks
 
 State = ctypes.c_int64 * STATE_WORDS

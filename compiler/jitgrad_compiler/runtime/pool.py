@@ -11,7 +11,7 @@ import os
 import threading
 import time
 
-from ..targets.cpu.native import compile_ir
+from ..targets.cpu.machine.native import compile_ir
 from .pool_ir import pool_text
 
 SYMBOL = "jitgrad_parallel"

@@ -21,7 +21,7 @@ from __future__ import annotations
 import platform
 import sys
 
-from ..targets.cpu.float_state import FLOATS_ELSEWHERE, FLOATS_X86
+from ..targets.cpu.machine.float_state import FLOATS_ELSEWHERE, FLOATS_X86
 
 _STATE = """
 @threads = internal global i32 1, align 128        ; how many threads a region may have, its owner included

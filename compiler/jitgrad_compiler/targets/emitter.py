@@ -82,7 +82,7 @@ class Module:
 
     `features` are LLVM's names of what the machine can do ("avx512f", "avx512dq", ...); the vector math writes single
     instructions where they allow it, with the same results. An empty set stands for any machine. `contracts` says whether register
-    code may round less often than it is written: cpu/products.py, passes/scales.py.
+    code may round less often than it is written: cpu/registers/products.py, passes/scales.py.
     """
 
     def __init__(self, features: frozenset[str] = frozenset(), contracts: bool = True) -> None:
@@ -92,7 +92,7 @@ class Module:
         self.tables: dict[str, str] = {}
         self.linked: dict[str, str] = {}  # functions declared here -> text of the module that defines each: numba_scalar.link
         self.math_calls: dict[str, int] = {}  # how often each function of the vector math is asked for: vector_math/
-        self.interruptible = False  # whether something in it asks for the state of the run: cpu/interrupts.py
+        self.interruptible = False  # whether something in it asks for the state of the run: cpu/machine/interrupts.py
         self._emitted: set[str] = set()
 
     def first_use(self, name: str) -> bool:

@@ -1,7 +1,7 @@
 """Expressions of a kernel (kernels/expression.py) emitted as vectors: each node once, in the outermost loop that has its axes.
 
 The loops around an expression are the target's business: it says what each axis' register is, which one is vectorised, and opens a
-scope a loop. Next on the path: `cpu/loops.py`.
+scope a loop. Next on the path: `cpu/loops/kernel.py`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The CPU target: LLVM IR to machine code of this machine (`native`), and what the kernels need from it."""
+"""The CPU target: kernels to LLVM IR, room by room, and that to machine code of this machine (`machine/`)."""

@@ -1,8 +1,9 @@
 """Blocks: the kernels of one Graph, emitted and run one after another; a program is one, and so is the body of a loop that is too
 large for registers.
 
-A block's table has the addresses of its inputs, its outputs, its arena and the state of the run (interrupts.py), in that order. A
-kernel that is control flow holds blocks of its own (control.py), whose tables it fills. Next on the path: program.py.
+A block's table has the addresses of its inputs, its outputs, its arena and the state of the run (machine/interrupts.py), in that
+order. A kernel that is control flow holds blocks of its own (control/kernels.py), whose tables it fills. Next on the path:
+program.py.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from ...kernels.kernel import Kernel
 from ...kernels.memory import MemoryPlan, plan_memory, updates_in_place
 from ...passes.pipeline import prepare
 from ..emitter import Emitter, Module, Reg
-from .contract_kernel import emit_contraction
-from .control import CONTROL
-from .interrupts import stopped
-from .library import LIBRARY
-from .loops import emit_loops
+from .contract.kernel import emit_contraction
+from .control.kernels import CONTROL
+from .library.table import LIBRARY
+from .loops.kernel import emit_loops
+from .machine.interrupts import stopped
 from .phases import Emitted, Phase
-from .register_kernel import emit_register_kernel, register_graph
-from .stored import clear_record, free_record
+from .registers.in_memory import clear_record, free_record
+from .registers.kernel import emit_register_kernel, register_graph
 
 PARALLEL = "jitgrad_parallel"
 

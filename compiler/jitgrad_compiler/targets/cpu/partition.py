@@ -1,4 +1,4 @@
-"""How scatter.py, sorting.py and cumulative.py cut work into tasks: by shape alone, so that results never depend on threads."""
+"""How library kernels cut work into tasks: by shape alone, so that results never depend on threads."""
 
 from __future__ import annotations
 

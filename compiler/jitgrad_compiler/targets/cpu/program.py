@@ -17,8 +17,8 @@ from ...passes.pipeline import prepare
 from ..emitter import Emitter, Module
 from ..numba_scalar import link
 from .blocks import Block, Offsets
-from .float_state import FLOATS_ELSEWHERE, FLOATS_X86
-from .native import NativeModule, compile_ir, host_features
+from .machine.float_state import FLOATS_ELSEWHERE, FLOATS_X86
+from .machine.native import NativeModule, compile_ir, host_features
 
 ENTRY = "jitgrad_entry"
 
@@ -33,7 +33,7 @@ class Program:
     native: NativeModule
     memory: MemoryPlan
     interruptible: bool
-    """Whether the table ends with the address of a state: interrupts.py."""
+    """Whether the table ends with the address of a state: machine/interrupts.py."""
 
 
 def compile_program(graph: Graph, symbols: dict[str, int], donated: Sequence[int] = (), contracts: bool = True) -> Program:

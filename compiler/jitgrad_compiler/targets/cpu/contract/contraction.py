@@ -1,0 +1,442 @@
+"""dot_general on the CPU: packing, blocks, the micro-kernel and the epilogue of one contraction, as LLVM text.
+
+In: a `ContractSpec`, hooks that read the operands and store the result, with whatever elementwise work is fused into them. Out:
+task functions in the module and a `ContractPlan` that says in which order the program runs them. The sizes of all blocks come from
+`blocking.py`, the inner loop from `tile.py`, the copies from `pack.py`.
+
+Each element is a sum over k, in order, within blocks of K whose sums are added in order; those of chunks of a split K are added by
+a tree. Of a long K blocks go in runs, and what their sums lose is kept (long_sums.py). The blocks are fixed by the shape, so the
+bits do not depend on tiles, tasks, threads or vector width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ...emitter import BITS, Emitter, Module, Reg
+from ..long_sums import whole
+from .blocking import (
+    AVX512,
+    Blocking,
+    ContractSpec,
+    Machine,
+    Strides,
+    choose_blocking,
+    round_up,
+)
+from .operands import Load, PlainMatrix, Store
+from .pack import Block, below, pack_rows, pack_strips, pack_transposed
+from .tile import Tile, emit_tile
+
+__all__ = ["ContractPlan", "ContractSpec", "Load", "Machine", "PlainMatrix", "Store", "emit_contract"]
+
+TASK_ARGUMENTS = (("args", "ptr"), ("begin", "i64"), ("end", "i64"))
+
+
+class ContractPlan(NamedTuple):
+    """What the program runs: phases one after another, each a function and its number of tasks; and the scratch it lends."""
+
+    phases: list[tuple[str, int]]
+    scratch_bytes: int
+
+
+def emit_contract(
+    module: Module,
+    name: str,
+    spec: ContractSpec,
+    load_a: Load | None,
+    load_b: Load | None,
+    store: Store | None,
+    *,
+    prepare: Callable[[Emitter, Reg], None],
+    scratch: Callable[[Emitter], Reg],
+    a_plain: PlainMatrix | None = None,
+    b_plain: PlainMatrix | None = None,
+    c_plain: PlainMatrix | None = None,
+    machine: Machine = AVX512,
+) -> ContractPlan:
+    """Emit the task functions `void f(ptr args, i64 begin, i64 end)` of one contraction.
+
+    Each operand comes by its hook or lies in plain memory, in which case it may be read in place; a plain C has `column` 1 and
+    is written without a hook. `prepare(e, args)` is called at the start of every function, `scratch(e)` gives 64-byte aligned
+    memory of the plan's `scratch_bytes`, which is not shared with anything that runs at the same time.
+    """
+    if not ((load_a or a_plain) and (load_b or b_plain) and (store or c_plain)):
+        raise ValueError(f"contract {name}: an operand has neither a hook nor plain memory")
+    strides_a, strides_b = (Strides(p.row, p.column) if p else None for p in (a_plain, b_plain))
+    blocking = choose_blocking(spec, machine, strides_a, strides_b)
+    return _Contract(module, name, spec, blocking, load_a, load_b, store, prepare, scratch, a_plain, b_plain, c_plain).emit()
+
+
+def _minimum(e: Emitter, a: Reg, b: Reg | int) -> Reg:
+    return e.select(e.compare("lt", a, b), a, b)
+
+
+def _share(e: Emitter, part: Reg, parts: int, whole: int) -> tuple[Reg, Reg]:
+    """The range that is the part's share when 0..whole is cut into nearly equal parts."""
+    if parts == whole:
+        return part, e.add(part, 1)
+    return e.div(e.mul(part, whole), parts), e.div(e.mul(e.add(part, 1), whole), parts)
+
+
+def _digits(e: Emitter, number: Reg, bases: tuple[int, ...]) -> list[Reg]:
+    """The digits of a number, the last base counting fastest."""
+    digits: list[Reg] = []
+    for base in reversed(bases[1:]):
+        digits.append(e.rem(number, base) if base > 1 else e.const(0, "i64"))
+        number = e.div(number, base) if base > 1 else number
+    return [number, *reversed(digits)]
+
+
+class _Unit(NamedTuple):
+    """What one pass of the compute function works on: rows by columns of one batch and one chunk of K, one block of K of it."""
+
+    chunk: Reg
+    batch: Reg
+    tiles: tuple[Reg, Reg]
+    panels: tuple[Reg, Reg]
+    k: tuple[Reg, Reg]
+    first: Reg  # whether it is the chunk's first block of K
+    last: Reg
+
+
+@dataclass(frozen=True)
+class _Contract:
+    """One contraction while it is emitted."""
+
+    module: Module
+    name: str
+    spec: ContractSpec
+    blocking: Blocking
+    load_a: Load | None
+    load_b: Load | None
+    store: Store | None
+    prepare: Callable[[Emitter, Reg], None]
+    scratch: Callable[[Emitter], Reg]
+    a_plain: PlainMatrix | None
+    b_plain: PlainMatrix | None
+    c_plain: PlainMatrix | None
+
+    # -- what lies where in scratch memory, in elements
+
+    @property
+    def _columns(self) -> int:
+        """N filled up to whole panels."""
+        return self.blocking.column_panels * self.blocking.panel
+
+    @property
+    def _split(self) -> bool:
+        return self.blocking.chunks > 1
+
+    @property
+    def _partial(self) -> bool:
+        """Whether sums wait in scratch memory: K is split, or has several blocks and C cannot hold them itself."""
+        several = self.blocking.k_chunk > self.blocking.k_block
+        return self._split or self.blocking.long or (self.c_plain is None and several)
+
+    @property
+    def _shared_b(self) -> bool:
+        """Whether B is packed by a phase of its own: where several tasks would pack the same panel."""
+        return self.blocking.pack_b and self.blocking.row_strips > 1
+
+    @property
+    def _lost(self) -> int:
+        """How far behind the sums in scratch memory lies what they lost; 0 where that is not kept."""
+        return self.blocking.chunks * self.spec.batch * self.spec.m * self._columns if self.blocking.long else 0
+
+    @property
+    def _partial_size(self) -> int:
+        sums = self.blocking.chunks * self.spec.batch * self.spec.m * self._columns if self._partial else 0
+        return sums + self._lost
+
+    @property
+    def _depth(self) -> int:
+        """K filled up to whole vectors."""
+        return round_up(self.spec.k, self.blocking.lanes)
+
+    @property
+    def _shared_b_size(self) -> int:
+        return self.spec.batch * self._depth * self._columns if self._shared_b else 0
+
+    @property
+    def _a_row_stride(self) -> int:
+        """Of a packed block that is read along k: one vector more than K, or rows would meet in one set of the cache."""
+        return self.blocking.k_block + self.blocking.lanes
+
+    @property
+    def _a_strip_width(self) -> int:
+        return round_up(self.blocking.most_rows, self.blocking.lanes)
+
+    def _room_for_a(self, e: Emitter) -> Reg:
+        """Stack for the packed block of A."""
+        blocking = self.blocking
+        tiles = -(-blocking.row_tiles // blocking.row_strips)
+        if self.spec.a_contiguous == "k":
+            elements = tiles * blocking.most_rows * self._a_row_stride
+        else:
+            elements = tiles * blocking.k_block * self._a_strip_width
+        return e.alloca(self.spec.dtype, blocking.lanes, elements // blocking.lanes)
+
+    def _room_for_b(self, e: Emitter) -> Reg | None:
+        """Stack for one panel of B, where a task packs its own."""
+        blocking = self.blocking
+        if self._shared_b or not blocking.pack_b:
+            return None
+        return e.alloca(self.spec.dtype, blocking.lanes, blocking.k_block * blocking.vectors)
+
+    def emit(self) -> ContractPlan:
+        if self.spec.k == 0:
+            return ContractPlan([self._emit_add_chunks(0)], 0)
+        phases: list[tuple[str, int]] = []
+        if self._shared_b:
+            phases.append(self._emit_pack_b())
+        phases.append(self._emit_compute())
+        if self._split:
+            phases.append(self._emit_add_chunks(self.blocking.chunks))
+        return ContractPlan(phases, (self._partial_size + self._shared_b_size) * BITS[self.spec.dtype] // 8)
+
+    def _function(self, part: str) -> tuple[Emitter, Reg, Reg]:
+        e = Emitter(self.module, f"{self.name}{part}", TASK_ARGUMENTS, attributes="nounwind")
+        args, begin, end = e.args
+        self.prepare(e, args)
+        return e, begin, end
+
+    def _scratch_at(self, e: Emitter, elements: Reg | int) -> Reg:
+        return e.offset(self.scratch(e), elements, self.spec.dtype)
+
+    # -- reading the operands
+
+    def _read_a(self, e: Emitter, batch: Reg, i: Reg, k: Reg, mask: Reg | None) -> Reg:
+        along, lanes = self.spec.a_contiguous, self.blocking.lanes
+        if self.load_a:
+            return self.load_a(e, batch, i, k, lanes, along, mask)
+        assert self.a_plain
+        return self.a_plain.load(e, batch, i, k, self.spec.dtype, lanes, mask)
+
+    def _read_b(self, e: Emitter, batch: Reg, k: Reg, j: Reg, mask: Reg | None) -> Reg:
+        along, lanes = self.spec.b_contiguous, self.blocking.lanes
+        if self.load_b:
+            return self.load_b(e, batch, k, j, lanes, along, mask)
+        assert self.b_plain
+        return self.b_plain.load(e, batch, k, j, self.spec.dtype, lanes, mask)
+
+    # -- packing
+
+    def _pack_b_panel(self, e: Emitter, batch: Reg, panel: Reg, k: tuple[Reg, Reg], target: Reg) -> None:
+        spec, blocking = self.spec, self.blocking
+        block = Block(k, e.mul(panel, blocking.panel), spec.n, spec.dtype, blocking.lanes)
+        plain = None if self.load_b else self.b_plain
+        if spec.b_contiguous == "n":
+            address = (lambda at, j: plain.element(e, batch, at, j, spec.dtype)) if plain else None
+            ragged = spec.n % blocking.panel != 0
+            pack_strips(e, lambda at, j, mask: self._read_b(e, batch, at, j, mask), target, block, blocking.panel, ragged, address)
+        else:
+            ragged = spec.k % blocking.lanes != 0
+            pack_transposed(
+                e, lambda at, j, mask: self._read_b(e, batch, at, j, mask), target, block, blocking.panel, ragged, plain is None
+            )
+
+    def _shared_panel(self, e: Emitter, batch: Reg, panel: Reg, k: tuple[Reg, Reg]) -> Reg:
+        lanes = self.blocking.lanes
+        depth = e.mul(e.div(e.add(e.sub(k[1], k[0]), lanes - 1), lanes), lanes * self.blocking.panel)
+        block = e.mul(e.add(e.mul(batch, self._depth), k[0]), self._columns)
+        return self._scratch_at(e, e.add(e.add(block, e.mul(panel, depth)), self._partial_size))
+
+    def _emit_pack_b(self) -> tuple[str, int]:
+        spec, blocking = self.spec, self.blocking
+        e, begin, end = self._function("_pack")
+        grid = (spec.batch, blocking.chunks, -(-blocking.k_chunk // blocking.k_block), blocking.column_panels)
+        units = grid[0] * grid[1] * grid[2] * grid[3]
+        tasks = min(units, blocking.tasks)
+        with e.loop(begin, end) as task:
+            low, high = _share(e, task, tasks, units)
+            with e.loop(low, high) as unit:
+                batch, chunk, block, panel = _digits(e, unit, grid)
+                chunk_start = e.mul(chunk, blocking.k_chunk)
+                start = e.add(chunk_start, e.mul(block, blocking.k_block))
+                stop = _minimum(e, e.add(chunk_start, blocking.k_chunk), spec.k)  # the last chunk may have fewer blocks
+                k = (start, _minimum(e, e.add(start, blocking.k_block), stop))
+                self._pack_b_panel(e, batch, panel, k, self._shared_panel(e, batch, panel, k))
+        e.finish()
+        return e.name, tasks
+
+    def _pack_a_block(self, e: Emitter, unit: _Unit, target: Reg) -> None:
+        spec, blocking = self.spec, self.blocking
+        block = Block(unit.k, self._first_row(e, unit.tiles[0]), spec.m, spec.dtype, blocking.lanes)
+
+        def load(at: Reg, index: Reg, mask: Reg | None) -> Reg:
+            i, k = (at, index) if spec.a_contiguous == "k" else (index, at)
+            return self._read_a(e, unit.batch, i, k, mask)
+
+        if spec.a_contiguous == "k":
+            last, ragged = self._first_row(e, unit.tiles[1]), spec.k % blocking.lanes != 0
+            pack_rows(e, load, target, block, last, self._a_row_stride, ragged)
+            return
+        plain = None if self.load_a else self.a_plain
+        address = (lambda at, i: plain.element(e, unit.batch, i, at, spec.dtype)) if plain else None
+        with e.loop(*unit.tiles) as tile:
+            strip = e.offset(target, e.mul(e.sub(tile, unit.tiles[0]), blocking.k_block * self._a_strip_width), spec.dtype)
+            block = block._replace(first=self._first_row(e, tile))
+            pack_strips(e, load, strip, block, self._a_strip_width, True, address)
+
+    def _first_row(self, e: Emitter, tile: Reg) -> Reg:
+        """The first tiles are the tall ones."""
+        short = e.mul(tile, self.blocking.tile_rows)
+        return e.add(short, _minimum(e, tile, self.blocking.tall_tiles)) if self.blocking.tall_tiles else short
+
+    # -- computing
+
+    def _emit_compute(self) -> tuple[str, int]:
+        spec, blocking = self.spec, self.blocking
+        e, begin, end = self._function("")
+        grid = (blocking.chunks, spec.batch, blocking.row_strips, blocking.column_strips)
+        units = grid[0] * grid[1] * grid[2] * grid[3]
+        with e.loop(begin, end) as task:
+            low, high = _share(e, task, blocking.tasks, units)
+            with e.loop(low, high) as number:
+                chunk, batch, row_strip, column_strip = _digits(e, number, grid)
+                tiles = _share(e, row_strip, blocking.row_strips, blocking.row_tiles)
+                panels = _share(e, column_strip, blocking.column_strips, blocking.column_panels)
+                start = e.mul(chunk, blocking.k_chunk)
+                stop = _minimum(e, e.add(start, blocking.k_chunk), spec.k)
+                with e.loop(start, stop, blocking.k_block) as k:
+                    following = e.add(k, blocking.k_block)
+                    end_k = _minimum(e, following, stop)
+                    first, last = e.compare("eq", k, start), e.compare("le", stop, following)
+                    self._compute_block(e, _Unit(chunk, batch, tiles, panels, (k, end_k), first, last))
+        e.finish()
+        return e.name, blocking.tasks
+
+    def _compute_block(self, e: Emitter, unit: _Unit) -> None:
+        """All tiles of a unit for one block of K."""
+        spec, blocking = self.spec, self.blocking
+        if blocking.pack_a:
+            packed_a = self._room_for_a(e)
+            self._pack_a_block(e, unit, packed_a)
+        packed_b = self._room_for_b(e)
+        with e.loop(*unit.panels) as panel:
+            if self._shared_b:
+                b = self._shared_panel(e, unit.batch, panel, unit.k)
+            elif packed_b:
+                b = packed_b
+                self._pack_b_panel(e, unit.batch, panel, unit.k, b)
+            else:
+                assert self.b_plain
+                b = self.b_plain.element(e, unit.batch, unit.k[0], e.mul(panel, blocking.panel), spec.dtype)
+            with e.loop(*unit.tiles) as tile:
+                row = self._first_row(e, tile)
+                if not blocking.pack_a:
+                    assert self.a_plain
+                    a = self.a_plain.element(e, unit.batch, row, unit.k[0], spec.dtype)
+                elif spec.a_contiguous == "k":
+                    a = e.offset(packed_a, e.mul(e.sub(row, self._first_row(e, unit.tiles[0])), self._a_row_stride), spec.dtype)
+                else:
+                    a = e.offset(packed_a, e.mul(e.sub(tile, unit.tiles[0]), blocking.k_block * self._a_strip_width), spec.dtype)
+                self._compute_tile(e, unit, tile, panel, row, a, b)
+
+    def _compute_tile(self, e: Emitter, unit: _Unit, tile: Reg, panel: Reg, row: Reg, a: Reg, b: Reg) -> None:
+        """One tile for one block of K and, after the last block, its epilogue."""
+        spec, blocking = self.spec, self.blocking
+        column = e.mul(panel, blocking.panel)
+        in_place = self.c_plain is not None and not self._split and not self.blocking.long
+        if in_place:
+            assert self.c_plain
+            c, c_row = self.c_plain.element(e, unit.batch, row, column, spec.dtype), self.c_plain.row
+        elif self._partial:
+            line = e.add(e.mul(e.add(e.mul(unit.chunk, spec.batch), unit.batch), spec.m), row)
+            c, c_row = self._scratch_at(e, e.add(e.mul(line, self._columns), column)), self._columns
+        else:
+            c, c_row = e.alloca(spec.dtype, blocking.lanes, blocking.most_rows * blocking.vectors), blocking.panel
+        kernel = self._kernel(e, tile, panel, c_row, in_place)
+        depth = e.sub(unit.k[1], unit.k[0])
+        line = e.mul(_minimum(e, e.sub(tile, unit.tiles[0]), blocking.vectors - 1), blocking.lanes)
+        ahead = e.add(line, e.mul(depth, blocking.panel) if self._shared_b else blocking.panel)
+        arguments = (a, b, c, depth, ahead, e.not_(unit.first))
+        e.line(f"call void {kernel.text}({', '.join(x.typed for x in arguments)})")
+        if in_place or self._split:
+            return
+        with e.when(unit.last):
+            rows = self._tile_rows(e, tile)
+            width = _minimum(e, e.sub(spec.n, column), blocking.panel)
+            with e.loop(0, rows) as i, e.loop(0, width, blocking.lanes) as across:
+                value = self._summed(e, e.offset(c, e.add(e.mul(i, c_row), across), spec.dtype))
+                self._finish(e, unit.batch, e.add(row, i), e.add(column, across), value)
+
+    def _summed(self, e: Emitter, at: Reg) -> Reg:
+        """A vector of sums from scratch memory."""
+        dtype, lanes = self.spec.dtype, self.blocking.lanes
+        value = e.load(at, dtype, lanes)
+        return whole(e, value, e.load(e.offset(at, self._lost, dtype), dtype, lanes)) if self._lost else value
+
+    def _tile_rows(self, e: Emitter, tile: Reg) -> Reg:
+        short, tall = self.blocking.tile_rows, self.blocking.tall_tiles
+        return e.select(e.compare("lt", tile, tall), e.const(short + 1, "i64"), short) if tall else e.const(short, "i64")
+
+    def _finish(self, e: Emitter, batch: Reg, i: Reg, j: Reg, value: Reg) -> None:
+        """Hand finished results to the epilogue."""
+        mask = below(e, j, self.blocking.lanes, self.spec.n) if self.spec.n % self.blocking.lanes else None
+        if self.store:
+            self.store(e, batch, i, j, value, mask)
+        else:
+            assert self.c_plain
+            e.store(self.c_plain.element(e, batch, i, j, self.spec.dtype), value, mask)
+
+    def _kernel(self, e: Emitter, tile: Reg, panel: Reg, c_row: int, in_place: bool) -> Reg:
+        """The micro-kernel for a tile: one of up to four, tall or short, full or at the right edge."""
+        spec, blocking = self.spec, self.blocking
+        if not blocking.pack_a:
+            assert self.a_plain
+            a_row, a_k = self.a_plain.row, self.a_plain.column
+        else:
+            a_row, a_k = (self._a_row_stride, 1) if spec.a_contiguous == "k" else (1, self._a_strip_width)
+        b_k = blocking.panel if blocking.pack_b or self.b_plain is None else self.b_plain.row
+
+        def kernel(rows: int, columns: int) -> Reg:
+            vectors = -(-columns // blocking.lanes)
+            last = columns - (vectors - 1) * blocking.lanes
+            ragged = last < blocking.lanes
+            shape = Tile(
+                spec.dtype, blocking.lanes, rows, vectors, a_row, a_k, b_k, c_row, last,
+                mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, run=blocking.run, lost=self._lost,
+            )  # fmt: skip
+            return Reg(f"@{emit_tile(self.module, shape)}", "ptr")
+
+        def at_height(rows: int) -> Reg:
+            rest = spec.n % blocking.panel
+            if blocking.column_panels == 1 or rest == 0:
+                return kernel(rows, rest or blocking.panel)
+            edge = e.compare("eq", panel, blocking.column_panels - 1)
+            return e.select(edge, kernel(rows, rest), kernel(rows, blocking.panel))
+
+        short, tall = blocking.tile_rows, blocking.tall_tiles
+        if not tall:
+            return at_height(short)
+        return e.select(e.compare("lt", tile, tall), at_height(short + 1), at_height(short))
+
+    # -- split K
+
+    def _emit_add_chunks(self, chunks: int) -> tuple[str, int]:
+        """The phase after a split K: the sums of the chunks, of which there may be none, added by a tree; then the epilogue."""
+        spec, blocking = self.spec, self.blocking
+        e, begin, end = self._function("_add")
+        rows = spec.batch * spec.m
+        tasks = min(rows, -(-rows * self._columns * (chunks + 1) // (1 << 17)))
+        with e.loop(begin, end) as task:
+            low, high = _share(e, task, tasks, rows)
+            with e.loop(low, high) as line, e.loop(0, spec.n, blocking.lanes) as j:
+                at = e.add(e.mul(line, self._columns), j)
+                chunk_size = rows * self._columns
+
+                def sum_of(first: int, last: int, at: Reg = at, size: int = chunk_size) -> Reg:
+                    if last - first == 1:
+                        return self._summed(e, self._scratch_at(e, e.add(at, first * size)))
+                    middle = (first + last) // 2
+                    return e.add(sum_of(first, middle), sum_of(middle, last))
+
+                total = sum_of(0, chunks) if chunks else e.const(0, spec.dtype, blocking.lanes)
+                batch, i = _digits(e, line, (spec.batch, spec.m))
+                self._finish(e, batch, i, j, total)
+        e.finish()
+        return e.name, tasks

@@ -1,0 +1,1 @@
+"""Loops, branches and rows whose bodies are kernels."""

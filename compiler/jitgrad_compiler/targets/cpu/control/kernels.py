@@ -1,0 +1,328 @@
+"""Control flow around kernels: loops, branches and rows whose work is too large for registers. Each is a function that fills
+the tables of the blocks it runs.
+
+Carries of a loop lie in memory. One whose new value can be written over the old one stays where it is (a window of a large state is
+updated in place); others go to and fro between two places, the last of which is the result's. Next on the path: blocks.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ....ir.graph import Var
+from ....ir.types import ArrayType
+from ....kernels.kernel import Kernel
+from ....kernels.memory import aligned
+from ...emitter import Emitter, Module, Reg
+from ..machine.callbacks import call_python
+from ..machine.interrupts import poll
+from ..machine.memory_operations import copy_bytes
+from ..partition import partition
+from ..phases import TASK_ARGUMENTS, Emitted, Nested, Phase, Table
+from ..registers.in_memory import Tape
+from .tape_keepers import Saved, States
+
+MOST_ROW_TASKS = 16
+Scratch = Callable[[Emitter, Reg], Reg]
+
+
+class _Control:
+    """What the kernels of control flow share."""
+
+    def __init__(self, module: Module, name: str, kernel: Kernel, table: Table, scratch: Scratch) -> None:
+        self.module, self.name, self.table, self.scratch = module, name, table, scratch
+        self.eqn = kernel.eqns[0]
+        self.kernel = kernel
+        self.params = self.eqn.params
+        self.bytes = 0
+
+    def reserve(self, size: int) -> int:
+        """Room in the scratch memory; its offset."""
+        place = self.bytes
+        self.bytes += aligned(size)
+        return place
+
+    def start(self) -> None:
+        self.e = e = Emitter(self.module, self.name, TASK_ARGUMENTS)
+        found = self.table.pointers(e, e.args[0], [*self.kernel.inputs, *self.kernel.outputs])
+        self.operands = [self._operand(a, found) for a in self.eqn.inputs]
+        self.results = [found[v] for v in self.eqn.outputs]
+        self.run_state = self.table.state(e, e.args[0])
+        self.room = self.scratch(e, e.args[0]) if self.bytes else Reg("null", "ptr")
+        self.quit = e.fresh("quit")
+
+    def _operand(self, a: Any, found: dict[Var, Reg]) -> Reg:
+        """Where an operand lies; a constant is put into the function's frame."""
+        if isinstance(a, Var):
+            return found[a]
+        e = self.e
+        slot = e.alloca("u8" if a.type.dtype == "bool" else a.type.dtype)
+        e.store(slot, e.const(a.value.item(), a.type.dtype))
+        return slot
+
+    def at(self, place: int) -> Reg:
+        return self.e.offset(self.room, place, "u8")
+
+    def finish(self, tasks: int = 1) -> Emitted:
+        self.e.branch(self.quit)
+        self.e.label(self.quit)
+        self.e.finish()
+        return Emitted([Phase(self.name, tasks)], self.bytes)
+
+    def poll(self) -> None:
+        going = self.e.fresh("going")
+        self.e.branch_if(poll(self.e, self.run_state), self.quit, going)
+        self.e.label(going)
+
+    def number(self, pointer: Reg, type: ArrayType) -> Reg:
+        return self.e.convert(self.e.load(pointer, type.dtype), "i64")
+
+
+class _Carries:
+    """Where the carries of a loop are read and written in the step that comes next."""
+
+    def __init__(self, c: _Control, body: Nested, types: Sequence[ArrayType]) -> None:
+        self.c, self.body, self.types = c, body, types
+        self.spare = [None if n in body.in_place else c.reserve(t.nbytes) for n, t in enumerate(types)]
+
+    def begin(self, starts: Sequence[Reg], odd: bool) -> None:
+        """Before the first step. `odd`: the first new values go to the results' own places."""
+        c, e = self.c, self.c.e
+        self.held: list[Reg] = []
+        self.next: list[Reg] = []
+        self.other: list[Reg] = []
+        for start, result, spare, t in zip(starts, c.results, self.spare, self.types, strict=False):
+            places = [result, result, result]
+            if spare is None:
+                copy_bytes(e, result, start, t.nbytes)
+            else:
+                here, there = (result, c.at(spare)) if odd else (c.at(spare), result)
+                places = [start, here, there]
+            for slots, place in zip((self.held, self.next, self.other), places, strict=True):
+                slots.append(e.alloca("ptr"))
+                e.set(slots[-1], place)
+
+    def pointers(self) -> list[Reg]:
+        return [self.c.e.get(s, "ptr") for s in self.held]
+
+    def fill(self, frame: Reg, first: int) -> None:
+        """Tell the body where this step's carries are, and where to write the new ones."""
+        e = self.c.e
+        for n, (held, new) in enumerate(zip(self.held, self.next, strict=True)):
+            self.body.set_input(e, frame, first + n, e.get(held, "ptr"))
+            self.body.set_output(e, frame, n, e.get(new, "ptr"))
+
+    def advance(self) -> None:
+        """The new carries are the old ones of the next step."""
+        e = self.c.e
+        for held, new, other, spare in zip(self.held, self.next, self.other, self.spare, strict=True):
+            if spare is not None:
+                written, free = e.get(new, "ptr"), e.get(other, "ptr")
+                e.set(held, written)
+                e.set(new, free)
+                e.set(other, written)
+
+    def end(self) -> None:
+        """After the last step: what lies elsewhere is moved to the result's place."""
+        c, e = self.c, self.c.e
+        for held, result, spare, t in zip(self.held, c.results, self.spare, self.types, strict=False):
+            if spare is not None:
+                last = e.get(held, "ptr")
+                with e.when(e.op(f"icmp ne ptr {last.text}, {result.text}", "bool")):
+                    copy_bytes(e, result, last, t.nbytes)
+
+
+class _Scan(_Control):
+    def emit(self) -> Emitted:
+        p = self.params
+        body, consts, carry, length = p["body"], p["consts"], p["carry"], p["length"]
+        nested = self.table.nested(body, self.name, [(n, consts + n) for n in range(carry)])
+        arena = self.reserve(nested.arena_bytes)
+        carries = _Carries(self, nested, body.input_types[consts : consts + carry])
+        self.start()
+        e = self.e
+        operands = self.operands if length is not None else self.operands[1:]
+        total = e.const(length, "i64") if length is not None else self.number(self.operands[0], ArrayType((), "i64"))
+        frame = nested.frame(e, self.at(arena), self.run_state)
+        for n in range(consts):
+            nested.set_input(e, frame, n, operands[n])
+        slices = [self._base(r, t) for r, t in zip(operands[consts + carry :], body.input_types[consts + carry :], strict=True)]
+        stacks = [self._stack(r, t, total) for r, t in zip(self.results[carry:], body.output_types[carry:], strict=True)]
+        carries.begin(operands[consts : consts + carry], length is not None and length % 2 == 1)
+        with e.loop(0, total) as number:
+            self.poll()
+            index = e.sub(e.sub(total, 1), number) if p["reverse"] else number
+            for n, (base, t) in enumerate(zip(slices, body.input_types[consts + carry :], strict=True)):
+                nested.set_input(e, frame, consts + carry + n, e.offset(base, e.mul(index, t.nbytes), "u8"))
+            for n, (base, t) in enumerate(zip(stacks, body.output_types[carry:], strict=True)):
+                nested.set_output(e, frame, carry + n, e.offset(base, e.mul(index, t.nbytes), "u8"))
+            carries.fill(frame, consts)
+            nested.run(e, frame, self.quit)
+            carries.advance()
+        carries.end()
+        return self.finish()
+
+    def _base(self, pointer: Reg, element: ArrayType) -> Reg:
+        """The first slice of an operand: a tape's first entry, or the array's beginning."""
+        return pointer if self.params["length"] is not None else self.e.get(pointer, "ptr")
+
+    def _stack(self, pointer: Reg, element: ArrayType, total: Reg) -> Reg:
+        if self.params["length"] is not None:
+            return pointer
+        tape = Tape(pointer, element)
+        tape.reserve(self.e, total)
+        self.e.set(tape.field(self.e, "count"), total)
+        return self.e.get(pointer, "ptr")
+
+
+class _While(_Control):
+    def emit(self) -> Emitted:
+        p = self.params
+        consts, cond, body = p["consts"], p["cond"], p["body"]
+        types = body.input_types[consts:]
+        n = len(types)
+        nested = self.table.nested(body, f"{self.name}_body", [(k, consts + k) for k in range(n)])
+        test = self.table.nested(cond, f"{self.name}_test")
+        arena, test_arena = self.reserve(nested.arena_bytes), self.reserve(test.arena_bytes)
+        carries = _Carries(self, nested, types)
+        self.start()
+        e = self.e
+        frame, test_frame = nested.frame(e, self.at(arena), self.run_state), test.frame(e, self.at(test_arena), self.run_state)
+        holds, count = e.alloca("u8"), e.alloca("i64")
+        test.set_output(e, test_frame, 0, holds)
+        for k in range(consts):
+            nested.set_input(e, frame, k, self.operands[k])
+            test.set_input(e, test_frame, k, self.operands[k])
+        carries.begin(self.operands[consts:], True)
+        e.set(count, e.const(0, "i64"))
+        tapes = self.results[n + 2 :] if p["states"] else self.results[n + 1 :]
+        elements = types if p["states"] else body.output_types[n:]
+        made = [Tape(r, t) for r, t in zip(tapes, elements, strict=True)]
+        keeper = States(e, made, p["checkpoint"] or 0) if p["states"] else Saved(e, made)
+        head, again, done = e.fresh("head"), e.fresh("again"), e.fresh("done")
+        e.branch(head)
+        e.label(head)
+        for k, pointer in enumerate(carries.pointers()):
+            test.set_input(e, test_frame, consts + k, pointer)
+        test.run(e, test_frame, self.quit)
+        e.branch_if(e.load(holds, "bool"), again, done)
+        e.label(again)
+        self.poll()
+        step = e.get(count, "i64")
+        carries.fill(frame, consts)
+        if isinstance(keeper, States):
+            keeper.visit(step, lambda kept: keeper.copy_in(kept, carries.pointers()))
+        else:
+            keeper.make_room(step)
+            for k, tape in enumerate(made):
+                nested.set_output(e, frame, n + k, tape.entry_pointer(e, step))
+        nested.run(e, frame, self.quit)
+        carries.advance()
+        e.set(count, e.add(step, 1))
+        e.branch(head)
+        e.label(done)
+        carries.end()
+        steps = e.get(count, "i64")
+        e.store(self.results[n], steps)
+        if isinstance(keeper, States):
+            e.store(self.results[n + 1], keeper.finish())
+        else:
+            keeper.finish_at(steps)
+        return self.finish()
+
+
+class _Switch(_Control):
+    def emit(self) -> Emitted:
+        branches = self.params["branches"]
+        nested = [self.table.nested(b, f"{self.name}_branch{n}") for n, b in enumerate(branches)]
+        arena = self.reserve(max(b.arena_bytes for b in nested))
+        self.start()
+        e, last = self.e, len(branches) - 1
+        index = self.number(self.operands[0], self.eqn.inputs[0].type)
+        index = e.select(e.compare("lt", index, 0), e.const(0, "i64"), index)
+        index = e.select(e.compare("gt", index, last), e.const(last, "i64"), index)
+        labels = [e.fresh("branch") for _ in branches]
+        cases = " ".join(f"i64 {n}, label %{label}" for n, label in enumerate(labels[:-1]))
+        frames = [b.frame(e, self.at(arena), self.run_state) for b in nested]
+        e.line(f"switch i64 {index.text}, label %{labels[-1]} [ {cases} ]")
+        for label, b, frame in zip(labels, nested, frames, strict=True):
+            e.label(label)
+            for n, pointer in enumerate(self.operands[1:]):
+                b.set_input(e, frame, n, pointer)
+            for n, pointer in enumerate(self.results):
+                b.set_output(e, frame, n, pointer)
+            b.run(e, frame, self.quit)
+            e.branch(self.quit)
+        return self._finished()
+
+    def _finished(self) -> Emitted:
+        self.e.label(self.quit)
+        self.e.finish()
+        return Emitted([Phase(self.name, 1)], self.bytes)
+
+
+class _Rowwise(_Control):
+    """Rows one after another, tasks of them side by side, each with an arena of its own."""
+
+    def emit(self) -> Emitted:
+        p = self.params
+        graph, mapped, size = p["graph"], p["mapped"], p["size"]
+        nested = self.table.nested(graph, self.name)
+        parts = partition(size, 1 if graph.has_effect else MOST_ROW_TASKS)
+        each = aligned(nested.arena_bytes)
+        self.reserve(each * parts.tasks)
+        self.start()
+        e = self.e
+        _, begin, end = e.args
+        frame = nested.frame(e, self.room, self.run_state)
+        for n, (pointer, m) in enumerate(zip(self.operands, mapped, strict=True)):
+            if not m:
+                nested.set_input(e, frame, n, pointer)
+        with e.loop(begin, end) as task:
+            e.set(e.offset(frame, nested.arena_slot, "ptr"), e.offset(self.room, e.mul(task, each), "u8"))
+            low, high = parts.bounds(e, task)
+            with e.loop(low, high) as row:
+                self.poll()
+                for n, (pointer, m, t) in enumerate(zip(self.operands, mapped, graph.input_types, strict=True)):
+                    if m:
+                        nested.set_input(e, frame, n, e.offset(pointer, e.mul(row, t.nbytes), "u8"))
+                for n, (pointer, t) in enumerate(zip(self.results, graph.output_types, strict=True)):
+                    nested.set_output(e, frame, n, e.offset(pointer, e.mul(row, t.nbytes), "u8"))
+                nested.run(e, frame, self.quit)
+        return self.finish(parts.tasks)
+
+
+class _TapeAdd(_Control):
+    def emit(self) -> Emitted:
+        self.start()
+        e = self.e
+        element = self.eqn.outputs[0].type.element
+        a, b, out = (Tape(r, element) for r in (*self.operands, *self.results))
+        count = e.get(a.field(e, "count"), "i64")
+        out.reserve(e, count)
+        e.set(out.field(e, "count"), count)
+        pointers = [e.get(t.record, "ptr") for t in (a, b, out)]
+        with e.loop(0, e.mul(count, element.size)) as k:
+            x, y = (e.load(e.offset(p, k, element.dtype), element.dtype) for p in pointers[:2])
+            e.store(e.offset(pointers[2], k, element.dtype), e.add(x, y))
+        return self.finish()
+
+
+class _Callback(_Control):
+    def emit(self) -> Emitted:
+        self.start()
+        e = self.e
+        call_python(e, self.eqn, self.operands, self.run_state, self.results)
+        return self.finish()
+
+
+def _emitter(kind: type[Any]) -> Callable[[Module, str, Kernel, Table, Scratch], Emitted]:
+    return lambda module, name, kernel, table, scratch: kind(module, name, kernel, table, scratch).emit()
+
+
+CONTROL: dict[str, Callable[[Module, str, Kernel, Table, Scratch], Emitted]] = {
+    "scan": _emitter(_Scan), "while": _emitter(_While), "switch": _emitter(_Switch), "rowwise": _emitter(_Rowwise),
+    "tape_add": _emitter(_TapeAdd), "callback": _emitter(_Callback),
+    "host_call": _emitter(_Callback),
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Kernels of ops that are no loop nests of independent elements."""

@@ -1,0 +1,293 @@
+"""The kernel of scatter: x copied to the result, then the updates, in row-major order for every element of the result.
+
+x is seen as [batch, places..., run]: indices address places, a run is the whole axes behind the last addressed one, which lie
+side by side; whole axes before it are `leads`. Updates at other batches, leads or columns of a run never meet, so tasks part these.
+
+Where many additions of float32 may meet at one place, they are done in float64 scratch memory, and rounded once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ....ir.graph import Atom, Literal, Var
+from ....ir.types import SIZES
+from ....kernels.kernel import Kernel
+from ...emitter import Emitter, Module, Reg
+from ..long_sums import LONGEST
+from ..loops.accumulators import joined
+from ..machine.memory_operations import set_bytes
+from ..partition import MOST_TASKS, partition
+from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
+from .update import COPY_BYTES, emit_copy_unless_same
+
+SERIAL_BYTES = 1 << 16
+"""Updates below which they are one task."""
+PIECE_BYTES = 128
+"""Columns of a run that a task takes at least: every task reads all indices, which two cache lines a row outweigh."""
+MOST_PIECES = 16
+AHEAD = 8
+"""Updates ahead of the one being done whose place is asked for from memory."""
+MANY = 1 << 16
+"""Updates from which too many may meet at one place, even if they are few for each on average."""
+BOOL_KINDS = {"add": "or", "mul": "and", "max": "or", "min": "and"}
+
+
+def emit_scatter(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Callable[[Emitter, Reg], Reg]) -> Emitted:
+    """The task functions of scatter: the copy and the updates. A constant x stands for an array of the result's shape."""
+    x, indices, updates = kernel.eqns[0].inputs
+    (out,) = kernel.eqns[0].outputs
+    phases, scratch_bytes = [], 0
+    if out.type.size:
+        phases.append(_emit_copy(module, f"{name}_copy", x, out, pointers))
+        if indices.type.shape[-1] == 0 or indices.type.size:
+            geometry = _geometry(kernel)
+            if geometry.batch * geometry.count * geometry.lead * geometry.run:
+                updates_of = _Updates(module, name, kernel, geometry, pointers, scratch)
+                phases.append(updates_of.emit())
+                scratch_bytes = updates_of.scratch_bytes
+    return Emitted(phases, scratch_bytes)
+
+
+# -- the copy
+
+
+def _emit_copy(module: Module, name: str, x: Atom, out: Var, pointers: Pointers) -> Phase:
+    if isinstance(x, Var):
+        return emit_copy_unless_same(module, name, x, out, pointers)
+    size = SIZES[out.type.dtype]
+    parts = partition(out.type.nbytes, min(MOST_TASKS, max(out.type.nbytes // COPY_BYTES, 1)), 64)
+    e = Emitter(module, name, TASK_ARGUMENTS)
+    args, begin, end = e.args
+    found = pointers(e, args, [out])
+    with e.loop(begin, end) as task:
+        low, high = parts.bounds(e, task)
+        target = e.offset(found[out], low, "u8")
+        if not any(x.value.tobytes()):
+            set_bytes(e, target, 0, e.sub(high, low))
+        else:
+            with e.loop(0, e.div(e.sub(high, low), size)) as i:
+                e.store(e.offset(target, i, out.type.dtype), e.const(x.value.item(), out.type.dtype))
+    e.finish()
+    return Phase(name, parts.tasks)
+
+
+# -- the updates
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """Extents and strides (in elements) of a scatter."""
+
+    batch: int
+    batch_stride: int
+    count: int
+    """Index rows a batch."""
+    places: tuple[tuple[int, int], ...]
+    """(extent, stride) of each addressed axis."""
+    leads: tuple[tuple[int, int], ...]
+    """(extent, stride) of the whole axes before the last addressed one, neighbours merged."""
+    run: int
+
+    @property
+    def lead(self) -> int:
+        return math.prod(n for n, _ in self.leads)
+
+
+def _geometry(kernel: Kernel) -> _Geometry:
+    eqn = kernel.eqns[0]
+    shape, indices = eqn.outputs[0].type.shape, eqn.inputs[1].type.shape
+    axes, batch = eqn.params["axes"], eqn.params["batch"]
+    strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    behind = axes[-1] + 1 if axes else batch
+    leads: list[tuple[int, int]] = []
+    for i in range(batch, behind):
+        if i in axes:
+            continue
+        if i - 1 not in axes and i > batch:
+            leads[-1] = (leads[-1][0] * shape[i], strides[i])
+        else:
+            leads.append((shape[i], strides[i]))
+    return _Geometry(
+        batch=math.prod(shape[:batch]),
+        batch_stride=math.prod(shape[batch:]),
+        count=math.prod(indices[batch:-1]),
+        places=tuple((shape[a], strides[a]) for a in axes),
+        leads=tuple(leads),
+        run=math.prod(shape[behind:]),
+    )
+
+
+_Body = Callable[[Reg, "Reg | None", Reg, int, "Reg | None"], None]
+"""Does something to `width` columns of a run: (offset of the run, updates, column, width, mask)."""
+
+
+class _Updates:
+    """Emits the function that does the updates; a task is a range of batches, of leads and of the run's columns."""
+
+    def __init__(
+        self, module: Module, name: str, kernel: Kernel, geometry: _Geometry, pointers: Pointers,
+        scratch: Callable[[Emitter, Reg], Reg],
+    ) -> None:  # fmt: skip
+        eqn = kernel.eqns[0]
+        _, self.indices, self.updates = eqn.inputs
+        (self.out,) = eqn.outputs
+        self.module, self.name, self.pointers, self.scratch, self.g = module, name, pointers, scratch, geometry
+        self.dtype, self.kind = self.out.type.dtype, eqn.params["kind"]
+        if self.dtype == "bool":  # a byte of 0 or 1, of which a sum is "or"
+            self.dtype, self.kind = "u8", BOOL_KINDS.get(self.kind, self.kind)
+        self.width = 64 // SIZES[self.dtype]
+        g, row_bytes = geometry, geometry.run * SIZES[self.dtype]
+        most = MOST_TASKS if g.batch * g.count * g.lead * row_bytes >= SERIAL_BYTES else 1
+        self.batches = partition(g.batch, most)
+        most //= self.batches.tasks
+        self.leads = partition(g.lead, most)
+        most = min(most // self.leads.tasks, row_bytes // PIECE_BYTES, MOST_PIECES)
+        self.columns = partition(g.run, most, PIECE_BYTES // SIZES[self.dtype])
+
+        self.count_places = math.prod(n for n, _ in g.places)
+        crowded = g.count > LONGEST * self.count_places
+        self.wide = (self.kind, self.dtype) == ("add", "f32") and (crowded or g.count > MANY)
+        self.scratch_bytes = self.out.type.size * SIZES["f64"] if self.wide else 0
+
+    def emit(self) -> Phase:
+        e = self.e = Emitter(self.module, self.name, TASK_ARGUMENTS, width=self.width)
+        args, begin, end = e.args
+        wanted = [a for a in (self.indices, self.updates, self.out) if isinstance(a, Var)]
+        found = self.pointers(e, args, wanted)
+        self.out_pointer = found[self.out]
+        self.sums = self.scratch(e, args) if self.wide else found[self.out]
+        assert isinstance(self.indices, Var)
+        g, rank = self.g, len(self.g.places)
+        with e.loop(begin, end) as task:
+            columns = self.columns.bounds(e, e.rem(task, self.columns.tasks))
+            rest = e.div(task, self.columns.tasks)
+            leads = self.leads.bounds(e, e.rem(rest, self.leads.tasks))
+            low, high = self.batches.bounds(e, e.div(rest, self.leads.tasks))
+            with e.loop(low, high) as batch:
+                target = e.mul(batch, g.batch_stride)
+                source = None
+                if isinstance(self.updates, Var):
+                    source = e.offset(found[self.updates], e.mul(batch, g.count * g.lead * g.run), self.dtype)
+                indices = e.offset(found[self.indices], e.mul(batch, g.count * rank), self.indices.type.dtype)
+                if self.wide:
+                    self._over_places(target, indices, leads, columns, self._widen)
+                with e.loop(0, g.count) as number:
+                    self._prefetch(target, indices, number, columns[0])
+                    inside, place = self._place(indices, number)
+                    with e.when(inside):
+                        updates = source and e.offset(source, e.mul(number, g.lead * g.run), self.dtype)
+                        self._update(e.add(target, place), updates, leads, columns, self._one)
+                if self.wide:
+                    self._over_places(target, indices, leads, columns, self._narrow)
+        e.finish()
+        return Phase(self.name, self.batches.tasks * self.leads.tasks * self.columns.tasks)
+
+    def _over_places(self, target: Reg, indices: Reg, leads: tuple[Reg, Reg], columns: tuple[Reg, Reg], body: _Body) -> None:
+        """The body for every place that is updated, maybe several times; where places are few, for all."""
+        e, g = self.e, self.g
+        if 4 * g.count < self.count_places:
+            with e.loop(0, g.count) as number:
+                inside, place = self._place(indices, number)
+                with e.when(inside):
+                    self._update(e.add(target, place), None, leads, columns, body)
+            return
+        with e.loop(0, self.count_places) as number:
+            at, rest = target, number
+            for extent, stride in reversed(g.places):
+                at = e.add(at, e.mul(e.rem(rest, extent), stride))
+                rest = e.div(rest, extent)
+            self._update(at, None, leads, columns, body)
+
+    def _place(self, indices: Reg, number: Reg) -> tuple[Reg, Reg]:
+        """Whether an index row points inside, and the offset it points to."""
+        e, dtype = self.e, self.indices.type.dtype
+        inside, place = e.const(True, "bool"), e.const(0, "i64")
+        first = e.mul(number, len(self.g.places))
+        for k, (extent, stride) in enumerate(self.g.places):
+            index = e.load(e.offset(indices, e.add(first, k), dtype), dtype)
+            wide = e.convert(index, "i64")
+            inside = e.and_(e.compare("lt", e.bitcast(wide, "u64"), extent), inside)  # a negative one is huge without its sign
+            place = e.add(e.mul(wide, stride), place)
+        return inside, place
+
+    def _prefetch(self, target: Reg, indices: Reg, number: Reg, column: Reg) -> None:
+        """Ask for the first lines of the place of a later update, where places are many and each is more than a line."""
+        e, g = self.e, self.g
+        if g.count <= AHEAD or g.run * SIZES[self.dtype] < 64 or g.lead > 1:
+            return
+        later = e.add(number, AHEAD)
+        later = e.select(e.compare("lt", later, g.count), later, e.const(g.count - 1, "i64"))
+        inside, place = self._place(indices, later)
+        at = self.e.offset(self.sums, e.add(target, e.add(e.select(inside, place, 0), column)), "f64" if self.wide else self.dtype)
+        for line in range(0, min(PIECE_BYTES, g.run * SIZES[self.dtype]), 64):
+            e.prefetch(e.offset(at, line, "u8"), write=True)
+
+    def _at(self, offset: Reg) -> Reg:
+        return self.e.offset(self.out_pointer, offset, self.dtype)
+
+    def _update(self, target: Reg, source: Reg | None, leads: tuple[Reg, Reg], columns: tuple[Reg, Reg], body: _Body) -> None:
+        """The body for the elements at a place, whose offset is `target`."""
+        e, g = self.e, self.g
+        if g.lead == 1:
+            self._run(target, source, columns, body)
+            return
+        with e.loop(*leads) as lead:
+            rest, offset = lead, e.const(0, "i64")
+            for k, (extent, stride) in reversed(list(enumerate(g.leads))):
+                offset = e.add(e.mul(e.rem(rest, extent) if k else rest, stride), offset)
+                rest = e.div(rest, extent) if k else rest
+            updates = source and e.offset(source, e.mul(lead, g.run), self.dtype)
+            self._run(e.add(target, offset), updates, columns, body)
+
+    def _run(self, target: Reg, source: Reg | None, columns: tuple[Reg, Reg], body: _Body) -> None:
+        e, run, width = self.e, self.g.run, self.width
+        if run == 1:
+            body(target, source, e.const(0, "i64"), 1, None)
+            return
+        low, high = columns
+        whole = run - run % width
+        if whole:
+            stop = e.select(e.compare("lt", high, whole), high, e.const(whole, "i64")) if whole < run else high
+            with e.loop(low, stop, width) as column:
+                body(target, source, column, width, None)
+        if whole < run:
+            mask = e.lanes([lane < run - whole for lane in range(width)], "bool")
+            with self._last_piece(high):
+                body(target, source, e.const(whole, "i64"), width, mask)
+
+    @contextmanager
+    def _last_piece(self, high: Reg) -> Iterator[None]:
+        """The body runs for the task whose columns reach the end of the run."""
+        if self.columns.tasks == 1:
+            yield
+        else:
+            with self.e.when(self.e.compare("eq", high, self.g.run)):
+                yield
+
+    def _one(self, target: Reg, source: Reg | None, column: Reg, width: int, mask: Reg | None) -> None:
+        e, at = self.e, self.e.add(target, column)
+        if source is None:
+            assert isinstance(self.updates, Literal)
+            value = e.const(self.updates.value.item(), self.dtype, width)
+        else:
+            value = e.load(e.offset(source, column, self.dtype), self.dtype, width, mask)
+        place, dtype = self._at(at), self.dtype
+        if self.wide:
+            place, dtype, value = e.offset(self.sums, at, "f64"), "f64", e.convert(value, "f64")
+        if self.kind != "set":
+            value = joined(e, self.kind, e.load(place, dtype, width, mask), value)
+        e.store(place, value, mask)
+
+    def _widen(self, target: Reg, source: Reg | None, column: Reg, width: int, mask: Reg | None) -> None:
+        """What is added to, in float64."""
+        e, at = self.e, self.e.add(target, column)
+        e.store(e.offset(self.sums, at, "f64"), e.convert(e.load(self._at(at), self.dtype, width, mask), "f64"), mask)
+
+    def _narrow(self, target: Reg, source: Reg | None, column: Reg, width: int, mask: Reg | None) -> None:
+        """The sum, rounded."""
+        e, at = self.e, self.e.add(target, column)
+        e.store(self._at(at), e.convert(e.load(e.offset(self.sums, at, "f64"), "f64", width, mask), self.dtype), mask)

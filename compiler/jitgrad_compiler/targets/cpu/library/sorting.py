@@ -1,0 +1,102 @@
+"""Kernels of sort: operands ordered along an axis by the first one, stable, NaNs last, -0.0 equal to 0.0.
+
+The first operand's elements become unsigned integers in the same order, so one comparison serves every element type.
+
+    short rows     each element's rank is counted: how many keys are less, or equal and before it
+    longer rows    radix sort, eight bits a pass from the lowest (Knuth, The Art of Computer Programming 3, 5.2.5), of keys with
+                   their places; passes in which all keys have one digit are left out
+    few, long rows the same, each pass by several tasks (sort_chunks.py)
+
+Next on the path: sort_rows.py, which reads and writes the rows.
+"""
+
+from __future__ import annotations
+
+from ....ir.types import SIZES
+from ....kernels.kernel import Kernel
+from ...emitter import Module
+from ..partition import MOST_TASKS, partition
+from ..phases import Emitted, Phase, Pointers
+from .radix import BUCKETS, DIGIT_BITS, Pairs, RadixSteps
+from .sort_chunks import ChunkedSort
+from .sort_rows import Rows, Scratch, Varying, load_pairs, store_sorted
+
+RANKED = 128
+"""The longest row whose elements are ranked: above, the passes over digits are fewer steps than all pairs."""
+SERIAL_ELEMENTS = 1 << 13
+LONG = 1 << 16
+"""Elements from which a row is sorted by several tasks."""
+ENOUGH_ROWS = 8
+SCRATCH_BYTES = 1 << 26
+"""What tasks that sort rows side by side may take together, unless one row takes more."""
+
+
+def emit_sort(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> Emitted:
+    """The task functions of sort."""
+    if not kernel.eqns[0].outputs[0].type.size:
+        return Emitted([])
+    rows = Rows(module, name, kernel, pointers, scratch)
+    if rows.n <= RANKED:
+        return _rank(rows)
+    if rows.count < ENOUGH_ROWS and rows.n >= LONG:
+        return ChunkedSort(rows).emit()
+    return _radix_by_rows(rows)
+
+
+def _rank(rows: Rows) -> Emitted:
+    e, n = rows.function(), rows.n
+    _, begin, end = e.args
+    key = rows.key if rows.key in ("u32", "u64") else "u32"
+    width = 64 // SIZES[key]
+    padded = -(-n // width) * width
+    parts = partition(rows.count, MOST_TASKS if rows.count * n >= SERIAL_ELEMENTS else 1)
+    memory, keys = rows.memory(e), e.alloca(key, 1, padded)
+    with e.loop(n, padded) as i:  # behind the row, so less than or before no element of it
+        e.store(e.offset(keys, i, key), e.const(-1, key))
+    ranks = e.alloca(key, width)
+    with parts.units(e, begin, end) as row:
+        base = rows.base(e, row)
+        with e.loop(0, n) as i:
+            e.store(e.offset(keys, i, key), e.convert(rows.load_key(e, memory, rows.at(e, base, i)), key))
+        with e.loop(0, n) as i:
+            mine, place = e.load(e.offset(keys, i, key), key), e.convert(i, key)
+            e.set(ranks, e.const(0, key, width))
+            with e.loop(0, padded, width) as j:
+                others = e.load(e.offset(keys, j, key), key, width)
+                before = e.compare("lt", e.add(e.lane_ids(key, width), e.convert(j, key)), place)
+                first = e.or_(e.compare("lt", others, mine), e.and_(before, e.compare("eq", others, mine)))
+                e.set(ranks, e.add(e.get(ranks, key, width), e.convert(first, key)))
+            rank = e.convert(e.fold(e.add, e.get(ranks, key, width)), "i64")
+            rows.move(e, memory, rows.at(e, base, i), rows.at(e, base, rank))
+    e.finish()
+    return Emitted([Phase(rows.name, parts.tasks)])
+
+
+def _radix_by_rows(rows: Rows) -> Emitted:
+    pairs = Pairs(rows.key, rows.n)
+    steps = RadixSteps(rows.module, rows.name, pairs)
+    most = min(MOST_TASKS, max(SCRATCH_BYTES // (2 * pairs.bytes), 1))
+    parts = partition(rows.count, most if rows.count * rows.n >= SERIAL_ELEMENTS else 1)
+    e = rows.function()
+    args, begin, end = e.args
+    memory, scratch, varying = rows.memory(e), rows.scratch(e, args), Varying(e)
+    counts, source, target = e.alloca("i64", 1, BUCKETS), e.alloca("ptr"), e.alloca("ptr")
+    zero, n = e.const(0, "i64"), e.const(rows.n, "i64")
+    with e.loop(begin, end) as task:
+        buffer = e.offset(scratch, e.mul(task, 2 * pairs.bytes), "u8")
+        low, high = parts.bounds(e, task)
+        with e.loop(low, high) as row:
+            base = rows.base(e, row)
+            e.set(source, buffer)
+            e.set(target, e.offset(buffer, pairs.bytes, "u8"))
+            load_pairs(e, rows, pairs, memory, base, buffer, zero, n, varying)
+            with e.loop(0, pairs.key_bits, DIGIT_BITS) as shift, e.when(varying.digit(pairs, shift)):
+                a, b = e.get(source, "ptr"), e.get(target, "ptr")
+                e.call(steps.count, "void", a, zero, n, shift, counts)
+                e.call(steps.place, "void", counts, e.const(1, "i64"))
+                e.call(steps.move, "void", a, b, zero, n, shift, counts)
+                e.set(source, b)
+                e.set(target, a)
+            store_sorted(e, rows, pairs, memory, base, e.get(source, "ptr"), zero, n)
+    e.finish()
+    return Emitted([Phase(rows.name, parts.tasks)], parts.tasks * 2 * pairs.bytes)

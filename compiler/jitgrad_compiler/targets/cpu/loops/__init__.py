@@ -1,0 +1,1 @@
+"""Loop kernels: maps, reductions and rows of several stages."""

@@ -1,0 +1,76 @@
+"""Columns: the vector runs along the kept axes, and a reduction is a plain loop with its sums in registers."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from ....kernels.affine import linear
+from ....kernels.kernel import Kernel
+from ...emitter import Emitter, Reg
+from ...expressions import Expressions, reduced_nodes
+from ..long_sums import cut, rounds, runs
+from .accumulators import Accumulator
+from .schedule import Schedule
+
+
+def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> None:
+    """One block of the vector axis, at whose first element its axis value stands."""
+    roots = [r.operand for r in kernel.reductions]
+    steps = range(s.unrolled.extent) if s.unrolled is not None else range(1)
+    runs_at = cut([a.extent for a in s.inner]) if any(rounds(r.combine, r.dtype) for r in kernel.reductions) else None
+    running = {
+        (id(r), u): Accumulator(r, "row", s.width).start(e, 1, runs_at is not None and rounds(r.combine, r.dtype))
+        for r in kernel.reductions
+        for u in steps
+    }
+
+    def close() -> None:
+        for a in running.values():
+            a.close(e)
+
+    x.stage = 0
+    x.hoist(roots, [*s.inner, *([s.unrolled] if s.unrolled is not None else [])])
+    fixed: list[dict[Any, Reg]] = [{} for _ in steps]
+    for u in steps:  # what varies along the axis that is written out, but not along the reduction
+        _at_step(x, s, u)
+        x.scopes.append(fixed[u])
+        x.hoist(roots, s.inner)
+        x.scopes.pop()
+    with ExitStack() as loops:
+        for n, axis in enumerate(s.inner):
+            steps_of_run = runs_at.steps if runs_at is not None and runs_at.loop == n else None
+            x.axis_values[axis] = loops.enter_context(runs(e, 0, axis.extent, 1, steps_of_run, close))
+        loops.enter_context(x.scope())
+        if s.unrolled is not None:
+            x.hoist(roots, [s.unrolled])
+        for u in steps:
+            _at_step(x, s, u)
+            x.scopes.append(dict(fixed[u]))
+            for r in kernel.reductions:
+                running[id(r), u].add(e, x.emit(r.operand))
+            x.scopes.pop()
+    for u in steps:
+        _at_step(x, s, u)
+        with x.scope():
+            _finish(e, x, kernel, {r.name: running[id(r), u].value(e) for r in kernel.reductions})
+
+
+def _at_step(x: Expressions, s: Schedule, u: int) -> None:
+    if s.unrolled is not None:
+        x.axis_values[s.unrolled] = u
+
+
+def _finish(e: Emitter, x: Expressions, kernel: Kernel, values: dict[str, Reg]) -> None:
+    """The reductions' results stored, and what the kernel goes on to compute from them."""
+    for node in reduced_nodes(kernel.roots()):
+        x.bind(node, values[node.reduction.name])
+    for r in kernel.reductions:
+        if r.stored:
+            x.store(x.pointers[r.result], linear(r.index, r.result.type.shape), values[r.name])
+    for stage in (0, 1):
+        x.stage = stage
+        stores = [st for st in kernel.stores if st.node.stage == stage]
+        emitted = [x.emit(st.node) for st in stores]  # all before the first store, which may be over what they are computed from
+        for st, value in zip(stores, emitted, strict=True):
+            x.store(x.pointers[st.target], st.offset, value)

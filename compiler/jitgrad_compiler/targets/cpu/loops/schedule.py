@@ -1,0 +1,234 @@
+"""How a loop kernel runs on the CPU: which axes are rows, which are inside a row, which is vectorised, and how many tasks.
+
+Everything here follows from the kernel and its shape alone, never from the machine's threads, so results do not depend on them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ....ir.types import SIZES
+from ....kernels.affine import Affine, Axis, axis_index, linear
+from ....kernels.expression import Index, Inside, Load, walk
+from ....kernels.kernel import Kernel, Reduction
+from ...expressions import total_cost
+from ..contract.blocking import round_up
+
+VECTOR_BYTES = 64
+SERIAL_WORK = 1 << 17
+"""Simple operations below which a kernel is one task: waking another thread costs more."""
+MOST_TASKS = 64
+MOST_PARTIAL_TASKS = 32
+COLUMNS_AT_LEAST = 512
+UNROLLED = 4
+
+
+@dataclass
+class Schedule:
+    """rows and inner are loop axes after merging; `columns` says that the vector axis is the last of the rows, not of the inner.
+
+    A task is `rows_per_task` rows, or `chunk` elements of the last inner axis of one row where there are `chunks` of them.
+    """
+
+    rows: list[Axis]
+    inner: list[Axis]
+    columns: bool
+    width: int
+    tasks: int
+    rows_per_task: int
+    chunk: int
+    chunks: int
+    unrolled: Axis | None = None
+
+    @property
+    def row_count(self) -> int:
+        return math.prod(a.extent for a in self.rows)
+
+    @property
+    def vector_axis(self) -> Axis | None:
+        axes = self.rows if self.columns else self.inner
+        axes = [a for a in axes if a is not self.unrolled]
+        return axes[-1] if axes else None
+
+
+def schedule(kernel: Kernel) -> Schedule:
+    wide = [a for a in kernel.axes if a.extent != 1]
+    rows, inner, columns = _divide(kernel, wide)
+    width = VECTOR_BYTES // max([SIZES[n.dtype] for n in walk(kernel.roots()) if n.dtype != "bool"] or [1])
+    width = max(min(width, 16), 8)
+    unrolled = None
+    if columns and len(rows) > 1 and rows[-1].extent <= UNROLLED:
+        unrolled = rows[-1]
+    merged: dict[Axis, Affine] = {}
+    places = _places(kernel)
+    if all(a.extent for a in wide):
+        rows = _merge(rows, places, merged, unrolled)
+        inner = _merge(inner, places, merged, None)
+    if merged:
+        _rename(kernel, merged)
+    work = math.prod(a.extent for a in wide) * total_cost(kernel.roots())
+    s = Schedule(rows, inner, columns, width, 1, 1, 0, 1, unrolled)
+    _tasks(s, kernel, work)
+    return s
+
+
+def _divide(kernel: Kernel, wide: Sequence[Axis]) -> tuple[list[Axis], list[Axis], bool]:
+    """(axes of rows, axes inside a row, whether rows are vectorised)."""
+    some = [r.axes for r in kernel.reductions if not r.axes >= frozenset(wide)]
+    if kernel.inner:
+        some = [kernel.inner]
+    if not some:
+        positions = [r for r in kernel.reductions if r.position is not None]
+        if positions:
+            return [], list(wide), False
+        return _divide_map(kernel, wide)
+    over = some[0] & frozenset(wide)
+    reduced, kept = [a for a in wide if a in over], [a for a in wide if a not in over]
+    if not kept or _contiguous_along(kernel, reduced[-1], wide) >= _contiguous_along(kernel, _vectorised(kept), wide):
+        return kept, reduced, False
+    alike = all(r.axes & frozenset(wide) == over and r.stage == 0 and r.position is None for r in kernel.reductions)
+    outside = all(not (s.node.axes | s.offset.axes) & over for s in kernel.stores)
+    leading = wide[: len(reduced)] == reduced
+    if alike and outside and (math.prod(a.extent for a in kept) >= COLUMNS_AT_LEAST or not leading or kernel.inner):
+        return kept, reduced, True
+    if kernel.inner or any(r.position is not None for r in kernel.reductions):
+        return kept, reduced, False
+    return (reduced, kept, False) if leading else (kept, reduced, False)
+
+
+def _vectorised(axes: Sequence[Axis]) -> Axis:
+    """The axis that vectors would run along: the last, or the one before if the last is written out."""
+    return axes[-2] if len(axes) > 1 and axes[-1].extent <= UNROLLED else axes[-1]
+
+
+def _contiguous_along(kernel: Kernel, axis: Axis, wide: Sequence[Axis]) -> float:
+    """How much of what a kernel reads and writes lies side by side along an axis; the last axis wins a tie."""
+    places = [(n.offset, n.axes) for n in walk(kernel.roots()) if isinstance(n, Load)] + [
+        (s.offset, s.node.axes) for s in kernel.stores
+    ]
+    places += [(linear(r.index, r.result.type.shape), frozenset().union(*[i.axes for i in r.index])) for r in kernel.reductions]
+    total = 0.5 if axis is wide[-1] else 0.0
+    for offset, axes in places:
+        if offset.factor(axis) == 1:
+            total += math.prod(a.extent for a in axes)
+    return total
+
+
+def _divide_map(kernel: Kernel, wide: Sequence[Axis]) -> tuple[list[Axis], list[Axis], bool]:
+    """Without rows to keep together: the last axis, merged with as many before it as lie side by side in memory everywhere."""
+    places = _places(kernel)
+    split = len(wide) - 1
+    while split > 0 and all(_side_by_side(p, wide[split - 1], wide[split]) for p in places):
+        split -= 1
+    return list(wide[:split]), list(wide[split:]), False
+
+
+def _places(kernel: Kernel) -> list[Affine]:
+    """Every index expression of a kernel."""
+    found: dict[Affine, None] = {}
+    for n in walk(kernel.roots()):
+        if isinstance(n, Load):
+            found[n.offset] = None
+        elif isinstance(n, (Index, Inside)):
+            found[n.index] = None
+    for s in kernel.stores:
+        found[s.offset] = None
+    for r in kernel.reductions:
+        for i in r.index:
+            found[i] = None
+    return list(found)
+
+
+def _side_by_side(place: Affine, a: Axis, b: Axis) -> bool:
+    fa, fb = place.factor(a), place.factor(b)
+    return fa is not None and fb is not None and fa == fb * b.extent
+
+
+def _merge(axes: Sequence[Axis], places: Sequence[Affine], merged: dict[Axis, Affine], apart: Axis | None) -> list[Axis]:
+    """Neighbouring axes that every index expression walks as if they were one, made one. Fills in what the old axes are now."""
+    out: list[Axis] = []
+    group: list[Axis] = []
+
+    def close() -> None:
+        if len(group) == 1:
+            out.append(group[0])
+        elif group:
+            one = Axis("".join(a.name for a in group), math.prod(a.extent for a in group))
+            rest = axis_index(one)
+            for a in reversed(group):  # in terms that Affine can put together again
+                merged[a] = rest % a.extent if a is not group[0] else rest
+                rest = rest // a.extent
+            out.append(one)
+
+    for a in axes:
+        if group and a is not apart and all(_side_by_side(p, group[-1], a) for p in places):
+            group.append(a)
+            continue
+        close()
+        group = [a]
+    close()
+    return out
+
+
+def _tasks(s: Schedule, kernel: Kernel, work: float) -> None:
+    count = s.row_count
+    if s.columns:
+        axis = s.vector_axis
+        assert axis is not None
+        blocks = -(-axis.extent // s.width)
+        outer = math.prod(a.extent for a in s.rows if a is not axis and a is not s.unrolled)
+        count = outer * blocks
+    if work < SERIAL_WORK or count == 0:
+        s.rows_per_task, s.tasks = max(count, 1), 1
+        return
+    kinds = {reduction_kind(r, s) for r in kernel.reductions}
+    outer_sums = "outer" in kinds
+    most = MOST_PARTIAL_TASKS if outer_sums else MOST_TASKS
+    row_work = work / count
+    wanted = max(1, min(most, int(work / (SERIAL_WORK / 4))))
+    keeps_rows = bool(kernel.inner) or s.columns or outer_sums or "row" in kinds
+    if not keeps_rows and count < most and s.inner:
+        last = s.inner[-1].extent
+        step = 4 * s.width
+        chunks = max(1, min(-(-last // step), -(-wanted // count)))
+        s.chunk = round_up(round_up(last, chunks) // chunks, step)
+        s.chunks = -(-last // s.chunk)
+        s.rows_per_task, s.tasks = 1, count * s.chunks
+        return
+    s.rows_per_task = max(1, -(-count // wanted), int(SERIAL_WORK / 16 / max(row_work, 1)), 4 if outer_sums else 1)
+    if count >= 8 * s.width and not s.columns:  # tiles of rows are whole
+        s.rows_per_task = -(-s.rows_per_task // s.width) * s.width
+    s.tasks = -(-count // s.rows_per_task)
+
+
+def reduction_kind(r: Reduction, s: Schedule) -> str:
+    """'row': one value a row; 'all': one for the whole kernel; 'outer': one for each place in a row, or for each of some rows."""
+    if s.columns or r.inside or r.position is not None:
+        return "row"
+    over_rows, over_inner = bool(r.axes & set(s.rows)), bool(r.axes & set(s.inner))
+    left = frozenset(a for i in r.index for a in i.axes)
+    if left & set(s.inner) or over_rows and left:
+        return "outer"
+    return "row" if over_inner and not over_rows and s.rows else "all"
+
+
+def _rename(kernel: Kernel, merged: dict[Axis, Affine]) -> None:
+    """The kernel in terms of merged axes. Its nodes are its own, so they are changed in place."""
+
+    def axes(old: frozenset[Axis]) -> frozenset[Axis]:
+        return frozenset(b for a in old for b in (merged[a].axes if a in merged else (a,)))
+
+    for n in walk(kernel.roots()):
+        if isinstance(n, Load):
+            n.offset = n.offset.substitute(merged)
+        elif isinstance(n, (Index, Inside)):
+            n.index = n.index.substitute(merged)
+        n.axes = axes(n.axes)
+    for r in kernel.reductions:
+        r.axes, r.index = axes(r.axes), tuple(i.substitute(merged) for i in r.index)
+    for st in kernel.stores:
+        st.offset = st.offset.substitute(merged)
+    kernel.inner = axes(kernel.inner)
+    kernel.axes = tuple(dict.fromkeys(b for a in kernel.axes for b in (merged[a].axes if a in merged else (a,))))

@@ -1,0 +1,1 @@
+"""This machine: its code generator, its floats, signals, calls of Python, memory."""

@@ -1,0 +1,23 @@
+"""Calls of Python from compiled code. runtime/callbacks.py is at the other end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....ir.graph import Eqn
+from ...emitter import Emitter, Reg
+
+CALLBACK = "jitgrad_callback"
+
+
+def call_python(e: Emitter, eqn: Eqn, operands: Sequence[Reg], state: Reg, results: Sequence[Reg] = ()) -> None:
+    """Call an equation's function with the arrays at these addresses; what it gives is written to the results'. If it raises, the
+    run's state says to stop.
+    """
+    pointers = [*operands, *results]
+    table = e.alloca("ptr", 1, max(len(pointers), 1))
+    for n, pointer in enumerate(pointers):
+        e.set(e.offset(table, n, "ptr"), pointer)
+    number = eqn.params["callee"].site(tuple(a.type for a in eqn.inputs), eqn.params.get("results", ()))
+    e.module.declare(CALLBACK, "void", ["i64", "ptr", "ptr"])
+    e.call(CALLBACK, "void", e.const(number, "i64"), table, state)

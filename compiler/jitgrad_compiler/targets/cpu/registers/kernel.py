@@ -1,0 +1,164 @@
+"""Kernels whose work is done in registers: a small loop or branch as scalar code, rows of small work a chunk of vectors at a
+time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from ....ir.graph import Eqn, Graph, Literal, Var
+from ....ir.types import FLOATS, SIZES, ArrayType, TapeType
+from ....kernels.kernel import Kernel
+from ....passes.register_fit import FEW, MANY, fits_registers, is_large
+from ....passes.scales import join_scales
+from ...emitter import Emitter, Module, Reg
+from ..loops.schedule import MOST_TASKS, SERIAL_WORK, VECTOR_BYTES
+from ..partition import partition
+from ..phases import TASK_ARGUMENTS, Emitted, Phase, Table
+from .code import Held, Registers
+from .control import work
+from .in_memory import Stored, Tape
+
+UNKNOWN_STEPS = 64
+"""Steps that a while_loop is taken to do, where it matters how much work there is."""
+
+
+def register_graph(kernel: Kernel, contracts: bool) -> Graph | None:
+    """What a kernel does in registers; None where its values are too large. `contracts`: the Module's."""
+    (e,) = kernel.eqns
+    graph: Graph
+    if e.op.kind == "rowwise":
+        graph, most = e.params["graph"], MANY
+    else:
+        inputs = [a if isinstance(a, Var) else Var(a.type) for a in e.inputs]
+        graph, most = Graph(inputs, [Eqn(e.op, inputs, e.params, e.outputs, e.source)], e.outputs), FEW
+    if not fits_registers(graph, most):
+        return None
+    return join_scales(graph) if contracts else graph
+
+
+def emit_register_kernel(module: Module, name: str, kernel: Kernel, table: Table, graph: Graph) -> Emitted:
+    return (_Rows if kernel.kind == "rowwise" else _Alone)(module, name, kernel, table, graph).emit()
+
+
+class _RegisterKernel:
+    def __init__(self, module: Module, name: str, kernel: Kernel, table: Table, graph: Graph) -> None:
+        self.module, self.name, self.kernel, self.table, self.graph = module, name, kernel, table, graph
+        self.eqn = kernel.eqns[0]
+
+    def start(self, width: int) -> None:
+        self.e = Emitter(self.module, self.name, TASK_ARGUMENTS, width=width)
+        self.found = self.table.pointers(self.e, self.e.args[0], [*self.kernel.inputs, *self.kernel.outputs])
+        self.x = Registers(self.e, width, self.table.state(self.e, self.e.args[0]))
+
+    def copy(self, source: Stored, target: Stored) -> None:
+        """A large result that was made elsewhere."""
+        with self.e.loop(0, source.type.size) as k:
+            value = source.load(self.e, k)
+            Stored(
+                self.e.offset(target.pointer, self.e.mul(k, target.step), target.type.dtype), ArrayType((), target.type.dtype), 1,
+                target.lane, target.width, target.mask,
+            ).store(self.e, 0, value)  # fmt: skip
+
+
+class _Alone(_RegisterKernel):
+    """A loop or a branch by itself."""
+
+    def emit(self) -> Emitted:
+        self.start(1)
+        e, x = self.e, self.x
+        values = [self._operand(a) for a in self.eqn.inputs]
+        results = list(zip(self.graph.outputs, self.eqn.outputs, strict=True))
+        for n, (inner, v) in enumerate(results):
+            if isinstance(v.type, TapeType):
+                x.places[inner] = Tape(self.found[v], v.type.element)
+            elif self.eqn.op.kind == "scan" and n >= self.eqn.params["carry"]:
+                x.places[inner] = Stored(self.found[v], v.type)
+        for (inner, v), out in zip(results, x.run(self.graph, values), strict=True):
+            if inner not in x.places:
+                Stored(self.found[v], v.type).write(e, x.regs(out))
+        x.finish()
+        return Emitted([Phase(self.name, 1)])
+
+    def _operand(self, a: Var | Literal) -> Held:
+        if isinstance(a, Literal):
+            return self.x.constant(a)
+        if isinstance(a.type, TapeType):
+            return Tape(self.found[a], a.type.element)
+        value = Stored(self.found[a], a.type)
+        return value if is_large(a, FEW) else value.elements(self.e)
+
+
+class _Rows(_RegisterKernel):
+    """Every row of a rowwise, one to a lane."""
+
+    def emit(self) -> Emitted:
+        size, mapped = self.eqn.params["size"], self.eqn.params["mapped"]
+        width = lanes_of(self.graph)
+        self.start(width)
+        e, x = self.e, self.x
+        shared = [None if m else self._shared(a) for a, m in zip(self.eqn.inputs, mapped, strict=True)]
+        chunks = -(-size // width)
+        parts = partition(chunks, 1 if chunks * _work(self.graph) < SERIAL_WORK / 4 else 4 * MOST_TASKS)
+        _, begin, end = e.args
+        with parts.units(e, begin, end) as chunk:
+            first = e.mul(chunk, width)
+            mask = None
+            if size % width:
+                mask = e.compare("lt", e.lane_ids("i64", width), e.sub(e.const(size, "i64"), first))
+            x.mask = mask
+            values = [s if s is not None else self._mapped(a, first, mask) for s, a in zip(shared, self.eqn.inputs, strict=True)]
+            places = [self._row(self.found[v], v.type, first, mask) for v in self.eqn.outputs]
+            x.places = {}
+            for v, place in zip(self.graph.outputs, places, strict=True):
+                if isinstance(v, Var) and is_large(v, 0):
+                    x.places.setdefault(v, place)
+            for inner, place, out in zip(self.graph.outputs, places, x.run(self.graph, values), strict=True):
+                if not isinstance(out, Stored):
+                    place.write(e, out)
+                elif x.places.get(inner) is not place or out.pointer != place.pointer:
+                    self.copy(out, place)
+        x.finish()
+        return Emitted([Phase(self.name, parts.tasks)])
+
+    def _shared(self, a: Var | Literal) -> Held:
+        if isinstance(a, Literal):
+            return self.x.constant(a)
+        if isinstance(a.type, TapeType):
+            return Tape(self.found[a], a.type.element)
+        value = Stored(self.found[a], a.type)
+        return value if is_large(a, MANY) else value.elements(self.e)
+
+    def _row(self, pointer: Reg, type: ArrayType, first: Reg, mask: Reg | None) -> Stored:
+        row = ArrayType(type.shape[1:], type.dtype)
+        at = self.e.offset(pointer, self.e.mul(first, row.size), type.dtype)
+        return Stored(at, row, 1, max(row.size, 1), self.x.width, mask)
+
+    def _mapped(self, a: Var | Literal, first: Reg, mask: Reg | None) -> Held:
+        assert isinstance(a, Var)
+        row = self._row(self.found[a], a.type, first, mask)
+        return row if row.type.size > MANY else row.elements(self.e)
+
+
+def _types(graph: Graph) -> Iterator[Any]:
+    yield from graph.input_types
+    for e in graph.eqns:
+        yield from (v.type for v in e.outputs)
+        for g in e.graphs:
+            yield from _types(g)
+
+
+def lanes_of(graph: Graph) -> int:
+    """Rows of a chunk: a vector of the widest floats in it."""
+    dtypes = {t.dtype for t in _types(graph)}
+    sizes = [SIZES[d] for d in dtypes if d in FLOATS] or [SIZES[d] for d in dtypes if d != "bool"] or [4]
+    return max(8, min(16, VECTOR_BYTES // max(sizes)))
+
+
+def _work(graph: Graph) -> float:
+    known = work(graph)
+    if math.isfinite(known) and not any(e.op.kind == "while" for e in graph.eqns):
+        return known
+    return UNKNOWN_STEPS * (1.0 + len(graph.eqns))
