@@ -44,7 +44,7 @@ def _do_again(name: str, graph: Graph, operands: Sequence[Any]) -> None:
         return a.value if isinstance(a, Literal) else env[a]
 
     for e in graph.eqns:
-        if e.op.traits.get("effect") and not e.outputs:
+        if e.op.traits.effect and not e.outputs:
             continue
         with np.errstate(all="ignore"):
             outs = e.op.evaluate(*map(read, e.inputs), **e.params)  # a call inside is looked at in its turn

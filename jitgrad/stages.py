@@ -147,9 +147,9 @@ def graph_costs(graph: Graph) -> dict[str, float]:
                 depth *= e.inputs[0].type.shape[a]
             flops += 2.0 * out.size * depth
         elif e.op.kind == "elementwise" and out.dtype in FLOATS:
-            if e.op.traits.get("transcendental"):
+            if e.op.traits.transcendental:
                 transcendentals += out.size
-            elif e.op.name not in ("select", "convert_element_type", "stop_gradient"):
+            elif e.op.traits.counts:
                 flops += out.size
         elif e.op.kind == "reduce":
             flops += e.inputs[0].type.size - out.size

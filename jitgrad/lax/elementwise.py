@@ -71,7 +71,7 @@ def apply(where: str, name: str, *xs: ArrayLike, **params: Any) -> Array:
 def _elementwise(name: str, op: str = "") -> Callable[..., Array]:
     """lax's function of a name, and of as many operands as the op takes."""
     made = OPS[op or name]
-    arity = made.traits["arity"]
+    arity = made.traits.arity
 
     if arity == 1:
 
@@ -85,7 +85,7 @@ def _elementwise(name: str, op: str = "") -> Callable[..., Array]:
         raise TypeError(f"{name} has {arity} operands")
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{made.doc}\n\nElement types: {made.traits['accepts']}. Raises DTypeError for others" + (
+    function.__doc__ = f"{made.doc}\n\nElement types: {made.traits.accepts}. Raises DTypeError for others" + (
         " and for operands of two types, ShapeError for shapes that do not fit." if arity == 2 else "."
     )
     return function

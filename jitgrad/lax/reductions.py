@@ -28,7 +28,7 @@ def _reduction(name: str) -> Callable[[ArrayLike, Sequence[int]], Array]:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (
         f"{OPS[name].doc}\n\nThe axes, given as a sequence, are removed. Raises ArgumentError for an axis that does not exist"
-        + ("." if "empty" in OPS[name].traits else ", ShapeError for empty axes.")
+        + ("." if OPS[name].traits.empty is not None else ", ShapeError for empty axes.")
     )
     return function
 
@@ -122,7 +122,7 @@ def reduce(
     name = _known_monoid(combine, arrays)
     if name is not None:
         reduction = OPS[MONOIDS[name]]
-        if reduction.traits.get("empty") is not None or all(arrays[0].type.shape[a] for a in axes):
+        if reduction.traits.empty is not None or all(arrays[0].type.shape[a] for a in axes):
             total = ops.op(reduction.name, arrays[0], axes=axes)
             return tree.unflatten(treedef, [ops.op(name, ops.broadcast(starts[0], total.type.shape, ()), total)])
     return tree.unflatten(treedef, _pairwise(combine, arrays, starts, axes))

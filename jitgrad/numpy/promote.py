@@ -121,7 +121,7 @@ def broadcast_together(where: str, values: list[Array]) -> list[Array]:
 
 def check_accepts(where: str, name: str, x: Array) -> None:
     """Raise DTypeError, in the words of the function that the user called, for an element type that the op does not take."""
-    accepted = ACCEPTS[OPS[name].traits["accepts"]]
+    accepted = ACCEPTS[OPS[name].traits.accepts]
     if x.type.dtype not in accepted:
         names = ", ".join(str(NUMPY[t]) for t in accepted)
         raise DTypeError(f"{where} takes the element types {names}; got {NUMPY[x.type.dtype]}. Convert with .astype.")

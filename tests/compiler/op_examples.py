@@ -63,14 +63,14 @@ class Example:
 
     def arrays(self, dtype: str, rng: np.random.Generator) -> list[np.ndarray]:
         """Operands inside the op's domain, all floats at least a small distance from one another."""
-        domain = OPS[self.op].traits.get("domain")
+        domain = OPS[self.op].samples.domain
         out = []
         for o in self.operands:
             if isinstance(o, Other) and o.dtype in INTEGERS:
                 out.append(rng.integers(o.low, o.high, o.shape).astype(NUMPY[o.dtype]))
             else:
                 out.append(draw(ArrayType(o.shape, dtype if isinstance(o, Data) else o.dtype), rng, domain))
-        if OPS[self.op].traits.get("integer_first"):
+        if OPS[self.op].samples.integer_first:
             out[0] = np.round(out[0])
         return out
 
@@ -130,11 +130,11 @@ def special_operands(op: Op, dtype: str) -> list[np.ndarray]:
 
 def dtypes_of(op: Op) -> tuple[str, ...]:
     """The element types that an elementwise op takes."""
-    return ACCEPTS[op.traits["accepts"]]
+    return ACCEPTS[op.traits.accepts]
 
 
 def elementwise_types(op: Op, dtype: str, shape: Shape) -> list[ArrayType]:
-    count = op.traits["arity"]
+    count = op.traits.arity
     return [ArrayType(shape, "bool" if op.name == "select" and i == 0 else dtype) for i in range(count)]
 
 
@@ -161,7 +161,7 @@ def elementwise_examples(op: Op, shape: Shape = (3, 2)) -> Iterator[Example]:
 
 def runs(name: str) -> bool:
     """Whether an op can be done as it stands; of some only the transpose is known, others are gone when their batch is made."""
-    return not OPS[name].traits.get("transpose_only") and OPS[name].kind != "collective"
+    return not OPS[name].traits.transpose_only and OPS[name].kind != "collective"
 
 
 INSIDE = {"tape_add": "call"}

@@ -115,10 +115,8 @@ def test_a_program_becomes_at_most_so_many_kernels(name: str) -> None:
 def test_what_is_dear_is_emitted_once_a_stage(name: str) -> None:
     """Every exp, log and the like of the graph is one node of a kernel: shared, not repeated for each of its readers."""
     graph, _ = FUSED[name]
-    wanted = sum(bool(e.op.traits.get("transcendental")) for e in prepare(graph).eqns)
-    found = sum(
-        isinstance(n, Apply) and bool(n.op.traits.get("transcendental")) for k in kernels_of(graph) for n in walk(k.roots())
-    )
+    wanted = sum(bool(e.op.traits.transcendental) for e in prepare(graph).eqns)
+    found = sum(isinstance(n, Apply) and bool(n.op.traits.transcendental) for k in kernels_of(graph) for n in walk(k.roots()))
     assert found == wanted
 
 

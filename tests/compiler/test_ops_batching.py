@@ -51,7 +51,7 @@ def test_a_batched_op_is_the_op_done_to_each_element(name: str, number: int) -> 
         each = [interpret(graph, *[a[r] if b else a for a, b in zip(arrays, batched, strict=True)]) for r in range(SIZE)]
         wanted = [np.stack(outs) for outs in zip(*each, strict=True)]
         context = f"{example} in {dtype}, batched {batched}"
-        rounded = OPS[name].kind in ROUNDED or OPS[name].traits.get("transcendental") or name == "rsqrt"
+        rounded = OPS[name].kind in ROUNDED or OPS[name].traits.transcendental or name == "rsqrt"
         for run in (interpret(made, *arrays), run_graph(made, arrays)):
             for got, want in zip(run, wanted, strict=True):
                 if rounded and got.dtype.kind == "f":

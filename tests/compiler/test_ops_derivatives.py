@@ -24,8 +24,8 @@ from .op_examples import Example, accepted, examples
 
 Arrays = list[np.ndarray]
 STEP = 2e-3
-WITH_DERIVATIVE = [name for name, op in OPS.items() if not op.no_derivative and not op.traits.get("complex_only")]
-FORWARD = [name for name in WITH_DERIVATIVE if not OPS[name].traits.get("reverse_only")]
+WITH_DERIVATIVE = [name for name, op in OPS.items() if not op.no_derivative and not op.traits.complex_only]
+FORWARD = [name for name in WITH_DERIVATIVE if not OPS[name].traits.reverse_only]
 NO_NEIGHBOURS = ("bitcast_convert_type", "stop_gradient")
 """Constant to derivatives, though their results move with their operands."""
 STEPS = ("floor", "ceil", "trunc", "round_even", "round_away", "sign", "rem", "mod", "floor_div")
@@ -62,7 +62,7 @@ def operands(example: Example, rng: np.random.Generator) -> Arrays:
 
 def floats_of(graph: Graph, example: Example) -> list[bool]:
     active = [t.dtype == "f64" for t in graph.input_types]
-    if OPS[example.op].traits.get("integer_first"):
+    if OPS[example.op].samples.integer_first:
         active[0] = False
     if example.op == "zeta":
         active[0] = False  # no derivative in the exponent

@@ -21,7 +21,7 @@ from jitgrad_compiler.errors import DTypeError
 from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, Literal, Var, interpret, parse, verify
 from jitgrad_compiler.ir.graph import Op
 from jitgrad_compiler.ir.types import COMPLEX, FLOATS, NUMPY
-from jitgrad_compiler.ops.define import ACCEPTS
+from jitgrad_compiler.ops.define import ACCEPTS, elementwise
 from jitgrad_compiler.runtime.executable import run_graph
 
 from .agreement import assert_same
@@ -43,7 +43,7 @@ ELEMENTWISE = [name for name, op in OPS.items() if op.kind == "elementwise"]
 OTHERS = [name for name, op in OPS.items() if op.kind != "elementwise" and runs(name)]
 KERNELS = [
     (name, dtype) for name in ELEMENTWISE for dtype in dtypes_of(OPS[name])
-    if dtype not in COMPLEX and not OPS[name].traits.get("complex_only")
+    if dtype not in COMPLEX and not OPS[name].traits.complex_only
 ]  # fmt: skip
 LENGTHS = (1, 7, 16, 33, 1000)
 SHAPES = (*[(n,) for n in LENGTHS], (0,), (), (3, 5), (2, 3, 17), (4, 0), (1, 1))
@@ -80,7 +80,7 @@ def elementwise_graph(op: Op, dtype: str, shapes: list[tuple[int, ...]], params:
 def reference(op: Op, graph: Graph, arrays: list[np.ndarray]) -> tuple[list[np.ndarray], float]:
     """What the graph should give, and within how many ulps: transcendental functions are computed in a wider type."""
     dtype = graph.eqns[0].outputs[0].type.dtype
-    if dtype not in FLOATS or not op.traits.get("transcendental") and op.name != "rsqrt":
+    if dtype not in FLOATS or not op.traits.transcendental and op.name != "rsqrt":
         return list(interpret(graph, *arrays)), 0
     wide = np.float64 if dtype == "f32" else np.longdouble
     places = {v: n for n, v in enumerate(graph.inputs)}
@@ -112,8 +112,8 @@ def test_every_op_has_examples_a_documentation_and_all_rules(name: str) -> None:
     assert (op.jvp is None) == bool(op.no_derivative), f"{name} must have a jvp or say why there is none"
     assert op.batch is not None or name == "iota"
     if op.kind == "elementwise":
-        assert op.traits["accepts"] in ACCEPTS
-        assert op.emit or op.traits.get("scalar") or op.traits.get("complex_only")
+        assert op.traits.accepts in ACCEPTS
+        assert op.emit or op.traits.scalar or op.traits.complex_only
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -148,9 +148,9 @@ def test_the_type_rule_is_what_the_reference_gives(name: str) -> None:
 def test_the_kernel_of_an_elementwise_op_agrees_at_special_numbers(name: str, dtype: str) -> None:
     op = OPS[name]
     operands = special_operands(op, dtype)
-    if op.traits.get("scalar"):  # poles and signs of infinity: tests of the gamma family
+    if op.traits.scalar:  # poles and signs of infinity: tests of the gamma family
         operands = [np.where((x > 1e-30) & (x < 50), x, x.dtype.type(1.5)) for x in operands]
-    if op.traits.get("integer_first"):
+    if op.samples.integer_first:
         operands[0] = np.round(operands[0]) % 5
     graph = elementwise_graph(op, dtype, [operands[0].shape], elementwise_params(op, dtype))
     if graph.eqns:
@@ -162,8 +162,8 @@ def test_the_kernel_of_an_elementwise_op_agrees_at_every_length_and_rank(name: s
     op, rng = OPS[name], seeded(name)
     dtype = next(d for d in ("f32", *dtypes_of(op)) if d in dtypes_of(op))
     graph = elementwise_graph(op, dtype, list(SHAPES), elementwise_params(op, dtype)[:1])
-    arrays = [draw(v.type, rng, op.traits.get("domain")) for v in graph.inputs]
-    if op.traits.get("integer_first"):
+    arrays = [draw(v.type, rng, op.samples.domain) for v in graph.inputs]
+    if op.samples.integer_first:
         arrays = [np.round(a) if n % 2 == 0 else a for n, a in enumerate(arrays)]
     assert_kernel_agrees(op, graph, arrays)
 
@@ -213,26 +213,46 @@ def test_nans_and_infinities_go_through_as_in_the_reference(name: str, dtype: st
 @pytest.mark.parametrize("name", OPS)
 def test_the_text_of_every_example_reads_back(name: str) -> None:
     for example in examples(name):
-        for dtype in [*accepted(example), *(["c64"] if OPS[name].traits.get("accepts") in ("complex", "any", "numeric") else [])]:
+        for dtype in [*accepted(example), *(["c64"] if OPS[name].traits.accepts in ("complex", "any", "numeric") else [])]:
             graph = verify(example.graph(dtype), "the example")
             again = verify(parse(str(graph)), "parse")
             assert again == graph and str(again) == str(graph)
 
 
-@pytest.mark.parametrize("name", sorted({name for name, _ in KERNELS if OPS[name].traits["arity"] == 2}))
+@pytest.mark.parametrize("name", sorted({name for name, _ in KERNELS if OPS[name].traits.arity == 2}))
 def test_a_literal_stands_for_an_array_of_the_other_operands_shape(name: str) -> None:
     op, rng = OPS[name], seeded(name, "literal")
     dtype = next(d for d in ("f64", *dtypes_of(op)) if d in dtypes_of(op))
-    (x,) = [draw(ArrayType((33,), dtype), rng, op.traits.get("domain"))]
+    (x,) = [draw(ArrayType((33,), dtype), rng, op.samples.domain)]
     number = NUMPY[dtype].type(2)
     for first in (True, False):
         v = Var(ArrayType((33,), dtype))
         atoms = [Literal(number, dtype), v] if first else [v, Literal(number, dtype)]
         graph = Graph([v], [eqn := Eqn(op, atoms, {}, [Var(t) for t in op.types([a.type for a in atoms], {})])], eqn.outputs)
-        if op.traits.get("integer_first") and not first:
+        if op.samples.integer_first and not first:
             x = np.round(x)
         (got,), (want,) = run_graph(graph, [x]), interpret(graph, x)
-        if op.traits.get("transcendental") and dtype in FLOATS:
+        if op.traits.transcendental and dtype in FLOATS:
             np.testing.assert_allclose(got, want, rtol=1e-14, atol=1e-15)
         else:
             assert_same(got, want, zeros=name not in ("max", "min"), context=f"{name}, literal {'first' if first else 'second'}")
+
+
+def test_a_fact_that_is_misspelt_is_refused_where_the_op_is_made() -> None:
+    with pytest.raises(TypeError, match="comutes"):
+        elementwise("misspelt", np.add, arity=2, comutes=True)
+    with pytest.raises(ValueError, match="accepts must be one of any, numeric"):
+        elementwise("misspelt", np.add, arity=2, accepts="numbers")
+    with pytest.raises(AttributeError):
+        OPS["add"].traits.comutes  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(AttributeError):
+        OPS["scan"].jpv = None  # type: ignore[attr-defined]
+    assert "misspelt" not in OPS
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_facts_fit_together(name: str) -> None:
+    traits = OPS[name].traits
+    assert (traits.cost > 1) >= traits.transcendental
+    assert traits.combine == "" or traits.combine in OPS
+    assert (traits.computed_in is None) or traits.scalar is not None

@@ -23,7 +23,7 @@ TARGETS = {
     "aarch64": ("aarch64-unknown-linux-gnu", "", ""),
     "x86-64-v3": ("x86_64-unknown-linux-gnu", "x86-64-v3", ""),
 }
-EMITTED = [name for name, op in OPS.items() if op.kind == "elementwise" and not op.traits.get("complex_only")]
+EMITTED = [name for name, op in OPS.items() if op.kind == "elementwise" and not op.traits.complex_only]
 
 
 @cache
@@ -35,11 +35,11 @@ def machine(target: str) -> Any:
 
 
 def emitted(e: Emitter, op: Op, operands: list[Reg], dtype: str, params: dict[str, Any]) -> Reg:
-    scalar = op.traits.get("scalar")
+    scalar = op.traits.scalar
     if scalar is None:
         assert op.emit is not None
         return op.emit(e, *operands, **params)  # type: ignore[no-any-return]
-    return call_scalar(e, scalar_function(scalar, tuple(x.type for x in operands), dtype, op.traits.get("computed_in")), *operands)
+    return call_scalar(e, scalar_function(scalar, tuple(x.type for x in operands), dtype, op.traits.computed_in), *operands)
 
 
 @cache

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
+from .traits import ANYWHERE, Samples, Traits
 from .types import ArrayType, TapeType, Type
 
 Source = tuple[str, int] | None
@@ -63,8 +64,17 @@ class Op:
     jvp(primals, tangents, params) -> (outputs, output tangents); a tangent that is None is zero.
     transpose(cotangents, operands, params) -> cotangent or None for each operand; linear operands come as their type.
     batch(size, operands, batched, params) -> outputs, each with the new axis in front.
-    traits: facts that passes read; `elementwise` in ops/define.py says which an elementwise op has.
+    emit(e, *registers, **params) -> register: one vector of an elementwise op.
+    hoists(params, count) -> (place, changed params): where operands for all nested programs go, of an op that has such programs.
+    batched_outputs(size, params, batched) -> which outputs `batch` gives the new axis; without the rule, all.
+    rows(size, params, batched, whole) -> whether vmap does each row by itself, of a loop.
+    facts: the fields of `Traits`.
     """
+
+    __slots__ = (
+        "batch", "batched_outputs", "doc", "emit", "evaluate", "hoists", "infer", "jvp", "kind", "name", "no_derivative", "numpy",
+        "rows", "samples", "traits", "transpose",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -77,15 +87,20 @@ class Op:
         transpose: Callable[..., Any] | None = None,
         batch: Callable[..., Any] | None = None,
         emit: Callable[..., Any] | None = None,
+        hoists: Callable[[Mapping[str, Any], int], tuple[int, dict[str, Any]]] | None = None,
+        batched_outputs: Callable[[int, Mapping[str, Any], Sequence[bool]], Sequence[bool]] | None = None,
+        samples: Samples = ANYWHERE,
         no_derivative: str = "",
         doc: str = "",
-        **traits: Any,
+        **facts: Any,
     ) -> None:
         self.name, self.infer, self.numpy, self.kind = name, infer, numpy, kind
         self.jvp, self.transpose, self.batch, self.emit = jvp, transpose, batch, emit
-        self.no_derivative, self.doc = no_derivative, doc
+        self.hoists, self.batched_outputs = hoists, batched_outputs
+        self.rows: Callable[[int, Mapping[str, Any], Sequence[bool], bool], bool] | None = None
+        self.no_derivative, self.doc, self.samples = no_derivative, doc, samples
         self.evaluate = numpy
-        self.traits = traits
+        self.traits = Traits(**facts)
         if name in OPS:
             raise ValueError(f"two ops are named {name!r}")
         OPS[name] = self
@@ -145,7 +160,7 @@ class Eqn:
     @property
     def has_effect(self) -> bool:
         """Whether it does something beside computing its outputs, so that it must be done, once and in its turn."""
-        return bool(self.op.traits.get("effect")) or (bool(self.params) and any(g.has_effect for g in self.graphs))
+        return self.op.traits.effect or (bool(self.params) and any(g.has_effect for g in self.graphs))
 
 
 def nested_graphs(params: Mapping[str, Any]) -> Iterator[Graph]:

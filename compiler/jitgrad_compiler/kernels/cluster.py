@@ -208,7 +208,7 @@ class Cluster:
         kept = tuple(i for k, i in enumerate(index) if k not in axes)
         out = e.outputs[0]
         position = index[axes[0]] if e.op.kind == "argreduce" else None
-        combine = e.op.traits["combine"] if position is None else e.op.name
+        combine = e.op.traits.combine
         name = f"r{len(self.reductions) + 1}"
         r = Reduction(name, combine, operand, over, out, kept, out.type.dtype, operand.stage)
         if position is not None:

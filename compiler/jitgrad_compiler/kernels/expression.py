@@ -59,7 +59,7 @@ class Apply(Node):
 
     def __init__(self, op: Op, params: Mapping[str, Any], args: tuple[Node, ...], dtype: str) -> None:
         axes: frozenset[Axis] = frozenset().union(*[a.axes for a in args]) if args else frozenset()
-        super().__init__(dtype, axes, args, operation_cost(op))
+        super().__init__(dtype, axes, args, op.traits.cost)
         self.op, self.params = op, params
 
     def __str__(self) -> str:
@@ -129,14 +129,6 @@ def runtime_atoms(index: Affine) -> list[Any]:
         elif hasattr(atom, "of"):
             found += runtime_atoms(atom.of)
     return found
-
-
-SLOW = {"div": 5.0, "sqrt": 6.0, "rem": 20.0, "mod": 20.0, "floor_div": 25.0}
-
-
-def operation_cost(op: Op) -> float:
-    """Roughly, in simple operations of one vector."""
-    return 20.0 if op.traits.get("transcendental") else SLOW.get(op.name, 1.0)
 
 
 def walk(roots: Sequence[Node], known: Collection[int] = ()) -> list[Node]:

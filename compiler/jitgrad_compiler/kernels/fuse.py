@@ -16,7 +16,7 @@ from typing import Any
 from ..ir.graph import Eqn, Graph, Literal, Op, Var
 from .affine import Affine, Axis, axis_index, linear, split
 from .cluster import MAX_NODES, REPEAT_COST, SMALL, Cluster
-from .expression import Contracted, Load, operation_cost, walk
+from .expression import Contracted, Load, walk
 from .kernel import Contraction, Kernel, Store
 from .pull import is_small_reduction
 
@@ -36,7 +36,7 @@ CHOICE_COST = 2.0
 
 def is_free(op: Op) -> bool:
     """Whether an op only says where an element is, so that every reader does it again."""
-    return op.name in INLINED or bool(op.traits.get("barrier"))
+    return op.name in INLINED or op.traits.barrier
 
 
 def is_mixing(reshape: Eqn) -> bool:
@@ -89,7 +89,7 @@ class Fusion:
                 leaves.update((v, {v: None}) for v in e.outputs)
                 continue
             below: dict[Var, None] = {}
-            total = operation_cost(e.op)
+            total = e.op.traits.cost
             for a in e.inputs:
                 if isinstance(a, Var):
                     below |= leaves[a]
@@ -119,7 +119,7 @@ class Fusion:
 
     def _find_barriers(self) -> None:
         for e in self.graph.eqns:
-            if not e.op.traits.get("barrier"):
+            if not e.op.traits.barrier:
                 continue
             seen = [a for a in e.inputs if isinstance(a, Var)]
             for v in seen:
@@ -163,7 +163,7 @@ class Fusion:
     def _again(self, var: Var) -> Eqn | None:
         """The equation to do again for a value; None where it is read from memory."""
         e = self.definitions.get(var)
-        if e is None or var in self.stored or operation_cost(e.op) > 10 or e.op.kind == "gather":
+        if e is None or var in self.stored or e.op.traits.cost > 10 or e.op.kind == "gather":
             return None
         return e if var in self.inlined or self._in_kernel(var) else None
 
@@ -173,7 +173,7 @@ class Fusion:
 
     def _chained(self, var: Var, e: Eqn) -> tuple[float, frozenset[Var]]:
         choices = CHOICE_COST * (len(e.inputs) - 1) if e.op.name in ("concatenate", "pad") else 0.0
-        cost = operation_cost(e.op) if e.op.kind == "elementwise" else choices
+        cost = e.op.traits.cost if e.op.kind == "elementwise" else choices
         leaves: frozenset[Var] = frozenset()
         for a in dict.fromkeys(e.inputs):
             if isinstance(a, Var):

@@ -82,7 +82,7 @@ class Puller:
 
     def expand(self, eqn: Eqn, index: LayoutIndex, guard: Node | None) -> Node:
         """An equation's element in terms of its operands' elements."""
-        if eqn.op.traits.get("barrier"):
+        if eqn.op.traits.barrier:
             return self.pull(eqn.inputs[0], index, guard)
         if eqn.op.kind == "elementwise":
             args = [self.pull(a, () if isinstance(a, Literal) else index, guard) for a in eqn.inputs]
@@ -242,7 +242,7 @@ def is_small_reduction(e: Eqn) -> bool:
 
 def small_reduction(p: Puller, e: Eqn, index: LayoutIndex, guard: Node | None) -> Node:
     x, axes = e.inputs[0], e.params["axes"]
-    combine = e.op.traits["combine"]
+    combine = e.op.traits.combine
     total: Node | None = None
     for place in itertools.product(*[range(x.type.shape[a]) for a in axes]):
         fixed = dict(zip(axes, place, strict=True))

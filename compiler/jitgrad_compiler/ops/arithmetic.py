@@ -183,8 +183,8 @@ def _select_transpose(cts: Sequence[Value], operands: Sequence[Operand], params:
 
 
 select = elementwise(
-    "select", np.where, lambda e, c, x, y: e.select(c, x, y), infer=_select_type, arity=3, accepts="any", jvp=_select_jvp,
-    transpose=_select_transpose, doc="x where the condition holds, else y.",
+    "select", np.where, lambda e, c, x, y: e.select(c, x, y), infer=_select_type, arity=3, accepts="any",
+    counts=False, jvp=_select_jvp, transpose=_select_transpose, doc="x where the condition holds, else y.",
 )  # fmt: skip
 
 
@@ -218,7 +218,7 @@ def _convert_transpose(cts: Sequence[Value], operands: Sequence[Operand], params
 
 convert_element_type = elementwise(
     "convert_element_type", _convert, lambda e, x, dtype: e.convert(x, dtype), infer=lambda x, dtype: ArrayType(x.shape, dtype),
-    accepts="any", jvp=_convert_jvp, transpose=_convert_transpose, test_params=dict(dtype="f32"),
+    accepts="any", counts=False, jvp=_convert_jvp, transpose=_convert_transpose,
     doc="The value in another type. Floats to integers truncate and saturate, NaN is 0; complex to real drops the imaginary part.",
 )  # fmt: skip
 
@@ -231,7 +231,7 @@ def _bitcast_type(x: ArrayType, dtype: str) -> ArrayType:
 
 bitcast_convert_type = elementwise(
     "bitcast_convert_type", lambda x, dtype: np.asarray(x).view(NUMPY[dtype]), lambda e, x, dtype: e.bitcast(x, dtype),
-    infer=_bitcast_type, accepts="any", test_params=dict(dtype="i32"), doc="The same bits read as another type of that size.",
+    infer=_bitcast_type, accepts="any", doc="The same bits read as another type of that size.",
 )  # fmt: skip
 
 

@@ -32,10 +32,10 @@ checkpoint = Op(
 checkpoint.evaluate = run_eagerly
 
 name = elementwise(
-    "name", lambda x, name: np.asarray(x), lambda e, x, name: x, accepts="any", partials=[lambda x, out, name: 1],
+    "name", lambda x, name: np.asarray(x), lambda e, x, name: x, accepts="any", counts=False, partials=[lambda x, out, name: 1],
     transpose=lambda cts, operands, params: cts, doc="x, under a name that policies of checkpoint know.",
 )  # fmt: skip
 barrier = elementwise(
-    "barrier", lambda x: np.asarray(x), lambda e, x: x, accepts="any", partials=[lambda x, out: 1], barrier=True,
+    "barrier", lambda x: np.asarray(x), lambda e, x: x, accepts="any", counts=False, partials=[lambda x, out: 1], barrier=True,
     transpose=lambda cts, operands, params: cts, doc="x, read from memory: nothing behind it is shared or fused with what made x.",
 )  # fmt: skip

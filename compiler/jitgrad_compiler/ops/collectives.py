@@ -12,7 +12,7 @@ ppermute(x, number, sources, targets): the x of example sources[number], zero wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import ShapeError
@@ -55,7 +55,7 @@ def _collective(
         out = op(name, given, *known, **params)
         return [_swapped(out) if batched[0] and rows[1] else out]
 
-    def batched_outputs(size: int, params: dict[str, Any], batched: Sequence[bool]) -> Sequence[bool]:
+    def batched_outputs(size: int, params: Mapping[str, Any], batched: Sequence[bool]) -> Sequence[bool]:
         return [each if batched[1] else batched[0]]
 
     def transpose_rule(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import DTypeError, NonDifferentiableError, ShapeError
 from ..ir.builder import Value, bind, bind_all, is_literal, literal
 from ..ir.graph import OPS, Op
+from ..ir.traits import Samples
 from ..ir.types import COMPLEX, FLOATS, INEXACT, INTEGERS, REAL_OF, ArrayType
 
 ACCEPTS: dict[str, tuple[str, ...]] = {
@@ -28,6 +29,8 @@ ACCEPTS: dict[str, tuple[str, ...]] = {
     "bits": ("bool", *INTEGERS),
     "u64": ("u64",),
 }
+
+TRANSCENDENTAL_COST = 20.0
 
 Tangents = Sequence[Value | None]
 Operand = Value | ArrayType
@@ -85,7 +88,7 @@ def convert(x: Value, dtype: str) -> Value:
 
 
 def in_front(params: Mapping[str, Any], count: int) -> tuple[int, dict[str, Any]]:
-    """Where further operands go that all nested programs get (the trait `hoists`): in front of the others."""
+    """Where further operands go that all nested programs get (the rule `hoists`): in front of the others."""
     return 0, {}
 
 
@@ -202,16 +205,19 @@ def elementwise(
     infer: Callable[..., ArrayType] | None = None,
     arity: int | None = None,
     no_derivative: str = "",
+    domain: tuple[float, float] | None = None,
+    integer_first: bool = False,
+    transcendental: bool = False,
+    cost: float | None = None,
     doc: str = "",
-    **traits: Any,
+    **facts: Any,
 ) -> Op:
     """An op that does the same to every element.
 
     numpy: the reference. emit(e, *registers, **params) -> register: one vector of the op. partials: a function of the operands and
     the output for each operand, None where the output does not depend on it smoothly. result: the output's element type, where it
-    is not the operands'. domain: where tests draw operands from. transcendental: costs tens of instructions, so better kept than
-    done twice. scalar: a Python function of numbers, compiled by Numba, in place of `emit`; computed_in: the type that its
-    arguments are converted to first.
+    is not the operands'. domain, integer_first: where tests draw operands from, as `Samples` says. The other facts are fields of
+    `Traits`; a transcendental op costs TRANSCENDENTAL_COST, unless it says what.
     """
     count = len(partials) if partials is not None else arity or 1
 
@@ -222,10 +228,15 @@ def elementwise(
         dtype = REAL_OF.get(types[0].dtype, types[0].dtype) if result == "real" else result or types[0].dtype
         return ArrayType(elementwise_shape(name, types), dtype)
 
-    op = Op(name, infer or infer_same, numpy, kind="elementwise", emit=emit, transpose=transpose, doc=doc, **traits)
-    op.traits.setdefault("arity", count)
-    op.traits.setdefault("accepts", accepts)
-    op.no_derivative = no_derivative
+    if accepts not in ACCEPTS:
+        raise ValueError(f"{name}: accepts must be one of {', '.join(ACCEPTS)}, got {accepts!r}")
+    if cost is None:
+        cost = TRANSCENDENTAL_COST if transcendental else 1.0
+    op = Op(
+        name, infer or infer_same, numpy, kind="elementwise", emit=emit, transpose=transpose, no_derivative=no_derivative,
+        samples=Samples(domain=domain, integer_first=integer_first), doc=doc, arity=count, accepts=accepts, cost=cost,
+        transcendental=transcendental, **facts,
+    )  # fmt: skip
     op.batch = elementwise_batch(op)
     if jvp is not None:
         op.jvp = jvp

@@ -124,21 +124,21 @@ def _div_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any
 
 
 div = elementwise(
-    "div", _quotient, _emit_div, accepts="numeric", arity=2, jvp=_div_jvp,
+    "div", _quotient, _emit_div, accepts="numeric", arity=2, cost=5, jvp=_div_jvp,
     transpose=lambda cts, operands, params: [cts[0] / known("div", operands[1]), None],
     doc="x / y; of integers truncated, with -1 for a zero divisor.",
 )  # fmt: skip
 rem = elementwise(
-    "rem", _remainder, _emit_rem, accepts="real",
+    "rem", _remainder, _emit_rem, accepts="real", cost=20,
     partials=[lambda x, y, out: 1, lambda x, y, out: -bind(OPS["trunc"], x / y)],
     doc="Remainder of x / y with x's sign; of integers, x for a zero divisor.",
 )  # fmt: skip
 floor_div = elementwise(
-    "floor_div", _floor_quotient, _emit_floor_div, accepts="real", arity=2,
+    "floor_div", _floor_quotient, _emit_floor_div, accepts="real", arity=2, cost=25,
     doc="floor(x / y); of integers rounded down, with -1 or -2 for a zero divisor.",
 )  # fmt: skip
 mod = elementwise(
-    "mod", _floor_remainder, _emit_mod, accepts="real",
+    "mod", _floor_remainder, _emit_mod, accepts="real", cost=20,
     partials=[lambda x, y, out: 1, lambda x, y, out: -bind(OPS["floor_div"], x, y)],
     doc="Remainder of x / y with y's sign, that of a zero too; of integers, 0 for a zero divisor.",
 )  # fmt: skip

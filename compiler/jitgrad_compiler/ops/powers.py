@@ -59,7 +59,7 @@ def _integer_pow_type(x: ArrayType, exponent: int) -> ArrayType:
 
 
 integer_pow = elementwise(
-    "integer_pow", _integer_pow, _emit_integer_pow, infer=_integer_pow_type, accepts="numeric", test_params=dict(exponent=3),
+    "integer_pow", _integer_pow, _emit_integer_pow, infer=_integer_pow_type, accepts="numeric",
     partials=[lambda x, out, exponent: _power_rule(x, exponent)], doc="x to a constant integer power.",
 )  # fmt: skip
 

@@ -27,18 +27,18 @@ def expand(x: Value, shape: tuple[int, ...], axes: tuple[int, ...]) -> Value:
     return broadcast(x, shape, tuple(i for i in range(len(shape)) if i not in axes))
 
 
-def _reduce(name: str, numpy: Callable[..., Any], accepts: str, doc: str, **traits: Any) -> Op:
+def _reduce(name: str, numpy: Callable[..., Any], accepts: str, doc: str, combine: str, empty: Any = None) -> Op:
     def infer(x: ArrayType, axes: tuple[int, ...]) -> ArrayType:
         check_dtypes(name, accepts, [x])
         check_axes(name, x, axes)
-        if traits.get("empty") is None and any(x.shape[a] == 0 for a in axes):
+        if empty is None and any(x.shape[a] == 0 for a in axes):
             raise ShapeError(f"{name}: the reduced axes {axes} of {x} are empty, and {name} of nothing is not defined")
         return ArrayType(tuple(d for i, d in enumerate(x.shape) if i not in axes), x.dtype)
 
     def batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         return [bind(made, args[0], axes=tuple(a + 1 for a in params["axes"]))]
 
-    made = Op(name, infer, lambda x, axes: numpy(x, axis=axes), kind="reduce", batch=batch, doc=doc, **traits)
+    made = Op(name, infer, lambda x, axes: numpy(x, axis=axes), kind="reduce", batch=batch, doc=doc, combine=combine, empty=empty)
     made.jvp = zero_jvp(made)
     return made
 
@@ -111,7 +111,7 @@ reduce_and_op = _bits("reduce_and", np.bitwise_and, True, "and", "Bitwise and ov
 reduce_or_op = _bits("reduce_or", np.bitwise_or, False, "or", "Bitwise or over axes; of bools, whether any holds.")
 
 
-def _arg(name: str, numpy: Any, order: str, doc: str) -> Op:
+def _arg(name: str, numpy: Any, doc: str) -> Op:
     def infer(x: ArrayType, axis: int, dtype: str) -> ArrayType:
         check_dtypes(name, "ordered", [x])
         check_axes(name, x, (axis,))
@@ -125,13 +125,13 @@ def _arg(name: str, numpy: Any, order: str, doc: str) -> Op:
     def reference(x: Any, axis: int, dtype: str) -> Any:
         return numpy(x, axis=axis)
 
-    made = Op(name, infer, reference, kind="argreduce", batch=batch, doc=doc, order=order)
+    made = Op(name, infer, reference, kind="argreduce", batch=batch, doc=doc, combine=name)
     made.jvp = zero_jvp(made)
     return made
 
 
-argmax = _arg("argmax", np.argmax, "gt", "Index of the first largest element along an axis; a NaN counts as largest.")
-argmin = _arg("argmin", np.argmin, "lt", "Index of the first smallest element along an axis; a NaN counts as smallest.")
+argmax = _arg("argmax", np.argmax, "Index of the first largest element along an axis; a NaN counts as largest.")
+argmin = _arg("argmin", np.argmin, "Index of the first smallest element along an axis; a NaN counts as smallest.")
 
 
 def _cumulative(name: str, accumulate: Callable[..., Any], accepts: str, combine: str, doc: str) -> Op:

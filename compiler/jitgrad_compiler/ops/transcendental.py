@@ -118,7 +118,13 @@ ndtri = _unary(
     "The inverse of the normal distribution function.", "float",
 )  # fmt: skip
 sqrt = elementwise(
-    "sqrt", np.sqrt, lambda e, x: e.sqrt(x), partials=[lambda x, out: 0.5 / out], domain=(0.1, 9), doc="Square root, rounded once."
+    "sqrt",
+    np.sqrt,
+    lambda e, x: e.sqrt(x),
+    partials=[lambda x, out: 0.5 / out],
+    domain=(0.1, 9),
+    cost=6,
+    doc="Square root, rounded once.",
 )
 rsqrt = elementwise(
     "rsqrt",

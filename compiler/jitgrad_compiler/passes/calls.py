@@ -5,7 +5,7 @@ So the gradient of a jitted function, taken outside jit, is two compiled program
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..ir.builder import Value, bind_all, staging
@@ -92,9 +92,9 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
     return bind_all(call, *args, graph=graph, name=params["name"])
 
 
-def _batched_outputs(size: int, params: dict[str, Any], batched: Sequence[bool]) -> Sequence[bool]:
+def _batched_outputs(size: int, params: Mapping[str, Any], batched: Sequence[bool]) -> Sequence[bool]:
     return _batched(params["graph"], size, tuple(batched))[1]
 
 
-call.traits.update(sparse_cotangents=True, batched_outputs=_batched_outputs)
+call.batched_outputs = _batched_outputs
 call.jvp, call.transpose, call.batch = _jvp, _transpose, _batch

@@ -1,7 +1,7 @@
 """Rules of custom functions put into programs that are about to be differentiated: traced at that moment, and not before.
 
 A rule that is traced late may close over values that its function does not. They become operands of the equation, and of every
-equation around it: an op with nested programs says in its trait `hoists` where operands for all of them go, as a function from
+equation around it: an op with nested programs says in its rule `hoists` where operands for all of them go, as a function from
 (params, how many) to (the place, the params that change).
 """
 
@@ -36,7 +36,7 @@ def with_rules(op: Op, params: Mapping[str, Any], active: Flags) -> tuple[int, l
     a place. An exception in the rule of the op itself is raised; rules inside whose tracing fails are left as they are, for it may
     turn out that nothing needs them.
     """
-    hoists = op.traits.get("hoists")
+    hoists = op.hoists
     if hoists is None:
         return 0, [], dict(params)
     if "rule" in params:

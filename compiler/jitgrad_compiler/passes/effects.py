@@ -12,6 +12,6 @@ def without_effects(graph: Graph) -> Graph:
     eqns = [
         Eqn(e.op, e.inputs, map_graphs(e.params, without_effects), e.outputs, e.source)
         for e in graph.eqns
-        if e.outputs or not e.op.traits.get("effect")
+        if e.outputs or not e.op.traits.effect
     ]
     return Graph(graph.inputs, eqns, graph.outputs)

@@ -38,7 +38,7 @@ class DualTrace:
         primals, tangents = zip(*map(self.lower, args), strict=True)
         if op.jvp is None:
             raise no_derivative(op)
-        if "hoists" in op.traits and has_rules(params) and not refused(op, params, tangents):
+        if op.hoists is not None and has_rules(params) and not refused(op, params, tangents):
             place, captured, params = with_rules(op, params, [t is not None for t in tangents])
             primals, tangents = zip(*map(self.lower, [*args[:place], *captured, *args[place:]]), strict=True)
         outs, out_tangents = op.jvp(primals, tangents, params)
@@ -57,7 +57,7 @@ def refused(op: Op, params: Mapping[str, Any], tangents: Sequence[Value | None])
     """Whether the rule of a custom function will not be asked, but an error raised."""
     if not isinstance(params.get("rule"), Rule):
         return False
-    return closes_over(params["graph"], tangents[: params["consts"]]) or "reverse_only" in op.traits and not recorded(tangents)
+    return closes_over(params["graph"], tangents[: params["consts"]]) or op.traits.reverse_only and not recorded(tangents)
 
 
 @contextmanager

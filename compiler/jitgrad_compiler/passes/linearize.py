@@ -76,13 +76,13 @@ def linearize(
 
 def _is_reverse_only(linear: Graph) -> bool:
     """Whether a linear part has a map of which only the transpose is known."""
-    return any(e.op.traits.get("transpose_only") or any(map(_is_reverse_only, e.graphs)) for e in linear.eqns)
+    return any(e.op.traits.transpose_only or any(map(_is_reverse_only, e.graphs)) for e in linear.eqns)
 
 
 def check_forward_mode(linear: Graph) -> None:
     """Raise unless a linear part can be done as it stands."""
     for e in linear.eqns:
-        if e.op.traits.get("transpose_only"):
+        if e.op.traits.transpose_only:
             raise NonDifferentiableError(FORWARD_MODE.format(name=e.params["name"]))
         for g in e.graphs:
             check_forward_mode(g)
@@ -107,7 +107,7 @@ def backward(eqns: Sequence[Eqn], known: Mapping[Var, Value], cotangents: dict[V
         if e.op.transpose is None:
             raise not_linear(e.op.name)
         with source_of(e.source):
-            if not e.op.traits.get("sparse_cotangents"):
+            if not e.op.traits.sparse_cotangents:
                 given = [zeros(v.type) if ct is None else ct for v, ct in zip(e.outputs, given, strict=True)]
             results = e.op.transpose(given, [operand(a) for a in e.inputs], e.params)
             for a, ct in zip(e.inputs, results, strict=True):

@@ -205,5 +205,5 @@ def _pure_callback_batch(size: int, args: Sequence[Value], batched: Sequence[boo
 callback.batch, io_callback.batch, pure_callback.batch = _callback_batch, _io_callback_batch, _pure_callback_batch
 scan.batch, while_loop.batch, switch.batch, together.batch = _scan_batch, _while_batch, _switch_batch, _together_batch
 tape_add.batch = _tape_add_batch
-scan.traits.update(batched_outputs=_scan_flags, rows=_scan_rows)
-while_loop.traits.update(batched_outputs=_while_flags, rows=_while_rows)
+scan.batched_outputs, scan.rows = _scan_flags, _scan_rows
+while_loop.batched_outputs, while_loop.rows = _while_flags, _while_rows

@@ -100,6 +100,6 @@ def _one(e: Eqn, large: set[Var], elements: int) -> float:
         each = math.prod(e.inputs[0].type.shape[a] for a in e.params["dims"][0][0])
     elif e.op.kind in _READ or e.op.kind == "dynamic_update_slice":
         each = 1 if read[0] else e.inputs[0].type.size
-    elif e.op.traits.get("transcendental"):
+    elif e.op.traits.transcendental:
         each = 20
     return float(size * each)

@@ -88,10 +88,10 @@ class _Simplifier(Rewriter):
     def shared(self, op: Any, inputs: list[Atom], params: Any, e: Eqn) -> tuple[Var, ...]:
         """The outputs of this equation, or of an equal one made before."""
         names = [_key(a) for a in inputs]
-        if op.traits.get("commutes"):
+        if op.traits.commutes:
             names.sort(key=hash)
         key = (op.name, tuple(names), tuple(sorted((k, _hashable(v)) for k, v in params.items())))
-        found = None if e.has_effect or op.traits.get("barrier") else self.made.get(key)
+        found = None if e.has_effect or op.traits.barrier else self.made.get(key)
         if found is None:
             eqn = e
             if op is not e.op or params is not e.params or any(a is not b for a, b in zip(inputs, e.inputs, strict=True)):

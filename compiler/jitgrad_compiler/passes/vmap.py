@@ -58,18 +58,18 @@ def by_rows(op: Op, size: int, args: Sequence[Value], batched: Sequence[bool], p
 
 def _by_rows(e: Eqn, size: int, flags: Sequence[bool], whole: bool) -> bool:
     """Whether a loop is done for each row by itself, as the op's own rule says."""
-    rule = e.op.traits.get("rows")
+    rule = e.op.rows
     if rule is None or not any(flags) or any(g.has_collective for g in e.graphs):
         return False
-    return bool(rule(size, e.params, tuple(flags), whole))
+    return rule(size, e.params, tuple(flags), whole)
 
 
 def _batched_outputs(e: Eqn, size: int, flags: Sequence[bool], whole: bool) -> Sequence[bool]:
     """Which results of an equation have the batch axis: all of one that is batched, unless the op's own rule says which."""
-    rule = e.op.traits.get("batched_outputs")
+    rule = e.op.batched_outputs
     if rule is None or not any(flags) or _by_rows(e, size, flags, whole):
         return [any(flags)] * len(e.outputs)
-    return rule(size, e.params, tuple(flags))  # type: ignore[no-any-return]
+    return rule(size, e.params, tuple(flags))
 
 
 def batched_type(type: Any, size: int) -> Any:
@@ -96,7 +96,8 @@ def _dependent(e: Eqn, flags: tuple[bool, ...]) -> Sequence[bool]:
     if not any(flags):
         return every
     if e.op.kind == "collective":
-        return e.op.traits["batched_outputs"](0, params, flags)  # type: ignore[no-any-return]
+        assert e.op.batched_outputs is not None
+        return e.op.batched_outputs(0, params, flags)
     if e.op.kind == "call":
         return depends_on_batch(params["graph"], flags)
     if e.op.kind == "switch" and not flags[0]:

@@ -101,9 +101,9 @@ class Expressions:
             return self._load(node)
         if isinstance(node, Apply):
             args = [self.emit(a) for a in node.args]
-            scalar = node.op.traits.get("scalar")
+            scalar = node.op.traits.scalar
             if scalar is not None:
-                types, computed_in = tuple(a.type for a in args), node.op.traits.get("computed_in")
+                types, computed_in = tuple(a.type for a in args), node.op.traits.computed_in
                 return call_scalar(e, scalar_function(scalar, types, node.dtype, computed_in), *args)
             if node.op.emit is None:
                 raise AssertionError(f"{node.op.name} has neither an emission nor a scalar function")

@@ -52,7 +52,7 @@ class _Cumulative:
         shape, axis = self.out.type.shape, eqn.params["axis"]
         self.module, self.name, self.pointers, self.scratch = module, name, pointers, scratch
         self.reverse: bool = eqn.params["reverse"]
-        self.op: str = eqn.op.traits["combine"]
+        self.op: str = eqn.op.traits.combine
         self.dtype = "u8" if self.out.type.dtype == "bool" else self.out.type.dtype  # a bool is a byte of 0 or 1
         self.n = shape[axis]
         self.inner = math.prod(shape[axis + 1 :])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ....ir.types import SIZES
 from ....kernels.affine import Affine, axis_index, linear
-from ....kernels.expression import Apply, Node, operation_cost
+from ....kernels.expression import Apply, Node
 from ...emitter import Emitter, Reg
 from .schedule import Schedule
 
@@ -71,7 +71,7 @@ class KeptRows:
 
     def _dear(self, n: Node) -> bool:
         fits = self.size * SIZES[n.dtype] <= ROW_BYTES
-        dear = isinstance(n, Apply) and operation_cost(n.op) >= DEAR and n.dtype != "bool"
+        dear = isinstance(n, Apply) and n.op.traits.cost >= DEAR and n.dtype != "bool"
         return dear and fits and n.axes >= frozenset(self.s.inner)
 
     def _share_slots(self) -> None:

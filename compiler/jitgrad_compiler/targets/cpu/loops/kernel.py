@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 
 from ....kernels.affine import Axis, axis_index, linear
-from ....kernels.expression import Apply, Node, operation_cost, walk
+from ....kernels.expression import Apply, Node, walk
 from ....kernels.kernel import Kernel, Reduction, Store
 from ...emitter import Emitter, Module, Reg
 from ...expressions import Expressions, reduced_nodes, total_cost
@@ -119,8 +119,8 @@ class LoopKernel:
         if not tiles or not k.inner or self.kept.slots or size > SHORT_ROW or any(r.position for r in k.reductions):
             return []
         applied = [n for n in walk(k.roots()) if isinstance(n, Apply) and not self._in_loop(n.axes)]
-        once: list[Node] = [n for n in applied if operation_cost(n.op) >= DEAR]
-        return once if sum(operation_cost(n.op) for n in applied if n in once) >= DEAR_ROW else []
+        once: list[Node] = [n for n in applied if n.op.traits.cost >= DEAR]
+        return once if sum(n.op.traits.cost for n in applied if n in once) >= DEAR_ROW else []
 
     # -- the main function
 

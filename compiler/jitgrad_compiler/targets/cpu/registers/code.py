@@ -116,10 +116,10 @@ class Registers:
 
     def _operation(self, e: Eqn, dtype: str, args: list[Reg], alone: bool) -> Reg:
         """One element; `alone` says whether one equation reads it, once."""
-        scalar, name, products = e.op.traits.get("scalar"), e.op.name, self.products
+        scalar, name, products = e.op.traits.scalar, e.op.name, self.products
         if scalar is not None:
             types = tuple(a.type for a in args)
-            return call_scalar(self.e, scalar_function(scalar, types, dtype, e.op.traits.get("computed_in")), *args)
+            return call_scalar(self.e, scalar_function(scalar, types, dtype, e.op.traits.computed_in), *args)
         fused = None
         if products is not None and name in ("add", "sub") and dtype in FLOATS:
             fused = products.fused(self.e, name, *args)
@@ -197,7 +197,7 @@ def _reduce(x: Registers, e: Eqn, args: list[Held]) -> Any:
     for column in columns:
         total = column[0]
         for r in column[1:]:
-            total = joined(x.e, e.op.traits["combine"], total, r)
+            total = joined(x.e, e.op.traits.combine, total, r)
         made.append(total)
     return filled(out.shape, made)
 
