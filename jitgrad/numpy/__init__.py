@@ -36,8 +36,10 @@ from .nan_reductions import (
     nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar,
 )  # fmt: skip
 from .statistics import (
-    average, bincount, corrcoef, cov, histogram, histogram_bin_edges, median, nanmedian, nanpercentile, nanquantile,
-    percentile, ptp, quantile,
+    average, corrcoef, cov, median, nanmedian, nanpercentile, nanquantile, percentile, ptp, quantile,
+)  # fmt: skip
+from .histograms import (
+    bincount, histogram, histogram_bin_edges,
 )  # fmt: skip
 from .creation import (
     array, asarray, empty, empty_like, fromfunction, full, full_like, indices, meshgrid, ones, ones_like, zeros, zeros_like,

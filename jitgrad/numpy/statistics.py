@@ -1,23 +1,19 @@
-"""Order statistics and moments: median, quantile, average, ptp, cov, corrcoef, bincount, histogram."""
+"""Order statistics and moments: median, quantile, average, ptp, cov, corrcoef. Counts in bins are in histograms.py."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.promotion import default_float
-from jitgrad_compiler.ir.types import INTEGERS
 
 from . import reductions
 from .linear import matmul
-from .ops import Shape, broadcast, constant, convert, fill, flat, iota, op, reshape, select, slice_axis, spread, transpose
+from .ops import Shape, broadcast, constant, convert, fill, iota, op, reshape, select, spread, transpose
 from .promote import ArrayLike, array_arg, axes_tuple, axis_number, inexact_arg, is_complex, operands
-from .ranges import linspace
 from .reductions import Axis
-from .sorting import known_size, searchsorted
 
 METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
 
@@ -325,93 +321,3 @@ def corrcoef(x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True) -> A
     row, column = (convert(broadcast(spreads, (n, n), (axis,)), c.type.dtype) for axis in (0, 1))
     out = c / row / column
     return out if is_complex(c) else op("min", op("max", out, constant(-1, out.type.dtype)), constant(1, out.type.dtype))
-
-
-def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0, *, length: int | None = None) -> Array:
-    """How often each number 0, 1, ... stands in a vector of integers (int64), or the sums of the weights there.
-
-    `length`, which traced code needs, is the size of the result; larger numbers are dropped, negative ones count as 0.
-    Raises ConcretizationTypeError for a traced vector without it, ShapeError unless it is a vector.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.bincount(jnp.array([0, 2, 2, 1])))
-    [1 1 2]
-    """
-    values = array_arg("bincount", x)
-    if values.type.rank != 1:
-        raise ShapeError(f"bincount: needs a vector, got shape {values.type.shape}")
-    if values.type.dtype not in INTEGERS and values.type.dtype != "bool":
-        raise DTypeError(f"bincount: needs integers, got {values.dtype}")
-    values = convert(values, "i64")
-    data = known_size("bincount", values, length)
-    if data is not None:
-        length = max(int(data.max()) + 1 if data.size else 0, minlength)
-    assert length is not None
-    counted = fill(values.type.shape, 1, "i64") if weights is None else array_arg("bincount", weights)
-    if counted.type.shape != values.type.shape:
-        raise ShapeError(f"bincount: weights must have the shape {values.type.shape} of x, got {counted.type.shape}")
-    if counted.type.dtype == "bool":
-        counted = convert(counted, "i64")
-    empty = fill((length,), 0, counted.type.dtype)
-    column = reshape(op("max", values, constant(0, "i64")), (values.type.size, 1))
-    return op("scatter", empty, column, counted, axes=(0,), batch=0, kind="add")
-
-
-def histogram_bin_edges(
-    a: ArrayLike, bins: int | ArrayLike = 10, range: Sequence[ArrayLike] | None = None, weights: ArrayLike | None = None
-) -> Array:
-    """The edges that `histogram` counts between: given ones, or bins + 1 at equal distances over the range of the elements.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.histogram_bin_edges(jnp.array([0.0, 4.0]), 4))
-    [0. 1. 2. 3. 4.]
-    """
-    x = inexact_arg("histogram", a)
-    if not isinstance(bins, int):
-        return inexact_arg("histogram", bins)
-    if range is not None:
-        low, high = (convert(as_value(r, "histogram"), x.type.dtype) for r in range)
-    elif not x.type.size:
-        low, high = constant(0, x.type.dtype), constant(1, x.type.dtype)
-    else:
-        low, high = reductions.min(x), reductions.max(x)
-    same = op("eq", low, high)
-    half = convert(same, x.type.dtype) * 0.5  # one number alone stands in the middle of a range of 1
-    edges: Array = linspace(low - half, high + half, bins + 1)
-    return edges
-
-
-def histogram(
-    a: ArrayLike,
-    bins: int | ArrayLike = 10,
-    range: Sequence[ArrayLike] | None = None,
-    weights: ArrayLike | None = None,
-    density: bool | None = None,
-) -> tuple[Array, Array]:
-    """(counts, edges): how many elements lie in each bin, the last of which includes its upper edge; floats, as in jax.
-
-    bins: a number, or the edges. weights: what each element counts. density: counts as a density whose integral is 1.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.histogram(jnp.array([0.0, 1.0, 1.5, 2.0]), bins=2)[0])
-    [1. 3.]
-    """
-    x = flat(inexact_arg("histogram", a))
-    edges = convert(histogram_bin_edges(x, bins, range), x.type.dtype)
-    n = edges.type.shape[0] - 1
-    if n < 1:
-        raise ArgumentError(f"histogram: needs at least 1 bin, got {n}")
-    last = reshape(slice_axis(edges, 0, n, n + 1), ())
-    first = reshape(slice_axis(edges, 0, 0, 1), ())
-    inside = (x >= first) & (x <= last)
-    place = op("min", searchsorted(edges, x, "right") - 1, constant(n - 1, "i64"))
-    place = select(inside, place, constant(n, "i64"))  # outside: dropped
-    ones = fill(x.type.shape, 1, x.type.dtype)
-    w = ones if weights is None else convert(flat(array_arg("histogram", weights)), x.type.dtype)
-    if w.type.shape != x.type.shape:
-        raise ShapeError(f"histogram: weights must have the size of a, {x.type.size}; got {w.type.size}")
-    counts = op("scatter", fill((n,), 0, w.type.dtype), reshape(place, (x.type.size, 1)), w, axes=(0,), batch=0, kind="add")
-    if density:
-        widths = convert(slice_axis(edges, 0, 1, n + 1) - slice_axis(edges, 0, 0, n), counts.type.dtype)
-        counts = counts / widths / op("broadcast", op("reduce_sum", counts, axes=(0,)), shape=(n,), dims=())
-    return counts, edges

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 import jitgrad.numpy as jnp
+from jitgrad import errors, grad, jit
 
 CASES = [
     "ptp(x)",
@@ -85,3 +87,43 @@ def test_results_of_unknown_size_agree_with_numpy_on_concrete_arrays(case: str, 
 def test_a_histogram_of_whole_numbers_has_one_in_each_bin() -> None:
     for n in (7, 10, 13, 50, 97, 100, 255):
         np.testing.assert_array_equal(jnp.histogram(jnp.arange(n), n, (0, n))[0], np.ones(n))
+
+
+@pytest.mark.parametrize("count", [jnp.histogram, jnp.histogram_bin_edges])
+@pytest.mark.parametrize("elements", [[1.0, 2.0, np.inf], [-np.inf, 3.0], [1.0, np.nan], [np.nan]])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bins_over_elements_that_are_not_finite_are_refused(count: Any, elements: list[float], dtype: str) -> None:
+    x = jnp.array(elements, dtype)
+    with pytest.raises(errors.ArgumentError, match=r"histogram: the elements go from .* Give range="):
+        count(x, bins=3)
+    with pytest.raises(errors.ArgumentError, match="the elements go from"):
+        grad(lambda x: count(x, 3)[1].sum())(x)
+    assert jnp.histogram(x, 3, (0, 4))[0].sum() == np.histogram(x, 3, (0, 4))[0].sum()
+
+
+def test_a_range_that_falls_or_is_not_finite_and_edges_that_fall_are_refused() -> None:
+    x = jnp.array([1.0, 2.0, 3.0])
+    for given, words in (
+        (dict(range=(3, 1)), "lowest, highest"), (dict(range=(0, np.inf)), "not finite"), (dict(range=(np.nan, 1)), "not finite"),
+        (dict(range=(1, 2, 3)), "two numbers; got 3"), (dict(bins=jnp.array([3.0, 2.0, 1.0])), "edges must not fall"),
+        (dict(bins=jnp.array([1.0, np.nan, 3.0])), "edges must not fall"), (dict(bins=0), "at least 1 bin"),
+    ):  # fmt: skip
+        for function in (jnp.histogram, jnp.histogram_bin_edges):
+            with pytest.raises(errors.ArgumentError, match=words):
+                function(x, **given)
+    np.testing.assert_array_equal(jnp.histogram(x, jnp.array([1.0, 2.0, 2.0, 3.0]))[0], [1, 0, 2])
+    np.testing.assert_array_equal(jnp.histogram(x, 2, (2, 2))[1], [1.5, 2, 2.5])
+
+
+def test_traced_elements_that_are_not_finite_give_edges_that_are_not() -> None:
+    counts, edges = jit(lambda x: jnp.histogram(x, 3))(jnp.array([1.0, np.nan]))
+    assert np.isnan(edges).all() and (np.asarray(counts) == 0).all()
+
+
+def test_a_histogram_counts_in_the_type_that_elements_and_weights_have_together() -> None:
+    x = jnp.array([1.0, 2.0, 3.0], "float32")
+    for weights in ([1j, 2, 3], np.array([0.1, 2.0, 3.0])):
+        counts = jnp.histogram(x, 2, weights=jnp.asarray(weights))[0]
+        np.testing.assert_array_equal(counts, np.histogram(np.asarray(x), 2, weights=np.asarray(weights))[0])
+    with pytest.raises(errors.DTypeError, match="histogram: complex numbers have no order"):
+        jnp.histogram(x + 1j, 2)

@@ -1,0 +1,150 @@
+"""Counts: bincount of whole numbers, histogram of numbers between edges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from jitgrad.array import Array, as_value
+from jitgrad.errors import ArgumentError, DTypeError, ShapeError
+from jitgrad_compiler.ir.types import INTEGERS
+
+from . import reductions
+from .ops import constant, convert, fill, flat, op, reshape, select, slice_axis
+from .promote import ArrayLike, array_arg, common_dtype, inexact_arg, is_complex
+from .ranges import linspace
+from .sorting import known_size, searchsorted
+
+
+def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0, *, length: int | None = None) -> Array:
+    """How often each number 0, 1, ... stands in a vector of integers (int64), or the sums of the weights there.
+
+    `length`, which traced code needs, is the size of the result; larger numbers are dropped, negative ones count as 0.
+    Raises ConcretizationTypeError for a traced vector without it, ShapeError unless it is a vector.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.bincount(jnp.array([0, 2, 2, 1])))
+    [1 1 2]
+    """
+    values = array_arg("bincount", x)
+    if values.type.rank != 1:
+        raise ShapeError(f"bincount: needs a vector, got shape {values.type.shape}")
+    if values.type.dtype not in INTEGERS and values.type.dtype != "bool":
+        raise DTypeError(f"bincount: needs integers, got {values.dtype}")
+    values = convert(values, "i64")
+    data = known_size("bincount", values, length)
+    if data is not None:
+        length = max(int(data.max()) + 1 if data.size else 0, minlength)
+    assert length is not None
+    counted = fill(values.type.shape, 1, "i64") if weights is None else array_arg("bincount", weights)
+    if counted.type.shape != values.type.shape:
+        raise ShapeError(f"bincount: weights must have the shape {values.type.shape} of x, got {counted.type.shape}")
+    if counted.type.dtype == "bool":
+        counted = convert(counted, "i64")
+    empty = fill((length,), 0, counted.type.dtype)
+    column = reshape(op("max", values, constant(0, "i64")), (values.type.size, 1))
+    return op("scatter", empty, column, counted, axes=(0,), batch=0, kind="add")
+
+
+def histogram_bin_edges(
+    a: ArrayLike, bins: int | ArrayLike = 10, range: Sequence[ArrayLike] | None = None, weights: ArrayLike | None = None
+) -> Array:
+    """The edges that `histogram` counts between: given ones, or bins + 1 at equal distances over the range of the elements.
+
+    Raises ArgumentError for a range that is not finite, which that of the elements is not where an infinity or a NaN is among them,
+    for one that falls, and for edges that do. Where these are traced, nothing is raised: edges of a range that is not finite are
+    nan or infinite, as in jax.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.histogram_bin_edges(jnp.array([0.0, 4.0]), 4))
+    [0. 1. 2. 3. 4.]
+    """
+    x = inexact_arg("histogram", a)
+    if is_complex(x):
+        raise DTypeError(f"histogram: complex numbers have no order, got {x.dtype}")
+    if not isinstance(bins, (int, np.integer)):
+        return _checked_edges(inexact_arg("histogram", bins))
+    if bins < 1:
+        raise ArgumentError(f"histogram: needs at least 1 bin, got {bins}")
+    if range is not None:
+        if len(range) != 2:
+            raise ArgumentError(f"histogram: range must be (lowest, highest), two numbers; got {len(range)}")
+        low, high = (convert(as_value(r, "histogram"), x.type.dtype) for r in range)
+    elif not x.type.size:
+        low, high = constant(0, x.type.dtype), constant(1, x.type.dtype)
+    else:
+        low, high = reductions.min(x), reductions.max(x)
+    _check_range(low, high, range is not None)
+    same = op("eq", low, high)
+    half = convert(same, x.type.dtype) * 0.5  # one number alone stands in the middle of a range of 1
+    edges: Array = linspace(low - half, high + half, int(bins) + 1)
+    return edges
+
+
+def _check_range(low: Array, high: Array, given: bool) -> None:
+    ends = [end.concrete() for end in (low, high)]
+    if None in ends:
+        return
+    first, last = (float(end) for end in ends)
+    if not (math.isfinite(first) and math.isfinite(last)):
+        raise ArgumentError(
+            f"histogram: the range given, {first} to {last}, is not finite"
+            if given
+            else f"histogram: the elements go from {first} to {last}, so that there are no bins of equal width between. Give "
+            "range=(lowest, highest), or leave out what is not finite, x[jnp.isfinite(x)]."
+        )
+    if first > last:
+        raise ArgumentError(f"histogram: range must be (lowest, highest), got ({first}, {last})")
+
+
+def _checked_edges(edges: Array) -> Array:
+    """Raises where an edge lies below the one before it: between such edges nothing would be counted, or something wrong."""
+    if edges.type.rank != 1:
+        raise ShapeError(f"histogram: bins must be a number of bins or a vector of edges, got shape {edges.type.shape}")
+    concrete = edges.concrete()
+    numbers = None if concrete is None else concrete.data()
+    if numbers is not None and not np.all(numbers[:-1] <= numbers[1:]):
+        raise ArgumentError(
+            f"histogram: edges must not fall and none may be nan, got {str(numbers)[:80]}. Sort them with jnp.sort."
+        )
+    return edges
+
+
+def histogram(
+    a: ArrayLike,
+    bins: int | ArrayLike = 10,
+    range: Sequence[ArrayLike] | None = None,
+    weights: ArrayLike | None = None,
+    density: bool | None = None,
+) -> tuple[Array, Array]:
+    """(counts, edges): how many elements lie in each bin, the last of which includes its upper edge; floats, as in jax.
+
+    bins: a number, or the edges. weights: what each element counts. density: counts as a density whose integral is 1.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.histogram(jnp.array([0.0, 1.0, 1.5, 2.0]), bins=2)[0])
+    [1. 3.]
+    """
+    x = flat(inexact_arg("histogram", a))
+    edges = convert(histogram_bin_edges(x, bins, range), x.type.dtype)
+    n = edges.type.shape[0] - 1
+    if n < 1:
+        raise ArgumentError(f"histogram: needs at least 1 bin, got {n}")
+    last = reshape(slice_axis(edges, 0, n, n + 1), ())
+    first = reshape(slice_axis(edges, 0, 0, 1), ())
+    inside = (x >= first) & (x <= last)
+    place = op("min", searchsorted(edges, x, "right") - 1, constant(n - 1, "i64"))
+    place = select(inside, place, constant(n, "i64"))  # outside: dropped
+    w = fill(x.type.shape, 1, x.type.dtype)
+    if weights is not None:
+        w = flat(array_arg("histogram", weights))
+        w = convert(w, common_dtype([x, w])[0])
+    if w.type.shape != x.type.shape:
+        raise ShapeError(f"histogram: weights must have the size of a, {x.type.size}; got {w.type.size}")
+    counts = op("scatter", fill((n,), 0, w.type.dtype), reshape(place, (x.type.size, 1)), w, axes=(0,), batch=0, kind="add")
+    if density:
+        widths = convert(slice_axis(edges, 0, 1, n + 1) - slice_axis(edges, 0, 0, n), counts.type.dtype)
+        counts = counts / widths / op("broadcast", op("reduce_sum", counts, axes=(0,)), shape=(n,), dims=())
+    return counts, edges
