@@ -75,6 +75,14 @@ AT_ZERO = {
     "xlog1py by y": (special.xlog1py, (0.0, 3.0), 1, 0.0),
     "entr": (special.entr, (0.0,), 0, np.inf),
     "entr below": (special.entr, (-1.0,), 0, 0.0),
+    "entr at infinity": (special.entr, (np.inf,), 0, -np.inf),
+    "the slope of entr at infinity": (jitgrad.grad(special.entr), (np.inf,), 0, 0.0),
+    "the slope of entr beside 0": (jitgrad.grad(special.entr), (1e-320,), 0, -np.inf),
+    "entr of nan": (special.entr, (np.nan,), 0, np.nan),
+    "rel_entr of nan": (special.rel_entr, (np.nan, 1.0), 0, np.nan),
+    "rel_entr beside nan": (special.rel_entr, (1.0, np.nan), 0, np.nan),
+    "kl_div where it overflows": (special.kl_div, (1.7e308, 1.0), 0, np.log(1.7e308)),
+    "kl_div where it is infinite": (special.kl_div, (1.0, 0.0), 0, 0.0),
     "rel_entr by p": (special.rel_entr, (0.0, 2.0), 0, -np.inf),
     "rel_entr by q": (special.rel_entr, (0.0, 2.0), 1, 0.0),
     "rel_entr by q where it is 1": (special.rel_entr, (2.0, 1.0), 1, -2.0),
@@ -138,3 +146,28 @@ def test_a_derivative_by_an_order_is_refused_and_not_zero(f: Callable[..., Any])
             run(jnp.array(2.0), jnp.array(1.5))
     held = jitgrad.grad(lambda s, q: f(jitgrad.lax.stop_gradient(s), q), 1)(2.0, 1.5)
     np.testing.assert_allclose(held, jitgrad.grad(f, 1)(2.0, 1.5))
+
+
+TIES = {
+    (1.0, 2.0, 2.0, 2.0, 1.0): [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 1 / 2, 1 / 2, 0, 0], *[[0, 1 / 3, 1 / 3, 1 / 3, 0]] * 2],
+    (0.0, -0.0, 1.0, 0.0): [[1, 0, 0, 0], [1 / 2, 1 / 2, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]],
+    (np.inf, np.inf): [[1, 0], [1 / 2, 1 / 2]],
+    (1.0, np.nan, 2.0): [[1, 0, 0], [0, 0, 0], [0, 0, 0]],
+}  # fmt: skip
+"""Elements, and the derivatives of each running maximum by each of them."""
+
+
+@pytest.mark.parametrize("x", TIES)
+@pytest.mark.parametrize(("name", "sign"), [("cummax", 1), ("cummin", -1)])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_elements_that_tie_for_a_running_maximum_share_its_derivative(x: Any, name: str, sign: int, reverse: bool) -> None:
+    def f(v: Any) -> Any:
+        return getattr(jitgrad.lax, name)(v, reverse=reverse)
+
+    wanted, v = np.array(TIES[x]), sign * jnp.array(x)
+    if reverse:
+        wanted, v = wanted[::-1, ::-1], v[::-1]
+    for by in (jitgrad.jacrev(f), jitgrad.jacfwd(f), jitgrad.jit(jitgrad.jacrev(f)), jitgrad.jacrev(jitgrad.jit(f))):
+        np.testing.assert_allclose(by(v), wanted, rtol=1e-6)
+    twice = jitgrad.jit(jitgrad.vmap(jitgrad.jacrev(f)))(jnp.stack([v, v]))
+    np.testing.assert_allclose(twice[1], wanted, rtol=1e-6)

@@ -61,6 +61,16 @@ def test_entropies_have_their_limits():
     np.testing.assert_array_equal(special.rel_entr(np.array([0.0, 1.0, -1.0]), np.array([0.0, 0.0, 1.0])), [0.0, np.inf, np.inf])
 
 
+@pytest.mark.parametrize("name", ["entr", "xlogy", "xlog1py", "rel_entr", "kl_div"])
+def test_terms_of_entropies_are_scipys_at_special_values(name):
+    least = 0.5 if name == "kl_div" else 5e-324  # SciPy's quotients overflow in kl_div
+    points = np.array([0.0, -0.0, 1.0, 2.0, -1.0, np.inf, -np.inf, np.nan, least, 1e300, 1.7e308])
+    args = [points] if name == "entr" else [v.ravel() for v in np.meshgrid(points, points)]
+    expected = getattr(scipy.special, name)(*args)
+    for f in (getattr(special, name), jit(getattr(special, name))):
+        np.testing.assert_allclose(f(*args), expected, rtol=1e-13, atol=1e-322)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_log_ndtr_is_accurate_far_out(dtype):
     x = np.array([-1e3, -40.0, -20.5, -19.5, -10.5, -9.5, -1.0, 0.0, 5.0, 12.0]).astype(dtype)

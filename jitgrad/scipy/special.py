@@ -46,6 +46,7 @@ erfinv = _of_op("erfinv", "erf_inv", "0.0 -> 0.0")
 expit = _of_op("expit", "logistic", "0.0 -> 0.5")
 gammaln = _of_op("gammaln", "lgamma", "1.0 -> 0.0")
 digamma = _of_op("digamma", "digamma", "1.0 -> -0.5772157")
+entr = _of_op("entr", "entr", "0.0 -> 0.0")
 
 
 def softmax(x: ArrayLike, axis: normalization.Axis = None) -> Array:
@@ -114,19 +115,6 @@ def _of_two(name: str, doc: str, sample: str) -> Callable[[ArrayLike, ArrayLike]
 
 xlogy = _of_two("xlogy", "x * log(y), and 0 where x is 0. The derivative by x is log(y) there too.", "0.0, 0.0 -> 0.0")
 xlog1py = _of_two("xlog1py", "x * log(1 + y), and 0 where x is 0. The derivative by x is log(1 + y) there too.", "0.0, -1.0 -> 0.0")
-
-
-def entr(x: ArrayLike) -> Array:
-    """-x * log(x), 0 at 0 and -inf below: the terms of an entropy in nats. The derivative at 0 is inf.
-
-    >>> print(entr(1.0))
-    -0.0
-    """
-    value = inexact_arg("scipy.special.entr", x)
-    held = jnp.where(value < 0, 1.0, value)
-    return jnp.where(value < 0, -math.inf, -xlogy(held, held))
-
-
 rel_entr = _of_two(
     "rel_entr",
     "p * log(p / q), 0 where p is 0, inf where p > 0 and q is 0, or one is negative: the terms of a relative entropy in nats. The "
@@ -143,7 +131,8 @@ def kl_div(p: ArrayLike, q: ArrayLike) -> Array:
     """
     first, second = _float_arguments("kl_div", p, q)
     relative = rel_entr(first, second)
-    return jnp.where(relative == math.inf, relative, relative - first + second)
+    outside = (relative == math.inf) & ((first < 0) | (second <= 0))
+    return jnp.where(outside, math.inf, relative - first + second)
 
 
 def ndtr(x: ArrayLike) -> Array:

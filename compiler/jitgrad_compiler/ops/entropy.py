@@ -50,8 +50,8 @@ def _emit_rel_entr(e: Any, p: Any, q: Any) -> Any:
 
 def _inside(p: Value, q: Value, derivative: Value) -> Value:
     """The derivative where p and q are positive or p is 0 below a positive q; 0 where the value is constant."""
-    holds = op("and", op("ge", p, zeros(p.type)), op("gt", q, zeros(q.type)))
-    return where(holds, derivative, 0)
+    outside = op("or", op("lt", p, zeros(p.type)), op("le", q, zeros(q.type)))
+    return where(outside, 0, derivative)
 
 
 rel_entr = elementwise(
@@ -60,4 +60,16 @@ rel_entr = elementwise(
         lambda p, q, out: _inside(p, q, op("log", p) - op("log", q) + 1), lambda p, q, out: _inside(p, q, -p / q),
     ],
     doc="p * log(p / q), 0 where p is 0, and inf where one is negative or q alone is 0. The derivative by p is -inf where p is 0.",
+)  # fmt: skip
+
+
+def _emit_entr(e: Any, x: Any) -> Any:
+    value = _unless_zero(e, x, x, e.neg(e.mul(x, e.vector_math.log(x))))
+    return e.select(e.compare("lt", x, 0.0), e.const(-float("inf"), x.type), value)
+
+
+entr = elementwise(
+    "entr", of_float64("entr"), _emit_entr, accepts="float", domain=(0.1, 9), transcendental=True,
+    partials=[lambda x, out: where(op("lt", x, zeros(x.type)), 0, -1 - op("log", x))],
+    doc="-x * log(x), 0 at 0 and -inf below: the terms of an entropy in nats. The derivative at 0 is inf.",
 )  # fmt: skip

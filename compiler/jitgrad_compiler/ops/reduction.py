@@ -12,7 +12,7 @@ from ..ir.builder import Value, bind
 from ..ir.graph import Op
 from ..ir.types import INEXACT, ArrayType
 from .arithmetic import op, where
-from .define import Tangents, broadcast, check_dtypes, convert, linear_jvp, reduce_sum, type_of_operand, zero_jvp
+from .define import Tangents, broadcast, check_dtypes, convert, full, linear_jvp, reduce_sum, type_of_operand, zero_jvp
 from .recurrence import moved_by_one
 from .summation import pairwise_sum, running_sum
 
@@ -179,32 +179,23 @@ cumprod.jvp = _cumprod_jvp
 
 
 def _cumulative_chooser_jvp(name: str) -> Any:
-    """The tangent of the element that holds the record: the last index at which the running value changed."""
+    """The tangents of the elements that hold the record, averaged where several tie, as in `_chooser_jvp`; 0 behind a NaN.
+
+    The record stays until it is beaten, so that sums over its holders are a recurrence that begins anew where it changes.
+    """
 
     def jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
         (x,), (t,), (axis, reverse) = primals, tangents, (params["axis"], params["reverse"])
         out = op(name, x, axis=axis, reverse=reverse)
-        if t is None:
-            return [out], [None]
-        position = op("iota", shape=x.type.shape, axis=axis, dtype="i64")
+        if t is None or not x.type.shape[axis]:
+            return [out], [t]
+        stays = convert(op("eq", out, moved_by_one(out, axis, reverse, 0)), x.type.dtype)
         holds = op("eq", x, out)
-        n = x.type.shape[axis]
-        mine = where(holds, position, n if reverse else -1)
-        record = op("cummin" if reverse else "cummax", mine, axis=axis, reverse=reverse)
-        return [out], [take_along(t, record, axis)]
+        count = op("linear_recurrence", stays, convert(holds, x.type.dtype), **params)
+        total = op("linear_recurrence", stays, where(holds, t, 0), **params)
+        return [out], [total / op("max", count, full(x.type.shape, 1, x.type.dtype))]
 
     return jvp
-
-
-def take_along(x: Value, index: Value, axis: int) -> Value:
-    """x at an index along one axis for each position of the others."""
-    rank = x.type.rank
-    order = (*[i for i in range(rank) if i != axis], axis)
-    rows = op("transpose", x, permutation=order)
-    at = op("transpose", index, permutation=order)
-    at = op("reshape", at, shape=(*at.type.shape, 1))
-    taken = op("gather", rows, at, axes=(rank - 1,), batch=rank - 1, mode="clip")
-    return op("transpose", taken, permutation=tuple(order.index(i) for i in range(rank)))
 
 
 cummax.jvp = _cumulative_chooser_jvp("cummax")

@@ -13,7 +13,7 @@ from ..ir.graph import Op
 from ..ir.types import INEXACT, ArrayType
 from .arithmetic import op
 from .define import Tangents, broadcast_batch, check_dtypes
-from .reduction import check_axes, take_along
+from .reduction import check_axes
 
 
 def _type(*types: ArrayType, axis: int) -> tuple[ArrayType, ...]:
@@ -41,6 +41,17 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
         t if t is None or o.type.dtype not in INEXACT else take_along(t, order, axis) for t, o in zip(tangents, outs, strict=True)
     ]
     return outs, moved
+
+
+def take_along(x: Value, index: Value, axis: int) -> Value:
+    """x at an index along one axis for each position of the others."""
+    rank = x.type.rank
+    order = (*[i for i in range(rank) if i != axis], axis)
+    rows = op("transpose", x, permutation=order)
+    at = op("transpose", index, permutation=order)
+    at = op("reshape", at, shape=(*at.type.shape, 1))
+    taken = op("gather", rows, at, axes=(rank - 1,), batch=rank - 1, mode="clip")
+    return op("transpose", taken, permutation=tuple(order.index(i) for i in range(rank)))
 
 
 def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
