@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad_compiler.ir.graph import Eqn, Graph, Op, Var, remembered
+from jitgrad_compiler.ir.graph import EVALUATE, Eqn, Graph, Op, Var, remembered
 from jitgrad_compiler.ir.interpreter import interpret
 from jitgrad_compiler.ir.types import ArrayType, TapeType, type_of
 from jitgrad_compiler.ops.calls import call
@@ -51,6 +51,7 @@ def scalar_name(f: Any, count: int) -> str:
     return _scalars().scalar_name(f, ("f64",) * count, "f64")
 
 
+@EVALUATE.of(call)
 def _evaluate_call(*arrays: Any, graph: Graph, name: str) -> list[Any]:
     """A nested program on concrete arrays: compiled, unless jit is switched off."""
     if config.disable_jit:
@@ -60,8 +61,6 @@ def _evaluate_call(*arrays: Any, graph: Graph, name: str) -> list[Any]:
         check_program(name, graph, arrays, outs)
     return outs
 
-
-call.evaluate = _evaluate_call
 
 INTERPRETED = 2000
 """Equations of loops and branches on concrete arrays that are done one by one; what has more is compiled."""
@@ -122,6 +121,7 @@ def _evaluate_nested(op: Op) -> Any:
     return evaluate
 
 
+@EVALUATE.of(while_loop)
 def _evaluate_while(*arrays: Any, **params: Any) -> list[Any]:
     """Interpreted for as many steps as are a small number of equations, then compiled from the state that is reached. A loop that
     keeps something of every step is compiled from the start again; one that also calls back is compiled at once, or its first steps
@@ -145,5 +145,4 @@ def _evaluate_while(*arrays: Any, **params: Any) -> list[Any]:
 
 
 for _op in (scan, switch, rowwise):
-    _op.evaluate = _evaluate_nested(_op)
-while_loop.evaluate = _evaluate_while
+    EVALUATE[_op] = _evaluate_nested(_op)

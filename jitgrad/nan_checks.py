@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad_compiler.ir.builder import look_at_results
-from jitgrad_compiler.ir.graph import Atom, Graph, Literal, Op, Source, Var
+from jitgrad_compiler.ir.graph import EVALUATE, Atom, Graph, Literal, Op, Source, Var
 from jitgrad_compiler.ir.interpreter import as_typed
 
 from .config import config
@@ -47,7 +47,7 @@ def _do_again(name: str, graph: Graph, operands: Sequence[Any]) -> None:
         if e.op.traits.effect and not e.outputs:
             continue
         with np.errstate(all="ignore"):
-            outs = e.op.evaluate(*map(read, e.inputs), **e.params)  # a call inside is looked at in its turn
+            outs = EVALUATE.get(e.op, e.op.numpy)(*map(read, e.inputs), **e.params)  # a call inside is looked at in its turn
         outs = outs if isinstance(outs, (tuple, list)) else (outs,)
         if found := bad_value(outs):
             raise _invalid(found, f"{e.op.name} of {name}", e.source)

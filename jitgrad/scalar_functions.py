@@ -132,11 +132,10 @@ def _op_of(f: Callable[..., Any], name: str, count: int, partials: Sequence[Call
     if op_name in OPS:
         return OPS[op_name]
     op = define_elementwise(
-        op_name, _reference(f), partials=[None] * count, accepts="float", scalar=f, computed_in=None, transcendental=True,
-        doc=(f.__doc__ or name).strip().splitlines()[0],
+        op_name, _reference(f), arity=count, accepts="float", scalar=f, transcendental=True, no_derivative="",
+        jvp=lambda *operands: jvp(*operands), doc=(f.__doc__ or name).strip().splitlines()[0],
     )  # fmt: skip
-    from_source = _partials(f, op, count) if partials is None else list(partials)
-    op.jvp = partials_jvp(op, from_source)
+    jvp = partials_jvp(op, _partials(f, op, count) if partials is None else partials)
     return op
 
 

@@ -11,10 +11,6 @@ from typing import Any
 
 import numpy as np
 
-import jitgrad_compiler.passes.calls
-import jitgrad_compiler.passes.checkpointing
-import jitgrad_compiler.passes.custom_derivatives
-import jitgrad_compiler.passes.linear_solve  # noqa: F401  (the rules of nested programs)
 from jitgrad_compiler.ir.builder import Value, Weak, staging
 from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.types import ArrayType

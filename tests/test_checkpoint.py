@@ -9,8 +9,6 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-import jitgrad_compiler.passes.loop_batching
-import jitgrad_compiler.passes.rowwise  # noqa: F401 - the rules of loops
 from jitgrad import (
     checkpoint,
     checkpoint_name,

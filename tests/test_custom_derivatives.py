@@ -9,8 +9,6 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-import jitgrad_compiler.passes.loop_batching
-import jitgrad_compiler.passes.rowwise  # noqa: F401 - the rules of loops
 from jitgrad import custom_jvp, custom_vjp, errors, grad, hessian, jacfwd, jacrev, jit, jvp, make_graph, vjp, vmap
 from jitgrad.testing import assert_close, check_grads
 from jitgrad_compiler.ir import evaluate, interpret, parse, verify

@@ -7,7 +7,6 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-import jitgrad_compiler.passes.loop_batching  # noqa: F401 - the rules of loops
 from jitgrad import closure_convert, errors, grad, hessian, jacfwd, jacrev, jit, jvp, lax, linear_transpose, make_graph, vjp, vmap
 from jitgrad.testing import assert_close, check_grads
 from jitgrad_compiler.ir import parse, verify

@@ -137,7 +137,7 @@ def _numpy_array(where: str, items: Any, dtype: str) -> np.ndarray:
     if made.dtype == object:
         raise NotAnArrayError(f"{where}: the list holds numbers that no element type can, such as ints beyond 64 bits")
     with np.errstate(all="ignore"):
-        return np.asarray(OPS["convert_element_type"].evaluate(made, dtype=dtype))
+        return np.asarray(OPS["convert_element_type"].numpy(made, dtype=dtype))
 
 
 def zeros(shape: Any, dtype: Any = None) -> Array:

@@ -12,7 +12,6 @@ import numpy as np
 
 from jitgrad.array import Array
 from jitgrad.errors import NumberRangeError
-from jitgrad_compiler import ops as _filled  # noqa: F401  (importing it fills OPS)
 from jitgrad_compiler.ir.builder import bind, bind_all, state
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import INTEGERS, NUMPY, ArrayType
@@ -56,7 +55,7 @@ def constant(number: Any, dtype: str) -> Array:
 
 def _converted(number: Any, dtype: str) -> Array:
     with np.errstate(all="ignore"):
-        return Array(ArrayType((), dtype), None, OPS["convert_element_type"].evaluate(number, dtype=dtype)[()])
+        return Array(ArrayType((), dtype), None, OPS["convert_element_type"].numpy(number, dtype=dtype)[()])
 
 
 def convert(x: Array, dtype: str) -> Array:

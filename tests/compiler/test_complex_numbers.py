@@ -7,10 +7,6 @@ import zlib
 import numpy as np
 import pytest
 
-import jitgrad_compiler.passes.calls
-import jitgrad_compiler.passes.checkpointing
-import jitgrad_compiler.passes.custom_derivatives
-import jitgrad_compiler.passes.linear_solve  # noqa: F401 - gives ops about programs their rules
 from jitgrad_compiler.ir import OPS, Graph, evaluate, interpret, parse
 from jitgrad_compiler.ir.builder import concrete
 from jitgrad_compiler.ir.types import COMPLEX, INEXACT

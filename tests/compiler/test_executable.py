@@ -8,7 +8,6 @@ import threading
 import numpy as np
 import pytest
 
-import jitgrad_compiler.passes.calls  # noqa: F401 - gives `call` its rules
 from jitgrad_compiler.ir import interpret, parse
 from jitgrad_compiler.ir.types import NUMPY
 from jitgrad_compiler.runtime.buffers import allocate

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-import jitgrad_compiler.passes.calls  # noqa: F401 - gives `call` its rules
 from jitgrad_compiler.ir import OPS, ArrayType, Graph, interpret, parse
 from jitgrad_compiler.ir.builder import Value, bind, staging
 from jitgrad_compiler.kernels.expression import Apply, walk

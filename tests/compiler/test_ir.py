@@ -7,7 +7,6 @@ import itertools
 import numpy as np
 import pytest
 
-import jitgrad_compiler.passes.calls  # noqa: F401 - gives `call` its rules
 from jitgrad_compiler.errors import UnexpectedTracerError
 from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, IRError, Literal, Var, evaluate, interpret, parse, verify
 from jitgrad_compiler.ir.builder import bind, concrete, source_of, staging

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import jitgrad_compiler.ops  # noqa: F401 - fills OPS
 from jitgrad_compiler.ir.graph import OPS, Eqn, Graph, Literal, Var
 from jitgrad_compiler.ir.interpreter import interpret
 from jitgrad_compiler.ir.types import COMPLEX, FLOATS, NUMPY, UNSIGNED, type_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import jitgrad_compiler.passes.calls  # noqa: F401 - gives `call` its rules
 from jitgrad_compiler.ir import Eqn, Graph, parse, verify
 from jitgrad_compiler.ir.graph import print_graph
 from jitgrad_compiler.passes.linearize import linearize_graph

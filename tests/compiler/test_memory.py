@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import jitgrad_compiler.ops  # noqa: F401 - fills the registry
 from jitgrad_compiler.ir import ArrayType, Var, parse
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.kernels.kernel import Kernel

@@ -7,10 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-import jitgrad_compiler.passes.calls
-import jitgrad_compiler.passes.checkpointing
-import jitgrad_compiler.passes.custom_derivatives
-import jitgrad_compiler.passes.linear_solve  # noqa: F401 - gives ops about programs their rules
 from jitgrad_compiler.errors import NonDifferentiableError
 from jitgrad_compiler.ir import OPS, Graph, interpret, parse, verify
 from jitgrad_compiler.ir.graph import print_graph

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-import jitgrad_compiler.passes.calls  # noqa: F401 - gives `call` its rules
 from jitgrad_compiler.ir import Graph, interpret, parse, verify
 from jitgrad_compiler.passes.pipeline import PIPELINE
 from jitgrad_compiler.runtime import pool

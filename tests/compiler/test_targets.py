@@ -8,7 +8,6 @@ from typing import Any
 import llvmlite.binding as llvm
 import pytest
 
-import jitgrad_compiler.ops  # noqa: F401 - fills the registry
 from jitgrad_compiler.ir import OPS, ArrayType
 from jitgrad_compiler.ir.graph import Op
 from jitgrad_compiler.ir.types import COMPLEX

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import UnexpectedTracerError, user_line
-from .graph import OPS, Atom, Eqn, Graph, Literal, Op, Source, Var
+from .graph import EVALUATE, OPS, Atom, Eqn, Graph, Literal, Op, Source, Var
 from .types import NUMPY, ArrayType, TapeType, Type, type_of
 
 Weak = str | bool
@@ -165,7 +165,7 @@ def run_now(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[V
     """Concrete operands: check the types, run the NumPy reference."""
     types = op.types([a.type for a in args], params)
     with np.errstate(all="ignore"):
-        outs = op.evaluate(*[a.data() for a in args], **params)
+        outs = EVALUATE.get(op, op.numpy)(*[a.data() for a in args], **params)
     if len(types) == 1 and not isinstance(outs, (tuple, list)):
         outs = (outs,)
     if _look is not None:

@@ -57,24 +57,17 @@ Atom = Var | Literal
 
 
 class Op:
-    """One operation with all its rules. `ops/` makes these through factories; see CONTRIBUTING.md for which rule does what.
+    """One operation: what it means, and what it says of itself. `ops/` makes these through factories. What passes do with it stands
+    in tables of rules, below; those that are given here go into theirs.
 
     infer(*types, **params) -> type or tuple of types; raises TypeError or ValueError with a message for users.
     numpy(*arrays, **params) -> array or tuple: the reference implementation, which is also eager mode.
-    jvp(primals, tangents, params) -> (outputs, output tangents); a tangent that is None is zero.
-    transpose(cotangents, operands, params) -> cotangent or None for each operand; linear operands come as their type.
-    batch(size, operands, batched, params) -> outputs, each with the new axis in front.
     emit(e, *registers, **params) -> register: one vector of an elementwise op.
     hoists(params, count) -> (place, changed params): where operands for all nested programs go, of an op that has such programs.
-    batched_outputs(size, params, batched) -> which outputs `batch` gives the new axis; without the rule, all.
-    rows(size, params, batched, whole) -> whether vmap does each row by itself, of a loop.
     facts: the fields of `Traits`.
     """
 
-    __slots__ = (
-        "batch", "batched_outputs", "doc", "emit", "evaluate", "hoists", "infer", "jvp", "kind", "name", "no_derivative", "numpy",
-        "rows", "samples", "traits", "transpose",
-    )  # fmt: skip
+    __slots__ = ("doc", "emit", "hoists", "infer", "kind", "name", "no_derivative", "numpy", "samples", "traits")
 
     def __init__(
         self,
@@ -88,22 +81,21 @@ class Op:
         batch: Callable[..., Any] | None = None,
         emit: Callable[..., Any] | None = None,
         hoists: Callable[[Mapping[str, Any], int], tuple[int, dict[str, Any]]] | None = None,
-        batched_outputs: Callable[[int, Mapping[str, Any], Sequence[bool]], Sequence[bool]] | None = None,
         samples: Samples = ANYWHERE,
         no_derivative: str = "",
         doc: str = "",
         **facts: Any,
     ) -> None:
         self.name, self.infer, self.numpy, self.kind = name, infer, numpy, kind
-        self.jvp, self.transpose, self.batch, self.emit = jvp, transpose, batch, emit
-        self.hoists, self.batched_outputs = hoists, batched_outputs
-        self.rows: Callable[[int, Mapping[str, Any], Sequence[bool], bool], bool] | None = None
+        self.emit, self.hoists = emit, hoists
         self.no_derivative, self.doc, self.samples = no_derivative, doc, samples
-        self.evaluate = numpy
         self.traits = Traits(**facts)
         if name in OPS:
             raise ValueError(f"two ops are named {name!r}")
         OPS[name] = self
+        for table, rule in ((JVP, jvp), (TRANSPOSE, transpose), (BATCH, batch)):
+            if rule is not None:
+                table[self] = rule
 
     def types(self, types: Sequence[Any], params: Mapping[str, Any]) -> tuple[Any, ...]:
         result = self.infer(*types, **params)
@@ -114,6 +106,66 @@ class Op:
 
 
 OPS: dict[str, Op] = {}
+Rule = TypeVar("Rule")
+
+
+class Rules(Generic[Rule]):
+    """A table of the rules of one sort, by op, which is filled where they are written: from rows of names, or by `of`. A rule for
+    an op that does not exist, or a second one for an op, is an error there.
+    """
+
+    __slots__ = ("_rules", "get", "what")
+
+    def __init__(self, what: str, rows: Mapping[str, Rule] | None = None) -> None:
+        self.what = what
+        self._rules: dict[Op, Rule] = {}
+        self.get = self._rules.get
+        for name, rule in (rows or {}).items():
+            self.of(name)(rule)
+
+    def of(self, *ops: Op | str) -> Callable[[Rule], Rule]:
+        """A decorator: what follows is the rule of these ops."""
+
+        def enter(rule: Rule) -> Rule:
+            for op in ops:
+                self[op] = rule
+            return rule
+
+        return enter
+
+    def __setitem__(self, op: Op | str, rule: Rule) -> None:
+        known = OPS.get(op) if isinstance(op, str) else op
+        if not isinstance(known, Op):
+            raise LookupError(f"{self.what}: there is no op {op!r} to give a rule to")
+        if known in self._rules:
+            raise ValueError(f"{self.what}: two rules for {known.name}")
+        self._rules[known] = rule
+
+    def __getitem__(self, op: Op) -> Rule:
+        rule = self._rules.get(op)
+        if rule is None:
+            raise LookupError(f"{self.what}: {op.name} has no rule")
+        return rule
+
+    def __contains__(self, op: Op) -> bool:
+        return op in self._rules
+
+    def __iter__(self) -> Iterator[Op]:
+        return iter(self._rules)
+
+
+JVP: Rules[Callable[..., Any]] = Rules("forward-mode derivative")
+"""rule(primals, tangents, params) -> (outputs, output tangents); a tangent that is None is zero."""
+TRANSPOSE: Rules[Callable[..., Any]] = Rules("transpose")
+"""rule(cotangents, operands, params) -> cotangent or None for each operand; linear operands come as their type."""
+BATCH: Rules[Callable[..., Any]] = Rules("batching")
+"""rule(size, operands, batched, params) -> outputs, each with the new axis in front."""
+BATCHED_OUTPUTS: Rules[Callable[[int, Mapping[str, Any], Sequence[bool]], Sequence[bool]]] = Rules("batched outputs")
+"""rule(size, params, batched) -> which outputs the batching rule gives the new axis; all of an op that is not here."""
+BY_ROWS: Rules[Callable[[int, Mapping[str, Any], Sequence[bool], bool], bool]] = Rules("batching row by row")
+"""rule(size, params, batched, whole) -> whether vmap does each row of a loop by itself."""
+EVALUATE: Rules[Callable[..., Any]] = Rules("eager evaluation")
+"""rule(*arrays, **params) -> array or sequence: what eager mode does in place of the reference."""
 
 
 class Deferred:

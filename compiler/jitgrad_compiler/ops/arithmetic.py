@@ -23,7 +23,6 @@ from .define import (
     elementwise_shape,
     is_linear,
     known,
-    linear_jvp,
     type_of_operand,
     zeros,
 )
@@ -236,12 +235,7 @@ bitcast_convert_type = elementwise(
 
 
 def _linear_part(name: str, numpy: Any, result: Any, transpose: Any, doc: str) -> Any:
-    made = elementwise(name, numpy, infer=result, accepts="complex", transpose=transpose, doc=doc, complex_only=True)
-    made.jvp = lambda primals, tangents, params: (
-        [bind(made, *primals)],
-        [None if tangents[0] is None else bind(made, *tangents)],
-    )
-    return made
+    return elementwise(name, numpy, infer=result, accepts="complex", linear=True, transpose=transpose, doc=doc, complex_only=True)
 
 
 def _part_type(x: ArrayType) -> ArrayType:
@@ -287,6 +281,5 @@ def _complex_transpose(cts: Sequence[Value], operands: Sequence[Operand], params
 
 complex_ = elementwise(
     "complex", _put_together, infer=_complex_type, arity=2, accepts="float", transpose=_complex_transpose, doc="x + iy.",
-    complex_only=True,
+    linear=True, complex_only=True,
 )  # fmt: skip
-complex_.jvp = linear_jvp(complex_)

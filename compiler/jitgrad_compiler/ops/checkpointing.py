@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.graph import Graph, Op
+from ..ir.graph import EVALUATE, Graph, Op
 from .control import expect
 from .custom import run_eagerly, run_nested
 from .define import elementwise, in_front
@@ -29,7 +29,7 @@ checkpoint = Op(
     "checkpoint", _checkpoint_type, run_nested, kind="call", sparse_cotangents=True, hoists=in_front,
     doc="A nested program that is done again for its derivative.",
 )  # fmt: skip
-checkpoint.evaluate = run_eagerly
+EVALUATE[checkpoint] = run_eagerly
 
 name = elementwise(
     "name", lambda x, name: np.asarray(x), lambda e, x, name: x, accepts="any", counts=False, partials=[lambda x, out, name: 1],

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import ShapeError
 from ..ir.builder import Value
-from ..ir.graph import Op
+from ..ir.graph import BATCHED_OUTPUTS, JVP, Op
 from ..ir.types import ArrayType
 from .arithmetic import op
 from .define import Operand, broadcast, convert, full, linear_jvp, reduce_sum, reshape, transpose_axes
@@ -62,10 +62,8 @@ def _collective(
         known = operands[1:]
         return [transpose(cts[0], *known, **params), *[None] * len(known)]
 
-    made = Op(
-        name, check, _alone, kind="collective", batch=batch, transpose=transpose_rule, batched_outputs=batched_outputs, doc=doc
-    )
-    made.jvp = linear_jvp(made, 1)
+    made = Op(name, check, _alone, kind="collective", batch=batch, transpose=transpose_rule, doc=doc)
+    JVP[made], BATCHED_OUTPUTS[made] = linear_jvp(made, 1), batched_outputs
 
 
 def _swapped(x: Value) -> Value:

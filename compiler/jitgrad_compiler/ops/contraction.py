@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir.builder import Value
-from ..ir.graph import Op
+from ..ir.graph import JVP, Op
 from ..ir.types import ArrayType
 from .arithmetic import op
 from .define import Operand, axis_to_front, bilinear_jvp, check_dtypes, is_linear, known, transpose_axes, type_of_operand
@@ -104,4 +104,4 @@ dot_general = Op(
     "dot_general", _type, _numpy, kind="contract", transpose=_transpose, batch=_batch,
     doc="Sums of products over contracted axes. Result axes: batch, x's free axes, y's free axes.",
 )  # fmt: skip
-dot_general.jvp = bilinear_jvp(dot_general)
+JVP[dot_general] = bilinear_jvp(dot_general)

@@ -27,7 +27,7 @@ import numpy as np
 
 from ..errors import NonDifferentiableError
 from ..ir.builder import Value, concrete
-from ..ir.graph import Deferred, Graph, Op
+from ..ir.graph import EVALUATE, Deferred, Graph, Op
 from ..ir.interpreter import evaluate, interpret
 from ..ir.types import INEXACT
 from .control import expect
@@ -123,7 +123,7 @@ custom_vjp = Op(
     "custom_vjp", _custom_vjp_type, run_nested, kind="call", sparse_cotangents=True, hoists=as_consts, reverse_only=True,
     doc="A nested program with a reverse-mode rule of its own.",
 )  # fmt: skip
-custom_jvp.evaluate = custom_vjp.evaluate = run_eagerly
+EVALUATE[custom_jvp] = EVALUATE[custom_vjp] = run_eagerly
 
 
 def _custom_linear_type(*types: Any, backward: Any, known: int, active: tuple[bool, ...], name: str) -> tuple[Any, ...]:
@@ -163,4 +163,4 @@ custom_vmap = Op(
     "custom_vmap", _custom_vmap_type, run_nested, kind="call", sparse_cotangents=True, hoists=as_consts,
     doc="A nested program with a batching rule of its own, which derivatives do not keep.",
 )  # fmt: skip
-custom_vmap.evaluate = run_eagerly
+EVALUATE[custom_vmap] = run_eagerly

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DTypeError, NonDifferentiableError, ShapeError
 from ..ir.builder import Value, bind, bind_all, is_literal, literal
-from ..ir.graph import OPS, Op
+from ..ir.graph import BATCH, JVP, OPS, Op
 from ..ir.traits import Samples
 from ..ir.types import COMPLEX, FLOATS, INEXACT, INTEGERS, REAL_OF, ArrayType
 
@@ -201,6 +201,7 @@ def elementwise(
     accepts: str = "inexact",
     result: str = "",
     jvp: Callable[..., Any] | None = None,
+    linear: bool = False,
     transpose: Callable[..., Any] | None = None,
     infer: Callable[..., ArrayType] | None = None,
     arity: int | None = None,
@@ -215,9 +216,9 @@ def elementwise(
     """An op that does the same to every element.
 
     numpy: the reference. emit(e, *registers, **params) -> register: one vector of the op. partials: a function of the operands and
-    the output for each operand, None where the output does not depend on it smoothly. result: the output's element type, where it
-    is not the operands'. domain, integer_first: where tests draw operands from, as `Samples` says. The other facts are fields of
-    `Traits`; a transcendental op costs TRANSCENDENTAL_COST, unless it says what.
+    the output for each operand, None where the output does not depend on it smoothly. linear: it is its own derivative. result: the
+    output's element type, where it is not the operands'. domain, integer_first: where tests draw operands from, as `Samples` says.
+    The other facts are fields of `Traits`; a transcendental op costs TRANSCENDENTAL_COST, unless it says what.
     """
     count = len(partials) if partials is not None else arity or 1
 
@@ -237,13 +238,13 @@ def elementwise(
         samples=Samples(domain=domain, integer_first=integer_first), doc=doc, arity=count, accepts=accepts, cost=cost,
         transcendental=transcendental, **facts,
     )  # fmt: skip
-    op.batch = elementwise_batch(op)
+    BATCH[op] = elementwise_batch(op)
     if jvp is not None:
-        op.jvp = jvp
+        JVP[op] = jvp
     elif partials is not None:
-        op.jvp = partials_jvp(op, partials)
+        JVP[op] = partials_jvp(op, partials)
     elif not no_derivative:
-        op.jvp = zero_jvp(op)
+        JVP[op] = linear_jvp(op) if linear else zero_jvp(op)
     return op
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ir.graph import Deferred, Op
+from ..ir.graph import JVP, Deferred, Op
 from ..ir.types import NAMES, NUMPY, ArrayType
 from .define import zero_jvp
 
@@ -117,7 +117,7 @@ callback = Op(
     "callback", lambda *types, callee: (), _callback, kind="callback", effect=True,
     doc="A Python function called with the operands; it gives nothing back, and derivatives take no notice of it.",
 )  # fmt: skip
-callback.jvp = zero_jvp(callback)
+JVP[callback] = zero_jvp(callback)
 io_callback = Op(
     "io_callback", _result_types, _io_callback, kind="host_call", effect=True, no_derivative=NO_DERIVATIVE,
     doc="A Python function called with the operands, for what it does and what it gives.",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ..ir.graph import Op
+from ..ir.graph import JVP, Op
 from ..ir.types import NUMPY, ArrayType
 from .define import elementwise, zero_jvp
 
@@ -24,7 +24,7 @@ def _iota(shape: tuple[int, ...], axis: int, dtype: str) -> Any:
 
 
 iota = Op("iota", _iota_type, _iota, kind="iota", doc="Each element's index along an axis.")
-iota.jvp = zero_jvp(iota)
+JVP[iota] = zero_jvp(iota)
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA

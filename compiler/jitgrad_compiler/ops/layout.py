@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir.builder import Value, bind, literal
-from ..ir.graph import Op
+from ..ir.graph import JVP, Op
 from ..ir.types import INEXACT, ArrayType
 from .arithmetic import op
 from .define import (
@@ -35,7 +35,7 @@ def _move(name: str, infer: Any, numpy: Any, transpose: Any, batch: Any, doc: st
         return [transpose(cts[0], type_of_operand(operands[0]).shape, **params)]
 
     made = Op(name, infer, numpy, kind="layout", batch=batch_rule, transpose=transpose_rule, doc=doc)
-    made.jvp = linear_jvp(made)
+    JVP[made] = linear_jvp(made)
     return made
 
 
@@ -196,7 +196,7 @@ pad = Op(
     "pad", _pad_type, _pad, kind="layout", batch=_pad_batch, transpose=_pad_transpose,
     doc="A scalar put around and between the elements: low, high and interior counts an axis; negative ones cut off.",
 )  # fmt: skip
-pad.jvp = linear_jvp(pad)
+JVP[pad] = linear_jvp(pad)
 
 # -- concatenate
 

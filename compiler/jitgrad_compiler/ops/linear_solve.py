@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ir.graph import Graph, Op
+from ..ir.graph import EVALUATE, Graph, Op
 from .control import expect
 from .custom import run_eagerly, run_nested
 from .define import as_consts
@@ -36,4 +36,4 @@ linear_solve = Op(
     "linear_solve", _type, run_nested, kind="call", hoists=as_consts,
     doc="The solution of a linear system, whose derivative is one more solution.",
 )  # fmt: skip
-linear_solve.evaluate = run_eagerly
+EVALUATE[linear_solve] = run_eagerly

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir.builder import Value, bind
-from ..ir.graph import Op
+from ..ir.graph import JVP, TRANSPOSE, Op
 from ..ir.types import INEXACT, ArrayType
 from .arithmetic import op, where
 from .define import Tangents, broadcast, check_dtypes, convert, full, linear_jvp, reduce_sum, type_of_operand, zero_jvp
@@ -39,13 +39,12 @@ def _reduce(name: str, numpy: Callable[..., Any], accepts: str, doc: str, combin
         return [bind(made, args[0], axes=tuple(a + 1 for a in params["axes"]))]
 
     made = Op(name, infer, lambda x, axes: numpy(x, axis=axes), kind="reduce", batch=batch, doc=doc, combine=combine, empty=empty)
-    made.jvp = zero_jvp(made)
     return made
 
 
 reduce_sum_op = _reduce("reduce_sum", pairwise_sum, "numeric", "Sum over axes.", empty=0, combine="add")
-reduce_sum_op.jvp = linear_jvp(reduce_sum_op)
-reduce_sum_op.transpose = lambda cts, operands, params: [expand(cts[0], type_of_operand(operands[0]).shape, params["axes"])]
+JVP[reduce_sum_op] = linear_jvp(reduce_sum_op)
+TRANSPOSE[reduce_sum_op] = lambda cts, operands, params: [expand(cts[0], type_of_operand(operands[0]).shape, params["axes"])]
 
 
 def _product_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
@@ -77,7 +76,7 @@ reduce_prod_op = _reduce(
     empty=1,
     combine="mul",
 )
-reduce_prod_op.jvp = _product_jvp
+JVP[reduce_prod_op] = _product_jvp
 
 
 def _chooser_jvp(name: str) -> Any:
@@ -96,8 +95,8 @@ def _chooser_jvp(name: str) -> Any:
 
 reduce_max_op = _reduce("reduce_max", np.max, "ordered", "Largest element over axes; NaN where one is.", combine="max")
 reduce_min_op = _reduce("reduce_min", np.min, "ordered", "Smallest element over axes; NaN where one is.", combine="min")
-reduce_max_op.jvp = _chooser_jvp("reduce_max")
-reduce_min_op.jvp = _chooser_jvp("reduce_min")
+JVP[reduce_max_op] = _chooser_jvp("reduce_max")
+JVP[reduce_min_op] = _chooser_jvp("reduce_min")
 
 
 def _bits(name: str, ufunc: Any, empty: bool, combine: str, doc: str) -> Op:
@@ -109,6 +108,7 @@ def _bits(name: str, ufunc: Any, empty: bool, combine: str, doc: str) -> Op:
 
 reduce_and_op = _bits("reduce_and", np.bitwise_and, True, "and", "Bitwise and over axes; of bools, whether all hold.")
 reduce_or_op = _bits("reduce_or", np.bitwise_or, False, "or", "Bitwise or over axes; of bools, whether any holds.")
+JVP[reduce_and_op], JVP[reduce_or_op] = zero_jvp(reduce_and_op), zero_jvp(reduce_or_op)
 
 
 def _arg(name: str, numpy: Any, doc: str) -> Op:
@@ -126,7 +126,7 @@ def _arg(name: str, numpy: Any, doc: str) -> Op:
         return numpy(x, axis=axis)
 
     made = Op(name, infer, reference, kind="argreduce", batch=batch, doc=doc, combine=name)
-    made.jvp = zero_jvp(made)
+    JVP[made] = zero_jvp(made)
     return made
 
 
@@ -157,8 +157,8 @@ def _running(ufunc: Any) -> Callable[..., Any]:
 
 
 cumsum = _cumulative("cumsum", running_sum, "numeric", "add", "Running sum along an axis, from the end for `reverse`.")
-cumsum.jvp = linear_jvp(cumsum)
-cumsum.transpose = lambda cts, operands, params: [op("cumsum", cts[0], axis=params["axis"], reverse=not params["reverse"])]
+JVP[cumsum] = linear_jvp(cumsum)
+TRANSPOSE[cumsum] = lambda cts, operands, params: [op("cumsum", cts[0], axis=params["axis"], reverse=not params["reverse"])]
 cumprod = _cumulative(
     "cumprod", _running(np.multiply), "numeric", "mul", "Running product along an axis, from the end for `reverse`."
 )
@@ -175,7 +175,7 @@ def _cumprod_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str,
     return [out], [op("linear_recurrence", x, t * moved_by_one(out, axis, params["reverse"], 1), **params)]
 
 
-cumprod.jvp = _cumprod_jvp
+JVP[cumprod] = _cumprod_jvp
 
 
 def _cumulative_chooser_jvp(name: str) -> Any:
@@ -198,5 +198,5 @@ def _cumulative_chooser_jvp(name: str) -> Any:
     return jvp
 
 
-cummax.jvp = _cumulative_chooser_jvp("cummax")
-cummin.jvp = _cumulative_chooser_jvp("cummin")
+JVP[cummax] = _cumulative_chooser_jvp("cummax")
+JVP[cummin] = _cumulative_chooser_jvp("cummin")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir.builder import Value, literal
-from ..ir.graph import Op
+from ..ir.graph import JVP, Op
 from ..ir.types import ArrayType
 from .arithmetic import op
 from .define import Operand, bilinear_jvp, broadcast_batch, check_dtypes, is_linear, known, type_of_operand
@@ -50,4 +50,4 @@ slide = Op(
     "slide", _type, _numpy, kind="slide", transpose=_transpose, batch=_batch,
     doc="The sum over k of x[..., i + k] * y[..., k], for each place i at which y is inside x.",
 )  # fmt: skip
-slide.jvp = bilinear_jvp(slide)
+JVP[slide] = bilinear_jvp(slide)

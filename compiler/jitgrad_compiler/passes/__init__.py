@@ -1,8 +1,10 @@
 """Passes: Graph in, Graph out. `pipeline` lists those that every program goes through, in order.
 
-Importing any of them gives the ops that have nested programs their rules.
+Importing the package gives ops that have programs inside, or call Python, their rules.
 """
 
-from . import branches, calls, loop_batching, loop_derivatives, rowwise
+from . import branches, calls, checkpointing, custom_derivatives, linear_solve, loop_batching, loop_derivatives, rowwise
 
-__all__ = ["branches", "calls", "loop_batching", "loop_derivatives", "rowwise"]
+__all__ = [
+    "branches", "calls", "checkpointing", "custom_derivatives", "linear_solve", "loop_batching", "loop_derivatives", "rowwise",
+]  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ir.builder import Value, bind_all
-from ..ir.graph import Graph, remembered
+from ..ir.graph import JVP, TRANSPOSE, Graph, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import switch
@@ -20,6 +20,7 @@ from .loop_derivatives import Flags, build, filled, linearized, moved, picked, r
 from .vmap import vmap_graph
 
 
+@JVP.of(switch)
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     branches, (index, *operands) = params["branches"], primals
     active = tuple(t is not None for t in tangents[1:])
@@ -111,6 +112,7 @@ def _places(kept: Sequence[Sequence[Any]]) -> tuple[list[list[int]], list[Any]]:
     return places, types
 
 
+@TRANSPOSE.of(switch)
 def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     index, *rest = operands
     linear = tuple(map(is_linear, rest))
@@ -130,6 +132,3 @@ def batch_branches(size: int, args: Sequence[Value], batched: Sequence[bool], pa
 @remembered
 def _batched(graph: Graph, size: int, batched: Flags) -> Graph:
     return vmap_graph(graph, size, batched)
-
-
-switch.jvp, switch.transpose = _jvp, _transpose

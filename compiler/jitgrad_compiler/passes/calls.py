@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..ir.builder import Value, bind_all, staging
-from ..ir.graph import Graph, Var, remembered
+from ..ir.graph import BATCH, BATCHED_OUTPUTS, JVP, TRANSPOSE, Graph, Var, remembered
 from ..ops.calls import call
 from ..ops.define import Operand, Tangents, is_linear
 from .jvp import jvp_active, recorded
@@ -59,6 +59,7 @@ def _kept(forward: Graph, count: int) -> tuple[Graph, tuple[tuple[bool, int], ..
     return Graph(forward.inputs, forward.eqns, outputs), tuple(sources)
 
 
+@JVP.of(call)
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     graph, name = params["graph"], params["name"]
     active = tuple(t is not None for t in tangents)
@@ -79,6 +80,7 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
     return outs, [next(moved) if a else None for a in parts.active_outputs]
 
 
+@TRANSPOSE.of(call)
 def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     linear = tuple(map(is_linear, operands))
     backward = _transposed(params["graph"], linear, tuple(ct is not None for ct in cts))
@@ -87,14 +89,12 @@ def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params:
     return [next(found) if a else None for a in linear]
 
 
+@BATCH.of(call)
 def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     graph, _ = _batched(params["graph"], size, tuple(batched))
     return bind_all(call, *args, graph=graph, name=params["name"])
 
 
+@BATCHED_OUTPUTS.of(call)
 def _batched_outputs(size: int, params: Mapping[str, Any], batched: Sequence[bool]) -> Sequence[bool]:
     return _batched(params["graph"], size, tuple(batched))[1]
-
-
-call.batched_outputs = _batched_outputs
-call.jvp, call.transpose, call.batch = _jvp, _transpose, _batch

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ir.builder import Value, bind, bind_all
-from ..ir.graph import OPS, Eqn, Graph, Var, remembered
+from ..ir.graph import BATCH, JVP, OPS, TRANSPOSE, Eqn, Graph, Var, remembered
 from ..ir.interpreter import evaluate
 from ..ops.calls import call
 from ..ops.checkpointing import NOTHING, barrier, checkpoint
@@ -69,6 +69,7 @@ def checkpointed(graph: Graph, active: Flags, policy: tuple[Any, ...], prevent_c
     return LinearGraphs(shown, build(types, linear), len(kept), active, parts.active_outputs)
 
 
+@JVP.of(checkpoint)
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     graph = params["graph"]
     active = tuple(t is not None for t in tangents)
@@ -86,6 +87,7 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
     return found[:count], spread(moving, parts.active_outputs)
 
 
+@TRANSPOSE.of(checkpoint)
 def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     linear = tuple(map(is_linear, operands))
     backward = transposed(params["graph"], linear, tuple(ct is not None for ct in cts))
@@ -94,6 +96,7 @@ def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params:
     return spread(found, linear)
 
 
+@BATCH.of(checkpoint)
 def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     return bind_all(checkpoint, *args, **{**params, "graph": _batched(params["graph"], size, tuple(batched))})
 
@@ -101,6 +104,3 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
 @remembered
 def _batched(graph: Graph, size: int, batched: Flags) -> Graph:
     return vmap_graph(graph, size, batched)
-
-
-checkpoint.jvp, checkpoint.transpose, checkpoint.batch = _jvp, _transpose, _batch

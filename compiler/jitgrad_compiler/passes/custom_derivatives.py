@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import NonDifferentiableError, UnexpectedTracerError
 from ..ir.builder import Value, bind_all, source_of, staging
-from ..ir.graph import Graph, Op, remembered
+from ..ir.graph import BATCH, JVP, TRANSPOSE, Graph, Op, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import INEXACT, ArrayType
 from ..ops.calls import call
@@ -53,6 +53,7 @@ def _programs(what: str, tangents: Tangents, params: dict[str, Any]) -> tuple[Gr
     return graphs
 
 
+@JVP.of(custom_jvp)
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     if _is_untouched(tangents, params):
         return bind_all(custom_jvp, *primals, **params), [None] * len(params["graph"].outputs)
@@ -63,6 +64,7 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
     return outs, spread(found[len(outs) :], [o.type.dtype in INEXACT for o in outs])
 
 
+@JVP.of(custom_vjp)
 def _vjp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     if _is_untouched(tangents, params):
         return bind_all(custom_vjp, *primals, **params), [None] * len(params["graph"].outputs)
@@ -83,6 +85,7 @@ def _vjp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
     return outs, spread(moved, floats)
 
 
+@TRANSPOSE.of(custom_linear)
 def _linear_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     known = [x for x in operands[: params["known"]] if isinstance(x, Value)]
     if len(known) < params["known"]:
@@ -96,6 +99,7 @@ def _linear_transpose(cts: Sequence[Value], operands: Sequence[Operand], params:
     return [*[None] * len(known), *found]
 
 
+@TRANSPOSE.of(custom_jvp, custom_vjp, custom_vmap)
 def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     linear = tuple(map(is_linear, operands))
     backward = transposed(params["graph"], linear, tuple(ct is not None for ct in cts))
@@ -173,6 +177,7 @@ def _batch(op: Op, make: Any) -> Callable[..., Any]:
     return rule
 
 
+@BATCH.of(custom_linear)
 def _batch_linear(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     known, active, backward = params["known"], params["active"], params["backward"]
     flags = (*batched[:known], *[True] * (len(backward.inputs) - known))
@@ -181,6 +186,7 @@ def _batch_linear(size: int, args: Sequence[Value], batched: Sequence[bool], par
     return bind_all(custom_linear, *args[:known], *whole, **{**params, "backward": made, "active": active})
 
 
+@BATCH.of(custom_vmap)
 def _batch_by_rule(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     """The user's rule; what the function closes over is no business of the rule's, so where that is batched, the graph is."""
     consts, rule = params["consts"], params["batching"]
@@ -191,13 +197,10 @@ def _batch_by_rule(size: int, args: Sequence[Value], batched: Sequence[bool], pa
     return evaluate(made, args)
 
 
+@JVP.of(custom_vmap)
 def _jvp_of_graph(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
-    assert call.jvp is not None
-    return call.jvp(primals, tangents, {"graph": params["graph"], "name": params["name"]})
+    return JVP[call](primals, tangents, {"graph": params["graph"], "name": params["name"]})
 
 
-custom_vmap.jvp, custom_vmap.batch, custom_vmap.transpose = _jvp_of_graph, _batch_by_rule, _transpose
-custom_jvp.jvp, custom_jvp.batch = _jvp, _batch(custom_jvp, _batched_jvp_rule)
-custom_vjp.jvp, custom_vjp.batch = _vjp, _batch(custom_vjp, _batched_vjp_rule)
-custom_jvp.transpose = custom_vjp.transpose = _transpose
-custom_linear.transpose, custom_linear.batch = _linear_transpose, _batch_linear
+BATCH[custom_jvp] = _batch(custom_jvp, _batched_jvp_rule)
+BATCH[custom_vjp] = _batch(custom_vjp, _batched_vjp_rule)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..ir.builder import Builder, Value, make_value, new_level, staging, with_weak
-from ..ir.graph import Graph, Op
+from ..ir.graph import JVP, Graph, Op
 from ..ir.interpreter import evaluate
 from ..ops.custom import Rule
 from ..ops.define import no_derivative, zeros
@@ -36,12 +36,13 @@ class DualTrace:
 
     def process(self, op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]:
         primals, tangents = zip(*map(self.lower, args), strict=True)
-        if op.jvp is None:
+        rule = JVP.get(op)
+        if rule is None:
             raise no_derivative(op)
         if op.hoists is not None and has_rules(params) and not refused(op, params, tangents):
             place, captured, params = with_rules(op, params, [t is not None for t in tangents])
             primals, tangents = zip(*map(self.lower, [*args[:place], *captured, *args[place:]]), strict=True)
-        outs, out_tangents = op.jvp(primals, tangents, params)
+        outs, out_tangents = rule(primals, tangents, params)
         return [self.lift(out, t) for out, t in zip(outs, out_tangents, strict=True)]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import NonDifferentiableError
 from ..ir.builder import Value, bind_all
+from ..ir.graph import BATCH, JVP, TRANSPOSE
 from ..ir.interpreter import evaluate
 from ..ops.define import Operand, Tangents, broadcast_batch, is_linear
 from ..ops.linear_solve import linear_solve
@@ -17,6 +18,7 @@ from .jvp import jvp
 from .loop_derivatives import filled
 
 
+@JVP.of(linear_solve)
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     n, matvec = params["consts"], params["matvec"]
     consts, rhs = primals[:n], list(tangents[n:])
@@ -36,6 +38,7 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
     return outs, [*found[: len(rhs)], *[None] * (len(outs) - len(rhs))]
 
 
+@TRANSPOSE.of(linear_solve)
 def _transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     n, name = params["consts"], params["name"]
     consts = [x for x in operands[:n] if isinstance(x, Value)]
@@ -55,6 +58,7 @@ def _transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[s
     return [*[None] * n, *[ct if is_linear(b) else None for ct, b in zip(found, rhs, strict=False)]]
 
 
+@BATCH.of(linear_solve)
 def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     n = params["consts"]
     flags = (*batched[:n], *[True] * (len(args) - n))
@@ -62,6 +66,3 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
     made = {key: g and batched_program(g, size, flags, len(g.outputs))[0] for key, g in graphs.items()}
     rhs = [broadcast_batch(b, size, was) for b, was in zip(args[n:], batched[n:], strict=True)]
     return bind_all(linear_solve, *args[:n], *rhs, **{**params, **made})
-
-
-linear_solve.jvp, linear_solve.transpose, linear_solve.batch = _jvp, _transpose, _batch

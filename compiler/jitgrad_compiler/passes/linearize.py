@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import NonDifferentiableError
 from ..ir.builder import Builder, Value, bind, bind_all, new_level, source_of, staging, with_weak
-from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var
+from ..ir.graph import OPS, TRANSPOSE, Atom, Eqn, Graph, Literal, Var
 from ..ir.interpreter import evaluate, literal_value
 from ..ir.types import ArrayType, TapeType
 from ..ops.calls import call
@@ -104,12 +104,13 @@ def backward(eqns: Sequence[Eqn], known: Mapping[Var, Value], cotangents: dict[V
         given = [cotangents.pop(v, None) for v in e.outputs]
         if all(ct is None for ct in given):
             continue
-        if e.op.transpose is None:
+        rule = TRANSPOSE.get(e.op)
+        if rule is None:
             raise not_linear(e.op.name)
         with source_of(e.source):
             if not e.op.traits.sparse_cotangents:
                 given = [zeros(v.type) if ct is None else ct for v, ct in zip(e.outputs, given, strict=True)]
-            results = e.op.transpose(given, [operand(a) for a in e.inputs], e.params)
+            results = rule(given, [operand(a) for a in e.inputs], e.params)
             for a, ct in zip(e.inputs, results, strict=True):
                 if ct is not None and isinstance(a, Var) and a not in known:
                     cotangents[a] = add_cotangents(cotangents[a], ct) if a in cotangents else ct

@@ -7,12 +7,12 @@ ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import NonDifferentiableError, ShapeError
 from ..ir.builder import Value, bind, bind_all, staging
-from ..ir.graph import OPS, Graph, remembered
+from ..ir.graph import BATCH, BATCHED_OUTPUTS, BY_ROWS, OPS, Graph, Op, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import rowwise, scan, switch, tape_add, together, while_loop
@@ -49,6 +49,7 @@ def _scan_parts(params: Mapping[str, Any], flags: Sequence[bool]) -> tuple[Loop,
     return loop, tuple(tuple(f) for f in loop.split(flags if params["length"] is not None else flags[1:]))
 
 
+@BY_ROWS.of(scan)
 def _scan_rows(size: int, params: Mapping[str, Any], batched: Sequence[bool], whole: bool) -> bool:
     """Whether each row is done by itself: where the state fits registers, or rows have numbers of steps of their own. Tapes of all
     rows, with the batch axis in their elements, are read and made by one loop.
@@ -60,11 +61,13 @@ def _scan_rows(size: int, params: Mapping[str, Any], batched: Sequence[bool], wh
     return batched[0] or not (tapes or whole) and fits_registers(body, MANY)
 
 
+@BATCHED_OUTPUTS.of(scan)
 def _scan_flags(size: int, params: Mapping[str, Any], batched: Sequence[bool]) -> Sequence[bool]:
     _, carry, ys = _batched_body(params["body"], size, *_scan_parts(params, batched)[1])
     return (*carry, *ys)
 
 
+@BATCH.of(scan)
 def _scan_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     head = args[:1] if params["length"] is None else args[:0]
     if any(batched[: len(head)]):
@@ -136,15 +139,18 @@ def _while_parts(size: int, params: Mapping[str, Any], batched: Sequence[bool]) 
     return _batched_while(params["cond"], params["body"], size, tuple(batched[:consts]), tuple(batched[consts:]), keeps)
 
 
+@BY_ROWS.of(while_loop)
 def _while_rows(size: int, params: Mapping[str, Any], batched: Sequence[bool], whole: bool) -> bool:
     return not whole and fits_registers(params["body"], MANY) or _while_parts(size, params, batched)[4]
 
 
+@BATCHED_OUTPUTS.of(while_loop)
 def _while_flags(size: int, params: Mapping[str, Any], batched: Sequence[bool]) -> Sequence[bool]:
     _, carry, saved, _, _ = _while_parts(size, params, batched)
     return (*carry, False, False, *carry) if params["states"] else (*carry, False, *saved)
 
 
+@BATCH.of(while_loop)
 def _while_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     made, carry, _, test, _ = _while_parts(size, params, batched)
     consts, start = params["consts"], batched[params["consts"] :]
@@ -152,16 +158,19 @@ def _while_batch(size: int, args: Sequence[Value], batched: Sequence[bool], para
     return bind_all(while_loop, *args[:consts], *wide, **{**params, "body": made, "cond": test})
 
 
+@BATCH.of(tape_add)
 def _tape_add_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     if not all(batched):
         raise TypeError("tape_add: both tapes must be batched, or none")
     return bind_all(tape_add, *args)
 
 
+@BATCH.of(together)
 def _together_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     return bind_all(rowwise, *args, graph=params["graph"], mapped=tuple(batched), size=size)
 
 
+@BATCH.of(switch)
 def _switch_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     if batched[0] and any(b.has_collective for b in params["branches"]):
         index, *operands = args
@@ -175,15 +184,15 @@ def _switch_batch(size: int, args: Sequence[Value], batched: Sequence[bool], par
     return batch_branches(size, args, batched, params)
 
 
-def _callback_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
-    """Called for each example."""
-    return by_rows(callback, size, args, batched, params)
+def _each(op: Op) -> Callable[..., Any]:
+    """A host function is called for each example."""
+    return lambda size, args, batched, params: by_rows(op, size, args, batched, params)
 
 
-def _io_callback_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
-    return by_rows(io_callback, size, args, batched, params)
+BATCH[callback], BATCH[io_callback] = _each(callback), _each(io_callback)
 
 
+@BATCH.of(pure_callback)
 def _pure_callback_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     """As its method says: for each example, or once for all of them."""
     method = params["method"]
@@ -200,10 +209,3 @@ def _pure_callback_batch(size: int, args: Sequence[Value], batched: Sequence[boo
         given = [a if b else reshape(a, (1, *a.type.shape)) for a, b in zip(args, batched, strict=True)]
     results = tuple(((size, *shape), dtype) for shape, dtype in params["results"])
     return bind_all(pure_callback, *given, **{**params, "results": results})
-
-
-callback.batch, io_callback.batch, pure_callback.batch = _callback_batch, _io_callback_batch, _pure_callback_batch
-scan.batch, while_loop.batch, switch.batch, together.batch = _scan_batch, _while_batch, _switch_batch, _together_batch
-tape_add.batch = _tape_add_batch
-scan.batched_outputs, scan.rows = _scan_flags, _scan_rows
-while_loop.batched_outputs, while_loop.rows = _while_flags, _while_rows

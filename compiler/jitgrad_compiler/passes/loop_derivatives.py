@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..ir.builder import Value, bind, bind_all, literal, staging
-from ..ir.graph import OPS, Eqn, Graph, Var, remembered
+from ..ir.graph import JVP, OPS, TRANSPOSE, Eqn, Graph, Var, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import COUNT, scan, tape_add, while_loop
@@ -184,6 +184,7 @@ def _kind(source: tuple[str, int], loop: Loop) -> str:
 # -- scan
 
 
+@JVP.of(scan)
 def _scan_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     body, length = params["body"], params["length"]
     head = 0 if length is not None else 1
@@ -267,6 +268,7 @@ def _parted(found: Sequence[Value], loop: Loop, ys: int, carry_active: Flags, ys
     return outs, tangents
 
 
+@TRANSPOSE.of(scan)
 def _scan_transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     body, length = params["body"], params["length"]
     head = [] if length is not None else [operands[0]]
@@ -305,11 +307,10 @@ def _scan_transpose(cts: Sequence[Value | None], operands: Sequence[Operand], pa
     return [*[None] * len(head), *spread(ct_consts, linear_consts), *shown, *spread(ct_xs, linear_xs)]
 
 
-scan.jvp, scan.transpose = _scan_jvp, _scan_transpose
-
 # -- while_loop
 
 
+@JVP.of(while_loop)
 def _while_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     body, consts = params["body"], params["consts"]
     loop = Loop(consts, len(primals) - consts, 0)
@@ -441,19 +442,16 @@ def _counted(body: Graph, loop: Loop) -> tuple[Graph, dict[str, Any]]:
     return build([COUNT, COUNT], lambda n, i: [i + n, i]), again
 
 
-while_loop.jvp = _while_jvp
-
 # -- tape_add
 
 
+@JVP.of(tape_add)
 def _tape_add_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     given = [t for t in tangents if t is not None]
     moving = bind(tape_add, *given) if len(given) == 2 else given[0] if given else None
     return [bind(tape_add, *primals)], [moving]
 
 
+@TRANSPOSE.of(tape_add)
 def _tape_add_transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     return [cts[0] if is_linear(x) else None for x in operands]
-
-
-tape_add.jvp, tape_add.transpose = _tape_add_jvp, _tape_add_transpose

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import NonDifferentiableError
 from ..ir.builder import Value, bind_all
-from ..ir.graph import Graph, remembered
+from ..ir.graph import BATCH, JVP, TRANSPOSE, Graph, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import rowwise
@@ -22,6 +22,7 @@ from .loop_derivatives import Flags, linearized, moved, picked, recomputed, spre
 from .vmap import batch, vmap_graph
 
 
+@JVP.of(rowwise)
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     graph, mapped, size = params["graph"], params["mapped"], params["size"]
     active = tuple(t is not None for t in tangents)
@@ -64,6 +65,7 @@ def without_rows(graph: Graph, mapped: Flags, size: int) -> Graph:
     return wide
 
 
+@TRANSPOSE.of(rowwise)
 def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     mapped, size = params["mapped"], params["size"]
     linear = tuple(map(is_linear, operands))
@@ -78,6 +80,7 @@ def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params:
     return spread(whole, linear)
 
 
+@BATCH.of(rowwise)
 def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     """Rows of rows are rows: the two axes are made one."""
     mapped, inner = params["mapped"], params["size"]
@@ -94,6 +97,3 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
     flags = tuple(b or m for b, m in zip(batched, mapped, strict=True))
     outs = bind_all(rowwise, *flat, graph=params["graph"], mapped=flags, size=size * inner)
     return [reshape(o, (size, inner, *o.type.shape[1:])) for o in outs]
-
-
-rowwise.jvp, rowwise.transpose, rowwise.batch = _jvp, _transpose, _batch

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..ir.builder import Value, bind_all, source_of, staging
-from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Op, Var
+from ..ir.graph import BATCH, BATCHED_OUTPUTS, BY_ROWS, OPS, Atom, Eqn, Graph, Literal, Op, Var
 from ..ir.interpreter import literal_value
 from ..ir.types import ArrayType, TapeType
 from ..ops.calls import call
@@ -38,9 +38,7 @@ def batch(
             elif _by_rows(e, size, flags, whole):
                 outs = by_rows(e.op, size, args, flags, e.params)
             else:
-                if e.op.batch is None:
-                    raise TypeError(f"vmap: {e.op.name} has no batching rule")
-                outs = e.op.batch(size, args, flags, dict(e.params))
+                outs = BATCH[e.op](size, args, flags, dict(e.params))
         for v, out, b in zip(e.outputs, outs, _batched_outputs(e, size, flags, whole), strict=True):
             env[v] = (out, b)
     pairs = [read(a) for a in graph.outputs]
@@ -58,7 +56,7 @@ def by_rows(op: Op, size: int, args: Sequence[Value], batched: Sequence[bool], p
 
 def _by_rows(e: Eqn, size: int, flags: Sequence[bool], whole: bool) -> bool:
     """Whether a loop is done for each row by itself, as the op's own rule says."""
-    rule = e.op.rows
+    rule = BY_ROWS.get(e.op)
     if rule is None or not any(flags) or any(g.has_collective for g in e.graphs):
         return False
     return rule(size, e.params, tuple(flags), whole)
@@ -66,7 +64,7 @@ def _by_rows(e: Eqn, size: int, flags: Sequence[bool], whole: bool) -> bool:
 
 def _batched_outputs(e: Eqn, size: int, flags: Sequence[bool], whole: bool) -> Sequence[bool]:
     """Which results of an equation have the batch axis: all of one that is batched, unless the op's own rule says which."""
-    rule = e.op.batched_outputs
+    rule = BATCHED_OUTPUTS.get(e.op)
     if rule is None or not any(flags) or _by_rows(e, size, flags, whole):
         return [any(flags)] * len(e.outputs)
     return rule(size, e.params, tuple(flags))
@@ -96,8 +94,7 @@ def _dependent(e: Eqn, flags: tuple[bool, ...]) -> Sequence[bool]:
     if not any(flags):
         return every
     if e.op.kind == "collective":
-        assert e.op.batched_outputs is not None
-        return e.op.batched_outputs(0, params, flags)
+        return BATCHED_OUTPUTS[e.op](0, params, flags)
     if e.op.kind == "call":
         return depends_on_batch(params["graph"], flags)
     if e.op.kind == "switch" and not flags[0]:
