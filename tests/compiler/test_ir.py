@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from jitgrad_compiler.errors import UnexpectedTracerError
 from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, IRError, Literal, Var, evaluate, interpret, parse, verify
 from jitgrad_compiler.ir.builder import bind, concrete, source_of, staging
-from jitgrad_compiler.ir.graph import print_graph
+from jitgrad_compiler.ir.graph import PerGraph, print_graph
 from jitgrad_compiler.ir.types import COMPLEX, FLOATS, INTEGERS, NUMPY
 
 SMALL = """graph(a:f32[3], b:f32[3]) {
@@ -295,3 +297,21 @@ def test_interpreting_on_values_inlines_and_on_arrays_computes() -> None:
     )
     with pytest.raises(TypeError, match=r"an input of type f32\[3\] was given an array of shape \(4,\)"):
         interpret(graph, np.zeros(4, np.float32), x)
+
+
+def test_what_is_kept_with_a_graph_lives_as_long_even_where_it_holds_the_graph() -> None:
+    class Made:
+        graph: Graph | None = None
+
+    table = PerGraph(Made)
+    graph, equal = parse("graph(a:f32[3]) {\n  return a\n}"), parse("graph(a:f32[3]) {\n  return a\n}")
+    made = table.of(graph)
+    made.graph = graph
+    assert table.of(graph) is made and table.of(equal) is not made and PerGraph(Made).of(graph) is not made
+    alive = weakref.ref(made)
+    del made
+    gc.collect()
+    assert alive() is not None
+    del graph
+    gc.collect()
+    assert alive() is None

@@ -256,6 +256,7 @@ class Graph:
 
     def __init__(self, inputs: Iterable[Var], eqns: Iterable[Eqn], outputs: Iterable[Atom]) -> None:
         self.inputs, self.eqns, self.outputs = tuple(inputs), tuple(eqns), tuple(outputs)
+        self.kept: dict[PerGraph[Any], Any] = {}
 
     @property
     def input_types(self) -> tuple[Any, ...]:
@@ -301,6 +302,22 @@ class Graph:
     __repr__ = __str__
 
 
+Kept = TypeVar("Kept")
+
+
+class PerGraph(Generic[Kept]):
+    """A table with an entry for each graph, made at the first time that it is asked for. Graphs hold their entries, which so live
+    exactly as long, even where what is in one holds the graph, as a compiled program does. Equal graphs have entries of their own.
+    """
+
+    def __init__(self, make: Callable[[], Kept]) -> None:
+        self._make = make
+
+    def of(self, graph: Graph) -> Kept:
+        found = graph.kept.get(self)
+        return found if found is not None else cast(Kept, graph.kept.setdefault(self, self._make()))
+
+
 Pass = TypeVar("Pass", bound=Callable[..., Any])
 
 
@@ -309,14 +326,14 @@ def remembered(f: Pass) -> Pass:
     for they belong to the user and may hold anything.
     """
     cached = lru_cache(maxsize=512)(f)
+    deferred: PerGraph[dict[Any, Any]] = PerGraph(dict)
 
     @wraps(f)
     def wrapper(*args: Any, **named: Any) -> Any:
         owner = next((g for g in _graphs_of(args) if g.has_deferred), None)
         if owner is None:
             return cached(*args, **named)
-        made = owner.__dict__.setdefault("remembered", {})
-        key = (f, args, *named.items())
+        made, key = deferred.of(owner), (args, *named.items())
         if key not in made:
             made[key] = f(*args, **named)
         return made[key]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..ir.builder import Value, outer_identity
-from ..ir.graph import OPS, Atom, Deferred, Eqn, Graph, Op, Var, map_graphs, remembered
+from ..ir.graph import OPS, Atom, Deferred, Eqn, Graph, Op, PerGraph, Var, map_graphs, remembered
 from ..ir.types import INEXACT
 from ..ops.custom import Rule
 
@@ -91,11 +91,15 @@ def supplied(graph: Graph, active: Flags) -> tuple[Graph, list[Value]]:
     """
     if not graph.has_deferred:
         return graph, []
-    kept = graph.__dict__.setdefault("supplied", {})
+    kept = _supplied.of(graph)
     found = kept.get(tuple(active))
     if found is None or any(v.owner is not None and not v.owner.alive for v in found[1]):
         found = kept[tuple(active)] = _supply(graph, active)
-    return found  # type: ignore[no-any-return]
+    return found
+
+
+_supplied: PerGraph[dict[tuple[bool, ...], tuple[Graph, list[Value]]]] = PerGraph(dict)
+"""What `supplied` has found, by the active inputs."""
 
 
 def _supply(graph: Graph, active: Flags) -> tuple[Graph, list[Value]]:

@@ -13,18 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var, map_graphs, remembered
+from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, PerGraph, Var, map_graphs, remembered
 from ..ir.types import NUMPY, TapeType
 from .rewrite import Rewriter
 
 
 def simplify(graph: Graph) -> Graph:
     """The graph itself where there is nothing to do, which it remembers."""
-    if graph.__dict__.get("is_simple"):
+    known = _is_simple.of(graph)
+    if known:
         return graph
     rewritten = remove_dead(_Simplifier(graph).run())
-    graph.__dict__["is_simple"] = rewritten is graph
+    if rewritten is graph:
+        known.append(True)
     return rewritten
+
+
+_is_simple: PerGraph[list[bool]] = PerGraph(list)
+"""Not empty for those graphs of which it is known."""
 
 
 @remembered

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.graph import Atom, Graph
+from ..ir.graph import Atom, Graph, PerGraph
 from ..ir.interpreter import interpret
 from ..ir.types import NUMPY, ArrayType, TapeType
 from ..once import once
@@ -157,12 +157,14 @@ class Interpreted:
 Variant = tuple[tuple[int, ...], bool]
 """How a Graph is compiled: the numbers of donated inputs, and whether its loops may round less often than they are written."""
 _programs: weakref.WeakValueDictionary[tuple[str, Variant], Executable | Interpreted] = weakref.WeakValueDictionary()
-"""Those in use, by the Graph's key and the variant."""
+"""Those in use, by the Graph's key and the variant, which equal Graphs share."""
+_programs_of: PerGraph[dict[Variant, Executable | Interpreted]] = PerGraph(dict)
+"""Those of a Graph, which keep them in use."""
 
 
 def compile_graph(graph: Graph, donated: Sequence[int] = (), contracts: bool = True) -> Executable | Interpreted:
     """The program of a Graph, compiled once for each variant and kept with the Graph; equal Graphs share it."""
-    made = graph.__dict__.setdefault("compiled", {})
+    made = _programs_of.of(graph)
     variant: Variant = (tuple(donated), contracts)
     if variant not in made:
         key = (graph.key, variant)
@@ -172,7 +174,7 @@ def compile_graph(graph: Graph, donated: Sequence[int] = (), contracts: bool = T
             return program
 
         made[variant] = once(key, lambda: _programs.get(key), compile)
-    return made[variant]  # type: ignore[no-any-return]
+    return made[variant]
 
 
 def address_of(array: Any) -> tuple[int, Any]:
