@@ -5,17 +5,18 @@ Ranges are in ranges.py, masks of matrices in matrices.py. Types not given are d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy, narrow
-from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, NumberRangeError, ShapeError
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import INTEGERS
+from jitgrad_compiler.ir.types import INTEGERS, NUMPY
 
 from .elementwise import example, named
 from .ops import Shape, broadcast, broadcast_right, concatenate, constant, convert, fill, iota, reshape
@@ -73,6 +74,8 @@ def _from_data(where: str, data: Any, dtype: str | None) -> Array:
         owned = from_numpy(np.array(data, order="C") if dtype else narrow(np.array(data, order="C")))
         return owned if dtype is None else convert(owned, dtype)
     value = as_value(data, where)
+    if dtype in INTEGERS and isinstance(data, float):
+        _check_range(where, [data], dtype)
     if value.owner is None and isinstance(value.ref, np.generic):  # an array by itself, not a constant of programs
         number = strong(value) if dtype is None else convert(value, dtype)
         return Array(number.type, None, np.array(number.ref))
@@ -100,7 +103,7 @@ def _from_list(where: str, items: Sequence[Any], dtype: str | None) -> Array:
     kinds = set(map(type, leaves))
     if kinds <= WEAK.keys():
         found = strong_dtype(*promote_all(tuple({WEAK[k] for k in kinds}), default_float())) if kinds else default_float()
-        _check_range(leaves, dtype or found)
+        _check_range(where, leaves, dtype or found)
         return from_numpy(_numpy_array(where, items, dtype or found))
     try:
         values = [as_value(x, where) for x in leaves]
@@ -109,7 +112,7 @@ def _from_list(where: str, items: Sequence[Any], dtype: str | None) -> Array:
             as_value(x, f"{where}: item {place} of the list", borrow=True)
         raise
     wanted = dtype or strong_dtype(*common_dtype(values))
-    _check_range(leaves, wanted)
+    _check_range(where, leaves, wanted)
     if all(v.owner is None for v in values) and state.staging is None:
         return from_numpy(_numpy_array(where, _to_numpy(items), wanted))
     parts = [_from_data(where, x, wanted) for x in items]
@@ -118,11 +121,14 @@ def _from_list(where: str, items: Sequence[Any], dtype: str | None) -> Array:
     return concatenate([reshape(p, (1, *p.type.shape)) for p in parts], 0)
 
 
-def _check_range(leaves: list[Any], dtype: str) -> None:
-    """Raise NumberRangeError where a number of a list does not fit in the integer type that it becomes."""
-    whole = [x for x in leaves if isinstance(x, (int, np.int64))] if dtype in INTEGERS else []
-    for number in (min(whole), max(whole)) if whole else ():
-        constant(number, dtype)
+def _check_range(where: str, leaves: list[Any], dtype: str) -> None:
+    """Raise NumberRangeError where a number of Python's does not fit in the integer type that it becomes."""
+    numbers = [x for x in leaves if isinstance(x, (int, float, np.int64))] if dtype in INTEGERS else []
+    for x in [x for x in numbers if isinstance(x, float)]:
+        if not math.isfinite(x):
+            raise NumberRangeError(f"{where}: {x} is no number that {NUMPY[dtype]} has. Replace it first, with jnp.nan_to_num say.")
+    for number in (min(numbers), max(numbers)) if numbers else ():
+        constant(int(number), dtype)
 
 
 def _to_numpy(items: Any) -> Any:

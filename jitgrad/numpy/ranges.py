@@ -9,19 +9,22 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.errors import ArgumentError
-from jitgrad.promotion import dtype_name, strong_dtype
+from jitgrad.errors import ArgumentError, DTypeError, NumberRangeError
+from jitgrad.promotion import dtype_name, narrowed, strong_dtype
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.types import INEXACT, INTEGERS, NUMPY, REAL_OF
 
-from .ops import Shape, broadcast, constant, convert, fill, iota, op, select
+from .ops import Shape, broadcast, constant, convert, fill, iota, limits, op, select
 from .promote import ArrayLike, axis_number, broadcast_shape, common_dtype, operands, strong
 
 
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Array:
     """start, start + step, ... up to but without stop (from 0 where only one is given); int64 unless a float is among them.
 
-    The bounds decide the shape, so they must be concrete numbers; else ConcretizationTypeError. ArgumentError for a step of 0.
+    With an integer dtype the steps are whole as in NumPy: that from the first number to the second, both truncated. Later numbers
+    wrap where they leave the type. The bounds decide the shape, so they must be concrete numbers; else ConcretizationTypeError.
+    ArgumentError for a step of 0, NumberRangeError where the first or second number, or without dtype a bound, does not fit in the
+    type, DTypeError for more than two bools.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.arange(4), jnp.arange(0, 1, 0.25))
@@ -29,21 +32,47 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     """
     given = [v for v in (start, stop, step) if v is not None]
     numbers = [v if isinstance(v, (int, float)) else as_value(v, "arange").scalar("arange") for v in given]
-    kind = strong_dtype(*common_dtype([_bound(v) for v in given])) if dtype is None else dtype_name(dtype)
+    kind = _kind_of_bounds(given, numbers) if dtype is None else dtype_name(dtype)
     first, last = (0, numbers[0]) if stop is None else numbers[:2]
     by = numbers[-1] if step is not None else 1
     if by == 0:
         raise ArgumentError("arange: the step must not be 0")
     count = _steps(first, last, by)
     by = by if count > 1 else 1
-    whole = isinstance(first, int) and isinstance(by, int)
-    if whole and not (-(2**63) <= min(first, by) and max(first, by) < 2**63 and kind != "u64"):
-        return convert(iota((count,), 0, "u64") * _wrapped(int(by)) + _wrapped(int(first)), kind)
+    if kind == "bool" and count > 2:
+        raise DTypeError(f"arange: bool has two numbers, and {count} are asked for")
+    if kind in INTEGERS:
+        first, by = _whole_start(first, by, count, kind)
+    elif not all(isinstance(v, int) and -(2**63) <= v < 2**63 for v in (first, by)):
+        first, by = float(first), float(by)
     if state.staging is None:
         return from_numpy((first + by * np.arange(count)).astype(NUMPY[kind]))
-    out = iota((count,), 0, kind if (first, by) == (0, 1) else "i64" if whole else "f64")
+    out = iota((count,), 0, kind if (first, by) == (0, 1) and kind != "bool" else "i64" if isinstance(first, int) else "f64")
     out = out if by == 1 else out * by
     return convert(out if first == 0 else out + first, kind)
+
+
+def _kind_of_bounds(given: list[Any], numbers: list[Any]) -> str:
+    """The type that the bounds have together, int64 for bools."""
+    kind = strong_dtype(*common_dtype([_bound(v) for v in given]))
+    if kind in INTEGERS:
+        for number in numbers:
+            _check_fits(number, kind)
+    return narrowed("i64") if kind == "bool" else kind
+
+
+def _whole_start(first: Any, by: Any, count: int, kind: str) -> tuple[int, int]:
+    """The first number and the step of a range of integers, modulo 2**64, in which sums and products of them are right."""
+    start, second = int(first), int(first + by) if count > 1 else int(first) + 1
+    for number in (start, second)[:count]:
+        _check_fits(number, kind)
+    return (start + 2**63) % 2**64 - 2**63, (second - start + 2**63) % 2**64 - 2**63
+
+
+def _check_fits(number: int, kind: str) -> None:
+    info = limits(kind)
+    if not info.min <= number <= info.max:
+        raise NumberRangeError(f"arange: {number} does not fit in {NUMPY[kind]}, which goes from {info.min} to {info.max}")
 
 
 def _bound(v: Any) -> Array:
@@ -61,18 +90,13 @@ def _steps(first: Any, last: Any, by: Any) -> int:
     return 1 if steps == 0 and (last > first) == (by > 0) and last != first else max(0, math.ceil(steps))
 
 
-def _wrapped(number: int) -> Array:
-    """A number as uint64 modulo 2**64, in which sums and products of 64-bit integers are right."""
-    return constant(number % 2**64, "u64")
-
-
 def linspace(
     start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
 ) -> Any:
     """`num` numbers in equal steps from start to stop, which is the last one unless endpoint is False.
 
     start and stop may be arrays, which broadcast; the new axis is put at `axis`. With retstep also the step. Integers give
-    default_float; an integer dtype rounds down. Raises ArgumentError for a negative num.
+    default_float; an integer dtype rounds down, and holds numbers beyond its ends to them. Raises ArgumentError for a negative num.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.linspace(0, 1, 5))
@@ -91,9 +115,9 @@ def linspace(
     wide = "i64" if whole else WIDE[working]
     low, high = (broadcast(convert(v, wide), shape, tuple(range(len(shape) - v.type.rank, len(shape)))) for v in (low, high))
     spaced = _whole_steps if whole else _steps_between
-    out = convert(spaced(low, high, shape, steps, endpoint), working)
-    if wanted is not None and wanted != working:
-        out = convert(out if whole else op("floor", out), wanted)
+    out = spaced(low, high, shape, steps, endpoint)
+    target = wanted or working
+    out = _held(out, target) if whole else convert(op("floor", out) if target in INTEGERS else out, target)
     at = axis_number("linspace", axis, len(shape))
     if at:
         out = op("transpose", out, permutation=(*range(1, at + 1), 0, *range(at + 1, len(shape))))
@@ -125,6 +149,13 @@ def _whole_steps(low: Array, high: Array, shape: Shape, steps: int, endpoint: bo
     whole = op("floor_div", high, count) - op("floor_div", low, count)  # high - low itself can need 65 bits
     rest = op("mod", high, count) - op("mod", low, count)
     return low + place * whole + op("floor_div", place * rest, count)
+
+
+def _held(x: Array, dtype: str) -> Array:
+    """int64 numbers in an integer type: those that it cannot hold become its least or largest number, as floats do."""
+    info = limits(dtype)
+    low, high = (constant(max(min(int(end), 2**63 - 1), -(2**63)), "i64") for end in (info.min, info.max))
+    return convert(op("min", op("max", x, low), high), dtype)
 
 
 def logspace(

@@ -10,7 +10,7 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad.errors import ArgumentError
+from jitgrad.errors import ArgumentError, DTypeError, NumberRangeError
 
 CASES = [
     "array([[1, 2], [3, 4]])",
@@ -113,3 +113,64 @@ def test_linspace_counts_whole_numbers_whole() -> None:
 def test_the_step_of_no_steps_is_nan() -> None:
     points, step = jnp.linspace(jnp.zeros(2), jnp.ones(2), 0, retstep=True)
     assert points.shape == (0, 2) and step.shape == () and np.isnan(step)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint64", "int64"])
+@pytest.mark.parametrize(
+    "bounds", [(90, 300, 30), (90.0, 300.0, 30.0), (5, -50, -5), (0.7, 9, 1.4), (2.5, 6), (0, 1, 0.3), (7, 8, 1)]
+)
+def test_arange_of_an_integer_type_takes_whole_steps_and_wraps_as_in_numpy(bounds: tuple[Any, ...], dtype: str) -> None:
+    if dtype[0] == "u" and bounds[0] == 5:
+        bounds = (5, -50, -3)
+    for got in (jnp.arange(*bounds, dtype=dtype), jitgrad.jit(lambda: jnp.arange(*bounds, dtype=dtype))()):
+        np.testing.assert_array_equal(got, np.arange(*bounds, dtype=dtype))
+        assert got.dtype == dtype
+
+
+def test_arange_refuses_numbers_that_the_type_does_not_hold() -> None:
+    bounds: tuple[Any, ...]
+    for dtype, bounds in (
+        ("uint8", (-3, 3)), ("uint8", (-3.0, 3.0)), ("uint8", (256, 259)), ("int8", (0, 1e3, 300)), ("uint32", (-1, -4, -1)),
+        ("int32", (0, 2**40, 2**39)), ("int64", (1.5, 1e20, 4e19)), (None, (np.uint8(250), 260)), (None, (np.uint8(5), -1, -1)),
+    ):  # fmt: skip
+        for make in (jnp.arange, lambda *bounds, dtype: jitgrad.jit(lambda: jnp.arange(*bounds, dtype=dtype))()):
+            with pytest.raises(NumberRangeError, match=r"arange: -?\d+ does not fit in u?int\d+, which goes from"):
+                make(*bounds, dtype=dtype)
+    with pytest.raises(DTypeError, match="bool has two numbers, and 3"):
+        jnp.arange(3, dtype=bool)
+    np.testing.assert_array_equal(jnp.arange(2, dtype=bool), [False, True])
+    assert jnp.arange(True).dtype == np.int64
+    assert jnp.arange(2**64, 2**64 + 9000, 4096, dtype="float64").tolist() == [2.0**64, 2.0**64 + 4096, 2.0**64 + 8192]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32", "int32", "int64", "uint64"])
+@pytest.mark.parametrize("bounds", [(-300, 70000, 5), (-300.0, 70000.0, 5), (-3e10, 3e10, 4), (-(2**62), 2**62, 3)])
+@pytest.mark.parametrize("function", [jnp.linspace, lambda low, high, n, dtype: jnp.linspace(high, low, n, dtype=dtype)[::-1]])
+def test_linspace_to_integers_holds_numbers_to_the_ends_of_the_type(function: Any, bounds: tuple[Any, ...], dtype: str) -> None:
+    info = np.iinfo(dtype)
+    wanted = [int(max(min(np.floor(v), info.max), info.min)) for v in np.linspace(*bounds)]
+    for got in (function(*bounds, dtype=dtype), jitgrad.jit(lambda: function(*bounds, dtype=dtype))()):
+        assert [int(v) for v in got] == wanted
+
+
+def test_linspace_to_integers_and_bools_goes_through_float64() -> None:
+    np.testing.assert_array_equal(jnp.linspace(0.0, 2.0**31 - 2, 3, dtype="int32"), [0, 2**30 - 1, 2**31 - 2])
+    np.testing.assert_array_equal(jnp.linspace(0, 1, 3, dtype=bool), [False, True, True])
+
+
+@pytest.mark.parametrize("make", [jnp.array, jnp.asarray, lambda data, dtype: jitgrad.jit(lambda: jnp.array(data, dtype))()])
+@pytest.mark.parametrize(
+    ("data", "dtype"),
+    [
+        ([300.0], "uint8"),
+        (300.0, "uint8"),
+        ([1.5, -1.0], "uint8"),
+        ([[1.0, np.inf]], "int8"),
+        (np.nan, "int32"),
+        ([1e30, 1], "int64"),
+    ],
+)
+def test_floats_that_an_integer_type_does_not_hold_are_refused(make: Any, data: Any, dtype: str) -> None:
+    with pytest.raises(NumberRangeError, match=r"does not fit in u?int|is no number that int"):
+        make(data, dtype)
+    np.testing.assert_array_equal(make([255.9, -0.9], "uint8"), [255, 0])
