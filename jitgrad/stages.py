@@ -8,6 +8,8 @@ from typing import Any
 
 from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.types import FLOATS, TapeType
+from jitgrad_compiler.ops.contraction import dot_general
+from jitgrad_compiler.ops.control import switch
 
 from . import tree
 from .errors import ArgumentError, ConcretizationTypeError
@@ -133,14 +135,14 @@ def graph_costs(graph: Graph) -> dict[str, float]:
         if any(e.graphs):
             times = e.params.get("length") or e.params.get("size") or 1
             inner = [graph_costs(g) for g in e.graphs]
-            combine = max if e.op.kind == "switch" else sum
+            combine = max if e.op is switch else sum
             flops += times * combine(i["flops"] for i in inner)
             transcendentals += times * combine(i["transcendentals"] for i in inner)
             continue
         if not e.outputs or isinstance(e.outputs[0].type, TapeType):
             continue
         out = e.outputs[0].type
-        if e.op.kind == "contract":
+        if e.op is dot_general:
             (contracted, _), _ = e.params["dims"]
             depth = 1
             for a in contracted:
@@ -162,7 +164,7 @@ def tape_bytes(graph: Graph) -> int:
     total = 0
     for e in graph.eqns:
         total += sum(map(tape_bytes, e.graphs))
-        total += sum(v.type.element.nbytes for v in e.outputs if isinstance(v.type, TapeType) and e.op.kind != "switch")
+        total += sum(v.type.element.nbytes for v in e.outputs if isinstance(v.type, TapeType) and e.op is not switch)
     return total
 
 

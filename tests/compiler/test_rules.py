@@ -48,3 +48,27 @@ print(len(OPS), lacking, "jitgrad" in sys.modules)
 def test_rules_of_transformations_are_complete_without_the_front_end(module: str) -> None:
     ran = subprocess.run([sys.executable, "-c", COMPLETE.format(module=module)], capture_output=True, text=True, check=True)
     assert ran.stdout.split(None, 1)[1].strip() == "[] False", ran.stdout
+
+
+KERNELS = """
+import sys
+import jitgrad_compiler.targets.cpu.program
+from jitgrad_compiler.ir.graph import OPS
+from jitgrad_compiler.kernels.pull import is_pulled
+from jitgrad_compiler.targets.cpu.control.kernels import CONTROL
+from jitgrad_compiler.targets.cpu.library.table import LIBRARY
+from jitgrad_compiler.targets.cpu.registers.code import REGISTER_RULES
+gone = ("call", "collective", "custom_linear", "slide")  # before kernels are made
+loops = ("argreduce", "contract")
+lacking = [name for name, op in OPS.items()
+           if op.kind not in (*gone, *loops) and not is_pulled(op) and op not in CONTROL and op not in LIBRARY]
+updated = [name for name, op in OPS.items() if op.traits.updates and op not in LIBRARY]
+registers = [name for name, op in OPS.items()
+             if op.traits.in_registers != (op.kind in ("elementwise", "layout") or op in REGISTER_RULES)]
+print(lacking, updated, registers, "jitgrad" in sys.modules)
+"""
+
+
+def test_every_op_has_a_kernel_and_registers_a_rule_for_each_op_that_may_be_in_them() -> None:
+    ran = subprocess.run([sys.executable, "-c", KERNELS], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[] [] [] False"

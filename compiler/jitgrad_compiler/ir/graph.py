@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
-from .traits import ANYWHERE, Samples, Traits
+from .traits import ANYWHERE, Kind, Samples, Traits
 from .types import ArrayType, TapeType, Type
 
 Source = tuple[str, int] | None
@@ -75,7 +75,7 @@ class Op:
         infer: Callable[..., Any],
         numpy: Callable[..., Any],
         *,
-        kind: str,
+        kind: Kind,
         jvp: Callable[..., Any] | None = None,
         transpose: Callable[..., Any] | None = None,
         batch: Callable[..., Any] | None = None,
@@ -86,7 +86,8 @@ class Op:
         doc: str = "",
         **facts: Any,
     ) -> None:
-        self.name, self.infer, self.numpy, self.kind = name, infer, numpy, kind
+        self.name, self.infer, self.numpy = name, infer, numpy
+        self.kind: Kind = kind
         self.emit, self.hoists = emit, hoists
         self.no_derivative, self.doc, self.samples = no_derivative, doc, samples
         self.traits = Traits(**facts)

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+Kind = Literal[
+    "elementwise", "layout", "gather", "dynamic_slice", "dynamic_update_slice", "reduce", "argreduce", "contract",
+    "slide", "cumulative", "recurrence", "sort", "scatter", "scan", "while", "switch", "rowwise", "tape_add", "call", "collective",
+    "custom_linear", "callback", "host_call",
+]  # fmt: skip
+"""What sort of computation an op is: a family, or an op like no other. Layout ops move elements, or make them of their place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +55,14 @@ class Traits:
     """Whether it only says where an element is, so that every reader does it again at no cost."""
     barrier: bool = False
     """Whether nothing behind it is shared or fused with what made its operand."""
+    updates: bool = False
+    """Whether it is its first operand with some places changed, so that it can be done in that one's memory."""
+    reads_places: bool = False
+    """Whether it reads elements of its first operand at computed places, so that this may be large where little is done."""
+    in_registers: bool = False
+    """Whether it can be done element by element, all values in registers; targets have a rule for it, or it only moves them."""
+    hands_on: bool = False
+    """Whether its result is one of its operands, but for sign and rounding, or their sum: of products, where they are products."""
     effect: bool = False
     """Whether it does something beside computing its results, so that it is done once and in its turn."""
 

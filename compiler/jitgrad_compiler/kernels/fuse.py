@@ -13,17 +13,16 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..ir.graph import Eqn, Graph, Literal, Op, Var
+from ..ir.graph import Eqn, Graph, Literal, Var
+from ..ops.contraction import dot_general
+from ..ops.indexing import gather, scatter
+from ..ops.layout import broadcast_op, reshape_op
 from .affine import Affine, Axis, axis_index, linear, split
 from .cluster import MAX_NODES, REPEAT_COST, SMALL, Cluster
 from .expression import Contracted, Load, walk
 from .kernel import Contraction, Kernel, Store
-from .pull import is_small_reduction
+from .pull import is_pulled, is_small_reduction
 
-INLINED = ("broadcast", "reshape", "transpose", "reverse", "slice", "iota")
-CONTROL = ("scan", "while", "switch", "rowwise", "tape_add", "callback", "host_call")
-"""Kinds of ops that have kernels of their own and values of any type."""
-PULLED = ("elementwise", "layout", "gather", "dynamic_slice", "dynamic_update_slice", "iota")
 REPEAT_LARGE_COST = 8.0
 """Simple operations worth doing again when the operands are as large as the result, so that only the store is saved."""
 MOST_INLINED = 60
@@ -32,11 +31,6 @@ RESHAPE_DEPTH = 8
 """What a reshape counts there whose index needs division: such indices, one inside another, grow by a factor each time."""
 CHOICE_COST = 2.0
 """Of doing a piece of a concatenation or a pad again; free ones, one inside another, would be done again 2**n times."""
-
-
-def is_free(op: Op) -> bool:
-    """Whether an op only says where an element is, so that every reader does it again."""
-    return op.name in INLINED or op.traits.barrier
 
 
 def is_mixing(reshape: Eqn) -> bool:
@@ -85,23 +79,20 @@ class Fusion:
         cost: dict[Var, float] = {}
         depth: dict[Var, int] = {}
         for e in self.graph.eqns:
-            if e.op.kind in CONTROL:
-                leaves.update((v, {v: None}) for v in e.outputs)
-                continue
             below: dict[Var, None] = {}
             total = e.op.traits.cost
             for a in e.inputs:
                 if isinstance(a, Var):
                     below |= leaves[a]
                     total += cost.get(a, 0.0)
-            inline = is_free(e.op)
+            inline = e.op.traits.free
             if not inline and e.op.kind == "elementwise" or is_small_reduction(e):
                 factor = math.prod(e.inputs[0].type.shape) // max(e.outputs[0].type.size, 1) if is_small_reduction(e) else 1
                 total *= max(factor, 1)
                 small = sum(v.type.nbytes for v in below) * 8 <= e.outputs[0].type.nbytes
                 inline = total <= REPEAT_COST and small and e.outputs[0].type.nbytes >= 1 << 14
             above = max((depth.get(a, 0) for a in e.inputs if isinstance(a, Var)), default=0)
-            deep = above + (RESHAPE_DEPTH if e.op.name == "reshape" and is_mixing(e) else 1)
+            deep = above + (RESHAPE_DEPTH if e.op is reshape_op and is_mixing(e) else 1)
             if inline and deep > MOST_INLINED:
                 inline = False
                 self.cut_off.update(e.outputs)
@@ -110,7 +101,7 @@ class Fusion:
                 # arithmetic in a kernel that is read elsewhere in it is done again there, with the layout ops below it
                 depth[v] = deep if inline else above if e.op.kind == "elementwise" else 0
                 leaves[v] = below if inline else {v: None}
-                if not is_free(e.op):
+                if not e.op.traits.free:
                     cost[v] = total if inline else 0.0
                 else:
                     cost[v] = cost.get(e.inputs[0], 0.0) if e.inputs and isinstance(e.inputs[0], Var) else 0.0
@@ -163,7 +154,7 @@ class Fusion:
     def _again(self, var: Var) -> Eqn | None:
         """The equation to do again for a value; None where it is read from memory."""
         e = self.definitions.get(var)
-        if e is None or var in self.stored or e.op.traits.cost > 10 or e.op.kind == "gather":
+        if e is None or var in self.stored or e.op.traits.cost > 10 or e.op is gather:
             return None
         return e if var in self.inlined or self._in_kernel(var) else None
 
@@ -172,7 +163,7 @@ class Fusion:
         return owner is not None and var in owner.members and owner.contraction is None
 
     def _chained(self, var: Var, e: Eqn) -> tuple[float, frozenset[Var]]:
-        choices = CHOICE_COST * (len(e.inputs) - 1) if e.op.name in ("concatenate", "pad") else 0.0
+        choices = CHOICE_COST * (len(e.inputs) - 1) if e.op.kind == "layout" and e.inputs else 0.0
         cost = e.op.traits.cost if e.op.kind == "elementwise" else choices
         leaves: frozenset[Var] = frozenset()
         for a in dict.fromkeys(e.inputs):
@@ -197,10 +188,13 @@ class Fusion:
                 if other.dependencies >> c.number & 1:
                     other.dependencies |= c.dependencies
 
-    def new_cluster(self, shape: tuple[int, ...]) -> Cluster:
+    def new_cluster(self, shape: tuple[int, ...] = (), whole: bool = False) -> Cluster:
+        """An empty one; `whole`: for an op with a kernel of its own, which nobody joins."""
         c = Cluster(self, len(self.clusters), shape)
         self.clusters.append(c)
-        self.by_shape.setdefault(tuple(n for n in shape if n != 1), []).append(c)
+        c.whole = whole
+        if not whole:
+            self.by_shape.setdefault(tuple(n for n in shape if n != 1), []).append(c)
         return c
 
     def reads(self, e: Eqn) -> set[Var]:
@@ -231,9 +225,9 @@ class Fusion:
                 continue
             if id(e) in self.in_place:
                 self._own_kernel(e)
-            elif e.op.kind == "contract":
+            elif e.op is dot_general:
                 self._contract(e)
-            elif e.op.kind in PULLED or e.op.kind in ("reduce", "argreduce"):
+            elif is_pulled(e.op) or e.op.kind in ("reduce", "argreduce"):
                 self._fuse(e)
             else:
                 self._own_kernel(e)
@@ -254,7 +248,7 @@ class Fusion:
                 for c in reversed(self.by_shape.get(domain, [])[-8:])
                 if not c.dead and c not in candidates and c.contraction is None
             ]
-            candidates += [c for c in siblings if not c.whole and not reads.isdisjoint(c.sources)]
+            candidates += [c for c in siblings if not reads.isdisjoint(c.sources)]
         candidates.sort(key=lambda c: (c.contraction is None, -math.prod(c.shape), -c.number))
         if math.prod(domain) and any(c.add(e) for c in candidates):
             return
@@ -275,7 +269,7 @@ class Fusion:
         return [
             c
             for c in reversed(self.by_shape.get(domain, [])[-4:])
-            if not (c.dead or c.whole or c.contraction or c.reductions or waits & ~c.dependencies)
+            if not (c.dead or c.contraction or c.reductions or waits & ~c.dependencies)
         ]
 
     def _merge(self, parts: list[Cluster]) -> Cluster | None:
@@ -393,12 +387,10 @@ class Fusion:
 
     def _own_kernel(self, e: Eqn) -> None:
         """An op with a kernel of its own reads its operands from memory; a scatter into one number takes the number."""
-        x = self.definitions.get(e.inputs[0]) if e.op.kind == "scatter" and isinstance(e.inputs[0], Var) else None
-        if x is not None and x.op.name == "broadcast" and isinstance(x.inputs[0], Literal):
+        x = self.definitions.get(e.inputs[0]) if e.op is scatter and isinstance(e.inputs[0], Var) else None
+        if x is not None and x.op is broadcast_op and isinstance(x.inputs[0], Literal):
             e = Eqn(e.op, [x.inputs[0], *e.inputs[1:]], e.params, e.outputs, e.source)
-        shape = () if e.op.kind in CONTROL else e.outputs[0].type.shape
-        c = self.new_cluster(shape)
-        c.whole = True
+        c = self.new_cluster(whole=True)
         c.eqns.append(e)
         if e.has_effect:
             if self.effects is not None:
@@ -436,9 +428,6 @@ class Fusion:
             waiting.remove(ready)
             done |= 1 << ready.number
         return [k for c in order if (k := _record(c, needed)) is not None]
-
-
-_OWN = ("sort", "scatter", "cumulative", "recurrence", *CONTROL)
 
 
 def _record(c: Cluster, needed: set[Var]) -> Kernel | None:

@@ -43,9 +43,6 @@ def aligned(size: int) -> int:
     return -(-max(size, 1) // ALIGNMENT) * ALIGNMENT
 
 
-UPDATES = ("dynamic_update_slice", "scatter")
-
-
 def updates_in_place(graph: Graph, pairs: Sequence[tuple[Atom, Var]]) -> dict[Var, list[Eqn]]:
     """For each output that is an input with windows or places of it changed, and nothing else: the equations that change it, in
     order.
@@ -60,7 +57,7 @@ def updates_in_place(graph: Graph, pairs: Sequence[tuple[Atom, Var]]) -> dict[Va
     for out, given in pairs:
         chain: list[Eqn] = []
         below: Atom = out
-        while isinstance(below, Var) and below in made and made[below].op.kind in UPDATES and uses[below] == 1:
+        while isinstance(below, Var) and below in made and made[below].op.traits.updates and uses[below] == 1:
             chain.append(made[below])
             below = made[below].inputs[0]
         if chain and below is given:
@@ -148,8 +145,8 @@ def _may_overwrite(
 
 def _in_place(kernel: Kernel, source: Var, target: Var) -> bool:
     """Whether every element of the source is read only where, and before, the target's is written."""
-    if kernel.kind in UPDATES:
-        return kernel.eqns[0].inputs[0] is source and source not in kernel.eqns[0].inputs[1:]
+    if kernel.kind not in ("loops", "contract"):
+        return any(e.op.traits.updates and e.inputs[0] is source and source not in e.inputs[1:] for e in kernel.eqns)
     if kernel.kind != "loops" or kernel.reductions:
         return False
     written: Affine | None = next((s.offset for s in kernel.stores if s.target is target), None)

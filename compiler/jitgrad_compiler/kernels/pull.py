@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..ir.graph import OPS, Atom, Eqn, Literal, Var
+from ..ir.graph import OPS, Atom, Eqn, Literal, Op, Rules, Var
 from ..ir.types import NUMPY
 from .affine import Affine, Runtime, linear, split
 from .expression import Apply, Const, Index, Inside, Load, Node
@@ -87,7 +87,7 @@ class Puller:
         if eqn.op.kind == "elementwise":
             args = [self.pull(a, () if isinstance(a, Literal) else index, guard) for a in eqn.inputs]
             return self.apply(eqn.op.name, *args, dtype=eqn.outputs[0].type.dtype, params=eqn.params)
-        rule = _RULES.get(eqn.op.name)
+        rule = PULL.get(eqn.op)
         if rule is None:
             raise Unfusable(eqn.op.name)
         return rule(self, eqn, index, guard)
@@ -254,9 +254,18 @@ def small_reduction(p: Puller, e: Eqn, index: LayoutIndex, guard: Node | None) -
     return total
 
 
-_RULES: dict[str, Callable[[Puller, Eqn, LayoutIndex, Node | None], Node]] = {
-    "broadcast": _broadcast, "reshape": _reshape, "transpose": _transpose, "reverse": _reverse, "slice": _slice, "pad": _pad,
-    "concatenate": _concatenate, "iota": _iota, "dynamic_slice": _dynamic_slice, "dynamic_update_slice": _dynamic_update_slice,
-    "gather": _gather,
-    **dict.fromkeys(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or"), small_reduction),
-}  # fmt: skip
+PULL: Rules[Callable[[Puller, Eqn, LayoutIndex, Node | None], Node]] = Rules(
+    "pulling",
+    {
+        "broadcast": _broadcast, "reshape": _reshape, "transpose": _transpose, "reverse": _reverse, "slice": _slice, "pad": _pad,
+        "concatenate": _concatenate, "iota": _iota, "dynamic_slice": _dynamic_slice,
+        "dynamic_update_slice": _dynamic_update_slice, "gather": _gather,
+    },
+)  # fmt: skip
+"""What an element of an op's result is; of elementwise ops it is the op of the operands' elements."""
+PULL.of(*(op for op in OPS.values() if op.kind == "reduce"))(small_reduction)
+
+
+def is_pulled(op: Op) -> bool:
+    """Whether an element of the result can be said in terms of elements of the operands."""
+    return op.kind == "elementwise" or op in PULL

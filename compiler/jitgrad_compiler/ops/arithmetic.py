@@ -94,15 +94,15 @@ mul = elementwise(
 
 
 neg = elementwise(
-    "neg", np.negative, lambda e, x: e.neg(x), accepts="numeric", partials=[lambda x, out: -1],
+    "neg", np.negative, lambda e, x: e.neg(x), hands_on=True, accepts="numeric", partials=[lambda x, out: -1],
     transpose=lambda cts, operands, params: [-cts[0]], doc="-x.",
 )  # fmt: skip
 max_ = elementwise(
-    "max", np.maximum, _emit_extreme("gt"), accepts="ordered", partials=_share("gt"), commutes=True,
+    "max", np.maximum, _emit_extreme("gt"), hands_on=True, accepts="ordered", partials=_share("gt"), commutes=True,
     doc="The larger of x and y; NaN where either is.",
 )  # fmt: skip
 min_ = elementwise(
-    "min", np.minimum, _emit_extreme("lt"), accepts="ordered", partials=_share("lt"), commutes=True,
+    "min", np.minimum, _emit_extreme("lt"), hands_on=True, accepts="ordered", partials=_share("lt"), commutes=True,
     doc="The smaller of x and y; NaN where either is.",
 )  # fmt: skip
 
@@ -143,7 +143,7 @@ def _round_away(x: Any) -> Any:
     return np.copysign(np.where(np.abs(x - whole) >= 0.5, np.abs(whole) + 1, np.abs(whole)), x).astype(np.asarray(x).dtype)
 
 
-abs_ = elementwise("abs", np.abs, lambda e, x: e.abs(x), accepts="numeric", result="real", jvp=_abs_jvp, doc="|x|.")
+abs_ = elementwise("abs", np.abs, lambda e, x: e.abs(x), hands_on=True, accepts="numeric", result="real", jvp=_abs_jvp, doc="|x|.")
 sign = elementwise(
     "sign", np.sign, _emit_sign, accepts="numeric", jvp=_sign_jvp,
     doc="-1, 0 or 1 by x's sign, of complex numbers x / |x|; a zero or NaN as it is.",
@@ -183,7 +183,7 @@ def _select_transpose(cts: Sequence[Value], operands: Sequence[Operand], params:
 
 select = elementwise(
     "select", np.where, lambda e, c, x, y: e.select(c, x, y), infer=_select_type, arity=3, accepts="any",
-    counts=False, jvp=_select_jvp, transpose=_select_transpose, doc="x where the condition holds, else y.",
+    counts=False, hands_on=True, jvp=_select_jvp, transpose=_select_transpose, doc="x where the condition holds, else y.",
 )  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def _convert_transpose(cts: Sequence[Value], operands: Sequence[Operand], params
 
 convert_element_type = elementwise(
     "convert_element_type", _convert, lambda e, x, dtype: e.convert(x, dtype), infer=lambda x, dtype: ArrayType(x.shape, dtype),
-    accepts="any", counts=False, jvp=_convert_jvp, transpose=_convert_transpose,
+    accepts="any", counts=False, hands_on=True, jvp=_convert_jvp, transpose=_convert_transpose,
     doc="The value in another type. Floats to integers truncate and saturate, NaN is 0; complex to real drops the imaginary part.",
 )  # fmt: skip
 

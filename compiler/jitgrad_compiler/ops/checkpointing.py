@@ -37,5 +37,6 @@ name = elementwise(
 )  # fmt: skip
 barrier = elementwise(
     "barrier", lambda x: np.asarray(x), lambda e, x: x, accepts="any", counts=False, partials=[lambda x, out: 1], barrier=True,
+    free=True,
     transpose=lambda cts, operands, params: cts, doc="x, read from memory: nothing behind it is shared or fused with what made x.",
 )  # fmt: skip

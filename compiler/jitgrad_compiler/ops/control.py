@@ -83,7 +83,7 @@ def _scan(*arrays: Any, body: Graph, consts: int, carry: int, length: int | None
 
 
 scan = Op(
-    "scan", _scan_type, _scan, kind="scan", sparse_cotangents=True,
+    "scan", _scan_type, _scan, kind="scan", in_registers=True, sparse_cotangents=True,
     hoists=lambda params, count: (0 if params["length"] is not None else 1, {"consts": params["consts"] + count}),
     doc="A body done for each slice of xs, one after another, with carries handed on from step to step.",
 )  # fmt: skip
@@ -155,7 +155,7 @@ def _while(
 
 
 while_loop = Op(
-    "while_loop", _while_type, _while, kind="while", sparse_cotangents=True, hoists=as_consts,
+    "while_loop", _while_type, _while, kind="while", in_registers=True, sparse_cotangents=True, hoists=as_consts,
     doc="A body done as long as a condition on the carries holds.",
 )  # fmt: skip
 
@@ -176,7 +176,7 @@ def _switch(index: Any, *arrays: Any, branches: tuple[Graph, ...]) -> Any:
 
 
 switch = Op(
-    "switch", _switch_type, _switch, kind="switch", sparse_cotangents=True, hoists=lambda params, count: (1, {}),
+    "switch", _switch_type, _switch, kind="switch", in_registers=True, sparse_cotangents=True, hoists=lambda params, count: (1, {}),
     doc="The branch whose number the index is; an index outside means the nearest branch.",
 )  # fmt: skip
 

@@ -236,7 +236,7 @@ def elementwise(
     op = Op(
         name, infer or infer_same, numpy, kind="elementwise", emit=emit, transpose=transpose, no_derivative=no_derivative,
         samples=Samples(domain=domain, integer_first=integer_first), doc=doc, arity=count, accepts=accepts, cost=cost,
-        transcendental=transcendental, **facts,
+        transcendental=transcendental, in_registers=True, **facts,
     )  # fmt: skip
     BATCH[op] = elementwise_batch(op)
     if jvp is not None:

@@ -114,7 +114,7 @@ def _pure_callback(*arrays: Any, callee: Any, results: Results, method: str | No
 NO_DERIVATIVE = "it is a function of Python, which cannot be looked into; a custom_jvp or custom_vjp around it can say what it is"
 
 callback = Op(
-    "callback", lambda *types, callee: (), _callback, kind="callback", effect=True,
+    "callback", lambda *types, callee: (), _callback, kind="callback", in_registers=True, effect=True,
     doc="A Python function called with the operands; it gives nothing back, and derivatives take no notice of it.",
 )  # fmt: skip
 JVP[callback] = zero_jvp(callback)

@@ -127,7 +127,8 @@ def _gather_batch(size: int, args: Sequence[Value], batched: Sequence[bool], par
 
 
 gather = Op(
-    "gather", _gather_type, _gather, kind="gather", jvp=_gather_jvp, transpose=_gather_transpose, batch=_gather_batch,
+    "gather", _gather_type, _gather, kind="gather", in_registers=True, reads_places=True, jvp=_gather_jvp,
+    transpose=_gather_transpose, batch=_gather_batch,
     doc="Points and whole slices of x at indices.",
 )  # fmt: skip
 
@@ -250,7 +251,8 @@ def _scatter_batch(size: int, args: Sequence[Value], batched: Sequence[bool], pa
 
 
 scatter = Op(
-    "scatter", _scatter_type, _scatter, kind="scatter", jvp=_scatter_jvp, transpose=_scatter_transpose, batch=_scatter_batch,
+    "scatter", _scatter_type, _scatter, kind="scatter", updates=True, jvp=_scatter_jvp, transpose=_scatter_transpose,
+    batch=_scatter_batch,
     doc="x with updates set, added, multiplied, or taken the minimum or maximum with, at indices.",
 )  # fmt: skip
 
@@ -313,6 +315,7 @@ def _dynamic_slice_batch(size: int, args: Sequence[Value], batched: Sequence[boo
 
 dynamic_slice = Op(
     "dynamic_slice", _dynamic_slice_type, lambda x, *starts, sizes: np.asarray(x)[_window(x, starts, sizes)], kind="dynamic_slice",
+    in_registers=True, reads_places=True,
     jvp=_dynamic_slice_jvp, transpose=_dynamic_slice_transpose, batch=_dynamic_slice_batch,
     doc="A window of a fixed size at a computed place.",
 )  # fmt: skip
@@ -363,6 +366,7 @@ def _update_batch(size: int, args: Sequence[Value], batched: Sequence[bool], par
 
 
 dynamic_update_slice = Op(
-    "dynamic_update_slice", _update_type, _update, kind="dynamic_update_slice", jvp=_update_jvp, transpose=_update_transpose,
+    "dynamic_update_slice", _update_type, _update, kind="dynamic_update_slice", in_registers=True, updates=True, jvp=_update_jvp,
+    transpose=_update_transpose,
     batch=_update_batch, doc="x with a window at a computed place replaced.",
 )  # fmt: skip

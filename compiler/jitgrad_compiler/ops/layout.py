@@ -28,13 +28,15 @@ from .define import (
 
 
 def _move(name: str, infer: Any, numpy: Any, transpose: Any, batch: Any, doc: str) -> Op:
+    """An op that is its operand with other indices."""
+
     def batch_rule(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         return [bind(made, args[0], **batch(size, args[0].type.shape, **params))]
 
     def transpose_rule(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
         return [transpose(cts[0], type_of_operand(operands[0]).shape, **params)]
 
-    made = Op(name, infer, numpy, kind="layout", batch=batch_rule, transpose=transpose_rule, doc=doc)
+    made = Op(name, infer, numpy, kind="layout", batch=batch_rule, transpose=transpose_rule, doc=doc, free=True, in_registers=True)
     JVP[made] = linear_jvp(made)
     return made
 
@@ -61,7 +63,7 @@ def _broadcast_transpose(ct: Value, old: tuple[int, ...], shape: tuple[int, ...]
     return reshape(reduce_sum(ct, grown), old)
 
 
-_move(
+broadcast_op = _move(
     "broadcast", _broadcast_type, _broadcast, _broadcast_transpose,
     lambda size, old, shape, dims: dict(shape=(size, *shape), dims=(0, *[d + 1 for d in dims])),
     "The operand's axes put at `dims` of a larger shape, repeated along the others and along its own of size 1.",
@@ -76,7 +78,7 @@ def _reshape_type(x: ArrayType, shape: tuple[int, ...]) -> ArrayType:
     return ArrayType(shape, x.dtype)
 
 
-_move(
+reshape_op = _move(
     "reshape", _reshape_type, lambda x, shape: np.reshape(x, shape), lambda ct, old, shape: reshape(ct, old),
     lambda size, old, shape: dict(shape=(size, *shape)), "The same elements, in row-major order, in another shape.",
 )  # fmt: skip
@@ -88,7 +90,7 @@ def _transpose_type(x: ArrayType, permutation: tuple[int, ...]) -> ArrayType:
     return ArrayType(tuple(x.shape[p] for p in permutation), x.dtype)
 
 
-_move(
+transpose_op = _move(
     "transpose", _transpose_type, lambda x, permutation: np.transpose(x, permutation),
     lambda ct, old, permutation: op("transpose", ct, permutation=tuple(permutation.index(i) for i in range(len(old)))),
     lambda size, old, permutation: dict(permutation=(0, *[p + 1 for p in permutation])),
@@ -102,7 +104,7 @@ def _reverse_type(x: ArrayType, axes: tuple[int, ...]) -> ArrayType:
     return x
 
 
-_move(
+reverse_op = _move(
     "reverse", _reverse_type, lambda x, axes: np.flip(x, axes), lambda ct, old, axes: op("reverse", ct, axes=axes),
     lambda size, old, axes: dict(axes=tuple(a + 1 for a in axes)), "Elements along the axes in opposite order.",
 )  # fmt: skip
@@ -129,7 +131,7 @@ def _slice_transpose(ct: Value, old: tuple[int, ...], start: Any, limit: Any, st
     return op("pad", ct, literal(0, ct.type.dtype), padding=padding)
 
 
-_move(
+slice_op = _move(
     "slice", _slice_type, _slice, _slice_transpose,
     lambda size, old, start, limit, strides: dict(start=(0, *start), limit=(size, *limit), strides=(1, *strides)),
     "Elements from `start` up to `limit` by `strides` along each axis.",
@@ -193,7 +195,7 @@ def _pad_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params
 
 
 pad = Op(
-    "pad", _pad_type, _pad, kind="layout", batch=_pad_batch, transpose=_pad_transpose,
+    "pad", _pad_type, _pad, kind="layout", in_registers=True, batch=_pad_batch, transpose=_pad_transpose,
     doc="A scalar put around and between the elements: low, high and interior counts an axis; negative ones cut off.",
 )  # fmt: skip
 JVP[pad] = linear_jvp(pad)
@@ -240,6 +242,7 @@ def _concatenate_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[
 
 
 concatenate = Op(
-    "concatenate", _concatenate_type, lambda *xs, axis: np.concatenate(xs, axis), kind="layout", jvp=_concatenate_jvp,
+    "concatenate", _concatenate_type, lambda *xs, axis: np.concatenate(xs, axis), kind="layout", in_registers=True,
+    jvp=_concatenate_jvp,
     batch=_concatenate_batch, transpose=_concatenate_transpose, doc="Arrays one behind the other along an axis.",
 )  # fmt: skip

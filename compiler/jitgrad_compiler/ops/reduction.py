@@ -38,7 +38,10 @@ def _reduce(name: str, numpy: Callable[..., Any], accepts: str, doc: str, combin
     def batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         return [bind(made, args[0], axes=tuple(a + 1 for a in params["axes"]))]
 
-    made = Op(name, infer, lambda x, axes: numpy(x, axis=axes), kind="reduce", batch=batch, doc=doc, combine=combine, empty=empty)
+    made = Op(
+        name, infer, lambda x, axes: numpy(x, axis=axes), kind="reduce", batch=batch, doc=doc, combine=combine, empty=empty,
+        in_registers=True, hands_on=combine in ("add", "max", "min"),
+    )  # fmt: skip
     return made
 
 
@@ -125,7 +128,7 @@ def _arg(name: str, numpy: Any, doc: str) -> Op:
     def reference(x: Any, axis: int, dtype: str) -> Any:
         return numpy(x, axis=axis)
 
-    made = Op(name, infer, reference, kind="argreduce", batch=batch, doc=doc, combine=name)
+    made = Op(name, infer, reference, kind="argreduce", batch=batch, doc=doc, combine=name, in_registers=True)
     JVP[made] = zero_jvp(made)
     return made
 

@@ -14,6 +14,7 @@ from ..ir.graph import BATCH, JVP, OPS, TRANSPOSE, Eqn, Graph, Var, remembered
 from ..ir.interpreter import evaluate
 from ..ops.calls import call
 from ..ops.checkpointing import NOTHING, barrier, checkpoint
+from ..ops.contraction import dot_general
 from ..ops.define import Operand, Tangents, is_linear
 from .inline import inline
 from .jvp import recorded
@@ -30,9 +31,9 @@ def keeps(policy: tuple[Any, ...], e: Eqn) -> bool:
     if kind == "everything":
         return True
     if kind == "dots":
-        return e.op.kind == "contract"
+        return e.op is dot_general
     if kind == "dots_with_no_batch_dims":
-        return e.op.kind == "contract" and not e.params["dims"][1][0]
+        return e.op is dot_general and not e.params["dims"][1][0]
     if kind == "names":
         return named and e.params["name"] in details
     if kind == "names_but":

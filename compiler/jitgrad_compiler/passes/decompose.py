@@ -14,7 +14,9 @@ from typing import Any
 
 from ..ir.graph import Atom, Eqn, Graph, Literal
 from ..ir.types import NUMPY
-from ..ops.contraction import free_axes
+from ..ops.contraction import dot_general, free_axes
+from ..ops.layout import concatenate
+from ..ops.sliding import slide
 from .rewrite import Rewriter
 
 MOST_PIECES = 32
@@ -25,15 +27,15 @@ def decompose(graph: Graph) -> Graph:
     rewriter = Rewriter(graph)
     for e in graph.eqns:
         inputs = [rewriter.read(a) for a in e.inputs]
-        if e.op.kind == "contract" and _thin(e):
+        if e.op is dot_general and _thin(e):
             rewriter.atoms[e.outputs[0]] = _product_and_sum(rewriter, e, inputs)
-        elif e.op.name == "slide":
+        elif e.op is slide:
             rewriter.atoms[e.outputs[0]] = _windows_and_sum(rewriter, e, inputs)
         elif e.op.kind == "argreduce" and e.inputs[0].type.shape[e.params["axis"]] == 1:
             out = e.outputs[0].type
             zero = Literal(NUMPY[out.dtype].type(0), out.dtype)
             rewriter.atoms[e.outputs[0]] = rewriter.emit("broadcast", [zero], {"shape": out.shape, "dims": ()}, e.source)
-        elif e.op.name == "concatenate" and len(inputs) > MOST_PIECES:
+        elif e.op is concatenate and len(inputs) > MOST_PIECES:
             rewriter.atoms[e.outputs[0]] = _joined_in_groups(rewriter, e, inputs)
         else:
             rewriter.keep(e, inputs)

@@ -13,13 +13,16 @@ from typing import Any
 
 from ..ir.graph import Atom, Eqn, Graph, Literal, Var
 from ..ir.types import ArrayType
+from ..ops.arithmetic import add
+from ..ops.contraction import dot_general
+from ..ops.control import scan, tape_add, while_loop
+from ..ops.layout import reshape_op, transpose_op
+from ..ops.reduction import reduce_sum_op
 from .loop_pruning import kept, restricted
 from .rewrite import Rewriter
 from .simplify import remove_dead, simplify_nested
 from .vmap import vmap_graph
 
-LAYOUT = ("broadcast", "reshape", "transpose", "reverse", "slice", "iota", "pad", "concatenate")
-"""Ops that move elements or make them from nothing; they fuse with who reads them, and are moved only along with others."""
 STACKED_AT_MOST = 4
 """How many times larger than the sum that it saves a step's share of stacked operands may be."""
 STACKED_BYTES = 64 << 20
@@ -28,7 +31,7 @@ contraction then does the work of many; a product of two slices is the same work
 
 
 def move_out_of_loops(graph: Graph) -> Graph:
-    if not any(e.op.kind in ("scan", "while") for e in graph.eqns):
+    if not any(e.op in (scan, while_loop) for e in graph.eqns):
         return graph
     return remove_dead(_Mover(graph).run())
 
@@ -38,10 +41,10 @@ class _Mover(Rewriter):
         self._stacks: set[Atom] = set()
         for e in self.graph.eqns:
             inputs = [self.read(a) for a in e.inputs]
-            if e.op.kind in ("scan", "while"):
+            if e.op in (scan, while_loop):
                 e = Eqn(e.op, inputs, _moved_inside(e.params), e.outputs, e.source)
                 e = self._invariants(e)
-                if e.op.kind == "scan" and e.params["length"] is not None:
+                if e.op is scan and e.params["length"] is not None:
                     self._room = max(STACKED_BYTES, self._stacked_anyway(e))
                     e = self._in_front(e)
                     e = self._behind(e)
@@ -135,10 +138,10 @@ class _Mover(Rewriter):
         found: list[Var] = []
         counted: set[int] = set()
         for x in body.eqns:
-            if x.op.kind != "contract" or id(x) not in free:
+            if x.op is not dot_general or id(x) not in free:
                 continue
             work = _work_of(x, made, counted)
-            size = length * sum(v.type.nbytes for y in work if y.op.name not in LAYOUT for v in y.outputs)
+            size = length * sum(v.type.nbytes for y in work if y.op.kind != "layout" for v in y.outputs)
             shared = any(a in fixed for a in x.inputs)
             if size <= (self._room if shared else min(self._room, STACKED_BYTES)):
                 self._room -= size
@@ -220,15 +223,10 @@ def _invariant(graph: Graph, consts: int) -> list[Var]:
     fixed = set(graph.inputs[:consts])
     worth: set[Var] = set()
     for e in graph.eqns:
-        if (
-            e.has_effect
-            or e.op.kind == "tape_add"
-            or _may_not_end(e)
-            or not all(a in fixed for a in e.inputs if isinstance(a, Var))
-        ):
+        if e.has_effect or e.op is tape_add or _may_not_end(e) or not all(a in fixed for a in e.inputs if isinstance(a, Var)):
             continue
         fixed.update(e.outputs)
-        if e.op.name not in LAYOUT or any(a in worth for a in e.inputs):
+        if e.op.kind != "layout" or any(a in worth for a in e.inputs):
             worth.update(e.outputs)
     read = {a for e in graph.eqns if not all(v in fixed for v in e.outputs) for a in e.inputs} | set(graph.outputs)
     return [v for e in graph.eqns for v in e.outputs if v in worth and v in read]
@@ -236,7 +234,7 @@ def _invariant(graph: Graph, consts: int) -> list[Var]:
 
 def _may_not_end(e: Eqn) -> bool:
     """Whether it holds a while_loop, which must not be done where the program would not come to it."""
-    return e.op.kind == "while" or any(_may_not_end(x) for g in e.graphs for x in g.eqns)
+    return e.op is while_loop or any(_may_not_end(x) for g in e.graphs for x in g.eqns)
 
 
 def _needed_for(graph: Graph, outputs: Sequence[Var]) -> tuple[Eqn, ...]:
@@ -289,9 +287,9 @@ def _chain(a: Atom, made: dict[Any, Eqn], uses: dict[Atom, int]) -> list[Eqn] | 
         if e is None or uses.get(a, 0) != 1:
             return None
         chain.append(e)
-        if e.op.name == "dot_general" and e.params["dims"][1] == ((), ()) or e.op.name == "reduce_sum":
+        if e.op is dot_general and e.params["dims"][1] == ((), ()) or e.op is reduce_sum_op:
             return chain if all(isinstance(x, Var) for x in e.inputs) else None
-        if e.op.name not in ("transpose", "reshape"):
+        if e.op not in (transpose_op, reshape_op):
             return None
         a = e.inputs[0]
 
@@ -299,7 +297,7 @@ def _chain(a: Atom, made: dict[Any, Eqn], uses: dict[Atom, int]) -> list[Eqn] | 
 def _summed(a: Atom, carry: Var, made: dict[Any, Eqn], uses: dict[Atom, int]) -> list[Eqn] | None:
     """The chain that a step adds to a carry which is only a sum."""
     e = made.get(a)
-    if e is None or e.op.name != "add" or uses.get(a, 0) != 1 or uses.get(carry, 0) != 1 or carry not in e.inputs:
+    if e is None or e.op is not add or uses.get(a, 0) != 1 or uses.get(carry, 0) != 1 or carry not in e.inputs:
         return None
     return _chain(e.inputs[1] if e.inputs[0] is carry else e.inputs[0], made, uses)
 
@@ -313,7 +311,7 @@ class _Stacks:
         body, consts, carry = p["body"], p["consts"], p["carry"]
         self.length, self.consts = p["length"], dict(zip(body.inputs[:consts], e.inputs[:consts], strict=True))
         self.xs = dict(zip(body.inputs[consts + carry :], e.inputs[consts + carry :], strict=True))
-        moved = [v for x in body.eqns if x.op.kind == "contract" for v in x.outputs]
+        moved = [v for x in body.eqns if x.op is dot_general for v in x.outputs]
         self.ys = {a: v for a, v in zip(body.outputs[carry:], e.outputs[carry:], strict=True) if a not in moved}
         self.fresh: dict[Atom, Var] = {}
 

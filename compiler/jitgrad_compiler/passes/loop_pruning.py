@@ -7,15 +7,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..ir.graph import Atom, Eqn, Graph, Literal, Var, map_graphs
+from ..ir.graph import Atom, Eqn, Graph, Literal, Rules, Var, map_graphs
+from ..ops.control import rowwise, scan, switch, while_loop
+from ..ops.layout import broadcast_op
 from .rewrite import Rewriter
 from .simplify import remove_dead, simplify_nested
 
-CONTROL = ("scan", "while", "switch", "rowwise")
-
 
 def prune_loops(graph: Graph) -> Graph:
-    if not any(e.op.kind in CONTROL for e in graph.eqns):
+    if not any(e.op in PRUNE for e in graph.eqns):
         return graph
     return _settled(_without_unread(graph))
 
@@ -46,7 +46,7 @@ def _without_unread(graph: Graph) -> Graph:
         needed = [v in live for v in e.outputs]
         if not any(needed) and not e.has_effect:
             continue
-        rule = _RULES.get(e.op.kind)
+        rule = PRUNE.get(e.op)
         if rule is not None:
             e = Eqn(e.op, e.inputs, map_graphs(e.params, _inner), e.outputs, e.source)
             e = rule(e, needed)
@@ -114,7 +114,10 @@ def _rowwise(e: Eqn, needed: list[bool]) -> Eqn:
     return Eqn(e.op, kept(e.inputs, used), params, kept(e.outputs, needed), e.source)
 
 
-_RULES: dict[str, Callable[[Eqn, list[bool]], Eqn]] = {"scan": _scan, "while": _while, "switch": _switch, "rowwise": _rowwise}
+PRUNE: Rules[Callable[[Eqn, list[bool]], Eqn]] = Rules(
+    "pruning", {"scan": _scan, "while_loop": _while, "switch": _switch, "rowwise": _rowwise}
+)
+"""rule(equation, which results are read) -> the equation without the others."""
 
 
 # -- operands and results that are the same in every step
@@ -129,13 +132,13 @@ class _Settler(Rewriter):
         self.by: dict[Var, Eqn] = {}
         for e in self.graph.eqns:
             inputs = [self.read(a) for a in e.inputs]
-            if e.op.kind == "scan":
+            if e.op is scan:
                 self._scan(e, inputs)
-            elif e.op.kind == "while":
+            elif e.op is while_loop:
                 self._while(e, inputs)
-            elif e.op.kind == "rowwise":
+            elif e.op is rowwise:
                 self._rowwise(e, inputs)
-            elif e.op.kind == "switch":
+            elif e.op is switch:
                 self._switch(e, inputs)
             else:
                 self.keep(e, inputs)
@@ -190,7 +193,7 @@ class _Settler(Rewriter):
     def _one_for_all(self, a: Atom, element: Any, e: Eqn) -> Atom | None:
         """What every slice of an operand is, where they are all one."""
         made = self.by.get(a) if isinstance(a, Var) else None
-        if made is None or made.op.name != "broadcast" or 0 in made.params["dims"]:
+        if made is None or made.op is not broadcast_op or 0 in made.params["dims"]:
             return None
         if not element.shape:
             return made.inputs[0]

@@ -11,6 +11,10 @@ import math
 
 from ..ir.graph import Eqn, Graph, Var, remembered
 from ..ir.types import TapeType
+from ..ops.contraction import dot_general
+from ..ops.control import scan, switch, while_loop
+from ..ops.effects import callback
+from ..ops.indexing import dynamic_update_slice
 
 FEW = 16
 """Elements of a value that may be in registers."""
@@ -18,8 +22,6 @@ MANY = 64
 """The same where each element is a vector of rows."""
 MOST_OPERATIONS = 3000
 """Operations, counted element by element, up to which a body is written out."""
-_REFUSED = ("sort", "scatter", "cumulative", "recurrence", "slide", "rowwise", "call", "collective")
-_READ = ("gather", "dynamic_slice")
 
 
 @remembered
@@ -51,16 +53,16 @@ def _operations(graph: Graph, large: frozenset[Var], elements: int) -> float:
 
 
 def _stacks(e: Eqn, output: int) -> bool:
-    if e.op.kind == "scan":
+    if e.op is scan:
         return bool(output >= e.params["carry"])
-    return e.op.kind == "while" and isinstance(e.outputs[output].type, TapeType)
+    return e.op is while_loop and isinstance(e.outputs[output].type, TapeType)
 
 
 def _one(e: Eqn, large: set[Var], elements: int) -> float:
-    if e.op.kind in (*_REFUSED, "tape_add", "host_call") or e.op.kind == "callback" and elements > FEW:
+    if not e.op.traits.in_registers or e.op is callback and elements > FEW:
         return math.inf
     read = [isinstance(a, Var) and a in large for a in e.inputs]
-    if e.op.kind == "scan":
+    if e.op is scan:
         head = 0 if e.params["length"] is not None else 1
         first, last = head + e.params["consts"], head + e.params["consts"] + e.params["carry"]
         if any(read[first:last]):
@@ -74,7 +76,7 @@ def _one(e: Eqn, large: set[Var], elements: int) -> float:
         if any(is_large(v, elements) for v in body.inputs[e.params["consts"] :]):
             return math.inf
         return _operations(body, frozenset(inner), elements)
-    if e.op.kind == "while":
+    if e.op is while_loop:
         if e.params["states"] and elements > FEW:
             return math.inf  # which states a row keeps depends on its own number of steps
         if any(read[e.params["consts"] :]):
@@ -83,22 +85,22 @@ def _one(e: Eqn, large: set[Var], elements: int) -> float:
             _operations(g, frozenset(v for v, r in zip(g.inputs, read, strict=True) if r), elements)
             for g in (e.params["cond"], e.params["body"])
         )
-    if e.op.kind == "switch":
+    if e.op is switch:
         return sum(
             _operations(g, frozenset(v for v, r in zip(g.inputs, read[1:], strict=True) if r), elements)
             for g in e.params["branches"]
         )
-    if e.op.kind == "callback":
+    if e.op is callback:
         return float(10 + sum(a.type.size for a in e.inputs))
-    if any(read[1:]) or read[:1] == [True] and e.op.kind not in _READ:
+    if any(read[1:]) or read[:1] == [True] and not e.op.traits.reads_places:
         return math.inf
     size: int = sum(v.type.size for v in e.outputs)
     each = 1
     if e.op.kind in ("reduce", "argreduce"):
         size = e.inputs[0].type.size
-    elif e.op.kind == "contract":
+    elif e.op is dot_general:
         each = math.prod(e.inputs[0].type.shape[a] for a in e.params["dims"][0][0])
-    elif e.op.kind in _READ or e.op.kind == "dynamic_update_slice":
+    elif e.op.traits.reads_places or e.op is dynamic_update_slice:
         each = 1 if read[0] else e.inputs[0].type.size
     elif e.op.traits.transcendental:
         each = 20

@@ -13,8 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, PerGraph, Var, map_graphs, remembered
+from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, PerGraph, Rules, Var, map_graphs, remembered
 from ..ir.types import NUMPY, TapeType
+from ..ops.arithmetic import neg
+from ..ops.contraction import dot_general
+from ..ops.control import scan
+from ..ops.layout import broadcast_op, reshape_op, transpose_op
 from .rewrite import Rewriter
 
 
@@ -66,12 +70,12 @@ class _Simplifier(Rewriter):
             if e.op.kind == "elementwise":
                 inputs = [self.filled(a) or a for a in inputs] if self.keeps_shape(e, inputs) else inputs
             found = self.empty(e, inputs) or self.folded(e, inputs)
-            if found is None and (rule := _RULES.get(e.op.name)) is not None:
+            if found is None and (rule := SIMPLIFY.get(e.op)) is not None:
                 found = rule(self, e, inputs)
             if found is not None:
                 self.atoms[e.outputs[0]] = found
                 continue
-            if e.op.name == "scan" and e.params["length"] == 0:
+            if e.op is scan and e.params["length"] == 0:
                 consts, carry = e.params["consts"], e.params["carry"]
                 self.atoms.update(zip(e.outputs, inputs[consts : consts + carry], strict=False))
                 self.atoms.update((v, self.nothing(v, e)) for v in e.outputs[carry:])
@@ -116,7 +120,7 @@ class _Simplifier(Rewriter):
         if isinstance(a, Literal):
             return a
         e = self.by.get(a)
-        if e is not None and e.op.name == "broadcast" and isinstance(e.inputs[0], Literal):
+        if e is not None and e.op is broadcast_op and isinstance(e.inputs[0], Literal):
             return e.inputs[0]
         return None
 
@@ -205,7 +209,7 @@ def _sub(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
 
 def _neg(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
     inner = s.by.get(inputs[0]) if isinstance(inputs[0], Var) else None
-    return inner.inputs[0] if inner is not None and inner.op.name == "neg" else None
+    return inner.inputs[0] if inner is not None and inner.op is neg else None
 
 
 def _select(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
@@ -225,7 +229,7 @@ def _reshape(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
     if isinstance(inputs[0], Literal):
         return s.make("broadcast", [inputs[0]], e, shape=e.params["shape"], dims=()) if e.params["shape"] else inputs[0]
     inner = s.by.get(inputs[0])
-    if inner is not None and inner.op.name == "reshape":
+    if inner is not None and inner.op is reshape_op:
         return _reshaped(s, inner.inputs[0], e)
     number = s.filled(inputs[0])
     if number is not None and inputs[0].type != e.outputs[0].type:
@@ -242,10 +246,10 @@ def _transpose(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
     if order == tuple(range(len(order))):
         return inputs[0]
     inner = s.by.get(inputs[0]) if isinstance(inputs[0], Var) else None
-    if inner is not None and inner.op.name == "transpose":
+    if inner is not None and inner.op is transpose_op:
         both = tuple(inner.params["permutation"][p] for p in order)
         return inner.inputs[0] if both == tuple(range(len(both))) else s.make("transpose", [inner.inputs[0]], e, permutation=both)
-    if inner is not None and inner.op.name == "dot_general" and s.uses.get(e.inputs[0], 0) == 1:  # type: ignore[arg-type]
+    if inner is not None and inner.op is dot_general and s.uses.get(e.inputs[0], 0) == 1:  # type: ignore[arg-type]
         return _swapped(s, inner, order, e)
     return None
 
@@ -269,7 +273,7 @@ def _broadcast(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
     if dims == tuple(range(len(shape))) and inputs[0].type.shape == shape:
         return inputs[0]
     inner = s.by.get(inputs[0])
-    if inner is not None and inner.op.name == "broadcast":
+    if inner is not None and inner.op is broadcast_op:
         return s.make("broadcast", [inner.inputs[0]], e, shape=shape, dims=tuple(dims[d] for d in inner.params["dims"]))
     return None
 
@@ -307,10 +311,13 @@ def _operand(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
     return inputs[0]
 
 
-_RULES: dict[str, Rule] = {
-    "mul": _mul, "div": _div, "sub": _sub, "neg": _neg, "select": _select, "convert_element_type": _identity, "reshape": _reshape,
-    "transpose": _transpose, "broadcast": _broadcast, "slice": _identity, "reverse": _reverse, "pad": _pad,
-    "concatenate": _concatenate, "iota": _iota, "integer_pow": _integer_pow,
-    "stop_gradient": _operand, "name": _operand,
-    **dict.fromkeys(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or"), _reduce),
-}  # fmt: skip
+SIMPLIFY: Rules[Rule] = Rules(
+    "simplifying",
+    {
+        "mul": _mul, "div": _div, "sub": _sub, "neg": _neg, "select": _select, "convert_element_type": _identity,
+        "reshape": _reshape, "transpose": _transpose, "broadcast": _broadcast, "slice": _identity, "reverse": _reverse, "pad": _pad,
+        "concatenate": _concatenate, "iota": _iota, "integer_pow": _integer_pow, "stop_gradient": _operand, "name": _operand,
+    },
+)  # fmt: skip
+"""rule(simplifier, equation, operands) -> the atom that the result is, or None."""
+SIMPLIFY.of(*(op for op in OPS.values() if op.kind == "reduce"))(_reduce)

@@ -10,6 +10,7 @@ from ..ir.graph import BATCH, BATCHED_OUTPUTS, BY_ROWS, OPS, Atom, Eqn, Graph, L
 from ..ir.interpreter import literal_value
 from ..ir.types import ArrayType, TapeType
 from ..ops.calls import call
+from ..ops.control import scan, switch, while_loop
 from ..ops.define import broadcast_batch
 from .inline import inline
 
@@ -97,13 +98,13 @@ def _dependent(e: Eqn, flags: tuple[bool, ...]) -> Sequence[bool]:
         return BATCHED_OUTPUTS[e.op](0, params, flags)
     if e.op.kind == "call":
         return depends_on_batch(params["graph"], flags)
-    if e.op.kind == "switch" and not flags[0]:
+    if e.op is switch and not flags[0]:
         return [any(f) for f in zip(*[depends_on_batch(b, flags[1:]) for b in params["branches"]], strict=True)]
-    if e.op.kind == "scan" and (params["length"] is not None or not flags[0]):
+    if e.op is scan and (params["length"] is not None or not flags[0]):
         inner = flags if params["length"] is not None else flags[1:]
         first, last = params["consts"], params["consts"] + params["carry"]
         return _settled(params["body"], inner[:first], inner[first:last], inner[last:])
-    if e.op.kind == "while":
+    if e.op is while_loop:
         first = params["consts"]
         found = _settled(params["body"], flags[:first], flags[first:], ())
         carry = found[: len(flags) - first]

@@ -86,12 +86,12 @@ class Block:
 
     def _emit(self, number: int, k: Kernel) -> Emitted:
         name = f"{self.name}{number}"
-        if k.kind in CONTROL:
+        if k.eqns[0].op in CONTROL:
             graph = register_graph(k, self.module.contracts)
             if graph is not None:
                 return emit_register_kernel(self.module, name, k, self, graph)
-            return CONTROL[k.kind](self.module, name, k, self, self._scratch(number))
-        emit = emit_loops if k.kind == "loops" else emit_contraction if k.kind == "contract" else LIBRARY[k.kind]
+            return CONTROL[k.eqns[0].op](self.module, name, k, self, self._scratch(number))
+        emit = emit_loops if k.kind == "loops" else emit_contraction if k.kind == "contract" else LIBRARY[k.eqns[0].op]
         return emit(self.module, name, k, self.pointers, self._scratch(number))
 
     # -- what kernels ask
@@ -152,7 +152,7 @@ class Block:
         for k, x in zip(self.kernels, self.emitted, strict=True):
             for phase in x.phases:
                 _run(e, phase, frame)
-            if k.kind in CONTROL:
+            if k.eqns[0].op in CONTROL:
                 may_stop = True
                 going = e.fresh("going")
                 e.branch_if(stopped(e, self.state(e, frame)), skip, going)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ....ir.graph import Var
+from ....ir.graph import Rules, Var
 from ....ir.types import ArrayType
 from ....kernels.kernel import Kernel
 from ....kernels.memory import aligned
@@ -321,8 +321,10 @@ def _emitter(kind: type[Any]) -> Callable[[Module, str, Kernel, Table, Scratch],
     return lambda module, name, kernel, table, scratch: kind(module, name, kernel, table, scratch).emit()
 
 
-CONTROL: dict[str, Callable[[Module, str, Kernel, Table, Scratch], Emitted]] = {
-    "scan": _emitter(_Scan), "while": _emitter(_While), "switch": _emitter(_Switch), "rowwise": _emitter(_Rowwise),
-    "tape_add": _emitter(_TapeAdd), "callback": _emitter(_Callback),
-    "host_call": _emitter(_Callback),
-}  # fmt: skip
+CONTROL: Rules[Callable[[Module, str, Kernel, Table, Scratch], Emitted]] = Rules(
+    "a kernel of control flow",
+    {
+        "scan": _emitter(_Scan), "while_loop": _emitter(_While), "switch": _emitter(_Switch), "rowwise": _emitter(_Rowwise),
+        "tape_add": _emitter(_TapeAdd), **dict.fromkeys(("callback", "io_callback", "pure_callback"), _emitter(_Callback)),
+    },
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Kernels of the ops that are no loop nests of independent elements: a table from an op's kind to the emitter of its kernel.
+"""Kernels of the ops that are no loop nests of independent elements: a table from ops to the emitters of their kernels.
 
 Such a kernel holds one equation, whose operands lie row-major in memory or are scalar constants. Next on the path: program.py.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ....ir.graph import Rules
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
 from ..phases import Emitted, Pointers
@@ -16,10 +17,10 @@ from .scatter import emit_scatter
 from .sorting import emit_sort
 from .update import emit_update
 
-LIBRARY: dict[str, Callable[[Module, str, Kernel, Pointers, Callable[[Emitter, Reg], Reg]], Emitted]] = {
-    "scatter": emit_scatter,
-    "sort": emit_sort,
-    "cumulative": emit_cumulative,
-    "recurrence": emit_recurrence,
-    "dynamic_update_slice": emit_update,
-}
+LIBRARY: Rules[Callable[[Module, str, Kernel, Pointers, Callable[[Emitter, Reg], Reg]], Emitted]] = Rules(
+    "a kernel of its own",
+    {
+        "scatter": emit_scatter, "sort": emit_sort, "linear_recurrence": emit_recurrence, "dynamic_update_slice": emit_update,
+        **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), emit_cumulative),
+    },
+)  # fmt: skip

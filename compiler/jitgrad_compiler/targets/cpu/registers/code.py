@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ....ir.graph import Atom, Eqn, Graph, Literal, Var
+from ....ir.graph import OPS, Atom, Eqn, Graph, Literal, Rules, Var
 from ....ir.types import FLOATS, ArrayType
+from ....ops.contraction import dot_general
 from ...emitter import Emitter, Reg
 from ...numba_scalar import call_scalar, scalar_function
 from ..loops.accumulators import beats, joined
@@ -97,10 +98,12 @@ class Registers:
         return self.one(self.e.const(number, "i64"))
 
     def equation(self, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
-        rule = RULES.get(e.op.kind)
+        if e.op.kind == "elementwise":
+            return self.elementwise(e, args, uses)
+        rule = REGISTER_RULES.get(e.op)
         if rule is not None:
             made = rule(self, e, args, uses)
-            if self.products is not None and e.op.kind in ("reduce", "contract"):
+            if self.products is not None and (e.op.kind == "reduce" or e.op is dot_general):
                 read = [r for a in args for r in self.regs(a).flat]
                 for r in made[0].flat:
                     self.products.note(e, r, read, False)
@@ -310,11 +313,17 @@ def _one(rule: Callable[[Registers, Eqn, list[Held]], Any]) -> Rule:
     return lambda x, e, args, uses: [rule(x, e, args)]
 
 
-RULES: dict[str, Rule] = {
-    "elementwise": Registers.elementwise, "reduce": _one(_reduce), "argreduce": _one(_argreduce), "contract": _one(_contract),
-    "dynamic_slice": _one(_dynamic_slice), "dynamic_update_slice": _one(_dynamic_update_slice), "gather": _one(_gather),
-    "iota": lambda x, e, args, uses: [
-        filled(e.outputs[0].type.shape, [x.e.const(n.item(), e.params["dtype"]) for n in e.op.numpy(**e.params).flat])
-    ],
-}  # fmt: skip
-"""How the kinds of ops are emitted; register_control.py adds loops and branches. Every other kind only moves elements."""
+REGISTER_RULES: Rules[Rule] = Rules(
+    "register code",
+    {
+        "argmax": _one(_argreduce), "argmin": _one(_argreduce), "dot_general": _one(_contract), "gather": _one(_gather),
+        "dynamic_slice": _one(_dynamic_slice), "dynamic_update_slice": _one(_dynamic_update_slice),
+        "iota": lambda x, e, args, uses: [
+            filled(e.outputs[0].type.shape, [x.e.const(n.item(), e.params["dtype"]) for n in e.op.numpy(**e.params).flat])
+        ],
+    },
+)  # fmt: skip
+"""How ops are emitted; control.py adds loops and branches. Elementwise ops are done to each element; every other op that can be in
+registers only moves them.
+"""
+REGISTER_RULES.of(*(op for op in OPS.values() if op.kind == "reduce"))(_one(_reduce))

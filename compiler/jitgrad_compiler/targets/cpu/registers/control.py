@@ -1,7 +1,7 @@
 """Loops and branches of register code. Carries live in slots, which LLVM turns into registers.
 
 Rows of a chunk go through a loop together. A while_loop's rows that have ended keep their values under the mask; what all rows
-share stays one number as long as the loop runs. Importing this module gives registers.RULES its loops.
+share stays one number as long as the loop runs. Importing this module gives code.REGISTER_RULES its loops.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from typing import Any
 
 from ....ir.graph import Atom, Eqn, Graph
 from ....ir.types import ArrayType, TapeType
+from ....ops.control import scan, switch, while_loop
+from ....ops.effects import callback
 from ....passes.register_fit import MOST_OPERATIONS
 from ...emitter import Reg
 from ..control.tape_keepers import Saved, States
 from ..machine.callbacks import call_python
-from .code import RULES, Held, Registers
+from .code import REGISTER_RULES, Held, Registers
 from .in_memory import Stored, Tape
 from .row_dependence import varying, varying_carries
 
@@ -37,7 +39,7 @@ def work(graph: Graph) -> float:
     """Operations of one run, where it is known how often loops turn; infinite for those that look at the clock themselves."""
     total = 0.0
     for e in graph.eqns:
-        if e.op.kind == "scan":
+        if e.op is scan:
             length = e.params["length"]
             total += float("inf") if length is None else length * (1 + work(e.params["body"]))
         else:
@@ -48,6 +50,7 @@ def work(graph: Graph) -> float:
 # -- scan
 
 
+@REGISTER_RULES.of(scan)
 def _scan(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
     p, em = e.params, x.e
     body, consts, carry, length = p["body"], p["consts"], p["carry"], p["length"]
@@ -143,6 +146,7 @@ def _stack(x: Registers, v: Any, element: ArrayType, total: Reg, wide: bool) -> 
 # -- while_loop
 
 
+@REGISTER_RULES.of(while_loop)
 def _while(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
     p, em = e.params, x.e
     body, cond, consts = p["body"], p["cond"], p["consts"]
@@ -215,6 +219,7 @@ def _put(x: Registers, tapes: Sequence[Any], number: Reg, values: Sequence[Any])
 # -- switch
 
 
+@REGISTER_RULES.of(switch)
 def _switch(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
     em, branches = x.e, e.params["branches"]
     index, operands = em.convert(x.regs(args[0]).flat[0], "i64"), args[1:]
@@ -247,11 +252,9 @@ def _switch(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) ->
     return [x.contents(s) for s in slots]
 
 
+@REGISTER_RULES.of(callback)
 def _callback(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
     operands = [x.spilled(a, v.type.dtype).pointer for a, v in zip(args, e.inputs, strict=True)]
     call_python(x.e, e, operands, x.state)
     x.leave_if_stopped()
     return []
-
-
-RULES.update({"scan": _scan, "while": _while, "switch": _switch, "callback": _callback})

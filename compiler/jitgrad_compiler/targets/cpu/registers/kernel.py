@@ -11,6 +11,7 @@ from typing import Any
 from ....ir.graph import Eqn, Graph, Literal, Var
 from ....ir.types import FLOATS, SIZES, ArrayType, TapeType
 from ....kernels.kernel import Kernel
+from ....ops.control import rowwise, scan, while_loop
 from ....passes.register_fit import FEW, MANY, fits_registers, is_large
 from ....passes.scales import join_scales
 from ...emitter import Emitter, Module, Reg
@@ -29,7 +30,7 @@ def register_graph(kernel: Kernel, contracts: bool) -> Graph | None:
     """What a kernel does in registers; None where its values are too large. `contracts`: the Module's."""
     (e,) = kernel.eqns
     graph: Graph
-    if e.op.kind == "rowwise":
+    if e.op is rowwise:
         graph, most = e.params["graph"], MANY
     else:
         inputs = [a if isinstance(a, Var) else Var(a.type) for a in e.inputs]
@@ -40,7 +41,7 @@ def register_graph(kernel: Kernel, contracts: bool) -> Graph | None:
 
 
 def emit_register_kernel(module: Module, name: str, kernel: Kernel, table: Table, graph: Graph) -> Emitted:
-    return (_Rows if kernel.kind == "rowwise" else _Alone)(module, name, kernel, table, graph).emit()
+    return (_Rows if kernel.eqns[0].op is rowwise else _Alone)(module, name, kernel, table, graph).emit()
 
 
 class _RegisterKernel:
@@ -74,7 +75,7 @@ class _Alone(_RegisterKernel):
         for n, (inner, v) in enumerate(results):
             if isinstance(v.type, TapeType):
                 x.places[inner] = Tape(self.found[v], v.type.element)
-            elif self.eqn.op.kind == "scan" and n >= self.eqn.params["carry"]:
+            elif self.eqn.op is scan and n >= self.eqn.params["carry"]:
                 x.places[inner] = Stored(self.found[v], v.type)
         for (inner, v), out in zip(results, x.run(self.graph, values), strict=True):
             if inner not in x.places:
@@ -159,6 +160,6 @@ def lanes_of(graph: Graph) -> int:
 
 def _work(graph: Graph) -> float:
     known = work(graph)
-    if math.isfinite(known) and not any(e.op.kind == "while" for e in graph.eqns):
+    if math.isfinite(known) and not any(e.op is while_loop for e in graph.eqns):
         return known
     return UNKNOWN_STEPS * (1.0 + len(graph.eqns))

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 
 from ....ir.graph import Eqn
 from ....ir.types import FLOATS
+from ....ops.arithmetic import add, mul, sub
+from ....ops.contraction import dot_general
+from ....ops.powers import integer_pow
 from ...emitter import Emitter, Reg
 
 VALUES = 0.0
 """The kind of a product of two values; that of a value and a constant is the constant's size."""
-_HANDED_ON = ("neg", "abs", "max", "min", "select", "convert_element_type", "reduce_sum", "reduce_max", "reduce_min")
-"""Ops whose result is made of products where an operand is."""
 
 
 class Products:
@@ -42,19 +43,18 @@ class Products:
 
     def note(self, e: Eqn, made: Reg, args: Sequence[Reg], alone: bool) -> None:
         """Remember what the equation made of these; `alone` says whether one other equation reads it, once."""
-        name = e.op.name
-        if name == "mul" and made.type in FLOATS:
+        if e.op is mul and made.type in FLOATS:
             constants = [c for c in map(_number, args) if c is not None]
             exact = [c for c in constants if math.isfinite(c) and abs(math.frexp(c)[0]) == 0.5]
             kind = self._of(args) if exact else abs(constants[0]) if constants else VALUES
             if alone:
                 self._factors[made.text] = (args[0], args[1])
-        elif name in ("add", "sub"):
+        elif e.op in (add, sub):
             kind = VALUES if all(self._kinds.get(a.text) == VALUES for a in args) else None
-        elif name == "integer_pow" or e.op.kind == "contract":
+        elif e.op in (integer_pow, dot_general):
             kind = VALUES
         else:
-            kind = self._of(args) if name in _HANDED_ON else None
+            kind = self._of(args) if e.op.traits.hands_on else None
         if kind is not None:
             self._kinds[made.text] = kind
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....ir.graph import Atom, Eqn, Graph, Literal, Var
+from ....ops.control import scan, switch, while_loop
 
 Flags = list[bool]
 
@@ -35,8 +36,8 @@ def varying_carries(body: Graph, consts: Sequence[bool], carries: Sequence[bool]
 
 
 def _outputs(e: Eqn, flags: Flags) -> Flags:
-    kind, n = e.op.kind, len(e.outputs)
-    if kind == "scan":
+    n = len(e.outputs)
+    if e.op is scan:
         consts, carry = e.params["consts"], e.params["carry"]
         head = 0 if e.params["length"] is not None else 1
         if any(flags[:head]):
@@ -44,14 +45,14 @@ def _outputs(e: Eqn, flags: Flags) -> Flags:
         rest = flags[head:]
         carries, ys = varying_carries(e.params["body"], rest[:consts], rest[consts : consts + carry], rest[consts + carry :])
         return [*carries, *ys]
-    if kind == "while":
+    if e.op is while_loop:
         consts = e.params["consts"]
         carries, saved = varying_carries(e.params["body"], flags[:consts], flags[consts:], [])
         if varying(e.params["cond"], [*flags[:consts], *carries])[0]:
             return [True] * n
         steps = [False, False] if e.params["states"] else [False]
         return [*carries, *steps, *(carries if e.params["states"] else saved)]
-    if kind == "switch":
+    if e.op is switch:
         if flags[0]:
             return [True] * n
         return [any(column) for column in zip(*[varying(b, flags[1:]) for b in e.params["branches"]], strict=True)]
