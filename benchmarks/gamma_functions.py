@@ -17,14 +17,14 @@ from typing import Any, NamedTuple
 import mpmath as mp
 import numpy as np
 
+from jitgrad_compiler.ir.types import F32, F64, I64
 from jitgrad_compiler.ops import gamma_functions
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 from jitgrad_compiler.targets.emitter import Emitter, Module
 from jitgrad_compiler.targets.numba_scalar import call_scalar, link, scalar_function
 
-NUMPY = {"f32": np.float32, "f64": np.float64}
 LANES = 8
-ZERO_TOLERANCE = {"f32": 1e-6, "f64": 1e-15}
+ZERO_TOLERANCE = {F32: 1e-6, F64: 1e-15}
 
 
 HEADER = """\
@@ -42,10 +42,10 @@ to a zero the ulp shrinks; the largest absolute error where the result is under 
 
 def compiled(function: Callable[..., float], arity: int, type: str) -> Callable[..., np.ndarray]:
     """The function on arrays of `type`, as a kernel of 8 lanes."""
-    code = scalar_function(function, (type,) * arity, type, computed_in="f64")
+    code = scalar_function(function, (type,) * arity, type, computed_in=F64)
     module = Module()
     names = [f"x{i}" for i in range(arity)]
-    e = Emitter(module, "run", [(n, "ptr") for n in [*names, "out"]] + [("count", "i64")])
+    e = Emitter(module, "run", [(n, "ptr") for n in [*names, "out"]] + [("count", I64)])
     *inputs, output, count = e.args
     with e.loop(0, count, LANES) as i:
         e.store(e.offset(output, i, type), call_scalar(e, code, *[e.load(e.offset(x, i, type), type, LANES) for x in inputs]))
@@ -55,8 +55,8 @@ def compiled(function: Callable[..., float], arity: int, type: str) -> Callable[
 
     def run(*arrays: np.ndarray) -> np.ndarray:
         size = -(-len(arrays[0]) // LANES) * LANES
-        padded = [np.concatenate([a, np.ones(size - len(a))]).astype(NUMPY[type]) for a in arrays]
-        out = np.empty(size, NUMPY[type])
+        padded = [np.concatenate([a, np.ones(size - len(a))]).astype(type.numpy) for a in arrays]
+        out = np.empty(size, type.numpy)
         entry(*[a.ctypes.data for a in (*padded, out)], size)
         return out[: len(arrays[0])]
 
@@ -100,19 +100,19 @@ class Row(NamedTuple):
 
 def one_argument_rows(type: str, random: np.random.Generator, count: int) -> list[Row]:
     """All exponents of both signs, the region where the formulas change, and close to poles and zeros."""
-    low, high, last = (-149, 127, 22.9) if type == "f32" else (-1074, 1023, 51.9)
+    low, high, last = (-149, 127, 22.9) if type == F32 else (-1074, 1023, 51.9)
     share = count // 10
     whole = random.integers(1, 12, 2 * share)
-    near = -whole + random.choice([-1, 1], 2 * share) * 10 ** random.uniform(-15 if type == "f64" else -6, -0.3, 2 * share)
+    near = -whole + random.choice([-1, 1], 2 * share) * 10 ** random.uniform(-15 if type == F64 else -6, -0.3, 2 * share)
     rows = {
-        "2^-1074 to 2^1024" if type == "f64" else "2^-149 to 2^128": 2 ** random.uniform(low, high + 1, 2 * share),
+        "2^-1074 to 2^1024" if type == F64 else "2^-149 to 2^128": 2 ** random.uniform(low, high + 1, 2 * share),
         "0.5 to 3": random.uniform(0.5, 3, share),
         "0 to 40": random.uniform(0, 40, share),
-        "-2^52 to -2^-60" if type == "f64" else "-2^23 to -2^-60": -(2 ** random.uniform(-60, last, 2 * share)),
+        "-2^52 to -2^-60" if type == F64 else "-2^23 to -2^-60": -(2 ** random.uniform(-60, last, 2 * share)),
         "-12 to 0": random.uniform(-12, 0, 2 * share),
         "near -1 to -11": near,
     }
-    return [Row(name, (points.astype(NUMPY[type]).astype(np.float64),)) for name, points in rows.items()]
+    return [Row(name, (points.astype(type.numpy).astype(np.float64),)) for name, points in rows.items()]
 
 
 def two_argument_rows(orders: Callable[[int], np.ndarray], type: str, random: np.random.Generator, count: int) -> list[Row]:
@@ -120,7 +120,7 @@ def two_argument_rows(orders: Callable[[int], np.ndarray], type: str, random: np
     rows = []
     for name, log in scales.items():
         points = orders(count // 2), 2 ** random.uniform(*log, count // 2)
-        rows.append(Row(name, tuple(p.astype(NUMPY[type]).astype(np.float64) for p in points)))
+        rows.append(Row(name, tuple(p.astype(type.numpy).astype(np.float64) for p in points)))
     return rows
 
 
@@ -129,14 +129,14 @@ def measure(run: Callable[..., np.ndarray], reference: Callable[..., Any], row: 
     """The table's last four columns."""
     mp.mp.dps = 120
     worst_ulp, worst_beside, worst_near_zero = 0.0, 0.0, 0.0
-    least = 2.0 ** (-149 if type == "f32" else -1074)
-    digits = 24 if type == "f32" else 53
+    least = 2.0 ** (-149 if type == F32 else -1074)
+    digits = 24 if type == F32 else 53
     for value, *point in zip(run(*row.points).tolist(), *(p.tolist() for p in row.points), strict=True):
         if point[-1] < 0 and point[-1] == math.floor(point[-1]):
             assert not math.isfinite(value), (point, value)
             continue
         exact = reference(*point)
-        rounded = np.asarray(float(exact)).astype(NUMPY[type]).item()
+        rounded = np.asarray(float(exact)).astype(type.numpy).item()
         if not (math.isfinite(rounded) and math.isfinite(value)):
             assert rounded == value, (point, value, rounded)
             continue
@@ -159,7 +159,7 @@ def accuracy_table(count: int) -> None:
         for row in rows:
             print(f"| {title} | {type} | {row.range} | {measure(run, reference, row, type)} |", flush=True)
 
-    for type in ("f32", "f64"):
+    for type in (F32, F64):
         report("lgamma", gamma_functions.lgamma, reference_lgamma, one_argument_rows(type, random, count), type)
         report("digamma", gamma_functions.digamma, reference_digamma, one_argument_rows(type, random, count), type)
         rows = two_argument_rows(lambda n: random.uniform(1.05, 30, n), type, random, count // 50)

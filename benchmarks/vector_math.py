@@ -25,16 +25,17 @@ import numpy as np
 from vector_math_driver import compiled
 from vector_math_references import EDGES, FUNCTIONS, REFERENCES, check_reference
 
+from jitgrad_compiler.ir.types import F32, F64
 from jitgrad_compiler.targets.cpu.machine.native import host_features
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 CHUNK = 1 << 18
 PAIRS = 1 << 30
 POINTS = 1 << 20
-FRACTION_BITS, LEAST_EXPONENT = {"f32": 23, "f64": 52}, {"f32": -126, "f64": -1022}
+FRACTION_BITS, LEAST_EXPONENT = {F32: 23, F64: 52}, {F32: -126, F64: -1022}
 MOST, LEAST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).smallest_subnormal)
-TYPES: dict[str, Any] = {"f32": np.float32, "f64": np.float64}
-WIDTHS = {"f32": 16, "f64": 8}
+TYPES: dict[str, Any] = {F32: np.float32, F64: np.float64}
+WIDTHS = {F32: 16, F64: 8}
 
 
 class Tally(NamedTuple):
@@ -94,11 +95,11 @@ def worst_of_singles(result: np.ndarray, exact: np.ndarray) -> tuple[float, int,
 
 
 def measure(name: str, type: str, function: Callable[..., np.ndarray], operands: tuple[np.ndarray, ...]) -> Tally:
-    wide: Any = np.float64 if type == "f32" else np.longdouble
+    wide: Any = np.float64 if type == F32 else np.longdouble
     result = function(*operands)
     with np.errstate(all="ignore"):
         exact = REFERENCES[type][name](*(x.astype(wide) for x in operands))
-        if type == "f32":
+        if type == F32:
             largest, at, failures, first = worst_of_singles(result, exact)
         else:
             distance, wrong = errors(result, exact, type)
@@ -118,14 +119,14 @@ def exhaustive(sparse: int) -> Iterator[tuple[np.ndarray]]:
 
 
 def random_bits(generator: np.random.Generator, type: str, size: int) -> np.ndarray:
-    integers = {"f32": np.uint32, "f64": np.uint64}[type]
+    integers = {F32: np.uint32, F64: np.uint64}[type]
     return generator.integers(0, np.iinfo(integers).max, size, dtype=integers, endpoint=True).view(TYPES[type])
 
 
 def cancelling(generator: np.random.Generator, type: str, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Pairs with exp(x) + exp(y) near 1: half of them as near as can be, the others up to a quarter of y away."""
-    real, wide = TYPES[type], np.float64 if type == "f32" else np.longdouble
-    least = {"f32": -149, "f64": -1074}[type]
+    real, wide = TYPES[type], np.float64 if type == F32 else np.longdouble
+    least = {F32: -149, F64: -1074}[type]
     powers = np.where(generator.random(size) < 0.5, generator.uniform(least, 0, size), generator.uniform(-8, -0.4, size))
     x = -np.exp2(powers).astype(real)
     with np.errstate(all="ignore"):
@@ -143,7 +144,7 @@ def near_interesting(generator: np.random.Generator, name: str, type: str, size:
     if name == "pow":  # results over all exponents, also from bases next to 1
         spread = np.where(generator.random(size) < 0.5, 1.0, 1e-4)
         base = np.exp2(generator.uniform(-126, 126, size) * spread**2).astype(real)
-        top = 1100 if type == "f64" else 150
+        top = 1100 if type == F64 else 150
         with np.errstate(all="ignore"):
             power = (generator.uniform(-top, top, size) / np.log2(base.astype(np.float64))).astype(real)
         whole = generator.random(size) < 0.1
@@ -175,9 +176,9 @@ def pairs(name: str, type: str, total: int) -> Iterator[tuple[np.ndarray, np.nda
 def points(total: int) -> Iterator[tuple[np.ndarray]]:
     """float64 of all exponents, and as many where most of what is interesting happens."""
     generator = np.random.default_rng(0)
-    edges = EDGES["f64"]
+    edges = EDGES[F64]
     yield (np.concatenate([edges, np.ones(-edges.size % 16)]),)
-    yield (random_bits(generator, "f64", total // 2),)
+    yield (random_bits(generator, F64, total // 2),)
     yield (np.exp2(generator.uniform(-12, 12, total // 4)) * np.sign(generator.random(total // 4) - 0.5),)
     yield (generator.uniform(-2, 2, total // 4),)
 
@@ -196,9 +197,9 @@ def task(job: tuple[str, int, str, int]) -> Tally:
     os.nice(10)
     function = compiled(name, arity, type, WIDTHS[type], host_features())
     if arity == 2:
-        source: Iterator[Any] = pairs(name, type, (PAIRS if type == "f32" else POINTS) // sparse)
+        source: Iterator[Any] = pairs(name, type, (PAIRS if type == F32 else POINTS) // sparse)
     else:
-        source = exhaustive(sparse) if type == "f32" else points(max(POINTS // sparse, 64))
+        source = exhaustive(sparse) if type == F32 else points(max(POINTS // sparse, 64))
     tally = Tally()
     for operands in source:
         tally = tally.merged(measure(name, type, function, operands))
@@ -212,7 +213,7 @@ def rows(type: str, names: list[str], sparse: int) -> dict[str, str]:
     result = {}
     with multiprocessing.Pool(2, maxtasksperchild=1) as pool:
         for job, tally in zip(jobs, pool.imap(task, jobs), strict=True):
-            where = ", ".join(repr(x) if type == "f64" else f"{x:.9g}" for x in tally.where)
+            where = ", ".join(repr(x) if type == F64 else f"{x:.9g}" for x in tally.where)
             trust = check_reference(job[0], type, sample(job[0], job[1], type))
             wrong = str(tally.failures) + (f": {tally.failure}" if tally.failures else "")
             result[job[0]] = f"| {job[0]} | {tally.count} | {tally.worst:.3f} | {where} | {wrong} | {trust:.2g} |"
@@ -231,9 +232,9 @@ def write_report(type: str, new: dict[str, str]) -> None:
 
 
 INTRODUCTION = {
-    "f32": """Functions of one argument over all 2**32 bit patterns, those of two over a billion pairs (half of them random bits,
+    F32: """Functions of one argument over all 2**32 bit patterns, those of two over a billion pairs (half of them random bits,
 half drawn where the function is not trivial) and all pairs of edge cases, against float64.""",
-    "f64": """A million points or pairs each (half of them random bits, half drawn where the function is not trivial) and all edge
+    F64: """A million points or pairs each (half of them random bits, half drawn where the function is not trivial) and all edge
 cases, against the 80-bit functions of the C library.""",
 }
 HEAD = (
@@ -248,7 +249,7 @@ larger argument, found 1.558 ulp at (-0.0309648737, -3.4745948)."""
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("types", nargs="*", default=["f32", "f64"])
+    parser.add_argument("types", nargs="*", default=[F32, F64])
     parser.add_argument("--functions", nargs="*", default=list(FUNCTIONS))
     parser.add_argument("--sparse", type=int, default=1, help="look at one in so many; nothing is written")
     arguments = parser.parse_args()

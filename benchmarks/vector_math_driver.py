@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from jitgrad_compiler.ir.types import I64
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 from jitgrad_compiler.targets.emitter import Emitter, Module
 
@@ -14,7 +15,7 @@ from jitgrad_compiler.targets.emitter import Emitter, Module
 def module_text(name: str, arity: int, type: str, width: int, features: frozenset[str]) -> str:
     """A function void(const T *x, const T *y, T *out, i64 n) that loops over whole vectors."""
     module = Module(features)
-    e = Emitter(module, "apply", [("x", "ptr"), ("y", "ptr"), ("out", "ptr"), ("n", "i64")])
+    e = Emitter(module, "apply", [("x", "ptr"), ("y", "ptr"), ("out", "ptr"), ("n", I64)])
     with e.loop(0, e.args[3], width) as i:
         operands = [e.load(e.offset(pointer, i, type), type, width) for pointer in e.args[:arity]]
         e.store(e.offset(e.args[2], i, type), getattr(e.vector_math, name)(*operands))

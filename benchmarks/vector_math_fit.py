@@ -14,6 +14,8 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 
+from jitgrad_compiler.ir.types import F32, F64
+
 mp.mp.dps = 80
 INVERSE_PI_DIGITS = 420
 Function = Callable[[Any], Any]
@@ -45,7 +47,7 @@ def fit(function: Function, weight: Function, low: float, high: float, count: in
     For float32, where that costs much, each coefficient is rounded before those of higher powers are fitted to what is left, by
     Lawson's iteratively reweighted least squares (Lawson 1961), for which float64 is accurate enough.
     """
-    if type == "f64":
+    if type == F64:
         coefficients = remez(function, weight, low, high, count)
         kept = 2 if exact else 0
         return [*coefficients[:kept], *map(float, coefficients[kept:])]
@@ -74,7 +76,7 @@ def fit(function: Function, weight: Function, low: float, high: float, count: in
 
 
 def rounded(value: Any, type: str) -> float:
-    return float(value) if type == "f64" else float(struct.unpack("<f", struct.pack("<f", float(value)))[0])
+    return float(value) if type == F64 else float(struct.unpack("<f", struct.pack("<f", float(value)))[0])
 
 
 def alternating_extrema(errors: list[Any], count: int) -> list[int] | None:
@@ -103,13 +105,13 @@ def pieces(function: Function, step: float, count: int, type: str) -> list[list[
         center = mp.mpf(step) * i
         if i == 0:
             flat, weight = guarded(lambda t: function(t) / t - 1), guarded(lambda t: t / function(t))
-            zeros = [0.0] if type == "f32" else [0.0, 0.0]
+            zeros = [0.0] if type == F32 else [0.0, 0.0]
             result.append(zeros + fit(flat, weight, 0, half, count - 1, type))
             continue
         constant, slope, *others = fit(
-            lambda t, c=center: function(c + t), lambda t, c=center: 1 / function(c + t), -half, half, count, type, type == "f64"
+            lambda t, c=center: function(c + t), lambda t, c=center: 1 / function(c + t), -half, half, count, type, type == F64
         )
-        if type == "f64":
+        if type == F64:
             result.append([float(constant), float(constant - float(constant)), float(slope - 1), *others])
         else:
             result.append([constant, slope, *others])
@@ -124,7 +126,7 @@ def octave_pieces(function: Function, offset: float, last: float, count: int, ty
     """
     result = [[0.0] * (count + 2)] * 16
     exponent = int(mp.floor(mp.log(offset, 2)))
-    bias = 127 if type == "f32" else 1023
+    bias = 127 if type == F32 else 1023
     while 2.0**exponent < last + offset:
         for quarter in range(4):
             low = max(2.0**exponent * (1 + quarter / 4) - offset, 0.0)
@@ -164,41 +166,41 @@ def fits() -> list[Row]:
     return [
         ("EXPM1", "(exp(r) - 1 - r) / r**2 for |r| <= log(2) / 2, relative to expm1(r)",
          (guarded(lambda r: (mp.expm1(r) - r) / r**2), guarded(lambda r: r**2 / mp.expm1(r))),
-         -HALF_LN2, HALF_LN2, {"f32": 5, "f64": 10}),
+         -HALF_LN2, HALF_LN2, {F32: 5, F64: 10}),
         ("EXPM1_STEP", "(exp(r) - 1 - r) / r**2 for |r| <= log(2) / 32, relative to r",
-         (guarded(lambda r: (mp.expm1(r) - r) / r**2), lambda r: r), -HALF_LN2 / 16, HALF_LN2 / 16, {"f32": 4, "f64": 7}),
+         (guarded(lambda r: (mp.expm1(r) - r) / r**2), lambda r: r), -HALF_LN2 / 16, HALF_LN2 / 16, {F32: 4, F64: 7}),
         ("EXP2", "(2**r - 1) / r for |r| <= 1 / 2, relative to 2**r",
-         (guarded(lambda r: (mp.mpf(2) ** r - 1) / r), guarded(lambda r: r / mp.mpf(2) ** r)), -0.5, 0.5, {"f32": 6, "f64": 11}),
+         (guarded(lambda r: (mp.mpf(2) ** r - 1) / r), guarded(lambda r: r / mp.mpf(2) ** r)), -0.5, 0.5, {F32: 6, F64: 11}),
         ("LOG1P", "(log(1 + r) - r) / r**2 for -1/4 <= r <= 1/2, relative to log(1 + r)",
-         (guarded(lambda r: (mp.log1p(r) - r) / r**2), guarded(lambda r: r**2 / mp.log1p(r))), -0.25, 0.5, {"f32": 9}),
+         (guarded(lambda r: (mp.log1p(r) - r) / r**2), guarded(lambda r: r**2 / mp.log1p(r))), -0.25, 0.5, {F32: 9}),
         ("LOG1P_STEP", "(log(1 + r) - r) / r**2 for |r| <= 1/20, relative to r",
-         (guarded(lambda r: (mp.log1p(r) - r) / r**2), lambda r: r), -0.05, 0.05, {"f32": 7, "f64": 12}),
+         (guarded(lambda r: (mp.log1p(r) - r) / r**2), lambda r: r), -0.05, 0.05, {F32: 7, F64: 12}),
         ("ATANH", "(2 atanh(s) - 2 s) / s**3 in s**2 for |s| <= 1/5, relative to 2 atanh(s)",
-         (in_square(lambda s: 2 * (mp.atanh(s) - s) / s**3), in_square(lambda s: s**3 / (2 * mp.atanh(s)))), 0, 0.04, {"f64": 8}),
+         (in_square(lambda s: 2 * (mp.atanh(s) - s) / s**3), in_square(lambda s: s**3 / (2 * mp.atanh(s)))), 0, 0.04, {F64: 8}),
         ("LOG2_TAIL", "(2 atanh(s) - 2 s - 2/3 s**3) / (log(2) s**5) in s**2 for |s| <= 1/5, relative to 2 atanh(s) / log(2)",
          (in_square(lambda s: 2 * (mp.atanh(s) - s - s**3 / 3) / s**5 / mp.log(2)),
-          in_square(lambda s: s**5 * mp.log(2) / (2 * mp.atanh(s)))), 0, 0.04, {"f32": 4, "f64": 9}),
+          in_square(lambda s: s**5 * mp.log(2) / (2 * mp.atanh(s)))), 0, 0.04, {F32: 4, F64: 9}),
         ("SIN", "(sin(r) - r) / r**3 in r**2 for |r| <= pi / 4, relative to sin(r)",
-         odd_tail(mp.sin), 0, QUARTER_PI**2, {"f32": 3, "f64": 6}),
+         odd_tail(mp.sin), 0, QUARTER_PI**2, {F32: 3, F64: 6}),
         ("COS", "(cos(r) - 1 + r**2 / 2) / r**4 in r**2 for |r| <= pi / 4, relative to cos(r)",
          (in_square(lambda r: (mp.cos(r) - 1 + r**2 / 2) / r**4), in_square(lambda r: r**4 / mp.cos(r))),
-         0, QUARTER_PI**2, {"f32": 3, "f64": 6}),
+         0, QUARTER_PI**2, {F32: 3, F64: 6}),
         ("TAN", "(tan(r) - r) / r**3 in r**2 for |r| <= pi / 4, relative to tan(r)",
-         odd_tail(mp.tan), 0, QUARTER_PI**2, {"f32": 7, "f64": 15}),
+         odd_tail(mp.tan), 0, QUARTER_PI**2, {F32: 7, F64: 15}),
         ("ASIN", "(asin(r) - r) / r**3 in r**2 for |r| <= 1 / 2, relative to asin(r)",
-         odd_tail(mp.asin), 0, 0.25, {"f32": 5, "f64": 12}),
-        ("SINH", "(sinh(r) - r) / r**3 in r**2 for |r| <= 1, relative to sinh(r)", odd_tail(mp.sinh), 0, 1, {"f32": 4, "f64": 8}),
+         odd_tail(mp.asin), 0, 0.25, {F32: 5, F64: 12}),
+        ("SINH", "(sinh(r) - r) / r**3 in r**2 for |r| <= 1, relative to sinh(r)", odd_tail(mp.sinh), 0, 1, {F32: 4, F64: 8}),
         ("INVERSE_CBRT", "r**(-1/3) for 3/8 <= r <= 3, a first guess",
-         (lambda r: mp.cbrt(1 / r), mp.cbrt), 0.375, 3, {"f32": 6, "f64": 6}),
+         (lambda r: mp.cbrt(1 / r), mp.cbrt), 0.375, 3, {F32: 6, F64: 6}),
     ]  # fmt: skip
 
 
 def piecewise_fits() -> list[tuple[str, str, Function, dict[str, tuple[float, int]]]]:
     """Name, comment, function, and in each type the step from piece to piece and how many coefficients a piece has."""
     return [
-        ("ERF", "erf(x) for x up to where it rounds to 1", mp.erf, {"f32": (33 / 128, 6), "f64": (49 / 128, 13)}),
-        ("TANH", "tanh(x) for x up to where it rounds to 1", mp.tanh, {"f32": (75 / 128, 8)}),
-        ("ATAN", "atan(x) for 0 <= x <= 1", mp.atan, {"f32": (17 / 256, 5), "f64": (17 / 256, 10)}),
+        ("ERF", "erf(x) for x up to where it rounds to 1", mp.erf, {F32: (33 / 128, 6), F64: (49 / 128, 13)}),
+        ("TANH", "tanh(x) for x up to where it rounds to 1", mp.tanh, {F32: (75 / 128, 8)}),
+        ("ATAN", "atan(x) for 0 <= x <= 1", mp.atan, {F32: (17 / 256, 5), F64: (17 / 256, 10)}),
     ]
 
 
@@ -206,9 +208,9 @@ def octave_fits() -> list[tuple[str, str, Function, dict[str, tuple[float, float
     """Name, comment, function, and in each type the offset, the end of the interval and how many coefficients a piece has."""
     return [
         ("ERFCX", "exp(x**2) erfc(x) up to where erfc(x) rounds to 0", lambda x: mp.exp(x * x) * mp.erfc(x),
-         {"f32": (1.0, 10.1, 7), "f64": (2.0, 27.3, 15)}),
+         {F32: (1.0, 10.1, 7), F64: (2.0, 27.3, 15)}),
         ("ERF_INV", "erf_inv(x) / x as a function of w = -log(1 - x**2) up to that of the largest x < 1", erf_inv_ratio,
-         {"f32": (2.0, 15.95, 7), "f64": (3.0, 36.1, 14)}),
+         {F32: (2.0, 15.95, 7), F64: (3.0, 36.1, 14)}),
     ]  # fmt: skip
 
 
@@ -250,7 +252,7 @@ def in_parts(values: list[Any]) -> list[Callable[[str], list[Any]]]:
 
 def literal(value: Any, type: str) -> str:
     """The shortest decimal that reads back as the value rounded to the type."""
-    if type == "f64":
+    if type == F64:
         return repr(float(value))
     single = rounded(value, type)
     texts = (f"{single:.{digits}g}" for digits in range(1, 18))
@@ -288,7 +290,7 @@ def main() -> None:
         print("}")
     for name, comment, rows in step_tables():
         print(f"\n# {comment}\n{name} = {{")
-        for type in ("f32", "f64"):
+        for type in (F32, F64):
             print(f'    "{type}": (')
             for row in rows:
                 first, *others = written(row(type), type, " " * 9)

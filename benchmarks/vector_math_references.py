@@ -12,6 +12,7 @@ import mpmath as mp
 import numpy as np
 import scipy.special
 
+from jitgrad_compiler.ir.types import F32, F64
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 
 FUNCTIONS = {
@@ -59,7 +60,7 @@ def _edges(real: Any) -> Array:
     return np.concatenate([values, -values, [real(np.nan)]])
 
 
-EDGES = {"f32": _edges(np.float32), "f64": _edges(np.float64)}
+EDGES = {F32: _edges(np.float32), F64: _edges(np.float64)}
 
 
 @functools.cache
@@ -147,10 +148,10 @@ def _exact_logaddexp(x: Any, y: Any) -> Any:
 
 _FROM_NUMPY: dict[str, Callable[..., Array]] = {name: getattr(np, numpy_name) for name, numpy_name in _NUMPY_NAMES.items()}
 REFERENCES: dict[str, dict[str, Callable[..., Array]]] = {
-    "f32": _FROM_NUMPY
+    F32: _FROM_NUMPY
     | {"logistic": scipy.special.expit, "erf": scipy.special.erf, "erfc": scipy.special.erfc, "rsqrt": _rsqrt, "erf_inv": _erf_inv,
        "logaddexp": _logaddexp},
-    "f64": _FROM_NUMPY
+    F64: _FROM_NUMPY
     | {"logistic": _logistic, "erf": _c_library("erfl"), "erfc": _c_library("erfcl"), "rsqrt": _rsqrt, "erf_inv": _erf_inv,
        "logaddexp": _logaddexp},
 }  # fmt: skip
@@ -188,8 +189,8 @@ def check_reference(name: str, type: str, operands: tuple[Array, ...]) -> float:
 
     Where the exact value is not a normal number of the type, or the digits of mpmath do not reach, nothing is compared.
     """
-    wide = np.float64 if type == "f32" else np.longdouble
-    fraction_bits, least = (23, -126) if type == "f32" else (52, -1022)
+    wide = np.float64 if type == F32 else np.longdouble
+    fraction_bits, least = (23, -126) if type == F32 else (52, -1022)
     with np.errstate(all="ignore"):
         values = REFERENCES[type][name](*(x.astype(wide) for x in operands))
     worst = mp.mpf(0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jitgrad_compiler.ir.builder import install_value_class, literal, state
-from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
+from jitgrad_compiler.ir.types import I64, NAMES, U64, ArrayType
 
 from .config import config
 from .devices import CPU, Device, SingleDeviceSharding, check_device
@@ -99,7 +99,7 @@ class Array(ToPython):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return NUMPY[strong_dtype(self.type.dtype, self.weak)]
+        return strong_dtype(self.type.dtype, self.weak).numpy
 
     @property
     def ndim(self) -> int:
@@ -201,7 +201,7 @@ def narrow(array: Any) -> Any:
     """A NumPy array or scalar in the element type that arrays have for its own."""
     if config.jax_enable_x64 or NAMES.get(array.dtype) not in NARROW:
         return array
-    return array.astype(NUMPY[NARROW[NAMES[array.dtype]]])
+    return array.astype(NARROW[NAMES[array.dtype]].numpy)
 
 
 def as_value(x: Any, where: str = "", borrow: bool = False) -> Array:
@@ -215,11 +215,11 @@ def as_value(x: Any, where: str = "", borrow: bool = False) -> Array:
     scalar = WEAK.get(type(x))
     if scalar is not None:
         dtype, weak = scalar
-        if dtype == "i64" and not -(2**31) <= x < 2**31:
+        if dtype == I64 and not -(2**31) <= x < 2**31:
             bits = 64 if config.jax_enable_x64 or weak != PYTHON else 32
             if not -(2 ** (bits - 1)) <= x < 2**bits:
                 raise NumberRangeError(f"{where or 'array'}: the Python int {x} does not fit in {bits} bits")
-            dtype = "i64" if x < 2**63 else "u64"
+            dtype = I64 if x < 2**63 else U64
         value = literal(x, dtype)
         value.weak = weak
         return value  # type: ignore[return-value]

@@ -12,7 +12,7 @@ import numpy as np
 
 from jitgrad_compiler.ir.graph import EVALUATE, Eqn, Graph, Op, Var, remembered
 from jitgrad_compiler.ir.interpreter import interpret
-from jitgrad_compiler.ir.types import ArrayType, TapeType, type_of
+from jitgrad_compiler.ir.types import F64, ArrayType, TapeType, type_of
 from jitgrad_compiler.ops.calls import call
 from jitgrad_compiler.ops.control import rowwise, scan, switch, while_loop
 from jitgrad_compiler.passes.custom_rules import params_without_rules
@@ -48,7 +48,7 @@ def _scalars() -> Any:
 
 def scalar_name(f: Any, count: int) -> str:
     """A name that tells a scalar Python function of `count` numbers from every other."""
-    return _scalars().scalar_name(f, ("f64",) * count, "f64")
+    return _scalars().scalar_name(f, (F64,) * count, F64)
 
 
 @EVALUATE.of(call)

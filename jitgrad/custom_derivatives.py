@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jitgrad_compiler.ir.builder import Builder, Value, bind_all, state
-from jitgrad_compiler.ir.types import INEXACT
 from jitgrad_compiler.ops.custom import FORWARD_MODE, Rule, custom_linear
 from jitgrad_compiler.ops.custom import custom_jvp as jvp_op
 from jitgrad_compiler.ops.custom import custom_vjp as vjp_op
@@ -225,7 +224,7 @@ class custom_jvp(_Custom):
             outs, moved = call.run_jvp(self.jvp, primals, filled_tangents(primals, tangents, self.symbolic_zeros))
         self._check_levels(call.where, trace.level, outs.leaves, moved)
         moving = iter(moved)
-        return outs.shown([trace.lift(o, next(moving)) if o.type.dtype in INEXACT else o for o in outs.leaves])
+        return outs.shown([trace.lift(o, next(moving)) if o.type.dtype.is_inexact else o for o in outs.leaves])
 
     def _equation(self, call: Call, like: Outputs, consts: Sequence[Value]) -> Callable[..., Sequence[Value]]:
         jvp = self.jvp
@@ -322,7 +321,7 @@ class custom_vjp(_Custom):
             if backward.types
             else ()
         )
-        return outs.shown([trace.lift(o, next(moved)) if o.type.dtype in INEXACT else o for o in outs.leaves])
+        return outs.shown([trace.lift(o, next(moved)) if o.type.dtype.is_inexact else o for o in outs.leaves])
 
     def _equation(self, call: Call, like: Outputs, consts: Sequence[Value]) -> Callable[..., Sequence[Value]]:
         fwd, bwd = self.fwd, self.bwd

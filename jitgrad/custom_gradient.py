@@ -8,7 +8,6 @@ from typing import Any
 
 from jitgrad_compiler.ir.builder import with_weak
 from jitgrad_compiler.ir.interpreter import evaluate
-from jitgrad_compiler.ir.types import INEXACT
 
 from . import tree
 from .array import as_value
@@ -44,7 +43,7 @@ def custom_gradient(fun: Callable[..., Any]) -> Callable[..., Any]:
         out, rule = result_pair(where, "(output, rule)", fun(*args))
         outs = Outputs(*array_leaves(where, out, "the output"))
         likes = outs.likes
-        floats = [v for v in likes if v.type.dtype in INEXACT]
+        floats = [v for v in likes if v.type.dtype.is_inexact]
 
         def run(*moving: Any) -> Any:
             return rule(tree.unflatten(outs.treedef, with_float0(likes, moving)))

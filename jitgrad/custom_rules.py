@@ -17,7 +17,7 @@ import numpy as np
 
 from jitgrad_compiler.ir.builder import Value, Weak, adopting, is_capturable, outer_identity, source_of, with_weak
 from jitgrad_compiler.ir.graph import Graph, Var
-from jitgrad_compiler.ir.types import INEXACT, NUMPY, ArrayType
+from jitgrad_compiler.ir.types import ArrayType
 from jitgrad_compiler.ops.custom import Backward, Programs
 from jitgrad_compiler.ops.define import zeros
 
@@ -129,7 +129,7 @@ def _tangents_like(where: str, what: str, likes: Sequence[Array], treedef: Any, 
     tree.check_same_structure(where, tree.unflatten(treedef, list(likes)), given, what)
     found = []
     for like, (path, x) in zip(likes, tree.leaves_with_path(given), strict=True):
-        if like.type.dtype in INEXACT:
+        if like.type.dtype.is_inexact:
             at = tree.path_text(path)
             given_tangent = x.instantiate() if isinstance(x, SymbolicZero) else as_value(x, f"{where}: the {what}{at}")
             found.append(check_tangent(where, at or "the output", like, given_tangent, what))
@@ -139,7 +139,7 @@ def _tangents_like(where: str, what: str, likes: Sequence[Array], treedef: Any, 
 def with_float0(likes: Sequence[Array], moving: Iterable[Any]) -> list[Any]:
     """Tangents of floats, and zeros of the type float0 for integers."""
     items = iter(moving)
-    return [next(items) if v.type.dtype in INEXACT else np.zeros(v.type.shape, FLOAT0) for v in likes]
+    return [next(items) if v.type.dtype.is_inexact else np.zeros(v.type.shape, FLOAT0) for v in likes]
 
 
 class Outputs:
@@ -195,7 +195,7 @@ class Call:
         dynamic = tuple(None if n in nondiff else a for n, a in enumerate(args))
         values, self.in_tree = array_leaves(where, (dynamic, {}), ARGUMENT)
         self.likes = [_stand_in(v) for v in values]
-        self.floats = [v.type.dtype in INEXACT for v in values]
+        self.floats = [v.type.dtype.is_inexact for v in values]
         self.values: Sequence[Array] = values
 
     def every(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
@@ -264,7 +264,7 @@ class Call:
 
     def run_backward(self, bwd: Callable[..., Any], outs: Outputs, kept: Any, moving: Sequence[Value]) -> list[Array | None]:
         """The cotangents of the leaves for those of the float outputs; None for zero and for integers."""
-        floats = [v for v in outs.leaves if v.type.dtype in INEXACT]
+        floats = [v for v in outs.leaves if v.type.dtype.is_inexact]
         cotangents = [with_weak(ct, v.weak) for ct, v in zip(moving, floats, strict=True)]
         cotangent = tree.unflatten(outs.treedef, with_float0(outs.leaves, cotangents))
         return self._cotangents(f"bwd of {self.where}", bwd(*self.nondiff.values(), kept, cotangent))
@@ -279,7 +279,7 @@ class Call:
                 found = self.run_backward(bwd, outs, residuals.of(known), moving)
             return [x for x, a in zip(found, active, strict=True) if a]
 
-        return Backward(self.name, [v.type for v in outs.leaves if v.type.dtype in INEXACT], run)
+        return Backward(self.name, [v.type for v in outs.leaves if v.type.dtype.is_inexact], run)
 
     def trace_vjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any], like: Outputs, consts: Sequence[Value]) -> Programs:
         record: list[Residuals] = []
@@ -298,7 +298,7 @@ class Call:
             moving[:] = [x is not None for x in found]
             return [x for x in found if x is not None]
 
-        floats = [v for v in like.likes if v.type.dtype in INEXACT]
+        floats = [v for v in like.likes if v.type.dtype.is_inexact]
         traced_backward = self._trace(backward, bwd, stand_ins(traced_forward)[len(like.leaves) :], floats, consts)
         residuals.arrays = []
         return _programs(consts, [traced_forward, traced_backward], moving)
@@ -324,7 +324,7 @@ class Call:
                 tree.check_same_structure(where, argument, given, f"cotangent of argument {n}")
                 raise
             for like, path, x in zip(likes, paths, items, strict=True):
-                if x is None or like.type.dtype not in INEXACT:
+                if x is None or not like.type.dtype.is_inexact:
                     found.append(None)
                     continue
                 leaf = f"argument {n}{path}"
@@ -380,13 +380,11 @@ def filled_tangents(primals: Sequence[Value], tangents: Sequence[Value | None], 
 
     def zero(p: Value) -> Any:
         return (
-            SymbolicZero(ShapeDtypeStruct(p.type.shape, NUMPY[p.type.dtype]))
-            if symbolic_zeros
-            else with_weak(zeros(p.type), p.weak)
+            SymbolicZero(ShapeDtypeStruct(p.type.shape, p.type.dtype.numpy)) if symbolic_zeros else with_weak(zeros(p.type), p.weak)
         )
 
     return [
-        zero(p) if t is None else with_weak(t, p.weak) for p, t in zip(primals, tangents, strict=True) if p.type.dtype in INEXACT
+        zero(p) if t is None else with_weak(t, p.weak) for p, t in zip(primals, tangents, strict=True) if p.type.dtype.is_inexact
     ]
 
 

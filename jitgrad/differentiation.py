@@ -14,7 +14,6 @@ import numpy as np
 
 from jitgrad_compiler.ir.builder import Value, bind, with_weak
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import COMPLEX, FLOATS, INEXACT
 from jitgrad_compiler.ops.define import full, zeros
 from jitgrad_compiler.passes.jvp import jvp as jvp_values
 from jitgrad_compiler.passes.linearize import Linearized
@@ -46,11 +45,11 @@ def argument_numbers(where: str, argnums: int | Sequence[int], count: int) -> tu
 
 def check_inexact(where: str, leaf: Array, name: str, holomorphic: bool, allow_int: bool = False) -> None:
     dtype = leaf.type.dtype
-    if holomorphic and dtype not in COMPLEX:
+    if holomorphic and not dtype.is_complex:
         raise NonDifferentiableError(
             f"{where}: holomorphic=True needs complex inputs, but {name} is {leaf.dtype}{list(leaf.shape)}"
         )
-    if dtype in INEXACT or allow_int:
+    if dtype.is_inexact or allow_int:
         return
     raise NonDifferentiableError(
         f"{where}: {name} must be of a float or complex type to be differentiated, got {leaf.dtype}{list(leaf.shape)}. "
@@ -142,7 +141,7 @@ def value_and_grad(
         for leaf, leaf_name in zip(primals, names, strict=True):
             check_inexact(where, leaf, leaf_name, holomorphic, allow_int)
         flat, record = run_flat(fun, args, kwargs, wanted, treedefs, has_aux)
-        lin = linearize_values(flat, primals, [p.type.dtype in INEXACT for p in primals])
+        lin = linearize_values(flat, primals, [p.type.dtype.is_inexact for p in primals])
         _check_scalar(where, record, lin.outputs, holomorphic)
         out = lin.outputs[0]
         found = lin.transpose([full((), 1, out.type.dtype), *[zeros(o.type) for o in lin.outputs[1:]]])
@@ -167,10 +166,10 @@ def _check_scalar(where: str, record: _Result, outputs: Sequence[Value], holomor
             f"{where}: the function must return a scalar, got {out.dtype}{list(out.type.shape)}. "
             "Reduce it with jitgrad.numpy.sum or mean, or use jacrev for all derivatives."
         )
-    if holomorphic and out.type.dtype not in COMPLEX:
+    if holomorphic and not out.type.dtype.is_complex:
         raise NonDifferentiableError(f"{where}: holomorphic=True needs a complex output, got {out.dtype}")
-    if not holomorphic and out.type.dtype not in FLOATS:
-        kind = "complex; take its real part or give holomorphic=True" if out.type.dtype in COMPLEX else "not a float type"
+    if not holomorphic and not out.type.dtype.is_float:
+        kind = "complex; take its real part or give holomorphic=True" if out.type.dtype.is_complex else "not a float type"
         raise NonDifferentiableError(f"{where}: the output is {out.dtype}, which is {kind}")
 
 
@@ -232,7 +231,7 @@ def _linearized(
     values, _ = array_leaves(where, tuple(primals), "primals")
     treedefs = [tree.structure(p) for p in primals]
     flat, record = run_flat(fun, primals, {}, range(len(primals)), treedefs, has_aux)
-    return linearize_values(flat, values, [v.type.dtype in INEXACT for v in values]), record, values
+    return linearize_values(flat, values, [v.type.dtype.is_inexact for v in values]), record, values
 
 
 def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False, reduce_axes: Sequence[Any] = ()) -> Any:

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad_compiler.ir.types import NUMPY
-
 from .errors import DTypeError
 from .numpy.dtypes import finfo, iinfo, issubdtype, result_type
 from .promotion import dtype_name
@@ -38,7 +36,7 @@ def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> np.dty
     """
     if allow_extended_dtype and isinstance(dtype, type) and issubclass(dtype, extended):
         return dtype  # type: ignore[return-value]
-    return NUMPY[dtype_name(dtype)]
+    return dtype_name(dtype).numpy
 
 
 def scalar_type_of(x: Any) -> type:
@@ -60,7 +58,7 @@ def itemsize_bits(dtype: Any) -> int:
     >>> itemsize_bits("float32"), itemsize_bits(bool)
     (32, 1)
     """
-    found = NUMPY[dtype_name(dtype)]
+    found = dtype_name(dtype).numpy
     return 1 if found == np.bool_ else 8 * found.itemsize
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from jitgrad_compiler.ir.builder import Value, bind
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import INEXACT
+from jitgrad_compiler.ir.types import I64
 from jitgrad_compiler.ops.define import convert, reshape, zeros
 from jitgrad_compiler.passes.linearize import Linearized
 from jitgrad_compiler.passes.linearize import linearize as linearize_values
@@ -32,8 +32,8 @@ def _basis(values: Sequence[Value]) -> list[Value]:
     for v in values:
         at = np.arange(start, start + v.type.size)
         dtype = v.type.dtype
-        row = bind(OPS["iota"], shape=(total, v.type.size), axis=0, dtype="i64")
-        column = bind(OPS["iota"], shape=(total, v.type.size), axis=1, dtype="i64")
+        row = bind(OPS["iota"], shape=(total, v.type.size), axis=0, dtype=I64)
+        column = bind(OPS["iota"], shape=(total, v.type.size), axis=1, dtype=I64)
         shifted = column + int(at[0]) if len(at) and at[0] else column
         unit = convert(bind(OPS["eq"], row, shifted), dtype)
         made.append(reshape(unit, (total, *v.type.shape)))
@@ -101,11 +101,11 @@ def _jacobian(fun: Any, argnums: Any, has_aux: bool, holomorphic: bool, mode: st
         for leaf, leaf_name in zip(primals, names, strict=True):
             check_inexact(where, leaf, leaf_name, holomorphic, allow_int)
         flat, record = run_flat(fun, args, kwargs, wanted, treedefs, has_aux)
-        lin = linearize_values(flat, primals, [p.type.dtype in INEXACT for p in primals])
+        lin = linearize_values(flat, primals, [p.type.dtype.is_inexact for p in primals])
         count = record.count
         outs = lin.outputs[:count]
         for o in outs:
-            if o.type.dtype not in INEXACT:
+            if not o.type.dtype.is_inexact:
                 got = cast(Array, o).dtype
                 raise NonDifferentiableError(f"{where}: the outputs must be of a float or complex type, got {got}")
         blocks = _forward_blocks(lin, outs, primals) if mode == "jacfwd" else _reverse_blocks(lin, outs, primals)

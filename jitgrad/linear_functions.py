@@ -7,7 +7,6 @@ from typing import Any
 
 from jitgrad_compiler.ir.builder import with_weak
 from jitgrad_compiler.ir.interpreter import evaluate
-from jitgrad_compiler.ir.types import INEXACT
 from jitgrad_compiler.passes.custom_rules import supplied
 from jitgrad_compiler.passes.linear_transpose import linear_transpose_graph
 
@@ -43,7 +42,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Sequen
     shape = tree.unflatten(traced.out_tree, stand_ins(traced))
     outputs = [f"the output{tree.path_text(path)}" for path, _ in tree.leaves_with_path(shape)]
     for t, what in zip([*types, *traced.graph.output_types], [*names, *outputs], strict=True):
-        if t.dtype not in INEXACT:
+        if not t.dtype.is_inexact:
             raise NonDifferentiableError(f"{where}: {what} must be of a float or complex type, got {t}")
     linear = [n < len(types) for n in range(len(traced.graph.inputs))]
     graph, closed_over = supplied(traced.graph, linear)
@@ -79,7 +78,7 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callab
     types, weak, in_tree = abstract_leaves(where, (example_args, {}))
     likes = [Array(t, None, None, w) for t, w in zip(types, weak, strict=True)]
     traced = trace(lambda args, _: fun(*args), name, types, weak, in_tree)
-    hoisted = [v.owner is not None and v.type.dtype in INEXACT for v in traced.captured]
+    hoisted = [v.owner is not None and v.type.dtype.is_inexact for v in traced.captured]
     values: list[Any] = [v for v, flag in zip(traced.captured, hoisted, strict=True) if flag]
 
     def converted(*args_and_values: Any) -> Any:

@@ -11,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 
 from jitgrad_compiler.ir.builder import Value, with_weak
-from jitgrad_compiler.ir.types import INEXACT
 from jitgrad_compiler.ops.define import convert, zeros
 from jitgrad_compiler.passes.linearize import Linearized
 
@@ -43,7 +42,7 @@ def matched(where: str, what: str, reference: Any, values: Sequence[Value], give
     tree.check_same_structure(where, reference, given, what)
     found: list[Array | None] = []
     for v, (path, t) in zip(values, tree.leaves_with_path(given), strict=True):
-        if v.type.dtype not in INEXACT:
+        if not v.type.dtype.is_inexact:
             found.append(None)
             continue
         item = as_value(t, f"{where}: the {what}{tree.path_text(path)}")
@@ -53,13 +52,13 @@ def matched(where: str, what: str, reference: Any, values: Sequence[Value], give
 
 def cotangent_shown(cotangent: Value | None, primal: Array) -> Any:
     """A cotangent as users get it: of the primal's type, zeros where there was no influence."""
-    if primal.type.dtype not in INEXACT:
+    if not primal.type.dtype.is_inexact:
         return np.zeros(primal.type.shape, FLOAT0)
     return with_weak(zeros(primal.type) if cotangent is None else cotangent, primal.weak)
 
 
 def tangent_shown(out: Value, tangent: Value | None) -> Any:
-    if out.type.dtype not in INEXACT:
+    if not out.type.dtype.is_inexact:
         return np.zeros(out.type.shape, FLOAT0)
     return with_weak(zeros(out.type) if tangent is None else tangent, out.weak)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from operator import index
 from typing import Any
 
-from jitgrad_compiler.ir.types import FLOATS, INTEGERS, NUMPY
+from jitgrad_compiler.ir.types import BOOL, DType
 
 from .array import Array
 from .errors import ArgumentError, DTypeError, ShapeError
@@ -29,13 +29,13 @@ def _segments(where: str, ids: Array, count: int | None) -> int:
     return int(ops.op("reduce_max", ids, axes=(0,))) + 1 if ids.type.size else 0
 
 
-def _start(kind: str, dtype: str) -> Any:
+def _start(kind: str, dtype: DType) -> Any:
     """What a segment without elements has."""
     if kind in ("add", "mul"):
         return kind == "mul"
-    if dtype in FLOATS:
+    if dtype.is_float:
         return float("-inf" if kind == "max" else "inf")
-    if dtype == "bool":
+    if dtype == BOOL:
         return kind == "min"
     info = ops.limits(dtype)
     return info.min if kind == "max" else info.max
@@ -54,7 +54,7 @@ def _segment_reduction(name: str, kind: str, what: str, empty: str, sample: str)
         mode: Any = None,
     ) -> Array:
         x, ids = array_arg(where, data), array_arg(where, segment_ids)
-        if ids.type.dtype not in INTEGERS:
+        if not ids.type.dtype.is_integer:
             raise DTypeError(f"{where}: segment_ids must be integers, got {ids.dtype}")
         if ids.type.rank != 1 or x.type.shape[:1] != ids.type.shape:
             raise ShapeError(
@@ -62,7 +62,7 @@ def _segment_reduction(name: str, kind: str, what: str, empty: str, sample: str)
                 f"{list(ids.type.shape)} and {list(x.type.shape)}"
             )
         shape = (_segments(where, ids, num_segments), *x.type.shape[1:])
-        start = ops.fill(shape, NUMPY[x.type.dtype].type(_start(kind, x.type.dtype)), x.type.dtype)
+        start = ops.fill(shape, x.type.dtype.numpy.type(_start(kind, x.type.dtype)), x.type.dtype)
         return ops.op("scatter", start, ops.reshape(ids, (ids.type.size, 1)), x, axes=(0,), batch=0, kind=kind)
 
     reduction.__name__ = reduction.__qualname__ = name

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from jitgrad_compiler.ir.types import NAMES, NUMPY, ArrayType
+from jitgrad_compiler.ir.types import I64, NAMES, ArrayType, DType
 
 from . import tree
 from .array import Array, narrow
@@ -95,11 +95,11 @@ def _numpy_array(x: np.ndarray, leaves: list[Any]) -> Signature:
     return found
 
 
-def _scalar(dtype: str, weak: str) -> Walker:
-    signature, target = (ArrayType((), dtype), weak), NUMPY[dtype]
+def _scalar(dtype: DType, weak: str) -> Walker:
+    signature, target = (ArrayType((), dtype), weak), dtype.numpy
 
     def walk(x: Any, leaves: list[Any]) -> Signature:
-        if weak == PYTHON and dtype == "i64" and not (config.jax_enable_x64 or -(2**31) <= x < 2**31):
+        if weak == PYTHON and dtype == I64 and not (config.jax_enable_x64 or -(2**31) <= x < 2**31):
             raise UnknownArgument  # `as_value` tells of it
         try:
             leaves.append(np.asarray(x, target))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jitgrad_compiler.ir.graph import Graph
-from jitgrad_compiler.ir.types import FLOATS, TapeType
+from jitgrad_compiler.ir.types import TapeType
 from jitgrad_compiler.ops.contraction import dot_general
 from jitgrad_compiler.ops.control import switch
 
@@ -148,7 +148,7 @@ def graph_costs(graph: Graph) -> dict[str, float]:
             for a in contracted:
                 depth *= e.inputs[0].type.shape[a]
             flops += 2.0 * out.size * depth
-        elif e.op.kind == "elementwise" and out.dtype in FLOATS:
+        elif e.op.kind == "elementwise" and out.dtype.is_float:
             if e.op.traits.transcendental:
                 transcendentals += out.size
             elif e.op.traits.counts:

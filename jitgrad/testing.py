@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad_compiler.ir.types import C64, C128, F32, F64
+
 from . import tree
 from .array import as_value
 from .differentiation import jvp, vjp
 from .errors import ArgumentError
 
-TOLERANCE = {"f32": 1e-2, "c64": 1e-2, "f64": 1e-5, "c128": 1e-5}
-EPSILON = {"f32": 1e-2, "c64": 1e-2, "f64": 1e-4, "c128": 1e-4}
+TOLERANCE = {F32: 1e-2, C64: 1e-2, F64: 1e-5, C128: 1e-5}
+EPSILON = {F32: 1e-2, C64: 1e-2, F64: 1e-4, C128: 1e-4}
 _WIDE = {"float32": np.float64, "complex64": np.complex128}
 
 
@@ -84,8 +86,8 @@ def _inner(a: Any, b: Any) -> float:
 
 
 def _settings(args: Any, atol: float | None, rtol: float | None, eps: float | None) -> tuple[float, float, float]:
-    kinds = [{"float32": "f32", "complex64": "c64"}.get(x.dtype.name, "f64") for x in tree.leaves(args) if _is_inexact(x)]
-    name = "f32" if any(k in ("f32", "c64") for k in kinds) else "f64"
+    kinds = [{"float32": F32, "complex64": C64}.get(x.dtype.name, F64) for x in tree.leaves(args) if _is_inexact(x)]
+    name = F32 if any(k in (F32, C64) for k in kinds) else F64
     return (
         TOLERANCE[name] if atol is None else atol,
         TOLERANCE[name] if rtol is None else rtol,

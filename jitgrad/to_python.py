@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jitgrad_compiler.ir.builder import Builder, Value, leaked
-from jitgrad_compiler.ir.types import INEXACT
 
 from .errors import (
     ConcretizationTypeError,
@@ -59,7 +58,7 @@ class ToPython(Value):
         concrete = self.concrete()
         if concrete is None:
             raise self._not_concrete(error, what, instead)
-        if self.owner is not None and not constant and self.type.dtype in INEXACT:
+        if self.owner is not None and not constant and self.type.dtype.is_inexact:
             raise self._differentiated(error, what)
         return np.asarray(concrete.data()).astype(self.dtype, copy=False)
 
@@ -136,7 +135,7 @@ class ToPython(Value):
 
     def __index__(self) -> int:
         value = self.scalar("an index or a size", TracerIntegerConversionError, constant=True)
-        if self.type.dtype[0] not in "iu":
+        if not self.type.dtype.is_integer:
             raise TypeError(f"only integer arrays can be indices, got {self.dtype}")
         return int(value)
 

@@ -11,7 +11,7 @@ import optree
 
 from jitgrad_compiler.ir.builder import Value, Weak, bind, with_weak
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import NAMES, ArrayType
+from jitgrad_compiler.ir.types import I64, NAMES, ArrayType
 from jitgrad_compiler.ops.define import axis_to_front, broadcast, convert, first_axis_to
 from jitgrad_compiler.passes.vmap import batch, depends_on_batch
 
@@ -83,7 +83,7 @@ def vmap(
         size = _size(where, values, axes, names, axis_size)
         fronted = [axis_to_front(v, a % v.type.rank) for v, a in zip(values, axes, strict=True) if a is not None]
         if axis_name is not None:
-            fronted.append(bind(OPS["iota"], shape=(size,), axis=0, dtype="i64"))
+            fronted.append(bind(OPS["iota"], shape=(size,), axis=0, dtype=I64))
 
         def one_example(*mapped: Array) -> Any:
             rows = iter(mapped)

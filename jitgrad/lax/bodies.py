@@ -20,7 +20,7 @@ from jitgrad.tracing import Traced, function_name
 from jitgrad_compiler.ir.builder import Weak, outer_identity, staging
 from jitgrad_compiler.ir.graph import Graph, Var
 from jitgrad_compiler.ir.interpreter import evaluate
-from jitgrad_compiler.ir.types import INTEGERS, NUMPY, ArrayType
+from jitgrad_compiler.ir.types import INTEGERS, ArrayType, DType
 
 Types = Sequence[tuple[ArrayType, Weak]]
 """Of each leaf its type, and its weakness."""
@@ -47,7 +47,7 @@ def check_parameters(where: str, what: str, f: Callable[..., Any], *given: str) 
         ) from None
 
 
-def check_number(where: str, what: str, x: Array, dtypes: Sequence[str], kind: str) -> None:
+def check_number(where: str, what: str, x: Array, dtypes: Sequence[DType], kind: str) -> None:
     """Raise NotAScalarError unless x is a scalar of one of these element types."""
     if x.type.shape or x.type.dtype not in dtypes:
         fix = "Take one element of it." if x.type.shape else "Convert it with .astype."
@@ -75,7 +75,7 @@ def described(f: Callable[..., Any]) -> str:
 
 def type_text(type: ArrayType, weak: Weak = False) -> str:
     """A type as users write it: float32[3]."""
-    return f"{NUMPY[strong_dtype(type.dtype, weak)]}{list(type.shape)}"
+    return f"{strong_dtype(type.dtype, weak).numpy}{list(type.shape)}"
 
 
 def leaf_names(what: str, structure: tree.PyTreeDef) -> list[str]:
@@ -97,7 +97,7 @@ def with_consts(bodies: Sequence[Traced]) -> tuple[list[Array], list[Graph]]:
     return list(outer.values()), graphs  # type: ignore[arg-type]
 
 
-def converted(graph: Graph, dtypes: Sequence[str]) -> Graph:
+def converted(graph: Graph, dtypes: Sequence[DType]) -> Graph:
     """The graph with its results in these element types."""
     if all(t.dtype == d for t, d in zip(graph.output_types, dtypes, strict=True)):
         return graph
@@ -110,7 +110,7 @@ def result_types(body: Traced) -> list[tuple[ArrayType, Weak]]:
     return list(zip(body.graph.output_types, body.out_weak, strict=True))
 
 
-def common(types: Types) -> tuple[str, Weak] | None:
+def common(types: Types) -> tuple[DType, Weak] | None:
     """The element type in which results of several branches meet, and whether it is weak; None where there is none.
 
     Strong types must be equal; a weak one adapts where promotion would give the strong one.

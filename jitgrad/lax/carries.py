@@ -17,7 +17,7 @@ from jitgrad.promotion import default_float, promote, strong_dtype
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
 from jitgrad_compiler.ir.builder import Value, Weak, with_weak
 from jitgrad_compiler.ir.graph import Graph
-from jitgrad_compiler.ir.types import ArrayType
+from jitgrad_compiler.ir.types import C64, F32, ArrayType, DType
 
 from .bodies import Types, converted, described, leaf_names, result_types, type_text
 
@@ -66,7 +66,7 @@ def trace_body(
         wanted = [_promoted(now, then) for now, then in zip(carry, new, strict=True)]
         changes = {then for (now, was), then in zip(carry, wanted, strict=True) if then != (now.dtype, was)}
         # float32 that is no longer weak gives every other result the same type
-        if all(dtype in ("f32", "c64") for dtype, _ in changes) and [t.dtype for t, _ in carry] == [dtype for dtype, _ in wanted]:
+        if all(dtype in (F32, C64) for dtype, _ in changes) and [t.dtype for t, _ in carry] == [dtype for dtype, _ in wanted]:
             break
         # from what was given: a Python float has more digits than the default type
         values = [with_weak(ops.convert(v, dtype), weak) for v, (dtype, weak) in zip(given, wanted, strict=True)]
@@ -93,7 +93,7 @@ def _pair(first: tree.PyTreeDef, second: tree.PyTreeDef) -> tree.PyTreeDef:
     return tree.structure((tree.unflatten(first, [0] * first.num_leaves), tree.unflatten(second, [0] * second.num_leaves)))
 
 
-def _promoted(now: tuple[ArrayType, Weak], then: tuple[ArrayType, Weak]) -> tuple[str, Weak]:
+def _promoted(now: tuple[ArrayType, Weak], then: tuple[ArrayType, Weak]) -> tuple[DType, Weak]:
     """The element type of a carry, and its weakness, after a step."""
     (before, weak), (after, after_weak) = now, then
     if not weak:

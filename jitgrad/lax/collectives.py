@@ -18,6 +18,7 @@ from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.numpy import arithmetic, ops
 from jitgrad.numpy.manipulation import moveaxis
 from jitgrad.numpy.promote import array_arg
+from jitgrad_compiler.ir.types import BOOL, I32
 
 AxisName = Hashable | Sequence[Hashable]
 Groups = Sequence[Sequence[int]] | None
@@ -62,7 +63,7 @@ def psum(x: Any, axis_name: AxisName, *, axis_index_groups: Groups = None) -> An
         if type(leaf) in (bool, int, float, complex):
             return leaf * int(np.prod([a.size for a in along]))
         value = array_arg("lax.psum", leaf)
-        value = ops.convert(value, "i32") if value.type.dtype == "bool" else value
+        value = ops.convert(value, I32) if value.type.dtype == BOOL else value
         for axis in along:
             value = _bind("psum", value, axis)
         return value
@@ -255,7 +256,7 @@ def axis_index(axis_name: AxisName) -> Array:
     number: Any = None
     for axis in _axes("lax.axis_index", axis_name):
         number = axis.number if number is None else number * axis.size + axis.number
-    return ops.convert(number, "i32")
+    return ops.convert(number, I32)
 
 
 def axis_size(axis_name: AxisName) -> int:

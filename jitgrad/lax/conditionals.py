@@ -13,7 +13,7 @@ from jitgrad.numpy import ops
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
 from jitgrad_compiler.ir.builder import Weak, with_weak
 from jitgrad_compiler.ir.graph import Atom, Graph
-from jitgrad_compiler.ir.types import COMPLEX, NUMPY
+from jitgrad_compiler.ir.types import BOOL, DTYPES, I32, DType
 
 from .bodies import (
     Types,
@@ -50,9 +50,9 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     check_callable(where, "true_fun", true_fun)
     check_callable(where, "false_fun", false_fun)
     value = _scalar(where, "pred", pred)
-    check_number(where, "pred", value, [t for t in NUMPY if t not in COMPLEX], "a scalar, a bool or a real number")
-    holds = value if value.type.dtype == "bool" else ops.op("ne", value, ops.constant(0, value.type.dtype))
-    index = ops.convert(holds, "i32")
+    check_number(where, "pred", value, [t for t in DTYPES.values() if not t.is_complex], "a scalar, a bool or a real number")
+    holds = value if value.type.dtype == BOOL else ops.op("ne", value, ops.constant(0, value.type.dtype))
+    index = ops.convert(holds, I32)
     named = [("false_fun", false_fun), ("true_fun", true_fun)]
     return _branched(where, index, named, _operands(where, operands, operand))
 
@@ -130,7 +130,7 @@ def _handed_on(branches: Sequence[Graph], given: Sequence[Array], found: Sequenc
     ]
 
 
-def _agreed(where: str, named: Sequence[tuple[str, Callable[..., Any]]], bodies: Sequence[Traced]) -> list[tuple[str, Weak]]:
+def _agreed(where: str, named: Sequence[tuple[str, Callable[..., Any]]], bodies: Sequence[Traced]) -> list[tuple[DType, Weak]]:
     """The element types of the results, and which are weak; raises BranchTypeError where branches disagree."""
     first = bodies[0]
     for other, (name, f) in zip(bodies[1:], named[1:], strict=True):

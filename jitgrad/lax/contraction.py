@@ -12,6 +12,7 @@ from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import strong
 from jitgrad.promotion import default_float, dtype_name, promote
+from jitgrad_compiler.ir.types import BOOL, F32
 
 from .elementwise import same_dtype
 
@@ -63,9 +64,9 @@ def dot_general(
         (_axes(batch_x, x), _axes(batch_y, y)),
     )
     if preferred_element_type is None:
-        if x.type.dtype == "bool":
-            counts = ops.op("dot_general", ops.convert(x, "f32"), ops.convert(y, "f32"), dims=dims)
-            return ops.op("ne", counts, ops.constant(0, "f32"))
+        if x.type.dtype == BOOL:
+            counts = ops.op("dot_general", ops.convert(x, F32), ops.convert(y, F32), dims=dims)
+            return ops.op("ne", counts, ops.constant(0, F32))
         return ops.op("dot_general", x, y, dims=dims)
     preferred = dtype_name(preferred_element_type)
     wide, _ = promote(x.type.dtype, False, preferred, False, default_float())

@@ -17,7 +17,7 @@ from jitgrad.numpy.promote import broadcast_shape, common_dtype, strong
 from jitgrad.promotion import dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import COMPLEX_OF, FLOATS, INTEGERS, SIZES, UNSIGNED
+from jitgrad_compiler.ir.types import BOOL, I32, I64, U64, complex_of
 
 ArrayLike = Any
 DTypeLike = Any
@@ -190,7 +190,7 @@ def pow(x: ArrayLike, y: ArrayLike) -> Array:
     8.0
     """
     base, exponent = as_value(x, "lax.pow"), as_value(y, "lax.pow")
-    if exponent.type.dtype in INTEGERS and not exponent.weak:
+    if exponent.type.dtype.is_integer and not exponent.weak:
         base = strong(base)
         exponent = ops.convert(exponent, base.type.dtype)
     return apply("pow", "pow", base, exponent)
@@ -258,13 +258,13 @@ def select_n(which: ArrayLike, *cases: ArrayLike) -> Array:
     shape = values[0].type.shape
     if chooser.type.shape not in ((), shape):
         raise ShapeError(f"lax.select: the condition must be a scalar or of shape {shape}, got {chooser.type.shape}")
-    if chooser.type.dtype != "bool" and not (chooser.type.dtype == "i32" or (chooser.weak and chooser.type.dtype == "i64")):
+    if chooser.type.dtype != BOOL and not (chooser.type.dtype == I32 or (chooser.weak and chooser.type.dtype == I64)):
         raise DTypeError(f"lax.select: the condition must be bool or int32, got {chooser.dtype}")
-    if chooser.type.dtype == "bool" and len(values) != 2:
+    if chooser.type.dtype == BOOL and len(values) != 2:
         raise ArgumentError(f"lax.select_n: a bool chooses between two cases, got {len(values)}")
     if not ops.is_number(chooser):
         chooser = ops.broadcast_right(chooser, shape)
-    if chooser.type.dtype == "bool":
+    if chooser.type.dtype == BOOL:
         out = ops.select(chooser, values[1], values[0])
     else:
         out = values[-1]
@@ -281,9 +281,9 @@ def conj(x: ArrayLike) -> Array:
     (3-4j) (2+0j)
     """
     value = as_value(x, "lax.conj")
-    if value.type.dtype not in FLOATS:
+    if not value.type.dtype.is_float:
         return apply("conj", "conj", value)
-    out = ops.convert(value, COMPLEX_OF[value.type.dtype])
+    out = ops.convert(value, complex_of(value.type.dtype))
     out.weak = value.weak
     return out
 
@@ -299,12 +299,12 @@ def mulhi(x: ArrayLike, y: ArrayLike) -> Array:
     """
     values, weak = same_dtype("mulhi", [as_value(v, "lax.mulhi") for v in (x, y)])
     dtype = values[0].type.dtype
-    if dtype not in INTEGERS:
+    if not dtype.is_integer:
         raise DTypeError(f"lax.mulhi: operands must be integers, got {values[0].dtype}")
     a, b = same_shape("mulhi", values)
-    bits = 8 * SIZES[dtype]
+    bits = 8 * dtype.nbytes
     if bits < 64:
-        wide = "u64" if dtype in UNSIGNED else "i64"
+        wide = U64 if dtype.is_unsigned else I64
         out = ops.convert(_shifted(ops.op("mul", ops.convert(a, wide), ops.convert(b, wide)), bits), dtype)
     else:
         out = _high_of_64(a, b)
@@ -314,25 +314,25 @@ def mulhi(x: ArrayLike, y: ArrayLike) -> Array:
 
 def _shifted(x: Array, bits: int) -> Array:
     """x without its last bits."""
-    name = "shift_right_logical" if x.type.dtype in UNSIGNED else "shift_right_arithmetic"
+    name = "shift_right_logical" if x.type.dtype.is_unsigned else "shift_right_arithmetic"
     return ops.op(name, x, ops.constant(bits, x.type.dtype))
 
 
 def _high_of_64(x: Array, y: Array) -> Array:
     """mulhi of 64 bits, from the products of halves (Hacker's Delight, section 8-2)."""
     dtype = x.type.dtype
-    a, b = (v if dtype == "u64" else ops.op("bitcast_convert_type", v, dtype="u64") for v in (x, y))
-    low = [ops.op("and", v, ops.constant(2**32 - 1, "u64")) for v in (a, b)]
+    a, b = (v if dtype == U64 else ops.op("bitcast_convert_type", v, dtype=U64) for v in (x, y))
+    low = [ops.op("and", v, ops.constant(2**32 - 1, U64)) for v in (a, b)]
     high = [_shifted(v, 32) for v in (a, b)]
     first = ops.op("add", ops.op("mul", high[0], low[1]), _shifted(ops.op("mul", low[0], low[1]), 32))
-    second = ops.op("add", ops.op("mul", low[0], high[1]), ops.op("and", first, ops.constant(2**32 - 1, "u64")))
+    second = ops.op("add", ops.op("mul", low[0], high[1]), ops.op("and", first, ops.constant(2**32 - 1, U64)))
     out = ops.op("add", ops.op("mul", high[0], high[1]), ops.op("add", _shifted(first, 32), _shifted(second, 32)))
-    if dtype == "u64":
+    if dtype == U64:
         return out
-    zero = ops.constant(0, "i64")
+    zero = ops.constant(0, I64)
     for v, other in ((x, b), (y, a)):  # a negative number is 2**64 less than the same bits without a sign
-        out = ops.op("sub", out, ops.select(ops.op("lt", v, zero), other, ops.constant(0, "u64")))
-    return ops.op("bitcast_convert_type", out, dtype="i64")
+        out = ops.op("sub", out, ops.select(ops.op("lt", v, zero), other, ops.constant(0, U64)))
+    return ops.op("bitcast_convert_type", out, dtype=I64)
 
 
 def convert_element_type(operand: ArrayLike, new_dtype: DTypeLike) -> Array:

@@ -16,7 +16,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import array_arg, shape_arg
-from jitgrad_compiler.ir.types import INEXACT, INTEGERS
+from jitgrad_compiler.ir.types import BOOL, I64
 
 from .elementwise import same_dtype
 
@@ -100,7 +100,7 @@ def _windows(
 ) -> _Windows:
     shape, batch = operand.type.shape, indices.type.shape[:-1]
     absent = (*dims.collapsed_slice_dims, *dims.operand_batching_dims)
-    if not indices.type.rank or indices.type.dtype not in INTEGERS or indices.type.shape[-1] != len(dims.start_index_map):
+    if not indices.type.rank or not indices.type.dtype.is_integer or indices.type.shape[-1] != len(dims.start_index_map):
         raise ShapeError(
             f"{where}: the last axis of the integer indices must have the size {len(dims.start_index_map)} of the index map, got "
             f"{indices.dtype}{list(indices.type.shape)}"
@@ -111,10 +111,10 @@ def _windows(
     checked = mode is GatherScatterMode.FILL_OR_DROP
     starts: dict[int, Array] = {}
     inside: Array | None = None
-    at = ops.convert(indices, "i64")
+    at = ops.convert(indices, I64)
     for k, d in enumerate(dims.start_index_map):
         start = ops.reshape(ops.slice_axis(at, len(batch), k, k + 1), batch)
-        zero, last = ops.constant(0, "i64"), ops.constant(shape[d] - sizes[d], "i64")
+        zero, last = ops.constant(0, I64), ops.constant(shape[d] - sizes[d], I64)
         if checked:
             fits = ops.op("and", ops.op("ge", start, zero), ops.op("le", start, last))
             inside = fits if inside is None else ops.op("and", inside, fits)
@@ -128,11 +128,11 @@ def _windows(
     full = (*batch, *(sizes[d] for d in pointed))
     columns = []
     for d in axes:
-        place = ops.broadcast(starts.get(d, ops.constant(0, "i64")), full, tuple(range(len(batch))) if d in starts else ())
+        place = ops.broadcast(starts.get(d, ops.constant(0, I64)), full, tuple(range(len(batch))) if d in starts else ())
         if d in pointed:
             place = ops.op("add", place, ops.iota(full, len(batch) + pointed.index(d)))
         columns.append(ops.reshape(place, (*full, 1)))
-    found = ops.concatenate(columns, len(full)) if columns else ops.fill((*full, 0), 0, "i64")
+    found = ops.concatenate(columns, len(full)) if columns else ops.fill((*full, 0), 0, I64)
     return _Windows(found, axes, inside, batch, pointed, whole)
 
 
@@ -151,9 +151,9 @@ def _fill_value(x: Array, fill_value: Any) -> Any:
     """jax's: NaN, the least signed and the largest unsigned integer, True."""
     if fill_value is not None:
         return fill_value
-    if x.type.dtype in INEXACT:
+    if x.type.dtype.is_inexact:
         return float("nan")
-    if x.type.dtype == "bool":
+    if x.type.dtype == BOOL:
         return True
     info = np.iinfo(x.dtype)
     return info.min if info.min < 0 else info.max
@@ -220,7 +220,7 @@ def _scatter(kind: str, doc: str) -> Callable[..., Array]:
         indices = found.indices
         if found.inside is not None:  # the compiler's scatter drops what is outside, here the whole window
             held = ops.broadcast(found.inside, indices.type.shape, tuple(range(len(found.batch))))
-            indices = ops.select(held, indices, ops.constant(-1, "i64"))
+            indices = ops.select(held, indices, ops.constant(-1, I64))
         if kind == "sub":
             parts = ops.op("neg", parts)
         return ops.op("scatter", x, indices, parts, axes=found.axes, batch=0, kind="add" if kind == "sub" else kind)

@@ -19,7 +19,6 @@ from jitgrad.tracing import Traced, array_leaves, function_name, trace
 from jitgrad_compiler.ir.builder import Value, bind_all, with_weak
 from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.interpreter import evaluate
-from jitgrad_compiler.ir.types import INEXACT
 from jitgrad_compiler.ops.define import zeros
 from jitgrad_compiler.ops.linear_solve import linear_solve
 from jitgrad_compiler.passes.custom_rules import supplied
@@ -185,7 +184,7 @@ def custom_root(
     def rule(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
         outs = solved(*primals)
         values, solution = list(primals[:n]), list(outs[:size])
-        moves = [t if v.type.dtype in INEXACT else None for v, t in zip(values, tangents, strict=False)]
+        moves = [t if v.type.dtype.is_inexact else None for v, t in zip(values, tangents, strict=False)]
         _, moved = jvp(lambda inner: evaluate(equation, [*inner, *solution]), values, moves)
         rhs = [zeros(x.type) if m is None else m for m, x in zip(moved, solution, strict=True)]
         found = evaluate(tangents_solver, [*values, *solution, *rhs])

@@ -22,7 +22,7 @@ from jitgrad.promotion import default_float, promote, strong_dtype
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.builder import with_weak
-from jitgrad_compiler.ir.types import ArrayType
+from jitgrad_compiler.ir.types import BOOL, ArrayType
 
 from .bodies import Types, check_callable, check_integer, check_parameters, described, result_types, type_text, with_consts
 from .carries import Body, check_structure, check_types, handed_on, trace_body
@@ -225,7 +225,7 @@ def _trace_condition(where: str, cond_fun: Callable[..., Any], body: Body) -> Tr
 
 
 def _check_condition(where: str, cond_fun: Callable[..., Any], out_tree: tree.PyTreeDef, results: Types) -> None:
-    if out_tree == tree.structure(0) and results[0][0] == ArrayType((), "bool"):
+    if out_tree == tree.structure(0) and results[0][0] == ArrayType((), BOOL):
         return
     got = type_text(*results[0]) if out_tree == tree.structure(0) else f"a value of structure {out_tree}"
     raise NotAScalarError(

@@ -12,7 +12,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError, ShapeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import array_arg, axis_number, shape_arg, strong
-from jitgrad_compiler.ir.types import INTEGERS, UNSIGNED
+from jitgrad_compiler.ir.types import I64
 
 from .elementwise import same_dtype
 from .shapes import expand_dims, slice_bounds, squeeze
@@ -81,13 +81,13 @@ def _starts(where: str, x: Array, start_indices: Any, allow_negative_indices: bo
 
 def _start(where: str, start: Any, size: int, allow_negative: bool) -> Array:
     value = as_value(start, where)
-    if value.type.dtype not in INTEGERS or value.type.shape:
+    if not value.type.dtype.is_integer or value.type.shape:
         raise DTypeError(f"{where}: start indices must be integer scalars, got {value.dtype}{list(value.type.shape)}")
     if value.owner is None:
         number = int(value.data())
-        return ops.constant(number + size if allow_negative and number < 0 else number, "i64")
-    value = ops.convert(value, "i64") if value.weak or value.type.dtype in UNSIGNED else strong(value)
-    if not allow_negative or value.type.dtype in UNSIGNED:
+        return ops.constant(number + size if allow_negative and number < 0 else number, I64)
+    value = ops.convert(value, I64) if value.weak or value.type.dtype.is_unsigned else strong(value)
+    if not allow_negative or value.type.dtype.is_unsigned:
         return value
     zero, count = ops.constant(0, value.type.dtype), ops.constant(min(size, _largest(value)), value.type.dtype)
     return ops.select(ops.op("lt", value, zero), ops.op("add", value, count), value)
@@ -203,9 +203,9 @@ def index_take(src: ArrayLike, idxs: Sequence[ArrayLike], axes: Sequence[int]) -
     along = [axis_number("lax.index_take", a, x.type.rank) for a in axes]
     columns = []
     for a, points in sorted(zip(along, idxs, strict=True), key=lambda pair: pair[0]):
-        at = ops.convert(array_arg("lax.index_take", points), "i64")
-        counted = ops.op("add", at, ops.constant(x.type.shape[a], "i64"))
-        at = ops.select(ops.op("lt", at, ops.constant(0, "i64")), counted, at)
+        at = ops.convert(array_arg("lax.index_take", points), I64)
+        counted = ops.op("add", at, ops.constant(x.type.shape[a], I64))
+        at = ops.select(ops.op("lt", at, ops.constant(0, I64)), counted, at)
         columns.append(ops.reshape(at, (*at.type.shape, 1)))
     indices = ops.concatenate(columns, columns[0].type.rank - 1)
     return ops.op("gather", x, indices, axes=tuple(sorted(along)), batch=0, mode="clip")

@@ -9,6 +9,7 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import array_arg, axis_number
+from jitgrad_compiler.ir.types import I32
 
 ArrayLike = Any
 
@@ -57,7 +58,7 @@ def top_k(operand: ArrayLike, k: int, *, axis: int = -1) -> tuple[Array, Array]:
     if not 0 <= count <= n:
         raise ArgumentError(f"lax.top_k: k must be from 0 to the size of axis {axis}, {n}, got {k}")
     # sorted in increasing order from the back, then turned round: decreasing, and equal elements in their own order
-    turned = [ops.op("reverse", v, axes=(along,)) for v in (x, ops.iota(x.type.shape, along, "i32"))]
+    turned = [ops.op("reverse", v, axes=(along,)) for v in (x, ops.iota(x.type.shape, along, I32))]
     ordered = ops.op_all("sort", *turned, axis=along)
     largest, places = (ops.slice_axis(ops.op("reverse", v, axes=(along,)), along, 0, count) for v in ordered)
     return largest, places
@@ -87,6 +88,6 @@ def approx_min_k(
     n = x.type.shape[along]
     if not 0 <= count <= n:
         raise ArgumentError(f"lax.approx_min_k: k must be from 0 to the size of axis {reduction_dimension}, {n}, got {k}")
-    ordered = ops.op_all("sort", x, ops.iota(x.type.shape, along, "i32"), axis=along)
+    ordered = ops.op_all("sort", x, ops.iota(x.type.shape, along, I32), axis=along)
     smallest, places = (ops.slice_axis(v, along, 0, count) for v in ordered)
     return smallest, places

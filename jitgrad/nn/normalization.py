@@ -14,7 +14,7 @@ from jitgrad.numpy import ops
 from jitgrad.numpy.ops import convert
 from jitgrad.numpy.promote import array_arg, axis_number, common_dtype, inexact_arg
 from jitgrad.promotion import default_float, dtype_name
-from jitgrad_compiler.ir.types import INTEGERS
+from jitgrad_compiler.ir.types import BOOL
 
 ArrayLike = Any
 Axis = int | tuple[int, ...] | None
@@ -108,7 +108,7 @@ def logmeanexp(a: ArrayLike, axis: Axis = None, where: ArrayLike | None = None, 
     1000.0
     """
     value = inexact_arg("nn.logmeanexp", a)
-    mask = jnp.ones(value.shape, "bool") if where is None else jnp.broadcast_to(where, value.shape)
+    mask = jnp.ones(value.shape, BOOL) if where is None else jnp.broadcast_to(where, value.shape)
     count = jnp.sum(mask, axis=axis, keepdims=keepdims).astype(value.dtype)
     out: Array = logsumexp(value, axis=axis, keepdims=keepdims, where=where)
     return out - jnp.log(count)
@@ -147,7 +147,7 @@ def one_hot(x: ArrayLike, num_classes: int, *, dtype: Any = None, axis: int = -1
      [0. 0. 1.]]
     """
     labels = array_arg("nn.one_hot", x)
-    if labels.type.dtype not in INTEGERS:
+    if not labels.type.dtype.is_integer:
         raise DTypeError(f"nn.one_hot: class indices must be integers, got {labels.dtype}. Convert them with .astype(int).")
     num_classes = index(num_classes)
     rank = labels.ndim + 1

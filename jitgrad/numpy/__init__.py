@@ -99,6 +99,7 @@ from .element_types import (
     bool_, cdouble, complex128, complex64, csingle, double, float32, float64, int16, int32, int64, int8, int_, single,
     uint, uint16, uint32, uint64, uint8,
 )  # fmt: skip
+from jitgrad_compiler.ir.types import BOOL
 
 # other names of the same functions, most of them from the Array API standard
 abs = absolute
@@ -124,7 +125,7 @@ __all__ = [
     "arctanh", "argmax", "argmin", "argpartition", "argsort", "argwhere", "around", "array", "array_equal", "array_equiv",
     "array_repr", "array_split", "array_str", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d",
     "atleast_2d", "atleast_3d", "average", "bartlett", "bincount", "bitwise_and", "bitwise_count", "bitwise_invert",
-    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman", "block", "bool",
+    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman", "block", BOOL,
     "bool_", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "c_", "can_cast", "cbrt", "cdouble", "ceil", "choose",
     "clip", "column_stack", "complex128", "complex64", "complexfloating", "compress", "concat", "concatenate", "conj",
     "conjugate", "convolve", "copy", "copysign", "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cov", "cross",

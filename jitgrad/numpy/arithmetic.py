@@ -13,7 +13,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError
-from jitgrad_compiler.ir.types import INEXACT, INTEGERS, UNSIGNED
+from jitgrad_compiler.ir.types import BOOL, F64, I64, U8, unsigned_integer
 
 from .comparison import less_equal
 from .elementwise import example, named
@@ -75,7 +75,7 @@ def right_shift(x: ArrayLike, y: ArrayLike, /) -> Array:
     """
     values, weak = operands("right_shift", x, y)
     check_accepts("right_shift", "shift_right_logical", values[0])
-    out = op("shift_right_logical" if values[0].type.dtype in UNSIGNED else "shift_right_arithmetic", *values)
+    out = op("shift_right_logical" if values[0].type.dtype.is_unsigned else "shift_right_arithmetic", *values)
     out.weak = weak
     return out
 
@@ -98,15 +98,15 @@ def bitwise_count(x: ArrayLike, /) -> Array:
     [3 1]
     """
     value = as_value(x, "bitwise_count")
-    if value.type.dtype == "bool":
-        return convert(value, "u8")
+    if value.type.dtype == BOOL:
+        return convert(value, U8)
     check_accepts("bitwise_count", "population_count", value)
-    return convert(op("population_count", abs(value)), "u8")
+    return convert(op("population_count", abs(value)), U8)
 
 
 def truth(x: Array) -> Array:
     """Whether each element is not 0."""
-    return x if x.type.dtype == "bool" else x != 0
+    return x if x.type.dtype == BOOL else x != 0
 
 
 def _logical(name: str, op_name: str, doc: str, sample: str) -> BinaryFunction:
@@ -137,7 +137,7 @@ def logical_not(x: ArrayLike, /) -> Array:
     [ True False]
     """
     value = as_value(x, "logical_not")
-    return op("not", value) if value.type.dtype == "bool" else value == 0
+    return op("not", value) if value.type.dtype == BOOL else value == 0
 
 
 remainder = _binary(
@@ -158,7 +158,7 @@ def fmod(x: ArrayLike, y: ArrayLike, /) -> Array:
     (x, y), weak = operands("fmod", x, y)
     check_accepts("fmod", "rem", x)
     out = op("rem", x, y)
-    if x.type.dtype in INTEGERS:
+    if x.type.dtype.is_integer:
         zero = fill(out.type.shape, 0, x.type.dtype)
         out = out if is_number(y) and y.ref != 0 else zero if is_number(y) else select(y == 0, zero, out)
     out.weak = weak
@@ -194,16 +194,16 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Array:
     """
     exponent = _whole_exponent(y)
     base = as_value(x, "power")
-    if exponent is not None and base.type.dtype != "bool" and (type(y) is not float or base.type.dtype in INEXACT):
-        if exponent < 0 and base.type.dtype not in INEXACT:
+    if exponent is not None and base.type.dtype != BOOL and (type(y) is not float or base.type.dtype.is_inexact):
+        if exponent < 0 and not base.type.dtype.is_inexact:
             raise DTypeError(f"power: integers cannot be raised to the negative power {exponent}. Convert with .astype(float).")
         out = op("integer_pow", base, exponent=exponent)
         out.weak = base.weak
         return out
     (base, top), weak = operands("power", base, y)
-    if base.type.dtype == "bool":
-        base, top = convert(base, "i64"), convert(top, "i64")
-    out = op("pow" if base.type.dtype in INEXACT else "pow_of_integers", base, top)
+    if base.type.dtype == BOOL:
+        base, top = convert(base, I64), convert(top, I64)
+    out = op("pow" if base.type.dtype.is_inexact else "pow_of_integers", base, top)
     out.weak = weak
     return out
 
@@ -287,8 +287,8 @@ def isclose(a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-5, atol: ArrayLike 
     [ True False]
     """
     (x, y), _ = operands("isclose", a, b)
-    if x.type.dtype not in INEXACT:
-        return less_equal(_distance(x, y), atol + rtol * abs(convert(y, "f64")))
+    if not x.type.dtype.is_inexact:
+        return less_equal(_distance(x, y), atol + rtol * abs(convert(y, F64)))
     near = less_equal(abs(x - y), atol + rtol * abs(y))
     out = (near & op("is_finite", y)) | (x == y)
     return out | ((x != x) & (y != y)) if equal_nan else out
@@ -296,8 +296,8 @@ def isclose(a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-5, atol: ArrayLike 
 
 def _distance(x: Array, y: Array) -> Array:
     """|x - y| of integers or bools as float64, rounded once: a difference of int64 can need 64 bits."""
-    if x.type.dtype == "bool":
-        x, y = convert(x, "u8"), convert(y, "u8")
+    if x.type.dtype == BOOL:
+        x, y = convert(x, U8), convert(y, U8)
     distance = op("max", x, y) - op("min", x, y)
-    unsigned = f"u{distance.type.dtype[1:]}"
-    return convert(op("bitcast_convert_type", distance, dtype=unsigned), "f64")
+    unsigned = unsigned_integer(distance.type.dtype.bits)
+    return convert(op("bitcast_convert_type", distance, dtype=unsigned), F64)

@@ -9,7 +9,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad_compiler.ir.types import INEXACT
+from jitgrad_compiler.ir.types import BOOL, I64
 
 from . import reductions
 from .arithmetic import maximum, remainder
@@ -56,7 +56,7 @@ def diff(a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = N
     for _ in range(n):
         size = x.type.shape[at]
         low, high = slice_axis(x, at, 0, max(size - 1, 0)), slice_axis(x, at, min(1, size), size)
-        x = op("ne", high, low) if x.type.dtype == "bool" else high - low
+        x = op("ne", high, low) if x.type.dtype == BOOL else high - low
     return x
 
 
@@ -173,10 +173,10 @@ def interp(
         left = right = None
     n = knots.type.shape[0]
     if n == 1:
-        segment = fill(places.type.shape, 0, "i64")
+        segment = fill(places.type.shape, 0, I64)
         inner = broadcast(reshape(values, ()), places.type.shape, ())
     else:
-        segment = op("max", op("min", searchsorted(knots, places, "right") - 1, constant(n - 2, "i64")), constant(0, "i64"))
+        segment = op("max", op("min", searchsorted(knots, places, "right") - 1, constant(n - 2, I64)), constant(0, I64))
         x0, y0 = (take_flat(v, segment) for v in (knots, values))
         x1, y1 = (take_flat(v, segment + 1) for v in (knots, values))
         width = x1 - x0
@@ -228,10 +228,10 @@ def _slid(where_: str, a: ArrayLike, v: ArrayLike, mode: str, turned: bool) -> A
         raise ShapeError(f"{where_}: needs two vectors that are not empty, got shapes {x.type.shape} and {y.type.shape}")
     if mode not in MODES:
         raise ArgumentError(f"{where_}: mode must be one of {', '.join(MODES)}, got {mode!r}")
-    if x.type.dtype not in INEXACT:
+    if not x.type.dtype.is_inexact:
         x, y = inexact_arg(where_, x), inexact_arg(where_, y)
     n, m = x.type.shape[0], y.type.shape[0]
-    kernel = op("reverse", y, axes=(0,)) if turned else op("conj", y) if y.type.dtype[0] == "c" else y
+    kernel = op("reverse", y, axes=(0,)) if turned else op("conj", y) if y.type.dtype.is_complex else y
     count = {"full": n + m - 1, "same": max(n, m), "valid": abs(n - m) + 1}[mode]
     start = {
         "full": 0,
@@ -369,14 +369,14 @@ def unwrap(p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, perio
     if n < 2:
         return x
     steps = diff(x, axis=at)
-    whole = isinstance(period, int) and x.type.dtype not in INEXACT
+    whole = isinstance(period, int) and not x.type.dtype.is_inexact
     half = period // 2 if whole else period / 2
     wrapped = (steps + half) % period - half
     if not whole or period % 2 == 0:  # half a period up and half a period down are one angle: the sign of the step decides
         wrapped = where((wrapped == -half) & (steps > 0), half, wrapped)
     least = period / 2 if discont is None else maximum(discont, period / 2)
     correction = where(abs(steps) < least, 0, wrapped - steps)
-    correction = convert(correction, x.type.dtype) if x.type.dtype in INEXACT else correction
+    correction = convert(correction, x.type.dtype) if x.type.dtype.is_inexact else correction
     moved = reductions.cumsum(correction, axis=at)
     first, rest = slice_axis(x, at, 0, 1), slice_axis(x, at, 1, n)
     return concatenate([first, rest + moved], at)
@@ -388,7 +388,7 @@ def _window(name: str, terms: tuple[float, ...], doc: str, sample: str) -> Any:
     def function(M: int) -> Array:
         if M < 2:
             return fill((max(M, 0),), 1, inexact_arg(name, 0.0).type.dtype)
-        angle = convert(op("iota", shape=(M,), axis=0, dtype="i64"), inexact_arg(name, 0.0).type.dtype) * (2 * math.pi / (M - 1))
+        angle = convert(op("iota", shape=(M,), axis=0, dtype=I64), inexact_arg(name, 0.0).type.dtype) * (2 * math.pi / (M - 1))
         out: Any = terms[0]
         for k, weight in enumerate(terms[1:], start=1):
             out = op("cos", angle * k if k > 1 else angle) * ((-1) ** k * weight) + out
@@ -421,5 +421,5 @@ def bartlett(M: int) -> Array:
     dtype = inexact_arg("bartlett", 0.0).type.dtype
     if M < 2:
         return fill((max(M, 0),), 1, dtype)
-    place = convert(op("iota", shape=(M,), axis=0, dtype="i64"), dtype)
+    place = convert(op("iota", shape=(M,), axis=0, dtype=I64), dtype)
     return 1 - abs(place * (2 / (M - 1)) - 1)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from jitgrad.array import Array, as_value
-from jitgrad_compiler.ir.types import INTEGERS, UNSIGNED
+from jitgrad_compiler.ir.types import BOOL, I64, U64
 
 from .elementwise import example, named
 from .ops import constant, convert, fill, limits, op
@@ -24,27 +24,27 @@ def _comparison(name: str, op_name: str, below: bool, above: bool, doc: str, sam
     def function(x: ArrayLike, y: ArrayLike, /) -> Array:
         n, m = _number(x), _number(y)
         if n is not None and m is not None:
-            return fill((), getattr(operator, op_name)(n, m), "bool")
+            return fill((), getattr(operator, op_name)(n, m), BOOL)
         if n is not None:
             second = as_value(y, name)
             if _is_outside(n, second):
-                return fill(second.type.shape, below if n < 0 else above, "bool")
+                return fill(second.type.shape, below if n < 0 else above, BOOL)
             return elementwise(name, op_name, _in_type(n, second), second)
         first = as_value(x, name)
         if m is not None:
             if _is_outside(m, first):
-                return fill(first.type.shape, above if m < 0 else below, "bool")
+                return fill(first.type.shape, above if m < 0 else below, BOOL)
             return elementwise(name, op_name, first, _in_type(m, first))
         second = as_value(y, name)
         types = first.type.dtype, second.type.dtype
-        if types[0] == types[1] or not all(t in INTEGERS for t in types):
+        if types[0] == types[1] or not all(t.is_integer for t in types):
             return elementwise(name, op_name, first, second)
-        if types[0] == "u64" and types[1] not in UNSIGNED:
+        if types[0] == U64 and not types[1].is_unsigned:
             return _across_signs(name, op_name, second, first, above, below, swapped=True)
-        if types[1] == "u64" and types[0] not in UNSIGNED:
+        if types[1] == U64 and not types[0].is_unsigned:
             return _across_signs(name, op_name, first, second, below, above, swapped=False)
         if first.weak or second.weak:  # a traced Python int, which the other's type need not hold
-            first, second = convert(first, "i64"), convert(second, "i64")
+            first, second = convert(first, I64), convert(second, I64)
         return elementwise(name, op_name, first, second)
 
     return named(
@@ -63,21 +63,21 @@ def _number(x: ArrayLike) -> int | None:
     """The integer that x is: a Python int of any size, an np.int64, or a weak integer that is known."""
     if isinstance(x, (int, np.int64)) and not isinstance(x, bool):
         return int(x)
-    if isinstance(x, Array) and x.weak and x.owner is None and x.type.dtype in INTEGERS:
+    if isinstance(x, Array) and x.weak and x.owner is None and x.type.dtype.is_integer:
         return int(x.data())
     return None
 
 
 def _is_outside(n: int, other: Array) -> bool:
     """Whether n is out of the range of the other's type."""
-    if other.type.dtype in INTEGERS:
+    if other.type.dtype.is_integer:
         return not limits(other.type.dtype).min <= n <= limits(other.type.dtype).max
-    return other.type.dtype == "bool" and not 0 <= n <= 1
+    return other.type.dtype == BOOL and not 0 <= n <= 1
 
 
 def _in_type(n: int, other: Array) -> Array:
     """n as a constant beside the other, whose type it does not leave."""
-    if other.type.dtype in INTEGERS:
+    if other.type.dtype.is_integer:
         return constant(n, other.type.dtype)
     if -(2**63) <= n < 2**63:
         return as_value(n)
@@ -86,7 +86,7 @@ def _in_type(n: int, other: Array) -> Array:
 
 def _across_signs(name: str, op_name: str, signed: Array, unsigned: Array, below: bool, above: bool, swapped: bool) -> Array:
     """A signed integer beside a uint64, which no one integer type holds; `swapped`: the uint64 is the first operand."""
-    positive = convert(signed, "u64")
+    positive = convert(signed, U64)
     result = elementwise(name, op_name, *((unsigned, positive) if swapped else (positive, unsigned)))
     negative = elementwise(name, "lt", signed, constant(0, signed.type.dtype))
     if below:

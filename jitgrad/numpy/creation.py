@@ -16,7 +16,7 @@ from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, NumberRan
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import INTEGERS, NUMPY
+from jitgrad_compiler.ir.types import I64, DType
 
 from .elementwise import example, named
 from .ops import Shape, broadcast, broadcast_right, concatenate, constant, convert, fill, iota, reshape
@@ -67,14 +67,14 @@ def _copied(copy: bool | None, data: Any, made: Array) -> Array:
     return made.copy() if copy and isinstance(data, Array) and made.ref is data.ref else made
 
 
-def _from_data(where: str, data: Any, dtype: str | None) -> Array:
+def _from_data(where: str, data: Any, dtype: DType | None) -> Array:
     if isinstance(data, (list, tuple)):
         return _from_list(where, data, dtype)
     if isinstance(data, (np.ndarray, np.generic)):
         owned = from_numpy(np.array(data, order="C") if dtype else narrow(np.array(data, order="C")))
         return owned if dtype is None else convert(owned, dtype)
     value = as_value(data, where)
-    if dtype in INTEGERS and isinstance(data, float):
+    if dtype is not None and dtype.is_integer and isinstance(data, float):
         _check_range(where, [data], dtype)
     if value.owner is None and isinstance(value.ref, np.generic):  # an array by itself, not a constant of programs
         number = strong(value) if dtype is None else convert(value, dtype)
@@ -98,7 +98,7 @@ def _with_places(items: Any, place: str = "") -> Any:
             yield f"{place}[{n}]", x
 
 
-def _from_list(where: str, items: Sequence[Any], dtype: str | None) -> Array:
+def _from_list(where: str, items: Sequence[Any], dtype: DType | None) -> Array:
     leaves = list(_leaves(items))
     kinds = set(map(type, leaves))
     if kinds <= WEAK.keys():
@@ -121,12 +121,12 @@ def _from_list(where: str, items: Sequence[Any], dtype: str | None) -> Array:
     return concatenate([reshape(p, (1, *p.type.shape)) for p in parts], 0)
 
 
-def _check_range(where: str, leaves: list[Any], dtype: str) -> None:
+def _check_range(where: str, leaves: list[Any], dtype: DType) -> None:
     """Raise NumberRangeError where a number of Python's does not fit in the integer type that it becomes."""
-    numbers = [x for x in leaves if isinstance(x, (int, float, np.int64))] if dtype in INTEGERS else []
+    numbers = [x for x in leaves if isinstance(x, (int, float, np.int64))] if dtype.is_integer else []
     for x in [x for x in numbers if isinstance(x, float)]:
         if not math.isfinite(x):
-            raise NumberRangeError(f"{where}: {x} is no number that {NUMPY[dtype]} has. Replace it first, with jnp.nan_to_num say.")
+            raise NumberRangeError(f"{where}: {x} is no number that {dtype.numpy} has. Replace it first, with jnp.nan_to_num say.")
     for number in (min(numbers), max(numbers)) if numbers else ():
         constant(int(number), dtype)
 
@@ -135,7 +135,7 @@ def _to_numpy(items: Any) -> Any:
     return [_to_numpy(x) if isinstance(x, (list, tuple)) else np.asarray(x) for x in items]
 
 
-def _numpy_array(where: str, items: Any, dtype: str) -> np.ndarray:
+def _numpy_array(where: str, items: Any, dtype: DType) -> np.ndarray:
     try:
         made = np.array(items)
     except ValueError:
@@ -188,7 +188,7 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = None) -> Array:
     return _filled("full", shape_arg("full", shape), fill_value, None if dtype is None else dtype_name(dtype))
 
 
-def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: str | None) -> Array:
+def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: DType | None) -> Array:
     value = as_value(fill_value, where)
     value = strong(value) if dtype is None else convert(value, dtype)
     if value.owner is None and isinstance(value.ref, np.generic):
@@ -204,12 +204,12 @@ def _constant(name: str, shape: Any, dtype: Any, number: int) -> Array:
     return fill(shape_arg(name, shape), number, float_or(dtype))
 
 
-def float_or(dtype: Any) -> str:
+def float_or(dtype: Any) -> DType:
     """The element type given, or default_float."""
     return default_float() if dtype is None else dtype_name(dtype)
 
 
-def like_of(where: str, a: Any, shape: Any, dtype: Any) -> tuple[Shape, str]:
+def like_of(where: str, a: Any, shape: Any, dtype: Any) -> tuple[Shape, DType]:
     """Those of an array, or of what else has a shape and a dtype (a ShapeDtypeStruct), where no others are given."""
     if not isinstance(a, Array) and hasattr(a, "shape") and hasattr(a, "dtype"):
         known, kind = tuple(a.shape), a.dtype
@@ -286,7 +286,7 @@ def indices(dimensions: Sequence[int], dtype: Any = None, sparse: bool = False) 
      [1 1]]
     """
     shape = shape_arg("indices", dimensions)
-    kind = "i64" if dtype is None else dtype_name(dtype)
+    kind = I64 if dtype is None else dtype_name(dtype)
     if sparse:
         return tuple(iota(tuple(n if i == a else 1 for i, n in enumerate(shape)), a, kind) for a in range(len(shape)))
     if not shape:

@@ -10,7 +10,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError
 from jitgrad.promotion import WEAK, default_float, dtype_name, exact_dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import Weak
-from jitgrad_compiler.ir.types import COMPLEX_OF, NUMPY
+from jitgrad_compiler.ir.types import DTYPES, DType
 
 from .promote import ArrayLike, promote_all
 
@@ -30,7 +30,7 @@ def finfo(dtype: Any) -> np.finfo[Any]:
     >>> print(jnp.finfo("float32").eps)
     1.1920929e-07
     """
-    return np.finfo(NUMPY[_kind(dtype)])
+    return np.finfo(_kind(dtype).numpy)
 
 
 def iinfo(dtype: Any) -> np.iinfo[Any]:
@@ -40,10 +40,10 @@ def iinfo(dtype: Any) -> np.iinfo[Any]:
     >>> print(jnp.iinfo("int8").max)
     127
     """
-    return np.iinfo(NUMPY[_kind(dtype)])
+    return np.iinfo(_kind(dtype).numpy)
 
 
-def _kind(x: Any) -> str:
+def _kind(x: Any) -> DType:
     return (
         strong_dtype(x.type.dtype, x.weak)
         if isinstance(x, Array)
@@ -59,7 +59,7 @@ def promote_types(a: Any, b: Any) -> np.dtype[Any]:
     float32 int16
     """
     kinds = tuple((dtype_name(t), False) for t in (a, b))
-    return NUMPY[promote_all(kinds, default_float())[0]]
+    return promote_all(kinds, default_float())[0].numpy
 
 
 def result_type(*args: Any) -> np.dtype[Any]:
@@ -72,10 +72,10 @@ def result_type(*args: Any) -> np.dtype[Any]:
     if not args:
         raise ArgumentError("result_type: needs at least one array or type")
     kinds = tuple(_weakly(x) for x in args)
-    return NUMPY[strong_dtype(*promote_all(kinds, default_float()))]
+    return strong_dtype(*promote_all(kinds, default_float())).numpy
 
 
-def _weakly(x: Any) -> tuple[str, Weak]:
+def _weakly(x: Any) -> tuple[DType, Weak]:
     if isinstance(x, type) and x in (bool, int, float, complex):
         return WEAK[x]
     if isinstance(x, (type, str, np.dtype)):
@@ -109,14 +109,14 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     >>> jnp.isdtype(jnp.float32, "real floating")
     True
     """
-    found = NUMPY[exact_dtype_name(dtype)]
+    found = exact_dtype_name(dtype).numpy
     if isinstance(kind, tuple):
         return any(isdtype(dtype, k) for k in kind)
     if isinstance(kind, str) and kind in _KINDS:
         return found.kind in _KINDS[kind]
-    if isinstance(kind, str) and kind not in NUMPY and not hasattr(np, kind):
+    if isinstance(kind, str) and kind not in DTYPES and not hasattr(np, kind):
         raise ArgumentError(f"isdtype: {kind!r} is no kind; there are {', '.join(_KINDS)}")
-    return found == NUMPY[exact_dtype_name(kind)]
+    return found == exact_dtype_name(kind).numpy
 
 
 def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
@@ -126,7 +126,7 @@ def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
     >>> jnp.can_cast("int32", "float64")
     True
     """
-    return bool(np.can_cast(NUMPY[_kind(from_)], NUMPY[exact_dtype_name(to)], casting=casting))  # type: ignore[arg-type]
+    return bool(np.can_cast(_kind(from_).numpy, exact_dtype_name(to).numpy, casting=casting))  # type: ignore[arg-type]
 
 
 def isscalar(element: Any) -> bool:
@@ -146,7 +146,7 @@ def iscomplexobj(x: ArrayLike) -> bool:
     >>> jnp.iscomplexobj(1j)
     True
     """
-    return as_value(x, "iscomplexobj", borrow=True).type.dtype in COMPLEX_OF.values()
+    return as_value(x, "iscomplexobj", borrow=True).type.dtype.is_complex
 
 
 def isrealobj(x: ArrayLike) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad_compiler.ir.types import BOOL
 
 from .linear import contract
 from .manipulation import promoted
@@ -145,7 +146,7 @@ def _summed(x: Array, labels: Labels, needed: set[Any]) -> tuple[Array, Labels]:
     if not axes:
         return x, labels
     kept = tuple(a for a in labels if a in needed)
-    if x.type.dtype == "bool":
+    if x.type.dtype == BOOL:
         return op("reduce_or", x, axes=axes), kept
     return reduce_sum(x, axes), kept
 

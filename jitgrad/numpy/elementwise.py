@@ -11,7 +11,7 @@ from typing import Any
 
 from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError
-from jitgrad_compiler.ir.types import FLOATS, INEXACT, INTEGERS
+from jitgrad_compiler.ir.types import BOOL, F64
 
 from .ops import convert, fill, limits, op, select
 from .promote import ArrayLike, array_arg, elementwise, inexact_arg, is_complex, is_float, operands
@@ -149,7 +149,7 @@ def _kept(name: str, op_name: str, doc: str, sample: str) -> UnaryFunction:
 
     def function(x: ArrayLike, /) -> Array:
         value = as_value(x, name)
-        if value.type.dtype == "bool" or value.type.dtype in INTEGERS:
+        if value.type.dtype == BOOL or value.type.dtype.is_integer:
             return value
         return elementwise(name, op_name, value)
 
@@ -195,14 +195,14 @@ def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
     [1.2 2.5]
     """
     value = as_value(a, "round")
-    whole = value.type.dtype not in INEXACT
-    if value.type.dtype == "bool" or (whole and decimals >= 0):
+    whole = not value.type.dtype.is_inexact
+    if value.type.dtype == BOOL or (whole and decimals >= 0):
         return value
     if whole:
         if decimals < -19:  # beyond the digits of every integer
             return fill(value.type.shape, 0, value.type.dtype)
         factor = 10.0**-decimals
-        return convert(op("round_even", convert(value, "f64") / factor) * factor, value.type.dtype)
+        return convert(op("round_even", convert(value, F64) / factor) * factor, value.type.dtype)
     (value,), weak = operands("round", value)
     result = _by_parts(lambda v: _rounded(v, decimals), value)
     result.weak = weak
@@ -262,7 +262,7 @@ def absolute(x: ArrayLike, /) -> Array:
     [1.5 2. ] 5.0
     """
     value = as_value(x, "absolute")
-    return value if value.type.dtype == "bool" else elementwise("absolute", "abs", value)
+    return value if value.type.dtype == BOOL else elementwise("absolute", "abs", value)
 
 
 def sign(x: ArrayLike, /) -> Array:
@@ -345,7 +345,7 @@ def isnan(x: ArrayLike, /) -> Array:
     [False  True]
     """
     value = as_value(x, "isnan")
-    return op("ne", value, value) if value.type.dtype in INEXACT else fill(value.type.shape, False, "bool")
+    return op("ne", value, value) if value.type.dtype.is_inexact else fill(value.type.shape, False, BOOL)
 
 
 def isfinite(x: ArrayLike, /) -> Array:
@@ -356,7 +356,7 @@ def isfinite(x: ArrayLike, /) -> Array:
     [ True False False]
     """
     value = as_value(x, "isfinite")
-    return op("is_finite", value) if value.type.dtype in INEXACT else fill(value.type.shape, True, "bool")
+    return op("is_finite", value) if value.type.dtype.is_inexact else fill(value.type.shape, True, BOOL)
 
 
 def isinf(x: ArrayLike, /) -> Array:
@@ -369,7 +369,7 @@ def isinf(x: ArrayLike, /) -> Array:
     value = as_value(x, "isinf")
     if is_complex(value):
         return op("or", isinf(op("real", value)), isinf(op("imag", value)))
-    return abs(value) == math.inf if is_float(value) else fill(value.type.shape, False, "bool")
+    return abs(value) == math.inf if is_float(value) else fill(value.type.shape, False, BOOL)
 
 
 def _is_infinite(name: str, number: float) -> UnaryFunction:
@@ -377,7 +377,7 @@ def _is_infinite(name: str, number: float) -> UnaryFunction:
         value = as_value(x, name)
         if is_complex(value):
             raise DTypeError(f"{name}: complex numbers have no order, got {value.dtype}")
-        return value == number if is_float(value) else fill(value.type.shape, False, "bool")
+        return value == number if is_float(value) else fill(value.type.shape, False, BOOL)
 
     return named(
         function, name,
@@ -402,7 +402,7 @@ def iscomplex(x: ArrayLike) -> Array:
     [False  True]
     """
     value = as_value(x, "iscomplex")
-    return op("imag", value) != 0 if is_complex(value) else fill(value.type.shape, False, "bool")
+    return op("imag", value) != 0 if is_complex(value) else fill(value.type.shape, False, BOOL)
 
 
 def isreal(x: ArrayLike) -> Array:
@@ -413,7 +413,7 @@ def isreal(x: ArrayLike) -> Array:
     [ True False]
     """
     value = as_value(x, "isreal")
-    return op("imag", value) == 0 if is_complex(value) else fill(value.type.shape, True, "bool")
+    return op("imag", value) == 0 if is_complex(value) else fill(value.type.shape, True, BOOL)
 
 
 def signbit(x: ArrayLike, /) -> Array:
@@ -424,8 +424,8 @@ def signbit(x: ArrayLike, /) -> Array:
     [ True False]
     """
     value = as_value(x, "signbit")
-    if value.type.dtype in FLOATS:
+    if value.type.dtype.is_float:
         return op("signbit", value)
-    if value.type.dtype in INEXACT:
+    if value.type.dtype.is_inexact:
         raise DTypeError(f"signbit: complex numbers have no sign, got {value.dtype}")
-    return value < 0 if value.type.dtype[0] == "i" else fill(value.type.shape, False, "bool")
+    return value < 0 if value.type.dtype.is_signed else fill(value.type.shape, False, BOOL)

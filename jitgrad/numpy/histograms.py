@@ -9,7 +9,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
-from jitgrad_compiler.ir.types import INTEGERS
+from jitgrad_compiler.ir.types import BOOL, I64
 
 from . import reductions
 from .ops import constant, convert, fill, flat, op, reshape, select, slice_axis
@@ -31,20 +31,20 @@ def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0,
     values = array_arg("bincount", x)
     if values.type.rank != 1:
         raise ShapeError(f"bincount: needs a vector, got shape {values.type.shape}")
-    if values.type.dtype not in INTEGERS and values.type.dtype != "bool":
+    if not values.type.dtype.is_integer and values.type.dtype != BOOL:
         raise DTypeError(f"bincount: needs integers, got {values.dtype}")
-    values = convert(values, "i64")
+    values = convert(values, I64)
     data = known_size("bincount", values, length)
     if data is not None:
         length = max(int(data.max()) + 1 if data.size else 0, minlength)
     assert length is not None
-    counted = fill(values.type.shape, 1, "i64") if weights is None else array_arg("bincount", weights)
+    counted = fill(values.type.shape, 1, I64) if weights is None else array_arg("bincount", weights)
     if counted.type.shape != values.type.shape:
         raise ShapeError(f"bincount: weights must have the shape {values.type.shape} of x, got {counted.type.shape}")
-    if counted.type.dtype == "bool":
-        counted = convert(counted, "i64")
+    if counted.type.dtype == BOOL:
+        counted = convert(counted, I64)
     empty = fill((length,), 0, counted.type.dtype)
-    column = reshape(op("max", values, constant(0, "i64")), (values.type.size, 1))
+    column = reshape(op("max", values, constant(0, I64)), (values.type.size, 1))
     return op("scatter", empty, column, counted, axes=(0,), batch=0, kind="add")
 
 
@@ -135,8 +135,8 @@ def histogram(
     last = reshape(slice_axis(edges, 0, n, n + 1), ())
     first = reshape(slice_axis(edges, 0, 0, 1), ())
     inside = (x >= first) & (x <= last)
-    place = op("min", searchsorted(edges, x, "right") - 1, constant(n - 1, "i64"))
-    place = select(inside, place, constant(n, "i64"))  # outside: dropped
+    place = op("min", searchsorted(edges, x, "right") - 1, constant(n - 1, I64))
+    place = select(inside, place, constant(n, I64))  # outside: dropped
     w = fill(x.type.shape, 1, x.type.dtype)
     if weights is not None:
         w = flat(array_arg("histogram", weights))

@@ -14,7 +14,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import DTypeError, IndexingError, NonConcreteBooleanIndexError, ShapeError
-from jitgrad_compiler.ir.types import INTEGERS, NUMPY
+from jitgrad_compiler.ir.types import BOOL, I32, I64
 
 from .creation import array
 from .ops import Shape, broadcast_right, constant, convert, op, select
@@ -186,9 +186,9 @@ def _array_items(item: Index) -> list[Index]:
         raise DTypeError(
             f"indexing: indices are integers, slices, None, ... and integer or bool arrays; got {type(item).__name__}"
         ) from None
-    if value.type.dtype == "bool":
+    if value.type.dtype == BOOL:
         return _Masked.places(_known_mask(value))
-    if value.type.dtype not in INTEGERS:
+    if not value.type.dtype.is_integer:
         raise DTypeError(f"indexing: arrays as indices must be of integers or bools, got {value.dtype}; convert with .astype(int)")
     return [value]
 
@@ -238,9 +238,9 @@ def from_front(indices: Array, n: int) -> Array:
     if indices.owner is None:
         numbers = np.asarray(indices.data()).astype(np.int64)
         return from_numpy(np.where(numbers < 0, numbers + n, numbers))
-    if indices.type.dtype not in ("i32", "i64") or n > 2**31 - 1:
-        unsigned = indices.type.dtype[0] == "u"
-        indices = convert(indices, "i64")
+    if indices.type.dtype not in (I32, I64) or n > 2**31 - 1:
+        unsigned = indices.type.dtype.is_unsigned
+        indices = convert(indices, I64)
         if unsigned:
             return indices
     elif indices.weak:
@@ -253,8 +253,8 @@ def columns(indices: list[Array], shape: Shape) -> Array:
     if all(i.owner is None for i in indices):
         return from_numpy(np.stack([np.broadcast_to(np.asarray(i.data()), shape) for i in indices], -1))
     traced = [i.type.dtype for i in indices if i.owner is not None]
-    dtype = "i32" if all(t == "i32" for t in traced) and all(_small(i) for i in indices) else "i64"
-    typed = [convert(i, dtype) if i.owner is not None else from_numpy(np.asarray(i.data()).astype(NUMPY[dtype])) for i in indices]
+    dtype = I32 if all(t == I32 for t in traced) and all(_small(i) for i in indices) else I64
+    typed = [convert(i, dtype) if i.owner is not None else from_numpy(np.asarray(i.data()).astype(dtype.numpy)) for i in indices]
     parts = [op("reshape", broadcast_right(i, shape), shape=(*shape, 1)) for i in typed]
     return parts[0] if len(parts) == 1 else op("concatenate", *parts, axis=len(shape))
 
@@ -279,7 +279,7 @@ def inside(indices: Array, sizes: Shape) -> Array | None:
 
 
 def held_limit(indices: Array, sizes: Shape) -> Array:
-    limit = from_numpy(np.array(sizes, NUMPY[indices.type.dtype]))
+    limit = from_numpy(np.array(sizes, indices.type.dtype.numpy))
     return broadcast_right(limit, indices.type.shape)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from jitgrad_compiler.ir.types import INEXACT, INTEGERS, UNSIGNED
+from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from .creation import array
 from .index_plan import At as Number
@@ -103,22 +103,22 @@ def _block(x: Array, p: Plan) -> Array:
 
 def _window(block: Array, kept: list[Any]) -> Array:
     """Scalar traced indices: a window of size 1 along their axes."""
-    zero = constant(0, "i64")
+    zero = constant(0, I64)
     if any(isinstance(e, Points) and not n for e, n in zip(kept, block.type.shape, strict=True)):
         raise IndexingError(f"indexing: an axis of size 0 has no element to take, and the array has shape {block.type.shape}")
-    starts = [convert(e.indices, "i64") if isinstance(e, Points) else zero for e in kept]
+    starts = [convert(e.indices, I64) if isinstance(e, Points) else zero for e in kept]
     sizes = tuple(1 if isinstance(e, Points) else n for e, n in zip(kept, block.type.shape, strict=True))
     return op("dynamic_slice", block, *starts, sizes=sizes)
 
 
-def missing(dtype: str) -> Any:
+def missing(dtype: DType) -> Any:
     """What stands for an element that is not there: nan, the least signed integer, the largest unsigned one, True."""
-    if dtype in INEXACT:
+    if dtype.is_inexact:
         return np.nan
-    if dtype == "bool":
+    if dtype == BOOL:
         return True
     info = limits(dtype)
-    return info.max if dtype in UNSIGNED else info.min
+    return info.max if dtype.is_unsigned else info.min
 
 
 def _gathered(x: Array, indices: Array, axes: Shape, batch: int, mode: str, fill_value: ArrayLike | None) -> Array:
@@ -175,7 +175,7 @@ def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, where: 
     return _scatter_points(x, p, value, kind, mode)
 
 
-def value_of(y: ArrayLike, dtype: str, where: str) -> Array:
+def value_of(y: ArrayLike, dtype: DType, where: str) -> Array:
     return array(y, dtype) if isinstance(y, (list, tuple)) else convert(as_value(y, where), dtype)
 
 
@@ -193,7 +193,7 @@ def _update_block(x: Array, p: Plan, value: Array, kind: str) -> Array:
         value = op(_FOLD[kind], _block(x, p), value)
     if sizes == x.type.shape:
         return value
-    return op("dynamic_update_slice", x, value, *[constant(s, "i64") for s in starts])
+    return op("dynamic_update_slice", x, value, *[constant(s, I64) for s in starts])
 
 
 def _scatter_points(x: Array, p: Plan, value: Array, kind: str, mode: str) -> Array:
@@ -231,7 +231,7 @@ def _scatter_points(x: Array, p: Plan, value: Array, kind: str, mode: str) -> Ar
 
 def _indices(where: str, indices: ArrayLike) -> Array:
     value = array_arg(where, indices)
-    if value.type.dtype not in INTEGERS:
+    if not value.type.dtype.is_integer:
         raise DTypeError(f"{where}: indices must be integers, got {value.dtype}")
     return value
 

@@ -8,6 +8,7 @@ from typing import Any
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.promotion import dtype_name
+from jitgrad_compiler.ir.types import BOOL, C64, C128, I64
 
 from .manipulation import promoted
 from .matrices import diagonal
@@ -24,8 +25,8 @@ def contract(x: Array, x_labels: Labels, y: Array, y_labels: Labels, out: Labels
     Axes with one label have one size, or size 1 where the operand is repeated. No label stands twice in an operand. Bools are
     combined by and, and or.
     """
-    if x.type.dtype == "bool":
-        whole = contract(convert(x, "i64"), x_labels, convert(y, "i64"), y_labels, out)
+    if x.type.dtype == BOOL:
+        whole = contract(convert(x, I64), x_labels, convert(y, I64), y_labels, out)
         return whole != 0
     x, x_labels = _without_repeated(x, x_labels, y, y_labels)
     y, y_labels = _without_repeated(y, y_labels, x, x_labels)
@@ -91,7 +92,7 @@ def matmul(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_eleme
     [3 7]
     """
     x, y = _pair("matmul", a, b, preferred_element_type)
-    if x.type.rank == y.type.rank == 2 and x.type.shape[1] == y.type.shape[0] and x.type.dtype != "bool":
+    if x.type.rank == y.type.rank == 2 and x.type.shape[1] == y.type.shape[0] and x.type.dtype != BOOL:
         return op("dot_general", x, y, dims=(((1,), (0,)), ((), ())))
     if not x.type.rank or not y.type.rank:
         raise ShapeError(f"matmul: operands need axes, got shapes {x.type.shape} and {y.type.shape}; use * for numbers")
@@ -152,7 +153,7 @@ def vdot(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element
 
 
 def _conj(x: Array) -> Array:
-    return op("conj", x) if x.type.dtype in ("c64", "c128") else x
+    return op("conj", x) if x.type.dtype in (C64, C128) else x
 
 
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1, precision: Any = None, preferred_element_type: Any = None) -> Array:

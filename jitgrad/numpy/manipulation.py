@@ -10,7 +10,7 @@ from typing import Any
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.promotion import dtype_name, strong_dtype
-from jitgrad_compiler.ir.types import SIZES
+from jitgrad_compiler.ir.types import BOOL
 
 from .elementwise import named
 from .ops import Shape, broadcast_right, convert, op, slice_axis
@@ -54,7 +54,7 @@ def view(x: ArrayLike, dtype: Any = None) -> Array:
     kind = value.type.dtype if dtype is None else dtype_name(dtype)
     if kind == value.type.dtype:
         return value
-    if SIZES[kind] != SIZES[value.type.dtype] or "bool" in (kind, value.type.dtype) or "c" in (kind[0], value.type.dtype[0]):
+    if kind.nbytes != value.type.dtype.nbytes or BOOL in (kind, value.type.dtype) or kind.is_complex or value.type.dtype.is_complex:
         raise DTypeError(f"view: {value.dtype} cannot be read as {dtype}: only real types of one size can")
     return op("bitcast_convert_type", value, dtype=kind)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from .creation import float_or
 from .elementwise import named
@@ -48,7 +49,7 @@ def tri(N: int, M: int | None = None, k: ArrayLike = 0, dtype: Any = None) -> Ar
     return _mask(shape_arg("tri", (N, N if M is None else M)), k, float_or(dtype), "ge")
 
 
-def _mask(shape: Shape, k: ArrayLike, dtype: str, comparison: str) -> Array:
+def _mask(shape: Shape, k: ArrayLike, dtype: DType, comparison: str) -> Array:
     """Where row + k compares so with the column, as numbers."""
     return convert(below_diagonal(shape, k, comparison), dtype)
 
@@ -57,7 +58,7 @@ def below_diagonal(shape: Shape, k: ArrayLike, comparison: str = "ge") -> Array:
     """The bool matrices whose element in row i and column j says whether i + k >= j; the last two axes are rows and columns."""
     rank = len(shape)
     row, column = iota(shape, rank - 2), iota(shape, rank - 1)
-    shifted = row if isinstance(k, int) and not k else row + convert(as_value(k, "k"), "i64")
+    shifted = row if isinstance(k, int) and not k else row + convert(as_value(k, "k"), I64)
     return op(comparison, shifted, column)
 
 
@@ -165,7 +166,7 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
     n = value.type.shape[0] if N is None else index(N)
     if n < 0:
         raise ArgumentError(f"vander: N must be 0 or more, got {N}")
-    kind = "i64" if value.type.dtype == "bool" else value.type.dtype
+    kind = I64 if value.type.dtype == BOOL else value.type.dtype
     column = broadcast(convert(value, kind), (value.type.size, n), (0,))
     column = select(iota(column.type.shape, 1) == 0, convert(as_value(1), kind), column) if n else column
     powers = op("cumprod", column, axis=1, reverse=False)

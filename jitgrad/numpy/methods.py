@@ -19,7 +19,7 @@ from jitgrad.suggestions import foreign
 from jitgrad.tracebacks import boundary_methods, leave
 from jitgrad_compiler.ir.builder import bind, literal
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import FLOATS, INEXACT, INTEGERS
+from jitgrad_compiler.ir.types import BOOL, FLOATS, I32, I64, INEXACT, INTEGERS, DType
 
 from . import (
     arithmetic,
@@ -49,7 +49,7 @@ def _is_operand(x: Any) -> bool:
     return isinstance(x, OPERAND_TYPES) or hasattr(x, "__jitgrad_array__") or (hasattr(x, "__array__") and not isinstance(x, type))
 
 
-def _direct(name: str, dtypes: tuple[str, ...]) -> Callable[[Array, Any], Any]:
+def _direct(name: str, dtypes: tuple[DType, ...]) -> Callable[[Array, Any], Any]:
     """The op's operands where nothing needs promotion: two Arrays of one type, or one and a Python number. Else None."""
 
     def operands(x: Array, y: Any) -> Any:
@@ -58,16 +58,14 @@ def _direct(name: str, dtypes: tuple[str, ...]) -> Callable[[Array, Any], Any]:
         kind = type(y)
         if kind is float or kind is int:
             dtype = x.type.dtype
-            fits = (
-                -FLOAT32_MAX <= y <= FLOAT32_MAX if dtype in FLOATS else kind is int and dtype in ("i32", "i64") and abs(y) < 2**31
-            )
+            fits = -FLOAT32_MAX <= y <= FLOAT32_MAX if dtype.is_float else kind is int and dtype in (I32, I64) and abs(y) < 2**31
             return literal(y, dtype) if fits else None
         return y if isinstance(y, Array) and not y.weak and x.type == y.type else None
 
     return operands
 
 
-def _operator(function: Callable[[Any, Any], Array], op_name: str, dtypes: tuple[str, ...]) -> tuple[Any, Any]:
+def _operator(function: Callable[[Any, Any], Array], op_name: str, dtypes: tuple[DType, ...]) -> tuple[Any, Any]:
     """An operator and its reflection."""
     op, direct = OPS[op_name], _direct(op_name, dtypes)
 
@@ -109,8 +107,8 @@ def _promoting(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
 _fast: list[Any] = []
 """Operators that handle their exceptions themselves, because a call more would be felt."""
 _NUMBERS = (*INTEGERS, *INEXACT)
-_BITS = ("bool", *INTEGERS)
-_ALL = ("bool", *_NUMBERS)
+_BITS = (BOOL, *INTEGERS)
+_ALL = (BOOL, *_NUMBERS)
 
 for _name, _function, _op, _dtypes in (
     ("add", arithmetic.add, "add", _ALL), ("sub", arithmetic.subtract, "sub", _NUMBERS), ("mul", arithmetic.multiply, "mul", _ALL),
@@ -125,7 +123,7 @@ for _name, _function, _op in (
     ("eq", comparison.equal, "eq"), ("ne", comparison.not_equal, "ne"), ("lt", comparison.less, "lt"),
     ("le", comparison.less_equal, "le"), ("gt", comparison.greater, "gt"), ("ge", comparison.greater_equal, "ge"),
 ):  # fmt: skip
-    _fast += _operator(_function, _op, _ALL if _name in ("eq", "ne") else ("bool", *INTEGERS, *FLOATS))[:1]
+    _fast += _operator(_function, _op, _ALL if _name in ("eq", "ne") else (BOOL, *INTEGERS, *FLOATS))[:1]
     setattr(Array, f"__{_name}__", _fast[-1])
 
 for _name, _pair in (
@@ -140,7 +138,7 @@ for _name, _pair in (
 def _round(self: Array, ndigits: int | None = None) -> Array:
     """Python's round: to integers without `ndigits`."""
     rounded = elementwise.round(self, 0 if ndigits is None else ndigits)
-    return rounded if ndigits is not None or self.type.dtype not in FLOATS else manipulation.astype(rounded, "i64")
+    return rounded if ndigits is not None or not self.type.dtype.is_float else manipulation.astype(rounded, I64)
 
 
 def _getitem(self: Array, index: Any) -> Array:

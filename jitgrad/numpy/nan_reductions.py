@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from jitgrad.array import Array
+from jitgrad_compiler.ir.types import I64
 
 from . import reductions
 from .arithmetic import truth
@@ -81,7 +82,7 @@ def _place(name: str, plain: Any, losing: float, word: str, sample: str) -> Any:
         if not is_inexact(x):
             return result
         nothing = reductions.all(isnan(x), axis, keepdims=bool(keepdims))
-        return select(nothing, constant(-1, "i64"), result)
+        return select(nothing, constant(-1, I64), result)
 
     return named(
         function, name,

@@ -7,12 +7,12 @@ import math
 from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError
 from jitgrad.promotion import strong_dtype
-from jitgrad_compiler.ir.types import INTEGERS, SIGNED, SIZES
+from jitgrad_compiler.ir.types import BOOL, F32, F64, I32, I64, DType, unsigned_integer
 
 from .ops import constant, convert, limits, op, select
 from .promote import ArrayLike, broadcast_together, check_accepts, operands
 
-FORMATS = {"f32": ("i32", 23, 0xFF, 127), "f64": ("i64", 52, 0x7FF, 1023)}
+FORMATS = {F32: (I32, 23, 0xFF, 127), F64: (I64, 52, 0x7FF, 1023)}
 """The integer type that holds a float's bits; the fraction's bits, the exponent's mask and bias."""
 
 
@@ -26,14 +26,14 @@ def ldexp(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     [8. 3.]
     """
     exponent = as_value(x2, "ldexp")
-    if exponent.type.dtype not in INTEGERS and exponent.type.dtype != "bool":
+    if not exponent.type.dtype.is_integer and exponent.type.dtype != BOOL:
         raise DTypeError(f"ldexp: the exponent must be integers, got {exponent.dtype}")
     (x, _), weak = operands("ldexp", x1, x2, inexact=True)
     check_accepts("ldexp", "trunc", x)
     bits, _, _, bias = FORMATS[x.type.dtype]
-    if exponent.type.dtype != "bool" and SIZES[exponent.type.dtype] >= 4:  # more than 3 bias is as good as 3 bias
+    if exponent.type.dtype != BOOL and exponent.type.dtype.nbytes >= 4:  # more than 3 bias is as good as 3 bias
         exponent = op("min", exponent, constant(3 * bias, exponent.type.dtype))
-        if exponent.type.dtype in SIGNED:
+        if exponent.type.dtype.is_signed:
             exponent = op("max", exponent, constant(-3 * bias, exponent.type.dtype))
     x, exponent = broadcast_together("ldexp", [x, convert(exponent, bits)])
     out = _times_power_of_two(x, exponent)
@@ -95,7 +95,7 @@ def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
     field = (op("bitcast_convert_type", scaled, dtype=bits) >> width) & mask
     special = op("or", value == 0, op("not", op("is_finite", value)))
     exponent = select(special, field * 0, select(tiny, field - (bias + 53), field - (bias - 1)))
-    return _times_power_of_two(value, -exponent), convert(exponent, "i32")
+    return _times_power_of_two(value, -exponent), convert(exponent, I32)
 
 
 def gcd(x1: ArrayLike, x2: ArrayLike) -> Array:
@@ -130,19 +130,19 @@ def lcm(x1: ArrayLike, x2: ArrayLike) -> Array:
 
 def _magnitude(where: str, x: Array) -> Array:
     """|x| as an unsigned integer, which the least signed one needs."""
-    if x.type.dtype not in INTEGERS:
+    if not x.type.dtype.is_integer:
         raise DTypeError(f"{where} takes integers, got {x.dtype}")
-    return _as(abs(x), f"u{x.type.dtype[1:]}")
+    return _as(abs(x), unsigned_integer(x.type.dtype.bits))
 
 
-def _as(x: Array, dtype: str) -> Array:
+def _as(x: Array, dtype: DType) -> Array:
     """The same bits as an integer with or without a sign."""
     return x if x.type.dtype == dtype else op("bitcast_convert_type", x, dtype=dtype)
 
 
 def _divisor(a: Array, b: Array) -> Array:
     zero, one = constant(0, a.type.dtype), constant(1, a.type.dtype)
-    for _ in range({1: 13, 2: 24, 4: 47, 8: 93}[SIZES[a.type.dtype]]):
+    for _ in range({1: 13, 2: 24, 4: 47, 8: 93}[a.type.dtype.nbytes]):
         stop = b == 0
         a, b = select(stop, a, b), select(stop, zero, op("rem", a, select(stop, one, b)))
     return a

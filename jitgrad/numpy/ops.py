@@ -14,7 +14,7 @@ from jitgrad.array import Array
 from jitgrad.errors import NumberRangeError
 from jitgrad_compiler.ir.builder import bind, bind_all, state
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import INTEGERS, NUMPY, ArrayType
+from jitgrad_compiler.ir.types import I64, ArrayType, DType
 
 Shape = tuple[int, ...]
 
@@ -34,31 +34,31 @@ def is_number(x: Array) -> bool:
     return x.owner is None and isinstance(x.ref, np.generic)
 
 
-def limits(dtype: str) -> Any:
+def limits(dtype: DType) -> Any:
     """min, max and the like of a type, as numpy.iinfo or numpy.finfo."""
-    info: Any = np.iinfo if dtype in INTEGERS else np.finfo
-    return info(NUMPY[dtype])
+    info: Any = np.iinfo if dtype.is_integer else np.finfo
+    return info(dtype.numpy)
 
 
-def constant(number: Any, dtype: str) -> Array:
+def constant(number: Any, dtype: DType) -> Array:
     """A Python number as a scalar constant. An int that the type cannot hold is an error, a float that is too large is infinite."""
-    if dtype in INTEGERS and isinstance(number, (int, np.integer)):
+    if dtype.is_integer and isinstance(number, (int, np.integer)):
         info = limits(dtype)
         if not info.min <= number <= info.max:
             raise NumberRangeError(
-                f"the number {number} does not fit in {NUMPY[dtype]}, the type that is asked for, or of the array beside it. Ask "
+                f"the number {number} does not fit in {dtype.numpy}, the type that is asked for, or of the array beside it. Ask "
                 "for a wider type, or convert the array with .astype first."
             )
-        return Array(ArrayType((), dtype), None, NUMPY[dtype].type(number))
+        return Array(ArrayType((), dtype), None, dtype.numpy.type(number))
     return _converted(number, dtype)
 
 
-def _converted(number: Any, dtype: str) -> Array:
+def _converted(number: Any, dtype: DType) -> Array:
     with np.errstate(all="ignore"):
         return Array(ArrayType((), dtype), None, OPS["convert_element_type"].numpy(number, dtype=dtype)[()])
 
 
-def convert(x: Array, dtype: str) -> Array:
+def convert(x: Array, dtype: DType) -> Array:
     """x in an element type, and not weak any more."""
     if x.type.dtype == dtype:
         return Array(x.type, x.owner, x.ref) if x.weak else x
@@ -88,15 +88,15 @@ def broadcast_right(x: Array, shape: Shape) -> Array:
     return broadcast(x, shape, tuple(range(len(shape) - x.type.rank, len(shape))))
 
 
-def fill(shape: Shape, number: Any, dtype: str) -> Array:
+def fill(shape: Shape, number: Any, dtype: DType) -> Array:
     """An array of one number: memory of its own outside traced code, a broadcast constant inside."""
     value = constant(number, dtype)
     if state.staging is None:
-        return Array(ArrayType(shape, dtype), None, np.full(shape, value.ref, NUMPY[dtype]))
+        return Array(ArrayType(shape, dtype), None, np.full(shape, value.ref, dtype.numpy))
     return op("broadcast", value, shape=shape, dims=())
 
 
-def iota(shape: Shape, axis: int, dtype: str = "i64") -> Array:
+def iota(shape: Shape, axis: int, dtype: DType = I64) -> Array:
     """Each element's index along an axis."""
     return op("iota", shape=shape, axis=axis, dtype=dtype)
 

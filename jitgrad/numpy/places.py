@@ -11,7 +11,7 @@ import numpy as np
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.promotion import strong_dtype
-from jitgrad_compiler.ir.types import INTEGERS
+from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from .arithmetic import truth
 from .elementwise import named
@@ -133,7 +133,7 @@ def ix_(*args: ArrayLike) -> tuple[Array, ...]:
         x = array_arg("ix_", a)
         if x.type.rank != 1:
             raise ShapeError(f"ix_: needs vectors, got shape {x.type.shape}")
-        x = nonzero(x)[0] if x.type.dtype == "bool" else x
+        x = nonzero(x)[0] if x.type.dtype == BOOL else x
         out.append(reshape(x, tuple(x.type.size if j == i else 1 for j in range(len(args)))))
     return tuple(out)
 
@@ -148,7 +148,7 @@ class _Grid:
         if isinstance(key, slice):
             return self._axis(key)
         if not key:
-            return fill((0,), 0, "i64") if self.dense else []
+            return fill((0,), 0, I64) if self.dense else []
         vectors = promoted("grid", [self._axis(k) for k in key])
         grids = [reshape(v, tuple(v.type.size if j == i else 1 for j in range(len(key)))) for i, v in enumerate(vectors)]
         if not self.dense:
@@ -175,7 +175,7 @@ def unravel_index(indices: ArrayLike, shape: Any) -> tuple[Array, ...]:
     [0 1] [1 2]
     """
     x, sizes = array_arg("unravel_index", indices), shape_arg("unravel_index", shape)
-    if x.type.dtype not in INTEGERS:
+    if not x.type.dtype.is_integer:
         raise ArgumentError(f"unravel_index: indices must be integers, got {x.dtype}")
     total = math.prod(sizes)
     rest = clip(select(x < 0, x + total, x), 0, max(total - 1, 0))
@@ -203,7 +203,7 @@ def ravel_multi_index(multi_index: Sequence[ArrayLike], dims: Any, mode: str = "
     pairs = list(zip(multi_index, sizes, strict=True))
     total: Any = 0
     for index, n in pairs if order == "C" else reversed(pairs):
-        x = convert(array_arg("ravel_multi_index", index), "i64")
+        x = convert(array_arg("ravel_multi_index", index), I64)
         if mode == "raise":
             data = known_size("ravel_multi_index with mode 'raise'", x, None)
             if data is not None and ((data < 0) | (data >= n)).any():
@@ -284,7 +284,7 @@ def _blocks(items: Any) -> list[Array]:
     return [b for x in items for b in _blocks(x)] if isinstance(items, list) else [as_value(items, "block")]
 
 
-def _block(items: Any, dtype: str, depth: int, rank: int) -> Array:
+def _block(items: Any, dtype: DType, depth: int, rank: int) -> Array:
     if not isinstance(items, list):
         x = convert(as_value(items, "block"), dtype)
         return reshape(x, (1,) * (rank - x.type.rank) + x.type.shape)

@@ -17,7 +17,7 @@ from jitgrad.promotion import default_float, dtype_name, promote, strong_dtype
 from jitgrad.promotion import inexact as inexact_dtype
 from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import COMPLEX, FLOATS, INEXACT, NUMPY
+from jitgrad_compiler.ir.types import BOOL, F64, DType
 from jitgrad_compiler.ops.define import ACCEPTS
 
 from .ops import Shape, broadcast_right, convert, is_number, op
@@ -43,7 +43,7 @@ def inexact_arg(where: str, x: ArrayLike, dtype: Any = None) -> Array:
 
 
 @lru_cache(maxsize=4096)
-def promote_all(types: tuple[tuple[str, Weak], ...], default: str) -> tuple[str, Weak]:
+def promote_all(types: tuple[tuple[DType, Weak], ...], default: DType) -> tuple[DType, Weak]:
     """The element type of several operands, each given with its weakness; the strong ones meet first, so order does not matter."""
     ordered = sorted(types, key=lambda t: bool(t[1]))
     dtype, weak = ordered[0]
@@ -79,7 +79,7 @@ def broadcasts_to(shape: Shape, target: Shape) -> bool:
     return len(shape) <= len(target) and all(n in (1, m) for n, m in zip(shape[::-1], target[::-1], strict=False))
 
 
-def common_dtype(values: Sequence[Array]) -> tuple[str, Weak]:
+def common_dtype(values: Sequence[Array]) -> tuple[DType, Weak]:
     """The element type that values promote to, and whether it is weak."""
     first = values[0]
     if all(v.type.dtype == first.type.dtype and not v.weak for v in values):
@@ -87,9 +87,9 @@ def common_dtype(values: Sequence[Array]) -> tuple[str, Weak]:
     return promote_all(tuple((v.type.dtype, v.weak) for v in values), default_float())
 
 
-def as_inexact(dtype: str, weak: Weak) -> str:
+def as_inexact(dtype: DType, weak: Weak) -> DType:
     """The float or complex type for a function of analysis; a weak one stays in 64 bits."""
-    return dtype if dtype in INEXACT else "f64" if weak else default_float()
+    return dtype if dtype.is_inexact else F64 if weak else default_float()
 
 
 def operands(where: str, *xs: ArrayLike, inexact: bool = False, whole: bool = False) -> tuple[list[Array], Weak]:
@@ -123,8 +123,8 @@ def check_accepts(where: str, name: str, x: Array) -> None:
     """Raise DTypeError, in the words of the function that the user called, for an element type that the op does not take."""
     accepted = ACCEPTS[OPS[name].traits.accepts]
     if x.type.dtype not in accepted:
-        names = ", ".join(str(NUMPY[t]) for t in accepted)
-        raise DTypeError(f"{where} takes the element types {names}; got {NUMPY[x.type.dtype]}. Convert with .astype.")
+        names = ", ".join(str(t.numpy) for t in accepted)
+        raise DTypeError(f"{where} takes the element types {names}; got {x.type.dtype.numpy}. Convert with .astype.")
 
 
 def elementwise(where: str, name: str, *xs: ArrayLike, inexact: bool = False) -> Array:
@@ -132,21 +132,21 @@ def elementwise(where: str, name: str, *xs: ArrayLike, inexact: bool = False) ->
     values, weak = operands(where, *xs, inexact=inexact)
     check_accepts(where, name, values[0])
     out = op(name, *values)
-    if weak and out.type.dtype != "bool":
+    if weak and out.type.dtype != BOOL:
         out.weak = weak
     return out
 
 
 def is_complex(x: Array) -> bool:
-    return x.type.dtype in COMPLEX
+    return x.type.dtype.is_complex
 
 
 def is_float(x: Array) -> bool:
-    return x.type.dtype in FLOATS
+    return x.type.dtype.is_float
 
 
 def is_inexact(x: Array) -> bool:
-    return x.type.dtype in INEXACT
+    return x.type.dtype.is_inexact
 
 
 def axis_number(where: str, axis: Any, rank: int) -> int:

@@ -19,7 +19,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, ImmutableArrayError, NotAnArrayError, TracerArrayConversionError
 from jitgrad.promotion import dtype_name
 from jitgrad.tracebacks import boundary
-from jitgrad_compiler.ir.types import NUMPY
+from jitgrad_compiler.ir.types import DType
 
 from .creation import array
 from .ops import convert, reshape
@@ -226,7 +226,7 @@ def _along_axis(ufunc: np.ufunc, method: str) -> Callable[..., Any] | None:
     return found
 
 
-def _in_dtype(name: str, ours: Callable[..., Any], inputs: Sequence[Any], dtype: str) -> Any:
+def _in_dtype(name: str, ours: Callable[..., Any], inputs: Sequence[Any], dtype: DType) -> Any:
     """ours(*inputs) computed in an element type, to which the operands must be castable as NumPy's "same_kind" says."""
 
     def done(result: Any) -> bool:
@@ -237,14 +237,14 @@ def _in_dtype(name: str, ours: Callable[..., Any], inputs: Sequence[Any], dtype:
         return result
     values = [as_value(x, name) for x in inputs]
     for v in values:
-        if not v.weak and not np.can_cast(v.dtype, NUMPY[dtype], "same_kind"):
+        if not v.weak and not np.can_cast(v.dtype, dtype.numpy, "same_kind"):
             raise DTypeError(
-                f"{name}: an operand of type {v.dtype} is not computed with in dtype={NUMPY[dtype]}. Convert it with .astype."
+                f"{name}: an operand of type {v.dtype} is not computed with in dtype={dtype.numpy}. Convert it with .astype."
             )
     result = ours(*[convert(v, dtype) for v in values])
     if not done(result):
         raise DTypeError(
-            f"{name}: there is no result of dtype={NUMPY[dtype]}, got {result.dtype}. Leave dtype= out, and use .astype."
+            f"{name}: there is no result of dtype={dtype.numpy}, got {result.dtype}. Leave dtype= out, and use .astype."
         )
     return result
 

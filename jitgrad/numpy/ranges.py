@@ -12,7 +12,7 @@ from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, DTypeError, NumberRangeError
 from jitgrad.promotion import dtype_name, narrowed, strong_dtype
 from jitgrad_compiler.ir.builder import state
-from jitgrad_compiler.ir.types import INEXACT, INTEGERS, NUMPY, REAL_OF
+from jitgrad_compiler.ir.types import BOOL, C64, C128, F32, F64, I64, U64, DType
 
 from .ops import Shape, broadcast, constant, convert, fill, iota, limits, op, select
 from .promote import ArrayLike, axis_number, broadcast_shape, common_dtype, operands, strong
@@ -39,29 +39,29 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
         raise ArgumentError("arange: the step must not be 0")
     count = _steps(first, last, by)
     by = by if count > 1 else 1
-    if kind == "bool" and count > 2:
+    if kind == BOOL and count > 2:
         raise DTypeError(f"arange: bool has two numbers, and {count} are asked for")
-    if kind in INTEGERS:
+    if kind.is_integer:
         first, by = _whole_start(first, by, count, kind)
     elif not all(isinstance(v, int) and -(2**63) <= v < 2**63 for v in (first, by)):
         first, by = float(first), float(by)
     if state.staging is None:
-        return from_numpy((first + by * np.arange(count)).astype(NUMPY[kind]))
-    out = iota((count,), 0, kind if (first, by) == (0, 1) and kind != "bool" else "i64" if isinstance(first, int) else "f64")
+        return from_numpy((first + by * np.arange(count)).astype(kind.numpy))
+    out = iota((count,), 0, kind if (first, by) == (0, 1) and kind != BOOL else I64 if isinstance(first, int) else F64)
     out = out if by == 1 else out * by
     return convert(out if first == 0 else out + first, kind)
 
 
-def _kind_of_bounds(given: list[Any], numbers: list[Any]) -> str:
+def _kind_of_bounds(given: list[Any], numbers: list[Any]) -> DType:
     """The type that the bounds have together, int64 for bools."""
     kind = strong_dtype(*common_dtype([_bound(v) for v in given]))
-    if kind in INTEGERS:
+    if kind.is_integer:
         for number in numbers:
             _check_fits(number, kind)
-    return narrowed("i64") if kind == "bool" else kind
+    return narrowed(I64) if kind == BOOL else kind
 
 
-def _whole_start(first: Any, by: Any, count: int, kind: str) -> tuple[int, int]:
+def _whole_start(first: Any, by: Any, count: int, kind: DType) -> tuple[int, int]:
     """The first number and the step of a range of integers, modulo 2**64, in which sums and products of them are right."""
     start, second = int(first), int(first + by) if count > 1 else int(first) + 1
     for number in (start, second)[:count]:
@@ -69,10 +69,10 @@ def _whole_start(first: Any, by: Any, count: int, kind: str) -> tuple[int, int]:
     return (start + 2**63) % 2**64 - 2**63, (second - start + 2**63) % 2**64 - 2**63
 
 
-def _check_fits(number: int, kind: str) -> None:
+def _check_fits(number: int, kind: DType) -> None:
     info = limits(kind)
     if not info.min <= number <= info.max:
-        raise NumberRangeError(f"arange: {number} does not fit in {NUMPY[kind]}, which goes from {info.min} to {info.max}")
+        raise NumberRangeError(f"arange: {number} does not fit in {kind.numpy}, which goes from {info.min} to {info.max}")
 
 
 def _bound(v: Any) -> Array:
@@ -108,16 +108,16 @@ def linspace(
     wanted = None if dtype is None else dtype_name(dtype)
     ends = [as_value(v, "linspace") for v in (start, stop)]
     steps = num - 1 if endpoint else num
-    whole = wanted in INTEGERS and all(v.type.dtype in INTEGERS and v.type.dtype != "u64" for v in ends)
+    whole = wanted is not None and wanted.is_integer and all(v.type.dtype.is_integer and v.type.dtype != U64 for v in ends)
     (low, high), weak = operands("linspace", *ends, inexact=not whole)
-    working = low.type.dtype if whole else wanted if wanted in INEXACT else strong_dtype(low.type.dtype, weak)
+    working = low.type.dtype if whole else _inexact_or(wanted, strong_dtype(low.type.dtype, weak))
     shape = (num, *broadcast_shape("linspace", (low.type.shape, high.type.shape)))
-    wide = "i64" if whole else WIDE[working]
+    wide = I64 if whole else WIDE[working]
     low, high = (broadcast(convert(v, wide), shape, tuple(range(len(shape) - v.type.rank, len(shape)))) for v in (low, high))
     spaced = _whole_steps if whole else _steps_between
     out = spaced(low, high, shape, steps, endpoint)
     target = wanted or working
-    out = _held(out, target) if whole else convert(op("floor", out) if target in INTEGERS else out, target)
+    out = _held(out, target) if whole else convert(op("floor", out) if target.is_integer else out, target)
     at = axis_number("linspace", axis, len(shape))
     if at:
         out = op("transpose", out, permutation=(*range(1, at + 1), 0, *range(at + 1, len(shape))))
@@ -127,7 +127,12 @@ def linspace(
     return out, strong((other - one) / steps) if steps > 0 else fill((), math.nan, strong_dtype(one.type.dtype, weak))
 
 
-WIDE = {"f32": "f64", "f64": "f64", "c64": "c128", "c128": "c128"}
+def _inexact_or(wanted: DType | None, default: Any) -> Any:
+    """The element type that is asked for, if it is one to compute fractions in."""
+    return wanted if wanted is not None and wanted.is_inexact else default
+
+
+WIDE = {F32: F64, F64: F64, C64: C128, C128: C128}
 
 
 def _steps_between(low: Array, high: Array, shape: Shape, steps: int, endpoint: bool) -> Array:
@@ -136,7 +141,7 @@ def _steps_between(low: Array, high: Array, shape: Shape, steps: int, endpoint: 
     The difference of both can be too large for the type where they are not; then low * (1 - part) + high * part.
     """
     place = iota(shape, 0)
-    number = convert(convert(place, "f64"), low.type.dtype)
+    number = convert(convert(place, F64), low.type.dtype)
     total, count = high - low, max(steps, 1)
     part = number / count
     out = select(op("is_finite", total), low + number * (total / count), low * (1 - part) + high * part)
@@ -145,16 +150,16 @@ def _steps_between(low: Array, high: Array, shape: Shape, steps: int, endpoint: 
 
 def _whole_steps(low: Array, high: Array, shape: Shape, steps: int, endpoint: bool) -> Array:
     """floor(low + i * (high - low) / steps) in integers alone."""
-    count, place = constant(max(steps, 1), "i64"), iota(shape, 0)
+    count, place = constant(max(steps, 1), I64), iota(shape, 0)
     whole = op("floor_div", high, count) - op("floor_div", low, count)  # high - low itself can need 65 bits
     rest = op("mod", high, count) - op("mod", low, count)
     return low + place * whole + op("floor_div", place * rest, count)
 
 
-def _held(x: Array, dtype: str) -> Array:
+def _held(x: Array, dtype: DType) -> Array:
     """int64 numbers in an integer type: those that it cannot hold become its least or largest number, as floats do."""
     info = limits(dtype)
-    low, high = (constant(max(min(int(end), 2**63 - 1), -(2**63)), "i64") for end in (info.min, info.max))
+    low, high = (constant(max(min(int(end), 2**63 - 1), -(2**63)), I64) for end in (info.min, info.max))
     return convert(op("min", op("max", x, low), high), dtype)
 
 
@@ -174,7 +179,7 @@ def logspace(
     [  1.  10. 100.]
     """
     wanted = None if dtype is None else dtype_name(dtype)
-    exponents = linspace(start, stop, num, endpoint, dtype=wanted if wanted in INEXACT else None, axis=axis)
+    exponents = linspace(start, stop, num, endpoint, dtype=_inexact_or(wanted, None), axis=axis)
     out: Array = base**exponents
     return out if wanted is None else convert(out, wanted)
 
@@ -189,13 +194,13 @@ def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool =
     wanted = None if dtype is None else dtype_name(dtype)
     ends = [as_value(v, "geomspace") for v in (start, stop)]
     (low, high), weak = operands("geomspace", *ends, inexact=True)
-    working = wanted if wanted in INEXACT else strong_dtype(low.type.dtype, weak)
+    working = _inexact_or(wanted, strong_dtype(low.type.dtype, weak))
     low, high = (convert(v, working) for v in ends)
     steps = num - 1 if endpoint else num
     shape = (num, *broadcast_shape("geomspace", (low.type.shape, high.type.shape)))
     low, high = (broadcast(v, shape, tuple(range(len(shape) - v.type.rank, len(shape)))) for v in (low, high))
     place = iota(shape, 0)
-    real = REAL_OF.get(low.type.dtype, low.type.dtype)
+    real = low.type.dtype.real
     fraction = convert(convert(place, real) / max(steps, 1), low.type.dtype)
     out = low * op("exp", fraction * op("log", high / low))
     out = select(place == 0, low, out)  # both ends exactly

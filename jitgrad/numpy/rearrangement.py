@@ -10,6 +10,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
+from jitgrad_compiler.ir.types import I64
 
 from .elementwise import named
 from .indexing import take_places
@@ -131,7 +132,7 @@ def repeat(a: ArrayLike, repeats: int | ArrayLike, axis: int | None = None, *, t
     counts = as_value(repeats, "repeat") if not isinstance(repeats, (list, tuple)) else as_value(np.asarray(repeats))
     if counts.concrete() is None and total_repeat_length is None:
         static("repeat", "repeats (give total_repeat_length)", counts)
-    counts = broadcast(reshape(convert(counts, "i64"), counts.type.shape or (1,)), (n,), (0,))
+    counts = broadcast(reshape(convert(counts, I64), counts.type.shape or (1,)), (n,), (0,))
     if counts.owner is None:
         places = np.repeat(np.arange(n), np.asarray(counts))
         if total_repeat_length is not None:
@@ -146,10 +147,10 @@ def repeat(a: ArrayLike, repeats: int | ArrayLike, axis: int | None = None, *, t
     # element i starts at the sum of the counts before it; counting the starts up to each place gives the element there
     total = index(total_repeat_length)  # type: ignore[arg-type]
     ends = op("cumsum", counts, axis=0, reverse=False)
-    place = op("iota", shape=(total, n), axis=0, dtype="i64")
+    place = op("iota", shape=(total, n), axis=0, dtype=I64)
     passed = op("le", broadcast(ends, (total, n), (1,)), place)
-    element = op("reduce_sum", convert(passed, "i64"), axes=(1,))
-    return take_places(x, op("min", element, constant(n - 1, "i64")), at)
+    element = op("reduce_sum", convert(passed, I64), axes=(1,))
+    return take_places(x, op("min", element, constant(n - 1, I64)), at)
 
 
 def flip(m: ArrayLike, axis: int | Sequence[int] | None = None) -> Array:
@@ -237,7 +238,7 @@ def _rolled(x: Array, by: Array, at: int) -> Array:
     if by.owner is None:
         cut = -int(np.asarray(by.data())) % n
         return x if not cut else concatenate([slice_axis(x, at, cut, n), slice_axis(x, at, 0, cut)], at)
-    places = (op("iota", shape=(n,), axis=0, dtype="i64") - convert(by, "i64")) % n
+    places = (op("iota", shape=(n,), axis=0, dtype=I64) - convert(by, I64)) % n
     return take_places(x, places, at)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.promotion import default_float, dtype_name
-from jitgrad_compiler.ir.types import COMPLEX, INEXACT, INTEGERS, REAL_OF, UNSIGNED
+from jitgrad_compiler.ir.types import BOOL, I64, U64, DType
 
 from .arithmetic import truth
 from .elementwise import named
@@ -51,9 +51,9 @@ def masked(where: str, x: Array, mask: ArrayLike | None, neutral: Any) -> Array:
     return select(broadcast_right(condition, shape), x, constant(neutral, x.type.dtype))
 
 
-def sum_dtype(dtype: str) -> str:
+def sum_dtype(dtype: DType) -> DType:
     """Sums of bools and of integers are made in 64 bits."""
-    return "u64" if dtype in UNSIGNED else "i64" if dtype == "bool" or dtype in INTEGERS else dtype
+    return U64 if dtype.is_unsigned else I64 if dtype == BOOL or dtype.is_integer else dtype
 
 
 def _folded(name: str, op_name: str, combine: str, neutral: int, doc: str, sample: str) -> Any:
@@ -71,8 +71,8 @@ def _folded(name: str, op_name: str, combine: str, neutral: int, doc: str, sampl
         x = array_arg(name, a, dtype)
         if dtype is None and promote_integers:
             x = convert(x, sum_dtype(x.type.dtype))
-        elif x.type.dtype == "bool":
-            return convert(function(convert(x, "i64"), axis, keepdims=keepdims, initial=initial, where=where), "bool")
+        elif x.type.dtype == BOOL:
+            return convert(function(convert(x, I64), axis, keepdims=keepdims, initial=initial, where=where), BOOL)
         x = masked(name, x, where, neutral)
         axes = axes_tuple(name, axis, x.type.rank)
         result = kept(op(op_name, x, axes=axes) if axes else x, x.type.shape, axes, keepdims)
@@ -143,12 +143,12 @@ def _extreme(name: str, op_name: str, word: str, sample: str) -> Any:
     )  # fmt: skip
 
 
-def lowest(dtype: str) -> Any:
-    return False if dtype == "bool" else -math.inf if dtype in INEXACT else limits(dtype).min
+def lowest(dtype: DType) -> Any:
+    return False if dtype == BOOL else -math.inf if dtype.is_inexact else limits(dtype).min
 
 
-def highest(dtype: str) -> Any:
-    return True if dtype == "bool" else math.inf if dtype in INEXACT else limits(dtype).max
+def highest(dtype: DType) -> Any:
+    return True if dtype == BOOL else math.inf if dtype.is_inexact else limits(dtype).max
 
 
 def any_empty(x: Array, axes: Shape) -> bool:
@@ -164,7 +164,7 @@ def count_of(name: str, x: Array, axes: Shape, where: ArrayLike | None) -> Array
     if where is None:
         return math.prod(x.type.shape[i] for i in axes)
     condition = broadcast_right(truth(array_arg(name, where)), x.type.shape)
-    return reduce_sum(convert(condition, "i64"), axes)
+    return reduce_sum(convert(condition, I64), axes)
 
 
 def _mean(name: str, x: Array, axes: Shape, where: ArrayLike | None) -> Array:
@@ -177,7 +177,7 @@ def _mean(name: str, x: Array, axes: Shape, where: ArrayLike | None) -> Array:
 def mean_arg(name: str, a: ArrayLike, dtype: Any) -> Array:
     """An operand in the type that its mean is made in: integers as default_float."""
     x = array_arg(name, a, dtype)
-    return x if dtype is not None or x.type.dtype in INEXACT else convert(x, default_float())
+    return x if dtype is not None or x.type.dtype.is_inexact else convert(x, default_float())
 
 
 def mean(
@@ -191,7 +191,7 @@ def mean(
     """
     no_out("mean", out)
     x = mean_arg("mean", a, dtype)
-    if x.type.dtype not in INEXACT:
+    if not x.type.dtype.is_inexact:
         x = convert(mean(convert(x, default_float()), axis, keepdims=keepdims, where=where), x.type.dtype)
         return x
     x = _with_shape_of_mask("mean", x, where)
@@ -230,7 +230,7 @@ def var(
 
 def _var(name: str, a: ArrayLike, axis: Axis, dtype: Any, ddof: float, keepdims: bool, where: ArrayLike | None) -> Array:
     x = mean_arg(name, a, dtype)
-    if x.type.dtype not in INEXACT:
+    if not x.type.dtype.is_inexact:
         raise DTypeError(f"{name}: dtype must be a float type, got {x.dtype}")
     # Masked before it is squared, so that what is left out has no part in derivatives either, not even if it is nan.
     x = masked(name, _with_shape_of_mask(name, x, where), where, 0)
@@ -242,7 +242,7 @@ def _var(name: str, a: ArrayLike, axis: Axis, dtype: Any, ddof: float, keepdims:
     if isinstance(count, int):
         degrees: Any = count - ddof if count > ddof else math.nan
     else:
-        degrees = convert(count, REAL_OF.get(x.type.dtype, x.type.dtype)) - ddof
+        degrees = convert(count, x.type.dtype.real) - ddof
         degrees = select(degrees > 0, degrees, constant(math.nan, degrees.type.dtype))
     return kept(total / degrees, x.type.shape, axes, keepdims)
 
@@ -296,7 +296,7 @@ def _place(name: str, word: str, sample: str) -> Any:
     def function(a: ArrayLike, axis: int | None = None, out: None = None, keepdims: bool | None = None) -> Array:
         no_out(name, out)
         x = array_arg(name, a)
-        if x.type.dtype in COMPLEX:
+        if x.type.dtype.is_complex:
             raise DTypeError(f"{name}: complex numbers have no order, got {x.dtype}")
         shape = x.type.shape
         if axis is None or not shape:
@@ -310,7 +310,7 @@ def _place(name: str, word: str, sample: str) -> Any:
             raise ShapeError(
                 f"{name}: the {name} of nothing is not defined, and the array of shape {shape} is empty along axis {axis}"
             )
-        return kept(op(name, x, axis=number, dtype="i64"), shape, axes, bool(keepdims))
+        return kept(op(name, x, axis=number, dtype=I64), shape, axes, bool(keepdims))
 
     return named(
         function, name,
@@ -344,10 +344,10 @@ def _running(name: str, op_name: str, word: str, sample: str) -> Any:
     def function(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
         no_out(name, out)
         x = array_arg(name, a, dtype)
-        if x.type.dtype == "bool":
-            if dtype is not None and dtype_name(dtype) == "bool":
-                return convert(function(convert(x, "i64"), axis), "bool")
-            x = convert(x, "i64")
+        if x.type.dtype == BOOL:
+            if dtype is not None and dtype_name(dtype) == BOOL:
+                return convert(function(convert(x, I64), axis), BOOL)
+            x = convert(x, I64)
         if axis is None:
             x, axis = flat(x), 0
         return op(op_name, x, axis=axis_number(name, axis, x.type.rank), reverse=False)

@@ -10,7 +10,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad_compiler.ir.types import INEXACT
+from jitgrad_compiler.ir.types import BOOL, I64, U64
 
 from . import reductions
 from .arithmetic import isclose
@@ -81,10 +81,10 @@ def _unique_traced(x: Array, size: int, fill_value: ArrayLike | None, equal_nan:
         raise ShapeError("unique: an empty array has no elements to fill `size` with")
     values, places = op_all("sort", x, iota((n,), 0), axis=0)
     differs = op("ne", slice_axis(values, 0, 1, n), slice_axis(values, 0, 0, n - 1))
-    if equal_nan and x.type.dtype in INEXACT:
+    if equal_nan and x.type.dtype.is_inexact:
         nan = op("ne", values, values)
         differs = differs & op("not", slice_axis(nan, 0, 1, n) & slice_axis(nan, 0, 0, n - 1))
-    starts = op("concatenate", broadcast(constant(True, "bool"), (1,), ()), differs, axis=0)
+    starts = op("concatenate", broadcast(constant(True, BOOL), (1,), ()), differs, axis=0)
     at, valid = first_true(starts, size)
     column = reshape(at, (size, 1))
     found, first = (op("gather", v, column, axes=(0,), batch=0, mode="clip") for v in (values, places))
@@ -93,10 +93,10 @@ def _unique_traced(x: Array, size: int, fill_value: ArrayLike | None, equal_nan:
         number = convert(as_value(fill_value, "unique"), x.type.dtype)
         filler = number if isinstance(number.ref, np.generic) else broadcast(number, (size,), ())
     smallest = broadcast(reshape(slice_axis(places, 0, 0, 1), ()), (size,), ())
-    group = op("cumsum", convert(starts, "i64"), axis=0, reverse=False) - 1
+    group = op("cumsum", convert(starts, I64), axis=0, reverse=False) - 1
     inverse = op("scatter", iota((n,), 0), reshape(places, (n, 1)), group, axes=(0,), batch=0, kind="set")
-    ones = broadcast(constant(1, "i64"), (n,), ())
-    counts = op("scatter", broadcast(constant(0, "i64"), (size,), ()), reshape(group, (n, 1)), ones, axes=(0,), batch=0, kind="add")
+    ones = broadcast(constant(1, I64), (n,), ())
+    counts = op("scatter", broadcast(constant(0, I64), (size,), ()), reshape(group, (n, 1)), ones, axes=(0,), batch=0, kind="add")
     return select(valid, found, filler), select(valid, first, smallest), reshape(inverse, shape), counts
 
 
@@ -152,15 +152,15 @@ def isin(
     """
     x, tests = array_arg("isin", element), array_arg("isin", test_elements)
     if mixes_signs(x, tests):
-        most = int(limits("i64").max)
-        known = x >= 0 if tests.type.dtype == "u64" else x <= most
-        found = isin(convert(x, tests.type.dtype if tests.type.dtype == "u64" else "i64"), tests) & known
+        most = int(limits(I64).max)
+        known = x >= 0 if tests.type.dtype == U64 else x <= most
+        found = isin(convert(x, tests.type.dtype if tests.type.dtype == U64 else I64), tests) & known
         return op("not", found) if invert else found
     x, tests = promoted("isin", [element, test_elements])
     tests = flat(tests)
     n = tests.type.shape[0]
     if not n:
-        found = op("broadcast", constant(False, "bool"), shape=x.type.shape, dims=())
+        found = op("broadcast", constant(False, BOOL), shape=x.type.shape, dims=())
     elif n <= 16 or is_complex(x):
         shape = (*x.type.shape, n)
         rank = x.type.rank

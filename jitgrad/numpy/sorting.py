@@ -13,7 +13,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
-from jitgrad_compiler.ir.types import COMPLEX_OF, SIGNED
+from jitgrad_compiler.ir.types import I64, SIGNED, U64, complex_of
 
 from .arithmetic import truth
 from .index_plan import columns
@@ -131,10 +131,10 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLi
     if keys.type.rank != 1:
         raise ShapeError(f"searchsorted: the sorted array must be a vector, got shape {keys.type.shape}")
     if sorter is not None:
-        keys = _along(keys, convert(array_arg("searchsorted", sorter), "i64"), 0)
+        keys = _along(keys, convert(array_arg("searchsorted", sorter), I64), 0)
     shape, n = wanted.type.shape, keys.type.shape[0]
     if not n:
-        return broadcast(constant(0, "i64"), shape, ())
+        return broadcast(constant(0, I64), shape, ())
     wanted = broadcast(wanted, (1,), ()) if is_number(wanted) else flat(wanted)
     if mixes_signs(keys, wanted):
         out = _among_the_other_sign(keys, wanted, side)
@@ -147,28 +147,28 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLi
 def mixes_signs(x: Array, y: Array) -> bool:
     """Whether one is uint64 and the other a signed integer, for which no integer type has room: they meet as floats."""
     kinds = {x.type.dtype, y.type.dtype}
-    return "u64" in kinds and not kinds.isdisjoint(SIGNED)
+    return U64 in kinds and not kinds.isdisjoint(SIGNED)
 
 
 def _among_the_other_sign(keys: Array, wanted: Array, side: str) -> Array:
     """In the keys' own type: what is below or above all of its numbers goes to the front or the end."""
-    if keys.type.dtype == "u64":
-        place = _bisected(keys, convert(op("max", wanted, constant(0, wanted.type.dtype)), "u64"), side)
-        return select(wanted < 0, broadcast(constant(0, "i64"), place.type.shape, ()), place)
-    most = int(limits("i64").max)
-    held = convert(op("min", wanted, constant(most, "u64")), "i64")
-    place = _bisected(convert(keys, "i64"), held, side)
-    return select(wanted > most, broadcast(constant(keys.type.shape[0], "i64"), place.type.shape, ()), place)
+    if keys.type.dtype == U64:
+        place = _bisected(keys, convert(op("max", wanted, constant(0, wanted.type.dtype)), U64), side)
+        return select(wanted < 0, broadcast(constant(0, I64), place.type.shape, ()), place)
+    most = int(limits(I64).max)
+    held = convert(op("min", wanted, constant(most, U64)), I64)
+    place = _bisected(convert(keys, I64), held, side)
+    return select(wanted > most, broadcast(constant(keys.type.shape[0], I64), place.type.shape, ()), place)
 
 
 def _bisected(keys: Array, wanted: Array, side: str) -> Array:
     """The place of each element of a vector among keys of its type."""
     n = keys.type.shape[0]
-    low = broadcast(constant(0, "i64"), wanted.type.shape, ())
-    high = broadcast(constant(n, "i64"), wanted.type.shape, ())
-    is_float = wanted.type.dtype[0] == "f"
+    low = broadcast(constant(0, I64), wanted.type.shape, ())
+    high = broadcast(constant(n, I64), wanted.type.shape, ())
+    is_float = wanted.type.dtype.is_float
     for _ in range(int(n).bit_length()):
-        middle = op("shift_right_arithmetic", low + high, constant(1, "i64"))
+        middle = op("shift_right_arithmetic", low + high, constant(1, I64))
         element = op("gather", keys, reshape(middle, (*middle.type.shape, 1)), axes=(0,), batch=0, mode="clip")
         before = element < wanted if side == "left" else element <= wanted
         if is_float:  # NaN is larger than every number and equal to itself
@@ -237,8 +237,8 @@ def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) ->
     out = []
     for axis, n in reversed(list(enumerate(x.type.shape))):
         number = places % n if n else places
-        places = op("div", places, constant(max(n, 1), "i64"))
-        fill = convert(as_value(0 if fills[axis] is None else fills[axis], "nonzero"), "i64")
+        places = op("div", places, constant(max(n, 1), I64))
+        fill = convert(as_value(0 if fills[axis] is None else fills[axis], "nonzero"), I64)
         out.append(select(valid, number, fill if isinstance(fill.ref, np.generic) else broadcast(fill, number.type.shape, ())))
     return tuple(out[::-1])
 
@@ -246,11 +246,11 @@ def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) ->
 def first_true(mask: Array, size: int) -> tuple[Array, Array]:
     """Of a bool vector the places of the first `size` true elements, and which of these exist."""
     n = mask.type.shape[0]
-    rank = op("cumsum", convert(mask, "i64"), axis=0, reverse=False) - 1  # the number of each true element among them
-    target = select(mask, rank, constant(size, "i64"))
-    empty = broadcast(constant(0, "i64"), (size,), ())
+    rank = op("cumsum", convert(mask, I64), axis=0, reverse=False) - 1  # the number of each true element among them
+    target = select(mask, rank, constant(size, I64))
+    empty = broadcast(constant(0, I64), (size,), ())
     places = op("scatter", empty, reshape(target, (n, 1)), iota((n,), 0), axes=(0,), batch=0, kind="set")
-    total = op("reduce_sum", convert(mask, "i64"), axes=(0,))
+    total = op("reduce_sum", convert(mask, I64), axes=(0,))
     return places, op("lt", iota((size,), 0), broadcast(total, (size,), ())) if size else op("eq", places, places)
 
 
@@ -284,4 +284,4 @@ def sort_complex(a: ArrayLike) -> Array:
     [1.-1.j 2.-1.j 2.+1.j]
     """
     x = sort(inexact_arg("sort_complex", a))
-    return x if is_complex(x) else convert(x, COMPLEX_OF[x.type.dtype])
+    return x if is_complex(x) else convert(x, complex_of(x.type.dtype))

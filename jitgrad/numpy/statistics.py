@@ -8,6 +8,7 @@ from typing import Any
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.promotion import default_float
+from jitgrad_compiler.ir.types import I64
 
 from . import reductions
 from .linear import matmul
@@ -84,7 +85,7 @@ def _at_levels(rows: Array, levels: Array, method: str, skip_nan: bool) -> Array
     shape = (*rest, levels.type.shape[0])
     levels = broadcast(levels, shape, (rank,)) if skip_nan else levels
     if skip_nan:  # NaNs are behind the count of numbers
-        numbers = convert(op("reduce_sum", convert(op("not", nan), "i64"), axes=(rank,)), dtype)
+        numbers = convert(op("reduce_sum", convert(op("not", nan), I64), axes=(rank,)), dtype)
         last: Any = broadcast(op("max", numbers - 1, constant(0, dtype)), shape, tuple(range(rank)))
     else:
         last = float(n - 1)
@@ -92,7 +93,7 @@ def _at_levels(rows: Array, levels: Array, method: str, skip_nan: bool) -> Array
     low, high = op("floor", at), op("ceil", at)
 
     def pick(place: Array) -> Array:
-        return _pick(rows, convert(place, "i64"))
+        return _pick(rows, convert(place, I64))
 
     if method in ("lower", "higher", "nearest"):
         out = pick({"lower": low, "higher": high, "nearest": op("round_even", at)}[method])

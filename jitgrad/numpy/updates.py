@@ -10,6 +10,7 @@ import numpy as np
 from jitgrad.array import Array
 from jitgrad.errors import ImmutableArrayError, IndexingError
 from jitgrad.tracebacks import boundary_methods
+from jitgrad_compiler.ir.types import I64
 
 from . import reductions
 from .index_plan import Index, Points, columns, plan, with_axes_for_flags
@@ -158,7 +159,7 @@ def _applied(x: Array, index: Index, func: Callable[[Array], Array], mode: Any) 
     most = _most_often(x, index)
     if most == 1:
         return out
-    named = scatter(fill(x.type.shape, 0, "i64"), index, 1, "add", mode)
+    named = scatter(fill(x.type.shape, 0, I64), index, 1, "add", mode)
     counts = getitem(named, index)
 
     def again(k: ArrayLike, value: Array) -> Array:

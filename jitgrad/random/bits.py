@@ -14,21 +14,21 @@ from jitgrad.errors import DTypeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import shape_arg
 from jitgrad.promotion import dtype_name
-from jitgrad_compiler.ir.types import NUMPY, SIZES, UNSIGNED
+from jitgrad_compiler.ir.types import F32, F64, I32, U64, DType, unsigned_integer
 
 from .keys import KeyLike, blocks, split_word
 from .programs import Shape, check_shape, draw, float_dtype, integer_dtype, parameter, shape_with
 
-MANTISSA = {"f32": 23, "f64": 52}
-ONE_BITS = {"f32": 0x3F800000, "f64": 0x3FF0000000000000}
+MANTISSA = {F32: 23, F64: 52}
+ONE_BITS = {F32: 0x3F800000, F64: 0x3FF0000000000000}
 
 
-def random_bits(word: Array, shape: tuple[int, ...], dtype: str) -> Array:
+def random_bits(word: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     """One 64-bit block an element; narrower types take both halves, combined."""
     words = blocks(word, shape)
-    if dtype == "u64":
+    if dtype == U64:
         return words
-    return ops.convert(ops.op("xor", words, ops.op("shift_right_logical", words, ops.constant(32, "u64"))), dtype)
+    return ops.convert(ops.op("xor", words, ops.op("shift_right_logical", words, ops.constant(32, U64))), dtype)
 
 
 def bits(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
@@ -39,29 +39,29 @@ def bits(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
     dtype('uint8')
     """
     name = dtype_name("uint64" if dtype is None else dtype)
-    if name not in UNSIGNED:
-        raise DTypeError(f"random.bits: dtype must be an unsigned integer type, got {NUMPY[name]}")
+    if not name.is_unsigned:
+        raise DTypeError(f"random.bits: dtype must be an unsigned integer type, got {name.numpy}")
     return draw("bits", random_bits, key, (), (shape_arg("random.bits", shape), name))
 
 
-def unit_floats(word: Array, shape: tuple[int, ...], dtype: str) -> Array:
+def unit_floats(word: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     """Uniform multiples of the distance of floats above 1, in [0, 1): random mantissas under the exponent of 1, less 1."""
-    integer = f"u{SIZES[dtype] * 8}"
-    shift = SIZES[dtype] * 8 - MANTISSA[dtype]
+    integer = unsigned_integer(dtype.bits)
+    shift = dtype.nbytes * 8 - MANTISSA[dtype]
     mantissa = ops.op("shift_right_logical", random_bits(word, shape, integer), ops.constant(shift, integer))
     one_up = ops.op("bitcast_convert_type", ops.op("or", mantissa, ops.constant(ONE_BITS[dtype], integer)), dtype=dtype)
     return ops.op("sub", one_up, ops.constant(1.0, dtype))
 
 
-def floats_between(word: Array, shape: tuple[int, ...], dtype: str, low: Any, high: Any) -> Array:
+def floats_between(word: Array, shape: tuple[int, ...], dtype: DType, low: Any, high: Any) -> Array:
     """Uniform floats u * (high - low) + low, the product and the sum rounded together, for numbers whose difference is finite."""
-    number: Any = NUMPY[dtype].type
+    number: Any = dtype.numpy.type
     span = number(high) - number(low)
     u = unit_floats(word, shape, dtype)
     return ops.op("max", ops.op("fma", u, ops.constant(span, dtype), ops.constant(low, dtype)), ops.constant(low, dtype))
 
 
-def _uniform(word: Array, low: Array, high: Array, shape: tuple[int, ...], dtype: str) -> Array:
+def _uniform(word: Array, low: Array, high: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     u = unit_floats(word, shape, dtype)
     low, high = parameter(low, shape, dtype), parameter(high, shape, dtype)
     span, half = ops.op("sub", high, low), ops.constant(0.5, dtype)
@@ -97,20 +97,20 @@ def _offsets(word: Array, span: Array, shape: tuple[int, ...]) -> Array:
     dtype = span.type.dtype
     first, second = split_word(word)
     high, low = random_bits(first, shape, dtype), random_bits(second, shape, dtype)
-    root = ops.op("rem", ops.constant(2 ** (SIZES[dtype] * 4), dtype), span)
+    root = ops.op("rem", ops.constant(2 ** (dtype.nbytes * 4), dtype), span)
     power = ops.op("rem", ops.op("mul", root, root), span)
     span, power = ops.broadcast_right(span, shape), ops.broadcast_right(power, shape)
     total = ops.op("add", ops.op("mul", ops.op("rem", high, span), power), ops.op("rem", low, span))
     return ops.op("rem", total, span)
 
 
-def _randint(word: Array, low: Array, span: Array, shape: tuple[int, ...], dtype: str) -> Array:
+def _randint(word: Array, low: Array, span: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     offsets = ops.convert(_offsets(word, span, shape), low.type.dtype)
     return ops.convert(ops.op("add", ops.broadcast_right(low, shape), offsets), dtype)
 
 
-def _randint_of_arrays(word: Array, low: Array, high: Array, shape: tuple[int, ...], dtype: str, within: str) -> Array:
-    limits, unsigned = ops.limits(dtype), f"u{SIZES[within] * 8}"
+def _randint_of_arrays(word: Array, low: Array, high: Array, shape: tuple[int, ...], dtype: DType, within: DType) -> Array:
+    limits, unsigned = ops.limits(dtype), unsigned_integer(within.bits)
     too_high = ops.op("gt", high, _held(int(ops.limits(within).max), high)) if within == dtype else None
     last = int(limits.max) + (within != dtype)
     low = ops.broadcast_right(_clipped(low, int(limits.min), int(limits.max), within), shape)
@@ -130,7 +130,7 @@ def _held(number: int, x: Array) -> Array:
     return ops.constant(min(max(number, int(limits.min)), int(limits.max)), x.type.dtype)
 
 
-def _clipped(x: Array, least: int, most: int, dtype: str) -> Array:
+def _clipped(x: Array, least: int, most: int, dtype: DType) -> Array:
     return ops.convert(ops.op("min", ops.op("max", x, _held(least, x)), _held(most, x)), dtype)
 
 
@@ -147,14 +147,16 @@ def randint(key: KeyLike, shape: Shape, minval: Any, maxval: Any, dtype: Any = N
     """
     name = integer_dtype("randint", dtype)
     sizes = shape_arg("random.randint", shape)
-    within = name if SIZES[name] >= 4 else "i32"
+    within = name if name.nbytes >= 4 else I32
     if not (isinstance(minval, (int, np.integer)) and isinstance(maxval, (int, np.integer))):
         bounds = [as_value(v, "random.randint") for v in (minval, maxval)]
         check_shape("randint", sizes, *[b.type.shape for b in bounds])
-        bounds = [b if b.type.dtype in ops.INTEGERS else ops.convert(b, dtype_name(int)) for b in bounds]
+        bounds = [b if b.type.dtype.is_integer else ops.convert(b, dtype_name(int)) for b in bounds]
         return draw("randint", _randint_of_arrays, key, tuple(bounds), (sizes, name, within))
     limits = ops.limits(name)
     low = min(max(int(minval), int(limits.min)), int(limits.max))
     high = min(max(int(maxval), int(limits.min)), int(limits.max) + 1)
-    span = max(high - low, 1) % 2 ** (SIZES[within] * 8)
-    return draw("randint", _randint, key, (ops.constant(low, within), ops.constant(span, f"u{SIZES[within] * 8}")), (sizes, name))
+    span = max(high - low, 1) % 2 ** (within.nbytes * 8)
+    return draw(
+        "randint", _randint, key, (ops.constant(low, within), ops.constant(span, unsigned_integer(within.bits))), (sizes, name)
+    )

@@ -17,7 +17,7 @@ from jitgrad.errors import ArgumentError, DTypeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import shape_arg
 from jitgrad.promotion import dtype_name
-from jitgrad_compiler.ir.types import FLOATS, NUMPY
+from jitgrad_compiler.ir.types import BOOL, F32, DType
 
 from .bits import unit_floats
 from .distributions import EPSILON, signs
@@ -27,7 +27,7 @@ from .programs import Shape, check_shape, draw, float_dtype, integer_dtype, para
 Sizes = tuple[int, ...]
 
 
-def _bernoulli(word: Array, p: Array, shape: Sizes, dtype: str, mode: str) -> Array:
+def _bernoulli(word: Array, p: Array, shape: Sizes, dtype: DType, mode: str) -> Array:
     chance = parameter(p, shape, dtype)
     if mode == "low":
         return unit_floats(word, shape, dtype) < chance
@@ -46,7 +46,7 @@ def bernoulli(key: KeyLike, p: Any = 0.5, shape: Shape | None = None, mode: str 
     [ True  True]
     """
     chance = as_value(p, "random.bernoulli")
-    if chance.type.dtype not in FLOATS and not chance.weak:
+    if not chance.type.dtype.is_float and not chance.weak:
         raise DTypeError(f"random.bernoulli: p must be of a float type, got {chance.dtype}")
     if mode not in ("low", "high"):
         raise ArgumentError(f"random.bernoulli: mode must be 'low' or 'high', got {mode!r}")
@@ -61,12 +61,12 @@ def rademacher(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
     1
     """
     name = dtype_name(int if dtype is None else dtype)
-    if name == "bool" or name[0] == "u":
-        raise DTypeError(f"random.rademacher: dtype must hold -1 and 1, got {NUMPY[name]}")
+    if name == BOOL or name.is_unsigned:
+        raise DTypeError(f"random.rademacher: dtype must hold -1 and 1, got {name.numpy}")
     return draw("rademacher", signs, key, (), (shape_arg("random.rademacher", shape), name))
 
 
-def _geometric(word: Array, p: Array, shape: Sizes, working: str, dtype: str) -> Array:
+def _geometric(word: Array, p: Array, shape: Sizes, working: DType, dtype: DType) -> Array:
     u = unit_floats(word, shape, working)
     log = jnp.log(jnp.where(u == 0, 1, u))
     trials = jnp.floor(log / jnp.log1p(-parameter(p, shape, working))) + 1
@@ -86,9 +86,9 @@ def geometric(key: KeyLike, p: Any, shape: Shape | None = None, dtype: Any = Non
     return draw("geometric", _geometric, key, (p,), static)
 
 
-def _poisson(word: Array, lam: Array, shape: Sizes, dtype: str) -> Array:
+def _poisson(word: Array, lam: Array, shape: Sizes, dtype: DType) -> Array:
     """Knuth's products of uniform numbers for means below 10, else rejection (Hoermann 1993), both in float32."""
-    lam = parameter(lam, shape, "f32")
+    lam = parameter(lam, shape, F32)
     few = jnp.isnan(lam) | (lam < 10)
     steps = ops.constant(int(ops.limits(dtype).max), dtype)
     small = _poisson_by_products(word, jnp.where(few, lam, 0), shape, dtype, steps)
@@ -96,20 +96,20 @@ def _poisson(word: Array, lam: Array, shape: Sizes, dtype: str) -> Array:
     return jnp.where(lam == 0, 0, jnp.where(few, small, large))
 
 
-def _poisson_by_products(word: Array, lam: Array, shape: Sizes, dtype: str, steps: Array) -> Array:
+def _poisson_by_products(word: Array, lam: Array, shape: Sizes, dtype: DType, steps: Array) -> Array:
     def step(state: Any) -> Any:
         i, count, key, log = state
         key, now = split_word(key)
-        return i + 1, count + (log > -lam), key, log + jnp.log(unit_floats(now, shape, "f32"))
+        return i + 1, count + (log > -lam), key, log + jnp.log(unit_floats(now, shape, F32))
 
     def unfinished(state: Any) -> Array:
         return jnp.any(state[3] > -lam) & (state[0] < steps)
 
-    start = (jnp.zeros((), dtype), jnp.zeros(shape, dtype), word, jnp.zeros(shape, "f32"))
+    start = (jnp.zeros((), dtype), jnp.zeros(shape, dtype), word, jnp.zeros(shape, F32))
     return lax.while_loop(unfinished, step, start)[1] - 1
 
 
-def _poisson_by_rejection(word: Array, lam: Array, shape: Sizes, dtype: str, steps: Array) -> Array:
+def _poisson_by_rejection(word: Array, lam: Array, shape: Sizes, dtype: DType, steps: Array) -> Array:
     b = 0.931 + 2.53 * jnp.sqrt(lam)
     a = -0.059 + 0.02483 * b
     inverse = 1.1239 + 1.1328 / (b - 3.4)
@@ -119,8 +119,8 @@ def _poisson_by_rejection(word: Array, lam: Array, shape: Sizes, dtype: str, ste
     def step(state: Any) -> Any:
         i, found, accepted, key = state
         key, first, second = split_word(key, 3)
-        u = unit_floats(first, shape, "f32") - 0.5
-        v = unit_floats(second, shape, "f32")
+        u = unit_floats(first, shape, F32) - 0.5
+        v = unit_floats(second, shape, F32)
         distance = 0.5 - jnp.abs(u)
         k = jnp.floor((2 * a / distance + b) * u + lam + 0.43)
         density = -lam + k * log_lam - lax.lgamma(k + 1)
@@ -132,7 +132,7 @@ def _poisson_by_rejection(word: Array, lam: Array, shape: Sizes, dtype: str, ste
     def unfinished(state: Any) -> Array:
         return jnp.any(~state[2]) & (state[0] < steps)
 
-    start = (jnp.zeros((), dtype), jnp.full(shape, -1, "f32"), jnp.zeros(shape, bool), word)
+    start = (jnp.zeros((), dtype), jnp.full(shape, -1, F32), jnp.zeros(shape, bool), word)
     return ops.convert(lax.while_loop(unfinished, step, start)[1], dtype)
 
 
@@ -163,7 +163,7 @@ def _stirling_tail(k: Array) -> Array:
     return jnp.where(k <= 9, known, series)
 
 
-def _binomial_by_gaps(word: Array, n: Array, p: Array, shape: Sizes, dtype: str) -> Array:
+def _binomial_by_gaps(word: Array, n: Array, p: Array, shape: Sizes, dtype: DType) -> Array:
     """How many geometric gaps between successes fit into n trials."""
     log = jnp.log1p(-p)
 
@@ -177,7 +177,7 @@ def _binomial_by_gaps(word: Array, n: Array, p: Array, shape: Sizes, dtype: str)
     return lax.while_loop(lambda state: jnp.any(state[1] <= n), step, start)[0] - 1
 
 
-def _binomial_by_rejection(word: Array, n: Array, p: Array, shape: Sizes, dtype: str) -> Array:
+def _binomial_by_rejection(word: Array, n: Array, p: Array, shape: Sizes, dtype: DType) -> Array:
     """Transformed rejection with squeeze (Hoermann, The generation of binomial random variates, 1993)."""
     deviation = jnp.sqrt(n * p * (1 - p))
     b = 1.15 + 2.53 * deviation
@@ -209,7 +209,7 @@ def _binomial_by_rejection(word: Array, n: Array, p: Array, shape: Sizes, dtype:
     return lax.while_loop(lambda state: jnp.any(~state[1]), step, start)[0]
 
 
-def _binomial(word: Array, n: Array, p: Array, shape: Sizes, working: str, dtype: str) -> Array:
+def _binomial(word: Array, n: Array, p: Array, shape: Sizes, working: DType, dtype: DType) -> Array:
     n, p = parameter(n, shape, working), parameter(p, shape, working)
     rare = p < 0.5
     q = jnp.where(rare, p, 1 - p)
@@ -238,7 +238,7 @@ def binomial(key: KeyLike, n: Any, p: Any, shape: Shape | None = None, dtype: An
     return draw("binomial", _binomial, key, (n, p), static)
 
 
-def _multinomial(word: Array, n: Array, p: Array, shape: Sizes, working: str, dtype: str, unroll: int | bool) -> Array:
+def _multinomial(word: Array, n: Array, p: Array, shape: Sizes, working: DType, dtype: DType, unroll: int | bool) -> Array:
     n, p = parameter(n, shape[:-1], working), jnp.moveaxis(parameter(p, shape, working), -1, 0)
     rest = lax.cumsum(p, 0, reverse=True)
     ratios = p / jnp.where(rest == 0, 1, rest)

@@ -17,53 +17,53 @@ from jitgrad.numpy import ops
 from jitgrad.numpy.promote import broadcast_shape, shape_arg
 from jitgrad.promotion import dtype_name
 from jitgrad.scipy.special import log_ndtr
-from jitgrad_compiler.ir.types import COMPLEX, NUMPY, REAL_OF
+from jitgrad_compiler.ir.types import F32, F64, I64, U32, U64, DType
 
 from .bits import floats_between, random_bits, unit_floats
 from .keys import KeyLike, split_word
 from .programs import Shape, draw, float_dtype, parameter, shape_with
 
 Sizes = tuple[int, ...]
-EPSILON = {"f32": 2.0**-23, "f64": 2.0**-52}
+EPSILON = {F32: 2.0**-23, F64: 2.0**-52}
 TINY = {name: float(ops.limits(name).tiny) for name in EPSILON}
 
 
-def _symmetric(word: Array, shape: Sizes, dtype: str) -> Array:
+def _symmetric(word: Array, shape: Sizes, dtype: DType) -> Array:
     """Uniform floats of (-1, 1)."""
     return floats_between(word, shape, dtype, EPSILON[dtype] / 2 - 1, 1.0)
 
 
-def _positive(word: Array, shape: Sizes, dtype: str) -> Array:
+def _positive(word: Array, shape: Sizes, dtype: DType) -> Array:
     """Uniform floats of (0, 1), of which the least is tiny."""
     return floats_between(word, shape, dtype, TINY[dtype], 1.0)
 
 
-def normals(word: Array, shape: Sizes, dtype: str) -> Array:
-    if dtype in COMPLEX:
-        real, imag = (normals(w, shape, REAL_OF[dtype]) for w in split_word(word))
+def normals(word: Array, shape: Sizes, dtype: DType) -> Array:
+    if dtype.is_complex:
+        real, imag = (normals(w, shape, dtype.real) for w in split_word(word))
         return ops.op("complex", real, imag) / math.sqrt(2)
     return ops.op("erf_inv", _symmetric(word, shape, dtype)) * math.sqrt(2)
 
 
-def exponentials(word: Array, shape: Sizes, dtype: str) -> Array:
+def exponentials(word: Array, shape: Sizes, dtype: DType) -> Array:
     return -jnp.log1p(-unit_floats(word, shape, dtype))
 
 
-def _logistic(word: Array, shape: Sizes, dtype: str) -> Array:
+def _logistic(word: Array, shape: Sizes, dtype: DType) -> Array:
     u = _positive(word, shape, dtype)
     return jnp.log(u) - jnp.log1p(-u)
 
 
-def _laplace(word: Array, shape: Sizes, dtype: str) -> Array:
+def _laplace(word: Array, shape: Sizes, dtype: DType) -> Array:
     u = _symmetric(word, shape, dtype)
     return jnp.sign(u) * jnp.log1p(-jnp.abs(u))
 
 
-def _cauchy(word: Array, shape: Sizes, dtype: str) -> Array:
+def _cauchy(word: Array, shape: Sizes, dtype: DType) -> Array:
     return jnp.tan((floats_between(word, shape, dtype, EPSILON[dtype], 1.0) - 0.5) * math.pi)
 
 
-def _maxwell(word: Array, shape: Sizes, dtype: str) -> Array:
+def _maxwell(word: Array, shape: Sizes, dtype: DType) -> Array:
     return jnp.sqrt(jnp.sum(jnp.square(normals(word, (*shape, 3), dtype)), axis=-1))
 
 
@@ -98,23 +98,23 @@ def normal(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
     (3, 2)
     """
     name = dtype_name(float if dtype is None else dtype)
-    static = (shape_arg("random.normal", shape), name if name in COMPLEX else float_dtype("normal", dtype))
+    static = (shape_arg("random.normal", shape), name if name.is_complex else float_dtype("normal", dtype))
     return draw("normal", normals, key, (), static)
 
 
-def truncated(word: Array, lower: Array, upper: Array, shape: Sizes, dtype: str, tails: bool) -> Array:
+def truncated(word: Array, lower: Array, upper: Array, shape: Sizes, dtype: DType, tails: bool) -> Array:
     """sqrt(2) * erf_inv(u) for u between erf(lower / sqrt(2)) and that of upper; where u has lost the digits that tell it from 1 or
     -1, the draw is found from the logarithm of its tail.
     """
     low, high = parameter(lower, shape, dtype), parameter(upper, shape, dtype)
-    root = jnp.asarray(math.sqrt(2), NUMPY[dtype])
+    root = jnp.asarray(math.sqrt(2), dtype.numpy)
     first, last = jnp.asarray(ops.op("erf", low / root)), jnp.asarray(ops.op("erf", high / root))
     u = unit_floats(word, shape, dtype)
     inside = jnp.maximum(ops.op("fma", u, last - first, first), first)
     drawn = ops.op("erf_inv", inside) * root
     if tails:
         far = jnp.abs(inside) > 1 - math.sqrt(EPSILON[dtype])
-        side = jnp.where(inside < 0, -1.0, 1.0).astype(NUMPY[dtype])
+        side = jnp.where(inside < 0, -1.0, 1.0).astype(dtype.numpy)
         distance = _tail_draw(jnp.maximum(u, EPSILON[dtype] / 2), low * side, high * side)
         drawn = jnp.where(far, distance * side, drawn)
     return jnp.clip(drawn, *(ops.op("stop_gradient", ops.op("nextafter", v, w)) for v, w in ((low, high), (high, low))))
@@ -152,11 +152,11 @@ def truncated_normal(key: KeyLike, lower: Any, upper: Any, shape: Shape | None =
     return draw("truncated_normal", truncated, key, (lower, upper), (sizes, name, tails))
 
 
-def gumbels(word: Array, shape: Sizes, dtype: str, mode: str = "low") -> Array:
+def gumbels(word: Array, shape: Sizes, dtype: DType, mode: str = "low") -> Array:
     if mode == "low":
         return -jnp.log(-jnp.log(_positive(word, shape, dtype)))
-    if mode == "highest" and dtype == "f32":
-        return _gumbel_of_64_bits(random_bits(word, (2, *shape), "u32"))
+    if mode == "highest" and dtype == F32:
+        return _gumbel_of_64_bits(random_bits(word, (2, *shape), U32))
     high, low = unit_floats(word, (2, *shape), dtype)
     finer = high + EPSILON[dtype] * low + TINY[dtype]
     return -jnp.log(-jnp.log1p(-jnp.where(high >= 0.5, high, finer)))
@@ -164,12 +164,12 @@ def gumbels(word: Array, shape: Sizes, dtype: str, mode: str = "low") -> Array:
 
 def _gumbel_of_64_bits(halves: Array) -> Array:
     """Gumbel draws of 64-bit fixed-point numbers of (0, 1), of which what is above 1/2 is converted as 1 less it."""
-    high, low = ops.convert(halves, "u64")
+    high, low = ops.convert(halves, U64)
     fixed = (high << 32) | low
     below = high < 2**31
     fixed = ops.select(below, fixed, -fixed)
-    spare = ops.convert(jnp.maximum(40 - ops.convert(ops.op("clz", fixed), "i64"), 0), "u64")
-    x = ops.convert((fixed >> spare) << spare, "f32") * 2.0**-64
+    spare = ops.convert(jnp.maximum(40 - ops.convert(ops.op("clz", fixed), I64), 0), U64)
+    x = ops.convert((fixed >> spare) << spare, F32) * 2.0**-64
     return -jnp.log(jnp.where(below, -jnp.log1p(-x), -jnp.log(x)))
 
 
@@ -193,20 +193,20 @@ def gumbel_mode(where: str, mode: str | None) -> str:
     return mode or "low"
 
 
-def _lognormal(word: Array, sigma: Array, shape: Sizes, dtype: str) -> Array:
+def _lognormal(word: Array, sigma: Array, shape: Sizes, dtype: DType) -> Array:
     return jnp.exp(normals(word, shape, dtype) * parameter(sigma, shape, dtype))
 
 
-def _pareto(word: Array, b: Array, shape: Sizes, dtype: str) -> Array:
+def _pareto(word: Array, b: Array, shape: Sizes, dtype: DType) -> Array:
     return jnp.exp(exponentials(word, shape, dtype) / parameter(b, shape, dtype))
 
 
-def _rayleigh(word: Array, scale: Array, shape: Sizes, dtype: str) -> Array:
+def _rayleigh(word: Array, scale: Array, shape: Sizes, dtype: DType) -> Array:
     u = jnp.maximum(unit_floats(word, shape, dtype), EPSILON[dtype] / 2)
     return jnp.sqrt(jnp.log(u) * -2) * parameter(scale, shape, dtype)
 
 
-def _wald(word: Array, mean: Array, shape: Sizes, dtype: str) -> Array:
+def _wald(word: Array, mean: Array, shape: Sizes, dtype: DType) -> Array:
     """The smaller root x of a quadratic in a squared normal draw, or mean**2 / x (Michael, Schucany and Haas 1976)."""
     first, second = split_word(word)
     mean = parameter(mean, shape, dtype)
@@ -216,7 +216,7 @@ def _wald(word: Array, mean: Array, shape: Sizes, dtype: str) -> Array:
     return jnp.where(unit_floats(second, shape, dtype) <= mean / (mean + x), x, square / x)
 
 
-def _triangular(word: Array, left: Array, mode: Array, right: Array, shape: Sizes, dtype: str) -> Array:
+def _triangular(word: Array, left: Array, mode: Array, right: Array, shape: Sizes, dtype: DType) -> Array:
     left, mode, right = (parameter(v, shape, dtype) for v in (left, mode, right))
     u, width = unit_floats(word, shape, dtype), right - left
     rising = left + jnp.sqrt(u * width * (mode - left))
@@ -224,18 +224,18 @@ def _triangular(word: Array, left: Array, mode: Array, right: Array, shape: Size
     return jnp.where(u < (mode - left) / width, rising, falling)
 
 
-def _weibull_min(word: Array, scale: Array, concentration: Array, shape: Sizes, dtype: str) -> Array:
+def _weibull_min(word: Array, scale: Array, concentration: Array, shape: Sizes, dtype: DType) -> Array:
     scale, concentration = ops.convert(scale, dtype), ops.convert(concentration, dtype)
     return jnp.power(exponentials(word, shape, dtype), 1 / jnp.asarray(concentration)) * scale
 
 
-def _double_sided_maxwell(word: Array, loc: Array, scale: Array, shape: Sizes, dtype: str) -> Array:
+def _double_sided_maxwell(word: Array, loc: Array, scale: Array, shape: Sizes, dtype: DType) -> Array:
     first, second = split_word(word)
     sign = signs(second, shape, dtype)
     return sign * _maxwell(first, shape, dtype) * ops.convert(scale, dtype) + ops.convert(loc, dtype)
 
 
-def signs(word: Array, shape: Sizes, dtype: str) -> Array:
+def signs(word: Array, shape: Sizes, dtype: DType) -> Array:
     """-1 or 1, by whether a uniform number is below 1/2."""
     above = jnp.where(unit_floats(word, shape, dtype_name("float64")) < 0.5, 1, -1)
     return ops.convert(above, dtype)

@@ -20,7 +20,7 @@ from jitgrad.nn.normalization import softmax
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import array_arg, shape_arg
 from jitgrad.vectorization import vmap
-from jitgrad_compiler.ir.types import NUMPY
+from jitgrad_compiler.ir.types import F64, DType
 
 from .bits import unit_floats
 from .distributions import exponentials, normals, signs
@@ -35,7 +35,7 @@ def _one_gamma(word: Array, alpha: Array, log: bool) -> Array:
     times a uniform number to the power 1 / alpha. log: its logarithm, made without it.
     """
     dtype = alpha.type.dtype
-    number = NUMPY[dtype].type
+    number = dtype.numpy.type
     large = alpha >= 1
     d = jnp.where(large, alpha, alpha + 1) - number(1 / 3)
     c = number(1 / 3) / jnp.sqrt(d)
@@ -68,7 +68,7 @@ def _one_gamma(word: Array, alpha: Array, log: bool) -> Array:
     return d * cube * jnp.where(large, 1, jnp.power(uniform, 1 / alpha))
 
 
-def gammas(word: Array, alpha: Array, shape: Sizes, dtype: str, log: bool = False) -> Array:
+def gammas(word: Array, alpha: Array, shape: Sizes, dtype: DType, log: bool = False) -> Array:
     words = blocks(word, (math.prod(shape),))
 
     @custom_jvp
@@ -97,7 +97,7 @@ def log_draw_slope(log_x: Array, alpha: Array) -> Array:
     taken. In float64.
     """
     dtype = alpha.type.dtype
-    log_x, alpha = (ops.convert(v, "f64") for v in (log_x, alpha))
+    log_x, alpha = (ops.convert(v, F64) for v in (log_x, alpha))
     x, centre = jnp.exp(log_x), log_x - lax.digamma(alpha)
     small, above = x < 1, x > alpha
     series, term = jnp.zeros_like(x), jnp.exp(jnp.minimum(x, 1))
@@ -133,7 +133,7 @@ def gamma(key: KeyLike, a: Any, shape: Shape | None = None, dtype: Any = None) -
     return _drawn("gamma", gammas, key, (a,), shape, dtype)
 
 
-def _loggamma(word: Array, alpha: Array, shape: Sizes, dtype: str) -> Array:
+def _loggamma(word: Array, alpha: Array, shape: Sizes, dtype: DType) -> Array:
     return gammas(word, alpha, shape, dtype, log=True)
 
 
@@ -142,7 +142,7 @@ def loggamma(key: KeyLike, a: Any, shape: Shape | None = None, dtype: Any = None
     return _drawn("loggamma", _loggamma, key, (a,), shape, dtype)
 
 
-def _beta(word: Array, a: Array, b: Array, shape: Sizes, dtype: str) -> Array:
+def _beta(word: Array, a: Array, b: Array, shape: Sizes, dtype: DType) -> Array:
     first, second = split_word(word)
     x, y = _loggamma(first, a, shape, dtype), _loggamma(second, b, shape, dtype)
     largest = jnp.maximum(x, y)
@@ -155,7 +155,7 @@ def beta(key: KeyLike, a: Any, b: Any, shape: Shape | None = None, dtype: Any = 
     return _drawn("beta", _beta, key, (a, b), shape, dtype)
 
 
-def _chisquare(word: Array, df: Array, shape: Sizes, dtype: str) -> Array:
+def _chisquare(word: Array, df: Array, shape: Sizes, dtype: DType) -> Array:
     return jnp.exp(_loggamma(word, ops.convert(df, dtype) / 2, shape, dtype)) * 2
 
 
@@ -164,7 +164,7 @@ def chisquare(key: KeyLike, df: Any, shape: Shape | None = None, dtype: Any = No
     return _drawn("chisquare", _chisquare, key, (df,), shape, dtype)
 
 
-def _t(word: Array, df: Array, shape: Sizes, dtype: str) -> Array:
+def _t(word: Array, df: Array, shape: Sizes, dtype: DType) -> Array:
     first, second = split_word(word)
     half = ops.convert(df, dtype) / 2
     return normals(first, shape, dtype) * jnp.sqrt(half / gammas(second, half, shape, dtype))
@@ -175,7 +175,7 @@ def t(key: KeyLike, df: Any, shape: Shape | None = None, dtype: Any = None) -> A
     return _drawn("t", _t, key, (df,), shape, dtype)
 
 
-def _f(word: Array, dfnum: Array, dfden: Array, shape: Sizes, dtype: str) -> Array:
+def _f(word: Array, dfnum: Array, dfden: Array, shape: Sizes, dtype: DType) -> Array:
     below, above = split_word(word)
     dfnum, dfden = ops.convert(dfnum, dtype), ops.convert(dfden, dtype)
     return (_chisquare(above, dfnum, shape, dtype) / dfnum) / (_chisquare(below, dfden, shape, dtype) / dfden)
@@ -186,7 +186,7 @@ def f(key: KeyLike, dfnum: Any, dfden: Any, shape: Shape | None = None, dtype: A
     return _drawn("f", _f, key, (dfnum, dfden), shape, dtype)
 
 
-def _dirichlet(word: Array, alpha: Array, shape: Sizes, dtype: str) -> Array:
+def _dirichlet(word: Array, alpha: Array, shape: Sizes, dtype: DType) -> Array:
     return softmax(_loggamma(word, alpha, (*shape, alpha.type.shape[-1]), dtype), axis=-1)
 
 
@@ -201,7 +201,7 @@ def dirichlet(key: KeyLike, alpha: Any, shape: Shape | None = None, dtype: Any =
     return draw("dirichlet", _dirichlet, key, (concentration,), (sizes, float_dtype("dirichlet", dtype)))
 
 
-def _generalized_normal(word: Array, p: Array, shape: Sizes, dtype: str) -> Array:
+def _generalized_normal(word: Array, p: Array, shape: Sizes, dtype: DType) -> Array:
     first, second = split_word(word)
     power = 1 / ops.convert(p, dtype)
     return signs(second, shape, dtype) * jnp.power(gammas(first, power, shape, dtype), power)
@@ -213,7 +213,7 @@ def generalized_normal(key: KeyLike, p: Any, shape: Shape = (), dtype: Any = Non
     return draw("generalized_normal", _generalized_normal, key, (p,), (sizes, float_dtype("generalized_normal", dtype)))
 
 
-def _ball(word: Array, p: Array, d: int, shape: Sizes, dtype: str) -> Array:
+def _ball(word: Array, p: Array, d: int, shape: Sizes, dtype: DType) -> Array:
     first, second = split_word(word)
     p = ops.convert(p, dtype)
     x = _generalized_normal(first, p, (*shape, d), dtype)

@@ -21,7 +21,7 @@ from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeErro
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import array_arg, shape_arg
 from jitgrad.promotion import dtype_name, narrowed
-from jitgrad_compiler.ir.types import INTEGERS, SIZES
+from jitgrad_compiler.ir.types import U32, U64
 
 IMPL = "threefry2x32"
 ADVICE = "Make a key with jitgrad.random.key(seed)."
@@ -114,19 +114,19 @@ def PRNGKey(seed: Any, *, impl: str | None = None) -> Array:
     """
     _check_impl("key", impl)
     if isinstance(seed, int):
-        return _key_of_number(seed, SIZES[dtype_name("int64")])
+        return _key_of_number(seed, dtype_name("int64").nbytes)
     value = as_value(seed, "random.key")
-    if value.type.dtype not in INTEGERS or value.type.shape:
+    if not value.type.dtype.is_integer or value.type.shape:
         raise DTypeError(f"random.key: the seed must be a scalar integer, got {value.dtype}{list(value.type.shape)}")
-    size = SIZES[narrowed(value.type.dtype)]
+    size = narrowed(value.type.dtype).nbytes
     if value.owner is None:
         return _key_of_number(int(value.data()), size)
-    return to_data(ops.convert(value if size == 8 else ops.convert(value, "u32"), "u64"))
+    return to_data(ops.convert(value if size == 8 else ops.convert(value, U32), U64))
 
 
 def _key_of_number(seed: int, size: int) -> Array:
     """The raw key of a seed of so many bytes: its low 64 bits, of which those of a narrower seed are 32."""
-    return to_data(ops.constant(seed % (2**64 if size == 8 else 2**32), "u64"))
+    return to_data(ops.constant(seed % (2**64 if size == 8 else 2**32), U64))
 
 
 def _check_impl(where: str, impl: str | None) -> None:
@@ -136,9 +136,9 @@ def _check_impl(where: str, impl: str | None) -> None:
 
 def to_data(words: Array) -> Array:
     """64-bit words [...] as pairs of 32-bit ones [..., 2], the high one first."""
-    high = ops.op("shift_right_logical", words, ops.constant(32, "u64"))
-    low = ops.op("and", words, ops.constant(2**32 - 1, "u64"))
-    halves = [ops.reshape(ops.convert(w, "u32"), (*words.type.shape, 1)) for w in (high, low)]
+    high = ops.op("shift_right_logical", words, ops.constant(32, U64))
+    low = ops.op("and", words, ops.constant(2**32 - 1, U64))
+    halves = [ops.reshape(ops.convert(w, U32), (*words.type.shape, 1)) for w in (high, low)]
     return ops.concatenate(halves, words.type.rank)
 
 
@@ -149,7 +149,7 @@ def raw(where: str, keys: Any) -> Array:
     elif isinstance(keys, int) or not (isinstance(keys, Array) or hasattr(keys, "__array__")):
         raise NotAnArrayError(f"random.{where}: the first argument must be a random key, got {type(keys).__name__}. {ADVICE}")
     data = array_arg(f"random.{where}", keys)
-    if data.type.dtype != "u32" or data.type.shape[-1:] != (2,):
+    if data.type.dtype != U32 or data.type.shape[-1:] != (2,):
         raise DTypeError(f"random.{where}: a raw key is a uint32 array [..., 2], got {data.dtype}{list(data.type.shape)}. {ADVICE}")
     return data
 
@@ -157,8 +157,8 @@ def raw(where: str, keys: Any) -> Array:
 def to_words(data: Array) -> Array:
     """Raw keys as 64-bit words."""
     last = data.type.rank - 1
-    high, low = (ops.convert(ops.reshape(ops.slice_axis(data, last, i, i + 1), data.type.shape[:-1]), "u64") for i in (0, 1))
-    return ops.op("or", ops.op("shift_left", high, ops.constant(32, "u64")), low)
+    high, low = (ops.convert(ops.reshape(ops.slice_axis(data, last, i, i + 1), data.type.shape[:-1]), U64) for i in (0, 1))
+    return ops.op("or", ops.op("shift_left", high, ops.constant(32, U64)), low)
 
 
 def key_argument(where: str, keys: Any) -> Array:
@@ -177,7 +177,7 @@ def key_argument(where: str, keys: Any) -> Array:
 
 def blocks(word: Array, shape: tuple[int, ...]) -> Array:
     """The first 64-bit blocks of a key's stream, in row-major order; as words they are new keys, too."""
-    counters = ops.reshape(ops.iota((math.prod(shape),), 0, "u64"), shape)
+    counters = ops.reshape(ops.iota((math.prod(shape),), 0, U64), shape)
     return ops.op("threefry2x32", ops.broadcast(word, shape, ()), counters)
 
 
@@ -224,5 +224,5 @@ def clone(key: KeyLike) -> Any:
     >>> key_data(clone(key(3))).tolist()
     [0, 3]
     """
-    data = ops.op("or", raw("clone", key), ops.constant(0, "u32"))
+    data = ops.op("or", raw("clone", key), ops.constant(0, U32))
     return KeyArray(data) if isinstance(key, KeyArray) else data

@@ -18,7 +18,7 @@ from jitgrad.jit import Jitted, jit
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import broadcast_shape, shape_arg
 from jitgrad.promotion import dtype_name
-from jitgrad_compiler.ir.types import FLOATS, INTEGERS, NUMPY
+from jitgrad_compiler.ir.types import DType
 
 from .keys import KeyArray, KeyLike, key_argument, to_words
 from .reuse import use_up
@@ -45,29 +45,29 @@ def draw(where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any, ...]
     return _program(sampler, where, static)(data, *[as_value(p, f"random.{where}") for p in parameters])
 
 
-def float_dtype(where: str, dtype: Any) -> str:
+def float_dtype(where: str, dtype: Any) -> DType:
     """The short name of a float type, default_float for None."""
     name = dtype_name(float if dtype is None else dtype)
-    if name not in FLOATS:
-        raise DTypeError(f"random.{where}: dtype must be a float type, got {NUMPY[name]}")
+    if not name.is_float:
+        raise DTypeError(f"random.{where}: dtype must be a float type, got {name.numpy}")
     return name
 
 
-def integer_dtype(where: str, dtype: Any) -> str:
+def integer_dtype(where: str, dtype: Any) -> DType:
     """The short name of an integer type, int64 for None."""
     name = dtype_name(int if dtype is None else dtype)
-    if name not in INTEGERS:
-        raise DTypeError(f"random.{where}: dtype must be an integer type, got {NUMPY[name]}")
+    if not name.is_integer:
+        raise DTypeError(f"random.{where}: dtype must be an integer type, got {name.numpy}")
     return name
 
 
-def working_float(*values: Any) -> str:
+def working_float(*values: Any) -> DType:
     """The float type in which a draw of other than floats is made: its parameters' own; that of Python numbers is float64."""
-    found = [v.type.dtype for v in map(as_value, values) if not v.weak and v.type.dtype in FLOATS]
+    found = [v.type.dtype for v in map(as_value, values) if not v.weak and v.type.dtype.is_float]
     return max(found) if found else dtype_name("float64")
 
 
-def parameter(value: Array, shape: tuple[int, ...], dtype: str) -> Array:
+def parameter(value: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     """A parameter of a distribution in the type of the draws, broadcast to their shape."""
     return ops.broadcast_right(ops.convert(value, dtype), shape)
 

@@ -13,7 +13,7 @@ from jitgrad.lax import top_k
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import array_arg, axis_number, inexact_arg, shape_arg
 from jitgrad.promotion import dtype_name
-from jitgrad_compiler.ir.types import INTEGERS
+from jitgrad_compiler.ir.types import U32
 
 from .bits import randint, random_bits, unit_floats
 from .distributions import gumbel_mode, gumbels
@@ -68,7 +68,7 @@ def _shuffled(word: Array, x: Array, axis: int) -> Array:
     rounds = math.ceil(3 * math.log(max(1, x.type.size)) / math.log(2**32 - 1))
     for _ in range(rounds):
         word, now = split_word(word)
-        x = ops.op_all("sort", random_bits(now, x.type.shape, "u32"), x, axis=axis)[1]
+        x = ops.op_all("sort", random_bits(now, x.type.shape, U32), x, axis=axis)[1]
     return x
 
 
@@ -108,7 +108,7 @@ def permutation(key: KeyLike, x: Any, axis: int = 0, independent: bool = False) 
 
 def _count(where: str, name: str, x: Any, value: Array) -> int:
     """A number of elements, given as a Python int or a concrete scalar array of integers."""
-    if value.type.dtype not in INTEGERS:
+    if not value.type.dtype.is_integer:
         raise ArgumentError(f"random.{where}: {name} must be an integer or an array with an axis, got {x!r}")
     return index(x)
 

@@ -8,7 +8,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import shape_arg
-from jitgrad_compiler.ir.types import INTEGERS
+from jitgrad_compiler.ir.types import U32, U64
 
 from .keys import KeyArray, KeyLike, blocks, to_data
 from .programs import draw
@@ -33,7 +33,7 @@ def split(key: KeyLike, num: int | tuple[int, ...] = 2) -> Any:
 
 
 def _fold_in(word: Array, number: Array) -> Array:
-    counter = ops.convert(ops.convert(number, "u32"), "u64")
+    counter = ops.convert(ops.convert(number, U32), U64)
     return to_data(ops.op("threefry2x32", word, counter))
 
 
@@ -47,7 +47,7 @@ def fold_in(key: KeyLike, data: Any) -> Any:
     ()
     """
     number = as_value(data, "random.fold_in")
-    if number.type.dtype not in INTEGERS or number.type.shape:
+    if not number.type.dtype.is_integer or number.type.shape:
         raise DTypeError(f"random.fold_in: data must be a scalar integer, got {number.dtype}{list(number.type.shape)}")
     if isinstance(data, int) and not -(2**31) <= data < 2**32:
         raise DTypeError(f"random.fold_in: data must be an integer of 32 bits, got {data}; fold its parts in one after the other")

@@ -12,6 +12,7 @@ from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.lax import linalg
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import broadcast_shape, shape_arg
+from jitgrad_compiler.ir.types import DType
 
 from .distributions import normals
 from .keys import KeyLike
@@ -32,7 +33,7 @@ def _orthonormal(matrix: Array) -> Array:
     return lax.fori_loop(0, matrix.type.shape[1], column, jnp.zeros_like(matrix))
 
 
-def _multivariate_normal(word: Array, mean: Array, cov: Array, shape: Sizes, dtype: str) -> Array:
+def _multivariate_normal(word: Array, mean: Array, cov: Array, shape: Sizes, dtype: DType) -> Array:
     factor = linalg.cholesky(ops.convert(cov, dtype))
     z = normals(word, (*shape, mean.type.shape[-1]), dtype)
     return ops.convert(mean, dtype) + jnp.einsum("...ij,...j->...i", factor, z)
@@ -63,7 +64,7 @@ def multivariate_normal(
     return draw("multivariate_normal", _multivariate_normal, key, (mean, cov), (sizes, name))
 
 
-def _orthogonal(word: Array, rows: int, columns: int, shape: Sizes, dtype: str) -> Array:
+def _orthogonal(word: Array, rows: int, columns: int, shape: Sizes, dtype: DType) -> Array:
     tall = normals(word, (*shape, max(rows, columns), min(rows, columns)), dtype)
     q = linalg.of_matrices(_orthonormal, tall)
     return jnp.swapaxes(q, -1, -2) if rows < columns else q

@@ -15,7 +15,6 @@ from jitgrad.numpy import ops
 from jitgrad.numpy.promote import inexact_arg, operands
 from jitgrad.promotion import strong_dtype
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import FLOATS
 
 ArrayLike = Any
 
@@ -23,7 +22,7 @@ ArrayLike = Any
 def _float_arguments(where: str, *xs: ArrayLike) -> list[Array]:
     """Operands of one float type and one shape, not weak any more."""
     values, weak = operands(f"scipy.special.{where}", *xs, inexact=True)
-    if values[0].type.dtype not in FLOATS:
+    if not values[0].type.dtype.is_float:
         raise DTypeError(f"scipy.special.{where}: takes real numbers, got {values[0].dtype}")
     return [ops.convert(v, strong_dtype(v.type.dtype, weak)) for v in values]
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad_compiler.ir.builder import Value
+from jitgrad_compiler.ir.types import BOOL
 
 from .source import MISSING, Source, Unsuitable
 
@@ -124,7 +125,7 @@ class Expressions:
                 return False
             case ast.Name() | ast.Attribute():
                 found = self.source.lookup(node)
-                return isinstance(found, (bool, np.bool_)) or (isinstance(found, Value) and found.type.dtype == "bool")
+                return isinstance(found, (bool, np.bool_)) or (isinstance(found, Value) and found.type.dtype == BOOL)
         return False
 
     # What is written for it

@@ -15,13 +15,13 @@ import numpy as np
 
 from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, Var, parse
 from jitgrad_compiler.ir.graph import Op
-from jitgrad_compiler.ir.types import COMPLEX, FLOATS, INTEGERS, NUMPY, SIZES, Shape
+from jitgrad_compiler.ir.types import BOOL, COMPLEX, DTYPES, F32, F64, FLOATS, I8, I32, I64, INTEGERS, U8, DType, Shape
 from jitgrad_compiler.ops.define import ACCEPTS
 from jitgrad_compiler.ops.effects import HostFunction
 
 from . import loop_examples
 
-REAL = ("bool", *INTEGERS, *FLOATS)
+REAL = (BOOL, *INTEGERS, *FLOATS)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Other:
     """An operand whose element type is fixed. Integers are drawn from low to below high."""
 
     shape: Shape
-    dtype: str = "i64"
+    dtype: DType = I64
     low: int = 0
     high: int = 2
 
@@ -52,22 +52,22 @@ class Example:
     operands: tuple[Operand, ...]
     params: dict[str, Any] = field(default_factory=dict)
 
-    def types(self, dtype: str) -> list[ArrayType]:
+    def types(self, dtype: DType) -> list[ArrayType]:
         return [ArrayType(o.shape, dtype if isinstance(o, Data) else o.dtype) for o in self.operands]
 
-    def graph(self, dtype: str) -> Graph:
+    def graph(self, dtype: DType) -> Graph:
         op = OPS[self.op]
         inputs = [Var(t) for t in self.types(dtype)]
         outputs = [Var(t) for t in op.types([v.type for v in inputs], self.params)]
         return Graph(inputs, [Eqn(op, inputs, self.params, outputs)], outputs)
 
-    def arrays(self, dtype: str, rng: np.random.Generator) -> list[np.ndarray]:
+    def arrays(self, dtype: DType, rng: np.random.Generator) -> list[np.ndarray]:
         """Operands inside the op's domain, all floats at least a small distance from one another."""
         domain = OPS[self.op].samples.domain
         out = []
         for o in self.operands:
-            if isinstance(o, Other) and o.dtype in INTEGERS:
-                out.append(rng.integers(o.low, o.high, o.shape).astype(NUMPY[o.dtype]))
+            if isinstance(o, Other) and o.dtype.is_integer:
+                out.append(rng.integers(o.low, o.high, o.shape).astype(o.dtype.numpy))
             else:
                 out.append(draw(ArrayType(o.shape, dtype if isinstance(o, Data) else o.dtype), rng, domain))
         if OPS[self.op].samples.integer_first:
@@ -81,10 +81,10 @@ class Example:
 def draw(type: ArrayType, rng: np.random.Generator, domain: tuple[float, float] | None = None) -> np.ndarray:
     """Numbers of a type: all of an integer's values, floats and complex numbers of moderate size and no two of them close."""
     low, high = domain or (-3, 3)
-    target = NUMPY[type.dtype]
-    if type.dtype == "bool":
+    target = type.dtype.numpy
+    if type.dtype == BOOL:
         return rng.integers(0, 2, type.shape).astype(bool)
-    if type.dtype in INTEGERS:
+    if type.dtype.is_integer:
         if domain is not None:
             return rng.integers(int(low), int(high) + 1, type.shape).astype(target)
         info = np.iinfo(target)
@@ -94,15 +94,15 @@ def draw(type: ArrayType, rng: np.random.Generator, domain: tuple[float, float] 
         grid = low + (high - low) * (np.arange(type.size) + rng.uniform(0.2, 0.8, type.size)) / max(type.size, 1)
         return rng.permutation(grid).reshape(type.shape)
 
-    return (spread() + 1j * spread() if type.dtype in COMPLEX else spread()).astype(target)
+    return (spread() + 1j * spread() if type.dtype.is_complex else spread()).astype(target)
 
 
-def special_numbers(dtype: str) -> np.ndarray:
+def special_numbers(dtype: DType) -> np.ndarray:
     """The numbers at which an implementation goes wrong first."""
-    target = NUMPY[dtype]
-    if dtype == "bool":
+    target = dtype.numpy
+    if dtype == BOOL:
         return np.array([False, True])
-    if dtype in INTEGERS:
+    if dtype.is_integer:
         info = np.iinfo(target)
         inside = [-7, -2, -1, 0, 1, 2, 3, 7, 8, 31, 32, 63, 64, 100]
         return np.array(
@@ -116,7 +116,7 @@ def special_numbers(dtype: str) -> np.ndarray:
     return np.array([*positive, *[-n for n in positive], np.nan], target)
 
 
-def special_operands(op: Op, dtype: str) -> list[np.ndarray]:
+def special_operands(op: Op, dtype: DType) -> list[np.ndarray]:
     """Every combination of special numbers, one array an operand."""
     numbers = special_numbers(dtype)
     types = elementwise_types(op, dtype, ())
@@ -125,7 +125,7 @@ def special_operands(op: Op, dtype: str) -> list[np.ndarray]:
     data = [a.ravel() for a in np.meshgrid(numbers, numbers, indexing="ij")]
     if len(types) == 2:
         return data
-    return [np.arange(data[0].size) % 3 == 0 if types[0].dtype == "bool" else np.resize(numbers[::-1], data[0].size), *data]
+    return [np.arange(data[0].size) % 3 == 0 if types[0].dtype == BOOL else np.resize(numbers[::-1], data[0].size), *data]
 
 
 def dtypes_of(op: Op) -> tuple[str, ...]:
@@ -133,17 +133,17 @@ def dtypes_of(op: Op) -> tuple[str, ...]:
     return ACCEPTS[op.traits.accepts]
 
 
-def elementwise_types(op: Op, dtype: str, shape: Shape) -> list[ArrayType]:
+def elementwise_types(op: Op, dtype: DType, shape: Shape) -> list[ArrayType]:
     count = op.traits.arity
-    return [ArrayType(shape, "bool" if op.name == "select" and i == 0 else dtype) for i in range(count)]
+    return [ArrayType(shape, BOOL if op.name == "select" and i == 0 else dtype) for i in range(count)]
 
 
-def elementwise_params(op: Op, dtype: str) -> list[dict[str, Any]]:
+def elementwise_params(op: Op, dtype: DType) -> list[dict[str, Any]]:
     """The params to try: of conversions every target type, of integer powers several exponents."""
     if op.name == "convert_element_type":
-        return [dict(dtype=to) for to in (REAL if dtype not in COMPLEX else (*REAL, *COMPLEX))]
+        return [dict(dtype=to) for to in (REAL if not dtype.is_complex else (*REAL, *COMPLEX))]
     if op.name == "bitcast_convert_type":
-        return [dict(dtype=to) for to in REAL if to != "bool" and SIZES[to] == SIZES[dtype] and dtype != "bool"]
+        return [dict(dtype=to) for to in REAL if to != BOOL and to.nbytes == dtype.nbytes and dtype != BOOL]
     if op.name == "name":
         return [dict(name="a name")]
     if op.name == "integer_pow":
@@ -153,9 +153,9 @@ def elementwise_params(op: Op, dtype: str) -> list[dict[str, Any]]:
 
 def elementwise_examples(op: Op, shape: Shape = (3, 2)) -> Iterator[Example]:
     operands: tuple[Operand, ...] = tuple(
-        Other(shape, "bool") if t.dtype == "bool" else Data(shape) for t in elementwise_types(op, "f64", shape)
+        Other(shape, BOOL) if t.dtype == BOOL else Data(shape) for t in elementwise_types(op, F64, shape)
     )
-    for params in elementwise_params(op, "f64"):
+    for params in elementwise_params(op, F64):
         yield Example(op.name, operands, params)
 
 
@@ -211,7 +211,7 @@ def _arguments() -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
         ((0, 3), 1),
         ((100,), 0),
     )
-    return [((Data(shape),), dict(axis=axis, dtype="i64" if axis else "i32")) for shape, axis in shapes]
+    return [((Data(shape),), dict(axis=axis, dtype=I64 if axis else I32)) for shape, axis in shapes]
 
 
 def _cumulative() -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
@@ -227,13 +227,13 @@ def _cumulative() -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
     return [((Data(shape),), dict(axis=axis, reverse=reverse)) for shape, axis in shapes for reverse in (False, True)]
 
 
-def _scatters(dtype: str = "i64") -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
+def _scatters(dtype: DType = I64) -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
     places: list[tuple[tuple[Operand, ...], dict[str, Any]]] = [
         ((Data((7,)), Other((4, 1), dtype, -2, 9), Data((4,))), dict(axes=(0,), batch=0)),
-        ((Data((4, 5)), Other((3, 1), "i32", 0, 4), Data((3, 5))), dict(axes=(0,), batch=0)),
+        ((Data((4, 5)), Other((3, 1), I32, 0, 4), Data((3, 5))), dict(axes=(0,), batch=0)),
         ((Data((4, 5)), Other((3, 1), dtype, 0, 6), Data((3, 4))), dict(axes=(1,), batch=0)),
         ((Data((4, 5)), Other((2, 3, 2), dtype, -1, 5), Data((2, 3))), dict(axes=(0, 1), batch=0)),
-        ((Data((3, 4, 2)), Other((3, 2, 1), "u8", 0, 4), Data((3, 2, 2))), dict(axes=(1,), batch=1)),
+        ((Data((3, 4, 2)), Other((3, 2, 1), U8, 0, 4), Data((3, 2, 2))), dict(axes=(1,), batch=1)),
         ((Data((4,)), Other((1,), dtype, 0, 4), Data(())), dict(axes=(0,), batch=0)),
         ((Data((4,)), Other((0, 1), dtype, 0, 4), Data((0,))), dict(axes=(0,), batch=0)),
     ]
@@ -248,7 +248,7 @@ def _nested(rows: Sequence[loop_examples.Row]) -> list[tuple[tuple[Operand, ...]
         for word in text.split():
             name, *limits = word.split(":")
             dtype, dims = name[:-1].split("[")
-            operands.append(Other(tuple(int(d) for d in dims.split(",") if d), dtype, *map(int, limits)))
+            operands.append(Other(tuple(int(d) for d in dims.split(",") if d), DTYPES[dtype], *map(int, limits)))
         made.append((tuple(operands), params))
     return made
 
@@ -276,33 +276,33 @@ _NO_BATCH = ((), ())
 _HOST = HostFunction("an example", lambda x: [np.sin(x)])
 
 EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
-    "call": [((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_CALLED, name="f"))],
-    "callback": [((Other((3,), "f64"),), dict(callee=_HOST))],
-    "io_callback": [((Other((3,), "f64"),), dict(callee=_HOST, results=(((3,), "f64"),)))],
-    "pure_callback": [((Other((3,), "f64"),), dict(callee=_HOST, results=(((3,), "f64"),), method="sequential"))],
+    "call": [((Other((3,), F64), Other((3,), F64)), dict(graph=_CALLED, name="f"))],
+    "callback": [((Other((3,), F64),), dict(callee=_HOST))],
+    "io_callback": [((Other((3,), F64),), dict(callee=_HOST, results=(((3,), F64),)))],
+    "pure_callback": [((Other((3,), F64),), dict(callee=_HOST, results=(((3,), F64),), method="sequential"))],
     "custom_jvp": [
-        ((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_PRODUCT, rule=(_PRODUCT_RULE,), consts=0, name="f")),
+        ((Other((3,), F64), Other((3,), F64)), dict(graph=_PRODUCT, rule=(_PRODUCT_RULE,), consts=0, name="f")),
     ],
     "custom_vjp": [
-        ((Other((3,), "f64"), Other((3,), "f64")),
+        ((Other((3,), F64), Other((3,), F64)),
          dict(graph=_PRODUCT, rule=(_PRODUCT_FORWARD, _PRODUCT_BACKWARD), consts=0, moving=(True, False), name="f")),
-        ((Other((3,), "f64"), Other((3,), "f64")),
+        ((Other((3,), F64), Other((3,), F64)),
          dict(graph=_PRODUCT, rule=(), consts=1, moving=(), name="f")),
     ],
-    "custom_vmap": [((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_PRODUCT, batching=(), consts=0, name="f"))],
+    "custom_vmap": [((Other((3,), F64), Other((3,), F64)), dict(graph=_PRODUCT, batching=(), consts=0, name="f"))],
     "custom_linear": [
-        ((Other((3,), "f64"), Other((3,), "f64")), dict(backward=_PRODUCT_BACKWARD, known=1, active=(True,), name="f")),
+        ((Other((3,), F64), Other((3,), F64)), dict(backward=_PRODUCT_BACKWARD, known=1, active=(True,), name="f")),
     ],
-    "psum": [((Other((3,), "f32"), Other((), "i64")), dict(size=2))],
-    "all_gather": [((Other((3,), "f32"), Other((), "i64")), dict(size=2))],
-    "all_to_all": [((Other((2, 3), "f32"), Other((), "i64")), dict(size=2))],
-    "ppermute": [((Other((3,), "f32"), Other((), "i64"), Other((2,), "i64"), Other((2,), "i64")), dict(size=2))],
+    "psum": [((Other((3,), F32), Other((), I64)), dict(size=2))],
+    "all_gather": [((Other((3,), F32), Other((), I64)), dict(size=2))],
+    "all_to_all": [((Other((2, 3), F32), Other((), I64)), dict(size=2))],
+    "ppermute": [((Other((3,), F32), Other((), I64), Other((2,), I64), Other((2,), I64)), dict(size=2))],
     "checkpoint": [
-        ((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_CALLED, policy=("nothing",), prevent_cse=True, name="f")),
-        ((Other((3,), "f64"), Other((3,), "f64")), dict(graph=_CALLED, policy=("everything",), prevent_cse=False, name="f")),
+        ((Other((3,), F64), Other((3,), F64)), dict(graph=_CALLED, policy=("nothing",), prevent_cse=True, name="f")),
+        ((Other((3,), F64), Other((3,), F64)), dict(graph=_CALLED, policy=("everything",), prevent_cse=False, name="f")),
     ],
     "linear_solve": [
-        ((Other((3,), "f64"), Other((3,), "f64")),
+        ((Other((3,), F64), Other((3,), F64)),
          dict(graph=_DIVIDED, matvec=_SCALED, vecmat=_SCALED, transposed=_DIVIDED, consts=1, name="f")),
     ],
     "scan": _nested(loop_examples.SCANS), "while_loop": _nested(loop_examples.WHILES), "switch": _nested(loop_examples.SWITCHES),
@@ -325,33 +325,33 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
         ((Data((2, 70)), Data((2, 13))), {}), ((Data((2, 3, 9)), Data((2, 3, 4))), {}), ((Data((0, 4)), Data((0, 2))), {}),
     ],
     "iota": [((), dict(shape=shape, axis=axis, dtype=dtype)) for shape, axis, dtype in (
-        ((5,), 0, "i32"), ((3, 40), 1, "f32"), ((3, 4), 0, "u8"), ((2, 3, 4), 1, "f64"), ((0, 2), 1, "i64"), ((300,), 0, "i8"),
+        ((5,), 0, I32), ((3, 40), 1, F32), ((3, 4), 0, U8), ((2, 3, 4), 1, F64), ((0, 2), 1, I64), ((300,), 0, I8),
     )],
     "gather": [
-        ((Data((7,)), Other((4, 1), "i64", -2, 9)), dict(axes=(0,), batch=0, mode="clip")),
-        ((Data((7,)), Other((4, 1), "i64", -2, 9)), dict(axes=(0,), batch=0, mode="fill")),
-        ((Data((5, 20)), Other((3, 1), "i32", 0, 5)), dict(axes=(0,), batch=0, mode="clip")),
-        ((Data((5, 6)), Other((3, 1), "u8", 0, 7)), dict(axes=(1,), batch=0, mode="fill")),
-        ((Data((4, 5)), Other((2, 3, 2), "i64", -1, 6)), dict(axes=(0, 1), batch=0, mode="fill")),
-        ((Data((3, 4, 2)), Other((3, 2, 1), "i64", -1, 5)), dict(axes=(1,), batch=1, mode="clip")),
-        ((Data((300,)), Other((9, 1), "i8", -128, 127)), dict(axes=(0,), batch=0, mode="clip")),
-        ((Data((3, 4)), Other((2, 0), "i64")), dict(axes=(), batch=0, mode="clip")),
-        ((Data((4,)), Other((1,), "i64", 0, 4)), dict(axes=(0,), batch=0, mode="clip")),
-        ((Data((0,)), Other((3, 1), "i64", 0, 4)), dict(axes=(0,), batch=0, mode="fill")),
-        ((Data((4,)), Other((0, 1), "i64", 0, 4)), dict(axes=(0,), batch=0, mode="clip")),
+        ((Data((7,)), Other((4, 1), I64, -2, 9)), dict(axes=(0,), batch=0, mode="clip")),
+        ((Data((7,)), Other((4, 1), I64, -2, 9)), dict(axes=(0,), batch=0, mode="fill")),
+        ((Data((5, 20)), Other((3, 1), I32, 0, 5)), dict(axes=(0,), batch=0, mode="clip")),
+        ((Data((5, 6)), Other((3, 1), U8, 0, 7)), dict(axes=(1,), batch=0, mode="fill")),
+        ((Data((4, 5)), Other((2, 3, 2), I64, -1, 6)), dict(axes=(0, 1), batch=0, mode="fill")),
+        ((Data((3, 4, 2)), Other((3, 2, 1), I64, -1, 5)), dict(axes=(1,), batch=1, mode="clip")),
+        ((Data((300,)), Other((9, 1), I8, -128, 127)), dict(axes=(0,), batch=0, mode="clip")),
+        ((Data((3, 4)), Other((2, 0), I64)), dict(axes=(), batch=0, mode="clip")),
+        ((Data((4,)), Other((1,), I64, 0, 4)), dict(axes=(0,), batch=0, mode="clip")),
+        ((Data((0,)), Other((3, 1), I64, 0, 4)), dict(axes=(0,), batch=0, mode="fill")),
+        ((Data((4,)), Other((0, 1), I64, 0, 4)), dict(axes=(0,), batch=0, mode="clip")),
     ],
     "scatter": _scatters(),
     "dynamic_slice": [
-        ((Data((7,)), Other((), "i64", -2, 8)), dict(sizes=(4,))),
-        ((Data((5, 20)), Other((), "i64", 0, 4), Other((), "i32", 0, 18)), dict(sizes=(2, 17))),
-        ((Data((5, 3)), Other((), "u8", 0, 9), Other((), "i8", -1, 1)), dict(sizes=(5, 1))),
-        ((Data(()),), dict(sizes=())), ((Data((4,)), Other((), "i64")), dict(sizes=(0,))),
+        ((Data((7,)), Other((), I64, -2, 8)), dict(sizes=(4,))),
+        ((Data((5, 20)), Other((), I64, 0, 4), Other((), I32, 0, 18)), dict(sizes=(2, 17))),
+        ((Data((5, 3)), Other((), U8, 0, 9), Other((), I8, -1, 1)), dict(sizes=(5, 1))),
+        ((Data(()),), dict(sizes=())), ((Data((4,)), Other((), I64)), dict(sizes=(0,))),
     ],
     "dynamic_update_slice": [
-        ((Data((7,)), Data((4,)), Other((), "i64", -2, 8)), {}),
-        ((Data((5, 20)), Data((2, 17)), Other((), "i64", 0, 4), Other((), "i32", 0, 18)), {}),
-        ((Data((5, 3)), Data((5, 1)), Other((), "u8", 0, 9), Other((), "i8", -1, 3)), {}),
-        ((Data(()), Data(())), {}), ((Data((4,)), Data((0,)), Other((), "i64")), {}),
+        ((Data((7,)), Data((4,)), Other((), I64, -2, 8)), {}),
+        ((Data((5, 20)), Data((2, 17)), Other((), I64, 0, 4), Other((), I32, 0, 18)), {}),
+        ((Data((5, 3)), Data((5, 1)), Other((), U8, 0, 9), Other((), I8, -1, 3)), {}),
+        ((Data(()), Data(())), {}), ((Data((4,)), Data((0,)), Other((), I64)), {}),
     ],
     "broadcast": [
         ((Data((3,)),), dict(shape=(4, 3), dims=(1,))), ((Data((3,)),), dict(shape=(3, 17), dims=(0,))),
@@ -395,7 +395,7 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
     "sort": [
         ((Data((7,)),), dict(axis=0)), ((Data((3, 33)),), dict(axis=1)), ((Data((5, 3)),), dict(axis=0)),
         ((Data((2, 3, 2)),), dict(axis=1)), ((Data((9,)), Data((9,))), dict(axis=0)),
-        ((Other((12,), "i8", 0, 3), Data((12,)), Other((12,), "i64", 0, 99)), dict(axis=0)), ((Data((0, 3)),), dict(axis=0)),
+        ((Other((12,), I8, 0, 3), Data((12,)), Other((12,), I64, 0, 99)), dict(axis=0)), ((Data((0, 3)),), dict(axis=0)),
         ((Data((3, 0)),), dict(axis=1)),
     ],
 }  # fmt: skip

@@ -16,14 +16,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, Literal, Var
-from jitgrad_compiler.ir.types import FLOATS, INTEGERS, NUMPY, Shape
+from jitgrad_compiler.ir.types import BOOL, F32, F64, I32, I64, U8, DType, Shape
 
 from .agreement import assert_same
 
-DTYPES = ("f32", "f32", "f64", "i32", "u8", "bool")
+DTYPES = (F32, F32, F64, I32, U8, BOOL)
 LARGEST = 2.0**22
 """Whole numbers up to here, and sums of two of them, are exact in float32."""
-TOLERANCE = {"f32": 3e-5, "f64": 1e-12}
+TOLERANCE = {F32: 3e-5, F64: 1e-12}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Known:
         return self.var.type.shape
 
     @property
-    def dtype(self) -> str:
+    def dtype(self) -> DType:
         return self.var.type.dtype
 
 
@@ -102,14 +102,14 @@ class Drawing:
         """A new input."""
         var = Var(type)
         self.inputs.append(var)
-        low = 0 if type.dtype in ("bool", "u8") else low
+        low = 0 if type.dtype in (BOOL, U8) else low
         self.arrays.append(
-            np.asarray(self.rng.integers(low, (1 if type.dtype == "bool" else high) + 1, type.shape)).astype(NUMPY[type.dtype])
+            np.asarray(self.rng.integers(low, (1 if type.dtype == BOOL else high) + 1, type.shape)).astype(type.dtype.numpy)
         )
         self.values.append(Known(var, max(abs(low), abs(high))))
         return self.values[-1]
 
-    def of_type(self, shape: Shape, dtype: str, exact: bool = False) -> Known:
+    def of_type(self, shape: Shape, dtype: DType, exact: bool = False) -> Known:
         """A value of this type: one there is, or a new input."""
         found = self.pick(lambda k: k.shape == shape and k.dtype == dtype and not (exact and k.rounded))
         return found if found is not None and self.draw(st.integers(0, 3)) else self.fresh(ArrayType(shape, dtype))
@@ -119,9 +119,9 @@ class Drawing:
         atoms = [a if isinstance(a, Literal) else a.var for a in operands]
         outputs = [Var(t) for t in OPS[op].types([a.type for a in atoms], params)]
         self.eqns.append(Eqn(OPS[op], atoms, params, outputs))
-        spoiled = any(isinstance(a, Known) and a.rounded and a.dtype in FLOATS for a in operands)
+        spoiled = any(isinstance(a, Known) and a.rounded and a.dtype.is_float for a in operands)
         for v in outputs:
-            self.values.append(Known(v, bound, (spoiled if rounded is None else rounded) and v.type.dtype in FLOATS))
+            self.values.append(Known(v, bound, (spoiled if rounded is None else rounded) and v.type.dtype.is_float))
         return self.values[-len(outputs)]
 
     def finish(self) -> Program:
@@ -129,22 +129,22 @@ class Drawing:
         return Program(Graph(self.inputs, self.eqns, [k.var for k in outputs]), self.arrays, outputs)
 
 
-def literal(number: float, dtype: str) -> Literal:
-    return Literal(NUMPY[dtype].type(number), dtype)
+def literal(number: float, dtype: DType) -> Literal:
+    return Literal(dtype.numpy.type(number), dtype)
 
 
 # -- steps: each adds an equation or two to what there is, or nothing where nothing fits
 
 
 def exact_unary(d: Drawing) -> None:
-    x = d.pick(lambda k: k.dtype != "bool")
+    x = d.pick(lambda k: k.dtype != BOOL)
     if x is not None:
         names = ["neg", "abs", "sign"] if not x.rounded else ["neg", "abs"]
         d.add(d.one_of(names), [x], x.bound)
 
 
 def transcendental(d: Drawing) -> None:
-    x = d.pick(lambda k: k.dtype in FLOATS)
+    x = d.pick(lambda k: k.dtype.is_float)
     if x is None:
         return
     if x.bound > 8:
@@ -157,7 +157,7 @@ def transcendental(d: Drawing) -> None:
 
 
 def binary(d: Drawing) -> None:
-    x = d.pick(lambda k: k.dtype != "bool")
+    x = d.pick(lambda k: k.dtype != BOOL)
     if x is None:
         return
     y: Known | Literal = (
@@ -166,12 +166,12 @@ def binary(d: Drawing) -> None:
     size = 3 if isinstance(y, Literal) else y.bound
     name = d.one_of(["add", "sub", "mul", "max", "min"])
     bound = {"add": x.bound + size, "sub": x.bound + size, "mul": x.bound * size}.get(name, max(x.bound, size))
-    if x.dtype in INTEGERS or bound < LARGEST:
+    if x.dtype.is_integer or bound < LARGEST:
         d.add(name, [x, y] if d.yes() else [y, x], min(bound, LARGEST))
 
 
 def compare(d: Drawing) -> None:
-    x = d.pick(lambda k: not k.rounded and k.dtype != "bool")
+    x = d.pick(lambda k: not k.rounded and k.dtype != BOOL)
     if x is not None:
         d.add(d.one_of(["lt", "le", "eq", "ne", "gt", "ge"]), [x, d.of_type(x.shape, x.dtype, exact=True)], 1)
 
@@ -180,14 +180,14 @@ def choose(d: Drawing) -> None:
     x = d.pick()
     if x is not None:
         y = d.of_type(x.shape, x.dtype)
-        d.add("select", [d.of_type(x.shape, "bool"), x, y], max(x.bound, y.bound))
+        d.add("select", [d.of_type(x.shape, BOOL), x, y], max(x.bound, y.bound))
 
 
 def convert(d: Drawing) -> None:
     x = d.pick(lambda k: not k.rounded)
     if x is not None:
-        dtype = d.one_of(["f32", "f64", "i32", "u8", "bool"])
-        d.add("convert_element_type", [x], x.bound if dtype in FLOATS else 255, dtype=dtype)
+        dtype = d.one_of([F32, F64, I32, U8, BOOL])
+        d.add("convert_element_type", [x], x.bound if dtype.is_float else 255, dtype=dtype)
 
 
 def broadcast(d: Drawing) -> None:
@@ -268,15 +268,15 @@ def reduce(d: Drawing) -> None:
     axes = d.some_axes(len(x.shape)) or (d.draw(st.integers(0, len(x.shape) - 1)),)
     count = math.prod(x.shape[a] for a in axes)
     name = d.one_of(
-        ["reduce_and", "reduce_or", "reduce_max"] if x.dtype == "bool" else ["reduce_sum", "reduce_sum", "reduce_max", "reduce_min"]
+        ["reduce_and", "reduce_or", "reduce_max"] if x.dtype == BOOL else ["reduce_sum", "reduce_sum", "reduce_max", "reduce_min"]
     )
-    if x.dtype in INTEGERS or x.bound * count < LARGEST or name != "reduce_sum":
+    if x.dtype.is_integer or x.bound * count < LARGEST or name != "reduce_sum":
         d.add(name, [x], min(x.bound * count, LARGEST) if name == "reduce_sum" else x.bound, axes=axes)
 
 
 def normalize(d: Drawing) -> None:
     """A reduction, and its result beside what it was made of: what softmax and layer norm do."""
-    x = d.pick(lambda k: len(k.shape) > 0 and k.dtype != "bool" and k.var.type.size > 0 and k.bound < 1e4)
+    x = d.pick(lambda k: len(k.shape) > 0 and k.dtype != BOOL and k.var.type.size > 0 and k.bound < 1e4)
     if x is None:
         return
     axes = (len(x.shape) - 1,) if d.yes() else d.some_axes(len(x.shape))
@@ -289,11 +289,11 @@ def argument(d: Drawing) -> None:
     x = d.pick(lambda k: len(k.shape) > 0 and not k.rounded and k.var.type.size > 0)
     if x is not None:
         axis = d.draw(st.integers(0, len(x.shape) - 1))
-        d.add(d.one_of(["argmax", "argmin"]), [x], x.shape[axis], axis=axis, dtype=d.one_of(["i32", "i64"]))
+        d.add(d.one_of(["argmax", "argmin"]), [x], x.shape[axis], axis=axis, dtype=d.one_of([I32, I64]))
 
 
 def contract(d: Drawing) -> None:
-    x = d.pick(lambda k: 0 < len(k.shape) < 4 and k.dtype != "bool" and k.bound < 200)
+    x = d.pick(lambda k: 0 < len(k.shape) < 4 and k.dtype != BOOL and k.bound < 200)
     if x is None:
         return
     rank = len(x.shape)
@@ -305,14 +305,14 @@ def contract(d: Drawing) -> None:
         shape.append(d.one_of(d.sizes))
     y = d.of_type(tuple(shape), x.dtype)
     bound = x.bound * y.bound * math.prod(x.shape[i] for i in contracted)
-    if x.dtype in INTEGERS or bound < LARGEST:
+    if x.dtype.is_integer or bound < LARGEST:
         where = (tuple(contracted), tuple(map(order.index, contracted))), (tuple(batch), tuple(map(order.index, batch)))
         d.add("dot_general", [x, y], min(bound, LARGEST), dims=where)
 
 
 def indices_for(d: Drawing, shape: Shape) -> Known:
     """Indices that are an input, sometimes outside; or computed."""
-    return d.of_type(shape, "i32", exact=True)
+    return d.of_type(shape, I32, exact=True)
 
 
 def gather(d: Drawing) -> None:
@@ -326,7 +326,7 @@ def gather(d: Drawing) -> None:
 
 
 def scatter(d: Drawing) -> None:
-    x = d.pick(lambda k: len(k.shape) > 0 and k.dtype != "bool" and k.var.type.size > 0)
+    x = d.pick(lambda k: len(k.shape) > 0 and k.dtype != BOOL and k.var.type.size > 0)
     if x is None:
         return
     batch = 1 if len(x.shape) > 1 and d.yes() else 0
@@ -335,7 +335,7 @@ def scatter(d: Drawing) -> None:
     whole = tuple(n for i, n in enumerate(x.shape) if i >= batch and i not in axes)
     updates = d.of_type((*outer, *whole), x.dtype)
     bound = x.bound + updates.bound * max(updates.var.type.size, 1)
-    if x.dtype in INTEGERS or bound < LARGEST:
+    if x.dtype.is_integer or bound < LARGEST:
         kind = d.one_of(["set", "add", "add", "max", "min"])
         d.add("scatter", [x, indices_for(d, (*outer, len(axes))), updates], min(bound, LARGEST), axes=axes, batch=batch, kind=kind)
 
@@ -355,19 +355,19 @@ def dynamic_update_slice(d: Drawing) -> None:
 
 
 def cumulative(d: Drawing) -> None:
-    x = d.pick(lambda k: len(k.shape) > 0 and k.dtype != "bool")
+    x = d.pick(lambda k: len(k.shape) > 0 and k.dtype != BOOL)
     if x is None:
         return
     axis = d.draw(st.integers(0, len(x.shape) - 1))
     bound = x.bound * max(x.shape[axis], 1)
-    if x.dtype in INTEGERS or bound < LARGEST:
+    if x.dtype.is_integer or bound < LARGEST:
         d.add(d.one_of(["cumsum", "cumsum", "cummax", "cummin"]), [x], min(bound, LARGEST), axis=axis, reverse=d.yes())
 
 
 def sort(d: Drawing) -> None:
     x = d.pick(lambda k: len(k.shape) > 0 and not k.rounded)
     if x is not None:
-        others = [d.of_type(x.shape, d.one_of(["f32", "i32"]))] if d.yes() else []
+        others = [d.of_type(x.shape, d.one_of([F32, I32]))] if d.yes() else []
         bound = max(x.bound, *[k.bound for k in others], 0)
         d.add("sort", [x, *others], bound, rounded=any(k.rounded for k in others), axis=d.draw(st.integers(0, len(x.shape) - 1)))
 
@@ -376,7 +376,7 @@ def iota(d: Drawing) -> None:
     x = d.pick(lambda k: len(k.shape) > 0)
     if x is not None:
         axis = d.draw(st.integers(0, len(x.shape) - 1))
-        d.add("iota", [], max(x.shape), shape=x.shape, axis=axis, dtype=d.one_of(["f32", "i32", "f64"]))
+        d.add("iota", [], max(x.shape), shape=x.shape, axis=axis, dtype=d.one_of([F32, I32, F64]))
 
 
 POINTWISE = (exact_unary, transcendental, binary, binary, compare, choose, convert)

@@ -9,7 +9,7 @@ import pytest
 
 from jitgrad_compiler.ir import OPS, Graph, evaluate, interpret, parse
 from jitgrad_compiler.ir.builder import concrete
-from jitgrad_compiler.ir.types import COMPLEX, INEXACT
+from jitgrad_compiler.ir.types import C64, C128, F32, DType
 from jitgrad_compiler.passes.jvp import jvp
 from jitgrad_compiler.passes.linearize import linearize
 from jitgrad_compiler.passes.vmap import vmap_graph
@@ -26,11 +26,11 @@ def complex_examples(name: str) -> list[Example]:
     found = []
     for example in examples(name):
         try:
-            graph = example.graph("c128")
+            graph = example.graph(C128)
         except (TypeError, ValueError):
             continue
-        floats = [t for t in (*graph.input_types, *graph.output_types) if t.dtype == "c128"]
-        if floats and example.operands and example.params.get("dtype") not in ("c64", "f32"):
+        floats = [t for t in (*graph.input_types, *graph.output_types) if t.dtype == C128]
+        if floats and example.operands and example.params.get("dtype") not in (C64, F32):
             found.append(example)
     return found
 
@@ -38,7 +38,7 @@ def complex_examples(name: str) -> list[Example]:
 NAMES = [name for name in OPS if complex_examples(name)]
 
 
-def moderate(example: Example, dtype: str) -> list[np.ndarray]:
+def moderate(example: Example, dtype: DType) -> list[np.ndarray]:
     """Operands of about unit size, whose products do not grow, away from every branch cut and pole."""
     rng = np.random.default_rng(zlib.crc32(f"{example.op} {dtype}".encode()))
     out = []
@@ -58,8 +58,8 @@ def float_results(graph: Graph, arrays: list[np.ndarray]) -> list[np.ndarray]:
 @pytest.mark.parametrize("name", NAMES)
 def test_both_widths_run_and_agree(name: str) -> None:
     for example in complex_examples(name):
-        wide, narrow = example.graph("c128"), example.graph("c64")
-        arrays = moderate(example, "c128")
+        wide, narrow = example.graph(C128), example.graph(C64)
+        arrays = moderate(example, C128)
         narrowed = [a.astype(np.complex64) if a.dtype.kind == "c" else a for a in arrays]
         for got, want in zip(run_graph(narrow, narrowed), interpret(wide, *arrays), strict=True):
             if want.dtype.kind in "fc" and want.size < 500:
@@ -70,7 +70,7 @@ def test_both_widths_run_and_agree(name: str) -> None:
 @pytest.mark.parametrize("direction", [1, 1j, 0.6 - 0.8j])
 def test_tangents_are_finite_differences_in_every_direction_of_the_plane(name: str, direction: complex) -> None:
     for example in complex_examples(name):
-        graph, arrays = example.graph("c128"), moderate(example, "c128")
+        graph, arrays = example.graph(C128), moderate(example, C128)
         if arrays[0].size > 500:
             continue
         rng = np.random.default_rng(5)
@@ -81,7 +81,7 @@ def test_tangents_are_finite_differences_in_every_direction_of_the_plane(name: s
         duals = [None if t is None else concrete(np.asarray(t)) for t in tangents]
         outs, moved = jvp(lambda values: evaluate(graph, values), [concrete(a) for a in arrays], duals)  # noqa: B023
         got = [
-            np.zeros(o.type.shape) if t is None else t.data() for o, t in zip(outs, moved, strict=True) if o.type.dtype in INEXACT
+            np.zeros(o.type.shape) if t is None else t.data() for o, t in zip(outs, moved, strict=True) if o.type.dtype.is_inexact
         ]
 
         def at(step: float) -> list[np.ndarray]:
@@ -100,15 +100,15 @@ def test_reverse_mode_pairs_with_forward_mode_without_conjugation(name: str) -> 
     """Re(ct * J t) = Re(J' ct * t): a complex cotangent is a row of the Jacobian, as in jax, not its conjugate."""
     rng = np.random.default_rng(6)
 
-    def random(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    def random(shape: tuple[int, ...], dtype: DType) -> np.ndarray:
         real = rng.uniform(-1, 1, shape)
-        return np.asarray(real + 1j * rng.uniform(-1, 1, shape) if dtype in COMPLEX else real)
+        return np.asarray(real + 1j * rng.uniform(-1, 1, shape) if dtype.is_complex else real)
 
     for example in complex_examples(name):
-        graph, arrays = example.graph("c128"), moderate(example, "c128")
+        graph, arrays = example.graph(C128), moderate(example, C128)
         active = [a.dtype.kind == "c" for a in arrays]
         lin = linearize(lambda values: evaluate(graph, values), [concrete(a) for a in arrays], active)  # noqa: B023
-        tangents = [random(a.shape, "c128") if on else None for a, on in zip(arrays, active, strict=True)]
+        tangents = [random(a.shape, C128) if on else None for a, on in zip(arrays, active, strict=True)]
         cotangents = [random(o.type.shape, o.type.dtype) for o in lin.outputs]
         images = lin.apply([None if t is None else concrete(t) for t in tangents])
         backs = lin.transpose([concrete(c) for c in cotangents])
@@ -120,8 +120,8 @@ def test_reverse_mode_pairs_with_forward_mode_without_conjugation(name: str) -> 
 @pytest.mark.parametrize("name", NAMES)
 def test_batches_are_loops(name: str) -> None:
     for example in complex_examples(name):
-        graph = example.graph("c128")
-        rows = [moderate(example, "c128") for _ in range(2)]
+        graph = example.graph(C128)
+        rows = [moderate(example, C128) for _ in range(2)]
         for i, (o, array) in enumerate(zip(example.operands, rows[1], strict=True)):
             rows[1][i] = array if isinstance(o, Other) else array * np.complex128(0.9 + 0.1j)
         stacked = [np.stack(pair) for pair in zip(*rows, strict=True)]

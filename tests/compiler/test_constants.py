@@ -9,6 +9,7 @@ import jitgrad.numpy as jnp
 from jitgrad import jit, lax, nn
 from jitgrad_compiler.ir import OPS
 from jitgrad_compiler.ir.builder import bind, literal
+from jitgrad_compiler.ir.types import F32
 
 NAN = np.float32(np.nan)
 X = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 2.5, -3.5, 1e-40, 3e38, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0], np.float32)
@@ -26,7 +27,7 @@ def assert_same_numbers(found, wanted, signs=True):
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_constant_operand_gives_what_an_array_of_it_gives(name, side):
     def with_constants(x):
-        numbers = [literal(c, "f32") for c in CONSTANTS]
+        numbers = [literal(c, F32) for c in CONSTANTS]
         return [bind(OPS[name], *((x, c) if side == 0 else (c, x))) for c in numbers]
 
     for found, constant in zip(jit(with_constants)(X), CONSTANTS, strict=True):

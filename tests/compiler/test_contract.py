@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jitgrad_compiler.ir.types import F32, F64, I32, DType
 from jitgrad_compiler.targets.cpu.contract.contraction import ContractPlan, ContractSpec, Machine, PlainMatrix, emit_contract
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
@@ -26,7 +27,7 @@ class Contraction:
     def __init__(self, spec: ContractSpec, hooks: bool = False, machine: Machine | None = None) -> None:
         self.spec = spec
         self.hooks = hooks
-        dtype = np.float32 if spec.dtype == "f32" else np.float64
+        dtype = np.float32 if spec.dtype == F32 else np.float64
         random = np.random.default_rng(spec.m * 7919 + spec.n * 101 + spec.k)
         a_shape = (spec.m, spec.k) if spec.a_contiguous == "k" else (spec.k, spec.m)
         b_shape = (spec.k, spec.n) if spec.b_contiguous == "n" else (spec.n, spec.k)
@@ -102,11 +103,11 @@ def one_by_one_backwards(tasks: int) -> list[tuple[int, int]]:
     return [(task, task + 1) for task in reversed(range(tasks))]
 
 
-@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("dtype", [F32, F64])
 @pytest.mark.parametrize(("a_contiguous", "b_contiguous"), LAYOUTS)
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 17, 33, 65), (1, 31, 97, 401), (1, 130, 70, 61), (3, 15, 16, 7)])
 def test_a_product_in_any_layout_is_the_sum_over_k(
-    shape: tuple[int, int, int, int], a_contiguous: str, b_contiguous: str, dtype: str
+    shape: tuple[int, int, int, int], a_contiguous: str, b_contiguous: str, dtype: DType
 ) -> None:
     Contraction(ContractSpec(*shape, dtype, a_contiguous, b_contiguous)).check()
 
@@ -116,17 +117,17 @@ def test_a_product_in_any_layout_is_the_sum_over_k(
 def test_prologues_and_an_epilogue_are_applied_to_every_element_once(
     shape: tuple[int, int, int, int], a_contiguous: str, b_contiguous: str
 ) -> None:
-    Contraction(ContractSpec(*shape, "f32", a_contiguous, b_contiguous), hooks=True).check()
+    Contraction(ContractSpec(*shape, F32, a_contiguous, b_contiguous), hooks=True).check()
 
 
 @settings(max_examples=40, deadline=None)
 @given(
     batch=st.integers(1, 3), m=st.integers(1, 70), n=st.integers(1, 70), k=st.integers(1, 70),
-    dtype=st.sampled_from(["f32", "f64"]), layout=st.sampled_from(LAYOUTS), hooks=st.booleans(),
+    dtype=st.sampled_from([F32, F64]), layout=st.sampled_from(LAYOUTS), hooks=st.booleans(),
     machine=st.sampled_from([Machine(), AVX2]),
 )  # fmt: skip
 def test_small_products_of_any_size_are_right(
-    batch: int, m: int, n: int, k: int, dtype: str, layout: tuple[str, str], hooks: bool, machine: Machine
+    batch: int, m: int, n: int, k: int, dtype: DType, layout: tuple[str, str], hooks: bool, machine: Machine
 ) -> None:
     Contraction(ContractSpec(batch, m, n, k, dtype, *layout), hooks, machine).check()
 
@@ -134,7 +135,7 @@ def test_small_products_of_any_size_are_right(
 @pytest.mark.parametrize(("a_contiguous", "b_contiguous"), LAYOUTS)
 @pytest.mark.parametrize("hooks", [False, True])
 def test_large_products_with_both_operands_packed_are_right(a_contiguous: str, b_contiguous: str, hooks: bool) -> None:
-    contraction = Contraction(ContractSpec(1, 523, 541, 1024, "f32", a_contiguous, b_contiguous), hooks)
+    contraction = Contraction(ContractSpec(1, 523, 541, 1024, F32, a_contiguous, b_contiguous), hooks)
     assert [name for name, _ in contraction.plan.phases] == ["product_pack", "product"]
     contraction.check()
 
@@ -142,13 +143,13 @@ def test_large_products_with_both_operands_packed_are_right(a_contiguous: str, b
 @pytest.mark.parametrize(("a_contiguous", "b_contiguous"), LAYOUTS)
 @pytest.mark.parametrize("hooks", [False, True])
 def test_few_outputs_of_a_long_sum_are_cut_along_k_and_added(a_contiguous: str, b_contiguous: str, hooks: bool) -> None:
-    contraction = Contraction(ContractSpec(1, 90, 11, 20011, "f32", a_contiguous, b_contiguous), hooks)
+    contraction = Contraction(ContractSpec(1, 90, 11, 20011, F32, a_contiguous, b_contiguous), hooks)
     assert contraction.plan.phases[-1][0] == "product_add"
     contraction.check()
 
 
 def test_a_last_chunk_with_fewer_blocks_of_k_is_right() -> None:
-    Contraction(ContractSpec(1, 100, 10, 6250, "f64", "k", "n"), machine=AVX2).check()
+    Contraction(ContractSpec(1, 100, 10, 6250, F64, "k", "n"), machine=AVX2).check()
 
 
 @pytest.mark.parametrize("hooks", [False, True])
@@ -160,13 +161,13 @@ def test_an_empty_sum_is_zero_and_gets_its_epilogue(hooks: bool) -> None:
 @pytest.mark.parametrize("shape", [(1, 300, 310, 900), (1, 60, 40, 9001), (12, 96, 80, 100), (1, 700, 33, 400)])
 @pytest.mark.parametrize(("a_contiguous", "b_contiguous"), LAYOUTS)
 def test_bits_do_not_depend_on_the_order_of_tasks(shape: tuple[int, int, int, int], a_contiguous: str, b_contiguous: str) -> None:
-    contraction = Contraction(ContractSpec(*shape, "f32", a_contiguous, b_contiguous))
+    contraction = Contraction(ContractSpec(*shape, F32, a_contiguous, b_contiguous))
     np.testing.assert_array_equal(contraction.run(), contraction.run(one_by_one_backwards))
 
 
 @pytest.mark.parametrize("shape", [(1, 131, 210, 900), (1, 60, 40, 9001), (4, 96, 80, 100)])
-@pytest.mark.parametrize("dtype", ["f32", "f64"])
-def test_bits_do_not_depend_on_tiles_and_caches(shape: tuple[int, int, int, int], dtype: str) -> None:
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_bits_do_not_depend_on_tiles_and_caches(shape: tuple[int, int, int, int], dtype: DType) -> None:
     spec = ContractSpec(*shape, dtype)
     np.testing.assert_array_equal(Contraction(spec).run(), Contraction(spec, machine=AVX2).run())
 
@@ -174,7 +175,7 @@ def test_bits_do_not_depend_on_tiles_and_caches(shape: tuple[int, int, int, int]
 def test_bits_do_not_depend_on_the_layout() -> None:
     results = []
     for layout in LAYOUTS:
-        contraction = Contraction(ContractSpec(1, 200, 170, 1030, "f32", *layout))
+        contraction = Contraction(ContractSpec(1, 200, 170, 1030, F32, *layout))
         random = np.random.default_rng(0)
         a, b = random.standard_normal((200, 1030)).astype(np.float32), random.standard_normal((1030, 170)).astype(np.float32)
         contraction.a[0] = a if layout[0] == "k" else a.T
@@ -185,7 +186,7 @@ def test_bits_do_not_depend_on_the_layout() -> None:
 
 
 def test_nan_and_infinity_reach_exactly_the_elements_that_sum_over_them() -> None:
-    contraction = Contraction(ContractSpec(1, 40, 37, 50, "f32", "m", "k"))
+    contraction = Contraction(ContractSpec(1, 40, 37, 50, F32, "m", "k"))
     contraction.a[0, 3, 39] = np.nan
     contraction.b[0, 36, 7] = np.inf
     result = contraction.run()[0]
@@ -216,7 +217,7 @@ def test_an_operand_without_hook_and_memory_is_refused() -> None:
         emit_contract(Module(), "product", spec, None, None, None, prepare=lambda e, args: None, scratch=lambda e: e.args[0])
 
 
-@pytest.mark.parametrize("spec", [{"dtype": "i32"}, {"a_contiguous": "n"}, {"b_contiguous": "m"}, {"m": 0}])
+@pytest.mark.parametrize("spec", [{"dtype": I32}, {"a_contiguous": "n"}, {"b_contiguous": "m"}, {"m": 0}])
 def test_a_contraction_without_a_kernel_is_refused(spec: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="contract: "):
         ContractSpec(**({"batch": 1, "m": 2, "n": 2, "k": 2} | spec))  # type: ignore[arg-type]

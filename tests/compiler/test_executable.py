@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jitgrad_compiler.ir import interpret, parse
-from jitgrad_compiler.ir.types import NUMPY
+from jitgrad_compiler.ir.types import F32, F64, I16, I32, I64, U8
 from jitgrad_compiler.runtime.buffers import allocate
 from jitgrad_compiler.runtime.executable import SHARED_BELOW, Executable, Held, Interpreted, address_of, compile_graph, run_graph
 
@@ -204,12 +204,12 @@ ONCE_WRONG = {
 def test_a_program_that_was_wrong_is_right(name: str) -> None:
     graph = parse(ONCE_WRONG[name])
     rng = np.random.default_rng(0)
-    arrays = [draw(t, rng) if t.dtype == "f32" else rng.integers(0, 9, t.shape).astype(NUMPY[t.dtype]) for t in graph.input_types]
+    arrays = [draw(t, rng) if t.dtype == F32 else rng.integers(0, 9, t.shape).astype(t.dtype.numpy) for t in graph.input_types]
     for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-4)
 
 
-NARROW = [("i32", "u8"), ("i64", "u8"), ("i64", "i32"), ("i32", "i16"), ("f32", "u8"), ("f64", "i16"), ("u8", "u8")]
+NARROW = [(I32, U8), (I64, U8), (I64, I32), (I32, I16), (F32, U8), (F64, I16), (U8, U8)]
 
 
 @pytest.mark.parametrize(("source", "target"), NARROW)
@@ -223,7 +223,7 @@ def test_the_last_element_of_a_narrow_array_is_written_and_nothing_behind_it(sou
     graph = parse(text)
     program = compile_graph(graph, (0, 1))
     assert isinstance(program, Executable)
-    x = np.arange(extent).astype(NUMPY[source])
+    x = np.arange(extent).astype(source.numpy)
     size = graph.outputs[0].type.nbytes
     out = allocate(size + 64)
     memory = np.frombuffer((np.ctypeslib.ctypes.c_uint8 * (size + 64)).from_address(out.address), np.uint8)
@@ -231,5 +231,5 @@ def test_the_last_element_of_a_narrow_array_is_written_and_nothing_behind_it(sou
     entry = program._entry
     (address, _), (other, _) = address_of(x), address_of(x)
     entry(program._pack(address, other, out.address, 0))
-    assert_same(memory[:size].view(NUMPY[target]), interpret(graph, x, x)[0])
+    assert_same(memory[:size].view(target.numpy), interpret(graph, x, x)[0])
     assert (memory[size:] == 0xAA).all()

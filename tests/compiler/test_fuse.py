@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from jitgrad_compiler.ir import OPS, ArrayType, Graph, interpret, parse
 from jitgrad_compiler.ir.builder import Value, bind, staging
+from jitgrad_compiler.ir.types import BOOL, F32, I32
 from jitgrad_compiler.kernels.expression import Apply, walk
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.kernels.kernel import Kernel
@@ -45,8 +46,8 @@ def cross_entropy(logits: Value, labels: Value) -> Value:
     highest = op("stop_gradient", op("reduce_max", logits, axes=(1,)))
     shifted = logits - broadcast(highest, shape, (0,))
     total = op("log", op("reduce_sum", op("exp", shifted), axes=(1,)))
-    chosen = op("eq", broadcast(labels, shape, (0,)), op("iota", shape=shape, axis=1, dtype="i32"))
-    weights = op("convert_element_type", chosen, dtype="f32")
+    chosen = op("eq", broadcast(labels, shape, (0,)), op("iota", shape=shape, axis=1, dtype=I32))
+    weights = op("convert_element_type", chosen, dtype=F32)
     return -op("reduce_sum", (shifted - broadcast(total, shape, (0,))) * weights, axes=(0, 1)) / shape[0]
 
 
@@ -62,7 +63,7 @@ def layer_norm(x: Value, scale: Value, shift: Value, weights: Value) -> Value:
 def attention(x: Value, mask: Value) -> Value:
     """Softmax of masked scores over the last of four axes."""
     shape = x.type.shape
-    scores = op("select", broadcast(mask, shape, (2, 3)), x, full(shape, -1e9, "f32"))
+    scores = op("select", broadcast(mask, shape, (2, 3)), x, full(shape, -1e9, F32))
     e = op("exp", scores - broadcast(op("reduce_max", scores, axes=(3,)), shape, (0, 1, 2)))
     return e / broadcast(op("reduce_sum", e, axes=(3,)), shape, (0, 1, 2))
 
@@ -73,13 +74,13 @@ def traced(f: Callable[..., Value], *types: ArrayType) -> Graph:
 
 
 def f32(*shape: int) -> ArrayType:
-    return ArrayType(shape, "f32")
+    return ArrayType(shape, F32)
 
 
 def random_operands(graph: Graph) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
-    draw = {"f32": rng.normal, "i32": lambda size: rng.integers(0, 7, size), "bool": lambda size: rng.integers(0, 2, size)}
-    names = {"f32": np.float32, "i32": np.int32, "bool": np.bool_}
+    draw = {F32: rng.normal, I32: lambda size: rng.integers(0, 7, size), BOOL: lambda size: rng.integers(0, 2, size)}
+    names = {F32: np.float32, I32: np.int32, BOOL: np.bool_}
     return [np.asarray(draw[t.dtype](size=t.shape)).astype(names[t.dtype]) for t in graph.input_types]  # type: ignore[operator]
 
 
@@ -91,14 +92,14 @@ def assert_agrees(graph: Graph) -> None:
 
 FUSED: dict[str, tuple[Graph, int]] = {
     "softmax cross-entropy with its gradient": (
-        value_and_gradients(cross_entropy, [f32(256, 300), ArrayType((256,), "i32")], [0]),
+        value_and_gradients(cross_entropy, [f32(256, 300), ArrayType((256,), I32)], [0]),
         2,
     ),
     "layer norm with three gradients": (
         value_and_gradients(layer_norm, [f32(256, 300), f32(300), f32(300), f32(256, 300)], [0, 1, 2]),
         3,
     ),
-    "masked softmax of four axes": (traced(attention, f32(2, 3, 40, 50), ArrayType((40, 50), "bool")), 1),
+    "masked softmax of four axes": (traced(attention, f32(2, 3, 40, 50), ArrayType((40, 50), BOOL)), 1),
 }
 
 
@@ -237,7 +238,7 @@ def test_the_lines_of_a_kernel_are_those_of_its_equations() -> None:
 def test_a_long_chain_of_concatenations_is_not_written_out_for_every_piece() -> None:
     depth = 24
     with staging() as builder:
-        value = builder.input(ArrayType((64,), "f32"))
+        value = builder.input(ArrayType((64,), F32))
         for _ in range(depth):
             head = op("slice", value, start=(0,), limit=(63,), strides=(1,))
             tail = op("slice", value, start=(63,), limit=(64,), strides=(1,))
@@ -329,7 +330,7 @@ def test_kernels_are_not_made_one_that_would_read_what_waits_for_them() -> None:
 def test_what_is_reshaped_and_added_to_again_and_again_is_not_read_in_ever_deeper_indices() -> None:
     """Each such index holds several of the one before it: without a bound, 2**n divisions."""
     with staging() as builder:
-        value = builder.input(ArrayType((20, 30), "f32"))
+        value = builder.input(ArrayType((20, 30), F32))
         for _ in range(24):
             value = op("reshape", op("transpose", value, permutation=(1, 0)) + 1.0, shape=(20, 30))
         graph, _ = builder.finish([value])

@@ -11,27 +11,27 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+from jitgrad_compiler.ir.types import F32, F64, I64, DType
 from jitgrad_compiler.ops.gamma_functions import digamma, lgamma, polygamma, zeta
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 from jitgrad_compiler.targets.emitter import Emitter, Module
 from jitgrad_compiler.targets.numba_scalar import call_scalar, link, scalar_function
 
-NUMPY = {"f32": np.float32, "f64": np.float64}
-ZERO_TOLERANCE = {"f32": 1e-6, "f64": 1e-15}
+ZERO_TOLERANCE = {F32: 1e-6, F64: 1e-15}
 INF, NAN = math.inf, math.nan
 
 
-def compiled(function: Callable[..., float], type: str, *arrays: Sequence[float]) -> list[float]:
-    code = scalar_function(function, (type,) * len(arrays), type, computed_in="f64")
+def compiled(function: Callable[..., float], type: DType, *arrays: Sequence[float]) -> list[float]:
+    code = scalar_function(function, (type,) * len(arrays), type, computed_in=F64)
     module = Module()
-    e = Emitter(module, "kernel", [(f"x{i}", "ptr") for i in range(len(arrays))] + [("out", "ptr"), ("count", "i64")])
+    e = Emitter(module, "kernel", [(f"x{i}", "ptr") for i in range(len(arrays))] + [("out", "ptr"), ("count", I64)])
     *inputs, output, count = e.args
     with e.loop(0, count) as i:
         e.store(e.offset(output, i, type), call_scalar(e, code, *[e.load(e.offset(x, i, type), type) for x in inputs]))
     e.finish()
     native = compile_ir(link(module.text(), module.linked))
-    values = [np.asarray(a, NUMPY[type]) for a in arrays]
-    out = np.empty(len(values[0]), NUMPY[type])
+    values = [np.asarray(a, type.numpy) for a in arrays]
+    out = np.empty(len(values[0]), type.numpy)
     entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (len(arrays) + 1), ctypes.c_int64)(native.address("kernel"))
     entry(*[v.ctypes.data for v in values], out.ctypes.data, len(out))
     return out.tolist()  # type: ignore[no-any-return]
@@ -51,29 +51,29 @@ def exact_digamma(x: float) -> Any:
     return mp.digamma(exact) if exact > 0 else mp.digamma(1 - exact) - mp.pi * mp.cospi(exact) / mp.sinpi(exact)
 
 
-def points(type: str) -> list[float]:
+def points(type: DType) -> list[float]:
     """All exponents, the region of zeros and poles, and close to the poles."""
     random = np.random.default_rng(3)
-    low, high, last = (-149, 128, 22.9) if type == "f32" else (-1074, 1024, 51.9)
+    low, high, last = (-149, 128, 22.9) if type == F32 else (-1074, 1024, 51.9)
     whole = random.integers(1, 12, 300)
-    near = -whole + random.choice([-1, 1], 300) * 10 ** random.uniform(-6 if type == "f32" else -15, -0.3, 300)
+    near = -whole + random.choice([-1, 1], 300) * 10 ** random.uniform(-6 if type == F32 else -15, -0.3, 300)
     parts = [2 ** random.uniform(low, high, 300), -(2 ** random.uniform(-60, last, 300)), random.uniform(0, 40, 300)]
-    values = np.concatenate([*parts, random.uniform(-12, 0, 300), near]).astype(NUMPY[type]).astype(float)
+    values = np.concatenate([*parts, random.uniform(-12, 0, 300), near]).astype(type.numpy).astype(float)
     return [x for x in values.tolist() if x > 0 or x != math.floor(x)]
 
 
-@pytest.mark.parametrize("type", ["f32", "f64"])
+@pytest.mark.parametrize("type", [F32, F64])
 @pytest.mark.parametrize(("function", "exact"), [(lgamma, exact_lgamma), (digamma, exact_digamma)])
 def test_lgamma_and_digamma_are_within_4_ulp_or_the_tolerance_at_a_zero(
-    function: Callable[[float], float], exact: Callable[[float], Any], type: str
+    function: Callable[[float], float], exact: Callable[[float], Any], type: DType
 ) -> None:
-    least = 2.0**-149 if type == "f32" else 2.0**-1074
+    least = 2.0**-149 if type == F32 else 2.0**-1074
     x = points(type)
     with mp.workdps(60):
         for point, value in zip(x, compiled(function, type, x), strict=True):
             reference = exact(point)
             with np.errstate(over="ignore"):
-                rounded = NUMPY[type](float(reference))
+                rounded = type.numpy.type(float(reference))
             if np.isinf(rounded):
                 assert value == rounded, point
                 continue
@@ -90,15 +90,15 @@ def test_lgamma_and_digamma_are_within_4_ulp_or_the_tolerance_at_a_zero(
 def test_special_values_are_the_same_in_python_and_in_kernels(
     function: Callable[[float], float], x: list[float], expected: list[float]
 ) -> None:
-    for values in ([function(v) for v in x], compiled(function, "f64", x)):
+    for values in ([function(v) for v in x], compiled(function, F64, x)):
         np.testing.assert_array_equal(values, expected)
         assert np.signbit(values).tolist() == np.signbit(expected).tolist()
 
 
 def test_python_and_compiled_code_agree() -> None:
-    x = points("f64")
+    x = points(F64)
     for function in (lgamma, digamma):
-        np.testing.assert_allclose(compiled(function, "f64", x), [function(v) for v in x], rtol=1e-15, atol=1e-15)
+        np.testing.assert_allclose(compiled(function, F64, x), [function(v) for v in x], rtol=1e-15, atol=1e-15)
 
 
 @pytest.mark.parametrize("s", [1.01, 2.0, 3.5, 17.0, 60.0])
@@ -107,7 +107,7 @@ def test_zeta_is_hurwitz_s_sum(s: float) -> None:
     with mp.workdps(150):
         exact = [float(mp.zeta(mp.mpf(s), mp.mpf(v))) for v in q]
     np.testing.assert_allclose([zeta(s, v) for v in q], exact, rtol=2e-14)
-    np.testing.assert_allclose(compiled(zeta, "f64", [s] * len(q), q), exact, rtol=2e-14)
+    np.testing.assert_allclose(compiled(zeta, F64, [s] * len(q), q), exact, rtol=2e-14)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 8])
@@ -116,7 +116,7 @@ def test_polygamma_is_the_derivative_of_digamma_on_both_half_lines(n: int) -> No
     with mp.workdps(60):
         exact = [float(mp.polygamma(n, mp.mpf(v))) for v in x]
     np.testing.assert_allclose([polygamma(n, v) for v in x], exact, rtol=2e-13)
-    np.testing.assert_allclose(compiled(polygamma, "f64", [n] * len(x), x), exact, rtol=2e-13)
+    np.testing.assert_allclose(compiled(polygamma, F64, [n] * len(x), x), exact, rtol=2e-13)
 
 
 def test_polygamma_of_order_zero_is_digamma() -> None:

@@ -13,7 +13,7 @@ from jitgrad_compiler.errors import UnexpectedTracerError
 from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, IRError, Literal, Var, evaluate, interpret, parse, verify
 from jitgrad_compiler.ir.builder import bind, concrete, source_of, staging
 from jitgrad_compiler.ir.graph import PerGraph, print_graph
-from jitgrad_compiler.ir.types import COMPLEX, FLOATS, INTEGERS, NUMPY
+from jitgrad_compiler.ir.types import BOOL, COMPLEX, F32, F64, FLOATS, I32, INTEGERS
 
 SMALL = """graph(a:f32[3], b:f32[3]) {
   c:f32[3] = mul a b
@@ -58,9 +58,9 @@ def test_spaces_and_comments_mean_nothing() -> None:
 
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_float_literals_read_back_bit_by_bit(dtype: str) -> None:
-    target, info = NUMPY[dtype].type, np.finfo(NUMPY[dtype])
+    target, info = dtype.numpy.type, np.finfo(dtype.numpy)
     rng = np.random.default_rng(0)
-    bits = rng.integers(0, np.iinfo(f"u{info.bits // 8}").max, 300, f"u{info.bits // 8}", endpoint=True).view(NUMPY[dtype])
+    bits = rng.integers(0, np.iinfo(f"u{info.bits // 8}").max, 300, f"u{info.bits // 8}", endpoint=True).view(dtype.numpy)
     edges = [
         0.0,
         -0.0,
@@ -87,32 +87,32 @@ def test_float_literals_read_back_bit_by_bit(dtype: str) -> None:
 def test_complex_literals_read_back_bit_by_bit(dtype: str) -> None:
     parts = [0.0, -0.0, 1.5, -2.0, 1e-45, np.inf, -np.inf, np.nan]
     for re, im in itertools.product(parts, parts):
-        number = NUMPY[dtype].type(complex(re, im))
+        number = dtype.numpy.type(complex(re, im))
         (again,) = parse(str(returning(number, dtype))).outputs
-        assert isinstance(again, Literal) and again.value.dtype == NUMPY[dtype]
+        assert isinstance(again, Literal) and again.value.dtype == dtype.numpy
         assert again.value.tobytes() == number.tobytes(), str(returning(number, dtype))
 
 
-@pytest.mark.parametrize("dtype", ["bool", *INTEGERS])
+@pytest.mark.parametrize("dtype", [BOOL, *INTEGERS])
 def test_integer_and_bool_literals_read_back(dtype: str) -> None:
-    numbers = [False, True] if dtype == "bool" else [np.iinfo(NUMPY[dtype]).min, 0, 1, np.iinfo(NUMPY[dtype]).max]
+    numbers = [False, True] if dtype == BOOL else [np.iinfo(dtype.numpy).min, 0, 1, np.iinfo(dtype.numpy).max]
     for number in numbers:
-        graph = returning(NUMPY[dtype].type(number), dtype)
+        graph = returning(dtype.numpy.type(number), dtype)
         (again,) = parse(str(graph)).outputs
-        assert isinstance(again, Literal) and again.value == number and again.value.dtype == NUMPY[dtype]
+        assert isinstance(again, Literal) and again.value == number and again.value.dtype == dtype.numpy
         assert parse(str(graph)) == graph
 
 
 @pytest.mark.parametrize("name", ["f", "it's", '"', "a]b", "a # b", "both ' and \"", "back\\slash", "f, g=[1"])
 def test_strings_among_params_read_back_whatever_is_in_them(name: str) -> None:
     inner = parse("graph(a:f32[]) {\n  return a\n}")
-    graph = graph_of("call", ArrayType((), "f32"), graph=inner, name=name)
+    graph = graph_of("call", ArrayType((), F32), graph=inner, name=name)
     assert parse(str(graph)) == graph
     assert parse(str(graph)).eqns[0].params["name"] == name
 
 
 def test_a_graph_of_more_values_than_letters_reads_back() -> None:
-    v = Var(ArrayType((2,), "f32"))
+    v = Var(ArrayType((2,), F32))
     atoms, eqns = [v], []
     for _ in range(800):
         atoms.append(Var(v.type))
@@ -124,7 +124,7 @@ def test_a_graph_of_more_values_than_letters_reads_back() -> None:
 
 def test_source_lines_are_printed_and_no_part_of_equality() -> None:
     with staging() as builder, source_of(("/home/user/model.py", 12)):
-        x = builder.input(ArrayType((3,), "f32"))
+        x = builder.input(ArrayType((3,), F32))
         graph, _ = builder.finish([x * x])
     assert str(graph).splitlines()[1].rstrip().endswith("# model.py:12")
     assert "#" not in print_graph(graph, sources=False)
@@ -147,7 +147,7 @@ def test_graphs_are_equal_when_their_structure_is() -> None:
         ("mul a b", "mul b a"),
         ("mul", "add"),
         ("[3]", "[4]"),
-        ("f32", "f64"),
+        (F32, F64),
         ("return d", "return d d"),
         ("return d", "return 0.0:f32"),
     ],
@@ -157,8 +157,8 @@ def test_graphs_that_differ_anywhere_are_not_equal(old: str, new: str) -> None:
 
 
 def test_literals_of_different_signs_of_zero_make_different_graphs() -> None:
-    assert returning(np.float32(0.0), "f32") != returning(np.float32(-0.0), "f32")
-    assert returning(np.float32(0.0), "f32") != returning(np.float64(0.0), "f64")
+    assert returning(np.float32(0.0), F32) != returning(np.float32(-0.0), F32)
+    assert returning(np.float32(0.0), F32) != returning(np.float64(0.0), F64)
 
 
 # -- what the parser refuses
@@ -195,7 +195,7 @@ def test_the_verifier_hands_a_right_graph_on() -> None:
 
 
 def test_a_wrong_type_is_shown_with_the_pass_and_the_equations_before_it() -> None:
-    a, b, c = Var(ArrayType((3,), "f32")), Var(ArrayType((3,), "f32")), Var(ArrayType((4,), "f32"))
+    a, b, c = Var(ArrayType((3,), F32)), Var(ArrayType((3,), F32)), Var(ArrayType((4,), F32))
     graph = Graph([a], [Eqn(OPS["sin"], [a], {}, [b]), Eqn(OPS["neg"], [b], {}, [c], ("/home/user/model.py", 7))], [c])
     with pytest.raises(IRError) as error:
         verify(graph, "fuse")
@@ -206,12 +206,12 @@ def test_a_wrong_type_is_shown_with_the_pass_and_the_equations_before_it() -> No
 
 
 def test_at_most_ten_equations_are_shown_around_a_fault() -> None:
-    atoms = [Var(ArrayType((3,), "f32"))]
+    atoms = [Var(ArrayType((3,), F32))]
     eqns = []
     for _ in range(30):
         atoms.append(Var(atoms[0].type))
         eqns.append(Eqn(OPS["neg"], [atoms[-2]], {}, [atoms[-1]]))
-    eqns[20] = Eqn(OPS["neg"], [atoms[20]], {}, [Var(ArrayType((3,), "i32"))])
+    eqns[20] = Eqn(OPS["neg"], [atoms[20]], {}, [Var(ArrayType((3,), I32))])
     with pytest.raises(IRError) as error:
         verify(Graph(atoms[:1], eqns, []))
     assert len(str(error.value).splitlines()) == 11
@@ -245,7 +245,7 @@ def test_a_fault_inside_a_nested_graph_is_found() -> None:
 
 
 def test_values_are_defined_once_and_before_their_use() -> None:
-    a, b, c = (Var(ArrayType((3,), "f32")) for _ in range(3))
+    a, b, c = (Var(ArrayType((3,), F32)) for _ in range(3))
     with pytest.raises(IRError, match="an input is listed twice"):
         verify(Graph([a, a], [], [a]))
     with pytest.raises(IRError, match="uses a variable that is not defined yet"):
@@ -264,13 +264,13 @@ def test_values_are_defined_once_and_before_their_use() -> None:
 def test_an_op_on_concrete_values_runs_at_once() -> None:
     x = concrete(np.array([1.0, 2.0], np.float32))
     out = bind(OPS["reduce_sum"], x * x + 1, axes=(0,))
-    assert out.owner is None and out.data() == 7.0 and out.type == ArrayType((), "f32")
+    assert out.owner is None and out.data() == 7.0 and out.type == ArrayType((), F32)
 
 
 def test_outer_arrays_become_hidden_inputs_once_and_scalars_literals() -> None:
     array, scalar = np.arange(3.0), np.float64(2)
     with staging() as builder:
-        x = builder.input(ArrayType((3,), "f64"))
+        x = builder.input(ArrayType((3,), F64))
         graph, hidden = builder.finish([x * concrete(array) + concrete(array) * concrete(scalar)])
     assert [v.data() is array for v in hidden] == [True]
     assert print_graph(graph, sources=False) == (
@@ -280,7 +280,7 @@ def test_outer_arrays_become_hidden_inputs_once_and_scalars_literals() -> None:
 
 def test_a_value_that_outlives_its_trace_is_called_a_leak() -> None:
     with staging() as builder:
-        x = builder.input(ArrayType((), "f32"))
+        x = builder.input(ArrayType((), F32))
     with pytest.raises(UnexpectedTracerError, match=r"a traced value of type f32\[\] was used after"):
         x + 1
 
@@ -290,7 +290,7 @@ def test_interpreting_on_values_inlines_and_on_arrays_computes() -> None:
     x = np.array([1, 2, 3], np.float32)
     assert interpret(graph, x, x)[0] == 14
     with staging() as builder:
-        v = builder.input(ArrayType((3,), "f32"))
+        v = builder.input(ArrayType((3,), F32))
         again, _ = builder.finish(evaluate(graph, [v, v]))
     assert print_graph(again, sources=False) == (
         "graph(a:f32[3]) {\n  b:f32[3] = mul a a\n  c:f32[] = reduce_sum b [axes=(0,)]\n  return c\n}"

@@ -12,7 +12,7 @@ import jitgrad.numpy as jnp
 from jitgrad import grad, jit, value_and_grad
 from jitgrad_compiler.ir import OPS
 from jitgrad_compiler.ir.builder import Value, bind, staging
-from jitgrad_compiler.ir.types import ArrayType
+from jitgrad_compiler.ir.types import F32, ArrayType
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.ops.define import broadcast
 from jitgrad_compiler.passes.pipeline import prepare
@@ -41,7 +41,7 @@ def in_a_small_thread(work: Callable[[], Any]) -> Any:
 
 def kept_of(f: Callable[[Value], Value], shape: tuple[int, ...]) -> KeptRows:
     with staging() as builder:
-        graph, _ = builder.finish([f(builder.input(ArrayType(shape, "f32")))])
+        graph, _ = builder.finish([f(builder.input(ArrayType(shape, F32)))])
     (kernel,) = fuse(prepare(graph))
     return KeptRows(schedule(kernel), kernel.roots())
 

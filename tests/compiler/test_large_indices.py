@@ -10,6 +10,7 @@ import pytest
 import jitgrad.numpy as jnp
 from jitgrad import jit, lax
 from jitgrad_compiler.ir import parse
+from jitgrad_compiler.ir.types import I32, I64
 from jitgrad_compiler.kernels.affine import Axis, axis_index
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.targets.cpu.loops.kernel import emit_loops
@@ -42,10 +43,10 @@ def test_a_turned_index_counts_from_far_behind(start):
 
 def lanes_of(extent: int, by: int) -> str:
     """The code of i % by over an axis, which the vectors run along."""
-    e = Emitter(Module(), "f", [("i", "i64")], width=16)
+    e = Emitter(Module(), "f", [("i", I64)], width=16)
     x, axis = Expressions(e, 16), Axis("i", extent)
     x.axis_values[axis], x.vector_axis = e.args[0], axis
-    assert x.index(axis_index(axis) % by).type == "i32"
+    assert x.index(axis_index(axis) % by).type == I32
     return "\n".join(e.lines)
 
 

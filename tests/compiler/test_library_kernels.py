@@ -11,12 +11,12 @@ import pytest
 
 from jitgrad_compiler.ir.graph import OPS, Eqn, Graph, Literal, Var
 from jitgrad_compiler.ir.interpreter import interpret
-from jitgrad_compiler.ir.types import COMPLEX, FLOATS, NUMPY, UNSIGNED, type_of
+from jitgrad_compiler.ir.types import BOOL, DTYPES, F32, F64, I8, I16, I32, I64, U8, U32, U64, DType, type_of
 from jitgrad_compiler.ops.indexing import SCATTER_KINDS, gathered_shape
 from jitgrad_compiler.runtime import pool
 from jitgrad_compiler.targets.cpu.program import Program, emit_program
 
-DTYPES = [t for t in NUMPY if t not in COMPLEX]
+ELEMENTS = [t for t in DTYPES.values() if not t.is_complex]
 THREADS = (1, 2, 3, 5)
 Arrays = Sequence[np.ndarray]
 
@@ -38,7 +38,7 @@ def one_equation(name: str, arrays: Arrays, params: dict[str, Any]) -> Graph:
 def run(program: Program, arrays: Arrays) -> list[np.ndarray]:
     memory = np.full(program.memory.arena_bytes + 64, 0xA5, np.uint8)  # what a kernel reads it must have written
     arena = -(-memory.ctypes.data // 64) * 64
-    outputs = [np.empty(v.type.shape, NUMPY[v.type.dtype]) for v in program.graph.outputs]
+    outputs = [np.empty(v.type.shape, v.type.dtype.numpy) for v in program.graph.outputs]
     for out in outputs:
         out.view(np.uint8).fill(0xA5) if out.ndim and out.size else None
     table = np.array([*[a.ctypes.data for a in arrays], *[a.ctypes.data for a in outputs], arena], np.uint64)
@@ -83,19 +83,19 @@ def check_sums(name: str, arrays: Arrays, **params: Any) -> None:
         np.testing.assert_allclose(out, expected, rtol=0, atol=4 * np.finfo(expected.dtype).eps * largest)
 
 
-def numbers(rng: np.random.Generator, shape: tuple[int, ...], dtype: str, signed_zeros: bool = True) -> np.ndarray:
+def numbers(rng: np.random.Generator, shape: tuple[int, ...], dtype: DType, signed_zeros: bool = True) -> np.ndarray:
     """Few different numbers, so that many are equal; of floats also NaN, infinity and zeros of both signs."""
-    if dtype == "bool":
+    if dtype == BOOL:
         return np.asarray(rng.integers(0, 2, shape)).astype(bool)
-    if dtype not in FLOATS:
-        info = np.iinfo(NUMPY[dtype])
-        near = np.asarray(rng.integers(0 if dtype in UNSIGNED else -9, 10, shape)).astype(NUMPY[dtype])
-        return np.where(rng.random(shape) < 0.1, rng.choice(np.array([info.min, info.max], NUMPY[dtype]), shape), near).astype(
-            NUMPY[dtype]
+    if not dtype.is_float:
+        info = np.iinfo(dtype.numpy)
+        near = np.asarray(rng.integers(0 if dtype.is_unsigned else -9, 10, shape)).astype(dtype.numpy)
+        return np.where(rng.random(shape) < 0.1, rng.choice(np.array([info.min, info.max], dtype.numpy), shape), near).astype(
+            dtype.numpy
         )
     x = rng.standard_normal(shape) * rng.choice([0.0, 1.0, -1.0, 1e3], shape)
     x = np.where(rng.random(shape) < 0.02, rng.choice([np.nan, np.inf, -np.inf], shape), x)
-    return np.asarray(x if signed_zeros else x + 0.0).astype(NUMPY[dtype])
+    return np.asarray(x if signed_zeros else x + 0.0).astype(dtype.numpy)
 
 
 # -- scatter
@@ -118,15 +118,15 @@ SCATTERS = [  # shape of x, of the indices, axes, batch
 
 
 @pytest.mark.parametrize("kind", SCATTER_KINDS)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_scatter_does_the_updates_in_row_major_order_and_drops_those_outside(dtype: str, kind: str) -> None:
-    rng = np.random.default_rng([DTYPES.index(dtype), len(kind)])
+@pytest.mark.parametrize("dtype", ELEMENTS)
+def test_scatter_does_the_updates_in_row_major_order_and_drops_those_outside(dtype: DType, kind: str) -> None:
+    rng = np.random.default_rng([ELEMENTS.index(dtype), len(kind)])
     for shape, index_shape, axes, batch in [SCATTERS[i] for i in rng.choice(len(SCATTERS), 4, replace=False)]:
         signed_zeros = kind not in ("min", "max")  # NumPy leaves open which zero is the larger
         x = numbers(rng, shape, dtype, signed_zeros)
-        index_type = str(rng.choice(["i8", "i16", "u8", "i32", "u64", "i64"]))
+        index_type = DTYPES[str(rng.choice([I8, I16, U8, I32, U64, I64]))]
         extent = max([shape[a] for a in axes], default=1)
-        indices = rng.integers(0 if index_type[0] == "u" else -3, min(extent + 3, 127), index_shape).astype(NUMPY[index_type])
+        indices = rng.integers(0 if index_type.is_unsigned else -3, min(extent + 3, 127), index_shape).astype(index_type.numpy)
         updates = numbers(rng, gathered_shape(shape, index_shape, axes, batch), dtype, signed_zeros)
         check_sums("scatter", [x, indices, updates], axes=axes, batch=batch, kind=kind)
 
@@ -136,15 +136,15 @@ def test_scatter_adds_floats_at_every_arrangement_of_axes(case: tuple[Any, ...])
     shape, index_shape, axes, batch = case
     rng = np.random.default_rng(SCATTERS.index(case))
     indices = rng.integers(-1, max([shape[a] for a in axes], default=1) + 1, index_shape)
-    updates = numbers(rng, gathered_shape(shape, index_shape, axes, batch), "f32")
-    check_sums("scatter", [numbers(rng, shape, "f32"), indices, updates], axes=axes, batch=batch, kind="add")
+    updates = numbers(rng, gathered_shape(shape, index_shape, axes, batch), F32)
+    check_sums("scatter", [numbers(rng, shape, F32), indices, updates], axes=axes, batch=batch, kind="add")
 
 
 def test_scatter_without_updates_copies() -> None:
     rng = np.random.default_rng(0)
     for shape, index_shape in [((4, 5), (0, 1)), ((0, 5), (3, 1)), ((4, 0), (3, 1))]:
-        updates = numbers(rng, gathered_shape(shape, index_shape, (0,), 0), "f32")
-        check("scatter", [numbers(rng, shape, "f32"), np.zeros(index_shape, np.int64), updates], axes=(0,), batch=0, kind="set")
+        updates = numbers(rng, gathered_shape(shape, index_shape, (0,), 0), F32)
+        check("scatter", [numbers(rng, shape, F32), np.zeros(index_shape, np.int64), updates], axes=(0,), batch=0, kind="set")
 
 
 def test_scatter_reads_no_index_as_another_by_wrapping() -> None:
@@ -166,7 +166,7 @@ def test_scatter_into_a_constant_fills_the_result_with_it_first(start: float) ->
     x = np.full((1000, 70), start)
     model = one_equation("scatter", [x, indices, updates], {"axes": (0,), "batch": 0, "kind": "add"})
     (eqn,) = model.eqns
-    constant = Eqn(eqn.op, [Literal(np.float64(start), "f64"), *eqn.inputs[1:]], eqn.params, eqn.outputs)
+    constant = Eqn(eqn.op, [Literal(np.float64(start), F64), *eqn.inputs[1:]], eqn.params, eqn.outputs)
     graph = Graph(model.inputs[1:], [constant], model.outputs)
     program = emit_program(graph, {"jitgrad_parallel": pool.address()}, [])
     (expected,) = interpret(model, x, indices, updates)
@@ -176,13 +176,13 @@ def test_scatter_into_a_constant_fills_the_result_with_it_first(start: float) ->
 # -- cumulative
 
 
-def cumulative_ops(dtype: str) -> list[str]:
-    return ["cummax", "cummin"] if dtype == "bool" else ["cumsum", "cumprod", "cummax", "cummin"]
+def cumulative_ops(dtype: DType) -> list[str]:
+    return ["cummax", "cummin"] if dtype == BOOL else ["cumsum", "cumprod", "cummax", "cummin"]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_running_values_are_those_of_numpy_along_every_axis(dtype: str) -> None:
-    rng = np.random.default_rng(DTYPES.index(dtype))
+@pytest.mark.parametrize("dtype", ELEMENTS)
+def test_running_values_are_those_of_numpy_along_every_axis(dtype: DType) -> None:
+    rng = np.random.default_rng(ELEMENTS.index(dtype))
     shapes = [((5,), 0), ((7, 33, 2), 1), ((21, 120), 1), ((300, 5), 0), ((5, 9, 700), 1), ((64, 1, 3), 0)]
     for name in cumulative_ops(dtype):
         shape, axis = shapes[rng.integers(len(shapes))]
@@ -203,14 +203,14 @@ def test_every_arrangement_of_axes_has_its_running_sums(reverse: bool) -> None:
         ((9, 4000), 1),
         ((90, 500), 0),
     ]:
-        check_sums("cumsum", [numbers(rng, shape, "f32")], axis=axis, reverse=reverse)
+        check_sums("cumsum", [numbers(rng, shape, F32)], axis=axis, reverse=reverse)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("dtype", ["bool", "u8", "i16", "i64", "f32", "f64"])
-def test_long_rows_have_exact_results_where_order_does_not_matter(dtype: str, reverse: bool) -> None:
+@pytest.mark.parametrize("dtype", [BOOL, U8, I16, I64, F32, F64])
+def test_long_rows_have_exact_results_where_order_does_not_matter(dtype: DType, reverse: bool) -> None:
     rng = np.random.default_rng(3)
-    names = [n for n in cumulative_ops(dtype) if dtype not in FLOATS or n in ("cummax", "cummin")]
+    names = [n for n in cumulative_ops(dtype) if not dtype.is_float or n in ("cummax", "cummin")]
     for name, shape in zip([*names, *names], [(70003,), (3, 40003), (17, 5001)] * 3, strict=False):
         check(name, [numbers(rng, shape, dtype, signed_zeros=False)], axis=len(shape) - 1, reverse=reverse)
 
@@ -240,9 +240,9 @@ def test_a_long_sum_keeps_the_sign_of_zeros_and_hands_on_nan() -> None:
 ROWS = [((5,), 0), ((7, 33, 2), 1), ((4, 128), 1), ((200, 3), 0), ((40, 300), 1), ((2, 66000), 1), ((66000, 2), 0), ((1, 4), 0)]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_sort_is_stable_with_nan_last_and_equal_zeros(dtype: str) -> None:
-    rng = np.random.default_rng(DTYPES.index(dtype))
+@pytest.mark.parametrize("dtype", ELEMENTS)
+def test_sort_is_stable_with_nan_last_and_equal_zeros(dtype: DType) -> None:
+    rng = np.random.default_rng(ELEMENTS.index(dtype))
     for i in (*rng.choice(5, 2, replace=False), rng.integers(5, len(ROWS))):
         shape, axis = ROWS[i]
         check("sort", [numbers(rng, shape, dtype)], axis=axis)
@@ -253,15 +253,15 @@ def test_sort_orders_all_operands_by_the_first(case: tuple[Any, ...]) -> None:
     shape, axis = case
     rng = np.random.default_rng(ROWS.index(case))
     place = np.arange(np.prod(shape)).reshape(shape)
-    for key in ("f64", "f32", "i8"):
-        check("sort", [numbers(rng, shape, key), place, numbers(rng, shape, "bool")], axis=axis)
+    for key in (F64, F32, I8):
+        check("sort", [numbers(rng, shape, key), place, numbers(rng, shape, BOOL)], axis=axis)
 
 
 def test_sort_orders_distinct_numbers_of_all_magnitudes() -> None:
     rng = np.random.default_rng(5)
     for n in (100, 1000, 70000):
-        for dtype in ("i64", "u32", "f32", "f64"):
-            raw = rng.integers(0, 256, n * NUMPY[dtype].itemsize, np.uint8).view(NUMPY[dtype])
+        for dtype in (I64, U32, F32, F64):
+            raw = rng.integers(0, 256, n * dtype.numpy.itemsize, np.uint8).view(dtype.numpy)
             check("sort", [raw], axis=0)
 
 

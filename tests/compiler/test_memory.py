@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jitgrad_compiler.ir import ArrayType, Var, parse
+from jitgrad_compiler.ir.types import F32
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.kernels.kernel import Kernel
 from jitgrad_compiler.kernels.memory import ALIGNMENT, aligned, plan_memory
@@ -33,11 +34,11 @@ def kernel(reads: list[Var], writes: list[Var]) -> Kernel:
 @st.composite
 def schedules(draw: st.DrawFn) -> Schedule:
     sizes = st.sampled_from([0, 1, 15, 16, 17, 100, 1000])
-    inputs = [Var(ArrayType((draw(sizes),), "f32")) for _ in range(draw(st.integers(1, 3)))]
+    inputs = [Var(ArrayType((draw(sizes),), F32)) for _ in range(draw(st.integers(1, 3)))]
     values, kernels, scratch = list(inputs), [], []
     for _ in range(draw(st.integers(1, 12))):
         reads = draw(st.lists(st.sampled_from(values), max_size=3, unique=True))
-        writes = [Var(ArrayType((draw(sizes),), "f32")) for _ in range(draw(st.integers(1, 2)))]
+        writes = [Var(ArrayType((draw(sizes),), F32)) for _ in range(draw(st.integers(1, 2)))]
         kernels.append(kernel(reads, writes))
         scratch.append(draw(st.sampled_from([0, 0, 0, 8, 640])))
         values += writes

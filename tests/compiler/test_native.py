@@ -13,6 +13,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
+from jitgrad_compiler.ir.types import F32, I64
 from jitgrad_compiler.targets.cpu.machine.native import LinkError, compile_ir, fingerprint, load_object
 from jitgrad_compiler.targets.emitter import Emitter, Module
 
@@ -31,14 +32,14 @@ Kernel = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64
 def sum_of_products_text(width: int = 16) -> str:
     """out[j] += x[i + j] * x[i + j] over i in steps of `width`, the sum carried in an alloca."""
     module = Module()
-    e = Emitter(module, "kernel", [("x", "ptr"), ("out", "ptr"), ("n", "i64")], width=width)
+    e = Emitter(module, "kernel", [("x", "ptr"), ("out", "ptr"), ("n", I64)], width=width)
     x, out, n = e.args
-    total = e.alloca("f32", width)
-    e.set(total, e.const(0.0, "f32", width))
+    total = e.alloca(F32, width)
+    e.set(total, e.const(0.0, F32, width))
     with e.loop(0, n, width) as i:
-        value = e.load(e.offset(x, i, "f32"), "f32", width)
-        e.set(total, e.fma(value, value, e.get(total, "f32", width)))
-    e.store(out, e.get(total, "f32", width))
+        value = e.load(e.offset(x, i, F32), F32, width)
+        e.set(total, e.fma(value, value, e.get(total, F32, width)))
+    e.store(out, e.get(total, F32, width))
     e.finish()
     return module.text()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jitgrad_compiler.ir import OPS, interpret, parse, verify
-from jitgrad_compiler.ir.types import FLOATS
+from jitgrad_compiler.ir.types import F64, FLOATS, I64
 from jitgrad_compiler.passes.vmap import vmap_graph
 from jitgrad_compiler.runtime.executable import run_graph
 
@@ -22,7 +22,7 @@ ROUNDED = ("contract", "slide", "reduce", "cumulative", "recurrence", "call", "s
 
 def dtype_for(example: Example) -> str | None:
     found = accepted(example)
-    return next((d for d in ("f64", "i64", *found) if d in found), None)
+    return next((d for d in (F64, I64, *found) if d in found), None)
 
 
 CASES = [

@@ -13,7 +13,7 @@ from jitgrad_compiler.errors import NonDifferentiableError
 from jitgrad_compiler.ir import OPS, Graph, evaluate, interpret, parse, verify
 from jitgrad_compiler.ir.builder import Value, concrete
 from jitgrad_compiler.ir.graph import JVP, TRANSPOSE
-from jitgrad_compiler.ir.types import FLOATS, INEXACT
+from jitgrad_compiler.ir.types import F32, F64
 from jitgrad_compiler.passes.jvp import jvp, jvp_graph
 from jitgrad_compiler.passes.linearize import linearize, linearize_graph, transpose_graph
 
@@ -33,10 +33,10 @@ def differentiable(name: str) -> list[Example]:
     """The examples that have a float operand and a float result."""
     found = []
     for example in examples(name):
-        if "f64" in accepted(example):
-            graph = example.graph("f64")
-            floats = [t for t in graph.input_types if t.dtype == "f64" and t.size]
-            if floats and any(t.dtype in FLOATS for t in graph.output_types) and example.params.get("dtype") != "f32":
+        if F64 in accepted(example):
+            graph = example.graph(F64)
+            floats = [t for t in graph.input_types if t.dtype == F64 and t.size]
+            if floats and any(t.dtype.is_float for t in graph.output_types) and example.params.get("dtype") != F32:
                 found.append(example)
     return found
 
@@ -46,7 +46,7 @@ def seeded(name: str) -> np.random.Generator:
 
 
 def operands(example: Example, rng: np.random.Generator) -> Arrays:
-    arrays = example.arrays("f64", rng)
+    arrays = example.arrays(F64, rng)
     if example.op in STEPS:
         arrays = [np.floor(a) + 0.1 + 0.8 * (a - np.floor(a)) for a in arrays]
     if example.op in ("rem", "mod", "floor_div"):  # quotients between integers too
@@ -58,7 +58,7 @@ def operands(example: Example, rng: np.random.Generator) -> Arrays:
 
 
 def floats_of(graph: Graph, example: Example) -> list[bool]:
-    active = [t.dtype == "f64" for t in graph.input_types]
+    active = [t.dtype == F64 for t in graph.input_types]
     if OPS[example.op].samples.integer_first:
         active[0] = False
     if example.op == "zeta":
@@ -89,7 +89,7 @@ def forward(graph: Graph, arrays: Arrays, tangents: Sequence[np.ndarray | None])
     duals: list[Value | None] = [None if t is None else concrete(t) for t in tangents]
     outs, moved_outs = jvp(lambda values: evaluate(graph, values), [concrete(a) for a in arrays], duals)
     pairs = zip(outs, moved_outs, strict=True)
-    return [np.zeros(o.type.shape) if t is None else np.asarray(t.data()) for o, t in pairs if o.type.dtype in FLOATS]
+    return [np.zeros(o.type.shape) if t is None else np.asarray(t.data()) for o, t in pairs if o.type.dtype.is_float]
 
 
 def float_outputs(graph: Graph, arrays: Arrays) -> Arrays:
@@ -100,7 +100,7 @@ def float_outputs(graph: Graph, arrays: Arrays) -> Arrays:
 def test_first_derivatives_are_those_of_finite_differences_for_every_set_of_operands(name: str) -> None:
     rng = seeded(name)
     for example in differentiable(name):
-        graph, arrays = example.graph("f64"), operands(example, rng)
+        graph, arrays = example.graph(F64), operands(example, rng)
         every = floats_of(graph, example)
         choices = [
             c
@@ -118,7 +118,7 @@ def test_first_derivatives_are_those_of_finite_differences_for_every_set_of_oper
 def test_second_derivatives_are_finite_differences_of_first_ones(name: str) -> None:
     rng = seeded(name)
     for example in differentiable(name):
-        graph, arrays = example.graph("f64"), operands(example, rng)
+        graph, arrays = example.graph(F64), operands(example, rng)
         active = floats_of(graph, example)
         tangents, again = directions(arrays, active, rng), directions(arrays, active, rng)
         twice = jvp_graph(jvp_graph(graph, active), [*active, *[False] * sum(active)])
@@ -127,7 +127,7 @@ def test_second_derivatives_are_finite_differences_of_first_ones(name: str) -> N
         found = interpret(twice, *given)
         count = len(graph.outputs)
         wanted = finite_difference(lambda xs: forward(graph, xs, tangents), arrays, again)  # noqa: B023
-        got = [a for a, t in zip(found[3 * count :], graph.output_types, strict=True) if t.dtype in FLOATS]
+        got = [a for a, t in zip(found[3 * count :], graph.output_types, strict=True) if t.dtype.is_float]
         for g, want in zip(got, wanted, strict=True):
             np.testing.assert_allclose(g, want, rtol=1e-5, atol=1e-6, err_msg=str(example))
 
@@ -136,7 +136,7 @@ def test_second_derivatives_are_finite_differences_of_first_ones(name: str) -> N
 def test_reverse_mode_is_the_adjoint_of_forward_mode(name: str) -> None:
     rng = seeded(name)
     for example in differentiable(name):
-        graph, arrays = example.graph("f64"), operands(example, rng)
+        graph, arrays = example.graph(F64), operands(example, rng)
         tangents = directions(arrays, floats_of(graph, example), rng)
         lin = linearize(lambda values: evaluate(graph, values), [concrete(a) for a in arrays], [t is not None for t in tangents])  # noqa: B023
         outs = [o for o in lin.outputs]
@@ -147,7 +147,7 @@ def test_reverse_mode_is_the_adjoint_of_forward_mode(name: str) -> None:
         right = sum(np.sum(t * b.data()) for t, b in zip(tangents, backs, strict=True) if t is not None and b is not None)
         np.testing.assert_allclose(left, right, rtol=1e-11, atol=1e-12, err_msg=str(example))
         straight = forward(graph, arrays, tangents)
-        floats = [i for i, o in zip(images, outs, strict=True) if o.type.dtype in FLOATS]
+        floats = [i for i, o in zip(images, outs, strict=True) if o.type.dtype.is_float]
         for image, want in zip(floats, straight, strict=True):
             np.testing.assert_allclose(0 if image is None else image.data(), want, rtol=1e-12, atol=1e-13, err_msg=str(example))
 
@@ -156,7 +156,7 @@ def test_reverse_mode_is_the_adjoint_of_forward_mode(name: str) -> None:
 def test_the_derivative_of_the_reverse_mode_is_right_too(name: str) -> None:
     rng = seeded(name)
     for example in differentiable(name):
-        graph, arrays = example.graph("f64"), operands(example, rng)
+        graph, arrays = example.graph(F64), operands(example, rng)
         active = floats_of(graph, example)
         parts = linearize_graph(graph, active)
         if not any(parts.active_outputs):
@@ -164,12 +164,12 @@ def test_the_derivative_of_the_reverse_mode_is_right_too(name: str) -> None:
         verify(parts.forward, "linearize")
         verify(parts.linear, "linearize")
         backward = verify(transpose_graph(parts.linear, [n < sum(active) for n in range(len(parts.linear.inputs))]), "transpose")
-        again = verify(jvp_graph(backward, [t.dtype in FLOATS for t in backward.input_types]), "jvp of transpose")
+        again = verify(jvp_graph(backward, [t.dtype.is_float for t in backward.input_types]), "jvp of transpose")
         residuals = interpret(parts.forward, *arrays)[len(graph.outputs) :]
         cotangents = [rng.uniform(-1, 1, v.type.shape) for v in parts.linear.outputs]
         given = [*residuals, *cotangents]
         tangents = [
-            rng.uniform(-1, 1, np.shape(a)) if t.dtype in FLOATS else None for a, t in zip(given, backward.input_types, strict=True)
+            rng.uniform(-1, 1, np.shape(a)) if t.dtype.is_float else None for a, t in zip(given, backward.input_types, strict=True)
         ]
         found = interpret(again, *given, *[t for t in tangents if t is not None])[len(backward.outputs) :]
         if name in NO_NEIGHBOURS or name in ("reduce_max", "reduce_min", "sort", "cummax", "cummin"):
@@ -182,12 +182,12 @@ def test_the_derivative_of_the_reverse_mode_is_right_too(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n in FORWARD if differentiable(n)])
 def test_derivatives_print_and_read_back_and_what_is_linear_has_a_transpose(name: str) -> None:
     for example in differentiable(name):
-        graph = example.graph("f64")
+        graph = example.graph(F64)
         active = floats_of(graph, example)
         parts = linearize_graph(graph, active)
         for e in parts.linear.eqns:
             assert e.op in TRANSPOSE, f"{name}: its derivative uses {e.op.name}, which has no transpose"
-            assert all(v.type.dtype in INEXACT for v in e.outputs)
+            assert all(v.type.dtype.is_inexact for v in e.outputs)
         for made in (
             parts.forward,
             parts.linear,
@@ -215,7 +215,7 @@ def test_products_have_right_derivatives_at_zeros(zeros: int) -> None:
     ]
     for text, arrays in cases:
         graph = parse(text)
-        active = [t.dtype == "f64" for t in graph.input_types]
+        active = [t.dtype == F64 for t in graph.input_types]
         tangents = directions(arrays, active, rng)
         (want,) = finite_difference(lambda xs: list(interpret(graph, *xs)), arrays, tangents)  # noqa: B023
         (got,) = forward(graph, arrays, tangents)
@@ -225,7 +225,7 @@ def test_products_have_right_derivatives_at_zeros(zeros: int) -> None:
 @pytest.mark.parametrize("name", NO_NEIGHBOURS)
 def test_what_is_constant_to_derivatives_has_no_tangent(name: str) -> None:
     for example in differentiable(name):
-        graph = example.graph("f64")
+        graph = example.graph(F64)
         (x,) = operands(example, seeded(name))
         for tangent in forward(graph, [x], [np.ones_like(x)]):
             np.testing.assert_array_equal(tangent, 0)

@@ -16,7 +16,7 @@ import pytest
 from jitgrad_compiler.errors import DTypeError
 from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, Literal, Var, interpret, parse, verify
 from jitgrad_compiler.ir.graph import BATCH, JVP, Op
-from jitgrad_compiler.ir.types import COMPLEX, FLOATS, NUMPY
+from jitgrad_compiler.ir.types import C64, COMPLEX, DTYPES, F32, F64, FLOATS
 from jitgrad_compiler.ops.define import ACCEPTS, elementwise
 from jitgrad_compiler.runtime.executable import run_graph
 
@@ -39,7 +39,7 @@ ELEMENTWISE = [name for name, op in OPS.items() if op.kind == "elementwise"]
 OTHERS = [name for name, op in OPS.items() if op.kind != "elementwise" and runs(name)]
 KERNELS = [
     (name, dtype) for name in ELEMENTWISE for dtype in dtypes_of(OPS[name])
-    if dtype not in COMPLEX and not OPS[name].traits.complex_only
+    if not dtype.is_complex and not OPS[name].traits.complex_only
 ]  # fmt: skip
 LENGTHS = (1, 7, 16, 33, 1000)
 SHAPES = (*[(n,) for n in LENGTHS], (0,), (), (3, 5), (2, 3, 17), (4, 0), (1, 1))
@@ -76,13 +76,13 @@ def elementwise_graph(op: Op, dtype: str, shapes: list[tuple[int, ...]], params:
 def reference(op: Op, graph: Graph, arrays: list[np.ndarray]) -> tuple[list[np.ndarray], float]:
     """What the graph should give, and within how many ulps: transcendental functions are computed in a wider type."""
     dtype = graph.eqns[0].outputs[0].type.dtype
-    if dtype not in FLOATS or not op.traits.transcendental and op.name != "rsqrt":
+    if not dtype.is_float or not op.traits.transcendental and op.name != "rsqrt":
         return list(interpret(graph, *arrays)), 0
-    wide = np.float64 if dtype == "f32" else np.longdouble
+    wide = np.float64 if dtype == F32 else np.longdouble
     places = {v: n for n, v in enumerate(graph.inputs)}
     with np.errstate(all="ignore"):
         outs = [e.op.numpy(*[arrays[places[v]].astype(wide) for v in e.inputs], **e.params) for e in graph.eqns]  # type: ignore[index]
-    ulps = PRODUCT_ULPS.get(op.name, SCIPY_ULPS.get(op.name, ULPS) if dtype == "f64" else ULPS)
+    ulps = PRODUCT_ULPS.get(op.name, SCIPY_ULPS.get(op.name, ULPS) if dtype == F64 else ULPS)
     return [np.asarray(out) for out in outs], ulps
 
 
@@ -115,10 +115,10 @@ def test_every_op_has_examples_a_documentation_and_all_rules(name: str) -> None:
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_an_elementwise_op_refuses_the_element_types_it_does_not_take(name: str) -> None:
     op = OPS[name]
-    for dtype in NUMPY:
+    for dtype in DTYPES.values():
         if dtype not in dtypes_of(op):
             with pytest.raises(DTypeError):
-                op.types(elementwise_types(op, dtype, (3,)), elementwise_params(op, "f64")[0])
+                op.types(elementwise_types(op, dtype, (3,)), elementwise_params(op, F64)[0])
 
 
 @pytest.mark.parametrize("name", [n for n in OPS if runs(n)])
@@ -136,7 +136,7 @@ def test_the_type_rule_is_what_the_reference_gives(name: str) -> None:
             outs = outs if isinstance(outs, (tuple, list)) else (outs,)
             got = [ArrayType(np.shape(out), np.asarray(out).dtype) for out in outs]
             exact = op.kind != "argreduce"  # whose index type is a param, and given by the interpreter
-            want = [ArrayType(t.shape, NUMPY[t.dtype] if exact else g.dtype) for t, g in zip(graph.output_types, got, strict=True)]  # type: ignore[arg-type]
+            want = [ArrayType(t.shape, t.dtype.numpy if exact else g.dtype) for t, g in zip(graph.output_types, got, strict=True)]  # type: ignore[arg-type]
             assert got == want, f"{example} in {dtype}"
 
 
@@ -156,7 +156,7 @@ def test_the_kernel_of_an_elementwise_op_agrees_at_special_numbers(name: str, dt
 @pytest.mark.parametrize("name", sorted({name for name, _ in KERNELS}))
 def test_the_kernel_of_an_elementwise_op_agrees_at_every_length_and_rank(name: str) -> None:
     op, rng = OPS[name], seeded(name)
-    dtype = next(d for d in ("f32", *dtypes_of(op)) if d in dtypes_of(op))
+    dtype = next(d for d in (F32, *dtypes_of(op)) if d in dtypes_of(op))
     graph = elementwise_graph(op, dtype, list(SHAPES), elementwise_params(op, dtype)[:1])
     arrays = [draw(v.type, rng, op.samples.domain) for v in graph.inputs]
     if op.samples.integer_first:
@@ -169,7 +169,7 @@ def example_kernels(name: str) -> list[tuple[Example, str]]:
     """An example is tried in every element type that it has operands of."""
     return [
         (example, dtype) for example in examples(name) for dtype in accepted(example)
-        if dtype == "f64" or any(isinstance(o, Data) for o in example.operands)
+        if dtype == F64 or any(isinstance(o, Data) for o in example.operands)
     ]  # fmt: skip
 
 
@@ -181,8 +181,8 @@ def test_the_kernel_agrees_with_the_interpreter_for_every_element_type(name: str
         arrays = example.arrays(dtype, rng)
         context = f"{example} in {dtype}"
         for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
-            if OPS[name].kind in ROUNDED and dtype in FLOATS:
-                tolerance = {"f32": 2e-5, "f64": 1e-13}[dtype]
+            if OPS[name].kind in ROUNDED and dtype.is_float:
+                tolerance = {F32: 2e-5, F64: 1e-13}[dtype]
                 np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance, err_msg=context)
                 assert got.dtype == want.dtype
             else:
@@ -209,7 +209,7 @@ def test_nans_and_infinities_go_through_as_in_the_reference(name: str, dtype: st
 @pytest.mark.parametrize("name", OPS)
 def test_the_text_of_every_example_reads_back(name: str) -> None:
     for example in examples(name):
-        for dtype in [*accepted(example), *(["c64"] if OPS[name].traits.accepts in ("complex", "any", "numeric") else [])]:
+        for dtype in [*accepted(example), *([C64] if OPS[name].traits.accepts in ("complex", "any", "numeric") else [])]:
             graph = verify(example.graph(dtype), "the example")
             again = verify(parse(str(graph)), "parse")
             assert again == graph and str(again) == str(graph)
@@ -218,9 +218,9 @@ def test_the_text_of_every_example_reads_back(name: str) -> None:
 @pytest.mark.parametrize("name", sorted({name for name, _ in KERNELS if OPS[name].traits.arity == 2}))
 def test_a_literal_stands_for_an_array_of_the_other_operands_shape(name: str) -> None:
     op, rng = OPS[name], seeded(name, "literal")
-    dtype = next(d for d in ("f64", *dtypes_of(op)) if d in dtypes_of(op))
+    dtype = next(d for d in (F64, *dtypes_of(op)) if d in dtypes_of(op))
     (x,) = [draw(ArrayType((33,), dtype), rng, op.samples.domain)]
-    number = NUMPY[dtype].type(2)
+    number = dtype.numpy.type(2)
     for first in (True, False):
         v = Var(ArrayType((33,), dtype))
         atoms = [Literal(number, dtype), v] if first else [v, Literal(number, dtype)]
@@ -228,7 +228,7 @@ def test_a_literal_stands_for_an_array_of_the_other_operands_shape(name: str) ->
         if op.samples.integer_first and not first:
             x = np.round(x)
         (got,), (want,) = run_graph(graph, [x]), interpret(graph, x)
-        if op.traits.transcendental and dtype in FLOATS:
+        if op.traits.transcendental and dtype.is_float:
             np.testing.assert_allclose(got, want, rtol=1e-14, atol=1e-15)
         else:
             assert_same(got, want, zeros=name not in ("max", "min"), context=f"{name}, literal {'first' if first else 'second'}")

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from jitgrad_compiler.ir.types import F64
 from jitgrad_compiler.ops.scalar_derivative import PARTIALS, ScalarDerivativeError, differentiate_scalar
 from jitgrad_compiler.targets.numba_scalar import scalar_function
 
@@ -140,7 +141,7 @@ def test_an_argument_that_is_not_used_has_a_zero_partial() -> None:
 
 def test_partials_compile_into_kernels() -> None:
     by_x, _ = differentiate_scalar(function_of("t = x * x\nreturn y * t if t > 1 else t"))
-    assert "fmul" in scalar_function(by_x, ("f64", "f64"), "f64").text
+    assert "fmul" in scalar_function(by_x, (F64, F64), F64).text
 
 
 def loop(x: float) -> float:

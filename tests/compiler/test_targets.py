@@ -10,7 +10,7 @@ import pytest
 
 from jitgrad_compiler.ir import OPS, ArrayType
 from jitgrad_compiler.ir.graph import Op
-from jitgrad_compiler.ir.types import COMPLEX
+from jitgrad_compiler.ir.types import DType
 from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
 from jitgrad_compiler.targets.numba_scalar import call_scalar, link, scalar_function
 
@@ -33,7 +33,7 @@ def machine(target: str) -> Any:
     return llvm.Target.from_triple(triple).create_target_machine(cpu=cpu, features=features, opt=2)
 
 
-def emitted(e: Emitter, op: Op, operands: list[Reg], dtype: str, params: dict[str, Any]) -> Reg:
+def emitted(e: Emitter, op: Op, operands: list[Reg], dtype: DType, params: dict[str, Any]) -> Reg:
     scalar = op.traits.scalar
     if scalar is None:
         assert op.emit is not None
@@ -46,10 +46,10 @@ def text_of(name: str) -> str:
     """A module with a function for each element type and each set of params: operands are loaded, the result stored."""
     op, module = OPS[name], Module()
     for dtype in dtypes_of(op):
-        if dtype in COMPLEX:
+        if dtype.is_complex:
             continue
         for n, params in enumerate(elementwise_params(op, dtype)):
-            if "dtype" in params and params["dtype"] in COMPLEX:
+            if "dtype" in params and params["dtype"].is_complex:
                 continue
             types: list[ArrayType] = elementwise_types(op, dtype, ())
             (result,) = op.types(types, params)
@@ -71,7 +71,7 @@ def test_one_lane_of_an_op_becomes_assembly(name: str, target: str) -> None:
     module.data_layout = str(machine(target).target_data)
     assembly = machine(target).emit_assembly(module)
     for dtype in dtypes_of(OPS[name]):
-        assert dtype in COMPLEX or f"f_{dtype}_0" in assembly or not elementwise_params(OPS[name], dtype)
+        assert dtype.is_complex or f"f_{dtype}_0" in assembly or not elementwise_params(OPS[name], dtype)
 
 
 @pytest.mark.parametrize("target", ["sm_80", "sm_90"])

@@ -16,14 +16,15 @@ import pytest
 import scipy.special
 
 from jitgrad_compiler.ir import Graph, parse
+from jitgrad_compiler.ir.types import F32, F64, I64, DType
 from jitgrad_compiler.runtime.executable import Executable, compile_graph, run_graph
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir, host_features
 from jitgrad_compiler.targets.emitter import Emitter, Module
 
 ANY_MACHINE: frozenset[str] = frozenset()
-REAL: dict[str, Any] = {"f32": np.float32, "f64": np.float64}
-BITS: dict[str, Any] = {"f32": np.uint32, "f64": np.uint64}
-VECTOR = {"f32": 16, "f64": 8}
+REAL: dict[str, Any] = {F32: np.float32, F64: np.float64}
+BITS: dict[str, Any] = {F32: np.uint32, F64: np.uint64}
+VECTOR = {F32: 16, F64: 8}
 
 ONE_ARGUMENT: dict[str, Callable[[Any], Any]] = {
     "exp": mp.exp, "exp2": lambda x: mp.power(2, x), "expm1": mp.expm1, "logistic": lambda x: 1 / (1 + mp.exp(-x)), "log": mp.log,
@@ -87,10 +88,10 @@ SPECIAL_PAIRS = [
 
 
 @cache
-def compiled(name: str, type: str, width: int, features: frozenset[str]) -> Callable[..., np.ndarray]:
+def compiled(name: str, type: DType, width: int, features: frozenset[str]) -> Callable[..., np.ndarray]:
     """The function over arrays, padded with ones to whole vectors."""
     module = Module(features)
-    e = Emitter(module, "apply", [("x", "ptr"), ("y", "ptr"), ("out", "ptr"), ("n", "i64")])
+    e = Emitter(module, "apply", [("x", "ptr"), ("y", "ptr"), ("out", "ptr"), ("n", I64)])
     with e.loop(0, e.args[3], width) as i:
         operands = [e.load(e.offset(pointer, i, type), type, width) for pointer in e.args[: ARITY[name]]]
         e.store(e.offset(e.args[2], i, type), getattr(e.vector_math, name)(*operands))
@@ -109,11 +110,11 @@ def compiled(name: str, type: str, width: int, features: frozenset[str]) -> Call
     return call
 
 
-def vectors(name: str, type: str) -> Callable[..., np.ndarray]:
+def vectors(name: str, type: DType) -> Callable[..., np.ndarray]:
     return compiled(name, type, VECTOR[type], host_features())
 
 
-def random_points(type: str, count: int) -> np.ndarray:
+def random_points(type: DType, count: int) -> np.ndarray:
     """Half of them of all exponents, a quarter between 2**-12 and 2**7, a quarter between -2 and 2."""
     generator = np.random.default_rng(7)
     bits = generator.integers(0, np.iinfo(BITS[type]).max, count // 2, dtype=BITS[type], endpoint=True).view(REAL[type])
@@ -121,9 +122,9 @@ def random_points(type: str, count: int) -> np.ndarray:
     return np.concatenate([bits, powers.astype(REAL[type]), generator.uniform(-2, 2, count // 4).astype(REAL[type])])
 
 
-def cancelling_pairs(generator: np.random.Generator, type: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+def cancelling_pairs(generator: np.random.Generator, type: DType, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Next to exp(x) + exp(y) = 1: x down to the denormals, near -log(2) and between; y the nearest float, and others beside it."""
-    least = -126 if type == "f32" else -1022
+    least = -126 if type == F32 else -1022
     powers = np.concatenate([generator.uniform(least - 8, -1, count // 4), generator.uniform(-12, -0.53, count // 2)])
     x = np.concatenate([-np.exp2(powers), generator.uniform(-0.7, -0.68, count // 4)]).astype(REAL[type])
     with mp.workdps(60):
@@ -134,7 +135,7 @@ def cancelling_pairs(generator: np.random.Generator, type: str, count: int) -> t
     return np.where(swapped, y, x), np.where(swapped, x, y)
 
 
-def random_pairs(name: str, type: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+def random_pairs(name: str, type: DType, count: int) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(11)
     x, y = random_points(type, count), generator.permutation(random_points(type, count))
     near = generator.uniform(0.5, 3, count), generator.uniform(-40, 40, count)
@@ -146,9 +147,9 @@ def random_pairs(name: str, type: str, count: int) -> tuple[np.ndarray, np.ndarr
     return first, second
 
 
-def ulp_error(result: np.floating[Any], exact: Any, type: str) -> float:
+def ulp_error(result: np.floating[Any], exact: Any, type: DType) -> float:
     """The distance in units of the last place that the type has at the exact value; infinite where a special value is wrong."""
-    fraction_bits, least = (23, -126) if type == "f32" else (52, -1022)
+    fraction_bits, least = (23, -126) if type == F32 else (52, -1022)
     if not isinstance(exact, mp.mpf) or mp.isnan(exact):  # complex: outside of the domain
         return 0.0 if np.isnan(result) else inf
     magnitude = abs(exact)
@@ -161,15 +162,15 @@ def ulp_error(result: np.floating[Any], exact: Any, type: str) -> float:
     return float(abs(mp.mpf(float(result)) - exact) / mp.mpf(2) ** (exponent - fraction_bits))
 
 
-def assert_same_bits(a: np.ndarray, b: np.ndarray, type: str) -> None:
+def assert_same_bits(a: np.ndarray, b: np.ndarray, type: DType) -> None:
     """Equal bit for bit, but for the payload and sign of NaN."""
     differ = (a.view(BITS[type]) != b.view(BITS[type])) & ~(np.isnan(a) & np.isnan(b))
     assert not differ.any(), (a[differ][:5], b[differ][:5])
 
 
 @pytest.mark.parametrize("width", ["scalar", "vector"])
-@pytest.mark.parametrize("type", ["f32", "f64"])
-def test_special_values_of_one_argument_are_those_of_c99(type: str, width: str) -> None:
+@pytest.mark.parametrize("type", [F32, F64])
+def test_special_values_of_one_argument_are_those_of_c99(type: DType, width: str) -> None:
     for name, x, expected in SPECIAL_VALUES:
         function = compiled(name, type, 1, ANY_MACHINE) if width == "scalar" else vectors(name, type)
         result, want = function(np.array([x], REAL[type]))[0], REAL[type](expected)
@@ -181,8 +182,8 @@ def test_special_values_of_one_argument_are_those_of_c99(type: str, width: str) 
 
 
 @pytest.mark.parametrize("width", ["scalar", "vector"])
-@pytest.mark.parametrize("type", ["f32", "f64"])
-def test_special_values_of_two_arguments_are_those_of_c99_and_numpy(type: str, width: str) -> None:
+@pytest.mark.parametrize("type", [F32, F64])
+def test_special_values_of_two_arguments_are_those_of_c99_and_numpy(type: DType, width: str) -> None:
     for name, x, y, expected in SPECIAL_PAIRS:
         function = compiled(name, type, 1, ANY_MACHINE) if width == "scalar" else vectors(name, type)
         result, want = function(np.array([x], REAL[type]), np.array([y], REAL[type]))[0], REAL[type](expected)
@@ -195,14 +196,14 @@ def test_special_values_of_two_arguments_are_those_of_c99_and_numpy(type: str, w
 
 
 @pytest.mark.parametrize("name", ARITY)
-@pytest.mark.parametrize("type", ["f32", "f64"])
-def test_nan_gives_nan(name: str, type: str) -> None:
+@pytest.mark.parametrize("type", [F32, F64])
+def test_nan_gives_nan(name: str, type: DType) -> None:
     assert np.isnan(vectors(name, type)(*[np.full(16, nan, REAL[type])] * ARITY[name])).all()
 
 
 @pytest.mark.parametrize("name", ONE_ARGUMENT)
-@pytest.mark.parametrize("type", ["f32", "f64"])
-def test_functions_of_one_argument_are_within_two_ulp(name: str, type: str) -> None:
+@pytest.mark.parametrize("type", [F32, F64])
+def test_functions_of_one_argument_are_within_two_ulp(name: str, type: DType) -> None:
     points = random_points(type, 400)
     points = points[np.isfinite(points)]
     with mp.workdps(50):
@@ -212,8 +213,8 @@ def test_functions_of_one_argument_are_within_two_ulp(name: str, type: str) -> N
             assert ulp_error(result, ONE_ARGUMENT[name](mp.mpf(float(x))), type) <= 2, (name, float(x), float(result))
 
 
-@pytest.mark.parametrize("type", ["f32", "f64"])
-def test_erf_inv_is_within_two_ulp(type: str) -> None:
+@pytest.mark.parametrize("type", [F32, F64])
+def test_erf_inv_is_within_two_ulp(type: DType) -> None:
     generator = np.random.default_rng(3)
     points = np.concatenate(
         [generator.uniform(-1, 1, 200), 1 - np.exp2(generator.uniform(-50, -1, 100)), np.exp2(generator.uniform(-300, 0, 50))]
@@ -229,8 +230,8 @@ def test_erf_inv_is_within_two_ulp(type: str) -> None:
 
 
 @pytest.mark.parametrize("name", TWO_ARGUMENTS)
-@pytest.mark.parametrize("type", ["f32", "f64"])
-def test_functions_of_two_arguments_are_within_two_ulp(name: str, type: str) -> None:
+@pytest.mark.parametrize("type", [F32, F64])
+def test_functions_of_two_arguments_are_within_two_ulp(name: str, type: DType) -> None:
     x, y = random_pairs(name, type, 400)
     finite = np.isfinite(x) & np.isfinite(y) & (x != 0) & (y != 0)
     if name == "logaddexp":  # mpmath's exp has no bound
@@ -246,8 +247,8 @@ def test_functions_of_two_arguments_are_within_two_ulp(name: str, type: str) -> 
 
 
 @pytest.mark.parametrize("name", ARITY)
-@pytest.mark.parametrize("type", ["f32", "f64"])
-def test_bits_are_the_same_at_every_width_and_with_any_instructions(name: str, type: str) -> None:
+@pytest.mark.parametrize("type", [F32, F64])
+def test_bits_are_the_same_at_every_width_and_with_any_instructions(name: str, type: DType) -> None:
     edges = np.array([0.0, -0.0, inf, -inf, nan, 1.0, -1.0, 0.5, 1e-45, -1e-45, 5e-324, 1e-310, 3e38, -3e38, 1e308], np.float64)
     with np.errstate(over="ignore", under="ignore"):
         points = np.concatenate([edges.astype(REAL[type]), random_points(type, 4000)])
@@ -264,12 +265,12 @@ def test_bits_are_the_same_at_every_width_and_with_any_instructions(name: str, t
 
 
 @pytest.mark.parametrize("constant", [0.0, 1.5, inf, nan, -0.0, -0.25, -inf])
-@pytest.mark.parametrize("type", ["f32", "f64"])
-def test_a_constant_operand_of_logaddexp_gives_the_bits_of_an_array(type: str, constant: float) -> None:
+@pytest.mark.parametrize("type", [F32, F64])
+def test_a_constant_operand_of_logaddexp_gives_the_bits_of_an_array(type: DType, constant: float) -> None:
     x = np.concatenate([random_points(type, 400), np.log(-np.expm1(-np.geomspace(1e-30, 0.6, 50))).astype(REAL[type])])
     width = VECTOR[type]
     module = Module(host_features())
-    e = Emitter(module, "apply", [("x", "ptr"), ("out", "ptr"), ("n", "i64")])
+    e = Emitter(module, "apply", [("x", "ptr"), ("out", "ptr"), ("n", I64)])
     with e.loop(0, e.args[2], width) as i:
         value = e.vector_math.logaddexp(e.const(constant, type), e.load(e.offset(e.args[0], i, type), type, width))
         e.store(e.offset(e.args[1], i, type), value)
@@ -280,9 +281,9 @@ def test_a_constant_operand_of_logaddexp_gives_the_bits_of_an_array(type: str, c
     assert_same_bits(out, vectors("logaddexp", type)(np.full_like(padded, constant), padded), type)
 
 
-@pytest.mark.parametrize("type", ["f32", "f64"])
-def test_denormal_results_keep_their_digits(type: str) -> None:
-    x = np.array([-90.0, -100.0] if type == "f32" else [-720.0, -740.0], REAL[type])
+@pytest.mark.parametrize("type", [F32, F64])
+def test_denormal_results_keep_their_digits(type: DType) -> None:
+    x = np.array([-90.0, -100.0] if type == F32 else [-720.0, -740.0], REAL[type])
     result = vectors("exp", type)(x)
     assert (result > 0).all() and (result < np.finfo(REAL[type]).tiny).all()
     np.testing.assert_array_max_ulp(result, np.exp(x.astype(np.longdouble)).astype(REAL[type]), 1)
@@ -291,14 +292,14 @@ def test_denormal_results_keep_their_digits(type: str) -> None:
 @pytest.mark.parametrize("name", ARITY)
 def test_no_function_of_another_library_is_called(name: str) -> None:
     module = Module(host_features())
-    e = Emitter(module, "f", [("x", "f32"), ("y", "f32")], "float")
+    e = Emitter(module, "f", [("x", F32), ("y", F32)], "float")
     e.finish(getattr(e.vector_math, name)(*e.args[: ARITY[name]]))
     assert all(declared.startswith("llvm.") for declared in module.declarations)
     assert compile_ir(module.text()).exports == ("f",)
 
 
-@pytest.mark.parametrize("type", ["f32", "f64"])
-def test_tanh_and_erf_never_exceed_one(type: str) -> None:
+@pytest.mark.parametrize("type", [F32, F64])
+def test_tanh_and_erf_never_exceed_one(type: DType) -> None:
     x = np.linspace(0.0, 40.0, 100_000).astype(REAL[type])
     assert vectors("tanh", type)(x).max() == 1
     assert vectors("erf", type)(x).max() == 1

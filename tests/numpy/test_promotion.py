@@ -10,7 +10,7 @@ import pytest
 import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad.errors import DTypeError
-from jitgrad_compiler.ir.types import NUMPY
+from jitgrad_compiler.ir.types import DTYPES
 
 PROMOTION = """
       bool    i8   i16   i32   i64    u8   u16   u32   u64   f32   f64   c64  c128  True     1   1.0    1j
@@ -95,16 +95,16 @@ CALLS: dict[str, Any] = dict(
 
 
 def named_type(name: str) -> np.dtype[Any]:
-    return np.dtype({"F": "float32", "C": "complex64"}.get(name) or NUMPY[name])
+    return np.dtype({"F": "float32", "C": "complex64"}.get(name) or DTYPES[name].numpy)
 
 
 def ones(dtype: str) -> jitgrad.Array:
-    return jnp.ones(2, NUMPY[dtype])
+    return jnp.ones(2, DTYPES[dtype].numpy)
 
 
 @pytest.mark.parametrize("a, b, wanted", PAIRS)
 def test_two_types_promote_as_in_jax(a: str, b: str, wanted: str) -> None:
-    other: Any = ones(b) if b in NUMPY else eval(b)
+    other: Any = ones(b) if b in DTYPES else eval(b)
     assert (ones(a) + other).dtype == named_type(wanted)
     assert (other + ones(a)).dtype == named_type(wanted)
     assert jnp.where(ones(a) == 1, ones(a), other).dtype == named_type(wanted)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import UnexpectedTracerError, user_line
 from .graph import EVALUATE, OPS, Atom, Eqn, Graph, Literal, Op, Source, Var
-from .types import NUMPY, ArrayType, TapeType, Type, type_of
+from .types import ArrayType, DType, TapeType, Type, type_of
 
 Weak = str | bool
 """What `Value.weak` is: False, or a word of the front end's."""
@@ -118,9 +118,9 @@ def concrete(array: np.ndarray | np.generic) -> Value:
     return _value_class(type_of(array), None, array)
 
 
-def literal(number: Any, dtype: str) -> Value:
+def literal(number: Any, dtype: DType) -> Value:
     """A scalar constant of the given element type."""
-    return _value_class(ArrayType((), dtype), None, NUMPY[dtype].type(number))
+    return _value_class(ArrayType((), dtype), None, dtype.numpy.type(number))
 
 
 def operand(x: Any, like: Value) -> Value:
@@ -175,7 +175,7 @@ def run_now(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[V
 
 def as_typed(out: Any, type: Type) -> np.ndarray:
     """A NumPy result as exactly the array that the type rule promised."""
-    array = np.asarray(out, NUMPY[type.dtype])
+    array = np.asarray(out, type.dtype.numpy)
     if isinstance(type, TapeType):
         return array.reshape(len(array), *type.element.shape)
     return array if array.shape == type.shape else np.broadcast_to(array, type.shape)

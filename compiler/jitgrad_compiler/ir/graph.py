@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar, cast
 import numpy as np
 
 from .traits import ANYWHERE, Kind, Samples, Traits
-from .types import ArrayType, TapeType, Type
+from .types import F32, ArrayType, DType, TapeType, Type
 
 Source = tuple[str, int] | None
 """File and line of the user's code that made an equation."""
@@ -45,7 +45,7 @@ class Literal:
 
     __slots__ = ("type", "value")
 
-    def __init__(self, value: np.generic, dtype: str) -> None:
+    def __init__(self, value: np.generic, dtype: DType) -> None:
         self.value = value
         self.type: Any = ArrayType((), dtype)
 
@@ -363,7 +363,7 @@ def print_literal(literal: Literal) -> str:
     dtype, value = literal.type.dtype, literal.value
     number = value.item()
     # of a float32 the shortest digits that give it back
-    text = str(np.float32(value)) if dtype == "f32" and math.isfinite(number) else repr(number)
+    text = str(np.float32(value)) if dtype == F32 and math.isfinite(number) else repr(number)
     return f"{text}:{dtype}"
 
 

@@ -20,7 +20,7 @@ import re
 from typing import Any
 
 from .graph import OPS, Atom, Deferred, Eqn, Graph, IRError, Literal, Var
-from .types import NUMPY, ArrayType, TapeType, Type
+from .types import DTYPES, ArrayType, TapeType, Type
 
 _TOKEN = re.compile(r"\s+|#[^\n]*")
 
@@ -66,15 +66,15 @@ class _Parser:
             return TapeType(element)  # type: ignore[arg-type]
         text = self.take(r"(bool|[iufc]\d+)\[[\d,]*\]", "a type such as f32[3,4]")
         dtype, dims = text[:-1].split("[")
-        if dtype not in NUMPY:
-            raise IRError(f"parse: unknown element type {dtype!r}; known are {', '.join(NUMPY)}")
-        return ArrayType(tuple(int(d) for d in dims.split(",") if d), dtype)
+        if dtype not in DTYPES:
+            raise IRError(f"parse: unknown element type {dtype!r}; known are {', '.join(DTYPES)}")
+        return ArrayType(tuple(int(d) for d in dims.split(",") if d), DTYPES[dtype])
 
     def atom(self, names: dict[str, Var]) -> Atom:
         m = re.compile(r"(\([^()]*\)|-?[\w.+-]+):(bool|[iufc]\d+)").match(self.text, self.at)
         if m:
             self.at = m.end()
-            return Literal(NUMPY[m[2]].type(_number(m[1])), m[2])
+            return Literal(DTYPES[m[2]].numpy.type(_number(m[1])), DTYPES[m[2]])
         name = self.take(r"[a-z]+", "a variable or a literal such as 2.0:f32")
         if name not in names:
             raise IRError(f"parse: {name!r} is used before it is defined")
@@ -110,8 +110,7 @@ class _Parser:
                 break
             self.at += 1
         try:
-            value = ast.literal_eval(self.text[start : self.at].strip())
-            return Deferred.tokens.get(value, value) if isinstance(value, str) else value
+            return _named(ast.literal_eval(self.text[start : self.at].strip()))
         except (ValueError, SyntaxError):
             self.at = start
             raise self.fail("a Python literal") from None
@@ -163,6 +162,13 @@ class _Parser:
             self.take(r"\]", "']'")
         names.update(fresh)
         return Eqn(OPS[op], inputs, params, outputs)
+
+
+def _named(value: Any) -> Any:
+    """A param with names of element types and of deferred parts, also in tuples, read as what they name."""
+    if isinstance(value, tuple):
+        return tuple(map(_named, value))
+    return Deferred.tokens.get(value) or DTYPES.get(value, value) if isinstance(value, str) else value
 
 
 def _number(text: str) -> Any:

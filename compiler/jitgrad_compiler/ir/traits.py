@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .types import DType
+
 Kind = Literal[
     "elementwise", "layout", "gather", "dynamic_slice", "dynamic_update_slice", "reduce", "argreduce", "contract",
     "slide", "cumulative", "recurrence", "sort", "scatter", "scan", "while", "switch", "rowwise", "tape_add", "call", "collective",
@@ -39,7 +41,7 @@ class Traits:
     """Whether it takes or makes complex numbers whatever its operands, so that no target has an emission of it."""
     scalar: Callable[..., Any] | None = None
     """A Python function of numbers, compiled by Numba, in place of an emission."""
-    computed_in: str | None = None
+    computed_in: DType | None = None
     """The element type that arguments of `scalar` are converted to first; None: their own."""
 
     # -- of reductions

@@ -1,28 +1,102 @@
-"""Types of the IR: an element type's short name and a shape. Everything else in the compiler builds on these."""
+"""Types of the IR: the element types, each a record, and shapes. Everything else in the compiler builds on these.
+
+What there is to know of an element type stands in its `DType`; how a target spells it is the target's (targets/emitter.py).
+"""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-NUMPY = {
-    "bool": np.dtype(np.bool_), "i8": np.dtype(np.int8), "i16": np.dtype(np.int16), "i32": np.dtype(np.int32),
-    "i64": np.dtype(np.int64), "u8": np.dtype(np.uint8), "u16": np.dtype(np.uint16), "u32": np.dtype(np.uint32),
-    "u64": np.dtype(np.uint64), "f32": np.dtype(np.float32), "f64": np.dtype(np.float64),
-    "c64": np.dtype(np.complex64), "c128": np.dtype(np.complex128),
-}  # fmt: skip
-NAMES = {dtype: name for name, dtype in NUMPY.items()}
-SIZES = {name: dtype.itemsize for name, dtype in NUMPY.items()}
-INTEGERS = ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64")
-SIGNED = ("i8", "i16", "i32", "i64")
-UNSIGNED = ("u8", "u16", "u32", "u64")
-FLOATS = ("f32", "f64")
-COMPLEX = ("c64", "c128")
+Kind = Literal["bool", "signed", "unsigned", "float", "complex", "pointer"]
+
+
+class DType(str):
+    """An element type: its name, with all facts about it. There is one of each, so that comparing and hashing are those of a name.
+
+    It is a string because graphs, kernels and their keys are text that names it. `DTYPES` looks a name up.
+
+    kind: what sort of number it is. bits: of a value in a register; nbytes: of one in memory. numpy: NumPy's type, None for what no
+    array holds. computed: the type that arithmetic is done in, rounded to this one behind each op. accumulated: the type of running
+    sums. real: of a complex number's parts, else itself. complex: of a number with two parts of this type.
+    """
+
+    __slots__ = (
+        "accumulated", "bits", "complex", "computed", "is_complex", "is_float", "is_inexact", "is_integer", "is_signed",
+        "is_unsigned", "kind", "nbytes", "numpy", "real",
+    )  # fmt: skip
+    kind: Kind
+    bits: int
+    nbytes: int
+    numpy: Any
+    computed: DType
+    accumulated: DType
+    real: DType
+    complex: DType | None
+    is_float: bool
+    is_complex: bool
+    is_inexact: bool
+    is_integer: bool
+    is_signed: bool
+    is_unsigned: bool
+
+    def __new__(cls, name: str, kind: Kind, bits: int, numpy: Any = None, real: DType | None = None) -> DType:
+        self = super().__new__(cls, name)
+        facts: dict[str, Any] = {
+            "kind": kind, "bits": bits, "nbytes": max(bits // 8, 1), "numpy": None if numpy is None else np.dtype(numpy),
+            "computed": self, "accumulated": self, "real": real or self, "complex": None,
+            "is_float": kind == "float", "is_complex": kind == "complex", "is_inexact": kind in ("float", "complex"),
+            "is_integer": kind in ("signed", "unsigned"), "is_signed": kind == "signed", "is_unsigned": kind == "unsigned",
+        }  # fmt: skip
+        for fact, value in facts.items():
+            object.__setattr__(self, fact, value)
+        if real is not None:
+            object.__setattr__(real, "complex", self)
+        return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{self}: an element type's facts do not change")
+
+    def __reduce__(self) -> Any:
+        return (DTYPES.__getitem__, (str(self),))
+
+
+BOOL = DType("bool", "bool", 1, np.bool_)
+I8, I16, I32, I64 = (DType(f"i{bits}", "signed", bits, f"int{bits}") for bits in (8, 16, 32, 64))
+U8, U16, U32, U64 = (DType(f"u{bits}", "unsigned", bits, f"uint{bits}") for bits in (8, 16, 32, 64))
+F32, F64 = (DType(f"f{bits}", "float", bits, f"float{bits}") for bits in (32, 64))
+C64, C128 = (DType(f"c{real.bits * 2}", "complex", real.bits * 2, f"complex{real.bits * 2}", real) for real in (F32, F64))
+
+DTYPES: dict[str, DType] = {d: d for d in (BOOL, I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, C64, C128)}
+"""Every element type of arrays, by its name."""
+NAMES: dict[Any, DType] = {d.numpy: d for d in DTYPES.values()}
+"""The same by NumPy's type."""
+SIGNED = tuple(d for d in DTYPES.values() if d.is_signed)
+UNSIGNED = tuple(d for d in DTYPES.values() if d.is_unsigned)
+INTEGERS = SIGNED + UNSIGNED
+FLOATS = tuple(d for d in DTYPES.values() if d.is_float)
+COMPLEX = tuple(d for d in DTYPES.values() if d.is_complex)
 INEXACT = FLOATS + COMPLEX
-REAL_OF = {"c64": "f32", "c128": "f64"}
-COMPLEX_OF = {"f32": "c64", "f64": "c128"}
+
+
+def signed_integer(bits: int) -> DType:
+    """The signed integer of so many bits."""
+    return DTYPES[f"i{bits}"]
+
+
+def unsigned_integer(bits: int) -> DType:
+    """The unsigned integer of so many bits."""
+    return DTYPES[f"u{bits}"]
+
+
+def complex_of(dtype: DType) -> DType:
+    """The complex number whose parts have this type."""
+    if dtype.complex is None:
+        raise TypeError(f"there are no complex numbers with parts of type {dtype}")
+    return dtype.complex
+
 
 Shape = tuple[int, ...]
 
@@ -31,7 +105,7 @@ class ArrayType(NamedTuple):
     """Shape and element type of an array: `f32[3,4]`."""
 
     shape: Shape
-    dtype: str
+    dtype: DType
 
     @property
     def size(self) -> int:
@@ -39,7 +113,7 @@ class ArrayType(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        return math.prod(self.shape) * SIZES[self.dtype]
+        return math.prod(self.shape) * self.dtype.nbytes
 
     @property
     def rank(self) -> int:
@@ -58,7 +132,7 @@ class TapeType(NamedTuple):
     element: ArrayType
 
     @property
-    def dtype(self) -> str:
+    def dtype(self) -> DType:
         return self.element.dtype
 
     @property

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..ir.graph import Eqn, Var
-from ..ir.types import SIZES
 from .affine import Affine, Axis, axis_index
 from .expression import Load, Node, Reduced, walk
 from .kernel import Contraction, Reduction
@@ -87,7 +86,7 @@ class Cluster:
             row = math.prod(a.extent for a in r.axes)
             rows = math.prod(self.shape) // max(row, 1)
             enough = rows >= 16 or math.prod(self.shape) <= PARALLEL_ELEMENTS
-            if not enough or row * SIZES[r.dtype] > MAX_ROW_BYTES or not r.operand.axes >= r.axes:
+            if not enough or row * r.dtype.nbytes > MAX_ROW_BYTES or not r.operand.axes >= r.axes:
                 raise Unfusable("rows too few or too long")
             if any(o.position is not None and o.axes != r.axes for o in self.reductions.values()):
                 raise Unfusable("an argmax over other parts of a row")

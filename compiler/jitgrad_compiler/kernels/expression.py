@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..ir.graph import Op, Var
+from ..ir.types import BOOL, DType
 from .affine import Affine, Axis
 
 
@@ -17,7 +18,7 @@ class Node:
 
     __slots__ = ("args", "axes", "cost", "dtype", "stage")
 
-    def __init__(self, dtype: str, axes: frozenset[Axis], args: tuple[Node, ...], own_cost: float) -> None:
+    def __init__(self, dtype: DType, axes: frozenset[Axis], args: tuple[Node, ...], own_cost: float) -> None:
         self.dtype, self.axes, self.args = dtype, axes, args
         self.cost: float = own_cost + sum(a.cost for a in args)
         self.stage: int = max((a.stage for a in args), default=0)
@@ -28,7 +29,7 @@ class Const(Node):
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Any, dtype: str) -> None:
+    def __init__(self, value: Any, dtype: DType) -> None:
         super().__init__(dtype, frozenset(), (), 0)
         self.value = value
 
@@ -57,7 +58,7 @@ class Apply(Node):
 
     __slots__ = ("op", "params")
 
-    def __init__(self, op: Op, params: Mapping[str, Any], args: tuple[Node, ...], dtype: str) -> None:
+    def __init__(self, op: Op, params: Mapping[str, Any], args: tuple[Node, ...], dtype: DType) -> None:
         axes: frozenset[Axis] = frozenset().union(*[a.axes for a in args]) if args else frozenset()
         super().__init__(dtype, axes, args, op.traits.cost)
         self.op, self.params = op, params
@@ -72,7 +73,7 @@ class Index(Node):
 
     __slots__ = ("index",)
 
-    def __init__(self, index: Affine, dtype: str) -> None:
+    def __init__(self, index: Affine, dtype: DType) -> None:
         super().__init__(dtype, index.axes, tuple(a.node for a in runtime_atoms(index)), 1)
         self.index = index
 
@@ -86,7 +87,7 @@ class Inside(Node):
     __slots__ = ("high", "index", "low", "step")
 
     def __init__(self, index: Affine, low: int | None, high: int | None, step: int = 1) -> None:
-        super().__init__("bool", index.axes, tuple(a.node for a in runtime_atoms(index)), 1)
+        super().__init__(BOOL, index.axes, tuple(a.node for a in runtime_atoms(index)), 1)
         self.index, self.low, self.high, self.step = index, low, high, step
 
     def __str__(self) -> str:
@@ -114,7 +115,7 @@ class Contracted(Node):
 
     __slots__ = ()
 
-    def __init__(self, dtype: str, axes: frozenset[Axis]) -> None:
+    def __init__(self, dtype: DType, axes: frozenset[Axis]) -> None:
         super().__init__(dtype, axes, (), 0)
 
     def __str__(self) -> str:

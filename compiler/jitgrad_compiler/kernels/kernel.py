@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..ir.graph import Eqn, Var, nested_graphs, print_graph, variable_names
+from ..ir.types import DType
 from .affine import Affine, Axis
 from .expression import Apply, Index, Inside, Load, Node, runtime_atoms, walk
 
@@ -28,7 +29,7 @@ class Reduction:
     axes: frozenset[Axis]
     result: Var
     index: tuple[Affine, ...]
-    dtype: str
+    dtype: DType
     stage: int = 0
     inside: bool = False
     stored: bool = False
@@ -55,7 +56,7 @@ class Contraction:
     depth: Axis
     left: Node
     right: Node
-    dtype: str
+    dtype: DType
 
 
 @dataclass(eq=False)

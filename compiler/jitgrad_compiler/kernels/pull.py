@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..ir.graph import OPS, Atom, Eqn, Literal, Op, Rules, Var
-from ..ir.types import NUMPY
+from ..ir.types import BOOL, I64, DType
 from .affine import Affine, Runtime, linear, split
 from .expression import Apply, Const, Index, Inside, Load, Node
 
@@ -32,8 +32,8 @@ class Puller:
 
     # -- making nodes
 
-    def const(self, value: Any, dtype: str) -> Node:
-        return self._one(("const", NUMPY[dtype].type(value).tobytes(), dtype), lambda: Const(NUMPY[dtype].type(value), dtype))
+    def const(self, value: Any, dtype: DType) -> Node:
+        return self._one(("const", dtype.numpy.type(value).tobytes(), dtype), lambda: Const(dtype.numpy.type(value), dtype))
 
     def _one(self, key: Any, make: Callable[[], Node]) -> Node:
         node = self.nodes.get(key)
@@ -41,7 +41,7 @@ class Puller:
             node = self.nodes[key] = make()
         return node
 
-    def apply(self, op_name: str, *args: Node, dtype: str = "", params: Mapping[str, Any] | None = None) -> Node:
+    def apply(self, op_name: str, *args: Node, dtype: DType | None = None, params: Mapping[str, Any] | None = None) -> Node:
         dtype, params = dtype or args[-1].dtype, params or {}
         key = ("apply", op_name, tuple(map(id, args)), dtype, *sorted(params.items()))
         return self._one(key, lambda: Apply(OPS[op_name], params, args, dtype))
@@ -50,7 +50,7 @@ class Puller:
         offset = linear(index, var.type.shape)
         return self._one(("load", var, offset, id(guard)), lambda: Load(var, offset, guard))
 
-    def index(self, index: Affine, dtype: str) -> Node:
+    def index(self, index: Affine, dtype: DType) -> Node:
         return self._one(("index", index, dtype), lambda: Index(index, dtype))
 
     def inside(self, index: Affine, low: int, high: int, step: int = 1) -> Node | None:
@@ -62,7 +62,7 @@ class Puller:
         return self._one(("inside", index, lo, hi, step), lambda: Inside(index, lo, hi, step))
 
     def both(self, a: Node | None, b: Node | None) -> Node | None:
-        return b if a is None else a if b is None or a is b else self.apply("and", a, b, dtype="bool")
+        return b if a is None else a if b is None or a is b else self.apply("and", a, b, dtype=BOOL)
 
     # -- pulling
 
@@ -165,9 +165,9 @@ def _iota(p: Puller, e: Eqn, index: LayoutIndex, guard: Node | None) -> Node:
 
 
 def _convert_index(p: Puller, node: Node) -> Node:
-    if node.dtype == "i64":
+    if node.dtype == I64:
         return node
-    return p.apply("convert_element_type", node, params={"dtype": "i64"}, dtype="i64")
+    return p.apply("convert_element_type", node, params={"dtype": I64}, dtype=I64)
 
 
 def held_index(p: Puller, atom: Atom, index: LayoutIndex, high: int, guard: Node | None) -> Affine:
@@ -175,7 +175,7 @@ def held_index(p: Puller, atom: Atom, index: LayoutIndex, high: int, guard: Node
     if isinstance(atom, Literal):
         return Affine(min(max(int(atom.value), 0), high))
     node = _convert_index(p, p.pull(atom, index, guard))
-    held = p.apply("min", p.apply("max", node, p.const(0, "i64")), p.const(high, "i64"))
+    held = p.apply("min", p.apply("max", node, p.const(0, I64)), p.const(high, I64))
     return Affine(0, {Runtime(held, 0, high): 1})
 
 
@@ -217,8 +217,8 @@ def _gather(p: Puller, e: Eqn, index: LayoutIndex, guard: Node | None) -> Node:
         n = x.type.shape[i]
         if e.params["mode"] == "fill":
             raw = _convert_index(p, p.pull(indices, place, guard))
-            zero, top = p.const(0, "i64"), p.const(n, "i64")
-            fits = p.apply("and", p.apply("ge", raw, zero, dtype="bool"), p.apply("lt", raw, top, dtype="bool"), dtype="bool")
+            zero, top = p.const(0, I64), p.const(n, I64)
+            fits = p.apply("and", p.apply("ge", raw, zero, dtype=BOOL), p.apply("lt", raw, top, dtype=BOOL), dtype=BOOL)
             inside = p.both(inside, fits)
         source.append(held_index(p, indices, place, max(n - 1, 0), guard))
     if 0 in x.type.shape:

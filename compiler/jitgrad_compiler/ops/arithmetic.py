@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DTypeError
 from ..ir.builder import Value, bind, literal, operand
 from ..ir.graph import OPS
-from ..ir.types import COMPLEX, COMPLEX_OF, INEXACT, NUMPY, REAL_OF, SIZES, ArrayType
+from ..ir.types import BOOL, F32, F64, ArrayType, DType, complex_of
 from .define import (
     Operand,
     Tangents,
@@ -42,12 +42,12 @@ def _emit_extreme(order: str) -> Any:
     """max and min that hand on a NaN; compare-and-select in the form that becomes one vmaxps, and one blend for y's NaN."""
 
     def emit(e: Any, x: Any, y: Any) -> Any:
-        if x.type == "bool":
+        if x.type == BOOL:
             return e.or_(x, y) if order == "gt" else e.and_(x, y)
         if e.is_number(x):
             x, y = y, x
         chosen = e.select(e.compare(order, y, x), y, x)
-        return chosen if x.type[0] != "f" or e.is_number(y) else e.select(e.isnan(y), y, chosen)
+        return chosen if not x.type.is_float or e.is_number(y) else e.select(e.isnan(y), y, chosen)
 
     return emit
 
@@ -80,7 +80,7 @@ def _mul_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: di
 
 
 add = elementwise(
-    "add", np.add, lambda e, x, y: e.add(x, y) if x.type != "bool" else e.or_(x, y), accepts="any",
+    "add", np.add, lambda e, x, y: e.add(x, y) if x.type != BOOL else e.or_(x, y), accepts="any",
     partials=[lambda x, y, out: 1, lambda x, y, out: 1], transpose=_add_transpose(1), commutes=True, doc="x + y; of bools, or.",
 )  # fmt: skip
 sub = elementwise(
@@ -88,7 +88,7 @@ sub = elementwise(
     partials=[lambda x, y, out: 1, lambda x, y, out: -1], transpose=_add_transpose(-1), doc="x - y.",
 )  # fmt: skip
 mul = elementwise(
-    "mul", np.multiply, lambda e, x, y: e.mul(x, y) if x.type != "bool" else e.and_(x, y), accepts="any",
+    "mul", np.multiply, lambda e, x, y: e.mul(x, y) if x.type != BOOL else e.and_(x, y), accepts="any",
     partials=[lambda x, y, out: y, lambda x, y, out: x], transpose=_mul_transpose, commutes=True, doc="x * y; of bools, and.",
 )  # fmt: skip
 
@@ -112,7 +112,7 @@ def _abs_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any
     out = op("abs", x)
     if t is None:
         return [out], [None]
-    if x.type.dtype in COMPLEX:
+    if x.type.dtype.is_complex:
         nonzero = op("gt", out, zeros(out.type))
         unit = op("conj", x) / convert(where(nonzero, out, 1.0), x.type.dtype)
         return [out], [op("real", t * unit)]
@@ -123,7 +123,7 @@ def _sign_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, An
     """Constant for real numbers; x / |x| of a complex one turns with the part of the tangent across it, and stays 0 at 0."""
     (x,), (t,) = primals, tangents
     out = op("sign", x)
-    if t is None or x.type.dtype not in COMPLEX:
+    if t is None or not x.type.dtype.is_complex:
         return [out], [None]
     size = op("abs", x)
     across = op("imag", op("conj", out) * t) / where(op("gt", size, zeros(size.type)), size, 1.0)
@@ -131,11 +131,11 @@ def _sign_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, An
 
 
 def _emit_sign(e: Any, x: Any) -> Any:
-    if x.type in ("f32", "f64"):
+    if x.type in (F32, F64):
         one = e.copysign(e.const(1.0, x.type, x.width), x)
         return e.select(e.compare("eq", x, 0.0), x, e.select(e.isnan(x), x, one))
     positive = e.convert(e.compare("gt", x, 0), x.type)
-    return e.sub(positive, e.convert(e.compare("lt", x, 0), x.type)) if x.type[0] == "i" else positive
+    return e.sub(positive, e.convert(e.compare("lt", x, 0), x.type)) if x.type.is_signed else positive
 
 
 def _round_away(x: Any) -> Any:
@@ -161,7 +161,7 @@ round_away = elementwise(
 
 
 def _select_type(condition: ArrayType, x: ArrayType, y: ArrayType) -> ArrayType:
-    if condition.dtype != "bool":
+    if condition.dtype != BOOL:
         raise DTypeError(f"select: the condition must be bool, got {condition}")
     check_dtypes("select", "any", [x, y])
     return ArrayType(elementwise_shape("select", [condition, x, y]), x.dtype)
@@ -187,8 +187,8 @@ select = elementwise(
 )  # fmt: skip
 
 
-def _convert(x: Any, dtype: str) -> Any:
-    x, target = np.asarray(x), NUMPY[dtype]
+def _convert(x: Any, dtype: DType) -> Any:
+    x, target = np.asarray(x), dtype.numpy
     if x.dtype.kind == "c" and target.kind != "c":
         x = x.real if target.kind != "b" else x != 0
     if x.dtype.kind == "f" and target.kind in "iu":
@@ -208,7 +208,7 @@ def saturated(x: np.ndarray, target: np.dtype) -> np.ndarray:
 def _convert_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     (x,), (t,) = primals, tangents
     out = op("convert_element_type", x, **params)
-    return [out], [convert(t, params["dtype"]) if t is not None and params["dtype"] in INEXACT else None]
+    return [out], [convert(t, params["dtype"]) if t is not None and params["dtype"].is_inexact else None]
 
 
 def _convert_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
@@ -222,14 +222,14 @@ convert_element_type = elementwise(
 )  # fmt: skip
 
 
-def _bitcast_type(x: ArrayType, dtype: str) -> ArrayType:
-    if SIZES[x.dtype] != SIZES[dtype] or "bool" in (x.dtype, dtype):
+def _bitcast_type(x: ArrayType, dtype: DType) -> ArrayType:
+    if x.dtype.nbytes != dtype.nbytes or BOOL in (x.dtype, dtype):
         raise DTypeError(f"bitcast_convert_type: {x.dtype} and {dtype} are not of one size")
     return ArrayType(x.shape, dtype)
 
 
 bitcast_convert_type = elementwise(
-    "bitcast_convert_type", lambda x, dtype: np.asarray(x).view(NUMPY[dtype]), lambda e, x, dtype: e.bitcast(x, dtype),
+    "bitcast_convert_type", lambda x, dtype: np.asarray(x).view(dtype.numpy), lambda e, x, dtype: e.bitcast(x, dtype),
     infer=_bitcast_type, accepts="any", doc="The same bits read as another type of that size.",
 )  # fmt: skip
 
@@ -240,7 +240,7 @@ def _linear_part(name: str, numpy: Any, result: Any, transpose: Any, doc: str) -
 
 def _part_type(x: ArrayType) -> ArrayType:
     check_dtypes("real and imag", "complex", [x])
-    return ArrayType(x.shape, REAL_OF[x.dtype])
+    return ArrayType(x.shape, x.dtype.real)
 
 
 def _conj_type(x: ArrayType) -> ArrayType:
@@ -263,7 +263,7 @@ conj = _linear_part("conj", np.conj, _conj_type, lambda cts, xs, params: [op("co
 
 def _complex_type(x: ArrayType, y: ArrayType) -> ArrayType:
     check_dtypes("complex", "float", [x, y])
-    return ArrayType(elementwise_shape("complex", [x, y]), COMPLEX_OF[x.dtype])
+    return ArrayType(elementwise_shape("complex", [x, y]), complex_of(x.dtype))
 
 
 def _put_together(x: Any, y: Any) -> Any:

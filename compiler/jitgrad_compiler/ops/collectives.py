@@ -18,11 +18,11 @@ from typing import Any
 from ..errors import ShapeError
 from ..ir.builder import Value
 from ..ir.graph import BATCHED_OUTPUTS, JVP, Op
-from ..ir.types import ArrayType
+from ..ir.types import I64, ArrayType
 from .arithmetic import op
 from .define import Operand, broadcast, convert, full, linear_jvp, reduce_sum, reshape, transpose_axes
 
-NUMBER = ArrayType((), "i64")
+NUMBER = ArrayType((), I64)
 
 
 def _alone(*arrays: Any, **params: Any) -> Any:
@@ -43,7 +43,7 @@ def _collective(
     """
 
     def check(x: ArrayType, number: ArrayType, *tables: ArrayType, size: int) -> ArrayType:
-        if number != NUMBER or any(t != ArrayType((size,), "i64") for t in tables):
+        if number != NUMBER or any(t != ArrayType((size,), I64) for t in tables):
             raise TypeError(f"{name}: takes an example's number as {NUMBER} and tables of {size} numbers, got {number}")
         return infer(x, size)
 
@@ -84,7 +84,7 @@ def _with_rows(x: ArrayType, size: int) -> ArrayType:
 def _summed(size: int, x: Value, batched: bool, tables: Sequence[Value]) -> Value:
     if batched:
         return reduce_sum(x, (0,))
-    return x * convert(full(x.type.shape, size, "i64"), x.type.dtype)
+    return x * convert(full(x.type.shape, size, I64), x.type.dtype)
 
 
 def _exchanged(size: int, x: Value, batched: bool, tables: Sequence[Value]) -> Value:

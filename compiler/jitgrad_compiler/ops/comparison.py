@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ir.builder import Value, bind
 from ..ir.graph import OPS
-from ..ir.types import SIZES
+from ..ir.types import BOOL, signed_integer, unsigned_integer
 from .define import elementwise, full
 
 for _name, _numpy, _doc in (
@@ -16,7 +16,7 @@ for _name, _numpy, _doc in (
     ("le", np.less_equal, "x <= y."), ("gt", np.greater, "x > y."), ("ge", np.greater_equal, "x >= y."),
 ):  # fmt: skip
     elementwise(
-        _name, _numpy, lambda e, x, y, _name=_name: e.compare(_name, x, y), arity=2, result="bool",
+        _name, _numpy, lambda e, x, y, _name=_name: e.compare(_name, x, y), arity=2, result=BOOL,
         accepts="any" if _name in ("eq", "ne") else "ordered", doc=f"{_doc} False where either is NaN, but for ne.",
     )  # fmt: skip
 
@@ -63,14 +63,14 @@ def _shift_right_arithmetic(x: Any, n: Any) -> Any:
 
 def _emit_shift(kind: str) -> Any:
     def emit(e: Any, x: Any, n: Any) -> Any:
-        bits = SIZES[x.type] * 8
-        unsigned = e.bitcast(n, f"u{bits}")
+        bits = x.type.nbytes * 8
+        unsigned = e.bitcast(n, unsigned_integer(bits))
         if kind == "arithmetic":
             count = e.select(e.compare("lt", unsigned, bits), unsigned, e.const(bits - 1, unsigned.type))
-            return e.bitcast(e.shr(e.bitcast(x, f"i{bits}"), e.bitcast(count, f"i{bits}")), x.type)
+            return e.bitcast(e.shr(e.bitcast(x, signed_integer(bits)), e.bitcast(count, signed_integer(bits))), x.type)
         inside = e.compare("lt", unsigned, bits)
         count = e.select(inside, unsigned, e.const(0, unsigned.type))
-        value = e.bitcast(x, f"u{bits}")
+        value = e.bitcast(x, unsigned_integer(bits))
         shifted = e.shl(value, count) if kind == "left" else e.shr(value, count)
         return e.bitcast(e.select(inside, shifted, e.const(0, value.type)), x.type)
 
@@ -100,7 +100,7 @@ def _clz(x: Any) -> Any:
 
 
 def _emit_clz(e: Any, x: Any) -> Any:
-    name = f"llvm.ctlz.{f'v{x.width}' if x.width > 1 else ''}i{SIZES[x.type] * 8}"
+    name = f"llvm.ctlz.{f'v{x.width}' if x.width > 1 else ''}i{x.type.nbytes * 8}"
     e.module.declare(name, x.llvm, [x.llvm, "i1"])
     return e.op(f"call {x.llvm} @{name}({x.typed}, i1 false)", x.type, x.width)
 
@@ -116,9 +116,9 @@ def _emit_below_infinity(e: Any, x: Any) -> Any:
     return e.compare("lt", e.abs(x), float("inf"))
 
 
-elementwise("is_finite", np.isfinite, _emit_below_infinity, accepts="inexact", result="bool", doc="Neither infinite nor NaN.")
+elementwise("is_finite", np.isfinite, _emit_below_infinity, accepts="inexact", result=BOOL, doc="Neither infinite nor NaN.")
 elementwise(
-    "signbit", np.signbit, lambda e, x: e.compare("lt", e.bitcast(x, f"i{SIZES[x.type] * 8}"), 0), accepts="float", result="bool",
+    "signbit", np.signbit, lambda e, x: e.compare("lt", e.bitcast(x, signed_integer(x.type.bits)), 0), accepts="float", result=BOOL,
     doc="Whether the sign bit is set; true of -0.",
 )  # fmt: skip
 elementwise(
@@ -139,7 +139,7 @@ def copy_sign(x: Value, y: Value) -> Value:
 
 def _emit_nextafter(e: Any, x: Any, y: Any) -> Any:
     """One step on the integers that order floats: away from zero adds one to the bits, towards zero takes one away."""
-    integer = f"i{SIZES[x.type] * 8}"
+    integer = signed_integer(x.type.bits)
     bits = e.bitcast(x, integer)
     away = e.xor(e.compare("lt", x, y), e.compare("lt", bits, 0))
     stepped = e.bitcast(e.add(bits, e.select(away, e.const(1, integer), e.const(-1, integer))), x.type)

@@ -23,10 +23,10 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.graph import Graph, Op
 from ..ir.interpreter import interpret
-from ..ir.types import INTEGERS, NUMPY, ArrayType, TapeType, Type
+from ..ir.types import BOOL, I64, ArrayType, TapeType, Type
 from .define import as_consts
 
-COUNT = ArrayType((), "i64")
+COUNT = ArrayType((), I64)
 
 
 def _listed(types: Sequence[Any]) -> str:
@@ -65,7 +65,7 @@ def _scan_type(
 
 
 def stack(slices: Sequence[Any], element: ArrayType) -> Any:
-    return np.stack(slices) if slices else np.zeros((0, *element.shape), NUMPY[element.dtype])
+    return np.stack(slices) if slices else np.zeros((0, *element.shape), element.dtype.numpy)
 
 
 def _scan(*arrays: Any, body: Graph, consts: int, carry: int, length: int | None, reverse: bool, unroll: int) -> list[Any]:
@@ -96,7 +96,7 @@ def _while_type(
 ) -> tuple[Type, ...]:
     carries = types[consts:]
     expect("while_loop", "the condition's inputs", types, cond.input_types)
-    expect("while_loop", "the condition's result", [ArrayType((), "bool")], cond.output_types)
+    expect("while_loop", "the condition's result", [ArrayType((), BOOL)], cond.output_types)
     expect("while_loop", "the body's inputs", types, body.input_types)
     expect("while_loop", "the body's new carries", carries, body.output_types[: len(carries)])
     if len(body.outputs) != len(carries) + saved:
@@ -163,7 +163,7 @@ while_loop = Op(
 
 
 def _switch_type(index: ArrayType, *types: Any, branches: tuple[Graph, ...]) -> tuple[Type, ...]:
-    if index.shape or index.dtype not in INTEGERS:
+    if index.shape or not index.dtype.is_integer:
         raise TypeError(f"switch: the index must be an integer scalar, got {index}")
     for b in branches:
         expect("switch", "a branch's inputs", types, b.input_types)

@@ -29,7 +29,6 @@ from ..errors import NonDifferentiableError
 from ..ir.builder import Value, concrete
 from ..ir.graph import EVALUATE, Deferred, Graph, Op
 from ..ir.interpreter import evaluate, interpret
-from ..ir.types import INEXACT
 from .control import expect
 from .define import as_consts
 
@@ -93,9 +92,9 @@ def _custom_jvp_type(*types: Any, graph: Graph, rule: Any, consts: int, name: st
     where = f"custom_jvp of {name}"
     _check_graph(where, types, graph)
     if isinstance(rule, tuple) and rule:
-        tangents = [t for t in types[consts:] if t.dtype in INEXACT]
+        tangents = [t for t in types[consts:] if t.dtype.is_inexact]
         expect(where, "the rule's inputs", [*types, *tangents], rule[0].input_types)
-        moved = [t for t in graph.output_types if t.dtype in INEXACT]
+        moved = [t for t in graph.output_types if t.dtype.is_inexact]
         expect(where, "the rule's results", [*graph.output_types, *moved], rule[0].output_types)
     return graph.output_types
 
@@ -108,7 +107,7 @@ def _custom_vjp_type(*types: Any, graph: Graph, rule: Any, consts: int, moving: 
         count = len(graph.outputs)
         expect(where, "forward's inputs", types, forward.input_types)
         expect(where, "forward's first results", graph.output_types, forward.output_types[:count])
-        given = [*types[:consts], *forward.output_types[count:], *[t for t in graph.output_types if t.dtype in INEXACT]]
+        given = [*types[:consts], *forward.output_types[count:], *[t for t in graph.output_types if t.dtype.is_inexact]]
         expect(where, "backward's inputs", given, backward.input_types)
         cotangents = [t for t, m in zip(types, moving, strict=True) if m]
         expect(where, "backward's results", cotangents, backward.output_types)

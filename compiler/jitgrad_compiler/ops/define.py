@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,19 +15,19 @@ from ..errors import DTypeError, NonDifferentiableError, ShapeError
 from ..ir.builder import Value, bind, bind_all, is_literal, literal
 from ..ir.graph import BATCH, JVP, OPS, Op
 from ..ir.traits import Samples
-from ..ir.types import COMPLEX, FLOATS, INEXACT, INTEGERS, REAL_OF, ArrayType
+from ..ir.types import BOOL, COMPLEX, FLOATS, INEXACT, INTEGERS, U64, ArrayType, DType
 
-ACCEPTS: dict[str, tuple[str, ...]] = {
-    "any": ("bool", *INTEGERS, *INEXACT),
+ACCEPTS: dict[str, tuple[DType, ...]] = {
+    "any": (BOOL, *INTEGERS, *INEXACT),
     "numeric": (*INTEGERS, *INEXACT),
     "real": (*INTEGERS, *FLOATS),
-    "ordered": ("bool", *INTEGERS, *FLOATS),
+    "ordered": (BOOL, *INTEGERS, *FLOATS),
     "float": FLOATS,
     "inexact": INEXACT,
     "complex": COMPLEX,
     "integer": INTEGERS,
-    "bits": ("bool", *INTEGERS),
-    "u64": ("u64",),
+    "bits": (BOOL, *INTEGERS),
+    U64: (U64,),
 }
 
 TRANSCENDENTAL_COST = 20.0
@@ -63,7 +63,7 @@ def zeros(type: ArrayType) -> Value:
     return full(type.shape, 0, type.dtype)
 
 
-def full(shape: tuple[int, ...], number: Any, dtype: str) -> Value:
+def full(shape: tuple[int, ...], number: Any, dtype: DType) -> Value:
     """An array of one number; for a scalar that number itself."""
     value = literal(number, dtype)
     return broadcast(value, shape, ()) if shape else value
@@ -83,7 +83,7 @@ def broadcast_batch(x: Value, size: int, batched: bool) -> Value:
     return broadcast(x, (size, *x.type.shape), tuple(range(1, x.type.rank + 1)))
 
 
-def convert(x: Value, dtype: str) -> Value:
+def convert(x: Value, dtype: DType) -> Value:
     return x if x.type.dtype == dtype else bind(OPS["convert_element_type"], x, dtype=dtype)
 
 
@@ -124,7 +124,7 @@ def linear_jvp(op: Op, count: int | None = None) -> Callable[..., Any]:
     def jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
         outs = bind_all(op, *primals, **params)
         n = len(primals) if count is None else count
-        if all(t is None for t in tangents[:n]) or outs[0].type.dtype not in INEXACT:
+        if all(t is None for t in tangents[:n]) or not outs[0].type.dtype.is_inexact:
             return outs, [None] * len(outs)
         filled = [zeros(p.type) if t is None else t for p, t in zip(primals[:n], tangents[:n], strict=True)]
         return outs, bind_all(op, *filled, *primals[n:], **params)
@@ -199,7 +199,7 @@ def elementwise(
     *,
     partials: Sequence[Callable[..., Any] | None] | None = None,
     accepts: str = "inexact",
-    result: str = "",
+    result: DType | Literal["real"] | None = None,
     jvp: Callable[..., Any] | None = None,
     linear: bool = False,
     transpose: Callable[..., Any] | None = None,
@@ -226,7 +226,7 @@ def elementwise(
         if len(types) != count:
             raise TypeError(f"{name} takes {count} operands, got {len(types)}")
         check_dtypes(name, accepts, types)
-        dtype = REAL_OF.get(types[0].dtype, types[0].dtype) if result == "real" else result or types[0].dtype
+        dtype = types[0].dtype.real if result == "real" else result or types[0].dtype
         return ArrayType(elementwise_shape(name, types), dtype)
 
     if accepts not in ACCEPTS:

@@ -13,7 +13,6 @@ import numpy as np
 
 from ..ir.builder import Value, bind
 from ..ir.graph import OPS
-from ..ir.types import FLOATS, SIGNED, SIZES
 from .define import Tangents, add_tangents, elementwise, known
 
 
@@ -56,26 +55,26 @@ def _guard(e: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """The divisor with 0, and -1 below the least integer, replaced by 1; and where it was 0."""
     zero = e.compare("eq", y, 0)
     unsafe = zero
-    if x.type in SIGNED:
-        least = -(1 << (SIZES[x.type] * 8 - 1))
+    if x.type.is_signed:
+        least = -(1 << (x.type.nbytes * 8 - 1))
         unsafe = e.or_(zero, e.and_(e.compare("eq", y, -1), e.compare("eq", x, least)))
     return e.select(unsafe, e.const(1, y.type), y), zero
 
 
 def _emit_div(e: Any, x: Any, y: Any) -> Any:
-    if x.type in FLOATS:
+    if x.type.is_float:
         return e.div(x, y)
     safe, zero = _guard(e, x, y)
     return e.select(zero, e.const(-1, x.type), e.div(x, safe))
 
 
 def _emit_rem(e: Any, x: Any, y: Any) -> Any:
-    if x.type in FLOATS:
+    if x.type.is_float:
         return e.rem(x, y)
     zero = e.compare("eq", y, 0)
     safe, _ = _guard(e, x, y)
     rest = e.rem(x, safe)
-    return e.select(zero, x, e.select(e.compare("eq", y, -1), e.const(0, x.type), rest) if x.type in SIGNED else rest)
+    return e.select(zero, x, e.select(e.compare("eq", y, -1), e.const(0, x.type), rest) if x.type.is_signed else rest)
 
 
 def _other_side(e: Any, rest: Any, y: Any) -> Any:
@@ -84,9 +83,9 @@ def _other_side(e: Any, rest: Any, y: Any) -> Any:
 
 
 def _emit_floor_div(e: Any, x: Any, y: Any) -> Any:
-    if x.type in FLOATS:
+    if x.type.is_float:
         return _emit_float_floor_div(e, x, y)
-    if x.type not in SIGNED:
+    if not x.type.is_signed:
         return _emit_div(e, x, y)
     quotient = _emit_div(e, x, y)
     return e.select(_other_side(e, _emit_rem(e, x, y), y), e.sub(quotient, 1), quotient)
@@ -105,12 +104,12 @@ def _emit_float_floor_div(e: Any, x: Any, y: Any) -> Any:
 
 
 def _emit_mod(e: Any, x: Any, y: Any) -> Any:
-    if x.type in FLOATS:
+    if x.type.is_float:
         rest = e.rem(x, y)
         adjusted = e.select(_other_side(e, rest, y), e.add(rest, y), rest)
         return e.select(e.compare("eq", rest, 0.0), e.copysign(e.const(0.0, x.type), y), adjusted)
     rest = _emit_rem(e, x, y)
-    if x.type in SIGNED:
+    if x.type.is_signed:
         rest = e.select(_other_side(e, rest, y), e.add(rest, y), rest)
     return e.select(e.compare("eq", y, 0), e.const(0, x.type), rest)
 

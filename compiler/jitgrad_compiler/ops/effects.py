@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ir.graph import JVP, Deferred, Op
-from ..ir.types import NAMES, NUMPY, ArrayType
+from ..ir.types import NAMES, ArrayType, DType
 from .define import zero_jvp
 
-Results = tuple[tuple[tuple[int, ...], str], ...]
+Results = tuple[tuple[tuple[int, ...], DType], ...]
 """Shapes and element types of what a function gives."""
 
 
@@ -77,7 +77,7 @@ def checked(name: str, results: Results, given: Sequence[Any]) -> list[np.ndarra
     """What a function gave, as arrays of the types that were promised, in memory of their own. Python's numbers take any type."""
     made = []
     for n, ((shape, dtype), x) in enumerate(zip(results, given, strict=True)):
-        wanted = NUMPY[dtype]
+        wanted = dtype.numpy
         array = np.asarray(x, wanted if isinstance(x, (bool, int, float, complex)) else None)
         if array.shape != shape or array.dtype != wanted:
             raise TypeError(
@@ -128,6 +128,6 @@ pure_callback = Op(
 )  # fmt: skip
 
 
-def result_of(x: Any) -> tuple[tuple[int, ...], str]:
+def result_of(x: Any) -> tuple[tuple[int, ...], DType]:
     """The entry of `Results` of something with a shape and a dtype."""
     return tuple(int(n) for n in x.shape), NAMES[np.dtype(x.dtype)]

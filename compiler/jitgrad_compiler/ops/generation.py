@@ -8,18 +8,18 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir.graph import JVP, Op
-from ..ir.types import NUMPY, ArrayType
+from ..ir.types import U32, U64, ArrayType, DType
 from .define import elementwise, zero_jvp
 
 
-def _iota_type(shape: tuple[int, ...], axis: int, dtype: str) -> ArrayType:
+def _iota_type(shape: tuple[int, ...], axis: int, dtype: DType) -> ArrayType:
     if not 0 <= axis < len(shape):
         raise ShapeError(f"iota: axis {axis} is not an axis of shape {shape}")
     return ArrayType(shape, dtype)
 
 
-def _iota(shape: tuple[int, ...], axis: int, dtype: str) -> Any:
-    column = np.arange(shape[axis]).astype(NUMPY[dtype])
+def _iota(shape: tuple[int, ...], axis: int, dtype: DType) -> Any:
+    column = np.arange(shape[axis]).astype(dtype.numpy)
     return np.broadcast_to(column.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
 
 
@@ -49,10 +49,10 @@ def _threefry(key: Any, counter: Any) -> Any:
 def _emit_threefry(e: Any, key: Any, counter: Any) -> Any:
 
     def word(v: Any, high: bool) -> Any:
-        return e.convert(e.shr(v, 32) if high else v, "u32")
+        return e.convert(e.shr(v, 32) if high else v, U32)
 
     k0, k1 = word(key, True), word(key, False)
-    schedule = (k0, k1, e.xor(e.xor(k0, k1), e.const(_PARITY, "u32")))
+    schedule = (k0, k1, e.xor(e.xor(k0, k1), e.const(_PARITY, U32)))
     x, y = e.add(word(counter, True), k0), e.add(word(counter, False), k1)
     for group in range(5):
         for r in _ROTATIONS[group % 2]:
@@ -60,10 +60,10 @@ def _emit_threefry(e: Any, key: Any, counter: Any) -> Any:
             y = e.xor(e.or_(e.shl(y, r), e.shr(y, 32 - r)), x)
         x = e.add(x, schedule[(group + 1) % 3])
         y = e.add(e.add(y, schedule[(group + 2) % 3]), group + 1)
-    return e.or_(e.shl(e.convert(x, "u64"), 32), e.convert(y, "u64"))
+    return e.or_(e.shl(e.convert(x, U64), 32), e.convert(y, U64))
 
 
 threefry2x32 = elementwise(
-    "threefry2x32", _threefry, _emit_threefry, arity=2, accepts="u64", transcendental=True,
+    "threefry2x32", _threefry, _emit_threefry, arity=2, accepts=U64, transcendental=True,
     doc="64 random bits of a key and a counter, each two 32-bit words in one, the first one high.",
 )  # fmt: skip

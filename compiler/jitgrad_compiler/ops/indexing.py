@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import DTypeError, ShapeError
 from ..ir.builder import Value, bind_all, literal
 from ..ir.graph import OPS, Op
-from ..ir.types import INEXACT, INTEGERS, NUMPY, ArrayType
+from ..ir.types import I64, ArrayType
 from .arithmetic import op, where
 from .define import (
     Operand,
@@ -43,7 +43,7 @@ def gathered_shape(x: tuple[int, ...], indices: tuple[int, ...], axes: Axes, bat
 
 
 def _check(name: str, x: ArrayType, indices: ArrayType, axes: Axes, batch: int) -> None:
-    if indices.dtype not in INTEGERS:
+    if not indices.dtype.is_integer:
         raise DTypeError(f"{name}: indices must be integers, got {indices}")
     if (
         not indices.rank
@@ -107,7 +107,7 @@ def _gather_transpose(cts: Sequence[Value], operands: Sequence[Operand], params:
     assert isinstance(indices, Value)
     shape, axes = type_of_operand(x).shape, params["axes"]
     if params["mode"] == "clip":  # a clipped index read the edge, so the edge gets its cotangent
-        most = int(np.iinfo(NUMPY[indices.type.dtype].name).max)
+        most = int(np.iinfo(indices.type.dtype.numpy.name).max)
         edges = [full(indices.type.shape[:-1], min(shape[a] - 1, most), indices.type.dtype) for a in axes]
         high = [op("reshape", edge, shape=(*edge.type.shape, 1)) for edge in edges]
         limit = op("concatenate", *high, axis=indices.type.rank - 1) if high else indices
@@ -180,9 +180,9 @@ def _others_product(x: Value, indices: Value, updates: Value, params: dict[str, 
     beginning anew where a place does. Nothing is divided by, so zeros are nothing special, and derivatives are right in turn.
     """
     count = int(np.prod(updates.type.shape))
-    number = op("reshape", op("iota", shape=(int(np.prod(x.type.shape)),), axis=0, dtype="i64"), shape=x.type.shape)
+    number = op("reshape", op("iota", shape=(int(np.prod(x.type.shape)),), axis=0, dtype=I64), shape=x.type.shape)
     place = op("reshape", _at(number + 1, indices, params), shape=(count,))  # 0 for those outside
-    ordered, order = bind_all(OPS["sort"], place, op("iota", shape=(count,), axis=0, dtype="i64"), axis=0)
+    ordered, order = bind_all(OPS["sort"], place, op("iota", shape=(count,), axis=0, dtype=I64), axis=0)
     column = op("reshape", order, shape=(count, 1))
     factor, element = (
         op("gather", op("reshape", v, shape=(count,)), column, axes=(0,), batch=0, mode="clip")
@@ -237,8 +237,8 @@ def _scatter_transpose(cts: Sequence[Value], operands: Sequence[Operand], params
         return [ct if is_linear(x) else None, None, from_updates]
     shape = type_of_operand(updates).shape
     if from_updates is not None:  # of several updates to one place the last one stayed: only it gets the cotangent
-        number = op("reshape", op("iota", shape=(int(np.prod(shape)),), axis=0, dtype="i64"), shape=shape)
-        winner = _put(full(ct.type.shape, -1, "i64"), indices, number, params, "set")
+        number = op("reshape", op("iota", shape=(int(np.prod(shape)),), axis=0, dtype=I64), shape=shape)
+        winner = _put(full(ct.type.shape, -1, I64), indices, number, params, "set")
         from_updates = where(op("eq", _at(winner, indices, params), number), from_updates, 0)
     kept = _put(ct, indices, full(shape, 0, ct.type.dtype), params, "set") if is_linear(x) else None
     return [kept, None, from_updates]
@@ -260,7 +260,7 @@ scatter = Op(
 
 
 def _check_starts(name: str, x: ArrayType, starts: Sequence[ArrayType], sizes: Sequence[int]) -> None:
-    if len(starts) != x.rank or any(s.shape or s.dtype not in INTEGERS for s in starts):
+    if len(starts) != x.rank or any(s.shape or not s.dtype.is_integer for s in starts):
         raise ShapeError(f"{name}: needs {x.rank} scalar integer starts for {x}, got {', '.join(map(str, starts))}")
     if len(sizes) != x.rank or any(not 0 <= n <= m for n, m in zip(sizes, x.shape, strict=True)):
         raise ShapeError(f"{name}: a window of {tuple(sizes)} is not inside {x}")
@@ -292,9 +292,9 @@ def _window_indices(size: int, x: ArrayType, starts: Sequence[Value], batched: S
     shape = (size, *sizes)
     columns = []
     for i, (s, b, n, m) in enumerate(zip(starts, batched, sizes, x.shape, strict=True)):
-        start = convert(broadcast_batch(s, size, b) if not is_scalar_literal(s) else full((size,), 0, s.type.dtype) + s, "i64")
-        held = op("min", op("max", start, literal(0, "i64")), literal(m - n, "i64"))
-        place = broadcast(held, shape, (0,)) + op("iota", shape=shape, axis=i + 1, dtype="i64")
+        start = convert(broadcast_batch(s, size, b) if not is_scalar_literal(s) else full((size,), 0, s.type.dtype) + s, I64)
+        held = op("min", op("max", start, literal(0, I64)), literal(m - n, I64))
+        place = broadcast(held, shape, (0,)) + op("iota", shape=shape, axis=i + 1, dtype=I64)
         columns.append(op("reshape", place, shape=(*shape, 1)))
     return op("concatenate", *columns, axis=len(shape))
 
@@ -306,7 +306,7 @@ def is_scalar_literal(v: Value) -> bool:
 def _dynamic_slice_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     (x, *starts), sizes = args, params["sizes"]
     if not any(batched[1:]):
-        return [op("dynamic_slice", x, literal(0, "i64"), *[convert(s, "i64") for s in starts], sizes=(size, *sizes))]
+        return [op("dynamic_slice", x, literal(0, I64), *[convert(s, I64) for s in starts], sizes=(size, *sizes))]
     inner = ArrayType(x.type.shape[1:] if batched[0] else x.type.shape, x.type.dtype)
     indices = _window_indices(size, inner, starts, batched[1:], sizes)
     x = broadcast_batch(x, size, batched[0])
@@ -338,7 +338,7 @@ def _update(x: Any, update: Any, *starts: Any) -> Any:
 def _update_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     (x, update, *starts), (tx, tu, *_) = primals, tangents
     out = op("dynamic_update_slice", x, update, *starts)
-    if (tx is None and tu is None) or x.type.dtype not in INEXACT:
+    if (tx is None and tu is None) or not x.type.dtype.is_inexact:
         return [out], [None]
     tx, tu = zeros(x.type) if tx is None else tx, zeros(update.type) if tu is None else tu
     return [out], [op("dynamic_update_slice", tx, tu, *starts)]
@@ -359,7 +359,7 @@ def _update_batch(size: int, args: Sequence[Value], batched: Sequence[bool], par
     x, update, *starts = args
     x, update = broadcast_batch(x, size, batched[0]), broadcast_batch(update, size, batched[1])
     if not any(batched[2:]):
-        return [op("dynamic_update_slice", x, update, literal(0, "i64"), *[convert(s, "i64") for s in starts])]
+        return [op("dynamic_update_slice", x, update, literal(0, I64), *[convert(s, I64) for s in starts])]
     inner = ArrayType(x.type.shape[1:], x.type.dtype)
     indices = _window_indices(size, inner, starts, batched[2:], update.type.shape[1:])
     return [op("scatter", x, indices, update, axes=tuple(range(1, x.type.rank)), batch=1, kind="set")]

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.builder import Value, bind, literal
 from ..ir.graph import JVP, Op
-from ..ir.types import INEXACT, ArrayType
+from ..ir.types import BOOL, ArrayType
 from .arithmetic import op
 from .define import (
     Operand,
@@ -188,8 +188,8 @@ def _pad_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params
     if not batched[1]:
         return [op("pad", x, value, padding=padding)]
     x = broadcast_batch(x, size, batched[0])
-    ones = op("pad", op("eq", x, x), literal(False, "bool"), padding=padding)
-    inside = op("or", ones, op("pad", op("ne", x, x), literal(False, "bool"), padding=padding))
+    ones = op("pad", op("eq", x, x), literal(False, BOOL), padding=padding)
+    inside = op("or", ones, op("pad", op("ne", x, x), literal(False, BOOL), padding=padding))
     grown = op("pad", x, literal(0, x.type.dtype), padding=padding)
     return [op("select", inside, grown, op("broadcast", value, shape=grown.type.shape, dims=(0,)))]
 
@@ -234,7 +234,7 @@ def _concatenate_batch(size: int, args: Sequence[Value], batched: Sequence[bool]
 
 def _concatenate_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     out = op("concatenate", *primals, **params)
-    if all(t is None for t in tangents) or out.type.dtype not in INEXACT:
+    if all(t is None for t in tangents) or not out.type.dtype.is_inexact:
         return [out], [None]
     return [out], [
         op("concatenate", *[zeros(p.type) if t is None else t for p, t in zip(primals, tangents, strict=True)], **params)

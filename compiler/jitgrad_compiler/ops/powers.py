@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import DTypeError
 from ..ir.builder import Value
-from ..ir.types import INEXACT, SIGNED, SIZES, ArrayType
+from ..ir.types import ArrayType
 from .arithmetic import op
 from .define import check_dtypes, elementwise, zeros
 
@@ -51,7 +51,7 @@ def _emit_integer_pow(e: Any, x: Any, exponent: int) -> Any:
 
 def _integer_pow_type(x: ArrayType, exponent: int) -> ArrayType:
     check_dtypes("integer_pow", "numeric", [x])
-    if exponent < 0 and x.dtype not in INEXACT:
+    if exponent < 0 and not x.dtype.is_inexact:
         raise DTypeError(
             f"integer_pow: an integer array cannot be raised to the negative power {exponent}; convert it to a float first"
         )
@@ -79,8 +79,8 @@ def _pow_of_integers(x: Any, y: Any) -> Any:
 
 def _emit_pow_of_integers(e: Any, x: Any, y: Any) -> Any:
     """By squaring over every bit that the exponent can have, so that overflow wraps as in NumPy."""
-    signed = x.type in SIGNED
-    bits = SIZES[x.type] * 8 - signed
+    signed = x.type.is_signed
+    bits = x.type.nbytes * 8 - signed
     result, base, left, one = e.const(1, x.type), x, y, e.const(1, x.type)
     for step in range(bits):
         result = e.mul(e.select(e.compare("ne", e.and_(left, 1), 0), base, one), result)

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.builder import Value, bind
 from ..ir.graph import JVP, TRANSPOSE, Op
-from ..ir.types import INEXACT, ArrayType
+from ..ir.types import ArrayType, DType
 from .arithmetic import op, where
 from .define import Tangents, broadcast, check_dtypes, convert, full, linear_jvp, reduce_sum, type_of_operand, zero_jvp
 from .recurrence import moved_by_one
@@ -88,7 +88,7 @@ def _chooser_jvp(name: str) -> Any:
     def jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
         (x,), (t,), axes = primals, tangents, params["axes"]
         out = op(name, x, axes=axes)
-        if t is None or x.type.dtype not in INEXACT:
+        if t is None or not x.type.dtype.is_inexact:
             return [out], [None]
         chosen = convert(op("eq", x, expand(out, x.type.shape, axes)), x.type.dtype)
         return [out], [reduce_sum(t * chosen, axes) / reduce_sum(chosen, axes)]
@@ -115,7 +115,7 @@ JVP[reduce_and_op], JVP[reduce_or_op] = zero_jvp(reduce_and_op), zero_jvp(reduce
 
 
 def _arg(name: str, numpy: Any, doc: str) -> Op:
-    def infer(x: ArrayType, axis: int, dtype: str) -> ArrayType:
+    def infer(x: ArrayType, axis: int, dtype: DType) -> ArrayType:
         check_dtypes(name, "ordered", [x])
         check_axes(name, x, (axis,))
         if not x.shape[axis]:
@@ -125,7 +125,7 @@ def _arg(name: str, numpy: Any, doc: str) -> Op:
     def batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         return [bind(made, args[0], axis=params["axis"] + 1, dtype=params["dtype"])]
 
-    def reference(x: Any, axis: int, dtype: str) -> Any:
+    def reference(x: Any, axis: int, dtype: DType) -> Any:
         return numpy(x, axis=axis)
 
     made = Op(name, infer, reference, kind="argreduce", batch=batch, doc=doc, combine=name, in_registers=True)

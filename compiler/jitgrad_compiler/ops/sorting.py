@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.builder import Value, bind_all
 from ..ir.graph import Op
-from ..ir.types import INEXACT, ArrayType
+from ..ir.types import I64, ArrayType
 from .arithmetic import op
 from .define import Tangents, broadcast_batch, check_dtypes
 from .reduction import check_axes
@@ -35,10 +35,10 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
     axis, n = params["axis"], len(primals)
     if all(t is None for t in tangents):
         return bind_all(sort, *primals, **params), [None] * n
-    place = op("iota", shape=primals[0].type.shape, axis=axis, dtype="i64")
+    place = op("iota", shape=primals[0].type.shape, axis=axis, dtype=I64)
     *outs, order = bind_all(sort, *primals, place, **params)
     moved = [
-        t if t is None or o.type.dtype not in INEXACT else take_along(t, order, axis) for t, o in zip(tangents, outs, strict=True)
+        t if t is None or not o.type.dtype.is_inexact else take_along(t, order, axis) for t, o in zip(tangents, outs, strict=True)
     ]
     return outs, moved
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from ..ir.builder import Value, bind
 from ..ir.graph import OPS
-from ..ir.types import COMPLEX
 from .arithmetic import op, where
 from .define import as_numpy_dtype, elementwise, full, zeros
 from .scipy_special import of_float64
@@ -73,7 +72,7 @@ def _one_less_square(x: Value) -> Value:
 
 def _root_of_one_and_square(x: Value) -> Value:
     """sqrt(x * x + 1); of real numbers without overflow on the way."""
-    return op("sqrt", square(x) + 1) if x.type.dtype in COMPLEX else op("hypot", x, full(x.type.shape, 1, x.type.dtype))
+    return op("sqrt", square(x) + 1) if x.type.dtype.is_complex else op("hypot", x, full(x.type.shape, 1, x.type.dtype))
 
 
 TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)

@@ -14,7 +14,7 @@ from ..errors import NonDifferentiableError, UnexpectedTracerError
 from ..ir.builder import Value, bind_all, source_of, staging
 from ..ir.graph import BATCH, JVP, TRANSPOSE, Graph, Op, remembered
 from ..ir.interpreter import evaluate
-from ..ir.types import INEXACT, ArrayType
+from ..ir.types import ArrayType
 from ..ops.calls import call
 from ..ops.custom import FORWARD_MODE, Backward, BatchRule, Programs, Rule, custom_jvp, custom_linear, custom_vjp, custom_vmap
 from ..ops.define import Operand, Tangents, broadcast_batch, is_linear, reduce_sum
@@ -59,9 +59,9 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
         return bind_all(custom_jvp, *primals, **params), [None] * len(params["graph"].outputs)
     (rule,) = _programs(f"custom_jvp function {params['name']}", tangents, params)
     given = [filled(t, p.type) for t, p in zip(tangents, primals, strict=True)]
-    found = evaluate(rule, [*primals, *[t for t in given[params["consts"] :] if t.type.dtype in INEXACT]])
+    found = evaluate(rule, [*primals, *[t for t in given[params["consts"] :] if t.type.dtype.is_inexact]])
     outs = found[: len(params["graph"].outputs)]
-    return outs, spread(found[len(outs) :], [o.type.dtype in INEXACT for o in outs])
+    return outs, spread(found[len(outs) :], [o.type.dtype.is_inexact for o in outs])
 
 
 @JVP.of(custom_vjp)
@@ -77,7 +77,7 @@ def _vjp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
     outs, known = found[:count], [*primals[:consts], *found[count:]]
     moves = picked(tangents, params["moving"])
     active = tuple(t is not None for t in moves)
-    floats = [o.type.dtype in INEXACT for o in outs]
+    floats = [o.type.dtype.is_inexact for o in outs]
     if not any(active) or not any(floats):
         return outs, [None] * count
     given = [t for t in moves if t is not None]
@@ -155,7 +155,7 @@ def _batched_rule(
 
 def _batched_jvp_rule(size: int, flags: Flags, consts: int, params: dict[str, Any], programs: Programs) -> tuple[Graph, ...]:
     (rule,) = programs.graphs
-    moving = [b for b, t in zip(flags[consts:], rule.input_types[consts:], strict=False) if t.dtype in INEXACT]
+    moving = [b for b, t in zip(flags[consts:], rule.input_types[consts:], strict=False) if t.dtype.is_inexact]
     return (batched_program(rule, size, (*flags, *moving), len(rule.outputs))[0],)
 
 
@@ -163,7 +163,7 @@ def _batched_vjp_rule(size: int, flags: Flags, consts: int, params: dict[str, An
     forward, backward = programs.graphs
     outputs = params["graph"].output_types
     made, kept = batched_program(forward, size, flags, len(outputs))
-    cotangents = [True] * sum(t.dtype in INEXACT for t in outputs)
+    cotangents = [True] * sum(t.dtype.is_inexact for t in outputs)
     wanted = tuple(picked(flags[consts:], programs.moving))
     return made, _batched_backward(backward, size, (*flags[:consts], *kept, *cotangents), wanted)
 

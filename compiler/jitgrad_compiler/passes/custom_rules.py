@@ -12,7 +12,6 @@ from typing import Any
 
 from ..ir.builder import Value, outer_identity
 from ..ir.graph import OPS, Atom, Deferred, Eqn, Graph, Op, PerGraph, Var, map_graphs, remembered
-from ..ir.types import INEXACT
 from ..ops.custom import Rule
 
 Flags = Sequence[bool]
@@ -45,7 +44,7 @@ def with_rules(op: Op, params: Mapping[str, Any], active: Flags) -> tuple[int, l
     graphs: dict[int, tuple[Graph, list[Value]]] = {}
 
     def supply(graph: Graph) -> Graph:
-        floats = [any(active) and t.dtype in INEXACT for t in map(_element, graph.input_types)]
+        floats = [any(active) and t.dtype.is_inexact for t in map(_element, graph.input_types)]
         graphs[id(graph)] = supplied(graph, active if precise else floats)
         return graph
 
@@ -111,7 +110,7 @@ def _supply(graph: Graph, active: Flags) -> tuple[Graph, list[Value]]:
         if not any(flags) or e.op is OPS["stop_gradient"]:
             eqns.append(e)
             continue
-        moving.update(v for v in e.outputs if _element(v.type).dtype in INEXACT)
+        moving.update(v for v in e.outputs if _element(v.type).dtype.is_inexact)
         if has_rules(e.params):
             try:
                 place, captured, params = with_rules(e.op, e.params, flags)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ir.graph import Atom, Eqn, Graph, Literal
-from ..ir.types import NUMPY
+from ..ir.types import F32, F64
 from ..ops.contraction import dot_general, free_axes
 from ..ops.layout import concatenate
 from ..ops.sliding import slide
@@ -33,7 +33,7 @@ def decompose(graph: Graph) -> Graph:
             rewriter.atoms[e.outputs[0]] = _windows_and_sum(rewriter, e, inputs)
         elif e.op.kind == "argreduce" and e.inputs[0].type.shape[e.params["axis"]] == 1:
             out = e.outputs[0].type
-            zero = Literal(NUMPY[out.dtype].type(0), out.dtype)
+            zero = Literal(out.dtype.numpy.type(0), out.dtype)
             rewriter.atoms[e.outputs[0]] = rewriter.emit("broadcast", [zero], {"shape": out.shape, "dims": ()}, e.source)
         elif e.op is concatenate and len(inputs) > MOST_PIECES:
             rewriter.atoms[e.outputs[0]] = _joined_in_groups(rewriter, e, inputs)
@@ -60,7 +60,7 @@ def _sizes(e: Eqn) -> tuple[int, int, int]:
 
 def _thin(e: Eqn) -> bool:
     rows, columns, depth = _sizes(e)
-    return min(rows, columns) <= 1 or depth <= 1 or e.outputs[0].type.dtype not in ("f32", "f64")
+    return min(rows, columns) <= 1 or depth <= 1 or e.outputs[0].type.dtype not in (F32, F64)
 
 
 def _product_and_sum(r: Rewriter, e: Eqn, inputs: list[Atom]) -> Atom:

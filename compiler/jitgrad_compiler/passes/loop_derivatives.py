@@ -17,7 +17,7 @@ from typing import Any
 from ..ir.builder import Value, bind, bind_all, literal, staging
 from ..ir.graph import JVP, OPS, TRANSPOSE, Eqn, Graph, Var, remembered
 from ..ir.interpreter import evaluate
-from ..ir.types import TapeType
+from ..ir.types import I64, TapeType
 from ..ops.control import COUNT, scan, tape_add, while_loop
 from ..ops.define import Operand, Tangents, is_linear, zeros
 from .effects import without_effects
@@ -411,7 +411,7 @@ def _while_checkpointed(
 
     types = [*[v.type for g in groups for v in g], COUNT, *body.input_types[loop.consts :]]
     first_steps = bind_all(
-        scan, segments, stride, literal(0, "i64"), body=step, consts=1, carry=1, length=None, reverse=False, unroll=1
+        scan, segments, stride, literal(0, I64), body=step, consts=1, carry=1, length=None, reverse=False, unroll=1
     )[1]
     results = bind_all(
         scan, segments, *groups[0], *groups[1], *groups[2], first_steps, *states,

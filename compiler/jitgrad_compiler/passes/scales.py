@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var, map_graphs, remembered
-from ..ir.types import FLOATS, NAMES
+from ..ir.types import NAMES
 from ..ops.arithmetic import add, mul, sub
 from .rewrite import Rewriter
 from .simplify import remove_dead
@@ -65,7 +65,7 @@ class _Joiner(Rewriter):
             self.uses[a] = self.uses.get(a, 0) + 1
         for e in self.graph.eqns:
             inputs = [self.read(a) for a in e.inputs]
-            if e.op is mul and e.outputs[0].type.dtype in FLOATS:
+            if e.op is mul and e.outputs[0].type.dtype.is_float:
                 self._product(e, inputs)
             elif e.op in (add, sub) and any(a in self.chosen and self.uses[a] == 1 for a in inputs):
                 self._sum(e, inputs)

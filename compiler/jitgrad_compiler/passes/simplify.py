@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, PerGraph, Rules, Var, map_graphs, remembered
-from ..ir.types import NUMPY, TapeType
+from ..ir.types import BOOL, F32, F64, TapeType
 from ..ops.arithmetic import neg
 from ..ops.contraction import dot_general
 from ..ops.control import scan
@@ -88,7 +88,7 @@ class _Simplifier(Rewriter):
 
     def nothing(self, v: Var, e: Eqn) -> Var:
         """An array without elements."""
-        zero = Literal(NUMPY[v.type.dtype].type(0), v.type.dtype)
+        zero = Literal(v.type.dtype.numpy.type(0), v.type.dtype)
         return self.make("broadcast", [zero], e, shape=v.type.shape, dims=())
 
     def keeps_shape(self, e: Eqn, inputs: list[Atom]) -> bool:
@@ -133,7 +133,7 @@ class _Simplifier(Rewriter):
             return None
         out = e.outputs[0].type
         with np.errstate(all="ignore"):
-            value = NUMPY[out.dtype].type(np.asarray(e.op.numpy(*[n.value for n in numbers if n], **e.params))[()])
+            value = out.dtype.numpy.type(np.asarray(e.op.numpy(*[n.value for n in numbers if n], **e.params))[()])
         return self.full(Literal(value, out.dtype), e)
 
     def empty(self, e: Eqn, inputs: list[Atom]) -> Atom | None:
@@ -142,9 +142,9 @@ class _Simplifier(Rewriter):
             return None
         out, number = e.outputs[0].type, None
         if not out.size:
-            number = NUMPY[out.dtype].type(0)
+            number = out.dtype.numpy.type(0)
         elif e.op.kind == "reduce" and not inputs[0].type.size:
-            number = e.op.numpy(np.zeros(0, NUMPY[out.dtype]), axes=(0,))
+            number = e.op.numpy(np.zeros(0, out.dtype.numpy), axes=(0,))
         return None if number is None else self.full(Literal(number, out.dtype), e)
 
     def full(self, number: Literal, e: Eqn) -> Atom:
@@ -186,7 +186,7 @@ def _mul(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
     for a, b in (inputs, inputs[::-1]):
         if s.is_number(a, 1):
             return _same_shape(e, b)
-        if s.is_number(a, -1) and _same_shape(e, b) is not None and b.type.dtype != "bool":
+        if s.is_number(a, -1) and _same_shape(e, b) is not None and b.type.dtype != BOOL:
             return s.make("neg", [b], e)
     return None
 
@@ -196,10 +196,10 @@ def _div(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
     if s.is_number(y, 1):
         return _same_shape(e, x)
     known = s.filled(y)
-    if known is not None and e.outputs[0].type.dtype in ("f32", "f64") and _same_shape(e, x) is not None:
+    if known is not None and e.outputs[0].type.dtype in (F32, F64) and _same_shape(e, x) is not None:
         mantissa, _ = math.frexp(float(known.value))
         if abs(mantissa) == 0.5 and 1e-30 < abs(float(known.value)) < 1e30:  # the reciprocal of a power of two is exact
-            return s.make("mul", [x, Literal(NUMPY[known.type.dtype].type(1 / float(known.value)), known.type.dtype)], e)
+            return s.make("mul", [x, Literal(known.type.dtype.numpy.type(1 / float(known.value)), known.type.dtype)], e)
     return None
 
 
@@ -303,7 +303,7 @@ def _iota(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
     shape, dtype = e.params["shape"], e.params["dtype"]
     if shape[e.params["axis"]] != 1:
         return None
-    return s.make("broadcast", [Literal(NUMPY[dtype].type(0), dtype)], e, shape=shape, dims=())
+    return s.make("broadcast", [Literal(dtype.numpy.type(0), dtype)], e, shape=shape, dims=())
 
 
 def _operand(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:

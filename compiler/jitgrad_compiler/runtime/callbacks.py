@@ -11,7 +11,6 @@ from functools import cache
 
 import numpy as np
 
-from ..ir.types import NUMPY, SIZES
 from ..ops.effects import at_site, checked
 from ..targets.cpu.machine.callbacks import CALLBACK
 
@@ -26,8 +25,8 @@ def _call(number: int, table: int, state: int) -> None:
         addresses = (ctypes.c_void_p * (len(call.types) + len(call.results))).from_address(table)
         arrays = []
         for address, t in zip(addresses, call.types, strict=False):
-            data = ctypes.string_at(address, t.size * SIZES[t.dtype])
-            arrays.append(np.frombuffer(data, NUMPY[t.dtype]).reshape(t.shape).copy())
+            data = ctypes.string_at(address, t.size * t.dtype.nbytes)
+            arrays.append(np.frombuffer(data, t.dtype.numpy).reshape(t.shape).copy())
         given = call.function(*arrays)
         if call.results:
             for address, array in zip(addresses[len(call.types) :], checked("callback", call.results, given), strict=True):

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..ir.graph import Atom, Graph, PerGraph
 from ..ir.interpreter import interpret
-from ..ir.types import NUMPY, ArrayType, TapeType
+from ..ir.types import ArrayType, TapeType
 from ..once import once
 from ..targets.cpu.machine.native import NativeModule
 from ..targets.cpu.program import ENTRY, Program, compile_program, needs_interpreter
@@ -43,7 +43,7 @@ class Held:
 
     def array(self, type: ArrayType) -> np.ndarray[Any, Any]:
         """The memory as a read-only NumPy array, which keeps it alive."""
-        return view(self.buffer, type.shape, NUMPY[type.dtype], self.address - self.buffer.address)
+        return view(self.buffer, type.shape, type.dtype.numpy, self.address - self.buffer.address)
 
 
 class Borrowed:
@@ -225,7 +225,7 @@ def _record(h: Held) -> ctypes.Array[ctypes.c_int64]:
 def _entries(h: Held, type: TapeType) -> np.ndarray[Any, Any]:
     """The entries of a tape that a program made."""
     address, count, _ = _record(h)
-    shape, dtype = (count, *type.element.shape), NUMPY[type.dtype]
+    shape, dtype = (count, *type.element.shape), type.dtype.numpy
     entries = np.empty(shape, dtype)
     if address:
         ctypes.memmove(entries.ctypes.data, address, entries.nbytes)

@@ -16,16 +16,13 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from ..ir.graph import lazy
+from ..ir.types import BOOL, F32, F64, I8, I64, INTEGERS, U8, DType, signed_integer, unsigned_integer
 from .vector_math import VectorMath
 
-LLVM_TYPES = {
-    "bool": "i1", "i8": "i8", "i16": "i16", "i32": "i32", "i64": "i64", "u8": "i8", "u16": "i16", "u32": "i32",
-    "u64": "i64", "f32": "float", "f64": "double", "ptr": "ptr",
-}  # fmt: skip
-BITS = {"bool": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "u8": 8, "u16": 16, "u32": 32, "u64": 64, "f32": 32, "f64": 64}
-MANGLED = {"bool": "i1", "f32": "f32", "f64": "f64", "ptr": "p0"} | {f"{s}{b}": f"i{b}" for s in "iu" for b in (8, 16, 32, 64)}
-FLOATS = ("f32", "f64")
-SIGNED = ("i8", "i16", "i32", "i64")
+PTR = DType("ptr", "pointer", 64)
+"""What a register holds that points to memory; no array has it."""
+LLVM_TYPES = {BOOL: "i1", F32: "float", F64: "double", PTR: "ptr"} | {d: f"i{d.bits}" for d in INTEGERS}
+MANGLED = {BOOL: "i1", F32: "f32", F64: "f64", PTR: "p0"} | {d: f"i{d.bits}" for d in INTEGERS}
 _COMPARE_FLOAT = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "unordered": "uno"}
 
 
@@ -33,7 +30,7 @@ class Reg(NamedTuple):
     """A value in a register: its LLVM spelling, its element type and how many lanes it has."""
 
     text: str
-    type: str
+    type: DType
     width: int = 1
 
     @property
@@ -50,29 +47,29 @@ class Reg(NamedTuple):
 Number = int | float | bool
 
 
-def llvm_type(type: str, width: int = 1) -> str:
+def llvm_type(type: DType, width: int = 1) -> str:
     scalar = LLVM_TYPES[type]
     return scalar if width == 1 else f"<{width} x {scalar}>"
 
 
-def mangled(type: str, width: int = 1) -> str:
+def mangled(type: DType, width: int = 1) -> str:
     """How an intrinsic's name spells a type: `v16f32`."""
     return MANGLED[type] if width == 1 else f"v{width}{MANGLED[type]}"
 
 
-def int_type(type: str, signed: bool = True) -> str:
+def int_type(type: DType, signed: bool = True) -> DType:
     """The integer type as wide as `type`."""
-    return f"{'i' if signed else 'u'}{BITS[type]}"
+    return signed_integer(type.bits) if signed else unsigned_integer(type.bits)
 
 
-def spell(value: Number, type: str) -> str:
-    if type in FLOATS:
-        if type == "f32":  # LLVM wants a float's value written as the double that equals it
+def spell(value: Number, type: DType) -> str:
+    if type.is_float:
+        if type == F32:  # LLVM wants a float's value written as the double that equals it
             value = struct.unpack("<f", struct.pack("<f", value))[0] if abs(value) <= 3.4028235677973366e38 else value
         return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
-    if type == "bool":
+    if type == BOOL:
         return "true" if value else "false"
-    bits = BITS[type]
+    bits = type.bits
     value = int(value) & ((1 << bits) - 1)
     return str(value - (1 << bits) if value >> (bits - 1) else value)
 
@@ -105,13 +102,13 @@ class Module:
         if name not in self.declarations:
             self.declarations[name] = f"declare {result} @{name}({', '.join(args)})"
 
-    def table(self, name: str, values: Sequence[Number], type: str) -> Reg:
+    def table(self, name: str, values: Sequence[Number], type: DType) -> Reg:
         """A constant array; the pointer to its first element. One name stands for one content."""
         if name not in self.tables:
             llvm = LLVM_TYPES[type]
             body = ", ".join(f"{llvm} {spell(v, type)}" for v in values)
             self.tables[name] = f"@{name} = internal unnamed_addr constant [{len(values)} x {llvm}] [{body}], align 64"
-        return Reg(f"@{name}", "ptr")
+        return Reg(f"@{name}", PTR)
 
     def text(self) -> str:
         return "\n".join([*self.tables.values(), *self.declarations.values(), *self.functions]) + "\n"
@@ -124,7 +121,7 @@ class Emitter:
         self,
         module: Module,
         name: str,
-        args: Sequence[tuple[str, str] | tuple[str, str, int]],
+        args: Sequence[tuple[str, DType] | tuple[str, DType, int]],
         result: str = "void",
         width: int = 1,
         attributes: str = "",
@@ -147,7 +144,7 @@ class Emitter:
     def line(self, text: str) -> None:
         self.lines.append("  " + text)
 
-    def op(self, text: str, type: str, width: int = 1) -> Reg:
+    def op(self, text: str, type: DType, width: int = 1) -> Reg:
         """Append an instruction that has a result, and return that."""
         self._count += 1
         name = f"%v{self._count}"
@@ -163,9 +160,14 @@ class Emitter:
         self.module.functions.append(f"define {linkage}{self.result} @{self.name}({args}) {self.attributes} {{\n{body}\n}}")
 
     def function(
-        self, name: str, args: Sequence[tuple[str, str] | tuple[str, str, int]], result: str, attributes: str = "", width: int = 1
+        self,
+        name: str,
+        args: Sequence[tuple[str, DType] | tuple[str, DType, int]],
+        result: DType,
+        attributes: str = "",
+        width: int = 1,
     ) -> Emitter:
-        """Another function of this module, for this module alone; `result` is a type name, of `width` lanes."""
+        """Another function of this module, for this module alone; `result` is of `width` lanes."""
         return Emitter(self.module, name, args, llvm_type(result, width), width, attributes, internal=True)
 
     # -- operands
@@ -175,14 +177,14 @@ class Emitter:
         """exp, log, sin and their kin, written into this function."""
         return VectorMath(self)
 
-    def const(self, value: Number, type: str, width: int = 1) -> Reg:
+    def const(self, value: Number, type: DType, width: int = 1) -> Reg:
         text = spell(value, type)
         return Reg(text if width == 1 else f"splat ({LLVM_TYPES[type]} {text})", type, width)
 
     def is_number(self, x: Reg) -> bool:
         """Whether x is a constant, the same in all lanes, that is not a NaN."""
         digits = x.text.removeprefix(f"splat ({LLVM_TYPES[x.type]} ").rstrip(")")
-        if x.type in FLOATS and digits.startswith("0x"):
+        if x.type.is_float and digits.startswith("0x"):
             return not math.isnan(struct.unpack("<d", struct.pack("<Q", int(digits, 16)))[0])
         return digits[0] not in "%@<p"
 
@@ -191,12 +193,12 @@ class Emitter:
         digits = x.text.removeprefix(f"splat ({LLVM_TYPES[x.type]} ").partition("0x")
         return not digits[0] and digits[2][:1] < "8"
 
-    def const_bits(self, bits: int, type: str, width: int = 1) -> Reg:
+    def const_bits(self, bits: int, type: DType, width: int = 1) -> Reg:
         """A float constant given by its bit pattern."""
-        raw = struct.pack("<I" if type == "f32" else "<Q", bits)
-        return self.const(struct.unpack("<f" if type == "f32" else "<d", raw)[0], type, width)
+        raw = struct.pack("<I" if type == F32 else "<Q", bits)
+        return self.const(struct.unpack("<f" if type == F32 else "<d", raw)[0], type, width)
 
-    def lanes(self, values: Sequence[Number], type: str) -> Reg:
+    def lanes(self, values: Sequence[Number], type: DType) -> Reg:
         """A vector constant that differs from lane to lane."""
         if len(values) == 1:
             return self.const(values[0], type)
@@ -223,7 +225,7 @@ class Emitter:
 
     def _binary(self, float_op: str, int_op: str, a: Reg | Number, b: Reg | Number) -> Reg:
         x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))
-        opcode = float_op if x.type in FLOATS else int_op
+        opcode = float_op if x.type.is_float else int_op
         return self.op(f"{opcode} {x.typed}, {y.text}", x.type, x.width)
 
     def add(self, a: Reg | Number, b: Reg | Number) -> Reg:
@@ -237,12 +239,12 @@ class Emitter:
 
     def div(self, a: Reg | Number, b: Reg | Number) -> Reg:
         """Quotient; of integers truncated, and undefined for a zero divisor or the least integer over -1."""
-        signed = (a if isinstance(a, Reg) else b).type in SIGNED  # type: ignore[union-attr]
+        signed = (a if isinstance(a, Reg) else b).type.is_signed  # type: ignore[union-attr]
         return self._binary("fdiv", "sdiv" if signed else "udiv", a, b)
 
     def rem(self, a: Reg | Number, b: Reg | Number) -> Reg:
         """Remainder with the dividend's sign (C's)."""
-        signed = (a if isinstance(a, Reg) else b).type in SIGNED  # type: ignore[union-attr]
+        signed = (a if isinstance(a, Reg) else b).type.is_signed  # type: ignore[union-attr]
         return self._binary("frem", "srem" if signed else "urem", a, b)
 
     def and_(self, a: Reg | Number, b: Reg | Number) -> Reg:
@@ -255,7 +257,7 @@ class Emitter:
         return self._binary("", "xor", a, b)
 
     def not_(self, a: Reg) -> Reg:
-        return self.xor(a, -1 if a.type != "bool" else True)
+        return self.xor(a, -1 if a.type != BOOL else True)
 
     def shl(self, a: Reg, b: Reg | Number) -> Reg:
         """Shift left; undefined for a count of the type's bits or more."""
@@ -263,10 +265,10 @@ class Emitter:
 
     def shr(self, a: Reg, b: Reg | Number) -> Reg:
         """Shift right, with the sign for signed types; undefined for a count of the type's bits or more."""
-        return self._binary("", "ashr" if a.type in SIGNED else "lshr", a, b)
+        return self._binary("", "ashr" if a.type.is_signed else "lshr", a, b)
 
     def neg(self, a: Reg) -> Reg:
-        return self.op(f"fneg {a.typed}", a.type, a.width) if a.type in FLOATS else self.sub(0, a)
+        return self.op(f"fneg {a.typed}", a.type, a.width) if a.type.is_float else self.sub(0, a)
 
     def intrinsic(self, name: str, *operands: Reg | Number) -> Reg:
         """`llvm.NAME` overloaded on the operands' one type, with a result of that type."""
@@ -298,19 +300,19 @@ class Emitter:
         return self.intrinsic("copysign", a, sign)
 
     def abs(self, a: Reg) -> Reg:
-        if a.type in FLOATS:
+        if a.type.is_float:
             return self.intrinsic("fabs", a)
-        return self.select(self.compare("lt", a, 0), self.neg(a), a) if a.type in SIGNED else a
+        return self.select(self.compare("lt", a, 0), self.neg(a), a) if a.type.is_signed else a
 
     # -- comparison, selection, conversion
 
     def compare(self, predicate: str, a: Reg | Number, b: Reg | Number) -> Reg:
         """eq, ne, lt, le, gt, ge, unordered; a NaN is unequal to everything and in no order."""
         x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))
-        if x.type in FLOATS:
-            return self.op(f"fcmp {_COMPARE_FLOAT[predicate]} {x.typed}, {y.text}", "bool", x.width)
-        order = predicate if predicate in ("eq", "ne") else ("s" if x.type in SIGNED else "u") + predicate
-        return self.op(f"icmp {order} {x.typed}, {y.text}", "bool", x.width)
+        if x.type.is_float:
+            return self.op(f"fcmp {_COMPARE_FLOAT[predicate]} {x.typed}, {y.text}", BOOL, x.width)
+        order = predicate if predicate in ("eq", "ne") else ("s" if x.type.is_signed else "u") + predicate
+        return self.op(f"icmp {order} {x.typed}, {y.text}", BOOL, x.width)
 
     def isnan(self, a: Reg) -> Reg:
         return self.compare("unordered", a, a)
@@ -321,34 +323,34 @@ class Emitter:
         condition, x, y = self.splat(condition, width), self.splat(x, width), self.splat(y, width)
         return self.op(f"select {condition.typed}, {x.typed}, {y.typed}", x.type, width)
 
-    def bitcast(self, a: Reg, type: str) -> Reg:
+    def bitcast(self, a: Reg, type: DType) -> Reg:
         if LLVM_TYPES[type] == LLVM_TYPES[a.type]:
             return Reg(a.text, type, a.width)
         return self.op(f"bitcast {a.typed} to {llvm_type(type, a.width)}", type, a.width)
 
-    def convert(self, a: Reg, type: str) -> Reg:
+    def convert(self, a: Reg, type: DType) -> Reg:
         """The value in another type. Floats to integers truncate and saturate, NaN gives 0; integers wrap; bool is nonzero."""
         if type == a.type:
             return a
         target, source = llvm_type(type, a.width), a.type
-        if type == "bool":
+        if type == BOOL:
             return self.compare("ne", a, 0)
-        if source in FLOATS and type in FLOATS:
-            return self.op(f"{'fpext' if type == 'f64' else 'fptrunc'} {a.typed} to {target}", type, a.width)
-        if source in FLOATS:
-            name = f"llvm.fpto{'s' if type in SIGNED else 'u'}i.sat.{mangled(type, a.width)}.{mangled(source, a.width)}"
+        if source.is_float and type.is_float:
+            return self.op(f"{'fpext' if type == F64 else 'fptrunc'} {a.typed} to {target}", type, a.width)
+        if source.is_float:
+            name = f"llvm.fpto{'s' if type.is_signed else 'u'}i.sat.{mangled(type, a.width)}.{mangled(source, a.width)}"
             self.module.declare(name, target, [a.llvm])
             return self.op(f"call {target} @{name}({a.typed})", type, a.width)
-        if type in FLOATS:
-            return self.op(f"{'sitofp' if source in SIGNED else 'uitofp'} {a.typed} to {target}", type, a.width)
-        if BITS[type] == BITS[source]:
+        if type.is_float:
+            return self.op(f"{'sitofp' if source.is_signed else 'uitofp'} {a.typed} to {target}", type, a.width)
+        if type.bits == source.bits:
             return Reg(a.text, type, a.width)
-        opcode = "trunc" if BITS[type] < BITS[source] else "sext" if source in SIGNED else "zext"
+        opcode = "trunc" if type.bits < source.bits else "sext" if source.is_signed else "zext"
         return self.op(f"{opcode} {a.typed} to {target}", type, a.width)
 
     # -- lanes
 
-    def lane_ids(self, type: str, width: int) -> Reg:
+    def lane_ids(self, type: DType, width: int) -> Reg:
         return self.lanes(range(width), type)
 
     def extract(self, a: Reg, lane: int) -> Reg:
@@ -357,7 +359,7 @@ class Emitter:
     def insert(self, a: Reg, x: Reg, lane: int) -> Reg:
         return x if a.width == 1 else self.op(f"insertelement {a.typed}, {x.typed}, i64 {lane}", a.type, a.width)
 
-    def poison(self, type: str, width: int) -> Reg:
+    def poison(self, type: DType, width: int) -> Reg:
         return Reg("poison", type, width)
 
     def shuffle(self, a: Reg, b: Reg, lanes: Sequence[int]) -> Reg:
@@ -380,7 +382,7 @@ class Emitter:
         """Whether a lane of a bool vector holds."""
         if mask.width == 1:
             return mask
-        return self.op(f"icmp ne i{mask.width} {self._mask_bits(mask)}, 0", "bool")
+        return self.op(f"icmp ne i{mask.width} {self._mask_bits(mask)}, 0", BOOL)
 
     def _mask_bits(self, mask: Reg) -> str:
         self._count += 1
@@ -389,30 +391,30 @@ class Emitter:
 
     # -- memory. Bools are bytes in memory, i1 in registers.
 
-    def offset(self, pointer: Reg, index: Reg | int, type: str) -> Reg:
+    def offset(self, pointer: Reg, index: Reg | int, type: DType) -> Reg:
         """The address `index` elements of `type` behind `pointer`."""
-        element = "i8" if type == "bool" else LLVM_TYPES[type]
+        element = I8 if type == BOOL else LLVM_TYPES[type]
         text = index.typed if isinstance(index, Reg) else f"i64 {index}"
-        return self.op(f"getelementptr {element}, ptr {pointer.text}, {text}", "ptr")
+        return self.op(f"getelementptr {element}, ptr {pointer.text}, {text}", PTR)
 
-    def alloca(self, type: str, width: int = 1, count: int = 1) -> Reg:
+    def alloca(self, type: DType, width: int = 1, count: int = 1) -> Reg:
         name = f"%{self.fresh('slot')}"
         size = f", i64 {count}" if count != 1 else ""
         self.entry.append(f"  {name} = alloca {llvm_type(type, width)}{size}, align 64")
-        return Reg(name, "ptr")
+        return Reg(name, PTR)
 
-    def get(self, slot: Reg, type: str, width: int = 1) -> Reg:
+    def get(self, slot: Reg, type: DType, width: int = 1) -> Reg:
         """What an alloca holds."""
         return self.op(f"load {llvm_type(type, width)}, ptr {slot.text}", type, width)
 
     def set(self, slot: Reg, value: Reg) -> None:
         self.line(f"store {value.typed}, ptr {slot.text}")
 
-    def load(self, pointer: Reg, type: str, width: int = 1, mask: Reg | None = None) -> Reg:
+    def load(self, pointer: Reg, type: DType, width: int = 1, mask: Reg | None = None) -> Reg:
         """`width` elements that lie side by side; masked-off lanes are not touched and read as zero."""
-        if type == "bool":
-            return self.compare("ne", self.load(pointer, "u8", width, mask), 0)
-        llvm, align = llvm_type(type, width), BITS[type] // 8
+        if type == BOOL:
+            return self.compare("ne", self.load(pointer, U8, width, mask), 0)
+        llvm, align = llvm_type(type, width), type.bits // 8
         if mask is None:
             return self.op(f"load {llvm}, ptr {pointer.text}, align {align}", type, width)
         if width == 1:
@@ -421,7 +423,7 @@ class Emitter:
         self.module.declare(name, llvm, ["ptr", "i32", f"<{width} x i1>", llvm])
         return self.op(f"call {llvm} @{name}({pointer.typed}, i32 {align}, {mask.typed}, {llvm} zeroinitializer)", type, width)
 
-    def _guarded_load(self, pointer: Reg, type: str, mask: Reg) -> Reg:
+    def _guarded_load(self, pointer: Reg, type: DType, mask: Reg) -> Reg:
         slot = self.alloca(type)
         self.set(slot, self.const(0, type))
         with self.when(mask):
@@ -429,15 +431,15 @@ class Emitter:
         return self.get(slot, type)
 
     def store(self, pointer: Reg, value: Reg, mask: Reg | None = None) -> None:
-        if value.type == "bool":
-            value = self.convert(value, "u8")
-        align = BITS[value.type] // 8
+        if value.type == BOOL:
+            value = self.convert(value, U8)
+        align = value.type.bits // 8
         if mask is None:
             self.line(f"store {value.typed}, ptr {pointer.text}, align {align}")
         elif value.width == 1:
             with self.when(mask):
                 self.line(f"store {value.typed}, ptr {pointer.text}, align {align}")
-        elif mask.text == self.lanes([lane == 0 for lane in range(mask.width)], "bool").text:
+        elif mask.text == self.lanes([lane == 0 for lane in range(mask.width)], BOOL).text:
             # LLVM 22 makes of a truncation, stored under a constant mask of one lane, a store of the number before the truncation.
             self.store(pointer, self.extract(value, 0))
         else:
@@ -450,34 +452,34 @@ class Emitter:
         self.module.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
         self.line(f"call void @llvm.prefetch.p0({pointer.typed}, i32 {int(write)}, i32 {level}, i32 1)")
 
-    def gather(self, pointer: Reg, index: Reg, type: str, mask: Reg | None = None) -> Reg:
+    def gather(self, pointer: Reg, index: Reg, type: DType, mask: Reg | None = None) -> Reg:
         """Elements of `type` at `pointer[index]`, lane by lane; masked-off lanes are not touched and read as zero."""
-        if type == "bool":
-            return self.compare("ne", self.gather(pointer, index, "u8", mask), 0)
+        if type == BOOL:
+            return self.compare("ne", self.gather(pointer, index, U8, mask), 0)
         if index.width == 1:
             return self.load(self.offset(pointer, index, type), type, 1, mask)
         width, llvm = index.width, llvm_type(type, index.width)
-        pointers = self.op(f"getelementptr {LLVM_TYPES[type]}, ptr {pointer.text}, {index.typed}", "ptr", width)
-        mask = mask or self.const(True, "bool", width)
+        pointers = self.op(f"getelementptr {LLVM_TYPES[type]}, ptr {pointer.text}, {index.typed}", PTR, width)
+        mask = mask or self.const(True, BOOL, width)
         name = f"llvm.masked.gather.{mangled(type, width)}.v{width}p0"
         self.module.declare(name, llvm, [f"<{width} x ptr>", "i32", f"<{width} x i1>", llvm])
         return self.op(
-            f"call {llvm} @{name}({pointers.typed}, i32 {BITS[type] // 8}, {mask.typed}, {llvm} zeroinitializer)", type, width
+            f"call {llvm} @{name}({pointers.typed}, i32 {type.bits // 8}, {mask.typed}, {llvm} zeroinitializer)", type, width
         )
 
     def scatter(self, pointer: Reg, index: Reg, value: Reg, mask: Reg | None = None) -> None:
         """Store lane by lane at `pointer[index]`; where indices are equal the highest lane's value stays."""
-        if value.type == "bool":
-            value = self.convert(value, "u8")
+        if value.type == BOOL:
+            value = self.convert(value, U8)
         if index.width == 1:
             self.store(self.offset(pointer, index, value.type), value, mask)
             return
         width = index.width
-        pointers = self.op(f"getelementptr {LLVM_TYPES[value.type]}, ptr {pointer.text}, {index.typed}", "ptr", width)
-        mask = mask or self.const(True, "bool", width)
+        pointers = self.op(f"getelementptr {LLVM_TYPES[value.type]}, ptr {pointer.text}, {index.typed}", PTR, width)
+        mask = mask or self.const(True, BOOL, width)
         name = f"llvm.masked.scatter.{mangled(value.type, width)}.v{width}p0"
         self.module.declare(name, "void", [value.llvm, f"<{width} x ptr>", "i32", f"<{width} x i1>"])
-        self.line(f"call void @{name}({value.typed}, {pointers.typed}, i32 {BITS[value.type] // 8}, {mask.typed})")
+        self.line(f"call void @{name}({value.typed}, {pointers.typed}, i32 {value.type.bits // 8}, {mask.typed})")
 
     # -- control flow
 
@@ -506,27 +508,27 @@ class Emitter:
     @contextmanager
     def loop(self, start: Reg | int, stop: Reg | int, step: int = 1) -> Iterator[Reg]:
         """for i in range(start, stop, step), i an i64. Values are carried in allocas."""
-        first = start if isinstance(start, Reg) else self.const(start, "i64")
-        last = stop if isinstance(stop, Reg) else self.const(stop, "i64")
+        first = start if isinstance(start, Reg) else self.const(start, I64)
+        last = stop if isinstance(stop, Reg) else self.const(stop, I64)
         head, body, done = self.fresh("head"), self.fresh("body"), self.fresh("exit")
         before, index, following = self.block, f"%{self.fresh('i')}", f"%{self.fresh('next')}"
         self.branch(head)
         self.label(head)
         phi_at = len(self.lines)
         self.lines.append("")
-        going = self.op(f"icmp slt i64 {index}, {last.text}", "bool")
+        going = self.op(f"icmp slt i64 {index}, {last.text}", BOOL)
         self.branch_if(going, body, done)
         self.label(body)
-        yield Reg(index, "i64")
+        yield Reg(index, I64)
         self.line(f"{following} = add nsw i64 {index}, {step}")
         self.lines[phi_at] = f"  {index} = phi i64 [ {first.text}, %{before} ], [ {following}, %{self.block} ]"
         self.branch(head)
         self.label(done)
 
-    def call(self, name: str, result: str, *args: Reg, width: int = 1) -> Reg | None:
-        """Call a function of this module or, when declared, of another; `result` is a type name, of `width` lanes, or 'void'."""
+    def call(self, name: str, result: DType | None, *args: Reg, width: int = 1) -> Reg | None:
+        """Call a function of this module or, when declared, of another; `result` is the type, of `width` lanes, if it has one."""
         text = f"@{name}({', '.join(a.typed for a in args)})"
-        if result == "void":
+        if result is None:
             self.line(f"call void {text}")
             return None
         return self.op(f"call {llvm_type(result, width)} {text}", result, width)

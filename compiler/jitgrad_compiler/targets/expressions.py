@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..ir.graph import Var
+from ..ir.types import BOOL, I32, I64, DType, unsigned_integer
 from ..kernels.affine import Affine, Axis, Div, Mod, Runtime, axes_of_atom
 from ..kernels.expression import Apply, Const, Index, Inside, Load, Node, Reduced, walk
 from .emitter import Emitter, Reg
@@ -116,7 +117,7 @@ class Expressions:
 
     def _inside(self, node: Inside) -> Reg:
         e, holds = self.e, None
-        value = self.index(node.index) if node.step < 2**31 else e.convert(self.index(node.index), "i64")
+        value = self.index(node.index) if node.step < 2**31 else e.convert(self.index(node.index), I64)
         for predicate, bound in (("ge", node.low), ("lt", node.high)):
             if bound is not None:
                 test = e.compare(predicate, value, bound)
@@ -124,7 +125,7 @@ class Expressions:
         if node.step > 1:
             test = e.compare("eq", e.rem(value, node.step), 0)
             holds = test if holds is None else e.and_(holds, test)
-        return holds if holds is not None else e.const(True, "bool")
+        return holds if holds is not None else e.const(True, BOOL)
 
     # -- indices
 
@@ -147,7 +148,7 @@ class Expressions:
                 continue
             term = value if factor == 1 else e.mul(value, factor)
             total = term if total is None else e.add(total, term)
-        total = e.const(constant, "i64") if total is None else e.add(total, constant) if constant else total
+        total = e.const(constant, I64) if total is None else e.add(total, constant) if constant else total
         self.scopes[-1]["scalar", index] = total
         return total
 
@@ -163,14 +164,14 @@ class Expressions:
         """Floor division and remainder; of what is never negative they are the unsigned ones."""
         e, by = self.e, atom.by
         if atom.of.range[0] >= 0:
-            unsigned = Reg(value.text, value.type.replace("i", "u"), value.width)
+            unsigned = Reg(value.text, unsigned_integer(value.type.bits), value.width)
             result = e.div(unsigned, by) if isinstance(atom, Div) else e.rem(unsigned, by)
             return Reg(result.text, value.type, value.width)
         remainder = e.rem(value, by)
         remainder = e.select(e.compare("lt", remainder, 0), e.add(remainder, by), remainder)
         return remainder if isinstance(atom, Mod) else e.div(e.sub(value, remainder), by)
 
-    def vector_index(self, index: Affine, type: str) -> Reg:
+    def vector_index(self, index: Affine, type: DType) -> Reg:
         found = self.known(("vector", index, type))
         if found is not None:
             return found
@@ -186,10 +187,10 @@ class Expressions:
         self.scopes[-1]["vector", index, type] = total
         return total
 
-    def _lanes_apart(self, stride: int, type: str) -> Reg:
+    def _lanes_apart(self, stride: int, type: DType) -> Reg:
         return self.e.lanes([lane * stride for lane in range(self.width)], type)
 
-    def _vector_atom(self, atom: Runtime | Div | Mod, type: str) -> Reg:
+    def _vector_atom(self, atom: Runtime | Div | Mod, type: DType) -> Reg:
         e = self.e
         if isinstance(atom, Runtime):
             return e.convert(self.emit(atom.node), type)
@@ -214,7 +215,7 @@ class Expressions:
             return value if guard is None else e.select(guard, value, e.const(0, node.dtype))
         return e.gather(*self.places(pointer, node.offset, node.dtype), node.dtype, mask)
 
-    def places(self, pointer: Reg, offset: Affine, dtype: str) -> tuple[Reg, Reg]:
+    def places(self, pointer: Reg, offset: Affine, dtype: DType) -> tuple[Reg, Reg]:
         """Where the lanes of a vector lie: an address, and indices from there. Of lanes equally far apart these are constants."""
         stride = None if self.vector_axis is None else offset.factor(self.vector_axis)
         if stride is None:
@@ -227,7 +228,7 @@ class Expressions:
         e, offset = self.e, self.scalar_index(node.offset)
         if guard is None:
             return e.load(e.offset(pointer, offset, node.dtype), node.dtype)
-        value = e.load(e.offset(pointer, e.select(guard, offset, e.const(0, "i64")), node.dtype), node.dtype)
+        value = e.load(e.offset(pointer, e.select(guard, offset, e.const(0, I64)), node.dtype), node.dtype)
         return e.select(guard, value, e.const(0, node.dtype))
 
     def store(self, pointer: Reg, offset: Affine, value: Reg) -> None:
@@ -243,9 +244,9 @@ class Expressions:
             e.scatter(*self.places(pointer, offset, value.type), value, self.mask)
 
 
-def narrowest(low: int, high: int) -> str:
+def narrowest(low: int, high: int) -> DType:
     """The type that lanes of an index between two bounds have. Sums and products of terms that exceed it wrap, and wrap back."""
-    return "i32" if -(2**31) <= low and high < 2**31 else "i64"
+    return I32 if -(2**31) <= low and high < 2**31 else I64
 
 
 def total_cost(roots: Sequence[Node]) -> float:

@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .emitter import LLVM_TYPES, Emitter, Module, Reg, int_type
+from ..ir.types import DTYPES, F32, F64, I32, DType
+from .emitter import LLVM_TYPES, PTR, Emitter, Module, Reg, int_type
 
 Body = Callable[..., Reg]
-_MANTISSA = {"f32": 23, "f64": 52}
-_BIAS = {"f32": 127, "f64": 1023}
+_MANTISSA = {F32: 23, F64: 52}
+_BIAS = {F32: 127, F64: 1023}
 
 
 class MissingFunctionError(Exception):
@@ -23,7 +24,7 @@ class MissingFunctionError(Exception):
 
 
 class _Definition(NamedTuple):
-    arguments: tuple[str, ...]  # element types, 'T' for the function's own float type
+    arguments: tuple[DType | str, ...]  # element types, 'T' for the function's own float type
     body: Body
 
 
@@ -63,7 +64,7 @@ def frexp(e: Emitter, x: Reg, exponent: Reg) -> Reg:
     scaled = e.select(subnormal, e.mul(x, 2.0 ** (mantissa + 1)), x)
     bits = e.bitcast(scaled, bits_type)
     field = e.and_(e.shr(bits, mantissa), 2 * bias + 1)
-    k = e.sub(e.convert(field, "i32"), e.select(subnormal, e.const(bias - 1 + mantissa + 1, "i32"), bias - 1))
+    k = e.sub(e.convert(field, I32), e.select(subnormal, e.const(bias - 1 + mantissa + 1, I32), bias - 1))
     m = e.bitcast(e.or_(e.and_(bits, ~((2 * bias + 1) << mantissa)), (bias - 1) << mantissa), x.type)
     special = e.or_(e.compare("eq", x, 0.0), e.compare("eq", field, 2 * bias + 1))
     e.store(exponent, e.select(special, 0, k))
@@ -100,21 +101,21 @@ _DEFINITIONS = (
         "copysign": _Definition(("T", "T"), _instruction("copysign")),
         "hypot": _Definition(("T", "T"), hypot),
         "exp10": _Definition(("T",), exp10),
-        "ldexp": _Definition(("T", "i32"), ldexp),
-        "frexp": _Definition(("T", "ptr"), frexp),
+        "ldexp": _Definition(("T", I32), ldexp),
+        "frexp": _Definition(("T", PTR), frexp),
     }
 )
 
 
-def _meaning(symbol: str) -> tuple[str, str] | None:
+def _meaning(symbol: str) -> tuple[str, DType] | None:
     """The name above and the float type of a symbol: `expf` and `llvm.exp.f32` are exp in f32; None if it is not libm's."""
     if match := re.fullmatch(r"llvm\.(\w+)\.(f32|f64)(\.i32)?", symbol):
         known = match[1] in _DEFINITIONS and match[1] not in (*_INSTRUCTIONS, "copysign")
-        return (match[1], match[2]) if known else None
+        return (match[1], DTYPES[match[2]]) if known else None
     name = symbol.removeprefix("numba_")
     if name in _DEFINITIONS:
-        return name, "f64"
-    return (name[:-1], "f32") if name.endswith("f") and name[:-1] in _DEFINITIONS else None
+        return name, F64
+    return (name[:-1], F32) if name.endswith("f") and name[:-1] in _DEFINITIONS else None
 
 
 def define(text: str, module: Module) -> str:
@@ -130,7 +131,7 @@ def define(text: str, module: Module) -> str:
     return "\n".join([text, *module.tables.values(), *declarations, *module.functions]) + "\n"
 
 
-def _emit(module: Module, ours: str, name: str, type: str) -> None:
-    types = [type if t == "T" else t for t in _DEFINITIONS[name].arguments]
+def _emit(module: Module, ours: str, name: str, type: DType) -> None:
+    types = [t if isinstance(t, DType) else type for t in _DEFINITIONS[name].arguments]
     e = Emitter(module, ours, [(f"a{i}", t) for i, t in enumerate(types)], LLVM_TYPES[type], internal=True)
     e.finish(_DEFINITIONS[name].body(e, *e.args))

@@ -25,12 +25,13 @@ from typing import Any, NamedTuple
 import llvmlite.binding as llvm
 
 from ..errors import JitgradError
-from .emitter import LLVM_TYPES, Emitter, Module, Reg
+from ..ir.types import BOOL, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64, DType
+from .emitter import LLVM_TYPES, PTR, Emitter, Module, Reg
 from .libm import MissingFunctionError, define
 
 _NUMBA_TYPES = {
-    "bool": "boolean", "i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64", "u8": "uint8", "u16": "uint16",
-    "u32": "uint32", "u64": "uint64", "f32": "float32", "f64": "float64",
+    BOOL: "boolean", I8: "int8", I16: "int16", I32: "int32", I64: "int64", U8: "uint8", U16: "uint16",
+    U32: "uint32", U64: "uint64", F32: "float32", F64: "float64",
 }  # fmt: skip
 _RAISES = "jitgrad.raises"
 
@@ -43,13 +44,13 @@ class ScalarCode(NamedTuple):
     """A scalar function as LLVM text: `text` defines `name`, which takes and returns the types named."""
 
     name: str
-    argument_types: tuple[str, ...]
-    result_type: str
+    argument_types: tuple[DType, ...]
+    result_type: DType
     text: str
 
 
 def scalar_function(
-    function: Callable[..., Any], argument_types: tuple[str, ...], result_type: str, computed_in: str | None = None
+    function: Callable[..., Any], argument_types: tuple[DType, ...], result_type: DType, computed_in: DType | None = None
 ) -> ScalarCode:
     """Compile `function` for arguments of these element types ('f32', 'f64', 'i32', 'bool', ...).
 
@@ -69,7 +70,7 @@ _compiled: dict[str, ScalarCode] = {}
 
 
 def scalar_name(
-    function: Callable[..., Any], argument_types: tuple[str, ...], result_type: str, computed_in: str | None = None
+    function: Callable[..., Any], argument_types: tuple[DType, ...], result_type: DType, computed_in: DType | None = None
 ) -> str:
     """The LLVM name of the function: a hash of its bytecode, of all it refers to and of the types.
 
@@ -119,8 +120,8 @@ def _called(e: Emitter, code: ScalarCode, args: Any) -> Reg:
     return result
 
 
-def _memory_type(type: str) -> str:
-    return "u8" if type == "bool" else type
+def _memory_type(type: DType) -> DType:
+    return U8 if type == BOOL else type
 
 
 # -- what a function is made of: its hash, and the functions it calls
@@ -192,7 +193,7 @@ def _is_constant(value: Any) -> bool:
 
 
 def _compile(
-    function: Callable[..., Any], name: str, argument_types: tuple[str, ...], result_type: str, computed_in: str | None
+    function: Callable[..., Any], name: str, argument_types: tuple[DType, ...], result_type: DType, computed_in: DType | None
 ) -> ScalarCode:
     inner_types = tuple(computed_in or t for t in argument_types)
     inner_result = computed_in or result_type
@@ -217,7 +218,7 @@ def _numba(module: str = "") -> Any:
     return importlib.import_module(f"numba.{module}" if module else "numba")
 
 
-def _numba_ir(function: FunctionType, argument_types: tuple[str, ...], result_type: str) -> tuple[str, str]:
+def _numba_ir(function: FunctionType, argument_types: tuple[DType, ...], result_type: DType) -> tuple[str, str]:
     """Numba's symbol and IR of the function and all it calls, by its ahead-of-time code generator: no address is in it."""
     compiler, numba = _numba("core.compiler"), _numba("core")
     flags = compiler.Flags()
@@ -266,19 +267,19 @@ def _with_compiled_callees(function: FunctionType) -> FunctionType:
 
 
 def _emit_entry(
-    module: Module, name: str, symbol: str, argument_types: tuple[tuple[str, ...], ...], result_types: tuple[str, str]
+    module: Module, name: str, symbol: str, argument_types: tuple[tuple[DType, ...], ...], result_types: tuple[DType, DType]
 ) -> None:
     """The function with a plain signature: converts, calls Numba's, traps a raised exception, converts back."""
     outer, inner = argument_types
     e = Emitter(module, name, [(f"x{i}", t) for i, t in enumerate(outer)], LLVM_TYPES[result_types[0]])
     args = [e.convert(a, t) for a, t in zip(e.args, inner, strict=True)]
-    result, exception = e.alloca(_memory_type(result_types[1])), e.alloca("ptr")
+    result, exception = e.alloca(_memory_type(result_types[1])), e.alloca(PTR)
     # Numba passes bools as bytes.
     typed = ", ".join(e.convert(a, _memory_type(a.type)).typed for a in args)
-    status = e.op(f"call i32 @{symbol}({result.typed}, {exception.typed}, {typed})", "i32")
+    status = e.op(f"call i32 @{symbol}({result.typed}, {exception.typed}, {typed})", I32)
     module.declare(_RAISES, "void", [])
     with e.when(e.compare("ne", status, 0), unlikely=True):
-        e.call(_RAISES, "void")
+        e.call(_RAISES, None)
     e.finish(e.convert(e.load(result, result_types[1]), result_types[0]))
 
 

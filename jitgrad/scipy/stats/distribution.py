@@ -18,7 +18,6 @@ from jitgrad.numpy import ops
 from jitgrad.numpy.promote import operands
 from jitgrad.promotion import default_float
 from jitgrad.tracebacks import boundary
-from jitgrad_compiler.ir.types import FLOATS
 
 Formula = Callable[..., Array]
 
@@ -35,7 +34,7 @@ MEANINGS = {
 def float_arguments(where: str, *xs: Any) -> list[Array]:
     """Operands of one float type and one shape, not weak any more."""
     values, weak = operands(where, *xs, inexact=True, whole=True)
-    if values[0].type.dtype not in FLOATS:
+    if not values[0].type.dtype.is_float:
         raise DTypeError(f"{where}: takes real numbers, got {values[0].dtype}")
     return [jnp.asarray(ops.convert(v, default_float()) if weak else v) for v in values]
 

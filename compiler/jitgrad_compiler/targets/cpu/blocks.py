@@ -13,12 +13,12 @@ import re
 from collections.abc import Callable, Sequence
 
 from ...ir.graph import Graph, Var
-from ...ir.types import TapeType
+from ...ir.types import I64, TapeType
 from ...kernels.fuse import fuse
 from ...kernels.kernel import Kernel
 from ...kernels.memory import MemoryPlan, plan_memory, updates_in_place
 from ...passes.pipeline import prepare
-from ..emitter import Emitter, Module, Reg
+from ..emitter import PTR, Emitter, Module, Reg
 from .contract.kernel import emit_contraction
 from .control.kernels import CONTROL
 from .library.table import LIBRARY
@@ -97,10 +97,10 @@ class Block:
     # -- what kernels ask
 
     def _arena(self, e: Emitter, args: Reg, key: Var | int, base: Reg | None = None) -> Reg:
-        base = base or e.get(e.offset(args, self.arena_slot, "ptr"), "ptr")
+        base = base or e.get(e.offset(args, self.arena_slot, PTR), PTR)
         if key not in self._names:
             self._names[key] = self.offsets.name()
-        return e.op(f"getelementptr i8, ptr {base.text}, i64 {self._names[key]}", "ptr")
+        return e.op(f"getelementptr i8, ptr {base.text}, i64 {self._names[key]}", PTR)
 
     def pointers(self, e: Emitter, args: Reg, wanted: Sequence[Var]) -> dict[Var, Reg]:
         """The addresses of variables, read from the table."""
@@ -109,16 +109,16 @@ class Block:
         for v in dict.fromkeys(wanted):
             place = self._same.get(v, v)
             if place in self.slots:
-                found[v] = e.get(e.offset(args, self.slots[place], "ptr"), "ptr")
+                found[v] = e.get(e.offset(args, self.slots[place], PTR), PTR)
             else:
-                base = base or e.get(e.offset(args, self.arena_slot, "ptr"), "ptr")
+                base = base or e.get(e.offset(args, self.arena_slot, PTR), PTR)
                 found[v] = self._arena(e, args, v, base)
         return found
 
     def state(self, e: Emitter, args: Reg) -> Reg:
         """The address of the run's state."""
         self.module.interruptible = True
-        return e.get(e.offset(args, self.arena_slot + 1, "ptr"), "ptr")
+        return e.get(e.offset(args, self.arena_slot + 1, PTR), PTR)
 
     def _scratch(self, number: int) -> Callable[[Emitter, Reg], Reg]:
         return lambda e, args: self._arena(e, args, number)
@@ -131,16 +131,16 @@ class Block:
 
     def frame(self, e: Emitter, arena: Reg, state: Reg) -> Reg:
         """A table in the frame of the function that runs this block."""
-        table = e.alloca("ptr", 1, self.arena_slot + 2)
-        e.set(e.offset(table, self.arena_slot, "ptr"), arena)
-        e.set(e.offset(table, self.arena_slot + 1, "ptr"), state)
+        table = e.alloca(PTR, 1, self.arena_slot + 2)
+        e.set(e.offset(table, self.arena_slot, PTR), arena)
+        e.set(e.offset(table, self.arena_slot + 1, PTR), state)
         return table
 
     def set_input(self, e: Emitter, frame: Reg, number: int, pointer: Reg) -> None:
-        e.set(e.offset(frame, number, "ptr"), pointer)
+        e.set(e.offset(frame, number, PTR), pointer)
 
     def set_output(self, e: Emitter, frame: Reg, number: int, pointer: Reg) -> None:
-        e.set(e.offset(frame, len(self.graph.inputs) + number, "ptr"), pointer)
+        e.set(e.offset(frame, len(self.graph.inputs) + number, PTR), pointer)
 
     def run(self, e: Emitter, frame: Reg, quit: str) -> None:
         """All kernels, in order; where the program is to stop, on to `quit`."""
@@ -171,7 +171,7 @@ class Block:
 def _run(e: Emitter, phase: Phase, table: Reg) -> None:
     """One phase: on the caller where there is one task, else by the thread pool."""
     if phase.tasks == 1:
-        e.call(phase.function, "void", table, e.const(0, "i64"), e.const(1, "i64"))
+        e.call(phase.function, None, table, e.const(0, I64), e.const(1, I64))
     elif phase.tasks > 1:
         e.module.declare(PARALLEL, "void", ["ptr", "ptr", "i64"])
-        e.call(PARALLEL, "void", Reg(f"@{phase.function}", "ptr"), table, e.const(phase.tasks, "i64"))
+        e.call(PARALLEL, None, Reg(f"@{phase.function}", PTR), table, e.const(phase.tasks, I64))

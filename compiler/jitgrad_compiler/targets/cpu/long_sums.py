@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...ir.types import FLOATS
+from ...ir.types import I64, DType
 from ..emitter import Emitter, Reg
 
 RUN = 16
@@ -26,9 +26,9 @@ TURNING = 16
 """Running values of one loop that do, at most: registers are few."""
 
 
-def rounds(combine: str, dtype: str) -> bool:
+def rounds(combine: str, dtype: DType) -> bool:
     """Whether a reduction is a sum whose error grows with its length."""
-    return combine == "add" and dtype in FLOATS
+    return combine == "add" and dtype.is_float
 
 
 class Cut(NamedTuple):
@@ -58,7 +58,7 @@ def pieces(
     if length is None:
         yield start, stop
         return
-    last = stop if isinstance(stop, Reg) else e.const(stop, "i64")
+    last = stop if isinstance(stop, Reg) else e.const(stop, I64)
     with e.loop(start, last, length) as first:
         behind = e.add(first, length)
         yield first, e.select(e.compare("lt", behind, last), behind, last)
@@ -103,11 +103,11 @@ class Total:
 
     sum: Reg
     lost: Reg
-    dtype: str
+    dtype: DType
     width: int
 
     @staticmethod
-    def start(e: Emitter, dtype: str, width: int, number: float = 0.0) -> Total:
+    def start(e: Emitter, dtype: DType, width: int, number: float = 0.0) -> Total:
         total = Total(e.alloca(dtype, width), e.alloca(dtype, width), dtype, width)
         total.set(e, number)
         return total

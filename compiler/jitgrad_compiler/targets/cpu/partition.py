@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ...ir.types import I64
 from ..emitter import Emitter, Reg
 
 MOST_TASKS = 64
@@ -27,7 +28,7 @@ class Partition:
         low = e.mul(task, self.step)
         high = e.add(low, self.step)
         if self.count % self.step:
-            high = e.select(e.compare("lt", high, self.count), high, e.const(self.count, "i64"))
+            high = e.select(e.compare("lt", high, self.count), high, e.const(self.count, I64))
         return low, high
 
     @contextmanager

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ...ir.graph import Graph, Var
-from ..emitter import Emitter, Reg
+from ...ir.types import I64
+from ..emitter import PTR, Emitter, Reg
 
-TASK_ARGUMENTS = (("args", "ptr"), ("begin", "i64"), ("end", "i64"))
+TASK_ARGUMENTS = (("args", PTR), ("begin", I64), ("end", I64))
 """Of a task function: the program's table, and the tasks from `begin` to below `end`."""
 
 

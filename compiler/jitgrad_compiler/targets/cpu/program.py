@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...ir.graph import Graph, Var
-from ...ir.types import COMPLEX
+from ...ir.types import I32
 from ...kernels.kernel import Kernel
 from ...kernels.memory import MemoryPlan
 from ...passes.pipeline import prepare
-from ..emitter import Emitter, Module
+from ..emitter import PTR, Emitter, Module
 from ..numba_scalar import link
 from .blocks import Block, Offsets
 from .machine.float_state import FLOATS_ELSEWHERE, FLOATS_X86
@@ -45,7 +45,7 @@ def compile_program(graph: Graph, symbols: dict[str, int], donated: Sequence[int
 def needs_interpreter(graph: Graph) -> bool:
     """Whether a program has complex values, constants among them, which the CPU target does not emit."""
     types = [v.type for v in (*graph.inputs, *graph.outputs)] + [v.type for e in graph.eqns for v in (*e.inputs, *e.outputs)]
-    return any(t.dtype in COMPLEX for t in types) or any(needs_interpreter(g) for e in graph.eqns for g in e.graphs)
+    return any(t.dtype.is_complex for t in types) or any(needs_interpreter(g) for e in graph.eqns for g in e.graphs)
 
 
 def emit_program(graph: Graph, symbols: dict[str, int], donated: Sequence[Var], contracts: bool = True) -> Program:
@@ -58,13 +58,13 @@ def emit_program(graph: Graph, symbols: dict[str, int], donated: Sequence[Var], 
 
 def _entry(module: Module, block: Block) -> None:
     module.functions.append(FLOATS_X86 if "sse" in module.features else FLOATS_ELSEWHERE)
-    e = Emitter(module, ENTRY, [("table", "ptr")])
+    e = Emitter(module, ENTRY, [("table", PTR)])
     (table,) = e.args
-    state = e.call("plain_floats", "i32")
+    state = e.call("plain_floats", I32)
     assert state is not None
     end = e.fresh("end")
     block.run(e, table, end)
     e.branch(end)
     e.label(end)
-    e.call("restore_floats", "void", state)
+    e.call("restore_floats", None, state)
     e.finish()

@@ -11,6 +11,7 @@ import math
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING
 
+from ...ir.types import F32, F64, I64, U64, DType
 from .logarithmic import log_tail
 from .scaling import scale, split
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
 
 _LOW_WORD = 0xFFFFFFFF
-_WORDS = {"f32": 3, "f64": 6}  # the digits that cancel, those of the result, and some for roundings
-_TERMS = {"f32": 22, "f64": 40}  # of the series of (1 - exp(-t)) / t at t = log(2)
-_TO_CONVERT = {"f32": 2, "f64": 3}  # words that fill a significand when the first is not 0
+_WORDS = {F32: 3, F64: 6}  # the digits that cancel, those of the result, and some for roundings
+_TERMS = {F32: 22, F64: 40}  # of the series of (1 - exp(-t)) / t at t = log(2)
+_TO_CONVERT = {F32: 2, F64: 3}  # words that fill a significand when the first is not 0
 
 Words = list["Reg"]
 
@@ -52,7 +53,7 @@ def _log_of_sum_near_one(e: Emitter, larger: Reg, smaller: Reg) -> Reg:
     n = e.trunc(e.fma(y, 1 / math.log(2), -(2.0**-10)))  # one less where r would be about 0, so that it is never negative
     r = _less_ln2(e, y, n)
     minus_half, minus_loss = _minus_exponentials(e, [(_fraction(e, x, count), _fraction(e, e.mul(m, 0.5), count)), (r, r)])
-    power = e.convert(scale(e, e.const(1.0, x.type), e.sub(1.0, e.add(n, k))), "i64")
+    power = e.convert(scale(e, e.const(1.0, x.type), e.sub(1.0, e.add(n, k))), I64)
     minus_loss[0] = e.add(minus_loss[0], 1 << 32)
     difference = [e.add(e.mul(power, a), e.shl(b, 2)) for a, b in zip(minus_loss, minus_half, strict=True)]
     negative = e.compare("lt", _carried(e, difference)[0], 0)
@@ -68,7 +69,7 @@ def _fraction(e: Emitter, x: Reg, count: int) -> Words:
     for _ in range(count):
         x = e.mul(x, 2.0**32)
         whole = e.trunc(x)
-        words.append(e.convert(whole, "i64"))
+        words.append(e.convert(whole, I64))
         x = e.sub(x, whole)
     return words
 
@@ -78,8 +79,8 @@ def _less_ln2(e: Emitter, y: Reg, n: Reg) -> Words:
     count = _WORDS[y.type]
     whole = e.trunc(y)
     words = _fraction(e, e.sub(y, whole), count)
-    words[0] = e.add(words[0], e.shl(e.convert(whole, "i64"), 32))
-    multiple = e.convert(n, "i64")
+    words[0] = e.add(words[0], e.shl(e.convert(whole, I64), 32))
+    multiple = e.convert(n, I64)
     with localcontext() as context:
         context.prec = 80
         ln2 = int(Decimal(2).ln() * (1 << 32 * count))
@@ -92,33 +93,33 @@ def _minus_exponentials(e: Emitter, cases: list[tuple[Words, Words]]) -> list[Wo
     The cases are turns of one loop, and the product with a is one more step, so that there is one product of words to compile.
     """
     count = len(cases[0][0])
-    type = "f32" if count == _WORDS["f32"] else "f64"
+    type = F32 if count == _WORDS[F32] else F64
     terms = _TERMS[type]
     one = 1 << 32 * count
     values = [part for j in reversed(range(terms)) for part in _split(one // math.factorial(j + 1), count)] + [0] * count
-    table = e.module.table(f"vector_math_factorials_{type}", values, "i64")
-    factors, results = e.alloca("i64", count=2 * count * len(cases)), e.alloca("i64", count=count * len(cases))
+    table = e.module.table(f"vector_math_factorials_{type}", values, I64)
+    factors, results = e.alloca(I64, count=2 * count * len(cases)), e.alloca(I64, count=count * len(cases))
     for i, word in enumerate(word for case in cases for words in case for word in words):
-        e.store(e.offset(factors, i, "i64"), word)
-    slots = [e.alloca("i64") for _ in range(count)]
+        e.store(e.offset(factors, i, I64), word)
+    slots = [e.alloca(I64) for _ in range(count)]
     with e.loop(0, len(cases)) as case:
         for slot in slots:
-            e.set(slot, e.const(0, "i64"))
+            e.set(slot, e.const(0, I64))
         with e.loop(0, terms + 1) as j:
-            which = e.add(e.mul(case, 2), e.convert(e.compare("eq", j, terms), "i64"))
-            product = _product(e, _loaded(e, factors, which, count), [e.get(slot, "i64") for slot in slots])
+            which = e.add(e.mul(case, 2), e.convert(e.compare("eq", j, terms), I64))
+            product = _product(e, _loaded(e, factors, which, count), [e.get(slot, I64) for slot in slots])
             rest = [e.sub(a, b) for a, b in zip(_loaded(e, table, j, count), product, strict=True)]
             for slot, word in zip(slots, _carried(e, rest), strict=True):
                 e.set(slot, word)
         for i, slot in enumerate(slots):
-            e.store(e.offset(results, e.add(e.mul(case, count), i), "i64"), e.get(slot, "i64"))
-    return [_loaded(e, results, e.const(i, "i64"), count) for i in range(len(cases))]
+            e.store(e.offset(results, e.add(e.mul(case, count), i), I64), e.get(slot, I64))
+    return [_loaded(e, results, e.const(i, I64), count) for i in range(len(cases))]
 
 
 def _loaded(e: Emitter, array: Reg, row: Reg, count: int) -> Words:
     """The words in a row of an array."""
     start = e.mul(row, count)
-    return [e.load(e.offset(array, e.add(start, i), "i64"), "i64") for i in range(count)]
+    return [e.load(e.offset(array, e.add(start, i), I64), I64) for i in range(count)]
 
 
 def _split(value: int, count: int) -> list[int]:
@@ -128,13 +129,13 @@ def _split(value: int, count: int) -> list[int]:
 
 def _product(e: Emitter, a: Words, b: Words) -> Words:
     """The words of a * b before carrying; less than a unit of the last word a word is lost."""
-    sums = [e.const(0, "i64")] * len(a)
+    sums = [e.const(0, I64)] * len(a)
     for i in range(len(a)):
         for j in range(len(a) - i):
-            partial = e.convert(e.mul(a[i], b[j]), "u64")
-            sums[i + j] = e.add(e.convert(e.shr(partial, 32), "i64"), sums[i + j])
+            partial = e.convert(e.mul(a[i], b[j]), U64)
+            sums[i + j] = e.add(e.convert(e.shr(partial, 32), I64), sums[i + j])
             if i + j + 1 < len(a):
-                sums[i + j + 1] = e.add(e.convert(e.and_(partial, _LOW_WORD), "i64"), sums[i + j + 1])
+                sums[i + j + 1] = e.add(e.convert(e.and_(partial, _LOW_WORD), I64), sums[i + j + 1])
     return sums
 
 
@@ -150,7 +151,7 @@ def _carried(e: Emitter, words: Words) -> Words:
     return result[::-1]
 
 
-def _float(e: Emitter, words: Words, type: str) -> Reg:
+def _float(e: Emitter, words: Words, type: DType) -> Reg:
     """The float next to a fraction or almost."""
     size = _TO_CONVERT[type]
     result: Reg | None = None

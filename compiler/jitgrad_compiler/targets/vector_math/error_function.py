@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...ir.types import F32, F64
 from .coefficients import ERF, ERF_INV, ERFCX
 from .exponential import expm1_tail, reduce
 from .logarithmic import log
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
 
 # From where on erfc rounds to 0.
-ERFC_END = {"f32": 10.1, "f64": 27.3}
+ERFC_END = {F32: 10.1, F64: 27.3}
 
 
 def erf(e: Emitter, x: Reg) -> Reg:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ...ir.types import F32
 from .coefficients import SINH, TANH
 from .exponential import exp_parts, expm1_tail, reduce
 from .formats import FORMATS
@@ -22,9 +23,9 @@ def tanh(e: Emitter, x: Reg) -> Reg:
 
     What the roundings of h and of d = 1 + h took goes into q = h / d as (h_low - q d_low) / d, where 1 / d is 1 - q.
     """
-    if x.type == "f32":
-        step, _ = TANH["f32"]
-        return e.copysign(evaluate_odd(e, "tanh", TANH["f32"], minimum(e, 15.49 * step, e.abs(x))), x)
+    if x.type == F32:
+        step, _ = TANH[F32]
+        return e.copysign(evaluate_odd(e, "tanh", TANH[F32], minimum(e, 15.49 * step, e.abs(x))), x)
     n, r = reduce(e, minimum(e, math.log(2) * (FORMATS[x.type].fraction_bits + 3), e.mul(e.abs(x), 2.0)))
     half_power = scale(e, e.const(0.5, x.type, x.width), n)
     start = ordered_sum(e, e.sub(half_power, 0.5), e.mul(half_power, r))

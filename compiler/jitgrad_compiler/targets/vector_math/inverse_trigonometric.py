@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...ir.types import F32, F64
 from .coefficients import ASIN, ATAN
 from .formats import FORMATS, RIGHT_ANGLE_PARTS
 from .pieces import evaluate_odd
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
 
 # Below which atan2 multiplies its arguments, and by what, so that the remainder of their quotient does not underflow.
-_LIFT = {"f32": (2.0**-40, 2.0**80), "f64": (2.0**-400, 2.0**600)}
+_LIFT = {F32: (2.0**-40, 2.0**80), F64: (2.0**-400, 2.0**600)}
 
 
 def _asin_core(e: Emitter, y: Reg) -> tuple[Reg, Reg, Reg]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ...ir.types import F32, F64, DType
 from .coefficients import ATANH, LOG1P
 from .formats import FORMATS
 from .pairs import Pair
@@ -18,26 +19,26 @@ if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
 
 # 1 / log(base) and log(2) / log(base), each in two parts; the last of one sign, for an infinite factor.
-_LOG2_E = {"f32": ("0x1.715476p+0", "0x1.4ae0cp-26"), "f64": ("0x1.71547652b82fep+0", "0x1.777d0ffda0d24p-56")}
-_LOG10_E = {"f32": ("0x1.bcb7b2p-2", "-0x1.5b235ep-27"), "f64": ("0x1.bcb7b1526e50ep-2", "0x1.95355baaafad3p-57")}
-_LOG10_2 = {"f32": ("0x1.344134p-2", "0x1.09f7ap-26"), "f64": ("0x1.34413509f79fep-2", "0x1.e623e2566b02ep-55")}
+_LOG2_E = {F32: ("0x1.715476p+0", "0x1.4ae0cp-26"), F64: ("0x1.71547652b82fep+0", "0x1.777d0ffda0d24p-56")}
+_LOG10_E = {F32: ("0x1.bcb7b2p-2", "-0x1.5b235ep-27"), F64: ("0x1.bcb7b1526e50ep-2", "0x1.95355baaafad3p-57")}
+_LOG10_2 = {F32: ("0x1.344134p-2", "0x1.09f7ap-26"), F64: ("0x1.34413509f79fep-2", "0x1.e623e2566b02ep-55")}
 
 
 def log_tail(e: Emitter, r: Reg) -> Reg:
     """log(1 + r) - r for -1/4 <= r <= 1/2."""
     square = e.mul(r, r)
-    if r.type == "f32":
-        return e.mul(square, horner(e, r, LOG1P["f32"]))
+    if r.type == F32:
+        return e.mul(square, horner(e, r, LOG1P[F32]))
     s = e.div(r, e.add(r, 2.0))
     z = e.mul(s, s)
     half_square = e.mul(square, 0.5)
-    return e.fma(s, e.fma(z, horner(e, z, ATANH["f64"]), half_square), e.neg(half_square))
+    return e.fma(s, e.fma(z, horner(e, z, ATANH[F64]), half_square), e.neg(half_square))
 
 
 def log_reduced(e: Emitter, k: Reg, r: Reg) -> Reg:
     """k log(2) + log(1 + r) for -1/4 <= r <= 1/2."""
-    if r.type == "f32":
-        tail = e.fma(e.mul(r, r), horner(e, r, LOG1P["f32"]), r)
+    if r.type == F32:
+        tail = e.fma(e.mul(r, r), horner(e, r, LOG1P[F32]), r)
         return e.fma(k, math.log(2), tail)  # log(2) is near enough to a float32 to need no second part
     high, low = FORMATS[r.type].ln2
     return e.fma(k, high, e.add(r, e.fma(k, low, log_tail(e, r))))
@@ -48,7 +49,7 @@ def log(e: Emitter, x: Reg) -> Reg:
     return log_reduced(e, k, e.sub(m, 1.0))
 
 
-def _log_to_base(e: Emitter, x: Reg, inverse: dict[str, tuple[str, str]]) -> tuple[Reg, Reg]:
+def _log_to_base(e: Emitter, x: Reg, inverse: dict[DType, tuple[str, str]]) -> tuple[Reg, Reg]:
     """(k, log(m) / log(base)) for x = 2**k m."""
     high, low = map(float.fromhex, inverse[x.type])
     k, m = split(e, x)

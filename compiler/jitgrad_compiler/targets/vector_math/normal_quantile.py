@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...ir.types import F32, F64
 from .logarithmic import log
 from .scaling import INFINITY, horner
 
@@ -36,8 +37,8 @@ FAR_TAIL = (  # of r - 5
 
 def ndtri(e: Emitter, p: Reg) -> Reg:
     """All three rational functions, of which one is taken, in float64: a float32 is rounded once, a float64 right to 6 ulp."""
-    if p.type == "f32":
-        return e.convert(ndtri(e, e.convert(p, "f64")), "f32")
+    if p.type == F32:
+        return e.convert(ndtri(e, e.convert(p, F64)), F32)
 
     def quotient(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Reg) -> Reg:
         top, bottom = coefficients

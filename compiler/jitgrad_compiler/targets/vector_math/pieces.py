@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...ir.types import F32, DType
 from .formats import FORMATS
 from .pairs import Pair, ordered_sum
 from .scaling import avx512, has_avx512, nearest
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Pieces = tuple[float, tuple[tuple[float, ...], ...]]
 
 
-def lookup(e: Emitter, name: str, values: tuple[float, ...], index: Reg, type: str) -> Reg:
+def lookup(e: Emitter, name: str, values: tuple[float, ...], index: Reg, type: DType) -> Reg:
     """Those of the sixteen values that the lowest four bits of the index pick; `name` names the table."""
     if has_avx512(e, index):
         return avx512(e, lambda e, operands: _permute(e, values, operands[0], type), index)
@@ -25,9 +26,9 @@ def lookup(e: Emitter, name: str, values: tuple[float, ...], index: Reg, type: s
     return e.gather(table, e.bitcast(e.and_(index, 15), FORMATS[type].signed), type)
 
 
-def _permute(e: Emitter, values: tuple[float, ...], index: Reg, type: str) -> Reg:
+def _permute(e: Emitter, values: tuple[float, ...], index: Reg, type: DType) -> Reg:
     """One instruction: VPERMPS, or VPERMI2PD with the values in two registers."""
-    if type == "f32":
+    if type == F32:
         name, operands = "permvar.sf", [e.lanes(values, type), index]
     else:
         name, operands = "vpermi2var.pd", [e.lanes(values[:8], type), index, e.lanes(values[8:], type)]
@@ -46,7 +47,7 @@ def evaluate_odd(e: Emitter, name: str, pieces: Pieces, x: Reg) -> Reg:
     n, index = nearest(e, x, 1 / step)
     t = e.fma(n, -step, x)
     constant = lookup(e, f"{name}0", constants, index, x.type)
-    if x.type == "f32":
+    if x.type == F32:
         slope = _slope(e, name, rows, index, t)
         return e.fma(slope, t, e.select(e.compare("eq", n, 0), t, constant))
     start = ordered_sum(e, constant, t)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...ir.types import F32, F64
 from .coefficients import EXP2, INVERSE_CBRT, LOG2_TAIL
 from .formats import FORMATS
 from .pairs import Pair, add_to_constant, exact_product, ordered_sum, product, times
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
 # log2(m) = 2/log(2) s + 2/(3 log(2)) s**3 + ... with s = (m - 1) / (m + 1): the first two coefficients as pairs.
 _LOG2_LEADING = {
-    "f32": (
+    F32: (
         (float.fromhex("0x1.715476p+1"), float.fromhex("0x1.4ae0cp-25")),
         (float.fromhex("0x1.ec709ep-1"), float.fromhex("-0x1.e2fe02p-28")),
     ),
-    "f64": (
+    F64: (
         (float.fromhex("0x1.71547652b82fep+1"), float.fromhex("0x1.777d0ffda0d24p-55")),
         (float.fromhex("0x1.ec709dc3a03fdp-1"), float.fromhex("0x1.d27f05548af0cp-55")),
     ),
@@ -71,7 +72,7 @@ def cbrt(e: Emitter, x: Reg) -> Reg:
     third, _ = nearest(e, k, 1 / 3)
     m = scale(e, m, e.fma(third, -3.0, k))
     r = horner(e, m, INVERSE_CBRT[x.type])
-    for _ in range({"f32": 2, "f64": 3}[x.type]):
+    for _ in range({F32: 2, F64: 3}[x.type]):
         cube = e.mul(e.mul(r, r), r)
         r = e.fma(e.mul(r, 1 / 3), e.fma(e.neg(m), cube, 1.0), r)
     square = e.mul(r, r)

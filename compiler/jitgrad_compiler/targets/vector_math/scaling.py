@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ...ir.types import I32
 from .formats import FORMATS
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def minimum(e: Emitter, bound: float, x: Reg) -> Reg:
 
 def avx512(e: Emitter, call: Callable[[Emitter, list[Reg]], Reg], *operands: Reg) -> Reg:
     """`call` on operands of exactly 512 bits: wider ones in parts, narrower ones padded."""
-    full = 512 // int(operands[0].type[1:])
+    full = 512 // operands[0].type.bits
     width = operands[0].width
     if width == full:
         return call(e, list(operands))
@@ -62,7 +63,7 @@ def _masked_call(e: Emitter, name: str, *arguments: Reg | int) -> Reg:
     """An AVX-512 intrinsic that takes registers and immediates, then what masked lanes hold, mask and rounding."""
     x = next(a for a in arguments if not isinstance(a, int))
     full = f"llvm.x86.avx512.mask.{name}.{'ps' if x.type == 'f32' else 'pd'}.512"
-    operands = [("i32", str(a)) if isinstance(a, int) else (a.llvm, a.text) for a in arguments]
+    operands = [(I32, str(a)) if isinstance(a, int) else (a.llvm, a.text) for a in arguments]
     operands += [(x.llvm, "zeroinitializer"), (f"i{x.width}", "-1"), ("i32", _CURRENT_ROUNDING)]
     e.module.declare(full, x.llvm, [type for type, _ in operands])
     return e.op(f"call {x.llvm} @{full}({', '.join(f'{type} {text}' for type, text in operands)})", x.type, x.width)

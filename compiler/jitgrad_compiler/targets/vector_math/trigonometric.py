@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ...ir.types import F32, F64
 from .coefficients import COS, SIN, TAN
 from .formats import FORMATS, RIGHT_ANGLE_PARTS
 from .huge_angle import reduce_huge
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
 
 # From where on three parts are not enough, or the multiple that is found is not near enough to the nearest one.
-HUGE = {"f32": 2.0**17, "f64": 2.0**30}
+HUGE = {F32: 2.0**17, F64: 2.0**30}
 
 
 def reduce(e: Emitter, y: Reg) -> tuple[Reg, Reg, Reg]:

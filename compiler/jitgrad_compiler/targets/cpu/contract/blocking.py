@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...emitter import BITS
+from ....ir.types import F32, F64, DType
 from ..long_sums import LONGEST, RUN
 
 VECTOR_BYTES = 64
-K_BLOCK = {"f32": 384, "f64": 256}  # a panel of B of two vectors' width takes 48 or 32 KiB
+K_BLOCK = {F32: 384, F64: 256}  # a panel of B of two vectors' width takes 48 or 32 KiB
 SPLIT_K_FROM = 2048  # shorter sums are not worth a second pass over partial results
 SPLIT_K_OUTPUTS = 1 << 14  # with more outputs than this there are tasks enough without cutting K
 DEEP, DEEP_OF_MANY = 1 << 12, 1 << 15  # of K, with few outputs and with more; longer sums go in runs (long_sums.py)
@@ -35,7 +35,7 @@ class ContractSpec:
     m: int
     n: int
     k: int
-    dtype: str = "f32"
+    dtype: DType = F32
     a_contiguous: str = "k"
     b_contiguous: str = "n"
 
@@ -103,7 +103,7 @@ def round_up(value: int, step: int) -> int:
 
 def choose_blocking(spec: ContractSpec, machine: Machine, a: Strides | None, b: Strides | None) -> Blocking:
     """The cut for a shape; `a` and `b` are None where the operand is computed by a hook and has to be packed."""
-    size = BITS[spec.dtype] // 8
+    size = spec.dtype.bits // 8
     lanes = VECTOR_BYTES // size
     chunks, k_chunk = _split_k(spec)
     k_block = min(K_BLOCK[spec.dtype], round_up(max(k_chunk, 1), lanes))
@@ -196,7 +196,7 @@ def _choose_grid(
     work = spec.batch * spec.m * spec.n * max(spec.k, 1)
     tasks = 1 if work <= ONE_TASK_WORK else min(MOST_TASKS, max(2, work // WORK_PER_TASK))
     units = -(-tasks // (spec.batch * chunks))
-    size = BITS[spec.dtype] // 8
+    size = spec.dtype.bits // 8
     fewest = -(-row_tiles // most_tiles)
     best: tuple[float, int, int] | None = None
     for rows in range(fewest, row_tiles + 1):

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...emitter import BITS, Emitter, Module, Reg
+from ....ir.types import I64
+from ...emitter import PTR, Emitter, Module, Reg
 from ..long_sums import whole
 from .blocking import (
     AVX512,
@@ -32,7 +33,7 @@ from .tile import Tile, emit_tile
 
 __all__ = ["ContractPlan", "ContractSpec", "Load", "Machine", "PlainMatrix", "Store", "emit_contract"]
 
-TASK_ARGUMENTS = (("args", "ptr"), ("begin", "i64"), ("end", "i64"))
+TASK_ARGUMENTS = (("args", PTR), ("begin", I64), ("end", I64))
 
 
 class ContractPlan(NamedTuple):
@@ -85,7 +86,7 @@ def _digits(e: Emitter, number: Reg, bases: tuple[int, ...]) -> list[Reg]:
     """The digits of a number, the last base counting fastest."""
     digits: list[Reg] = []
     for base in reversed(bases[1:]):
-        digits.append(e.rem(number, base) if base > 1 else e.const(0, "i64"))
+        digits.append(e.rem(number, base) if base > 1 else e.const(0, I64))
         number = e.div(number, base) if base > 1 else number
     return [number, *reversed(digits)]
 
@@ -195,7 +196,7 @@ class _Contract:
         phases.append(self._emit_compute())
         if self._split:
             phases.append(self._emit_add_chunks(self.blocking.chunks))
-        return ContractPlan(phases, (self._partial_size + self._shared_b_size) * BITS[self.spec.dtype] // 8)
+        return ContractPlan(phases, (self._partial_size + self._shared_b_size) * self.spec.dtype.bits // 8)
 
     def _function(self, part: str) -> tuple[Emitter, Reg, Reg]:
         e = Emitter(self.module, f"{self.name}{part}", TASK_ARGUMENTS, attributes="nounwind")
@@ -372,7 +373,7 @@ class _Contract:
 
     def _tile_rows(self, e: Emitter, tile: Reg) -> Reg:
         short, tall = self.blocking.tile_rows, self.blocking.tall_tiles
-        return e.select(e.compare("lt", tile, tall), e.const(short + 1, "i64"), short) if tall else e.const(short, "i64")
+        return e.select(e.compare("lt", tile, tall), e.const(short + 1, I64), short) if tall else e.const(short, I64)
 
     def _finish(self, e: Emitter, batch: Reg, i: Reg, j: Reg, value: Reg) -> None:
         """Hand finished results to the epilogue."""
@@ -401,7 +402,7 @@ class _Contract:
                 spec.dtype, blocking.lanes, rows, vectors, a_row, a_k, b_k, c_row, last,
                 mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, run=blocking.run, lost=self._lost,
             )  # fmt: skip
-            return Reg(f"@{emit_tile(self.module, shape)}", "ptr")
+            return Reg(f"@{emit_tile(self.module, shape)}", PTR)
 
         def at_height(rows: int) -> Reg:
             rest = spec.n % blocking.panel

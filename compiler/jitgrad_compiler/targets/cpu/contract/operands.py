@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from ....ir.types import DType
 from ...emitter import Emitter, Reg
 
 
@@ -32,12 +33,12 @@ class PlainMatrix:
     row: int
     column: int
 
-    def element(self, e: Emitter, batch: Reg, row: Reg, column: Reg, dtype: str) -> Reg:
+    def element(self, e: Emitter, batch: Reg, row: Reg, column: Reg, dtype: DType) -> Reg:
         """The address of an element."""
         at = e.add(e.mul(row, self.row), e.mul(column, self.column))
         return e.offset(self.pointer(e, batch), at, dtype)
 
-    def load(self, e: Emitter, batch: Reg, row: Reg, column: Reg, dtype: str, lanes: int, mask: Reg | None) -> Reg:
+    def load(self, e: Emitter, batch: Reg, row: Reg, column: Reg, dtype: DType, lanes: int, mask: Reg | None) -> Reg:
         """A vector along the index whose stride is 1."""
         if 1 not in (self.row, self.column):
             raise ValueError("contract: a plain operand that has to be packed has no index of stride 1; give it a hook")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ...emitter import BITS, Emitter, Reg
+from ....ir.types import I64, DType
+from ...emitter import Emitter, Reg
 
 Load = Callable[[Reg, Reg, "Reg | None"], Reg]
 """(row, column, mask) -> a vector of the operand from that element on, along the index it is read fastest."""
@@ -26,7 +27,7 @@ def transpose(e: Emitter, rows: Sequence[Reg]) -> list[Reg]:
     Squares within the 128-bit lanes first, by unpacking pairs; then the four lanes of four vectors are exchanged whole.
     """
     width, type = rows[0].width, rows[0].type
-    small = 128 // BITS[type]
+    small = 128 // type.bits
 
     def pick(a: Reg, b: Reg, within: Sequence[int]) -> Reg:
         """The same choice in every 128-bit lane; positions from `small` on are b's."""
@@ -57,7 +58,7 @@ def transpose(e: Emitter, rows: Sequence[Reg]) -> list[Reg]:
 
 def below(e: Emitter, first: Reg, lanes: int, stop: Reg | int) -> Reg:
     """The mask of those of `lanes` consecutive indices that are below `stop`."""
-    return e.compare("lt", e.add(e.lane_ids("i64", lanes), first), stop)
+    return e.compare("lt", e.add(e.lane_ids(I64, lanes), first), stop)
 
 
 class Block(NamedTuple):
@@ -66,7 +67,7 @@ class Block(NamedTuple):
     k: tuple[Reg, Reg]
     first: Reg
     stop: int
-    dtype: str
+    dtype: DType
     lanes: int
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...emitter import Emitter, Module, Reg, llvm_type
+from ....ir.types import BOOL, I64, DType
+from ...emitter import PTR, Emitter, Module, Reg, llvm_type
 from ..long_sums import join
 
 
 class Tile(NamedTuple):
     """Everything the code of a tile depends on; strides are in elements."""
 
-    dtype: str
+    dtype: DType
     lanes: int
     rows: int
     vectors: int
@@ -47,14 +48,14 @@ def emit_tile(module: Module, tile: Tile) -> str:
     name = tile.name
     if not module.first_use(name):
         return name
-    arguments = [("a", "ptr"), ("b", "ptr"), ("c", "ptr"), ("k", "i64"), ("ahead", "i64"), ("accumulate", "bool")]
+    arguments = [("a", PTR), ("b", PTR), ("c", PTR), ("k", I64), ("ahead", I64), ("accumulate", BOOL)]
     e = Emitter(module, name, arguments, attributes="noinline nounwind", internal=True)
     a, b, c, k, ahead, accumulate = e.args
     for row in range(tile.rows):  # the tile of C arrives while K runs; hardware fetches lines in pairs
         for vector in range(0, tile.vectors, 2):
             e.prefetch(e.offset(c, row * tile.c_row + vector * tile.lanes, tile.dtype), write=True)
     sums = _sum_over_runs(e, tile, a, b, k, ahead) if tile.run else _sum_over_k(e, tile, a, b, k, ahead)
-    edge = e.lanes([lane < tile.last_lanes for lane in range(tile.lanes)], "bool") if tile.mask_c else None
+    edge = e.lanes([lane < tile.last_lanes for lane in range(tile.lanes)], BOOL) if tile.mask_c else None
     adding = e.splat(accumulate, tile.lanes)  # as a mask, which costs nothing, where a branch would double the code
     for row in range(tile.rows):
         for vector in range(tile.vectors):
@@ -83,7 +84,7 @@ def _sum_over_runs(e: Emitter, tile: Tile, a: Reg, b: Reg, k: Reg, ahead: Reg) -
             e.set(total, e.const(0, dtype, lanes))
     with e.loop(0, k, tile.run) as first:
         left = e.sub(k, first)
-        steps = e.select(e.compare("lt", left, tile.run), left, e.const(tile.run, "i64"))
+        steps = e.select(e.compare("lt", left, tile.run), left, e.const(tile.run, I64))
         a_at, b_at = e.offset(a, e.mul(first, tile.a_k), dtype), e.offset(b, e.mul(first, tile.b_k), dtype)
         for row, sums in zip(totals, _sum_over_k(e, tile, a_at, b_at, steps, ahead), strict=True):
             for total, sum in zip(row, sums, strict=True):
@@ -104,8 +105,8 @@ def _sum_over_k(e: Emitter, tile: Tile, a: Reg, b: Reg, k: Reg, ahead: Reg) -> l
     e.line(f"%b_at = phi ptr [ {b.text}, %{before} ], [ %b_next, %step ]")
     for row, vector in cells:
         e.line(f"%sum_{row}_{vector} = phi {vector_type} [ zeroinitializer, %{before} ], [ %next_{row}_{vector}, %step ]")
-    a_at, b_at = Reg("%a_at", "ptr"), Reg("%b_at", "ptr")
-    mask = e.lanes([lane < tile.last_lanes for lane in range(lanes)], "bool") if tile.mask_b else None
+    a_at, b_at = Reg("%a_at", PTR), Reg("%b_at", PTR)
+    mask = e.lanes([lane < tile.last_lanes for lane in range(lanes)], BOOL) if tile.mask_b else None
     b_row = [
         e.load(e.offset(b_at, v * lanes, dtype), dtype, lanes, mask if v == tile.vectors - 1 else None) for v in range(tile.vectors)
     ]
@@ -123,6 +124,6 @@ def _sum_over_k(e: Emitter, tile: Tile, a: Reg, b: Reg, k: Reg, ahead: Reg) -> l
     e.line(f"%a_next = getelementptr {element_type}, ptr %a_at, i64 {tile.a_k}")
     e.line(f"%b_next = getelementptr {element_type}, ptr %b_at, i64 {tile.b_k}")
     e.line("%index_next = add nuw nsw i64 %index, 1")
-    e.branch_if(e.compare("lt", Reg("%index_next", "i64"), k), "step", "summed")
+    e.branch_if(e.compare("lt", Reg("%index_next", I64), k), "step", "summed")
     e.label("summed")
     return [[Reg(f"%next_{row}_{vector}", dtype, lanes) for vector in range(tile.vectors)] for row in range(tile.rows)]

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ....ir.graph import Rules, Var
-from ....ir.types import ArrayType
+from ....ir.types import BOOL, I64, U8, ArrayType
 from ....kernels.kernel import Kernel
 from ....kernels.memory import aligned
-from ...emitter import Emitter, Module, Reg
+from ...emitter import PTR, Emitter, Module, Reg
 from ..machine.callbacks import call_python
 from ..machine.interrupts import poll
 from ..machine.memory_operations import copy_bytes
@@ -49,7 +49,7 @@ class _Control:
         self.operands = [self._operand(a, found) for a in self.eqn.inputs]
         self.results = [found[v] for v in self.eqn.outputs]
         self.run_state = self.table.state(e, e.args[0])
-        self.room = self.scratch(e, e.args[0]) if self.bytes else Reg("null", "ptr")
+        self.room = self.scratch(e, e.args[0]) if self.bytes else Reg("null", PTR)
         self.quit = e.fresh("quit")
 
     def _operand(self, a: Any, found: dict[Var, Reg]) -> Reg:
@@ -57,12 +57,12 @@ class _Control:
         if isinstance(a, Var):
             return found[a]
         e = self.e
-        slot = e.alloca("u8" if a.type.dtype == "bool" else a.type.dtype)
+        slot = e.alloca(U8 if a.type.dtype == BOOL else a.type.dtype)
         e.store(slot, e.const(a.value.item(), a.type.dtype))
         return slot
 
     def at(self, place: int) -> Reg:
-        return self.e.offset(self.room, place, "u8")
+        return self.e.offset(self.room, place, U8)
 
     def finish(self, tasks: int = 1) -> Emitted:
         self.e.branch(self.quit)
@@ -76,7 +76,7 @@ class _Control:
         self.e.label(going)
 
     def number(self, pointer: Reg, type: ArrayType) -> Reg:
-        return self.e.convert(self.e.load(pointer, type.dtype), "i64")
+        return self.e.convert(self.e.load(pointer, type.dtype), I64)
 
 
 class _Carries:
@@ -100,25 +100,25 @@ class _Carries:
                 here, there = (result, c.at(spare)) if odd else (c.at(spare), result)
                 places = [start, here, there]
             for slots, place in zip((self.held, self.next, self.other), places, strict=True):
-                slots.append(e.alloca("ptr"))
+                slots.append(e.alloca(PTR))
                 e.set(slots[-1], place)
 
     def pointers(self) -> list[Reg]:
-        return [self.c.e.get(s, "ptr") for s in self.held]
+        return [self.c.e.get(s, PTR) for s in self.held]
 
     def fill(self, frame: Reg, first: int) -> None:
         """Tell the body where this step's carries are, and where to write the new ones."""
         e = self.c.e
         for n, (held, new) in enumerate(zip(self.held, self.next, strict=True)):
-            self.body.set_input(e, frame, first + n, e.get(held, "ptr"))
-            self.body.set_output(e, frame, n, e.get(new, "ptr"))
+            self.body.set_input(e, frame, first + n, e.get(held, PTR))
+            self.body.set_output(e, frame, n, e.get(new, PTR))
 
     def advance(self) -> None:
         """The new carries are the old ones of the next step."""
         e = self.c.e
         for held, new, other, spare in zip(self.held, self.next, self.other, self.spare, strict=True):
             if spare is not None:
-                written, free = e.get(new, "ptr"), e.get(other, "ptr")
+                written, free = e.get(new, PTR), e.get(other, PTR)
                 e.set(held, written)
                 e.set(new, free)
                 e.set(other, written)
@@ -128,8 +128,8 @@ class _Carries:
         c, e = self.c, self.c.e
         for held, result, spare, t in zip(self.held, c.results, self.spare, self.types, strict=False):
             if spare is not None:
-                last = e.get(held, "ptr")
-                with e.when(e.op(f"icmp ne ptr {last.text}, {result.text}", "bool")):
+                last = e.get(held, PTR)
+                with e.when(e.op(f"icmp ne ptr {last.text}, {result.text}", BOOL)):
                     copy_bytes(e, result, last, t.nbytes)
 
 
@@ -143,7 +143,7 @@ class _Scan(_Control):
         self.start()
         e = self.e
         operands = self.operands if length is not None else self.operands[1:]
-        total = e.const(length, "i64") if length is not None else self.number(self.operands[0], ArrayType((), "i64"))
+        total = e.const(length, I64) if length is not None else self.number(self.operands[0], ArrayType((), I64))
         frame = nested.frame(e, self.at(arena), self.run_state)
         for n in range(consts):
             nested.set_input(e, frame, n, operands[n])
@@ -154,9 +154,9 @@ class _Scan(_Control):
             self.poll()
             index = e.sub(e.sub(total, 1), number) if p["reverse"] else number
             for n, (base, t) in enumerate(zip(slices, body.input_types[consts + carry :], strict=True)):
-                nested.set_input(e, frame, consts + carry + n, e.offset(base, e.mul(index, t.nbytes), "u8"))
+                nested.set_input(e, frame, consts + carry + n, e.offset(base, e.mul(index, t.nbytes), U8))
             for n, (base, t) in enumerate(zip(stacks, body.output_types[carry:], strict=True)):
-                nested.set_output(e, frame, carry + n, e.offset(base, e.mul(index, t.nbytes), "u8"))
+                nested.set_output(e, frame, carry + n, e.offset(base, e.mul(index, t.nbytes), U8))
             carries.fill(frame, consts)
             nested.run(e, frame, self.quit)
             carries.advance()
@@ -165,7 +165,7 @@ class _Scan(_Control):
 
     def _base(self, pointer: Reg, element: ArrayType) -> Reg:
         """The first slice of an operand: a tape's first entry, or the array's beginning."""
-        return pointer if self.params["length"] is not None else self.e.get(pointer, "ptr")
+        return pointer if self.params["length"] is not None else self.e.get(pointer, PTR)
 
     def _stack(self, pointer: Reg, element: ArrayType, total: Reg) -> Reg:
         if self.params["length"] is not None:
@@ -173,7 +173,7 @@ class _Scan(_Control):
         tape = Tape(pointer, element)
         tape.reserve(self.e, total)
         self.e.set(tape.field(self.e, "count"), total)
-        return self.e.get(pointer, "ptr")
+        return self.e.get(pointer, PTR)
 
 
 class _While(_Control):
@@ -189,13 +189,13 @@ class _While(_Control):
         self.start()
         e = self.e
         frame, test_frame = nested.frame(e, self.at(arena), self.run_state), test.frame(e, self.at(test_arena), self.run_state)
-        holds, count = e.alloca("u8"), e.alloca("i64")
+        holds, count = e.alloca(U8), e.alloca(I64)
         test.set_output(e, test_frame, 0, holds)
         for k in range(consts):
             nested.set_input(e, frame, k, self.operands[k])
             test.set_input(e, test_frame, k, self.operands[k])
         carries.begin(self.operands[consts:], True)
-        e.set(count, e.const(0, "i64"))
+        e.set(count, e.const(0, I64))
         tapes = self.results[n + 2 :] if p["states"] else self.results[n + 1 :]
         elements = types if p["states"] else body.output_types[n:]
         made = [Tape(r, t) for r, t in zip(tapes, elements, strict=True)]
@@ -206,10 +206,10 @@ class _While(_Control):
         for k, pointer in enumerate(carries.pointers()):
             test.set_input(e, test_frame, consts + k, pointer)
         test.run(e, test_frame, self.quit)
-        e.branch_if(e.load(holds, "bool"), again, done)
+        e.branch_if(e.load(holds, BOOL), again, done)
         e.label(again)
         self.poll()
-        step = e.get(count, "i64")
+        step = e.get(count, I64)
         carries.fill(frame, consts)
         if isinstance(keeper, States):
             keeper.visit(step, lambda kept: keeper.copy_in(kept, carries.pointers()))
@@ -223,7 +223,7 @@ class _While(_Control):
         e.branch(head)
         e.label(done)
         carries.end()
-        steps = e.get(count, "i64")
+        steps = e.get(count, I64)
         e.store(self.results[n], steps)
         if isinstance(keeper, States):
             e.store(self.results[n + 1], keeper.finish())
@@ -240,8 +240,8 @@ class _Switch(_Control):
         self.start()
         e, last = self.e, len(branches) - 1
         index = self.number(self.operands[0], self.eqn.inputs[0].type)
-        index = e.select(e.compare("lt", index, 0), e.const(0, "i64"), index)
-        index = e.select(e.compare("gt", index, last), e.const(last, "i64"), index)
+        index = e.select(e.compare("lt", index, 0), e.const(0, I64), index)
+        index = e.select(e.compare("gt", index, last), e.const(last, I64), index)
         labels = [e.fresh("branch") for _ in branches]
         cases = " ".join(f"i64 {n}, label %{label}" for n, label in enumerate(labels[:-1]))
         frames = [b.frame(e, self.at(arena), self.run_state) for b in nested]
@@ -280,15 +280,15 @@ class _Rowwise(_Control):
             if not m:
                 nested.set_input(e, frame, n, pointer)
         with e.loop(begin, end) as task:
-            e.set(e.offset(frame, nested.arena_slot, "ptr"), e.offset(self.room, e.mul(task, each), "u8"))
+            e.set(e.offset(frame, nested.arena_slot, PTR), e.offset(self.room, e.mul(task, each), U8))
             low, high = parts.bounds(e, task)
             with e.loop(low, high) as row:
                 self.poll()
                 for n, (pointer, m, t) in enumerate(zip(self.operands, mapped, graph.input_types, strict=True)):
                     if m:
-                        nested.set_input(e, frame, n, e.offset(pointer, e.mul(row, t.nbytes), "u8"))
+                        nested.set_input(e, frame, n, e.offset(pointer, e.mul(row, t.nbytes), U8))
                 for n, (pointer, t) in enumerate(zip(self.results, graph.output_types, strict=True)):
-                    nested.set_output(e, frame, n, e.offset(pointer, e.mul(row, t.nbytes), "u8"))
+                    nested.set_output(e, frame, n, e.offset(pointer, e.mul(row, t.nbytes), U8))
                 nested.run(e, frame, self.quit)
         return self.finish(parts.tasks)
 
@@ -299,10 +299,10 @@ class _TapeAdd(_Control):
         e = self.e
         element = self.eqn.outputs[0].type.element
         a, b, out = (Tape(r, element) for r in (*self.operands, *self.results))
-        count = e.get(a.field(e, "count"), "i64")
+        count = e.get(a.field(e, "count"), I64)
         out.reserve(e, count)
         e.set(out.field(e, "count"), count)
-        pointers = [e.get(t.record, "ptr") for t in (a, b, out)]
+        pointers = [e.get(t.record, PTR) for t in (a, b, out)]
         with e.loop(0, e.mul(count, element.size)) as k:
             x, y = (e.load(e.offset(p, k, element.dtype), element.dtype) for p in pointers[:2])
             e.store(e.offset(pointers[2], k, element.dtype), e.add(x, y))

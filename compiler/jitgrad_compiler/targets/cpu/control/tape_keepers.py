@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ....ir.types import BOOL, I64
 from ....ops.control import Checkpoints
 from ...emitter import Emitter, Reg
 from ..machine.memory_operations import copy_bytes
@@ -17,15 +18,15 @@ class Saved:
     """Tapes that get one entry each in every step."""
 
     def __init__(self, e: Emitter, tapes: Sequence[Tape]) -> None:
-        self.e, self.tapes, self.room = e, tapes, e.alloca("i64")
-        e.set(self.room, e.get(tapes[0].field(e, "capacity"), "i64") if tapes else e.const(0, "i64"))
+        self.e, self.tapes, self.room = e, tapes, e.alloca(I64)
+        e.set(self.room, e.get(tapes[0].field(e, "capacity"), I64) if tapes else e.const(0, I64))
 
     def make_room(self, count: Reg) -> None:
         """For entry number `count`, the next one."""
         e = self.e
         if not self.tapes:
             return
-        room = e.get(self.room, "i64")
+        room = e.get(self.room, I64)
         with e.when(e.compare("ge", count, room), unlikely=True):
             more = e.add(e.mul(room, 2), FIRST_ENTRIES)
             for tape in self.tapes:
@@ -43,18 +44,18 @@ class States(Saved):
     def __init__(self, e: Emitter, tapes: Sequence[Tape], most: int) -> None:
         super().__init__(e, tapes)
         self.grows = most == 0
-        self.stride, self.kept, self.most = e.alloca("i64"), e.alloca("i64"), e.alloca("i64")
+        self.stride, self.kept, self.most = e.alloca(I64), e.alloca(I64), e.alloca(I64)
         for slot, number in ((self.stride, 1), (self.kept, 0), (self.most, most or Checkpoints.FIRST)):
-            e.set(slot, e.const(number, "i64"))
+            e.set(slot, e.const(number, I64))
 
     def visit(self, step: Reg, put: Callable[[Reg], None]) -> None:
         """Before step `step`: where its state is to be kept, `put` it at the entry it is given."""
         e = self.e
         with e.when(self._due(step)):
-            with e.when(e.compare("eq", e.get(self.kept, "i64"), e.get(self.most, "i64")), unlikely=True):
+            with e.when(e.compare("eq", e.get(self.kept, I64), e.get(self.most, I64)), unlikely=True):
                 self._thin_out()
             with e.when(self._due(step)):
-                kept = e.get(self.kept, "i64")
+                kept = e.get(self.kept, I64)
                 self.make_room(kept)
                 put(kept)
                 e.set(self.kept, e.add(kept, 1))
@@ -64,12 +65,12 @@ class States(Saved):
             copy_bytes(self.e, tape.entry_pointer(self.e, kept), pointer, tape.entry_bytes)
 
     def _due(self, step: Reg) -> Reg:
-        return self.e.compare("eq", self.e.rem(step, self.e.get(self.stride, "i64")), 0)
+        return self.e.compare("eq", self.e.rem(step, self.e.get(self.stride, I64)), 0)
 
     def _thin_out(self) -> None:
         e = self.e
-        stride, most = e.get(self.stride, "i64"), e.get(self.most, "i64")
-        widen = e.compare("gt", stride, most) if self.grows else e.const(False, "bool")
+        stride, most = e.get(self.stride, I64), e.get(self.most, I64)
+        widen = e.compare("gt", stride, most) if self.grows else e.const(False, BOOL)
         with e.when(widen):
             e.set(self.most, e.mul(most, 2))
         with e.when(e.not_(widen)):
@@ -82,5 +83,5 @@ class States(Saved):
 
     def finish(self) -> Reg:
         """The counts of the tapes are set; the stride is returned."""
-        self.finish_at(self.e.get(self.kept, "i64"))
-        return self.e.get(self.stride, "i64")
+        self.finish_at(self.e.get(self.kept, I64))
+        return self.e.get(self.stride, I64)

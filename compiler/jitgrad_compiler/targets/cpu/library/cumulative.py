@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ....ir.types import FLOATS, SIZES
+from ....ir.types import BOOL, I64, U8
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
 from ..long_sums import LONGEST, RUN, Total, join_in_memory, rounds, runs, whole
@@ -53,12 +53,12 @@ class _Cumulative:
         self.module, self.name, self.pointers, self.scratch = module, name, pointers, scratch
         self.reverse: bool = eqn.params["reverse"]
         self.op: str = eqn.op.traits.combine
-        self.dtype = "u8" if self.out.type.dtype == "bool" else self.out.type.dtype  # a bool is a byte of 0 or 1
+        self.dtype = U8 if self.out.type.dtype == BOOL else self.out.type.dtype  # a bool is a byte of 0 or 1
         self.n = shape[axis]
         self.inner = math.prod(shape[axis + 1 :])
         self.outer = math.prod(shape[:axis])
-        self.width = min(64 // SIZES[self.dtype], 16)
-        self.start: Any = -0.0 if self.op == "add" and self.dtype in FLOATS else identity(self.op, self.dtype)
+        self.width = min(64 // self.dtype.nbytes, 16)
+        self.start: Any = -0.0 if self.op == "add" and self.dtype.is_float else identity(self.op, self.dtype)
         """Changes nothing that it is combined with, not even a zero's sign."""
         self.steps = RUN if rounds(self.op, self.dtype) and self.n > LONGEST else None
         """Steps along the axis that are a run."""
@@ -91,7 +91,7 @@ class _Cumulative:
     # -- columns
 
     def _columns(self) -> Emitted:
-        block = min(-(-self.inner // self.width) * self.width, COLUMN_BYTES // SIZES[self.dtype])
+        block = min(-(-self.inner // self.width) * self.width, COLUMN_BYTES // self.dtype.nbytes)
         blocks = -(-self.inner // block)
         parts = partition(self.outer * blocks, self._most_tasks())
         e, x, out, begin, end = self._function()
@@ -102,7 +102,7 @@ class _Cumulative:
             high = e.add(low, block)
             source, target = self._at(e, x, base), self._at(e, out, base)
             if whole:
-                self._whole_columns(e, source, target, low, e.select(e.compare("lt", high, whole), high, e.const(whole, "i64")))
+                self._whole_columns(e, source, target, low, e.select(e.compare("lt", high, whole), high, e.const(whole, I64)))
             if whole < self.inner:
                 with e.when(e.compare("ge", high, self.inner)):
                     self._last_columns(e, source, target, whole)
@@ -155,7 +155,7 @@ class _Cumulative:
 
     def _last_columns(self, e: Emitter, x: Reg, out: Reg, first: int) -> None:
         """The columns that fill no vector, the running values in a register: a masked store is slow to read back."""
-        mask = e.lanes([lane < self.inner - first for lane in range(self.width)], "bool")
+        mask = e.lanes([lane < self.inner - first for lane in range(self.width)], BOOL)
         running = _Running(self, e, self.width)
         with runs(e, 0, self.n, 1, self.steps, running.close) as step:
             at = e.add(e.mul(self._turned(e, step), self.inner), first)
@@ -202,7 +202,7 @@ class _Cumulative:
         if chunks.tasks > 1:
             phases.append(self._totals(chunks))
         phases.append(self._scan(chunks))
-        return Emitted(phases, self.outer * chunks.tasks * SIZES[self.dtype] if chunks.tasks > 1 else 0)
+        return Emitted(phases, self.outer * chunks.tasks * self.dtype.nbytes if chunks.tasks > 1 else 0)
 
     def _chunk(self, e: Emitter, chunks: Partition, unit: Reg) -> tuple[Reg, Reg, Reg, Reg]:
         """A unit's row, number in the row, and first and last element in the array."""
@@ -286,7 +286,7 @@ class _Cumulative:
         return value
 
     def _mask(self, e: Emitter, at: Reg, high: Reg) -> Reg:
-        return e.compare("lt", e.lane_ids("i64", self.width), e.sub(high, at))
+        return e.compare("lt", e.lane_ids(I64, self.width), e.sub(high, at))
 
     def _masked_load(self, e: Emitter, x: Reg, at: Reg, mask: Reg) -> Reg:
         value = e.load(self._at(e, x, at), self.dtype, self.width, mask)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ....ir.types import SIZES
-from ...emitter import Emitter, Module, Reg
+from ....ir.types import I64, U32, U64, DType
+from ...emitter import PTR, Emitter, Module, Reg
 
 DIGIT_BITS = 8
 BUCKETS = 1 << DIGIT_BITS
@@ -18,17 +18,17 @@ class Pairs:
     A key of up to 32 bits and its place are the halves of one u64; wider keys have their places in a second array.
     """
 
-    def __init__(self, key: str, n: int) -> None:
-        self.key_bits, self.n = 8 * SIZES[key], n
+    def __init__(self, key: DType, n: int) -> None:
+        self.key_bits, self.n = 8 * key.nbytes, n
         self.packed = self.key_bits <= 32 and n <= 1 << PLACE_BITS
-        self.place_type = "u32" if n <= 1 << PLACE_BITS else "u64"
-        size = 8 * n if self.packed else (8 + SIZES[self.place_type]) * n
+        self.place_type = U32 if n <= 1 << PLACE_BITS else U64
+        size = 8 * n if self.packed else (8 + self.place_type.nbytes) * n
         self.bytes = -(-size // 64) * 64
 
     def make(self, e: Emitter, key: Reg, place: Reg) -> Pair:
-        wide = e.convert(key, "u64")
+        wide = e.convert(key, U64)
         if self.packed:
-            return (e.or_(e.shl(wide, PLACE_BITS), e.bitcast(place, "u64")),)
+            return (e.or_(e.shl(wide, PLACE_BITS), e.bitcast(place, U64)),)
         return wide, e.convert(place, self.place_type)
 
     def load(self, e: Emitter, buffer: Reg, at: Reg) -> Pair:
@@ -36,25 +36,25 @@ class Pairs:
         return (pair,) if self.packed else (pair, e.load(e.offset(self._places(e, buffer), at, self.place_type), self.place_type))
 
     def store(self, e: Emitter, buffer: Reg, at: Reg, pair: Pair) -> None:
-        e.store(e.offset(buffer, at, "u64"), pair[0])
+        e.store(e.offset(buffer, at, U64), pair[0])
         if not self.packed:
             e.store(e.offset(self._places(e, buffer), at, self.place_type), pair[1])
 
     def _places(self, e: Emitter, buffer: Reg) -> Reg:
-        return e.offset(buffer, self.n, "u64")
+        return e.offset(buffer, self.n, U64)
 
     def place(self, e: Emitter, pair: Pair) -> Reg:
-        wide = e.and_(pair[0], (1 << PLACE_BITS) - 1) if self.packed else e.convert(pair[1], "u64")
-        return e.bitcast(wide, "i64")
+        wide = e.and_(pair[0], (1 << PLACE_BITS) - 1) if self.packed else e.convert(pair[1], U64)
+        return e.bitcast(wide, I64)
 
     def load_keyed(self, e: Emitter, buffer: Reg, at: Reg) -> Reg:
         """The part of a pair that holds the key."""
-        return e.load(e.offset(buffer, at, "u64"), "u64")
+        return e.load(e.offset(buffer, at, U64), U64)
 
     def digit(self, e: Emitter, keyed: Reg, shift: Reg) -> Reg:
         """The key's digit that starts at bit `shift`."""
         low = e.add(shift, PLACE_BITS) if self.packed else shift
-        return e.bitcast(e.and_(e.shr(keyed, e.bitcast(low, "u64")), BUCKETS - 1), "i64")
+        return e.bitcast(e.and_(e.shr(keyed, e.bitcast(low, U64)), BUCKETS - 1), I64)
 
 
 class RadixSteps:
@@ -69,38 +69,38 @@ class RadixSteps:
 
     def _emit_count(self) -> None:
         """How often each digit stands in the pairs from low to high."""
-        arguments = [("source", "ptr"), ("low", "i64"), ("high", "i64"), ("shift", "i64"), ("counts", "ptr")]
+        arguments = [("source", PTR), ("low", I64), ("high", I64), ("shift", I64), ("counts", PTR)]
         e = Emitter(self.module, self.count, arguments, internal=True)
         source, low, high, shift, counts = e.args
         with e.loop(0, BUCKETS, 8) as i:
-            e.store(e.offset(counts, i, "i64"), e.const(0, "i64", 8))
+            e.store(e.offset(counts, i, I64), e.const(0, I64, 8))
         with e.loop(low, high) as i:
-            at = e.offset(counts, self.pairs.digit(e, self.pairs.load_keyed(e, source, i), shift), "i64")
-            e.store(at, e.add(e.load(at, "i64"), 1))
+            at = e.offset(counts, self.pairs.digit(e, self.pairs.load_keyed(e, source, i), shift), I64)
+            e.store(at, e.add(e.load(at, I64), 1))
         e.finish()
 
     def _emit_place(self) -> None:
         """Counts of chunks, [chunk, digit], become the places where each chunk's pairs of a digit begin, digit by digit."""
-        e = Emitter(self.module, self.place, [("counts", "ptr"), ("chunks", "i64")], internal=True)
+        e = Emitter(self.module, self.place, [("counts", PTR), ("chunks", I64)], internal=True)
         counts, chunks = e.args
-        next_place = e.alloca("i64")
-        e.set(next_place, e.const(0, "i64"))
+        next_place = e.alloca(I64)
+        e.set(next_place, e.const(0, I64))
         with e.loop(0, BUCKETS) as digit, e.loop(0, chunks) as chunk:
-            at = e.offset(counts, e.add(e.mul(chunk, BUCKETS), digit), "i64")
-            count, place = e.load(at, "i64"), e.get(next_place, "i64")
+            at = e.offset(counts, e.add(e.mul(chunk, BUCKETS), digit), I64)
+            count, place = e.load(at, I64), e.get(next_place, I64)
             e.store(at, place)
             e.set(next_place, e.add(place, count))
         e.finish()
 
     def _emit_move(self) -> None:
         """Each pair from low to high to the next place of its digit, in order."""
-        arguments = [("source", "ptr"), ("target", "ptr"), ("low", "i64"), ("high", "i64"), ("shift", "i64"), ("places", "ptr")]
+        arguments = [("source", PTR), ("target", PTR), ("low", I64), ("high", I64), ("shift", I64), ("places", PTR)]
         e = Emitter(self.module, self.move, arguments, internal=True)
         source, target, low, high, shift, places = e.args
         with e.loop(low, high) as i:
             pair = self.pairs.load(e, source, i)
-            at = e.offset(places, self.pairs.digit(e, pair[0], shift), "i64")
-            place = e.load(at, "i64")
+            at = e.offset(places, self.pairs.digit(e, pair[0], shift), I64)
+            place = e.load(at, I64)
             e.store(at, e.add(place, 1))
             self.pairs.store(e, target, place, pair)
         e.finish()

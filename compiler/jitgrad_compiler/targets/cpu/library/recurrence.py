@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ....ir.types import SIZES
+from ....ir.types import I64
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
 from ..partition import MOST_TASKS, partition
@@ -30,7 +30,7 @@ def emit_recurrence(
     if not out.type.size:
         return Emitted([])
     outer, n, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-    width = min(64 // SIZES[dtype], 16) if inner > 1 else 1
+    width = min(64 // dtype.nbytes, 16) if inner > 1 else 1
     blocks = -(-inner // width)
     # A unit is a block of columns, or one row; lanes of the columns' last block that are no columns are masked.
     parts = partition(outer * blocks, MOST_TASKS if out.type.size >= SERIAL_ELEMENTS else 1, 1 if inner > 1 else INTERLEAVED)
@@ -59,7 +59,7 @@ def emit_recurrence(
             with e.loop(low, high) as unit:
                 column = e.mul(e.rem(unit, blocks), width)
                 start = e.add(e.mul(e.div(unit, blocks), n * inner), column)
-                run([start], None if inner % width == 0 else e.compare("lt", e.lane_ids("i64", width), e.sub(inner, column)))
+                run([start], None if inner % width == 0 else e.compare("lt", e.lane_ids(I64, width), e.sub(inner, column)))
         else:
             together = e.add(low, e.mul(e.div(e.sub(high, low), INTERLEAVED), INTERLEAVED))
             if outer >= INTERLEAVED:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ....ir.graph import Atom, Literal, Var
-from ....ir.types import SIZES
+from ....ir.types import BOOL, F32, F64, I64, U8, U64
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
 from ..long_sums import LONGEST
@@ -58,14 +58,14 @@ def emit_scatter(module: Module, name: str, kernel: Kernel, pointers: Pointers, 
 def _emit_copy(module: Module, name: str, x: Atom, out: Var, pointers: Pointers) -> Phase:
     if isinstance(x, Var):
         return emit_copy_unless_same(module, name, x, out, pointers)
-    size = SIZES[out.type.dtype]
+    size = out.type.dtype.nbytes
     parts = partition(out.type.nbytes, min(MOST_TASKS, max(out.type.nbytes // COPY_BYTES, 1)), 64)
     e = Emitter(module, name, TASK_ARGUMENTS)
     args, begin, end = e.args
     found = pointers(e, args, [out])
     with e.loop(begin, end) as task:
         low, high = parts.bounds(e, task)
-        target = e.offset(found[out], low, "u8")
+        target = e.offset(found[out], low, U8)
         if not any(x.value.tobytes()):
             set_bytes(e, target, 0, e.sub(high, low))
         else:
@@ -137,21 +137,21 @@ class _Updates:
         (self.out,) = eqn.outputs
         self.module, self.name, self.pointers, self.scratch, self.g = module, name, pointers, scratch, geometry
         self.dtype, self.kind = self.out.type.dtype, eqn.params["kind"]
-        if self.dtype == "bool":  # a byte of 0 or 1, of which a sum is "or"
-            self.dtype, self.kind = "u8", BOOL_KINDS.get(self.kind, self.kind)
-        self.width = 64 // SIZES[self.dtype]
-        g, row_bytes = geometry, geometry.run * SIZES[self.dtype]
+        if self.dtype == BOOL:  # a byte of 0 or 1, of which a sum is "or"
+            self.dtype, self.kind = U8, BOOL_KINDS.get(self.kind, self.kind)
+        self.width = 64 // self.dtype.nbytes
+        g, row_bytes = geometry, geometry.run * self.dtype.nbytes
         most = MOST_TASKS if g.batch * g.count * g.lead * row_bytes >= SERIAL_BYTES else 1
         self.batches = partition(g.batch, most)
         most //= self.batches.tasks
         self.leads = partition(g.lead, most)
         most = min(most // self.leads.tasks, row_bytes // PIECE_BYTES, MOST_PIECES)
-        self.columns = partition(g.run, most, PIECE_BYTES // SIZES[self.dtype])
+        self.columns = partition(g.run, most, PIECE_BYTES // self.dtype.nbytes)
 
         self.count_places = math.prod(n for n, _ in g.places)
         crowded = g.count > LONGEST * self.count_places
-        self.wide = (self.kind, self.dtype) == ("add", "f32") and (crowded or g.count > MANY)
-        self.scratch_bytes = self.out.type.size * SIZES["f64"] if self.wide else 0
+        self.wide = (self.kind, self.dtype) == ("add", F32) and (crowded or g.count > MANY)
+        self.scratch_bytes = self.out.type.size * F64.nbytes if self.wide else 0
 
     def emit(self) -> Phase:
         e = self.e = Emitter(self.module, self.name, TASK_ARGUMENTS, width=self.width)
@@ -205,26 +205,26 @@ class _Updates:
     def _place(self, indices: Reg, number: Reg) -> tuple[Reg, Reg]:
         """Whether an index row points inside, and the offset it points to."""
         e, dtype = self.e, self.indices.type.dtype
-        inside, place = e.const(True, "bool"), e.const(0, "i64")
+        inside, place = e.const(True, BOOL), e.const(0, I64)
         first = e.mul(number, len(self.g.places))
         for k, (extent, stride) in enumerate(self.g.places):
             index = e.load(e.offset(indices, e.add(first, k), dtype), dtype)
-            wide = e.convert(index, "i64")
-            inside = e.and_(e.compare("lt", e.bitcast(wide, "u64"), extent), inside)  # a negative one is huge without its sign
+            wide = e.convert(index, I64)
+            inside = e.and_(e.compare("lt", e.bitcast(wide, U64), extent), inside)  # a negative one is huge without its sign
             place = e.add(e.mul(wide, stride), place)
         return inside, place
 
     def _prefetch(self, target: Reg, indices: Reg, number: Reg, column: Reg) -> None:
         """Ask for the first lines of the place of a later update, where places are many and each is more than a line."""
         e, g = self.e, self.g
-        if g.count <= AHEAD or g.run * SIZES[self.dtype] < 64 or g.lead > 1:
+        if g.count <= AHEAD or g.run * self.dtype.nbytes < 64 or g.lead > 1:
             return
         later = e.add(number, AHEAD)
-        later = e.select(e.compare("lt", later, g.count), later, e.const(g.count - 1, "i64"))
+        later = e.select(e.compare("lt", later, g.count), later, e.const(g.count - 1, I64))
         inside, place = self._place(indices, later)
-        at = self.e.offset(self.sums, e.add(target, e.add(e.select(inside, place, 0), column)), "f64" if self.wide else self.dtype)
-        for line in range(0, min(PIECE_BYTES, g.run * SIZES[self.dtype]), 64):
-            e.prefetch(e.offset(at, line, "u8"), write=True)
+        at = self.e.offset(self.sums, e.add(target, e.add(e.select(inside, place, 0), column)), F64 if self.wide else self.dtype)
+        for line in range(0, min(PIECE_BYTES, g.run * self.dtype.nbytes), 64):
+            e.prefetch(e.offset(at, line, U8), write=True)
 
     def _at(self, offset: Reg) -> Reg:
         return self.e.offset(self.out_pointer, offset, self.dtype)
@@ -236,7 +236,7 @@ class _Updates:
             self._run(target, source, columns, body)
             return
         with e.loop(*leads) as lead:
-            rest, offset = lead, e.const(0, "i64")
+            rest, offset = lead, e.const(0, I64)
             for k, (extent, stride) in reversed(list(enumerate(g.leads))):
                 offset = e.add(e.mul(e.rem(rest, extent) if k else rest, stride), offset)
                 rest = e.div(rest, extent) if k else rest
@@ -246,18 +246,18 @@ class _Updates:
     def _run(self, target: Reg, source: Reg | None, columns: tuple[Reg, Reg], body: _Body) -> None:
         e, run, width = self.e, self.g.run, self.width
         if run == 1:
-            body(target, source, e.const(0, "i64"), 1, None)
+            body(target, source, e.const(0, I64), 1, None)
             return
         low, high = columns
         whole = run - run % width
         if whole:
-            stop = e.select(e.compare("lt", high, whole), high, e.const(whole, "i64")) if whole < run else high
+            stop = e.select(e.compare("lt", high, whole), high, e.const(whole, I64)) if whole < run else high
             with e.loop(low, stop, width) as column:
                 body(target, source, column, width, None)
         if whole < run:
-            mask = e.lanes([lane < run - whole for lane in range(width)], "bool")
+            mask = e.lanes([lane < run - whole for lane in range(width)], BOOL)
             with self._last_piece(high):
-                body(target, source, e.const(whole, "i64"), width, mask)
+                body(target, source, e.const(whole, I64), width, mask)
 
     @contextmanager
     def _last_piece(self, high: Reg) -> Iterator[None]:
@@ -277,7 +277,7 @@ class _Updates:
             value = e.load(e.offset(source, column, self.dtype), self.dtype, width, mask)
         place, dtype = self._at(at), self.dtype
         if self.wide:
-            place, dtype, value = e.offset(self.sums, at, "f64"), "f64", e.convert(value, "f64")
+            place, dtype, value = e.offset(self.sums, at, F64), F64, e.convert(value, F64)
         if self.kind != "set":
             value = joined(e, self.kind, e.load(place, dtype, width, mask), value)
         e.store(place, value, mask)
@@ -285,9 +285,9 @@ class _Updates:
     def _widen(self, target: Reg, source: Reg | None, column: Reg, width: int, mask: Reg | None) -> None:
         """What is added to, in float64."""
         e, at = self.e, self.e.add(target, column)
-        e.store(e.offset(self.sums, at, "f64"), e.convert(e.load(self._at(at), self.dtype, width, mask), "f64"), mask)
+        e.store(e.offset(self.sums, at, F64), e.convert(e.load(self._at(at), self.dtype, width, mask), F64), mask)
 
     def _narrow(self, target: Reg, source: Reg | None, column: Reg, width: int, mask: Reg | None) -> None:
         """The sum, rounded."""
         e, at = self.e, self.e.add(target, column)
-        e.store(self._at(at), e.convert(e.load(e.offset(self.sums, at, "f64"), "f64", width, mask), self.dtype), mask)
+        e.store(self._at(at), e.convert(e.load(e.offset(self.sums, at, F64), F64, width, mask), self.dtype), mask)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ....ir.types import I64, U8, U64
 from ...emitter import Emitter, Reg
 from ..partition import Partition, partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase
@@ -47,7 +48,7 @@ class ChunkedSort:
     def _by_pass(self, step: str, tasks: int, body: Callable[[Emitter, Reg, Reg, Reg], None]) -> Callable[[int], Phase]:
         """A step of every pass: one function that is told the pass, and for each pass a task function that calls it."""
         shared = f"{self.rows.name}_{step}"
-        e = Emitter(self.rows.module, shared, [*TASK_ARGUMENTS, ("number", "i64")], internal=True)
+        e = Emitter(self.rows.module, shared, [*TASK_ARGUMENTS, ("number", I64)], internal=True)
         args, begin, end, number = e.args
         scratch = self.rows.scratch(e, args)
         with e.loop(begin, end) as task:
@@ -56,7 +57,7 @@ class ChunkedSort:
 
         def phase(number: int) -> Phase:
             e = self.rows.function(f"_{step}{number}")
-            e.call(shared, "void", *e.args, e.const(number, "i64"))
+            e.call(shared, None, *e.args, e.const(number, I64))
             e.finish()
             return Phase(e.name, tasks)
 
@@ -69,13 +70,13 @@ class ChunkedSort:
         with e.loop(begin, end) as task:
             row, chunk, low, high = self._chunk(e, task)
             with e.when(e.compare("eq", chunk, 0)):
-                e.store(self._state(e, scratch, row, e.const(0, "i64")), e.const(0, "i64"))
-            buffer = e.offset(scratch, e.mul(row, 2 * self.pairs.bytes), "u8")
+                e.store(self._state(e, scratch, row, e.const(0, I64)), e.const(0, I64))
+            buffer = e.offset(scratch, e.mul(row, 2 * self.pairs.bytes), U8)
             load_pairs(e, self.rows, self.pairs, memory, self.rows.base(e, row), buffer, low, high, varying)
             bits = self._bits(e, scratch, task)
-            e.store(bits, e.get(varying.some, "u64"))
-            e.store(e.offset(bits, 1, "u64"), e.get(varying.all, "u64"))
-            e.call(self.steps.count, "void", buffer, low, high, e.const(0, "i64"), self._counts(e, scratch, task))
+            e.store(bits, e.get(varying.some, U64))
+            e.store(e.offset(bits, 1, U64), e.get(varying.all, U64))
+            e.call(self.steps.count, None, buffer, low, high, e.const(0, I64), self._counts(e, scratch, task))
         e.finish()
         return Phase(e.name, tasks)
 
@@ -84,22 +85,22 @@ class ChunkedSort:
         shift = e.mul(number, DIGIT_BITS)
         with e.when(self._varies(e, scratch, row, shift)):
             buffer = self._buffer(e, scratch, row, number)
-            e.call(self.steps.count, "void", buffer, low, high, shift, self._counts(e, scratch, task))
+            e.call(self.steps.count, None, buffer, low, high, shift, self._counts(e, scratch, task))
 
     def _place(self, e: Emitter, scratch: Reg, row: Reg, number: Reg) -> None:
-        before = e.load(self._state(e, scratch, row, number), "i64")
+        before = e.load(self._state(e, scratch, row, number), I64)
         varies = self._varies(e, scratch, row, e.mul(number, DIGIT_BITS))
-        e.store(self._state(e, scratch, row, e.add(number, 1)), e.xor(before, e.convert(varies, "i64")))
+        e.store(self._state(e, scratch, row, e.add(number, 1)), e.xor(before, e.convert(varies, I64)))
         with e.when(varies):
             counts = self._counts(e, scratch, e.mul(row, self.chunks.tasks))
-            e.call(self.steps.place, "void", counts, e.const(self.chunks.tasks, "i64"))
+            e.call(self.steps.place, None, counts, e.const(self.chunks.tasks, I64))
 
     def _move(self, e: Emitter, scratch: Reg, task: Reg, number: Reg) -> None:
         row, _, low, high = self._chunk(e, task)
         shift = e.mul(number, DIGIT_BITS)
         with e.when(self._varies(e, scratch, row, shift)):
             source, target = self._buffer(e, scratch, row, number), self._buffer(e, scratch, row, e.add(number, 1))
-            e.call(self.steps.move, "void", source, target, low, high, shift, self._counts(e, scratch, task))
+            e.call(self.steps.move, None, source, target, low, high, shift, self._counts(e, scratch, task))
 
     def _store(self, tasks: int) -> Phase:
         e = self.rows.function()
@@ -107,7 +108,7 @@ class ChunkedSort:
         memory, scratch = self.rows.memory(e), self.rows.scratch(e, args)
         with e.loop(begin, end) as task:
             row, _, low, high = self._chunk(e, task)
-            buffer = self._buffer(e, scratch, row, e.const(self.passes, "i64"))
+            buffer = self._buffer(e, scratch, row, e.const(self.passes, I64))
             store_sorted(e, self.rows, self.pairs, memory, self.rows.base(e, row), buffer, low, high)
         e.finish()
         return Phase(e.name, tasks)
@@ -120,18 +121,18 @@ class ChunkedSort:
         return row, chunk, *self.chunks.bounds(e, chunk)
 
     def _counts(self, e: Emitter, scratch: Reg, task: Reg) -> Reg:
-        return e.offset(e.offset(scratch, self.counts_at, "u8"), e.mul(task, BUCKETS), "i64")
+        return e.offset(e.offset(scratch, self.counts_at, U8), e.mul(task, BUCKETS), I64)
 
     def _bits(self, e: Emitter, scratch: Reg, task: Reg) -> Reg:
-        return e.offset(e.offset(scratch, self.bits_at, "u8"), e.mul(task, 2), "u64")
+        return e.offset(e.offset(scratch, self.bits_at, U8), e.mul(task, 2), U64)
 
     def _state(self, e: Emitter, scratch: Reg, row: Reg, number: Reg) -> Reg:
-        return e.offset(e.offset(scratch, self.states_at, "u8"), e.add(e.mul(row, self.passes + 1), number), "i64")
+        return e.offset(e.offset(scratch, self.states_at, U8), e.add(e.mul(row, self.passes + 1), number), I64)
 
     def _buffer(self, e: Emitter, scratch: Reg, row: Reg, number: Reg) -> Reg:
         """The buffer that holds a row's pairs before a pass."""
-        which = e.load(self._state(e, scratch, row, number), "i64")
-        return e.offset(scratch, e.mul(e.add(e.mul(row, 2), which), self.pairs.bytes), "u8")
+        which = e.load(self._state(e, scratch, row, number), I64)
+        return e.offset(scratch, e.mul(e.add(e.mul(row, 2), which), self.pairs.bytes), U8)
 
     def _varies(self, e: Emitter, scratch: Reg, row: Reg, shift: Reg) -> Reg:
         """Whether the row's keys differ in a digit."""
@@ -140,5 +141,5 @@ class ChunkedSort:
         first = e.mul(row, self.chunks.tasks)
         with e.loop(first, e.add(first, self.chunks.tasks)) as task:
             bits = self._bits(e, scratch, task)
-            varying.include(e.load(bits, "u64"), e.load(e.offset(bits, 1, "u64"), "u64"))
+            varying.include(e.load(bits, U64), e.load(e.offset(bits, 1, U64), U64))
         return varying.digit(self.pairs, shift)

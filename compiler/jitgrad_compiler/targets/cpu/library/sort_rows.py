@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from ....ir.graph import Var
-from ....ir.types import FLOATS, SIZES
+from ....ir.types import BOOL, U8, U64, unsigned_integer
 from ....kernels.kernel import Kernel
-from ...emitter import SIGNED, Emitter, Module, Reg
+from ...emitter import Emitter, Module, Reg
 from ..phases import TASK_ARGUMENTS, Pointers
 from .radix import Pairs
 
@@ -27,7 +27,7 @@ class Rows:
         self.n, self.stride = shape[axis], math.prod(shape[axis + 1 :])
         self.count = math.prod(shape[:axis]) * self.stride
         self.dtype = self.outputs[0].type.dtype
-        self.key = f"u{8 * SIZES[self.dtype]}"
+        self.key = unsigned_integer(8 * self.dtype.nbytes)
 
     def function(self, suffix: str = "") -> Emitter:
         return Emitter(self.module, self.name + suffix, TASK_ARGUMENTS)
@@ -49,20 +49,20 @@ class Rows:
 
         A float's bits are in order once those of negative numbers are flipped, and the sign of the others.
         """
-        if self.dtype == "bool":
-            return e.load(e.offset(memory[self.operands[0]], at, "u8"), "u8")
+        if self.dtype == BOOL:
+            return e.load(e.offset(memory[self.operands[0]], at, U8), U8)
         x = e.load(e.offset(memory[self.operands[0]], at, self.dtype), self.dtype)
-        sign = 1 << (8 * SIZES[self.dtype] - 1)
-        if self.dtype in FLOATS:
+        sign = 1 << (8 * self.dtype.nbytes - 1)
+        if self.dtype.is_float:
             bits = e.bitcast(e.select(e.compare("eq", x, 0.0), 0.0, x), self.key)
             ordered = e.select(e.compare("ge", bits, sign), e.not_(bits), e.or_(bits, sign))
             return e.select(e.isnan(x), 2 * sign - 1, ordered)
-        return e.xor(e.bitcast(x, self.key), sign) if self.dtype in SIGNED else x
+        return e.xor(e.bitcast(x, self.key), sign) if self.dtype.is_signed else x
 
     def move(self, e: Emitter, memory: dict[Var, Reg], source: Reg, target: Reg) -> None:
         """Every operand's element at `source` to its result at `target`."""
         for x, out in zip(self.operands, self.outputs, strict=True):
-            dtype = "u8" if x.type.dtype == "bool" else x.type.dtype
+            dtype = U8 if x.type.dtype == BOOL else x.type.dtype
             e.store(e.offset(memory[out], target, dtype), e.load(e.offset(memory[x], source, dtype), dtype))
 
 
@@ -70,19 +70,19 @@ class Varying:
     """Which bits differ among keys: those in the "or" of all and not in the "and"."""
 
     def __init__(self, e: Emitter) -> None:
-        self.e, self.some, self.all = e, e.alloca("u64"), e.alloca("u64")
+        self.e, self.some, self.all = e, e.alloca(U64), e.alloca(U64)
 
     def start(self) -> None:
-        self.e.set(self.some, self.e.const(0, "u64"))
-        self.e.set(self.all, self.e.const(-1, "u64"))
+        self.e.set(self.some, self.e.const(0, U64))
+        self.e.set(self.all, self.e.const(-1, U64))
 
     def include(self, some: Reg, all: Reg) -> None:
-        self.e.set(self.some, self.e.or_(self.e.get(self.some, "u64"), some))
-        self.e.set(self.all, self.e.and_(self.e.get(self.all, "u64"), all))
+        self.e.set(self.some, self.e.or_(self.e.get(self.some, U64), some))
+        self.e.set(self.all, self.e.and_(self.e.get(self.all, U64), all))
 
     def digit(self, pairs: Pairs, shift: Reg) -> Reg:
         """Whether the keys' digits at bit `shift` differ."""
-        bits = self.e.xor(self.e.get(self.some, "u64"), self.e.get(self.all, "u64"))
+        bits = self.e.xor(self.e.get(self.some, U64), self.e.get(self.all, U64))
         return self.e.compare("ne", pairs.digit(self.e, bits, shift), 0)
 
 

@@ -12,9 +12,9 @@ Next on the path: sort_rows.py, which reads and writes the rows.
 
 from __future__ import annotations
 
-from ....ir.types import SIZES
+from ....ir.types import I64, U8, U32, U64
 from ....kernels.kernel import Kernel
-from ...emitter import Module
+from ...emitter import PTR, Module
 from ..partition import MOST_TASKS, partition
 from ..phases import Emitted, Phase, Pointers
 from .radix import BUCKETS, DIGIT_BITS, Pairs, RadixSteps
@@ -46,8 +46,8 @@ def emit_sort(module: Module, name: str, kernel: Kernel, pointers: Pointers, scr
 def _rank(rows: Rows) -> Emitted:
     e, n = rows.function(), rows.n
     _, begin, end = e.args
-    key = rows.key if rows.key in ("u32", "u64") else "u32"
-    width = 64 // SIZES[key]
+    key = rows.key if rows.key in (U32, U64) else U32
+    width = 64 // key.nbytes
     padded = -(-n // width) * width
     parts = partition(rows.count, MOST_TASKS if rows.count * n >= SERIAL_ELEMENTS else 1)
     memory, keys = rows.memory(e), e.alloca(key, 1, padded)
@@ -66,7 +66,7 @@ def _rank(rows: Rows) -> Emitted:
                 before = e.compare("lt", e.add(e.lane_ids(key, width), e.convert(j, key)), place)
                 first = e.or_(e.compare("lt", others, mine), e.and_(before, e.compare("eq", others, mine)))
                 e.set(ranks, e.add(e.get(ranks, key, width), e.convert(first, key)))
-            rank = e.convert(e.fold(e.add, e.get(ranks, key, width)), "i64")
+            rank = e.convert(e.fold(e.add, e.get(ranks, key, width)), I64)
             rows.move(e, memory, rows.at(e, base, i), rows.at(e, base, rank))
     e.finish()
     return Emitted([Phase(rows.name, parts.tasks)])
@@ -80,23 +80,23 @@ def _radix_by_rows(rows: Rows) -> Emitted:
     e = rows.function()
     args, begin, end = e.args
     memory, scratch, varying = rows.memory(e), rows.scratch(e, args), Varying(e)
-    counts, source, target = e.alloca("i64", 1, BUCKETS), e.alloca("ptr"), e.alloca("ptr")
-    zero, n = e.const(0, "i64"), e.const(rows.n, "i64")
+    counts, source, target = e.alloca(I64, 1, BUCKETS), e.alloca(PTR), e.alloca(PTR)
+    zero, n = e.const(0, I64), e.const(rows.n, I64)
     with e.loop(begin, end) as task:
-        buffer = e.offset(scratch, e.mul(task, 2 * pairs.bytes), "u8")
+        buffer = e.offset(scratch, e.mul(task, 2 * pairs.bytes), U8)
         low, high = parts.bounds(e, task)
         with e.loop(low, high) as row:
             base = rows.base(e, row)
             e.set(source, buffer)
-            e.set(target, e.offset(buffer, pairs.bytes, "u8"))
+            e.set(target, e.offset(buffer, pairs.bytes, U8))
             load_pairs(e, rows, pairs, memory, base, buffer, zero, n, varying)
             with e.loop(0, pairs.key_bits, DIGIT_BITS) as shift, e.when(varying.digit(pairs, shift)):
-                a, b = e.get(source, "ptr"), e.get(target, "ptr")
-                e.call(steps.count, "void", a, zero, n, shift, counts)
-                e.call(steps.place, "void", counts, e.const(1, "i64"))
-                e.call(steps.move, "void", a, b, zero, n, shift, counts)
+                a, b = e.get(source, PTR), e.get(target, PTR)
+                e.call(steps.count, None, a, zero, n, shift, counts)
+                e.call(steps.place, None, counts, e.const(1, I64))
+                e.call(steps.move, None, a, b, zero, n, shift, counts)
                 e.set(source, b)
                 e.set(target, a)
-            store_sorted(e, rows, pairs, memory, base, e.get(source, "ptr"), zero, n)
+            store_sorted(e, rows, pairs, memory, base, e.get(source, PTR), zero, n)
     e.finish()
     return Emitted([Phase(rows.name, parts.tasks)], parts.tasks * 2 * pairs.bytes)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 from ....ir.graph import Literal, Var
-from ....ir.types import SIZES
+from ....ir.types import BOOL, I64, U8
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
 from ..machine.memory_operations import copy_bytes
@@ -27,9 +27,9 @@ def emit_copy_unless_same(module: Module, name: str, x: Var, out: Var, pointers:
     e = Emitter(module, name, TASK_ARGUMENTS)
     args, begin, end = e.args
     found = pointers(e, args, [x, out])
-    with e.when(e.op(f"icmp ne ptr {found[x].text}, {found[out].text}", "bool")), e.loop(begin, end) as task:
+    with e.when(e.op(f"icmp ne ptr {found[x].text}, {found[out].text}", BOOL)), e.loop(begin, end) as task:
         low, high = parts.bounds(e, task)
-        copy_bytes(e, e.offset(found[out], low, "u8"), e.offset(found[x], low, "u8"), e.sub(high, low))
+        copy_bytes(e, e.offset(found[out], low, U8), e.offset(found[x], low, U8), e.sub(high, low))
     e.finish()
     return Phase(name, parts.tasks)
 
@@ -53,14 +53,14 @@ def emit_update(module: Module, name: str, kernel: Kernel, pointers: Pointers, s
     e = Emitter(module, name, TASK_ARGUMENTS)
     args, begin, end = e.args
     found = pointers(e, args, list(kernel.inputs) + [out])
-    first = e.const(0, "i64")
+    first = e.const(0, I64)
     strides = [math.prod(shape[n + 1 :]) for n in range(len(shape))]
     for s, n, m, stride in zip(starts, shape, window, strides, strict=True):
         if n == m:
             continue
-        at = e.const(int(s.value), "i64") if isinstance(s, Literal) else e.convert(e.load(found[s], s.type.dtype), "i64")
-        at = e.select(e.compare("lt", at, 0), e.const(0, "i64"), at)
-        at = e.select(e.compare("gt", at, n - m), e.const(n - m, "i64"), at)
+        at = e.const(int(s.value), I64) if isinstance(s, Literal) else e.convert(e.load(found[s], s.type.dtype), I64)
+        at = e.select(e.compare("lt", at, 0), e.const(0, I64), at)
+        at = e.select(e.compare("gt", at, n - m), e.const(n - m, I64), at)
         first = e.add(first, e.mul(at, stride))
     dtype = out.type.dtype
     with parts.units(e, begin, end) as row:
@@ -75,6 +75,6 @@ def emit_update(module: Module, name: str, kernel: Kernel, pointers: Pointers, s
         elif run == 1:
             e.store(target, e.load(e.offset(found[update], row, dtype), dtype))
         else:
-            copy_bytes(e, target, e.offset(found[update], e.mul(row, run), dtype), run * SIZES[dtype])
+            copy_bytes(e, target, e.offset(found[update], e.mul(row, run), dtype), run * dtype.nbytes)
     e.finish()
     return Emitted([*phases, Phase(name, parts.tasks)])

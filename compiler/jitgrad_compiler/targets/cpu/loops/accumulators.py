@@ -9,26 +9,26 @@ from typing import Any
 import numpy as np
 
 from ....ir.graph import OPS
-from ....ir.types import FLOATS, NUMPY
+from ....ir.types import BOOL, I64, DType
 from ....kernels.kernel import Reduction
 from ...emitter import Emitter, Reg
 from ..long_sums import Total
 
 
-def identity(combine: str, dtype: str) -> Any:
+def identity(combine: str, dtype: DType) -> Any:
     """The number that a combination starts from."""
     if combine in ("add", "or"):
         return 0
     if combine == "mul":
         return 1
     if combine == "and":
-        return True if dtype == "bool" else -1
+        return True if dtype == BOOL else -1
     greatest = combine in ("min", "argmin")
-    if dtype in FLOATS:
+    if dtype.is_float:
         return np.inf if greatest else -np.inf
-    if dtype == "bool":
+    if dtype == BOOL:
         return greatest
-    info: Any = np.iinfo(NUMPY[dtype])
+    info: Any = np.iinfo(dtype.numpy)
     return int(info.max if greatest else info.min)
 
 
@@ -85,8 +85,8 @@ class Accumulator:
             e.set(slot, e.const(identity(r.combine, dtype), dtype, self.width))
             self.slots.append(slot)
             if r.position is not None:
-                place = e.alloca("i64", self.width)
-                e.set(place, e.lane_ids("i64", self.width))
+                place = e.alloca(I64, self.width)
+                e.set(place, e.lane_ids(I64, self.width))
                 self.positions.append(place)
         if long:
             self.total = Total.start(e, dtype, self.width)
@@ -109,7 +109,7 @@ class Accumulator:
         if mask is not None:
             better = e.and_(better, mask)
         e.set(slot, e.select(better, value, held))
-        e.set(self.positions[0], e.select(better, here, e.get(self.positions[0], "i64", self.width)))
+        e.set(self.positions[0], e.select(better, here, e.get(self.positions[0], I64, self.width)))
 
     def close(self, e: Emitter) -> None:
         """The end of a run, where the sum is a long one."""
@@ -136,15 +136,15 @@ class Accumulator:
         r, value = self.reduction, self.value(e)
         if r.position is None:
             return folded(e, r.combine, value)
-        return e.convert(_first_best(e, r.combine, value, e.get(self.positions[0], "i64", self.width)), r.dtype)
+        return e.convert(_first_best(e, r.combine, value, e.get(self.positions[0], I64, self.width)), r.dtype)
 
 
 def beats(e: Emitter, order: str, value: Reg, best: Reg) -> Reg:
     """Whether a value is better than the best so far; a NaN is better than any number."""
-    if value.type == "bool":
+    if value.type == BOOL:
         return e.and_(value, e.not_(best)) if order == "argmax" else e.and_(e.not_(value), best)
     better = e.compare("gt" if order == "argmax" else "lt", value, best)
-    if value.type not in FLOATS:
+    if not value.type.is_float:
         return better
     return e.or_(better, e.and_(e.isnan(value), e.not_(e.isnan(best))))
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ....ir.types import SIZES
+from ....ir.types import BOOL, U8
 from ....kernels.affine import Affine, axis_index, linear
 from ....kernels.expression import Apply, Node
 from ...emitter import Emitter, Reg
@@ -70,14 +70,14 @@ class KeptRows:
         return {key: k for key, k in made.items() if k.last > k.first}
 
     def _dear(self, n: Node) -> bool:
-        fits = self.size * SIZES[n.dtype] <= ROW_BYTES
-        dear = isinstance(n, Apply) and n.op.traits.cost >= DEAR and n.dtype != "bool"
+        fits = self.size * n.dtype.nbytes <= ROW_BYTES
+        dear = isinstance(n, Apply) and n.op.traits.cost >= DEAR and n.dtype != BOOL
         return dear and fits and n.axes >= frozenset(self.s.inner)
 
     def _share_slots(self) -> None:
         free_from: list[int] = []
         for k in sorted(self.kept.values(), key=lambda k: k.first):
-            size = -(-self.size * SIZES[k.node.dtype] // 64) * 64
+            size = -(-self.size * k.node.dtype.nbytes // 64) * 64
             free = [n for n, stage in enumerate(free_from) if stage < k.first]
             k.slot = min(free, key=lambda n: abs(self.slots[n] - size), default=len(self.slots))
             if k.slot == len(self.slots):
@@ -90,10 +90,10 @@ class KeptRows:
         pointers, at = [], 0
         for size, stacked in zip(self.slots, self.stacked, strict=True):
             if stacked:
-                pointers.append(e.alloca("u8", 1, size))
+                pointers.append(e.alloca(U8, 1, size))
                 continue
             assert memory is not None
-            pointers.append(e.offset(e.offset(memory, e.mul(task, self.task_bytes), "u8"), at, "u8"))
+            pointers.append(e.offset(e.offset(memory, e.mul(task, self.task_bytes), U8), at, U8))
             at += size
         place = linear([axis_index(a) for a in self.s.inner], [a.extent for a in self.s.inner])
         return {key: (pointers[k.slot], place, k.first) for key, k in self.kept.items()}

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 
+from ....ir.types import BOOL, I32, I64, U8, DType
 from ....kernels.affine import Axis, axis_index, linear
 from ....kernels.expression import Apply, Node, walk
 from ....kernels.kernel import Kernel, Reduction, Store
@@ -131,7 +132,7 @@ class LoopKernel:
         self.x = x = Expressions(e, s.width)
         x.pointers = self.pointers(e, args, [*self.kernel.inputs, *self.kernel.outputs])
         memory = self.scratch(e, args) if self.sums.scratch_bytes + self.kept.scratch_bytes else None
-        behind = None if memory is None else e.offset(memory, self.sums.scratch_bytes, "u8")
+        behind = None if memory is None else e.offset(memory, self.sums.scratch_bytes, U8)
         with e.loop(begin, end) as task, x.scope():
             self.rows_kept = self.kept.places(e, behind, task)
             self.sums.start(e, x, memory, task)
@@ -140,7 +141,7 @@ class LoopKernel:
             elif s.chunks > 1:
                 self._row(e.div(task, s.chunks), e.mul(e.rem(task, s.chunks), s.chunk))
             elif s.row_count == 1:
-                self._row(e.const(0, "i64"), None)
+                self._row(e.const(0, I64), None)
             else:
                 self._rows(*self._range(task, s.rows_per_task, s.row_count))
             self.sums.finish(e, x, memory, task)
@@ -151,7 +152,7 @@ class LoopKernel:
         low = e.mul(task, step)
         high = e.add(low, step)
         if count % step:
-            high = e.select(e.compare("lt", high, count), high, e.const(count, "i64"))
+            high = e.select(e.compare("lt", high, count), high, e.const(count, I64))
         return low, high
 
     def _set_rows(self, row: Reg, axes: Sequence[Axis]) -> None:
@@ -195,15 +196,15 @@ class LoopKernel:
         """Which lanes of a vector that begins at `first` are inside the axis."""
         e, width = self.e, self.s.width
         if first.text.isdigit():
-            return e.lanes([lane < axis.extent - int(first.text) for lane in range(width)], "bool")
+            return e.lanes([lane < axis.extent - int(first.text) for lane in range(width)], BOOL)
         return self._lanes_of(e.sub(axis.extent, first), axis.extent)
 
     def _lanes_of(self, left: Reg, most: int) -> Reg:
         """Which lanes of a vector hold one of the elements that are left, `most` at most."""
         e, width = self.e, self.s.width
         if most >= 2**31:
-            left = e.select(e.compare("lt", left, width), left, e.const(width, "i64"))
-        return e.compare("lt", e.lane_ids("i32", width), e.convert(left, "i32"))
+            left = e.select(e.compare("lt", left, width), left, e.const(width, I64))
+        return e.compare("lt", e.lane_ids(I32, width), e.convert(left, I32))
 
     # -- one row, stage by stage
 
@@ -293,7 +294,7 @@ class LoopKernel:
             stop: Reg | int = axis.extent
             if low is not None:
                 start, high = low, e.add(low, s.chunk)
-                stop = e.select(e.compare("lt", high, axis.extent), high, e.const(axis.extent, "i64"))
+                stop = e.select(e.compare("lt", high, axis.extent), high, e.const(axis.extent, I64))
             length = runs_at.steps * width * copies if runs_at is not None and runs_at.loop == len(s.inner) - 1 else None
             with pieces(e, start, stop, length, lambda: self._close(accumulators)) as (first, behind), x.scope():
                 if axis.extent % width and total_cost(roots) >= HEAVY:
@@ -327,7 +328,7 @@ class LoopKernel:
             start = end
         if extent % width:
             with nullcontext() if isinstance(stop, int) else e.when(e.compare("eq", stop, extent)), x.scope():
-                self._masked_body(axis, e.const(extent - extent % width, "i64"), accumulators, stores)
+                self._masked_body(axis, e.const(extent - extent % width, I64), accumulators, stores)
 
     def _masked_body(self, axis: Axis, i: Reg, accumulators: list[Accumulator], stores: Sequence[Store]) -> None:
         x = self.x
@@ -358,20 +359,20 @@ class LoopKernel:
         if r.position is None:
             return None
         if r.position is self.x.vector_axis:
-            return self.x.vector_index(axis_index(r.position), "i64")
+            return self.x.vector_index(axis_index(r.position), I64)
         return self.e.splat(self.x.scalar_index(axis_index(r.position)), self.s.width)
 
     # -- a tile of short rows
 
-    def _lane_memory(self, dtype: str) -> Reg:
+    def _lane_memory(self, dtype: DType) -> Reg:
         """Room for one vector that is also read and written lane by lane, so that a bool takes a byte as it does in memory."""
-        return self.e.alloca("u8" if dtype == "bool" else dtype, self.s.width)
+        return self.e.alloca(U8 if dtype == BOOL else dtype, self.s.width)
 
     def _tile(self, first: Reg, high: Reg) -> None:
         """Stage by stage: what is computed once a row as a vector over the tile's rows, then the rows' loops one after another."""
         e, x, (axis,), width = self.e, self.x, self.s.rows, self.s.width
         left = e.sub(high, first)
-        count = e.select(e.compare("lt", left, width), left, e.const(width, "i64"))
+        count = e.select(e.compare("lt", left, width), left, e.const(width, I64))
         mask = self._lanes_of(left, axis.extent)
         reduced = reduced_nodes(self.kernel.roots())
         results = {id(r): self._lane_memory(r.dtype) for r in self.kernel.reductions if self.sums.kinds[id(r)] == "row"}

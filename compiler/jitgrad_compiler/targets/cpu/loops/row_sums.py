@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ....ir.graph import Var
-from ....ir.types import SIZES
+from ....ir.types import U8
 from ....kernels.affine import Axis, linear
 from ....kernels.kernel import Kernel, Reduction
 from ...emitter import Emitter, Reg
@@ -59,7 +59,7 @@ class RowSums:
         self.scratch_bytes = 0
         for r in self.reductions:
             self.places[id(r)] = self.scratch_bytes
-            self.scratch_bytes += -(-s.tasks * self._parts(r) * self._size(r) * SIZES[r.dtype] // 64) * 64
+            self.scratch_bytes += -(-s.tasks * self._parts(r) * self._size(r) * r.dtype.nbytes // 64) * 64
 
     # -- which sums are long ones
 
@@ -97,7 +97,7 @@ class RowSums:
             found = [] if self.partial else [x.pointers[r.result]]
             if parts:
                 assert memory is not None
-                base = e.offset(memory, self.places[id(r)], "u8")
+                base = e.offset(memory, self.places[id(r)], U8)
                 found += [e.offset(base, e.add(e.mul(task, size * parts), size * n), r.dtype) for n in range(parts)]
             self._fill(e, found, r)
             self.outer[id(r)] = _Outer(*found)
@@ -130,7 +130,7 @@ class RowSums:
             if self.kinds[id(r)] == "all":
                 result = x.pointers[r.result]
                 if memory is not None and self.partial:
-                    result = e.offset(e.offset(memory, self.places[id(r)], "u8"), task, r.dtype)
+                    result = e.offset(e.offset(memory, self.places[id(r)], U8), task, r.dtype)
                 e.store(result, self.running[id(r)].finish(e))
             elif id(r) in self.long:
                 self._over_places(e, r, lambda *at, r=r: self._settle(e, r, *at))
@@ -197,7 +197,7 @@ class RowSums:
     def emit_combine(self, e: Emitter, results: dict[Var, Reg], memory: Reg) -> None:
         """The tasks' shares combined in the order of the tasks."""
         for r in self.reductions:
-            base = e.offset(memory, self.places[id(r)], "u8")
+            base = e.offset(memory, self.places[id(r)], U8)
             result = results[r.result]
             self._over_places(e, r, lambda *at, r=r, base=base, result=result: self._combine_at(e, r, base, result, *at))
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ....ir.types import SIZES
+from ....ir.types import BOOL
 from ....kernels.affine import Affine, Axis, axis_index, linear
 from ....kernels.expression import Index, Inside, Load, walk
 from ....kernels.kernel import Kernel, Reduction
@@ -56,7 +56,7 @@ class Schedule:
 def schedule(kernel: Kernel) -> Schedule:
     wide = [a for a in kernel.axes if a.extent != 1]
     rows, inner, columns = _divide(kernel, wide)
-    width = VECTOR_BYTES // max([SIZES[n.dtype] for n in walk(kernel.roots()) if n.dtype != "bool"] or [1])
+    width = VECTOR_BYTES // max([n.dtype.nbytes for n in walk(kernel.roots()) if n.dtype != BOOL] or [1])
     width = max(min(width, 16), 8)
     unrolled = None
     if columns and len(rows) > 1 and rows[-1].extent <= UNROLLED:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....ir.graph import Eqn
-from ...emitter import Emitter, Reg
+from ....ir.types import I64
+from ...emitter import PTR, Emitter, Reg
 
 CALLBACK = "jitgrad_callback"
 
@@ -15,9 +16,9 @@ def call_python(e: Emitter, eqn: Eqn, operands: Sequence[Reg], state: Reg, resul
     run's state says to stop.
     """
     pointers = [*operands, *results]
-    table = e.alloca("ptr", 1, max(len(pointers), 1))
+    table = e.alloca(PTR, 1, max(len(pointers), 1))
     for n, pointer in enumerate(pointers):
-        e.set(e.offset(table, n, "ptr"), pointer)
+        e.set(e.offset(table, n, PTR), pointer)
     number = eqn.params["callee"].site(tuple(a.type for a in eqn.inputs), eqn.params.get("results", ()))
     e.module.declare(CALLBACK, "void", ["i64", "ptr", "ptr"])
-    e.call(CALLBACK, "void", e.const(number, "i64"), table, state)
+    e.call(CALLBACK, None, e.const(number, I64), table, state)

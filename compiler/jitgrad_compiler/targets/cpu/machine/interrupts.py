@@ -6,6 +6,7 @@ The state is an array of words: whether to stop, then the exception's type, valu
 
 from __future__ import annotations
 
+from ....ir.types import BOOL, I64
 from ...emitter import Emitter, Reg
 
 POLL = "jitgrad_poll"
@@ -15,14 +16,14 @@ STATE_WORDS = 4
 def poll(e: Emitter, state: Reg) -> Reg:
     """Whether the program is to stop."""
     e.module.declare(POLL, "i1", ["ptr"])
-    result = e.call(POLL, "bool", state)
+    result = e.call(POLL, BOOL, state)
     assert result is not None
     return result
 
 
 def stopped(e: Emitter, state: Reg) -> Reg:
     """Whether somebody has found that the program is to stop."""
-    word = e.op(f"load atomic i64, ptr {state.text} monotonic, align 8", "i64")
+    word = e.op(f"load atomic i64, ptr {state.text} monotonic, align 8", I64)
     return e.compare("ne", word, 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....ir.types import BOOL, I64, U8
 from ...emitter import Emitter, Reg
 
 
@@ -11,10 +12,10 @@ def copy_bytes(e: Emitter, target: Reg, source: Reg, count: Reg | int) -> None:
 
 
 def set_bytes(e: Emitter, target: Reg, byte: int, count: Reg | int) -> None:
-    _bytes(e, "memset", target, e.const(byte, "u8"), count)
+    _bytes(e, "memset", target, e.const(byte, U8), count)
 
 
 def _bytes(e: Emitter, name: str, target: Reg, source: Reg, count: Reg | int) -> None:
     full = f"llvm.{name}.p0.{'p0.' if source.type == 'ptr' else ''}i64"
     e.module.declare(full, "void", ["ptr", source.llvm, "i64", "i1"])
-    e.call(full, "void", target, source, count if isinstance(count, Reg) else e.const(count, "i64"), e.const(False, "bool"))
+    e.call(full, None, target, source, count if isinstance(count, Reg) else e.const(count, I64), e.const(False, BOOL))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ....ir.graph import OPS, Atom, Eqn, Graph, Literal, Rules, Var
-from ....ir.types import FLOATS, ArrayType
+from ....ir.types import BOOL, I64, U8, ArrayType, DType
 from ....ops.contraction import dot_general
 from ...emitter import Emitter, Reg
 from ...numba_scalar import call_scalar, scalar_function
@@ -33,7 +33,7 @@ class Slot(NamedTuple):
     """A register that changes from step to step."""
 
     pointer: Reg
-    type: str
+    type: DType
     width: int
 
 
@@ -95,7 +95,7 @@ class Registers:
         return filled((), [r])
 
     def constant_number(self, number: int) -> Any:
-        return self.one(self.e.const(number, "i64"))
+        return self.one(self.e.const(number, I64))
 
     def equation(self, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
         if e.op.kind == "elementwise":
@@ -117,14 +117,14 @@ class Registers:
         alone = uses[e.outputs[0]] == 1
         return [filled(out.shape, [self._operation(e, out.dtype, [a[k] for a in spread], alone) for k in range(out.size)])]
 
-    def _operation(self, e: Eqn, dtype: str, args: list[Reg], alone: bool) -> Reg:
+    def _operation(self, e: Eqn, dtype: DType, args: list[Reg], alone: bool) -> Reg:
         """One element; `alone` says whether one equation reads it, once."""
         scalar, name, products = e.op.traits.scalar, e.op.name, self.products
         if scalar is not None:
             types = tuple(a.type for a in args)
             return call_scalar(self.e, scalar_function(scalar, types, dtype, e.op.traits.computed_in), *args)
         fused = None
-        if products is not None and name in ("add", "sub") and dtype in FLOATS:
+        if products is not None and name in ("add", "sub") and dtype.is_float:
             fused = products.fused(self.e, name, *args)
         if fused is not None:
             return fused
@@ -149,18 +149,18 @@ class Registers:
         """A value as registers."""
         return value.elements(self.e) if isinstance(value, Stored) else value
 
-    def spilled(self, value: Held, dtype: str) -> Stored:
+    def spilled(self, value: Held, dtype: DType) -> Stored:
         """A value as memory, to be read at computed places."""
         if isinstance(value, Stored):
             return value
         wide = any(r.width > 1 for r in value.flat)
         width = self.width if wide else 1
-        room = self.e.alloca("u8" if dtype == "bool" else dtype, width, max(value.size, 1))
+        room = self.e.alloca(U8 if dtype == BOOL else dtype, width, max(value.size, 1))
         held = Stored(room, ArrayType(value.shape, dtype), width, 1 if wide else 0, width)
         held.write(self.e, value)
         return held
 
-    def slots(self, value: Any, dtype: str, wide: bool) -> Any:
+    def slots(self, value: Any, dtype: DType, wide: bool) -> Any:
         """Slots that hold a value at first."""
         width = self.width if wide else 1
         made = filled(value.shape, [Slot(self.e.alloca(dtype, width), dtype, width) for _ in range(value.size)])
@@ -232,26 +232,26 @@ def _contract(x: Registers, e: Eqn, args: list[Held]) -> Any:
     return filled(out.shape, made)
 
 
-def _dot(e: Emitter, a: Any, b: Any, dtype: str) -> Reg:
+def _dot(e: Emitter, a: Any, b: Any, dtype: DType) -> Reg:
     if not len(a):
         return e.const(0, dtype)
     total = e.mul(a[0], b[0])
     for p, q in zip(a[1:], b[1:], strict=True):
-        total = e.fma(p, q, total) if dtype in FLOATS else e.add(total, e.mul(p, q))
+        total = e.fma(p, q, total) if dtype.is_float else e.add(total, e.mul(p, q))
     return total
 
 
 def _start(e: Emitter, start: Reg, high: int) -> Reg:
     """A start as an i64, held between 0 and `high`."""
-    start = e.convert(start, "i64")
-    start = e.select(e.compare("lt", start, 0), e.const(0, "i64"), start)
-    return e.select(e.compare("gt", start, high), e.const(high, "i64"), start)
+    start = e.convert(start, I64)
+    start = e.select(e.compare("lt", start, 0), e.const(0, I64), start)
+    return e.select(e.compare("gt", start, high), e.const(high, I64), start)
 
 
 def _dynamic_slice(x: Registers, e: Eqn, args: list[Held]) -> Any:
     source, sizes = e.inputs[0].type, e.params["sizes"]
     memory = x.spilled(args[0], source.dtype)
-    first, strides = x.e.const(0, "i64"), _strides(source.shape)
+    first, strides = x.e.const(0, I64), _strides(source.shape)
     for s, n, m, stride in zip(args[1:], source.shape, sizes, strides, strict=True):
         first = x.e.add(first, x.e.mul(_start(x.e, s.flat[0], n - m), stride))
     offsets = [sum(i * s for i, s in zip(at, strides, strict=True)) for at in np.ndindex(*sizes)]
@@ -272,7 +272,7 @@ def _dynamic_update_slice(x: Registers, e: Eqn, args: list[Held]) -> Any:
     starts = [_start(x.e, s.flat[0], n - m) for s, n, m in zip(args[2:], value.shape, update.shape, strict=True)]
     out = value
     for place in np.ndindex(*[n - m + 1 for n, m in zip(value.shape, update.shape, strict=True)]):
-        here = x.e.const(True, "bool")
+        here = x.e.const(True, BOOL)
         for s, p in zip(starts, place, strict=True):
             here = x.e.and_(x.e.compare("eq", s, p), here)
         moved = x.moved([value, update], lambda v, u, p=place: e.op.numpy(v, u, *p), e.outputs[0].type)
@@ -294,9 +294,9 @@ def _gather(x: Registers, e: Eqn, args: list[Held]) -> Any:
     for at in np.ndindex(*e.outputs[0].type.shape):
         constant = sum(at[a] * strides[a] for a in range(batch))
         constant += sum(at[outer + k] * strides[a] for k, a in enumerate(whole))
-        place, fits = em.const(constant, "i64"), None
+        place, fits = em.const(constant, I64), None
         for k, a in enumerate(axes):
-            raw = em.convert(indices[(*at[:outer], k)], "i64")
+            raw = em.convert(indices[(*at[:outer], k)], I64)
             place = em.add(place, em.mul(_start(em, raw, source.shape[a] - 1), strides[a]))
             if e.params["mode"] == "fill":
                 test = em.and_(em.compare("ge", raw, 0), em.compare("lt", raw, source.shape[a]))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ....ir.graph import Atom, Eqn, Graph
-from ....ir.types import ArrayType, TapeType
+from ....ir.types import BOOL, I64, ArrayType, TapeType
 from ....ops.control import scan, switch, while_loop
 from ....ops.effects import callback
 from ....passes.register_fit import MOST_OPERATIONS
@@ -58,9 +58,9 @@ def _scan(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> S
     if length is None:
         counts, args = args[0].flat[0], args[1:]
     fixed, start, xs = args[:consts], args[consts : consts + carry], args[consts + carry :]
-    lanes, total = None, em.const(0, "i64")
+    lanes, total = None, em.const(0, I64)
     if counts is None:
-        total = em.const(length, "i64")
+        total = em.const(length, I64)
     elif counts.width == 1:
         total = counts
     else:
@@ -101,7 +101,7 @@ def _steps(x: Registers, total: Reg, length: int | None, each: float, unroll: in
 
     def run(first: Reg | int, last: Reg | int) -> None:
         if unroll > 1:
-            count = em.sub(last, first) if isinstance(last, Reg) else em.const(last, "i64")
+            count = em.sub(last, first) if isinstance(last, Reg) else em.const(last, I64)
             whole = em.sub(count, em.rem(count, unroll))
             stop = em.add(whole, first) if isinstance(first, Reg) else whole
             with em.loop(first, stop, unroll) as i:
@@ -131,11 +131,9 @@ def _stack(x: Registers, v: Any, element: ArrayType, total: Reg, wide: bool) -> 
     else:
         tape = Tape(x.record(), element, x.width if wide else 1)
     with em.when(
-        em.compare(
-            "lt", em.get(tape.field(em, "capacity"), "i64"), em.select(em.compare("lt", total, 1), em.const(1, "i64"), total)
-        )
+        em.compare("lt", em.get(tape.field(em, "capacity"), I64), em.select(em.compare("lt", total, 1), em.const(1, I64), total))
     ):
-        tape.reserve(em, em.select(em.compare("lt", total, 1), em.const(1, "i64"), total))
+        tape.reserve(em, em.select(em.compare("lt", total, 1), em.const(1, I64), total))
     em.set(tape.field(em, "count"), total)
     if isinstance(v.type, TapeType):
         return tape
@@ -161,13 +159,13 @@ def _while(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> 
     for k in range(n):
         if apart and not flags[k] and uses[e.outputs[k]]:
             last[k] = x.slots(x.regs(start[k]), types[k].dtype, True)
-    counter = em.alloca("i64")
-    em.set(counter, em.const(0, "i64"))
-    counted = x.fresh_slots(ArrayType((), "i64"), apart)
+    counter = em.alloca(I64)
+    em.set(counter, em.const(0, I64))
+    counted = x.fresh_slots(ArrayType((), I64), apart)
     x.assign(counted, x.constant_number(0))
-    active = em.alloca("bool", x.width) if apart else None
+    active = em.alloca(BOOL, x.width) if apart else None
     if active is not None:
-        em.set(active, x.mask if x.mask is not None else em.const(True, "bool", x.width))
+        em.set(active, x.mask if x.mask is not None else em.const(True, BOOL, x.width))
     outputs, elements = (e.outputs[n + 2 :], types) if p["states"] else (e.outputs[n + 1 :], body.output_types[n:])
     widths = [x.width if apart or f else 1 for f in (flags if p["states"] else varied)]
     tapes: list[Any] = [x.places.get(v) or Tape(x.record(), t, w) for v, t, w in zip(outputs, elements, widths, strict=True)]
@@ -180,12 +178,12 @@ def _while(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> 
     (test,) = x.run(cond, [*fixed, *held])
     going = x.regs(test).flat[0]
     if active is not None:
-        going = em.and_(em.get(active, "bool", x.width), em.splat(going, x.width))
+        going = em.and_(em.get(active, BOOL, x.width), em.splat(going, x.width))
         em.set(active, going)
         x.mask = going
     em.branch_if(em.any(going) if active is not None else going, again, done)
     em.label(again)
-    step = em.get(counter, "i64")
+    step = em.get(counter, I64)
     with em.when(em.compare("eq", em.and_(step, STEPS_BETWEEN - 1), STEPS_BETWEEN - 1), unlikely=True):
         x.poll()
     if isinstance(keeper, States):
@@ -207,7 +205,7 @@ def _while(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> 
     outs = [x.contents(last.get(k, s)) for k, s in enumerate(slots)]
     if isinstance(keeper, States):
         return [*outs, x.contents(counted), x.one(keeper.finish()), *tapes]
-    keeper.finish_at(em.get(counter, "i64"))
+    keeper.finish_at(em.get(counter, I64))
     return [*outs, x.contents(counted), *tapes]
 
 
@@ -222,10 +220,10 @@ def _put(x: Registers, tapes: Sequence[Any], number: Reg, values: Sequence[Any])
 @REGISTER_RULES.of(switch)
 def _switch(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
     em, branches = x.e, e.params["branches"]
-    index, operands = em.convert(x.regs(args[0]).flat[0], "i64"), args[1:]
+    index, operands = em.convert(x.regs(args[0]).flat[0], I64), args[1:]
     last = len(branches) - 1
-    index = em.select(em.compare("lt", index, 0), em.const(0, "i64"), index)
-    index = em.select(em.compare("gt", index, last), em.const(last, "i64"), index)
+    index = em.select(em.compare("lt", index, 0), em.const(0, I64), index)
+    index = em.select(em.compare("gt", index, last), em.const(last, I64), index)
     flags = [any(c) for c in zip(*[varying(b, [*map(_varies, operands)]) for b in branches], strict=True)]
     wide = [index.width > 1 or f for f in flags]
     slots = [x.fresh_slots(v.type, w) for v, w in zip(e.outputs, wide, strict=True)]

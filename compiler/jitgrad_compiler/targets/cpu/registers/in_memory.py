@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ....ir.types import SIZES, ArrayType
-from ...emitter import Emitter, Reg
+from ....ir.types import I64, U8, ArrayType
+from ...emitter import PTR, Emitter, Reg
 
 FIRST_ENTRIES = 64
 """Entries that a tape has room for at first; doubled whenever they are full."""
@@ -46,7 +46,7 @@ class Stored:
         """One element of every lane; `element` may differ from lane to lane."""
         dtype = self.type.dtype
         if isinstance(element, Reg) and element.width > 1:
-            lanes = e.mul(e.lane_ids("i64", element.width), self.lane)
+            lanes = e.mul(e.lane_ids(I64, element.width), self.lane)
             return e.gather(self.pointer, e.add(e.mul(element, self.step), lanes), dtype, self.mask)
         at = e.mul(element, self.step) if isinstance(element, Reg) else element * self.step
         pointer = e.offset(self.pointer, at, dtype)
@@ -54,7 +54,7 @@ class Stored:
             return e.load(pointer, dtype)
         if self.lane == 1:
             return e.load(pointer, dtype, self.width, self.mask)
-        return e.gather(pointer, e.mul(e.lane_ids("i64", self.width), self.lane), dtype, self.mask)
+        return e.gather(pointer, e.mul(e.lane_ids(I64, self.width), self.lane), dtype, self.mask)
 
     def store(self, e: Emitter, element: int, value: Reg, mask: Reg | None = None) -> None:
         dtype = self.type.dtype
@@ -65,7 +65,7 @@ class Stored:
         elif self.lane == 1:
             e.store(pointer, e.splat(value, self.width), mask)
         else:
-            e.scatter(pointer, e.mul(e.lane_ids("i64", self.width), self.lane), e.splat(value, self.width), mask)
+            e.scatter(pointer, e.mul(e.lane_ids(I64, self.width), self.lane), e.splat(value, self.width), mask)
 
     def elements(self, e: Emitter) -> Any:
         """All elements as an array of registers."""
@@ -99,17 +99,17 @@ class Tape:
 
     @property
     def entry_bytes(self) -> int:
-        return self.entry * SIZES[self.element.dtype]
+        return self.entry * self.element.dtype.nbytes
 
     def entry_pointer(self, e: Emitter, index: Reg) -> Reg:
-        return e.offset(e.get(self.record, "ptr"), e.mul(index, self.entry_bytes), "u8")
+        return e.offset(e.get(self.record, PTR), e.mul(index, self.entry_bytes), U8)
 
     def field(self, e: Emitter, name: str) -> Reg:
-        return e.offset(self.record, RECORD.index(name), "i64")
+        return e.offset(self.record, RECORD.index(name), I64)
 
     def entries(self, e: Emitter) -> Stored:
         """The entries as one array, to be taken apart by `part`."""
-        pointer = e.get(self.record, "ptr")
+        pointer = e.get(self.record, PTR)
         lane = 1 if self.width > 1 else 0
         return Stored(pointer, ArrayType((0, *self.element.shape), self.element.dtype), self.width, lane, self.width)
 
@@ -118,7 +118,7 @@ class Tape:
         e.module.declare("realloc", "ptr", ["ptr", "i64"])
         # one byte more: of no bytes realloc makes no memory, and frees what was there
         size = e.add(e.mul(capacity, self.entry_bytes), 1)
-        moved = e.call("realloc", "ptr", e.get(self.record, "ptr"), size)
+        moved = e.call("realloc", PTR, e.get(self.record, PTR), size)
         assert moved is not None
         e.set(self.record, moved)
         e.set(self.field(e, "capacity"), capacity)
@@ -126,7 +126,7 @@ class Tape:
 
 def new_record(e: Emitter) -> Reg:
     """An empty record, in this function's frame."""
-    record = e.alloca("i64", 1, len(RECORD))
+    record = e.alloca(I64, 1, len(RECORD))
     e.entry.append(f"  call void @llvm.memset.p0.i64(ptr {record.text}, i8 0, i64 {8 * len(RECORD)}, i1 false)")
     e.module.declare("llvm.memset.p0.i64", "void", ["ptr", "i8", "i64", "i1"])
     return record
@@ -134,11 +134,11 @@ def new_record(e: Emitter) -> Reg:
 
 def clear_record(e: Emitter, record: Reg) -> None:
     for n in range(len(RECORD)):
-        e.set(e.offset(record, n, "i64"), e.const(0, "i64"))
+        e.set(e.offset(record, n, I64), e.const(0, I64))
 
 
 def free_record(e: Emitter, record: Reg) -> None:
     """Give a tape's memory back, and leave an empty record."""
     e.module.declare("free", "void", ["ptr"])
-    e.call("free", "void", e.get(record, "ptr"))
+    e.call("free", None, e.get(record, PTR))
     clear_record(e, record)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ....ir.graph import Eqn, Graph, Literal, Var
-from ....ir.types import FLOATS, SIZES, ArrayType, TapeType
+from ....ir.types import BOOL, I64, ArrayType, DType, TapeType
 from ....kernels.kernel import Kernel
 from ....ops.control import rowwise, scan, while_loop
 from ....passes.register_fit import FEW, MANY, fits_registers, is_large
@@ -108,7 +108,7 @@ class _Rows(_RegisterKernel):
             first = e.mul(chunk, width)
             mask = None
             if size % width:
-                mask = e.compare("lt", e.lane_ids("i64", width), e.sub(e.const(size, "i64"), first))
+                mask = e.compare("lt", e.lane_ids(I64, width), e.sub(e.const(size, I64), first))
             x.mask = mask
             values = [s if s is not None else self._mapped(a, first, mask) for s, a in zip(shared, self.eqn.inputs, strict=True)]
             places = [self._row(self.found[v], v.type, first, mask) for v in self.eqn.outputs]
@@ -153,8 +153,8 @@ def _types(graph: Graph) -> Iterator[Any]:
 
 def lanes_of(graph: Graph) -> int:
     """Rows of a chunk: a vector of the widest floats in it."""
-    dtypes = {t.dtype for t in _types(graph)}
-    sizes = [SIZES[d] for d in dtypes if d in FLOATS] or [SIZES[d] for d in dtypes if d != "bool"] or [4]
+    dtypes: set[DType] = {t.dtype for t in _types(graph)}
+    sizes = [d.nbytes for d in dtypes if d.is_float] or [d.nbytes for d in dtypes if d != BOOL] or [4]
     return max(8, min(16, VECTOR_BYTES // max(sizes)))
 
 

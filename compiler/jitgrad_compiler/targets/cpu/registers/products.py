@@ -12,7 +12,6 @@ import struct
 from collections.abc import Sequence
 
 from ....ir.graph import Eqn
-from ....ir.types import FLOATS
 from ....ops.arithmetic import add, mul, sub
 from ....ops.contraction import dot_general
 from ....ops.powers import integer_pow
@@ -43,7 +42,7 @@ class Products:
 
     def note(self, e: Eqn, made: Reg, args: Sequence[Reg], alone: bool) -> None:
         """Remember what the equation made of these; `alone` says whether one other equation reads it, once."""
-        if e.op is mul and made.type in FLOATS:
+        if e.op is mul and made.type.is_float:
             constants = [c for c in map(_number, args) if c is not None]
             exact = [c for c in constants if math.isfinite(c) and abs(math.frexp(c)[0]) == 0.5]
             kind = self._of(args) if exact else abs(constants[0]) if constants else VALUES
