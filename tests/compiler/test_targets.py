@@ -10,7 +10,7 @@ import pytest
 
 from jitgrad_compiler.ir import OPS, ArrayType
 from jitgrad_compiler.ir.graph import Op
-from jitgrad_compiler.ir.types import DType
+from jitgrad_compiler.ir.types import BOOL, F32, I8, I64, U8, DType
 from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
 from jitgrad_compiler.targets.numba_scalar import call_scalar, link, scalar_function
 
@@ -80,3 +80,13 @@ def test_assembly_for_a_gpu_calls_no_library(target: str) -> None:
         module = llvm.parse_assembly(text_of(name), llvm.create_context())
         for function in module.functions:
             assert not function.is_declaration or function.name.startswith("llvm."), f"{name} needs {function.name}"
+
+
+def test_a_register_says_which_constant_it_is_in_all_lanes() -> None:
+    e = Emitter(Module(), "f", [("x", F32)])
+    assert e.const(2, F32).constant == 2.0 and e.const(0.1, F32, 8).constant == 13421773 / 2**27
+    assert e.splat(e.const(300, U8), 4) == e.const(44, U8, 4) and e.const(-1, U8).constant == 255
+    assert e.const(200, I8).constant == -56 and e.bitcast(e.const(200, U8), I8) == e.const(200, I8)
+    assert e.const(255, U8).text == "-1"  # as LLVM spells it, which knows no signs
+    assert e.const(True, BOOL).constant is True
+    assert e.args[0].constant is None and e.lanes([1, 2], I64).constant is None and e.poison(F32, 4).constant is None

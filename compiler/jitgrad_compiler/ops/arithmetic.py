@@ -38,16 +38,21 @@ def where(condition: Value, a: Any, b: Any) -> Value:
     return op("select", condition, operand(a, like), operand(b, like))
 
 
+def is_number(register: Any) -> bool:
+    """Whether a register is a constant, the same in all lanes, that is not a NaN."""
+    return register.constant is not None and register.constant == register.constant
+
+
 def _emit_extreme(order: str) -> Any:
     """max and min that hand on a NaN; compare-and-select in the form that becomes one vmaxps, and one blend for y's NaN."""
 
     def emit(e: Any, x: Any, y: Any) -> Any:
         if x.type == BOOL:
             return e.or_(x, y) if order == "gt" else e.and_(x, y)
-        if e.is_number(x):
+        if is_number(x):
             x, y = y, x
         chosen = e.select(e.compare(order, y, x), y, x)
-        return chosen if not x.type.is_float or e.is_number(y) else e.select(e.isnan(y), y, chosen)
+        return chosen if not x.type.is_float or is_number(y) else e.select(e.isnan(y), y, chosen)
 
     return emit
 

@@ -9,7 +9,6 @@ IR is written as text because that is five to ten times faster to make than the 
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,12 +25,18 @@ MANGLED = {BOOL: "i1", F32: "f32", F64: "f64", PTR: "p0"} | {d: f"i{d.bits}" for
 _COMPARE_FLOAT = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "unordered": "uno"}
 
 
+Number = int | float | bool
+
+
 class Reg(NamedTuple):
-    """A value in a register: its LLVM spelling, its element type and how many lanes it has."""
+    """A value in a register: its LLVM spelling, its element type and how many lanes it has; and of a constant that is the same in
+    all lanes which number it is.
+    """
 
     text: str
     type: DType
     width: int = 1
+    constant: Number | None = None
 
     @property
     def llvm(self) -> str:
@@ -42,9 +47,6 @@ class Reg(NamedTuple):
     def typed(self) -> str:
         """The LLVM spelling with its type in front, as an operand is written."""
         return f"{llvm_type(self.type, self.width)} {self.text}"
-
-
-Number = int | float | bool
 
 
 def llvm_type(type: DType, width: int = 1) -> str:
@@ -62,16 +64,27 @@ def int_type(type: DType, signed: bool = True) -> DType:
     return signed_integer(type.bits) if signed else unsigned_integer(type.bits)
 
 
+def in_type(value: Number, type: DType) -> Number:
+    """The number as it is in an element type: floats rounded, integers wrapped."""
+    if type == F32:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0]) if abs(value) <= 3.4028235677973366e38 else value
+    if type == F64:
+        return float(value)
+    if type == BOOL:
+        return bool(value)
+    bits = type.bits
+    value = int(value) & ((1 << bits) - 1)
+    return value - (1 << bits) if type.is_signed and value >> (bits - 1) else value
+
+
 def spell(value: Number, type: DType) -> str:
+    """LLVM's text of a number in the type: of a float the double that equals it, of an integer the one with a sign of its bits."""
     if type.is_float:
-        if type == F32:  # LLVM wants a float's value written as the double that equals it
-            value = struct.unpack("<f", struct.pack("<f", value))[0] if abs(value) <= 3.4028235677973366e38 else value
         return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
     if type == BOOL:
         return "true" if value else "false"
     bits = type.bits
-    value = int(value) & ((1 << bits) - 1)
-    return str(value - (1 << bits) if value >> (bits - 1) else value)
+    return str(value - (1 << bits) if not type.is_signed and int(value) >> (bits - 1) else value)
 
 
 class Module:
@@ -106,7 +119,7 @@ class Module:
         """A constant array; the pointer to its first element. One name stands for one content."""
         if name not in self.tables:
             llvm = LLVM_TYPES[type]
-            body = ", ".join(f"{llvm} {spell(v, type)}" for v in values)
+            body = ", ".join(f"{llvm} {spell(in_type(v, type), type)}" for v in values)
             self.tables[name] = f"@{name} = internal unnamed_addr constant [{len(values)} x {llvm}] [{body}], align 64"
         return Reg(f"@{name}", PTR)
 
@@ -178,20 +191,9 @@ class Emitter:
         return VectorMath(self)
 
     def const(self, value: Number, type: DType, width: int = 1) -> Reg:
+        value = in_type(value, type)
         text = spell(value, type)
-        return Reg(text if width == 1 else f"splat ({LLVM_TYPES[type]} {text})", type, width)
-
-    def is_number(self, x: Reg) -> bool:
-        """Whether x is a constant, the same in all lanes, that is not a NaN."""
-        digits = x.text.removeprefix(f"splat ({LLVM_TYPES[x.type]} ").rstrip(")")
-        if x.type.is_float and digits.startswith("0x"):
-            return not math.isnan(struct.unpack("<d", struct.pack("<Q", int(digits, 16)))[0])
-        return digits[0] not in "%@<p"
-
-    def is_constant_without_sign(self, x: Reg) -> bool:
-        """Whether x is a floating-point constant, the same in all lanes, whose sign bit is clear: 0 or more, or a NaN."""
-        digits = x.text.removeprefix(f"splat ({LLVM_TYPES[x.type]} ").partition("0x")
-        return not digits[0] and digits[2][:1] < "8"
+        return Reg(text if width == 1 else f"splat ({LLVM_TYPES[type]} {text})", type, width, value)
 
     def const_bits(self, bits: int, type: DType, width: int = 1) -> Reg:
         """A float constant given by its bit pattern."""
@@ -202,14 +204,14 @@ class Emitter:
         """A vector constant that differs from lane to lane."""
         if len(values) == 1:
             return self.const(values[0], type)
-        body = ", ".join(f"{LLVM_TYPES[type]} {spell(v, type)}" for v in values)
+        body = ", ".join(f"{LLVM_TYPES[type]} {spell(in_type(v, type), type)}" for v in values)
         return Reg(f"<{body}>", type, len(values))
 
     def splat(self, x: Reg, width: int) -> Reg:
         if x.width == width:
             return x
-        if x.text[0] not in "%@":  # a constant
-            return Reg(f"splat ({LLVM_TYPES[x.type]} {x.text})", x.type, width)
+        if x.constant is not None:
+            return self.const(x.constant, x.type, width)
         vector = llvm_type(x.type, width)
         one = self.op(f"insertelement {vector} poison, {x.typed}, i64 0", x.type, width)
         return self.op(f"shufflevector {one.typed}, {vector} poison, <{width} x i32> zeroinitializer", x.type, width)
@@ -325,8 +327,12 @@ class Emitter:
 
     def bitcast(self, a: Reg, type: DType) -> Reg:
         if LLVM_TYPES[type] == LLVM_TYPES[a.type]:
-            return Reg(a.text, type, a.width)
+            return self._read_as(a, type)
         return self.op(f"bitcast {a.typed} to {llvm_type(type, a.width)}", type, a.width)
+
+    def _read_as(self, a: Reg, type: DType) -> Reg:
+        """The register as of another type that LLVM has one name for: with a sign or without."""
+        return Reg(a.text, type, a.width) if a.constant is None else self.const(a.constant, type, a.width)
 
     def convert(self, a: Reg, type: DType) -> Reg:
         """The value in another type. Floats to integers truncate and saturate, NaN gives 0; integers wrap; bool is nonzero."""
@@ -344,7 +350,7 @@ class Emitter:
         if type.is_float:
             return self.op(f"{'sitofp' if source.is_signed else 'uitofp'} {a.typed} to {target}", type, a.width)
         if type.bits == source.bits:
-            return Reg(a.text, type, a.width)
+            return self._read_as(a, type)
         opcode = "trunc" if type.bits < source.bits else "sext" if source.is_signed else "zext"
         return self.op(f"{opcode} {a.typed} to {target}", type, a.width)
 
@@ -439,7 +445,7 @@ class Emitter:
         elif value.width == 1:
             with self.when(mask):
                 self.line(f"store {value.typed}, ptr {pointer.text}, align {align}")
-        elif mask.text == self.lanes([lane == 0 for lane in range(mask.width)], BOOL).text:
+        elif mask == self.lanes([lane == 0 for lane in range(mask.width)], BOOL):
             # LLVM 22 makes of a truncation, stored under a constant mask of one lane, a store of the number before the truncation.
             self.store(pointer, self.extract(value, 0))
         else:

@@ -164,9 +164,9 @@ class Expressions:
         """Floor division and remainder; of what is never negative they are the unsigned ones."""
         e, by = self.e, atom.by
         if atom.of.range[0] >= 0:
-            unsigned = Reg(value.text, unsigned_integer(value.type.bits), value.width)
+            unsigned = e.bitcast(value, unsigned_integer(value.type.bits))
             result = e.div(unsigned, by) if isinstance(atom, Div) else e.rem(unsigned, by)
-            return Reg(result.text, value.type, value.width)
+            return e.bitcast(result, value.type)
         remainder = e.rem(value, by)
         remainder = e.select(e.compare("lt", remainder, 0), e.add(remainder, by), remainder)
         return remainder if isinstance(atom, Mod) else e.div(e.sub(value, remainder), by)

@@ -44,18 +44,18 @@ class VectorMath:
         e, module = self._emitter, self._emitter.module
         args = tuple(e.same(*args))
         type, width = args[0].type, args[0].width
-        constants = [f"{n}_{a.text}" for n, a in enumerate(args) if a.text[0] != "%"]
+        constants = [f"{n}_{a.text}" for n, a in enumerate(args) if a.constant is not None]
         name = re.sub(r"\W", "", "_".join([f"math_{function.__name__}_{type}x{width}", *constants]))
         here = self._calls[name] = self._calls.get(name, 0) + 1
         everywhere = module.math_calls[name] = module.math_calls.get(name, 0) + 1
         most_here, most = WRITTEN_OUT["vector" if width > 1 else "scalar"]
         if here <= most_here and everywhere <= most:
             return function(e, *args)
-        given = [a for a in args if a.text[0] == "%"]
+        given = [a for a in args if a.constant is None]
         if module.first_use(name):
             body = e.function(name, [(f"x{n}", type, width) for n in range(len(given))], type, "noinline nounwind", width)
             inside = iter(body.args)
-            body.finish(function(body, *[next(inside) if a.text[0] == "%" else a for a in args]))
+            body.finish(function(body, *[next(inside) if a.constant is None else a for a in args]))
         found = e.call(name, type, *given, width=width)
         assert found is not None
         return found

@@ -35,7 +35,7 @@ def logaddexp(e: Emitter, x: Reg, y: Reg) -> Reg:
     logarithm = _log1p(e, _exp(e, Pair(maximum(e, least, high), low)))
     result = e.add(e.add(larger, logarithm.high), logarithm.low)  # the first sum is exact where it cancels
 
-    if e.is_constant_without_sign(x) or e.is_constant_without_sign(y):
+    if any(a.constant is not None and math.copysign(1, a.constant) > 0 for a in (x, y)):
         return result  # of softplus: with one term 1 or more nothing cancels, and the branch would never be taken
     slot = e.alloca(x.type, x.width)
     e.set(slot, result)

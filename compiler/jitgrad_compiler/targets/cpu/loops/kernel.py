@@ -195,8 +195,9 @@ class LoopKernel:
     def _lanes_below(self, axis: Axis, first: Reg) -> Reg:
         """Which lanes of a vector that begins at `first` are inside the axis."""
         e, width = self.e, self.s.width
-        if first.text.isdigit():
-            return e.lanes([lane < axis.extent - int(first.text) for lane in range(width)], BOOL)
+        if first.constant is not None:
+            left = axis.extent - int(first.constant)
+            return e.lanes([lane < left for lane in range(width)], BOOL)
         return self._lanes_of(e.sub(axis.extent, first), axis.extent)
 
     def _lanes_of(self, left: Reg, most: int) -> Reg:

@@ -8,7 +8,6 @@ also beside a sum of such products. A factor that is a power of two rounds nothi
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Sequence
 
 from ....ir.graph import Eqn
@@ -43,7 +42,7 @@ class Products:
     def note(self, e: Eqn, made: Reg, args: Sequence[Reg], alone: bool) -> None:
         """Remember what the equation made of these; `alone` says whether one other equation reads it, once."""
         if e.op is mul and made.type.is_float:
-            constants = [c for c in map(_number, args) if c is not None]
+            constants = [a.constant for a in args if a.constant is not None]
             exact = [c for c in constants if math.isfinite(c) and abs(math.frexp(c)[0]) == 0.5]
             kind = self._of(args) if exact else abs(constants[0]) if constants else VALUES
             if alone:
@@ -60,11 +59,3 @@ class Products:
     def _of(self, args: Sequence[Reg]) -> float | None:
         """The kind that what is made of these is of: rather of values than by a constant."""
         return min((self._kinds[a.text] for a in args if a.text in self._kinds), default=None)
-
-
-def _number(r: Reg) -> float | None:
-    """The float that a register is, the same in all lanes, where it is a constant."""
-    if r.text[0] in "%@<":
-        return None
-    digits = r.text.rpartition("0x")[2].rstrip(")")
-    return float(struct.unpack("<d", struct.pack("<Q", int(digits, 16)))[0])
