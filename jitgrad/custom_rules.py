@@ -319,7 +319,7 @@ class Call:
             likes, treedef = tree.flatten(argument)
             paths = [tree.path_text(path) for path, _ in tree.leaves_with_path(argument)]
             try:
-                items = [None] * len(likes) if given is None else treedef.flatten_up_to(given)
+                items = [None] * len(likes) if given is None else tree.flatten_up_to(treedef, given)
             except ValueError:
                 tree.check_same_structure(where, argument, given, f"cotangent of argument {n}")
                 raise

@@ -1,6 +1,7 @@
 """Pytrees: nested containers of arrays. optree's, under jax.tree's names, registered in the namespace 'jitgrad'.
 
 tree_registration.py makes classes containers, tree_keys.py has the keys of paths; all of it is in tree_util under jax's names.
+Calls of optree are `whole`: it gives up the interpreter's lock and takes it again where a thread must not be ended.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import optree
+
+from jitgrad_compiler.ending import whole
 
 from .errors import TreeStructureError
 from .tree_keys import KeyPath, key_of, path_text
@@ -29,6 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@whole
 def flatten(tree: PyTree, is_leaf: IsLeaf = None) -> tuple[list[Any], PyTreeDef]:
     """The leaves of a tree, and its structure.
 
@@ -39,16 +43,25 @@ def flatten(tree: PyTree, is_leaf: IsLeaf = None) -> tuple[list[Any], PyTreeDef]
     return optree.tree_flatten(tree, is_leaf=is_leaf, namespace=NAMESPACE)
 
 
+@whole
 def unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> PyTree:
     """The tree of a structure with the given leaves."""
     return optree.tree_unflatten(treedef, leaves)
 
 
+@whole
+def flatten_up_to(treedef: PyTreeDef, tree: PyTree) -> list[Any]:
+    """What stands in a tree where the structure has leaves. Raises ValueError where the tree does not continue the structure."""
+    return treedef.flatten_up_to(tree)
+
+
+@whole
 def leaves(tree: PyTree, is_leaf: IsLeaf = None) -> list[Any]:
     """The leaves of a tree, in order; keys of a dict are sorted."""
     return optree.tree_leaves(tree, is_leaf=is_leaf, namespace=NAMESPACE)
 
 
+@whole
 def structure(tree: PyTree, is_leaf: IsLeaf = None) -> PyTreeDef:
     """The structure of a tree."""
     return optree.tree_structure(tree, is_leaf=is_leaf, namespace=NAMESPACE)
@@ -60,8 +73,9 @@ def map(f: Callable[..., Any], tree: PyTree, *rest: PyTree, is_leaf: IsLeaf = No
     >>> map(lambda x, y: x + y, {"a": 1}, {"a": 2})
     {'a': 3}
     """
+    items, treedef = flatten(tree, is_leaf)
     try:
-        return optree.tree_map(f, tree, *rest, is_leaf=is_leaf, namespace=NAMESPACE)
+        others = [flatten_up_to(treedef, other) for other in rest]
     except ValueError as error:
         try:
             for other in rest:
@@ -71,6 +85,7 @@ def map(f: Callable[..., Any], tree: PyTree, *rest: PyTree, is_leaf: IsLeaf = No
                 return map(f, tree, *rest, is_leaf=_is_key)
             raise
         raise error
+    return unflatten(treedef, [f(*xs) for xs in zip(items, *others, strict=True)])
 
 
 def _is_key(x: Any) -> bool:
@@ -119,11 +134,11 @@ def transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, tree: P
     >>> transpose(structure([0, 0]), None, [(1, 2), (3, 4)])
     ([1, 3], [2, 4])
     """
-    parts = outer_treedef.flatten_up_to(tree)
+    parts = flatten_up_to(outer_treedef, tree)
     inner = inner_treedef if inner_treedef is not None else structure(parts[0] if parts else None)
     columns: list[tuple[Any, ...]] = [()] * inner.num_leaves
     if parts:
-        columns = list(zip(*builtins.map(inner.flatten_up_to, parts), strict=True))
+        columns = list(zip(*[flatten_up_to(inner, part) for part in parts], strict=True))
     return unflatten(inner, [unflatten(outer_treedef, c) for c in columns])
 
 
@@ -135,7 +150,7 @@ def broadcast(prefix_tree: PyTree, full_tree: PyTree, is_leaf: IsLeaf = None) ->
     """
     prefix_leaves, treedef = flatten(prefix_tree, is_leaf)
     try:
-        parts = treedef.flatten_up_to(full_tree)
+        parts = flatten_up_to(treedef, full_tree)
     except ValueError as error:
         raise TreeStructureError(f"tree.broadcast: the first tree must be a prefix of the second: {error}") from None
     spread = [map(lambda _, x=x: x, part, is_leaf=is_leaf) for x, part in zip(prefix_leaves, parts, strict=True)]
@@ -157,9 +172,12 @@ def flatten_with_path(
         pairs = list(_walk((), tree, is_leaf, seen))
         decisions = iter(seen)
         return pairs, structure(tree, is_leaf=lambda _: next(decisions))
-    accessors, items, treedef = optree.tree_flatten_with_accessor(tree, is_leaf=is_leaf, namespace=NAMESPACE)
+    accessors, items, treedef = _flatten_with_accessor(tree, is_leaf=is_leaf, namespace=NAMESPACE)
     paths = [tuple([key_of(e.kind, e.type, e.entry) for e in a]) for a in accessors]
     return list(zip(paths, items, strict=True)), treedef
+
+
+_flatten_with_accessor = whole(optree.tree_flatten_with_accessor)
 
 
 def _walk(path: KeyPath, x: Any, is_leaf: Callable[..., bool], seen: list[bool]) -> Iterator[tuple[KeyPath, Any]]:
@@ -169,7 +187,7 @@ def _walk(path: KeyPath, x: Any, is_leaf: Callable[..., bool], seen: list[bool])
     if entry is None:
         yield path, x
         return
-    children, _, entries, _ = optree.tree_flatten_one_level(x, namespace=NAMESPACE)
+    children, _, entries = flatten_one_level(x)
     for child, e in zip(children, entries, strict=True):
         yield from _walk((*path, key_of(entry.kind, type(x), e)), child, is_leaf, seen)
 
@@ -194,7 +212,7 @@ def map_with_path(
     {'a': ["['a'][0]", "['a'][1]"]}
     """
     pairs, treedef = flatten_with_path(tree, is_leaf, is_leaf_takes_path)
-    others = [treedef.flatten_up_to(other) for other in rest]
+    others = [flatten_up_to(treedef, other) for other in rest]
     return unflatten(treedef, [f(path, x, *more) for (path, x), *more in zip(pairs, *others, strict=True)])
 
 
@@ -203,6 +221,14 @@ def static(**kwargs: Any) -> Any:
     return dataclasses.field(**{**kwargs, "metadata": {**(kwargs.get("metadata") or {}), "static": True}})
 
 
+@whole
+def flatten_one_level(tree: PyTree) -> tuple[list[Any], Any, tuple[Any, ...]]:
+    """The children of a container, its metadata, and where in it each child is. Raises ValueError for a leaf."""
+    children, metadata, entries, _ = optree.tree_flatten_one_level(tree, namespace=NAMESPACE)
+    return children, metadata, entries
+
+
+@whole
 def registration(t: type) -> Any:
     """optree's entry of a type of containers, built in or registered; None for other types."""
     return optree.register_pytree_node.get(t, namespace=NAMESPACE)

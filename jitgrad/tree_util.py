@@ -14,6 +14,7 @@ from .tree import (
 from .tree import all as tree_all
 from .tree import broadcast as tree_broadcast
 from .tree import flatten as tree_flatten
+from .tree import flatten_one_level as one_level
 from .tree import flatten_with_path as tree_flatten_with_path
 from .tree import leaves as tree_leaves
 from .tree import leaves_with_path as tree_leaves_with_path
@@ -67,7 +68,7 @@ def flatten_one_level(tree: Any) -> tuple[list[Any], Any]:
     Raises:
         ValueError: `tree` is a leaf.
     """
-    children, metadata, _, _ = optree.tree_flatten_one_level(tree, namespace=NAMESPACE)
+    children, metadata, _ = one_level(tree)
     return children, metadata
 
 
@@ -77,7 +78,7 @@ def flatten_one_level_with_keys(tree: Any) -> tuple[list[tuple[Any, Any]], Any]:
     >>> flatten_one_level_with_keys([5])[0]
     [(SequenceKey(idx=0), 5)]
     """
-    children, metadata, entries, _ = optree.tree_flatten_one_level(tree, namespace=NAMESPACE)
+    children, metadata, entries = one_level(tree)
     kind = registration(type(tree)).kind
     return [(key_of(kind, type(tree), e), child) for e, child in zip(entries, children, strict=True)], metadata
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import optree
 
+from jitgrad_compiler.ending import whole
 from jitgrad_compiler.ir.builder import Value, Weak, bind, with_weak
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import I64, NAMES, ArrayType
@@ -23,6 +24,8 @@ from .promotion import strong_dtype
 from .tracebacks import boundary
 from .tracing import ARGUMENT, check_function, function_name, is_float0, leaf_name, trace
 
+_broadcast_prefix, _leaves = whole(optree.broadcast_prefix), whole(optree.tree_leaves)
+
 
 def _axes_of_leaves(where: str, what: str, axes: Any, items: Any) -> list[int | None]:
     """One axis, or None, for each leaf: `axes` is an int, None, or a pytree that `items` continues."""
@@ -31,12 +34,12 @@ def _axes_of_leaves(where: str, what: str, axes: Any, items: Any) -> list[int | 
     if isinstance(axes, list):
         axes = tuple(axes)
     try:
-        spread = optree.broadcast_prefix(axes, items, none_is_leaf=True, namespace=tree.NAMESPACE)
+        spread = _broadcast_prefix(axes, items, none_is_leaf=True, namespace=tree.NAMESPACE)
     except ValueError as error:
         raise TreeStructureError(
             f"{where}: {what}={axes!r} does not fit the structure of the values, {tree.structure(items)}: {error}"
         ) from None
-    values = optree.tree_leaves(items, none_is_leaf=True, namespace=tree.NAMESPACE)
+    values = _leaves(items, none_is_leaf=True, namespace=tree.NAMESPACE)
     found = [a for a, v in zip(spread, values, strict=True) if v is not None]
     for a in found:
         if a is not None and not isinstance(a, int):

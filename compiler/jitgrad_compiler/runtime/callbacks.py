@@ -1,4 +1,4 @@
-"""Where compiled code calls Python functions: `jitgrad_callback(site, addresses of operands and results, state of the run)`.
+"""Where compiled code calls Python functions: `jitgrad_call_python(site, addresses of operands and results, state of the run)`.
 
 An exception does not pass through native code: it is kept, the run's state says to stop, and it is raised where the program was
 called.
@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from ..ops.effects import at_site, checked
-from ..targets.cpu.machine.callbacks import CALLBACK
+from ..targets.cpu.machine.callbacks import CALL_PYTHON
 
 _raised: dict[int, BaseException] = {}
 """By the address of the state of the run that they ended."""
@@ -41,8 +41,8 @@ _native = _TYPE(_call)
 
 @cache
 def symbols() -> dict[str, int]:
-    """The address of `jitgrad_callback`."""
-    return {CALLBACK: ctypes.cast(_native, ctypes.c_void_p).value or 0}
+    """The address of `jitgrad_call_python`."""
+    return {CALL_PYTHON: ctypes.cast(_native, ctypes.c_void_p).value or 0}
 
 
 def taken(state: int) -> BaseException | None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-import time
 from functools import cache
 
-from ..targets.cpu.machine.interrupts import POLL, POLL_TEXT, STATE_WORDS
+from ..ending import at_end, leave
+from ..targets.cpu.machine.callbacks import CALLBACK
+from ..targets.cpu.machine.interrupts import END, ENDED, POLL, STATE_WORDS, TEXT
 from ..targets.cpu.machine.native import NativeModule, compile_ir
 from . import callbacks
 
@@ -26,18 +27,22 @@ os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_i
 def _load() -> NativeModule:
     names = ("PyGILState_Ensure", "PyGILState_Release", "PyErr_CheckSignals", "PyErr_Fetch")
     symbols = {n: ctypes.cast(getattr(ctypes.pythonapi, n), ctypes.c_void_p).value or 0 for n in names}
-    return compile_ir(POLL_TEXT.replace("CLOCK", str(time.CLOCK_MONOTONIC)), symbols, codegen_level=0)
+    module = compile_ir(TEXT, {**symbols, **callbacks.symbols()}, codegen_level=0)
+    at_end(ctypes.CFUNCTYPE(None)(module.address(END)))
+    return module
 
 
 def symbols() -> dict[str, int]:
     """The addresses of what programs with loops and callbacks call."""
     with _lock:  # programs keep its address, so there must be one alone, however many threads ask first
         module = _load()
-    return {POLL: module.address(POLL), **callbacks.symbols()}
+    return {name: module.address(name) for name in (POLL, CALLBACK)}
 
 
 def raise_pending(state: ctypes.Array[ctypes.c_int64]) -> None:
     """Raise the exception that ended the run, if one did."""
+    if state[0] == ENDED:
+        leave()
     if state[0]:
         error = callbacks.taken(ctypes.addressof(state))
         if error is not None:

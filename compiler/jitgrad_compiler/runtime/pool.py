@@ -11,6 +11,7 @@ import os
 import threading
 import time
 
+from ..ending import at_end
 from ..targets.cpu.machine.native import compile_ir
 from .pool_ir import pool_text
 
@@ -80,6 +81,7 @@ class _Native:
         self.patience = self.pauses_in(SPIN_SECONDS)
         self.configure()
         os.register_at_fork(after_in_child=self.forget_workers)
+        at_end(lambda: self.set_limits(1, 0))  # no region asks Python for threads any more
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))  # outlives even the teardown of modules at exit
 
     def pauses_in(self, seconds: float) -> int:

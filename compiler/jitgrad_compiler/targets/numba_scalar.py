@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 
+from ..ending import whole
 from ..errors import JitgradError
 from ..ir.types import BOOL, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64, DType
 from .emitter import LLVM_TYPES, PTR, Emitter, Module, Reg
@@ -102,6 +103,7 @@ def call_scalar(e: Emitter, code: ScalarCode, *args: Reg) -> Reg:
     return e.load(result, code.result_type, width)
 
 
+@whole
 def link(module_text: str, pieces: Mapping[str, str]) -> str:
     """The text of a module with its pieces (`Module.linked`) linked in, each private to it: what `compile_ir` takes."""
     if not pieces:
@@ -192,6 +194,7 @@ def _is_constant(value: Any) -> bool:
 # -- Numba
 
 
+@whole
 def _compile(
     function: Callable[..., Any], name: str, argument_types: tuple[DType, ...], result_type: DType, computed_in: DType | None
 ) -> ScalarCode:

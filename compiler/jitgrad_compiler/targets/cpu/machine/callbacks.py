@@ -8,7 +8,8 @@ from ....ir.graph import Eqn
 from ....ir.types import I64
 from ...emitter import PTR, Emitter, Reg
 
-CALLBACK = "jitgrad_callback"
+CALLBACK = "jitgrad_callback"  # what programs call; interrupts.py has it
+CALL_PYTHON = "jitgrad_call_python"  # what it calls, unless the process ends
 
 
 def call_python(e: Emitter, eqn: Eqn, operands: Sequence[Reg], state: Reg, results: Sequence[Reg] = ()) -> None:

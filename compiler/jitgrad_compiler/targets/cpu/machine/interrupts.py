@@ -2,15 +2,24 @@
 Python handle signals; an exception that comes of it (Ctrl-C's) is kept in the run's state, and the loops of the program end.
 
 The state is an array of words: whether to stop, then the exception's type, value and traceback. runtime/interruption.py makes it.
+
+When the process ends (`jitgrad_end`), programs on other threads stop where they would ask Python, which may be gone by then: at a
+poll and at a callback (callbacks.py).
 """
 
 from __future__ import annotations
 
+import time
+
 from ....ir.types import BOOL, I64
 from ...emitter import Emitter, Reg
+from .callbacks import CALL_PYTHON, CALLBACK
 
 POLL = "jitgrad_poll"
+END = "jitgrad_end"
 STATE_WORDS = 4
+ENDED = 2
+"""What the first word is where a program stopped because the process ends."""
 
 
 def poll(e: Emitter, state: Reg) -> Reg:
@@ -27,22 +36,63 @@ def stopped(e: Emitter, state: Reg) -> Reg:
     return e.compare("ne", word, 0)
 
 
-POLL_TEXT = """
+TEXT = f"""
 @looked = internal global i64 0
+@ender = internal global i64 0                     ; the thread that ends the process, 0 before
+declare i64 @pthread_self()
 declare i32 @clock_gettime(i32, ptr)
 declare i32 @PyGILState_Ensure()
 declare void @PyGILState_Release(i32)
 declare i32 @PyErr_CheckSignals()
 declare void @PyErr_Fetch(ptr, ptr, ptr)
 
-define i1 @jitgrad_poll(ptr %state) {
+declare void @{CALL_PYTHON}(i64, ptr, ptr)
+
+define void @{END}() {{
+  %me = call i64 @pthread_self()
+  store atomic i64 %me, ptr @ender seq_cst, align 8
+  ret void
+}}
+
+; Whether this thread is to end with the process; its program stops then.
+define internal i1 @ends(ptr %state) {{
+entry:
+  %ender = load atomic i64, ptr @ender monotonic, align 8
+  %ending = icmp ne i64 %ender, 0
+  br i1 %ending, label %whose, label %no
+whose:
+  %me = call i64 @pthread_self()
+  %mine = icmp eq i64 %me, %ender
+  br i1 %mine, label %no, label %yes
+yes:
+  store atomic i64 {ENDED}, ptr %state monotonic, align 8
+  ret i1 true
+no:
+  ret i1 false
+}}
+
+define void @{CALLBACK}(i64 %site, ptr %table, ptr %state) {{
+entry:
+  %ends = call i1 @ends(ptr %state)
+  br i1 %ends, label %over, label %go
+go:
+  call void @{CALL_PYTHON}(i64 %site, ptr %table, ptr %state)
+  br label %over
+over:
+  ret void
+}}
+
+define i1 @{POLL}(ptr %state) {{
 entry:
   %time = alloca [2 x i64]
   %word = load atomic i64, ptr %state monotonic, align 8
   %stopped = icmp ne i64 %word, 0
   br i1 %stopped, label %stop, label %look
 look:
-  %failed = call i32 @clock_gettime(i32 CLOCK, ptr %time)
+  %ends = call i1 @ends(ptr %state)
+  br i1 %ends, label %stop, label %clock
+clock:
+  %failed = call i32 @clock_gettime(i32 {time.CLOCK_MONOTONIC}, ptr %time)
   %seconds = load i64, ptr %time
   %rest = getelementptr i64, ptr %time, i64 1
   %nanoseconds = load i64, ptr %rest
@@ -72,5 +122,5 @@ stop:
   ret i1 true
 go:
   ret i1 false
-}
+}}
 """

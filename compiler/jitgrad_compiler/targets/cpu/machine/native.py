@@ -17,6 +17,8 @@ from types import MappingProxyType
 
 import llvmlite.binding as llvm
 
+from ....ending import whole
+
 # The kernels come with their vectors, accumulators and unrolling written out, so there is little left to do before code
 # generation. Against the O3 pipeline (map, softmax, broadcast and gemm kernels, best of many runs) this list gives code of
 # the same speed within 2 %, and takes 0.2 to 0.4 ms where O3 takes 3 to 12. Measured and left out for no gain: new_gvn
@@ -74,6 +76,7 @@ class NativeModule:
         return self._text
 
 
+@whole
 def compile_ir(text: str, symbols: Mapping[str, int] = _NO_SYMBOLS, codegen_level: int = CODEGEN_LEVEL) -> NativeModule:
     """Compile and load LLVM IR.
 
@@ -94,6 +97,7 @@ def compile_ir(text: str, symbols: Mapping[str, int] = _NO_SYMBOLS, codegen_leve
         return _link(data, exports, symbols, text, codegen_level)
 
 
+@whole
 def load_object(data: bytes, exports: Iterable[str], symbols: Mapping[str, int] = _NO_SYMBOLS) -> NativeModule:
     """Load what `NativeModule.object` held, in this process or another on a machine with the same `fingerprint()`."""
     with _lock:
