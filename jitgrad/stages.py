@@ -100,7 +100,7 @@ class Compiled:
 
     def assembly(self) -> str:
         """The machine code of this computer, as text."""
-        return self._program.native.assembly()
+        return self._program.assembly
 
     def cost_analysis(self) -> dict[str, float]:
         """'flops' and 'transcendentals' of one run, and 'bytes accessed' by its kernels."""
@@ -117,7 +117,7 @@ class Compiled:
             sum(v.type.nbytes for v in graph.outputs),
             program.memory.arena_bytes,
             sum(v.type.nbytes for v in program.memory.donated),
-            len(program.native.object),
+            sum(len(m.object) for m in program.natives),
             tape_bytes(graph),
         )
 

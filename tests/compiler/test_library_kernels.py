@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,8 +12,8 @@ from jitgrad_compiler.ir.graph import OPS, Eqn, Graph, Literal, Var
 from jitgrad_compiler.ir.interpreter import interpret
 from jitgrad_compiler.ir.types import BOOL, DTYPES, F32, F64, I8, I16, I32, I64, U8, U32, U64, DType, type_of
 from jitgrad_compiler.ops.indexing import SCATTER_KINDS, gathered_shape
-from jitgrad_compiler.runtime import pool
-from jitgrad_compiler.targets.cpu.program import Program, emit_program
+from jitgrad_compiler.runtime import driver, pool
+from jitgrad_compiler.targets.cpu.program import Program, compile_program
 
 ELEMENTS = [t for t in DTYPES.values() if not t.is_complex]
 THREADS = (1, 2, 3, 5)
@@ -41,15 +40,15 @@ def run(program: Program, arrays: Arrays) -> list[np.ndarray]:
     outputs = [np.empty(v.type.shape, v.type.dtype.numpy) for v in program.graph.outputs]
     for out in outputs:
         out.view(np.uint8).fill(0xA5) if out.ndim and out.size else None
-    table = np.array([*[a.ctypes.data for a in arrays], *[a.ctypes.data for a in outputs], arena], np.uint64)
-    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(program.native.address("jitgrad_entry"))(table.ctypes.data)
+    table = np.array([program.plan, *[a.ctypes.data for a in (*arrays, *outputs)], arena, 0], np.uint64)
+    driver.entry()(table.tobytes())
     return outputs
 
 
 def results(name: str, arrays: Arrays, **params: Any) -> tuple[list[list[np.ndarray]], tuple[np.ndarray, ...]]:
     """What the kernel gives at each number of threads, and what the interpreter gives."""
     graph = one_equation(name, arrays, params)
-    program = emit_program(graph, {"jitgrad_parallel": pool.address()}, [])
+    program = compile_program(graph, driver.symbols())
     found = []
     for threads in THREADS:
         pool.set_num_threads(threads)
@@ -168,7 +167,7 @@ def test_scatter_into_a_constant_fills_the_result_with_it_first(start: float) ->
     (eqn,) = model.eqns
     constant = Eqn(eqn.op, [Literal(np.float64(start), F64), *eqn.inputs[1:]], eqn.params, eqn.outputs)
     graph = Graph(model.inputs[1:], [constant], model.outputs)
-    program = emit_program(graph, {"jitgrad_parallel": pool.address()}, [])
+    program = compile_program(graph, driver.symbols())
     (expected,) = interpret(model, x, indices, updates)
     np.testing.assert_array_equal(bits(run(program, [indices, updates])[0]), bits(expected))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad_compiler.ir import interpret
 from jitgrad_compiler.runtime.executable import compile_graph, run_graph
-from jitgrad_compiler.targets.cpu import blocks
+from jitgrad_compiler.targets.cpu import program
 
 R = np.random.default_rng(0)
 
@@ -20,10 +21,11 @@ R = np.random.default_rng(0)
 @pytest.fixture(params=["registers", "blocks", "rows as blocks"])
 def lowering(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Small loops in registers, as they are; everything as blocks; or only the rows, whose loops inside are in registers."""
-    fits = blocks.register_graph
+    fits = program.register_graph
     if request.param != "registers":
         every = request.param == "blocks"
-        monkeypatch.setattr(blocks, "register_graph", lambda k, c: None if every or k.kind == "rowwise" else fits(k, c))
+        monkeypatch.setattr(program, "_codes", WeakValueDictionary())  # which have kernels lowered the usual way
+        monkeypatch.setattr(program, "register_graph", lambda k, c: None if every or k.kind == "rowwise" else fits(k, c))
     yield request.param
 
 

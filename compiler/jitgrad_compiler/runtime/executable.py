@@ -7,6 +7,7 @@ own, or keeping a loss would keep a model.
 from __future__ import annotations
 
 import ctypes
+import functools
 import struct
 import weakref
 from collections.abc import Sequence
@@ -18,15 +19,13 @@ from ..ir.graph import Atom, Graph, PerGraph
 from ..ir.interpreter import interpret
 from ..ir.types import ArrayType, TapeType
 from ..once import once
-from ..targets.cpu.machine.native import NativeModule
-from ..targets.cpu.program import ENTRY, Program, compile_program, needs_interpreter
-from . import interruption, pool
+from ..targets.cpu.program import Program, compile_program, needs_interpreter
+from . import driver, interruption, pool
 from .buffers import Buffer, allocate, borrow, view
 
 SHARED_BELOW = 4096
 _RECORD = ctypes.c_int64 * 3
 TAPE_RECORD_BYTES = ctypes.sizeof(_RECORD)
-_ENTRY_TYPE = ctypes.CFUNCTYPE(None, ctypes.c_char_p)  # releases the GIL while the program runs
 
 
 _free = ctypes.CDLL(None).free
@@ -62,14 +61,12 @@ class Executable:
     """Calls a Program. Several threads may call one at the same time."""
 
     def __init__(self, graph: Graph, donated: Sequence[int] = (), contracts: bool = True) -> None:
-        symbols = {pool.SYMBOL: pool.address(), **interruption.symbols()}
-        self.program: Program = compile_program(graph, symbols, donated, contracts)
-        self.native: NativeModule = self.program.native
-        self._entry = _ENTRY_TYPE(self.native.address(ENTRY))
+        self.program: Program = compile_program(graph, driver.symbols(), donated, contracts)
+        self._entry = driver.entry()
         lowered, memory = self.program.graph, self.program.memory
         self.arena_bytes = memory.arena_bytes
-        words = len(lowered.inputs) + len(lowered.outputs) + (2 if self.program.interruptible else 1)
-        self._pack = struct.Struct(f"{words}P").pack
+        words = len(lowered.inputs) + len(lowered.outputs)
+        self._pack = functools.partial(struct.Struct(f"{words + 3}P").pack, self.program.plan)
         self._plan: list[tuple[int, int]] = []
         """For each output: (0, offset in the shared buffer), (1, its own size) or (2, number of the donated input it replaces)."""
         self.shared_bytes = 0
@@ -109,9 +106,9 @@ class Executable:
             self._run_interruptible(addresses, outs)
         elif self.arena_bytes:
             arena = allocate(self.arena_bytes)
-            self._entry(self._pack(*addresses, *[h.address for h in outs], arena.address))
+            self._entry(self._pack(*addresses, *[h.address for h in outs], arena.address, 0))
         else:
-            self._entry(self._pack(*addresses, *[h.address for h in outs], 0))
+            self._entry(self._pack(*addresses, *[h.address for h in outs], 0, 0))
         return outs
 
     def _run_interruptible(self, addresses: Sequence[int], outs: Sequence[Held]) -> None:

@@ -102,7 +102,6 @@ class Module:
         self.tables: dict[str, str] = {}
         self.linked: dict[str, str] = {}  # functions declared here -> text of the module that defines each: numba_scalar.link
         self.math_calls: dict[str, int] = {}  # how often each function of the vector math is asked for: vector_math/
-        self.interruptible = False  # whether something in it asks for the state of the run: cpu/machine/interrupts.py
         self._emitted: set[str] = set()
 
     def first_use(self, name: str) -> bool:

@@ -11,7 +11,7 @@ from ...ir.types import I64
 from ..emitter import PTR, Emitter, Reg
 
 TASK_ARGUMENTS = (("args", PTR), ("begin", I64), ("end", I64))
-"""Of a task function: the program's table, and the tasks from `begin` to below `end`."""
+"""Of a task function: the kernel's table, and the tasks from `begin` to below `end`."""
 
 
 @dataclass
@@ -31,17 +31,17 @@ class Emitted:
 
 
 class Table(Protocol):
-    """What a kernel of a block (blocks.py) may ask: where values are, the run's state, and blocks of its own."""
+    """What a kernel may ask of its own table while it is emitted: codes.py."""
 
     def pointers(self, e: Emitter, args: Reg, wanted: Sequence[Var]) -> dict[Var, Reg]: ...
 
     def state(self, e: Emitter, args: Reg) -> Reg: ...
 
-    def nested(self, graph: Graph, name: str, handed_on: Sequence[tuple[int, int]] = ()) -> Nested: ...
+    def nested(self, graph: Graph, handed_on: Sequence[tuple[int, int]] = ()) -> Nested: ...
 
 
 class Nested(Protocol):
-    """A block inside a kernel. Its table has the addresses of inputs, outputs, its arena and the run's state."""
+    """A block inside a kernel. Its table has the addresses of its plan, inputs, outputs, its arena and the run's state."""
 
     arena_bytes: int
     arena_slot: int
@@ -57,4 +57,4 @@ class Nested(Protocol):
 
 
 Pointers = Callable[[Emitter, Reg, Sequence[Var]], dict[Var, Reg]]
-"""Reads the pointers of variables from the program's table."""
+"""Reads the pointers of variables from the kernel's table."""

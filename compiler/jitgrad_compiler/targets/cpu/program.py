@@ -1,70 +1,130 @@
-"""A whole program for the CPU: kernels emitted into one module behind one native entry `void jitgrad_entry(ptr table)`.
+"""A whole program for the CPU: its kernels found or compiled, and the plan by which one native function runs them all.
 
-The table holds the addresses of inputs, outputs and the arena. Everything else about memory is decided here, before the first run.
-Next on the path: runtime/executable.py.
+The table holds the addresses of the plan, of inputs, outputs, the arena and the run's state. Everything else about memory is
+decided here, before the first run. Next on the path: runtime/executable.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import itertools
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...ir.graph import Graph, Var
-from ...ir.types import I32
+from ...ir.graph import Graph
 from ...kernels.kernel import Kernel
 from ...kernels.memory import MemoryPlan
-from ...passes.pipeline import prepare
-from ..emitter import PTR, Emitter, Module
+from ...kernels.structure import structure
+from ..emitter import Module
 from ..numba_scalar import link
-from .blocks import Block, Offsets
-from .machine.float_state import FLOATS_ELSEWHERE, FLOATS_X86
+from .blocks import Block
+from .codes import Code, KernelTable
+from .contract.kernel import emit_contraction
+from .control.kernels import CONTROL
+from .library.table import LIBRARY
+from .loops.kernel import emit_loops
 from .machine.native import NativeModule, compile_ir, host_features
+from .registers.kernel import emit_register_kernel, register_graph
 
-ENTRY = "jitgrad_entry"
+_Key = tuple[str, bool]
+_codes: weakref.WeakValueDictionary[_Key, Code] = weakref.WeakValueDictionary()
+"""All codes that a program still has."""
+_compiling = threading.RLock()
+"""Held while kernels become code, so that what two threads ask for is compiled once."""
+
+
+class _Codes:
+    """The codes of one program: found, or emitted into a module of its own."""
+
+    def __init__(self, contracts: bool) -> None:
+        self.module = Module(host_features(), contracts)
+        self.used: list[Code] = []
+        self._new: dict[_Key, Code] = {}
+        self._numbers = itertools.count()
+
+    def of(self, kernel: Kernel) -> Code:
+        key = (hashlib.sha256(structure(kernel).encode()).hexdigest(), self.module.contracts)
+        code = self._new.get(key) or _codes.get(key)
+        if code is None:
+            code = self._new[key] = self._emit(kernel)
+        self.used.append(code)
+        return code
+
+    def _block(self, graph: Graph, handed_on: Sequence[tuple[int, int]]) -> Block:
+        return Block(self.of, graph, handed_on=handed_on)
+
+    def _emit(self, k: Kernel) -> Code:
+        module, table, name = self.module, KernelTable(k, self._block), f"kernel{next(self._numbers)}"
+        module.math_calls.clear()  # or the text would depend on the kernels before
+        graph = register_graph(k, module.contracts) if k.eqns[0].op in CONTROL else None
+        if graph is not None:
+            emitted = emit_register_kernel(module, name, k, table, graph)
+        elif k.eqns[0].op in CONTROL:
+            emitted = CONTROL[k.eqns[0].op](module, name, k, table, table.scratch)
+        else:
+            emit = emit_loops if k.kind == "loops" else emit_contraction if k.kind == "contract" else LIBRARY[k.eqns[0].op]
+            emitted = emit(module, name, k, table.pointers, table.scratch)
+        phases = [(p.function, p.tasks) for p in emitted.phases if p.tasks]
+        return Code(phases, emitted.scratch_bytes, table.asks_state, table.blocks)
+
+    def compile(self, symbols: Mapping[str, int]) -> None:
+        """Compile what is new."""
+        if self._new:
+            native = compile_ir(link(self.module.text(), self.module.linked), symbols)
+            for code in self._new.values():
+                code.native.append(native)
+            _codes.update(self._new)
 
 
 @dataclass
 class Program:
-    """A compiled Graph: its native module, and what memory one run needs."""
+    """A compiled Graph: its kernels, its plan, and what memory one run needs."""
 
-    graph: Graph
-    kernels: tuple[Kernel, ...]
-    ir: str
-    native: NativeModule
-    memory: MemoryPlan
-    interruptible: bool
-    """Whether the table ends with the address of a state: machine/interrupts.py."""
+    block: Block
+    plan: int
+    """The address of the plan."""
+    natives: tuple[NativeModule, ...]
+    """The modules that have its kernels' code."""
+
+    @property
+    def graph(self) -> Graph:
+        return self.block.graph
+
+    @property
+    def kernels(self) -> tuple[Kernel, ...]:
+        return self.block.kernels
+
+    @property
+    def memory(self) -> MemoryPlan:
+        return self.block.memory
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether a run needs a state: machine/interrupts.py."""
+        return self.block.asks_state
+
+    @property
+    def ir(self) -> str:
+        return "\n".join(m.source for m in self.natives)
+
+    @property
+    def assembly(self) -> str:
+        return "\n".join(m.assembly() for m in self.natives)
 
 
-def compile_program(graph: Graph, symbols: dict[str, int], donated: Sequence[int] = (), contracts: bool = True) -> Program:
+def compile_program(graph: Graph, symbols: Mapping[str, int], donated: Sequence[int] = (), contracts: bool = True) -> Program:
     """Machine code for a Graph; `donated` are the numbers of inputs whose memory outputs may take, `contracts` is the Module's."""
-    lowered = prepare(graph)
-    return emit_program(lowered, symbols, [lowered.inputs[i] for i in donated], contracts)
+    with _compiling:
+        codes = _Codes(contracts)
+        block = Block(codes.of, graph, donated)
+        codes.compile(symbols)
+        plan = block.plan(symbols)
+    return Program(block, plan, tuple(dict.fromkeys(m for code in codes.used for m in code.native)))
 
 
 def needs_interpreter(graph: Graph) -> bool:
     """Whether a program has complex values, constants among them, which the CPU target does not emit."""
     types = [v.type for v in (*graph.inputs, *graph.outputs)] + [v.type for e in graph.eqns for v in (*e.inputs, *e.outputs)]
     return any(t.dtype.is_complex for t in types) or any(needs_interpreter(g) for e in graph.eqns for g in e.graphs)
-
-
-def emit_program(graph: Graph, symbols: dict[str, int], donated: Sequence[Var], contracts: bool = True) -> Program:
-    module, offsets = Module(host_features(), contracts), Offsets()
-    block = Block(module, offsets, graph, "kernel", donated)
-    _entry(module, block)
-    text = link(offsets.put_into(module.text()), module.linked)
-    return Program(graph, block.kernels, text, compile_ir(text, symbols), block.memory, module.interruptible)
-
-
-def _entry(module: Module, block: Block) -> None:
-    module.functions.append(FLOATS_X86 if "sse" in module.features else FLOATS_ELSEWHERE)
-    e = Emitter(module, ENTRY, [("table", PTR)])
-    (table,) = e.args
-    state = e.call("plain_floats", I32)
-    assert state is not None
-    end = e.fresh("end")
-    block.run(e, table, end)
-    e.branch(end)
-    e.label(end)
-    e.call("restore_floats", None, state)
-    e.finish()

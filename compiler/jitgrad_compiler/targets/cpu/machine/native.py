@@ -61,16 +61,18 @@ class NativeModule:
     def llvm_ir(self) -> str:
         """The optimised IR. Made anew at each call, so that a program which nobody inspects does not pay for it."""
         with _lock:
-            return str(_optimised(self._source()))
+            return str(_optimised(self.source))
 
     def assembly(self) -> str:
         """The assembly of this machine. Made anew at each call."""
         with _lock:
-            module = _optimised(self._source())
+            module = _optimised(self.source)
             with _without_strength_reduction():
                 return str(_host().machine(self._level).emit_assembly(module))
 
-    def _source(self) -> str:
+    @property
+    def source(self) -> str:
+        """The text that was compiled."""
         if self._text is None:
             raise ValueError("a module loaded from an object has no IR; compile the program without the cache to see it")
         return self._text

@@ -1,0 +1,100 @@
+"""Kernels as code: each is compiled once, and then shared by all that equal it, in whichever program and thread.
+
+A kernel's code knows nothing of the program around it. Its table has the addresses of its operands (structure.operands), of its
+scratch memory, of the run's state and of the plans of the blocks inside it. Next on the path: program.py, which gathers codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...ir.graph import Graph, Var
+from ...ir.types import BOOL
+from ...kernels.kernel import Kernel
+from ...kernels.structure import operands
+from ..emitter import PTR, Emitter, Reg
+from .machine.driver import RUN
+from .machine.native import NativeModule
+
+if TYPE_CHECKING:
+    from .blocks import Block
+
+
+@dataclass(eq=False)
+class Code:
+    """The code of a kernel: its task functions with how many tasks each has, and what its table must hold beside the operands."""
+
+    phases: list[tuple[str, int]]
+    scratch_bytes: int
+    asks_state: bool
+    nested: list[Block]
+    """The blocks inside it, whose plans' addresses stand at the end of its table."""
+    native: list[NativeModule] = field(default_factory=list)
+    """The module that it is in, once that is compiled."""
+
+    def address(self, function: str) -> int:
+        return self.native[0].address(function)
+
+
+class KernelTable:
+    """What a kernel that is emitted asks of its own table."""
+
+    def __init__(self, kernel: Kernel, make_block: Callable[[Graph, Sequence[tuple[int, int]]], Block]) -> None:
+        self.make_block = make_block
+        known = operands(kernel)
+        self.slots = {v: n for n, v in enumerate(known)}
+        self.asks_state = False
+        self.blocks: list[Block] = []
+
+    def pointers(self, e: Emitter, args: Reg, wanted: Sequence[Var]) -> dict[Var, Reg]:
+        return {v: self._at(e, args, self.slots[v]) for v in dict.fromkeys(wanted)}
+
+    def scratch(self, e: Emitter, args: Reg) -> Reg:
+        return self._at(e, args, len(self.slots))
+
+    def state(self, e: Emitter, args: Reg) -> Reg:
+        self.asks_state = True
+        return self._at(e, args, len(self.slots) + 1)
+
+    def nested(self, graph: Graph, handed_on: Sequence[tuple[int, int]] = ()) -> Nested:
+        """A block inside the kernel; `handed_on` pairs outputs with the inputs whose memory they would best take."""
+        block = self.make_block(graph, handed_on)
+        self.blocks.append(block)
+        return Nested(self, block, len(self.slots) + 1 + len(self.blocks))
+
+    def _at(self, e: Emitter, args: Reg, slot: int) -> Reg:
+        return e.get(e.offset(args, slot, PTR), PTR)
+
+
+class Nested:
+    """A block as the kernel around it sees it: the kernel makes its table and has the driver run it."""
+
+    def __init__(self, table: KernelTable, block: Block, slot: int) -> None:
+        self.table, self.block, self.slot = table, block, slot
+        self.arena_bytes, self.in_place = block.arena_bytes, block.in_place
+        self.arena_slot = block.arena_slot
+
+    def frame(self, e: Emitter, arena: Reg, state: Reg) -> Reg:
+        """The block's table, in the frame of the function that runs it."""
+        frame = e.alloca(PTR, 1, self.arena_slot + 2)
+        e.set(frame, self.table._at(e, e.args[0], self.slot))
+        e.set(e.offset(frame, self.arena_slot, PTR), arena)
+        e.set(e.offset(frame, self.arena_slot + 1, PTR), state)
+        return frame
+
+    def set_input(self, e: Emitter, frame: Reg, number: int, pointer: Reg) -> None:
+        e.set(e.offset(frame, 1 + number, PTR), pointer)
+
+    def set_output(self, e: Emitter, frame: Reg, number: int, pointer: Reg) -> None:
+        e.set(e.offset(frame, 1 + len(self.block.graph.inputs) + number, PTR), pointer)
+
+    def run(self, e: Emitter, frame: Reg, quit: str) -> None:
+        """All kernels, in order; where the program is to stop, on to `quit`."""
+        e.module.declare(RUN, "i1", ["ptr"])
+        stop = e.call(RUN, BOOL, frame)
+        assert stop is not None
+        going = e.fresh("going")
+        e.branch_if(stop, quit, going)
+        e.label(going)

@@ -1,0 +1,133 @@
+"""How programs run: one native function for all of them goes through a program's plan, which is data, and calls its kernels.
+
+A plan is an array of 64-bit words:
+
+    steps, steps with those of the end, place of the state in the table, most operands of a step
+    for each step: address of a task function, its tasks, whether the run may have stopped in it, operands
+                   for each operand: place in the table, offset in bytes
+
+A program's table has the address of its plan, then those of its inputs, outputs, arena and the run's state. For each step the
+driver makes the kernel's own table: what stands at a place of the table, plus the offset; at place -1 the offset alone. A step
+without operands keeps the table of the one before. A run that is to stop leaves out what is left of the steps, and does those
+of the end: what they free must be freed. Next on the path: the thread pool in runtime/, which steps of several tasks go to.
+"""
+
+from __future__ import annotations
+
+from ...emitter import PTR, Emitter, Module
+from ..phases import TASK_ARGUMENTS
+from ..registers.in_memory import clear_record, free_record
+from .float_state import FLOATS_ELSEWHERE, FLOATS_X86
+
+RUN = "jitgrad_run"
+"""i1 (ptr table): whether the run is to stop."""
+ENTRY = "jitgrad_entry"
+"""void (ptr table): a run from Python, with the processor's float state made plain."""
+CLEAR, FREE = "jitgrad_clear_record", "jitgrad_free_record"
+"""Task functions: a tape's record made empty, and its memory given back."""
+NOWHERE = -1
+"""The place of an operand whose offset is an address."""
+
+_RUN_TEXT = """
+declare void @jitgrad_parallel(ptr, ptr, i64)
+
+define i1 @jitgrad_run(ptr %table) {
+entry:
+  %plan = load ptr, ptr %table
+  %steps = load i64, ptr %plan
+  %total_at = getelementptr i64, ptr %plan, i64 1
+  %total = load i64, ptr %total_at
+  %state_place_at = getelementptr i64, ptr %plan, i64 2
+  %state_place = load i64, ptr %state_place_at
+  %state_at = getelementptr ptr, ptr %table, i64 %state_place
+  %state = load ptr, ptr %state_at
+  %most_at = getelementptr i64, ptr %plan, i64 3
+  %most = load i64, ptr %most_at
+  %own = alloca ptr, i64 %most, align 16
+  %first = getelementptr i64, ptr %plan, i64 4
+  br label %head
+head:
+  %number = phi i64 [ 0, %entry ], [ %number_next, %next ]
+  %step = phi ptr [ %first, %entry ], [ %step_next, %next ]
+  %stop = phi i1 [ false, %entry ], [ %stop_next, %next ]
+  %more = icmp slt i64 %number, %total
+  br i1 %more, label %look, label %done
+look:
+  %count_at = getelementptr i64, ptr %step, i64 3
+  %count = load i64, ptr %count_at
+  %operands = getelementptr i64, ptr %step, i64 4
+  %words = shl i64 %count, 1
+  %step_next = getelementptr i64, ptr %operands, i64 %words
+  %in_steps = icmp slt i64 %number, %steps
+  %left_out = and i1 %stop, %in_steps
+  br i1 %left_out, label %next, label %fill
+fill:
+  %n = phi i64 [ 0, %look ], [ %n_next, %put ]
+  %filling = icmp slt i64 %n, %count
+  br i1 %filling, label %operand, label %call
+operand:
+  %twice = shl i64 %n, 1
+  %place_at = getelementptr i64, ptr %operands, i64 %twice
+  %place = load i64, ptr %place_at
+  %offset_at = getelementptr i64, ptr %place_at, i64 1
+  %offset = load i64, ptr %offset_at
+  %somewhere = icmp sge i64 %place, 0
+  br i1 %somewhere, label %look_up, label %put
+look_up:
+  %base_at = getelementptr ptr, ptr %table, i64 %place
+  %base = load ptr, ptr %base_at
+  br label %put
+put:
+  %from = phi ptr [ null, %operand ], [ %base, %look_up ]
+  %address = getelementptr i8, ptr %from, i64 %offset
+  %own_at = getelementptr ptr, ptr %own, i64 %n
+  store ptr %address, ptr %own_at
+  %n_next = add i64 %n, 1
+  br label %fill
+call:
+  %function = load ptr, ptr %step
+  %tasks_at = getelementptr i64, ptr %step, i64 1
+  %tasks = load i64, ptr %tasks_at
+  %alone = icmp eq i64 %tasks, 1
+  br i1 %alone, label %here, label %together
+here:
+  call void %function(ptr %own, i64 0, i64 1)
+  br label %called
+together:
+  call void @jitgrad_parallel(ptr %function, ptr %own, i64 %tasks)
+  br label %called
+called:
+  %checks_at = getelementptr i64, ptr %step, i64 2
+  %checks = load i64, ptr %checks_at
+  %may_stop = icmp ne i64 %checks, 0
+  br i1 %may_stop, label %ask, label %next
+ask:
+  %word = load atomic i64, ptr %state monotonic, align 8
+  %stopped = icmp ne i64 %word, 0
+  br label %next
+next:
+  %stop_next = phi i1 [ %stop, %look ], [ %stop, %called ], [ %stopped, %ask ]
+  %number_next = add i64 %number, 1
+  br label %head
+done:
+  ret i1 %stop
+}
+
+define void @jitgrad_entry(ptr %table) {
+entry:
+  %state = call i32 @plain_floats()
+  %stop = call i1 @jitgrad_run(ptr %table)
+  call void @restore_floats(i32 %state)
+  ret void
+}
+"""
+
+
+def driver_text(features: frozenset[str]) -> str:
+    """The module of all that is named above; it calls `jitgrad_parallel`."""
+    module = Module(features)
+    for name, does in ((CLEAR, clear_record), (FREE, free_record)):
+        e = Emitter(module, name, TASK_ARGUMENTS)
+        does(e, e.get(e.args[0], PTR))
+        e.finish()
+    return "\n".join((FLOATS_X86 if "sse" in features else FLOATS_ELSEWHERE, _RUN_TEXT, module.text()))
