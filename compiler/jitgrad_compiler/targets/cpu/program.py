@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ _codes: weakref.WeakValueDictionary[_Key, Code] = weakref.WeakValueDictionary()
 """All codes that a program still has."""
 _compiling = threading.RLock()
 """Held while kernels become code, so that what two threads ask for is compiled once."""
+os.register_at_fork(before=_compiling.acquire, after_in_parent=_compiling.release, after_in_child=_compiling.release)
 
 
 class _Codes:
