@@ -46,11 +46,6 @@ class Entry:
     def run(self, leaves: list[Any]) -> Any:
         """The results for these leaves, Arrays or NumPy arrays, whose memory is borrowed while the program runs."""
         executable = self.executable or self.prepare()
-        if not hasattr(executable, "run"):
-            arrays = [x.data() if type(x) is Array else x for x in leaves]
-            outs = executable.run_arrays([*arrays, *[v.data() for v in self.constants]])
-            self._donors(leaves, (), arrays)
-            return self.wrap(outs)
         addresses, kept = [], []
         for x in leaves:
             try:

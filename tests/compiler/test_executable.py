@@ -11,7 +11,7 @@ import pytest
 from jitgrad_compiler.ir import interpret, parse
 from jitgrad_compiler.ir.types import F32, F64, I16, I32, I64, U8
 from jitgrad_compiler.runtime.buffers import allocate
-from jitgrad_compiler.runtime.executable import SHARED_BELOW, Executable, Held, Interpreted, address_of, compile_graph, run_graph
+from jitgrad_compiler.runtime.executable import SHARED_BELOW, Executable, Held, address_of, compile_graph, run_graph
 
 from .agreement import assert_same
 from .op_examples import draw
@@ -28,18 +28,6 @@ def test_equal_graphs_are_compiled_once_for_each_set_of_donated_inputs() -> None
     assert compile_graph(graph) is compile_graph(graph)
     assert compile_graph(graph) is not compile_graph(graph, (0,))
     assert compile_graph(parse(DOUBLE)) is compile_graph(graph)
-
-
-def test_a_program_with_complex_numbers_is_interpreted() -> None:
-    graph = parse("graph(a:c64[3]) {\n  b:c64[3] = mul a a\n  c:f32[3] = real b\n  return c\n}")
-    assert isinstance(compile_graph(graph), Interpreted)
-    (got,) = run_graph(graph, [np.array([1j, 2, 1 + 1j], np.complex64)])
-    assert_same(got, np.array([-1, 4, 0], np.float32))
-    nested = parse(
-        "graph(a:f32[]) {\n  b:c64[] = call a [graph=graph(a:f32[]) {\n    b:c64[] = complex a a\n    return b\n  }, name='f']\n"
-        "  return b\n}"
-    )
-    assert isinstance(compile_graph(nested), Interpreted)
 
 
 def test_outputs_are_read_only_and_live_without_the_program() -> None:

@@ -278,6 +278,12 @@ class Graph:
         return any(e.op.kind == "collective" or any(g.has_collective for g in e.graphs) for e in self.eqns)
 
     @lazy
+    def has_complex(self) -> bool:
+        """Whether it has complex values, constants among them."""
+        values = [*self.inputs, *self.outputs, *[a for e in self.eqns for a in (*e.inputs, *e.outputs)]]
+        return any(a.type.dtype.is_complex for a in values) or any(g.has_complex for e in self.eqns for g in e.graphs)
+
+    @lazy
     def depth(self) -> int:
         """How many programs are nested in each other, this one included."""
         return 1 + max((g.depth for e in self.eqns for g in e.graphs), default=0)

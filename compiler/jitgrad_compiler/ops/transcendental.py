@@ -32,7 +32,9 @@ def _logistic(x: Any) -> Any:
 
 
 def _expm1(x: Any) -> Any:
-    """NumPy's, whose imaginary part of complex numbers is nan instead of 0 where exp overflows: there 1 is nothing beside exp."""
+    """NumPy's, whose imaginary part of complex numbers is nan instead of 0 where exp overflows: there 1 is nothing beside exp.
+    Infinities and NaNs are those of exp.
+    """
     out = np.expm1(x)
     if np.asarray(x).dtype.kind != "c":
         return out
@@ -41,6 +43,8 @@ def _expm1(x: Any) -> Any:
     root = np.exp(np.where(large, x.real, 0) / 2)  # exp in two factors, so that 0 times a factor is 0
     out.real = np.where(large, root * np.cos(x.imag) * root, out.real)
     out.imag = np.where(large, np.where(x.imag == 0, x.imag, root * np.sin(x.imag) * root), out.imag)
+    whole = np.exp(x)
+    out.real, out.imag = (np.where(np.isfinite(x), *p) for p in ((out.real, whole.real - 1), (out.imag, whole.imag)))
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..ir.graph import Graph
+from .complex_parts import complex_parts
 from .decompose import decompose
 from .inline import inline
 from .loop_motion import move_out_of_loops
@@ -13,6 +14,7 @@ from .simplify import simplify
 PIPELINE = (
     inline,  # calls first: every later pass sees one flat graph
     simplify,  # derivatives left much to share and to fold
+    complex_parts,  # of what is left; from here on all numbers are real
     prune_loops,  # and results of loops that nobody reads
     move_out_of_loops,  # what is left of loops: work that need not be done in every step
     simplify,  # their new neighbours may share it

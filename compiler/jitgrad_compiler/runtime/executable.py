@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..ir.graph import Atom, Graph, PerGraph
-from ..ir.interpreter import interpret
 from ..ir.types import ArrayType, TapeType
 from ..once import once
-from ..targets.cpu.program import Program, compile_program, needs_interpreter
+from ..targets.cpu.program import Program, compile_program
 from . import driver, interruption, pool
 from .buffers import Buffer, allocate, borrow, view
 
@@ -139,35 +138,23 @@ class Executable:
         return Held(buffer.address, buffer)
 
 
-class Interpreted:
-    """Stands in for an Executable where the target cannot emit the program (complex numbers): runs it by the interpreter."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-
-    def run_arrays(self, arrays: Sequence[Any]) -> list[Any]:
-        """The outputs, in memory of their own, as programs give them."""
-        outs = [np.asarray(out) for out in interpret(self.graph, *arrays)]
-        return [out.copy() if any(np.may_share_memory(out, a) for a in arrays) else out for out in outs]
-
-
 Variant = tuple[tuple[int, ...], bool]
 """How a Graph is compiled: the numbers of donated inputs, and whether its loops may round less often than they are written."""
-_programs: weakref.WeakValueDictionary[tuple[str, Variant], Executable | Interpreted] = weakref.WeakValueDictionary()
+_programs: weakref.WeakValueDictionary[tuple[str, Variant], Executable] = weakref.WeakValueDictionary()
 """Those in use, by the Graph's key and the variant, which equal Graphs share."""
-_programs_of: PerGraph[dict[Variant, Executable | Interpreted]] = PerGraph(dict)
+_programs_of: PerGraph[dict[Variant, Executable]] = PerGraph(dict)
 """Those of a Graph, which keep them in use."""
 
 
-def compile_graph(graph: Graph, donated: Sequence[int] = (), contracts: bool = True) -> Executable | Interpreted:
+def compile_graph(graph: Graph, donated: Sequence[int] = (), contracts: bool = True) -> Executable:
     """The program of a Graph, compiled once for each variant and kept with the Graph; equal Graphs share it."""
     made = _programs_of.of(graph)
     variant: Variant = (tuple(donated), contracts)
     if variant not in made:
         key = (graph.key, variant)
 
-        def compile() -> Executable | Interpreted:
-            program = _programs[key] = Interpreted(graph) if needs_interpreter(graph) else Executable(graph, *variant)
+        def compile() -> Executable:
+            program = _programs[key] = Executable(graph, *variant)
             return program
 
         made[variant] = once(key, lambda: _programs.get(key), compile)
@@ -187,21 +174,19 @@ def address_of(array: Any) -> tuple[int, Any]:
 def run_graph(graph: Graph, arrays: Sequence[Any], contracts: bool = True) -> list[Any]:
     """The graph's outputs for NumPy arrays, by its compiled program."""
     program = compile_graph(graph, (), contracts)
-    if isinstance(program, Interpreted):
-        return program.run_arrays(arrays)
     pairs = [_tape_record(a) if isinstance(t, TapeType) else address_of(a) for a, t in zip(arrays, graph.input_types, strict=True)]
     outs = program.run([address for address, _ in pairs])
     found: list[Any] = []
     lowered = program.program.graph
     try:
-        for n, (v, h) in enumerate(zip(lowered.outputs, outs, strict=True)):
-            if not isinstance(v.type, TapeType):
-                found.append(h.array(v.type))
+        for n, (v, h, t) in enumerate(zip(lowered.outputs, outs, graph.output_types, strict=True)):
+            if not isinstance(t, TapeType):
+                found.append(h.array(t))
             elif v in lowered.inputs:
                 found.append(arrays[lowered.inputs.index(v)])
             else:
                 again = lowered.outputs.index(v)
-                found.append(found[again] if again < n else _entries(h, v.type))
+                found.append(found[again] if again < n else _entries(h, t))
     finally:
         program.free_tapes(outs)
     return found

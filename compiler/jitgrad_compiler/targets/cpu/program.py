@@ -124,9 +124,3 @@ def compile_program(graph: Graph, symbols: Mapping[str, int], donated: Sequence[
         codes.compile(symbols)
         plan = block.plan(symbols)
     return Program(block, plan, tuple(dict.fromkeys(m for code in codes.used for m in code.native)))
-
-
-def needs_interpreter(graph: Graph) -> bool:
-    """Whether a program has complex values, constants among them, which the CPU target does not emit."""
-    types = [v.type for v in (*graph.inputs, *graph.outputs)] + [v.type for e in graph.eqns for v in (*e.inputs, *e.outputs)]
-    return any(t.dtype.is_complex for t in types) or any(needs_interpreter(g) for e in graph.eqns for g in e.graphs)

@@ -1,0 +1,149 @@
+"""Ops that do to a complex value what they do to each part: layout, choice, sums, and elements at computed places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...ir.builder import Value, bind_all, literal
+from ...ir.graph import OPS
+from ...ir.types import I64, DType
+from ...ops.arithmetic import op
+from ...ops.define import reshape
+from .arithmetic import multiply
+from .control import in_steps
+from .table import Operand, Parts, rule, zero_like
+
+
+def _each_part(name: str) -> None:
+    """The op done to the real parts, and to the imaginary ones; operands that are not complex serve both."""
+
+    def both(*args: Operand, **params: Any) -> Parts:
+        return Parts(*[op(name, *[x[n] if isinstance(x, Parts) else x for x in args], **params) for n in (0, 1)])
+
+    rule(name)(both)
+
+
+for _name in (
+    "add", "sub", "neg", "select", "stop_gradient", "name", "barrier", "broadcast", "reshape", "transpose", "reverse", "slice",
+    "pad", "concatenate", "reduce_sum", "cumsum", "gather", "dynamic_slice", "dynamic_update_slice",
+):  # fmt: skip
+    _each_part(_name)
+
+
+@rule("iota")
+def index(shape: tuple[int, ...], axis: int, dtype: DType) -> Parts:
+    made = op("iota", shape=shape, axis=axis, dtype=dtype.real)
+    return Parts(made, zero_like(made))
+
+
+@rule("sort")
+def ordered(*args: Operand, axis: int) -> list[Operand]:
+    """The first operand, which says the order, is real."""
+    flat = [part for x in args for part in (x if isinstance(x, Parts) else (x,))]
+    found = iter(bind_all(OPS["sort"], *flat, axis=axis))
+    return [Parts(next(found), next(found)) if isinstance(x, Parts) else next(found) for x in args]
+
+
+@rule("tape_add")
+def tapes_added(x: Value, y: Value) -> Value:
+    return op("tape_add", x, y)
+
+
+@rule("scatter")
+def scattered(x: Parts, indices: Value, updates: Parts, axes: tuple[int, ...], batch: int, kind: str) -> Parts:
+    """Set and added part by part; else one place after another."""
+    if kind in ("set", "add"):
+        params: dict[str, Any] = dict(axes=axes, batch=batch, kind=kind)
+        return Parts(*[op("scatter", a, indices, b, **params) for a, b in zip(x, updates, strict=True)])
+    return _one_by_one(x, indices, updates, axes, batch, kind)
+
+
+def _one_by_one(x: Parts, indices: Value, updates: Parts, axes: tuple[int, ...], batch: int, kind: str) -> Parts:
+    *outer, width = indices.type.shape
+    points = [op("convert_element_type", indices, dtype=I64)]
+    points = [op("iota", shape=(*outer, 1), axis=n, dtype=I64) for n in range(batch)] + points
+    shape = x.real.type.shape
+    count = 1
+    for n in outer:
+        count *= n
+    every = (*range(batch), *axes)
+    places = reshape(op("concatenate", *points, axis=len(outer)), (count, 1, batch + width))
+    whole = tuple(n for a, n in enumerate(shape) if a not in every)
+    rows = [reshape(part, (count, 1, *whole)) for part in updates]
+
+    def step(carries: list[Value], slices: list[Value]) -> list[Value]:
+        place, *new = slices
+        old = [op("gather", c, place, axes=every, batch=0, mode="fill") for c in carries]
+        made = _combined(Parts(*old), Parts(*new), kind)
+        return [op("scatter", c, place, part, axes=every, batch=0, kind="set") for c, part in zip(carries, made, strict=True)]
+
+    return Parts(*in_steps(step, count, list(x), [places, *rows])[0])
+
+
+def _combined(x: Parts, y: Parts, kind: str) -> Parts:
+    """The product, or the smaller or larger one, by the real part first, as NumPy orders complex numbers; NaN where either is."""
+    if kind == "mul":
+        return multiply(x, y)
+    order = "lt" if kind == "min" else "gt"
+    ties = op("and", op("eq", x.real, y.real), op("or", op(order, x.imag, y.imag), op("eq", x.imag, y.imag)))
+    nan = op("or", op("ne", x.real, x.real), op("ne", x.imag, x.imag))
+    mine = op("or", nan, op("or", op(order, x.real, y.real), ties))
+    return Parts(*[op("select", mine, a, b) for a, b in zip(x, y, strict=True)])
+
+
+# -- what goes on from element to element
+
+
+def _in_front(x: Parts, axis: int, reverse: bool) -> list[Value]:
+    rank = x.real.type.rank
+    order = (axis, *[i for i in range(rank) if i != axis])
+    turned = [op("reverse", part, axes=(axis,)) if reverse else part for part in x]
+    return [op("transpose", part, permutation=order) for part in turned]
+
+
+def _back(rows: list[Value], axis: int, reverse: bool) -> Parts:
+    order = (*range(1, axis + 1), 0, *range(axis + 1, rows[0].type.rank))
+    put = [op("transpose", part, permutation=order) for part in rows]
+    return Parts(*[op("reverse", part, axes=(axis,)) if reverse else part for part in put])
+
+
+def _filled(shape: tuple[int, ...], number: float, dtype: DType) -> Value:
+    return op("broadcast", literal(number, dtype), shape=shape, dims=())
+
+
+@rule("linear_recurrence")
+def recurrence(a: Parts, b: Parts, axis: int, reverse: bool) -> Parts:
+    factors, terms = _in_front(a, axis, reverse), _in_front(b, axis, reverse)
+    count, *row = terms[0].type.shape
+
+    def step(carries: list[Value], slices: list[Value]) -> list[Value]:
+        product = multiply(Parts(*slices[:2]), Parts(*carries))
+        return [product.real + slices[2], product.imag + slices[3]]
+
+    start = [_filled(tuple(row), 0, terms[0].type.dtype)] * 2
+    return _back(in_steps(step, count, start, [*factors, *terms])[1], axis, reverse)
+
+
+def _products(rows: list[Value]) -> tuple[list[Value], list[Value]]:
+    """Of the rows along the first axis the product, and those on the way."""
+    count, *row = rows[0].type.shape
+    start = [_filled(tuple(row), n, rows[0].type.dtype) for n in (1, 0)]
+    return in_steps(lambda carries, slices: list(multiply(Parts(*carries), Parts(*slices))), count, start, rows)
+
+
+@rule("cumprod")
+def running_product(x: Parts, axis: int, reverse: bool) -> Parts:
+    return _back(_products(_in_front(x, axis, reverse))[1], axis, reverse)
+
+
+@rule("reduce_prod")
+def product(x: Parts, axes: tuple[int, ...]) -> Parts:
+    shape = x.real.type.shape
+    kept = tuple(i for i in range(len(shape)) if i not in axes)
+    count = 1
+    for a in axes:
+        count *= shape[a]
+    rows = [
+        reshape(op("transpose", part, permutation=(*axes, *kept)), (count, *[shape[i] for i in kept])) for part in x
+    ]  # fmt: skip
+    return Parts(*_products(rows)[0])

@@ -1,0 +1,71 @@
+"""What rules are made of: Parts, and the table of rules by the op's name.
+
+A rule gets the operands, a Parts for each complex one, and the op's params by name. It gives what the op gives, a Parts for a
+complex result; a part that is a scalar stands for an array of that number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from ...ir.builder import Value, literal
+from ...ir.graph import Rules
+from ...ir.types import ArrayType, TapeType, Type
+from ...ops.arithmetic import op
+from ...ops.define import reshape
+
+
+class Parts(NamedTuple):
+    """A complex value as its real and its imaginary part."""
+
+    real: Value
+    imag: Value
+
+
+Operand = Value | Parts
+Rule = Callable[..., Any]
+Made = TypeVar("Made", bound=Rule)
+RULES: Rules[Rule] = Rules("complex numbers as pairs of real ones")
+
+
+def rule(*names: str) -> Callable[[Made], Made]:
+    """Puts a rule into the table, for one or more ops."""
+
+    def put(f: Made) -> Made:
+        RULES.of(*names)(f)
+        return f
+
+    return put
+
+
+def zero_like(x: Value) -> Value:
+    return literal(0, x.type.dtype)
+
+
+# -- the parts side by side along a last axis of two, as they lie in memory
+
+
+def whole_type(type: Type) -> Type:
+    """The type of the same bytes as real numbers; of what is not complex itself."""
+    if isinstance(type, TapeType):
+        element = whole_type(type.element)
+        assert isinstance(element, ArrayType)
+        return TapeType(element)
+    return ArrayType((*type.shape, 2), type.dtype.real) if type.dtype.is_complex else type
+
+
+def apart(x: Value) -> Parts:
+    *shape, _ = x.type.shape
+
+    def part(n: int) -> Value:
+        taken = op("slice", x, start=(*[0] * len(shape), n), limit=(*shape, n + 1), strides=(1,) * len(x.type.shape))
+        return reshape(taken, tuple(shape))
+
+    return Parts(part(0), part(1))
+
+
+def side_by_side(x: Parts) -> Value:
+    shape = x.real.type.shape
+    columns = [op("reshape", part, shape=(*shape, 1)) for part in x]
+    return op("concatenate", *columns, axis=len(shape))
