@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
 from ..ir.graph import Atom, Eqn, Graph, Var
 from ..ir.types import TapeType
 from .affine import Affine
@@ -91,11 +93,7 @@ def plan_memory(
                     blocks[v].first, blocks[v].last = 0, len(kernels)
         if scratch[n]:
             blocks[n] = _Block(aligned(scratch[n]), n, n)
-    placed: list[_Block] = []
-    for block in sorted(blocks.values(), key=lambda b: (-b.size, b.first)):
-        block.offset = _lowest(block, placed)
-        placed.append(block)
-    size = max((b.offset + b.size for b in placed), default=0)
+    size = _place(sorted(blocks.values(), key=lambda b: (-b.size, b.first)))
     values = {key: b.offset for key, b in blocks.items() if isinstance(key, Var)}
     # no kernel writes a value without elements, but loops ask where it is
     values |= {v: 0 for k in kernels for v in k.inputs if not v.type.size and v not in outside and v not in values}
@@ -110,14 +108,18 @@ def plan_memory(
     return MemoryPlan(values, rooms, size, _reused(kernels, last_use, made, outputs, donated), handed_on)
 
 
-def _lowest(block: _Block, placed: Sequence[_Block]) -> int:
-    """The lowest offset that is free while the block is alive."""
-    offset = 0
-    for other in sorted((p for p in placed if p.first <= block.last and block.first <= p.last), key=lambda p: p.offset):
-        if other.offset >= offset + block.size:
-            break
-        offset = max(offset, other.offset + other.size)
-    return offset
+def _place(blocks: Sequence[_Block]) -> int:
+    """Gives each block in turn the lowest offset that is free while it is alive; the size of all together."""
+    first, last, begin, end = np.zeros((4, len(blocks)), np.int64)
+    for n, b in enumerate(blocks):
+        first[n], last[n] = b.first, b.last
+        together = np.flatnonzero((first[:n] <= b.last) & (last[:n] >= b.first))
+        together = together[np.argsort(begin[together], kind="stable")]
+        reach = np.maximum.accumulate(np.append(0, end[together]))  # where what lies below each of them ends
+        fits = np.append(begin[together], np.iinfo(np.int64).max) >= reach + b.size
+        b.offset = int(reach[np.argmax(fits)])
+        begin[n], end[n] = b.offset, b.offset + b.size
+    return int(end.max(initial=0))
 
 
 def _reused(
