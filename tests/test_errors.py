@@ -415,4 +415,4 @@ def test_every_error_has_a_docstring_and_is_also_one_of_pythons_kinds(name):
     assert error.__doc__
     assert issubclass(error, errors.JitgradError)
     if name != "JitgradError":
-        assert issubclass(error, (TypeError, ValueError, IndexError, RuntimeError, AttributeError, NameError))
+        assert issubclass(error, (TypeError, ValueError, IndexError, RuntimeError, AttributeError, NameError, ImportError))

@@ -35,6 +35,26 @@ class JitgradError(Exception):
         super().__init__(f"{message}\n  at {where[0]}:{where[1]}" if where else message)
 
 
+class PackageVersionError(JitgradError, ImportError):
+    """A package that is used beyond its public interface lacks what is used there, or has changed it."""
+
+
+KNOWN_VERSIONS = {"llvmlite": ">=0.50,<0.51", "numba": ">=0.68,<0.69", "numpy": ">=2.0,<2.6"}
+"""Of each such package those known to work, as pyproject.toml requires them. What is used is behind one gate each:
+targets/private_llvmlite.py, targets/private_numba.py, runtime/private_numpy.py.
+"""
+
+
+def incompatible(package: str, what: str) -> PackageVersionError:
+    """The error for a package whose version does not have `what`."""
+    version = getattr(sys.modules.get(package), "__version__", "of an unknown version")
+    known = KNOWN_VERSIONS[package]
+    return PackageVersionError(
+        f"{package} {version} does not go with this jitgrad: {what}. That is no part of {package}'s public interface, so it may "
+        f"change with any version; known to work is {package}{known}. Install it: pip install '{package}{known}'."
+    )
+
+
 class ShapeError(JitgradError, ValueError):
     """Shapes that do not fit together: they do not broadcast, contract, concatenate or match."""
 

@@ -44,6 +44,9 @@ WRITERS = ("copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask
 PRINTERS = ("array2string", "array_repr", "array_str")
 UFUNC_DEFAULTS = {"casting": "same_kind", "order": "K", "subok": True, "where": True, "dtype": None, "signature": None, "sig": None}
 
+_NOT_GIVEN = inspect.signature(np.sum).parameters["initial"].default
+"""What NumPy's functions take for an argument that was not given."""
+
 
 @cache
 def _home(function: Any) -> str | None:
@@ -112,7 +115,7 @@ def _arguments(
     named: dict[str, Any] = {}
     missing: list[str] = []
     for name, value in _flat(signature.bind(*args, **kwargs).arguments, theirs):
-        if value is np._NoValue:
+        if value is _NOT_GIVEN:
             continue
         target, place = RENAMED.get((function.__name__, name), name), places.index(name) if name in theirs else -1
         own = taken.get(target)

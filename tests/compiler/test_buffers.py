@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from jitgrad_compiler.runtime import buffers
-from jitgrad_compiler.runtime.buffers import allocate, block_size, borrow, free_bytes, set_free_bytes_cap, view
+from jitgrad_compiler.runtime.buffers import allocate, block_size, free_bytes, set_free_bytes_cap, view
+from jitgrad_compiler.runtime.private_numpy import borrow
 
 SIZES = [0, 1, 63, 64, 65, 1000, 4096, 4097, 100_000, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 17_000_000]
 F32 = np.dtype(np.float32)

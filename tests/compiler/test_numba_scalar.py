@@ -159,10 +159,11 @@ def test_the_text_compiles_for_other_targets(triple: str) -> None:
 
 _PRINT_CODE = """
 import math
+from jitgrad_compiler.ir.types import F64
 from jitgrad_compiler.targets.numba_scalar import scalar_function
 def helper(x): return x + 2.0
 def function(x): return math.sqrt(helper(x)) if x in (1.0, 2.0) else -x
-code = scalar_function(function, ("f64",), "f64")
+code = scalar_function(function, (F64,), F64)
 print(code.name, code.text)
 """
 

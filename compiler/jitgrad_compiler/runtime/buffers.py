@@ -2,7 +2,6 @@
 
     allocate(nbytes) -> Buffer      64-byte aligned, from the free blocks where one fits
     view(buffer, shape, dtype)      a read-only NumPy array over it that keeps it alive
-    borrow(array)                   the address of a NumPy array's data
 
 A block goes back to the free ones when its Buffer dies, so a loop that runs the same program takes no new memory after its
 first turns: a fresh block of 16 MiB costs 0.8 ms in page faults, and 4.7 ms without huge pages.
@@ -10,7 +9,6 @@ first turns: a fresh block of 16 MiB costs 0.8 ms in page faults, and 4.7 ms wit
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import os
 import threading
@@ -18,6 +16,8 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from .private_numpy import borrow
 
 ALIGNMENT = 64  # a cache line, and the widest vector
 HUGE_PAGE = 2 << 20
@@ -151,18 +151,6 @@ def view(buffer: Buffer, shape: tuple[int, ...], dtype: np.dtype[Any], offset: i
         TypeError: the buffer ends before the array does.
     """
     return np.ndarray(shape, dtype, np.asarray(buffer), offset)
-
-
-# An ndarray begins with the fields of every object, then the pointer to its data. That is part of NumPy's ABI: PyArray_DATA
-# is compiled into extension modules. Seen as one array of words the process's memory can be read at an index, which takes a
-# quarter of the time of `array.ctypes.data` or of `array.__array_interface__`.
-_WORDS = (ctypes.c_uint64 * (1 << 59)).from_address(0)
-_DATA_FIELD = object.__basicsize__
-
-
-def borrow(array: np.ndarray[Any, Any]) -> int:
-    """The address of an array's first element. Whoever asks keeps the array alive and minds its strides."""
-    return _WORDS[id(array) + _DATA_FIELD >> 3]
 
 
 def free_bytes() -> int:

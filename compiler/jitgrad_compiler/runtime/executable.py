@@ -20,7 +20,8 @@ from ..ir.types import ArrayType, TapeType
 from ..once import once
 from ..targets.cpu.program import Program, compile_program
 from . import driver, interruption, pool
-from .buffers import Buffer, allocate, borrow, view
+from .buffers import Buffer, allocate, view
+from .private_numpy import borrow
 
 SHARED_BELOW = 4096
 _RECORD = ctypes.c_int64 * 3

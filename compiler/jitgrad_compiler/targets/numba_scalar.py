@@ -14,7 +14,6 @@ from __future__ import annotations
 import builtins
 import functools
 import hashlib
-import importlib
 import pickle
 import re
 import sys
@@ -29,6 +28,7 @@ from ..errors import JitgradError
 from ..ir.types import BOOL, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64, DType
 from .emitter import LLVM_TYPES, PTR, Emitter, Module, Reg
 from .libm import MissingFunctionError, define
+from .private_numba import llvm_ir, numba
 
 _NUMBA_TYPES = {
     BOOL: "boolean", I8: "int8", I16: "int16", I32: "int32", I64: "int64", U8: "uint8", U16: "uint16",
@@ -216,27 +216,11 @@ def _compile(
     return ScalarCode(name, argument_types, result_type, _stable_names(_without_target(finished), name))
 
 
-def _numba(module: str = "") -> Any:
-    """The gate to Numba, whose import takes half a second: only programs that use a scalar function pay for it."""
-    return importlib.import_module(f"numba.{module}" if module else "numba")
-
-
 def _numba_ir(function: FunctionType, argument_types: tuple[DType, ...], result_type: DType) -> tuple[str, str]:
-    """Numba's symbol and IR of the function and all it calls, by its ahead-of-time code generator: no address is in it."""
-    compiler, numba = _numba("core.compiler"), _numba("core")
-    flags = compiler.Flags()
-    flags.error_model = "numpy"
-    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-    *arguments, result = [getattr(numba.types, _NUMBA_TYPES[t]) for t in (*argument_types, result_type)]
-    target = _numba("core.registry").cpu_target
-    context = target.target_context.with_aot_codegen("jitgrad")
-    entry = _with_compiled_callees(function)
+    """Numba's symbol and IR of the function and all it calls."""
     try:
-        with _numba("core.compiler_lock").global_compiler_lock:
-            compiled = compiler.compile_extra(target.typing_context, context, entry, tuple(arguments), result, flags, {})
-            compiled.library.finalize()
-            return compiled.fndesc.llvm_func_name, compiled.library.get_llvm_str()
-    except numba.errors.NumbaError as error:
+        return llvm_ir(_with_compiled_callees(function), tuple(_NUMBA_TYPES[t] for t in argument_types), _NUMBA_TYPES[result_type])
+    except numba("core").errors.NumbaError as error:
         raise ScalarFunctionError(
             f"{_where(function)} does not compile for {', '.join(argument_types)} -> {result_type}: "
             f"it must be a function of numbers that Numba can type, without lists, strings or other objects. "
@@ -251,7 +235,7 @@ def _summary(message: str) -> str:
 
 @functools.cache
 def _dispatcher(function: FunctionType) -> Any:
-    return _numba().njit(error_model="numpy")(_with_compiled_callees(function))
+    return numba().njit(error_model="numpy")(_with_compiled_callees(function))
 
 
 def _with_compiled_callees(function: FunctionType) -> FunctionType:

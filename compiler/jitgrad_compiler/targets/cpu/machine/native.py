@@ -11,13 +11,14 @@ import itertools
 import os
 import struct
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import llvmlite.binding as llvm
 
 from ....ending import whole
+from ...private_llvmlite import STRENGTH_REDUCTION, without_strength_reduction
+from ...private_llvmlite import lock as llvmlite_lock
 
 # The kernels come with their vectors, accumulators and unrolling written out, so there is little left to do before code
 # generation. Against the O3 pipeline (map, softmax, broadcast and gemm kernels, best of many runs) this list gives code of
@@ -25,9 +26,6 @@ from ....ending import whole
 # (0.2 to 0.9 ms; instruction selection shares within a block), instruction_combine, simplify_cfg and loop_rotate.
 # Without sroa, which turns the allocas of loop-carried values into registers, a gemm runs three times slower.
 PASSES = ("always_inliner", "sroa")
-# Loop strength reduction is off: a quarter to a third of code generation went into it, and it gains nothing, as addresses are
-# written here as the machine takes them, a base and one index.
-STRENGTH_REDUCTION = "disable-lsr"
 CODEGEN_LEVEL = 2  # 1, 2 and 3 take the same time on our kernels; 0 takes a fifth to a half, and keeps nothing in registers
 
 _NO_SYMBOLS: Mapping[str, int] = MappingProxyType({})
@@ -67,7 +65,7 @@ class NativeModule:
         """The assembly of this machine. Made anew at each call."""
         with _lock:
             module = _optimised(self.source)
-            with _without_strength_reduction():
+            with without_strength_reduction():
                 return str(_host().machine(self._level).emit_assembly(module))
 
     @property
@@ -93,7 +91,7 @@ def compile_ir(text: str, symbols: Mapping[str, int] = _NO_SYMBOLS, codegen_leve
     """
     with _lock:
         module = _optimised(text)
-        with _without_strength_reduction():
+        with without_strength_reduction():
             data = _host().machine(codegen_level).emit_object(module)
         exports = tuple(f.name for f in module.functions if not f.is_declaration and f.linkage is llvm.Linkage.external)
         return _link(data, exports, symbols, text, codegen_level)
@@ -157,7 +155,7 @@ def _host() -> _Host:
     return _Host()
 
 
-_llvm_lock = llvm.ffi.lib._lock  # held in every call of llvmlite; it has no public name
+_llvm_lock = llvmlite_lock()
 
 
 def _before_fork() -> None:
@@ -171,17 +169,6 @@ def _before_fork() -> None:
 def _after_fork() -> None:
     _llvm_lock.__exit__()
     _lock.release()
-
-
-@contextmanager
-def _without_strength_reduction() -> Iterator[None]:
-    """LLVM's switches are the process's: Numba's code, compiled with the lock free, keeps its own."""
-    with _llvm_lock:
-        llvm.set_option("jitgrad", f"-{STRENGTH_REDUCTION}=true")
-        try:
-            yield
-        finally:
-            llvm.set_option("jitgrad", f"-{STRENGTH_REDUCTION}=false")
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
