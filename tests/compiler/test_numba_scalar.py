@@ -169,7 +169,7 @@ print(code.name, code.text)
 
 
 def test_name_and_text_are_the_same_in_every_process() -> None:
-    others = "def other(x):\n    return x + 1.0\nscalar_function(other, ('f32',), 'f32')\n"
+    others = "def other(x):\n    return x + 1.0\nscalar_function(other, (F64,), F64)\n"
     before = _PRINT_CODE.replace("def helper", others + "def helper")
     first, second = (
         subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
