@@ -29,7 +29,7 @@ from .blocking import (
 )
 from .operands import Load, PlainMatrix, Store
 from .pack import Block, below, pack_rows, pack_strips, pack_transposed
-from .tile import Tile, emit_tile
+from .tile import Steps, Tile, emit_tile
 
 __all__ = ["ContractPlan", "ContractSpec", "Load", "Machine", "PlainMatrix", "Store", "emit_contract"]
 
@@ -350,11 +350,12 @@ class _Contract:
             c, c_row = self._scratch_at(e, e.add(e.mul(line, self._columns), column)), self._columns
         else:
             c, c_row = e.alloca(spec.dtype, blocking.lanes, blocking.most_rows * blocking.vectors), blocking.panel
-        kernel = self._kernel(e, tile, panel, c_row, in_place)
+        kernel = self._kernel(e, tile, panel, in_place)
         depth = e.sub(unit.k[1], unit.k[0])
         line = e.mul(_minimum(e, e.sub(tile, unit.tiles[0]), blocking.vectors - 1), blocking.lanes)
         ahead = e.add(line, e.mul(depth, blocking.panel) if self._shared_b else blocking.panel)
-        arguments = (a, b, c, depth, ahead, e.not_(unit.first))
+        steps = [e.const(n, I64) for n in self._steps(c_row)]
+        arguments = (a, b, c, depth, ahead, e.not_(unit.first), *steps)
         e.line(f"call void {kernel.text}({', '.join(x.typed for x in arguments)})")
         if in_place or self._split:
             return
@@ -384,8 +385,7 @@ class _Contract:
             assert self.c_plain
             e.store(self.c_plain.element(e, batch, i, j, self.spec.dtype), value, mask)
 
-    def _kernel(self, e: Emitter, tile: Reg, panel: Reg, c_row: int, in_place: bool) -> Reg:
-        """The micro-kernel for a tile: one of up to four, tall or short, full or at the right edge."""
+    def _steps(self, c_row: int) -> Steps:
         spec, blocking = self.spec, self.blocking
         if not blocking.pack_a:
             assert self.a_plain
@@ -393,14 +393,20 @@ class _Contract:
         else:
             a_row, a_k = (self._a_row_stride, 1) if spec.a_contiguous == "k" else (1, self._a_strip_width)
         b_k = blocking.panel if blocking.pack_b or self.b_plain is None else self.b_plain.row
+        return Steps(a_row, a_k, b_k, c_row, self._lost)
+
+    def _kernel(self, e: Emitter, tile: Reg, panel: Reg, in_place: bool) -> Reg:
+        """The micro-kernel for a tile: one of up to four, tall or short, full or at the right edge."""
+        spec, blocking = self.spec, self.blocking
+        side_by_side = blocking.pack_a and spec.a_contiguous != "k"
 
         def kernel(rows: int, columns: int) -> Reg:
             vectors = -(-columns // blocking.lanes)
             last = columns - (vectors - 1) * blocking.lanes
             ragged = last < blocking.lanes
             shape = Tile(
-                spec.dtype, blocking.lanes, rows, vectors, a_row, a_k, b_k, c_row, last,
-                mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, run=blocking.run, lost=self._lost,
+                spec.dtype, blocking.lanes, rows, vectors, side_by_side, last,
+                mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, run=blocking.run, lost=bool(self._lost),
             )  # fmt: skip
             return Reg(f"@{emit_tile(self.module, shape)}", PTR)
 

@@ -12,34 +12,44 @@ from ....ir.types import BOOL, I64, DType
 from ...emitter import PTR, Emitter, Module, Reg, llvm_type
 from ..long_sums import join
 
+GROUP = 5
+"""Rows of A that are reached from one pointer. With the multiples of their stride the pointers are as many as registers allow."""
+
 
 class Tile(NamedTuple):
-    """Everything the code of a tile depends on; strides are in elements."""
+    """Everything the code of a tile depends on. Steps are no part of it, so that contractions of many sizes share tiles."""
 
     dtype: DType
     lanes: int
     rows: int
     vectors: int
-    a_row: int
-    a_k: int
-    b_k: int
-    c_row: int
+    side_by_side: bool  # whether the rows of A lie side by side, as they are packed along m
     last_lanes: int  # live lanes of the last vector
     mask_b: bool  # whether the dead lanes of the last vector must not be read from B
     mask_c: bool  # or written to C
     run: int = 0  # steps of K summed by themselves, of a long K
-    lost: int = 0  # how far behind C lies what its sums lost, where that is kept
+    lost: bool = False  # whether what the sums lost is kept behind C
 
     @property
     def name(self) -> str:
-        strides = f"{self.a_row}_{self.a_k}_{self.b_k}_{self.c_row}".replace("-", "m")
         tail = f"_{self.last_lanes}{'b' * self.mask_b}{'c' * self.mask_c}" if self.mask_b or self.mask_c else ""
-        long = f"_run{self.run}_{self.lost}" if self.run else ""
-        return f"tile_{self.dtype}_{self.rows}x{self.vectors}x{self.lanes}_{strides}{tail}{long}"
+        long = f"_run{self.run}{'_lost' * self.lost}" if self.run else ""
+        return f"tile_{self.dtype}_{self.rows}x{self.vectors}x{self.lanes}{'_packed' * self.side_by_side}{tail}{long}"
+
+
+class Steps(NamedTuple):
+    """How far apart the operands' rows, or their columns, lie, in elements; `lost`: how far behind C what its sums lost."""
+
+    a_row: int
+    a_k: int
+    b_k: int
+    c_row: int
+    lost: int = 0
 
 
 def emit_tile(module: Module, tile: Tile) -> str:
-    """Emit `void name(ptr a, ptr b, ptr c, i64 k, i64 ahead, i1 accumulate)`: C = A B, or C += A B, over k > 0 steps.
+    """Emit `void name(ptr a, ptr b, ptr c, i64 k, i64 ahead, i1 accumulate, i64 steps...)`: C = A B, or C += A B, over k > 0
+    steps.
 
     One sum an element, started at zero and carried through k in order with fused multiply-adds; of a long K one for each run, which
     then joins the sum of those before. In each step a line of B that lies
@@ -49,21 +59,23 @@ def emit_tile(module: Module, tile: Tile) -> str:
     if not module.first_use(name):
         return name
     arguments = [("a", PTR), ("b", PTR), ("c", PTR), ("k", I64), ("ahead", I64), ("accumulate", BOOL)]
+    arguments += [(name, I64) for name in Steps._fields]
     e = Emitter(module, name, arguments, attributes="noinline nounwind", internal=True)
-    a, b, c, k, ahead, accumulate = e.args
-    for row in range(tile.rows):  # the tile of C arrives while K runs; hardware fetches lines in pairs
+    a, b, c, k, ahead, accumulate, a_row, a_k, b_k, c_row, lost_at = e.args
+    for line in _rows(e, tile, c, c_row):  # the tile of C arrives while K runs; hardware fetches lines in pairs
         for vector in range(0, tile.vectors, 2):
-            e.prefetch(e.offset(c, row * tile.c_row + vector * tile.lanes, tile.dtype), write=True)
-    sums = _sum_over_runs(e, tile, a, b, k, ahead) if tile.run else _sum_over_k(e, tile, a, b, k, ahead)
+            e.prefetch(e.offset(line, vector * tile.lanes, tile.dtype), write=True)
+    sum_up = _sum_over_runs if tile.run else _sum_over_k
+    sums = sum_up(e, tile, _Reading(a, b, a_row, a_k, b_k, ahead), k)
     edge = e.lanes([lane < tile.last_lanes for lane in range(tile.lanes)], BOOL) if tile.mask_c else None
     adding = e.splat(accumulate, tile.lanes)  # as a mask, which costs nothing, where a branch would double the code
-    for row in range(tile.rows):
+    for row, line in enumerate(_rows(e, tile, c, c_row)):
         for vector in range(tile.vectors):
-            where = e.offset(c, row * tile.c_row + vector * tile.lanes, tile.dtype)
+            where = e.offset(line, vector * tile.lanes, tile.dtype)
             live = edge if vector == tile.vectors - 1 else None
             sum = sums[row][vector]
             if tile.lost:
-                beside = e.offset(where, tile.lost, tile.dtype)
+                beside = e.offset(where, lost_at, tile.dtype)
                 held, error = (e.load(p, tile.dtype, tile.lanes) for p in (where, beside))
                 total, lost = join(e, held, error, sum)
                 e.store(where, e.select(adding, total, sum))
@@ -75,7 +87,26 @@ def emit_tile(module: Module, tile: Tile) -> str:
     return name
 
 
-def _sum_over_runs(e: Emitter, tile: Tile, a: Reg, b: Reg, k: Reg, ahead: Reg) -> list[list[Reg]]:
+class _Reading(NamedTuple):
+    """What the loop over K reads, from where on."""
+
+    a: Reg
+    b: Reg
+    a_row: Reg
+    a_k: Reg
+    b_k: Reg
+    ahead: Reg
+
+
+def _rows(e: Emitter, tile: Tile, first: Reg, stride: Reg) -> list[Reg]:
+    """Where the tile's rows begin."""
+    rows = [first]
+    for _ in range(1, tile.rows):
+        rows.append(e.offset(rows[-1], stride, tile.dtype))
+    return rows
+
+
+def _sum_over_runs(e: Emitter, tile: Tile, x: _Reading, k: Reg) -> list[list[Reg]]:
     """The sums of runs of K, added one after the other."""
     dtype, lanes = tile.dtype, tile.lanes
     totals = [[e.alloca(dtype, lanes) for _ in range(tile.vectors)] for _ in range(tile.rows)]
@@ -85,27 +116,36 @@ def _sum_over_runs(e: Emitter, tile: Tile, a: Reg, b: Reg, k: Reg, ahead: Reg) -
     with e.loop(0, k, tile.run) as first:
         left = e.sub(k, first)
         steps = e.select(e.compare("lt", left, tile.run), left, e.const(tile.run, I64))
-        a_at, b_at = e.offset(a, e.mul(first, tile.a_k), dtype), e.offset(b, e.mul(first, tile.b_k), dtype)
-        for row, sums in zip(totals, _sum_over_k(e, tile, a_at, b_at, steps, ahead), strict=True):
+        here = x._replace(a=e.offset(x.a, e.mul(first, x.a_k), dtype), b=e.offset(x.b, e.mul(first, x.b_k), dtype))
+        for row, sums in zip(totals, _sum_over_k(e, tile, here, steps), strict=True):
             for total, sum in zip(row, sums, strict=True):
                 e.set(total, e.add(e.get(total, dtype, lanes), sum))
     return [[e.get(total, dtype, lanes) for total in row] for row in totals]
 
 
-def _sum_over_k(e: Emitter, tile: Tile, a: Reg, b: Reg, k: Reg, ahead: Reg) -> list[list[Reg]]:
-    """The loop over K, with phis written out: the sums then are registers from the start, whatever passes run later."""
+def _sum_over_k(e: Emitter, tile: Tile, x: _Reading, k: Reg) -> list[list[Reg]]:
+    """The loop over K, with phis written out: the sums then are registers from the start, whatever passes run later.
+
+    A's rows are reached from a pointer to every fifth one by multiples of their stride, which are few enough for registers.
+    """
     dtype, lanes = tile.dtype, tile.lanes
     vector_type = llvm_type(dtype, lanes)
     cells = [(row, vector) for row in range(tile.rows) for vector in range(tile.vectors)]
+    group = tile.rows if tile.side_by_side else GROUP
+    bases = [x.a]
+    for _ in range(group, tile.rows, group):
+        bases.append(e.offset(bases[-1], e.mul(x.a_row, group), dtype))
+    apart: list[Reg | int] = [r if tile.side_by_side else e.mul(x.a_row, r) for r in range(group)]
     before = e.block
     e.branch("step")
     e.label("step")
     e.line(f"%index = phi i64 [ 0, %{before} ], [ %index_next, %step ]")
-    e.line(f"%a_at = phi ptr [ {a.text}, %{before} ], [ %a_next, %step ]")
-    e.line(f"%b_at = phi ptr [ {b.text}, %{before} ], [ %b_next, %step ]")
+    for n, base in enumerate(bases):
+        e.line(f"%a_{n} = phi ptr [ {base.text}, %{before} ], [ %a_next_{n}, %step ]")
+    e.line(f"%b_at = phi ptr [ {x.b.text}, %{before} ], [ %b_next, %step ]")
     for row, vector in cells:
         e.line(f"%sum_{row}_{vector} = phi {vector_type} [ zeroinitializer, %{before} ], [ %next_{row}_{vector}, %step ]")
-    a_at, b_at = Reg("%a_at", PTR), Reg("%b_at", PTR)
+    b_at = Reg("%b_at", PTR)
     mask = e.lanes([lane < tile.last_lanes for lane in range(lanes)], BOOL) if tile.mask_b else None
     b_row = [
         e.load(e.offset(b_at, v * lanes, dtype), dtype, lanes, mask if v == tile.vectors - 1 else None) for v in range(tile.vectors)
@@ -113,16 +153,17 @@ def _sum_over_k(e: Emitter, tile: Tile, a: Reg, b: Reg, k: Reg, ahead: Reg) -> l
     fma = f"llvm.fma.v{lanes}{dtype}"
     e.module.declare(fma, vector_type, [vector_type] * 3)
     for row in range(tile.rows):
-        element = e.splat(e.load(e.offset(a_at, row * tile.a_row, dtype), dtype), lanes)
+        element = e.splat(e.load(e.offset(Reg(f"%a_{row // group}", PTR), apart[row % group], dtype), dtype), lanes)
         for vector in range(tile.vectors):
             e.line(
                 f"%next_{row}_{vector} = call {vector_type} @{fma}"
                 f"({element.typed}, {b_row[vector].typed}, {vector_type} %sum_{row}_{vector})"
             )
-    e.prefetch(e.offset(b_at, ahead, dtype), level=2)
+    e.prefetch(e.offset(b_at, x.ahead, dtype), level=2)
     element_type = llvm_type(dtype)
-    e.line(f"%a_next = getelementptr {element_type}, ptr %a_at, i64 {tile.a_k}")
-    e.line(f"%b_next = getelementptr {element_type}, ptr %b_at, i64 {tile.b_k}")
+    for n in range(len(bases)):
+        e.line(f"%a_next_{n} = getelementptr {element_type}, ptr %a_{n}, {x.a_k.typed}")
+    e.line(f"%b_next = getelementptr {element_type}, ptr %b_at, {x.b_k.typed}")
     e.line("%index_next = add nuw nsw i64 %index, 1")
     e.branch_if(e.compare("lt", Reg("%index_next", I64), k), "step", "summed")
     e.label("summed")
