@@ -95,3 +95,33 @@ def test_polygamma_of_an_order_that_is_no_count_is_nan_eager_and_jitted(order):
     x = jnp.array([0.3, 2.0])
     assert np.isnan(special.polygamma(order, x)).all()
     assert np.isnan(jit(lambda x: special.polygamma(order, x))(x)).all()
+
+
+def test_zeta_and_polygamma_of_half_integers_keep_what_is_left_when_their_largest_terms_cancel():
+    s, q = np.array([89.0, 127.0, 10001.0, 3.0, 4.0]), np.array([-0.5, -2.5, -0.5, -1.5, -0.5])
+    wanted = [1.5**-89.0, 3.5**-127.0, 0.0, 0.11810202582086370, 32.234848505667072]
+    for f in (special.zeta, jit(special.zeta)):
+        np.testing.assert_allclose(f(s, q), wanted, rtol=1e-13)
+        np.testing.assert_allclose(f(np.float32(89), np.float32(-0.5)), 1.5**-89.0, rtol=1e-6)
+        ends = [
+            (10001.0, -0.4, -np.inf),
+            (10001.0, -0.6, np.inf),
+            (np.inf, -0.5, np.inf),
+            (np.inf, 0.5, np.inf),
+            (np.inf, 1.0, 1.0),
+        ]
+        for large, beside, limit in [*ends, (np.inf, 2.0, 0.0), (np.inf, np.nan, np.nan), (1.0, np.nan, np.nan)]:
+            np.testing.assert_array_equal(f(large, beside), limit)
+    for f in (special.polygamma, jit(special.polygamma)):
+        assert f(np.float32(50), np.float32(-0.5)) == -np.inf
+        np.testing.assert_allclose(f(np.float64(200), np.float64(3)), -9.89729332e278, rtol=1e-8)
+
+
+def test_gamma_functions_are_right_where_scipys_are_not():
+    """lgamma(1 + d) is -0.5772 d + 0.8225 d d, digamma(-1 + d) is -1 / d + 1 - 0.5772 + (2.6449 + 1) d."""
+    d, euler, square = 2.0**-40, 0.5772156649015329, np.pi**2 / 6
+    for f in (special.gammaln, jit(special.gammaln)):
+        near = [-euler * d + square / 2 * d * d, euler * d + square / 2 * d * d]
+        np.testing.assert_allclose(f(np.array([-np.inf, 5e-324, 1 + d, 1 - d])), [np.inf, -np.log(5e-324), *near], rtol=1e-13)
+    for f in (special.digamma, jit(special.digamma)):
+        np.testing.assert_allclose(f(np.array([-1 + d])), [-1 / d + 1 - euler], rtol=1e-15)

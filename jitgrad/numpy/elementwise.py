@@ -130,7 +130,8 @@ def _i0(x: Array) -> Array:
     for k in range(30, 0, -1):
         tail = 1 + tail * ((2 * k - 1) ** 2 / (8.0 * k)) / high
     half = op("exp", high / 2)
-    asymptotic = tail * half / op("sqrt", high * (2 * math.pi)) * half
+    root = op("sqrt", op("min", high, one * 1e6)) * math.sqrt(2 * math.pi)  # finite, where half is infinite
+    asymptotic = tail * half / root * half
     return select(small, power, asymptotic)
 
 

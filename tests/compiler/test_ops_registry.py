@@ -88,7 +88,6 @@ def reference(op: Op, graph: Graph, arrays: list[np.ndarray]) -> tuple[list[np.n
 
 def assert_kernel_agrees(op: Op, graph: Graph, arrays: list[np.ndarray]) -> None:
     wanted, ulps = reference(op, graph, arrays)
-    zeros = op.name not in ("max", "min")  # IEEE 754 leaves open which of two zeros is larger
     for e, got, want in zip(graph.eqns, run_graph(graph, arrays), wanted, strict=True):
         context = f"{op.name} {e.params or ''} of {', '.join(str(a.type) for a in e.inputs)}"
         if op.name in LOOSE:
@@ -97,7 +96,7 @@ def assert_kernel_agrees(op: Op, graph: Graph, arrays: list[np.ndarray]) -> None
                 rounded = want.astype(got.dtype)
             np.testing.assert_allclose(got, rounded, rtol=tolerance, atol=tolerance, err_msg=context)
         else:
-            assert_same(got, want, ulps, zeros, context)
+            assert_same(got, want, ulps, context=context)
 
 
 @pytest.mark.parametrize("name", OPS)
@@ -144,10 +143,6 @@ def test_the_type_rule_is_what_the_reference_gives(name: str) -> None:
 def test_the_kernel_of_an_elementwise_op_agrees_at_special_numbers(name: str, dtype: str) -> None:
     op = OPS[name]
     operands = special_operands(op, dtype)
-    if op.traits.scalar:  # poles and signs of infinity: tests of the gamma family
-        operands = [np.where((x > 1e-30) & (x < 50), x, x.dtype.type(1.5)) for x in operands]
-    if op.samples.integer_first:
-        operands[0] = np.round(operands[0]) % 5
     graph = elementwise_graph(op, dtype, [operands[0].shape], elementwise_params(op, dtype))
     if graph.eqns:
         assert_kernel_agrees(op, graph, operands)
@@ -231,7 +226,7 @@ def test_a_literal_stands_for_an_array_of_the_other_operands_shape(name: str) ->
         if op.traits.transcendental and dtype.is_float:
             np.testing.assert_allclose(got, want, rtol=1e-14, atol=1e-15)
         else:
-            assert_same(got, want, zeros=name not in ("max", "min"), context=f"{name}, literal {'first' if first else 'second'}")
+            assert_same(got, want, context=f"{name}, literal {'first' if first else 'second'}")
 
 
 def test_a_fact_that_is_misspelt_is_refused_where_the_op_is_made() -> None:

@@ -11,6 +11,7 @@ import pytest
 import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax
+from jitgrad.scipy import special
 
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 FLOATS = ["float32", "float64"]
@@ -156,3 +157,49 @@ def test_complex_functions_keep_their_digits_where_numpys_lose_them() -> None:
     near = 1.9999999999998694
     for squared in (jnp.square, lax.square, lambda v: v**2):
         assert complex(squared(jnp.array(complex(near, near)))).real == 0.0
+
+
+EXTREMES = {"maximum": np.logical_and, "fmax": np.logical_and, "minimum": np.logical_or, "fmin": np.logical_or}
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", EXTREMES)
+def test_the_larger_of_two_zeros_is_the_one_without_a_sign(name: str, dtype: str) -> None:
+    f, negative = getattr(jnp, name), EXTREMES[name]
+    x, y = (v.ravel() for v in np.meshgrid(floats(dtype), floats(dtype)))
+    for got in (f(x, y), jitgrad.jit(f)(x, y)):
+        np.testing.assert_array_equal(got, getattr(np, name)(x, y))
+        zeros = (x == 0) & (y == 0)
+        np.testing.assert_array_equal(np.signbit(got[zeros]), negative(np.signbit(x), np.signbit(y))[zeros])
+    zeros = np.array([0.0, -0.0], dtype)
+    for number in (0.0, -0.0):  # a constant of the program, on either side
+        for g in (lambda v: f(v, number), lambda v: f(number, v)):  # noqa: B023
+            for got in (g(zeros), jitgrad.jit(g)(zeros)):
+                np.testing.assert_array_equal(np.signbit(got), negative(np.signbit(zeros), np.signbit(number)))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_power_one_half_is_a_power_and_no_square_root(dtype: str) -> None:
+    x = jnp.array([-jnp.inf, -0.0, 0.0, 4.0, jnp.inf], dtype)
+    wanted = np.array([np.inf, 0.0, 0.0, 2.0, np.inf])
+    for f in (
+        lambda x: x**0.5,
+        lambda x: jnp.power(x, 0.5),
+        lambda x: jnp.power(x, jnp.full(5, 0.5, dtype)),
+        lambda x: lax.pow(x, 0.5),
+    ):
+        for got in (f(x), jitgrad.jit(f)(x)):
+            np.testing.assert_array_equal(got, wanted)
+            assert not np.signbit(got).any()
+    assert float(jnp.array(-jnp.inf, dtype) ** 0.5) == np.inf
+
+
+def test_odd_functions_keep_the_sign_of_zero() -> None:
+    for f in (jnp.sign, special.erfinv, lax.sign, lax.erf_inv):
+        for g in (f, jitgrad.jit(f)):
+            np.testing.assert_array_equal(np.signbit(g(jnp.array([0.0, -0.0]))), [False, True])
+
+
+def test_i0_is_infinite_behind_its_range() -> None:
+    for dtype in FLOATS:
+        np.testing.assert_array_equal(jnp.i0(jnp.array([np.finfo(dtype).max, -np.finfo(dtype).max, np.inf], dtype)), np.inf)

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DTypeError
 from ..ir.builder import Value, bind, literal, operand
 from ..ir.graph import OPS
-from ..ir.types import BOOL, F32, F64, ArrayType, DType, complex_of
+from ..ir.types import BOOL, DTYPES, F32, F64, ArrayType, DType, complex_of
 from .define import (
     Operand,
     Tangents,
@@ -43,16 +43,46 @@ def is_number(register: Any) -> bool:
     return register.constant is not None and register.constant == register.constant
 
 
+def _extreme(ufunc: Any, order: str) -> Any:
+    """NumPy's maximum or minimum, which give one or the other of two zeros; 0.0 is more than -0.0 here."""
+
+    def evaluate(x: Any, y: Any) -> Any:
+        out = ufunc(x, y)
+        if out.dtype.kind in "biu" or np.all(out):
+            return out
+        both = np.equal(x, 0) & np.equal(y, 0)
+        negative = (np.bitwise_and if order == "gt" else np.bitwise_or)(np.signbit(x), np.signbit(y))
+        return np.where(both, np.where(negative, -0.0, 0.0).astype(out.dtype), out)
+
+    return evaluate
+
+
+def extreme(e: Any, order: str, x: Any, y: Any) -> Any:
+    """The larger or smaller of two registers, NaN where either is, and any of two zeros.
+
+    It compares and selects in the form that becomes one vmaxps, and one blend for y's NaN.
+    """
+    if x.type == BOOL:
+        return e.or_(x, y) if order == "gt" else e.and_(x, y)
+    if is_number(x):
+        x, y = y, x
+    chosen = e.select(e.compare(order, y, x), y, x)
+    return chosen if not x.type.is_float or is_number(y) else e.select(e.isnan(y), y, chosen)
+
+
 def _emit_extreme(order: str) -> Any:
-    """max and min that hand on a NaN; compare-and-select in the form that becomes one vmaxps, and one blend for y's NaN."""
+    """`extreme` with 0.0 above -0.0. Of equal numbers it takes both's bits together, which differ for zeros alone."""
 
     def emit(e: Any, x: Any, y: Any) -> Any:
-        if x.type == BOOL:
-            return e.or_(x, y) if order == "gt" else e.and_(x, y)
-        if is_number(x):
-            x, y = y, x
-        chosen = e.select(e.compare(order, y, x), y, x)
-        return chosen if not x.type.is_float or is_number(y) else e.select(e.isnan(y), y, chosen)
+        chosen = extreme(e, order, x, y)
+        number = next((v for v in (y, x) if is_number(v)), None)
+        if not x.type.is_float or (number is not None and number.constant != 0):
+            return chosen
+        if number is not None and order == "gt":
+            return e.add(chosen, number)  # a tie chose the other one: -0.0 + 0.0 is 0.0, and -0.0 changes nothing
+        x_bits, y_bits = (e.bitcast(v, DTYPES[f"i{x.type.bits}"]) for v in (x, y))
+        tie = e.bitcast(e.and_(x_bits, y_bits) if order == "gt" else e.or_(x_bits, y_bits), x.type)
+        return e.select(e.compare("eq", x, y), tie, chosen)
 
     return emit
 
@@ -103,12 +133,12 @@ neg = elementwise(
     transpose=lambda cts, operands, params: [-cts[0]], doc="-x.",
 )  # fmt: skip
 max_ = elementwise(
-    "max", np.maximum, _emit_extreme("gt"), hands_on=True, accepts="ordered", partials=_share("gt"), commutes=True,
-    doc="The larger of x and y; NaN where either is.",
+    "max", _extreme(np.maximum, "gt"), _emit_extreme("gt"), hands_on=True, accepts="ordered", partials=_share("gt"), commutes=True,
+    doc="The larger of x and y, 0.0 of both zeros; NaN where either is.",
 )  # fmt: skip
 min_ = elementwise(
-    "min", np.minimum, _emit_extreme("lt"), hands_on=True, accepts="ordered", partials=_share("lt"), commutes=True,
-    doc="The smaller of x and y; NaN where either is.",
+    "min", _extreme(np.minimum, "lt"), _emit_extreme("lt"), hands_on=True, accepts="ordered", partials=_share("lt"), commutes=True,
+    doc="The smaller of x and y, -0.0 of both zeros; NaN where either is.",
 )  # fmt: skip
 
 
@@ -143,6 +173,12 @@ def _emit_sign(e: Any, x: Any) -> Any:
     return e.sub(positive, e.convert(e.compare("lt", x, 0), x.type)) if x.type.is_signed else positive
 
 
+def _sign(x: Any) -> Any:
+    """NumPy's, whose result for -0.0 is 0.0."""
+    x = np.asarray(x)
+    return np.where(x == 0, x, np.sign(x)) if x.dtype.kind == "f" else np.sign(x)
+
+
 def _round_away(x: Any) -> Any:
     whole = np.trunc(x)
     return np.copysign(np.where(np.abs(x - whole) >= 0.5, np.abs(whole) + 1, np.abs(whole)), x).astype(np.asarray(x).dtype)
@@ -150,7 +186,7 @@ def _round_away(x: Any) -> Any:
 
 abs_ = elementwise("abs", np.abs, lambda e, x: e.abs(x), hands_on=True, accepts="numeric", result="real", jvp=_abs_jvp, doc="|x|.")
 sign = elementwise(
-    "sign", np.sign, _emit_sign, accepts="numeric", jvp=_sign_jvp,
+    "sign", _sign, _emit_sign, accepts="numeric", jvp=_sign_jvp,
     doc="-1, 0 or 1 by x's sign, of complex numbers x / |x|; a zero or NaN as it is.",
 )  # fmt: skip
 floor = elementwise("floor", np.floor, lambda e, x: e.floor(x), accepts="float", doc="The largest integer not above x.")

@@ -202,7 +202,8 @@ def _digamma_reflected(x: float) -> float:
 def zeta(s: float, q: float) -> float:
     """Hurwitz's zeta function, the sum of (q + k)^-s over k = 0, 1, 2, ...
 
-    inf at s = 1 and, for s > 1, at q = 0, -1, -2, ...; NaN for s < 1, and for negative q where s is not a whole number.
+    inf at s = 1 and, for s > 1, at q = 0, -1, -2, ...; NaN for s < 1, and for negative q where s is not a whole number. An
+    infinite s is an even one.
     """
     if math.isnan(s) or math.isnan(q) or s < 1.0:
         return math.nan
@@ -210,14 +211,20 @@ def zeta(s: float, q: float) -> float:
         return math.inf
     if q > 0.0:
         return _zeta_positive(s, q)
-    if q <= -4503599627370496.0 or q == math.floor(q):
+    if q <= -4503599627370496.0 or q == math.floor(q) or s > 9007199254740992.0:
         return math.inf
-    if s > 9007199254740992.0 or s != math.floor(s):
+    if s != math.floor(s):
         return math.nan
     # Terms below zero are those of two sums over positive numbers: f, f + 1, ... up to -q.
     f = -q - math.floor(-q)
-    below = _zeta_positive(s, f) - _zeta_positive(s, 1.0 - q)
-    return _zeta_positive(s, 1.0 - f) + (below if _is_even(s) else -below)
+    below, above, beyond = _zeta_positive(s, f), _zeta_positive(s, 1.0 - f), _zeta_positive(s, 1.0 - q)
+    if _is_even(s):
+        return above + (below - beyond)
+    if f == 0.5:  # they are equal, be they infinite
+        return beyond
+    if below == math.inf and above == math.inf:
+        return math.copysign(math.inf, f - 0.5)
+    return (above - below) + beyond
 
 
 def _zeta_positive(s: float, q: float) -> float:

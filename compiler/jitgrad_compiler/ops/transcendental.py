@@ -112,8 +112,9 @@ erfc = _unary(
     "erfc", of_float64("erfc"), lambda x, out: op("exp", -square(x)) * -TWO_OVER_ROOT_PI, (-2, 2),
     "1 - erf(x), right for large x.", "float",
 )  # fmt: skip
+_erf_inv = of_float64("erfinv")
 erf_inv = _unary(
-    "erf_inv", of_float64("erfinv"), lambda x, out: op("exp", square(out)) / TWO_OVER_ROOT_PI, (-0.9, 0.9),
+    "erf_inv", lambda x: np.copysign(_erf_inv(x), x), lambda x, out: op("exp", square(out)) / TWO_OVER_ROOT_PI, (-0.9, 0.9),
     "The inverse of the error function.", "float",
 )  # fmt: skip
 ndtri = _unary(
@@ -142,6 +143,14 @@ def _binary(name: str, numpy: Any, partials: Any, domain: tuple[float, float], d
     return elementwise(name, numpy, emit, partials=partials, accepts=accepts, domain=domain, doc=doc, transcendental=True)
 
 
+def _pow(x: Any, y: Any) -> Any:
+    """NumPy's, which takes square roots for some exponents 0.5: these have other signs at -0.0 and are NaN at -inf."""
+    out, half = np.power(x, y), np.equal(y, 0.5)
+    if np.asarray(x).dtype.kind == "c" or not np.any(half):
+        return out
+    return np.where(half & (np.equal(x, 0) | np.equal(x, -np.inf)), np.abs(x), out)
+
+
 def _pow_exponent(x: Value, y: Value, out: Value) -> Value:
     """out * log(x), and 0 where x is 0 and y positive: the limit from above."""
     base = where(op("eq", x, x * 0), 1, x)
@@ -154,7 +163,7 @@ def _pow_base(x: Value, y: Value, out: Value) -> Value:
     return y * bind(OPS["pow"], x, where(zero, 1, y - 1))
 
 
-pow_ = _binary("pow", np.power, [_pow_base, _pow_exponent], (0.2, 3), "x to the power y, of floats.", "inexact")
+pow_ = _binary("pow", _pow, [_pow_base, _pow_exponent], (0.2, 3), "x to the power y, of floats.", "inexact")
 atan2 = _binary(
     "atan2", np.arctan2, [lambda y, x, out: _over_square(x, y), lambda y, x, out: -_over_square(y, x)], (0.2, 3),
     "The angle of the point (x, y), from its operands y, x, between -pi and pi.",

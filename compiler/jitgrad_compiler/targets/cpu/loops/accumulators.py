@@ -11,8 +11,11 @@ import numpy as np
 from ....ir.graph import OPS
 from ....ir.types import BOOL, I64, DType
 from ....kernels.kernel import Reduction
+from ....ops.arithmetic import extreme
 from ...emitter import Emitter, Reg
 from ..long_sums import Total
+
+ORDERS = {"max": "gt", "min": "lt"}
 
 
 def identity(combine: str, dtype: DType) -> Any:
@@ -33,9 +36,12 @@ def identity(combine: str, dtype: DType) -> Any:
 
 
 def joined(e: Emitter, combine: str, a: Reg, b: Reg) -> Reg:
-    """Two values, or vectors of them, combined."""
+    """Two values, or vectors of them, combined. Of zeros with two signs max and min give any, which takes half the instructions."""
+    if combine in ORDERS:
+        result: Reg = extreme(e, ORDERS[combine], a, b)
+        return result
     emit: Any = OPS[combine].emit
-    result: Reg = emit(e, a, b)
+    result = emit(e, a, b)
     return result
 
 
