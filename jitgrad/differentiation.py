@@ -32,6 +32,16 @@ def check_reduce_axes(where: str, reduce_axes: Sequence[Any]) -> None:
         raise ArgumentError(f"{where}: reduce_axes is here for likeness with jax and must be (), got {reduce_axes!r}")
 
 
+def check_argnums(where: str, argnums: Any) -> None:
+    """Raise ArgumentError unless argnums are numbers of arguments, and not arguments, which the new function takes."""
+    wanted = argnums if isinstance(argnums, Sequence) and not isinstance(argnums, str) else (argnums,)
+    if not all(isinstance(n, (int, np.integer)) for n in wanted):
+        raise ArgumentError(
+            f"{where}: argnums must be the number of an argument, or several, counted from 0, got {type(argnums).__name__}: "
+            f"{str(argnums)[:60]!r}. {where} gives a function, which takes the values: {where}(f)(x)."
+        )
+
+
 def argument_numbers(where: str, argnums: int | Sequence[int], count: int) -> tuple[int, ...]:
     wanted = (argnums,) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
     for n in wanted:
@@ -128,6 +138,7 @@ def value_and_grad(
     5.0 [2. 4.]
     """
     check_function("grad", fun)
+    check_argnums("grad", argnums)
     check_reduce_axes("grad", reduce_axes)
     name = function_name(fun)
 

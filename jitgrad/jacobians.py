@@ -17,7 +17,7 @@ from jitgrad_compiler.passes.linearize import linearize as linearize_values
 
 from . import tree
 from .array import Array, as_value
-from .differentiation import argument_numbers, auxiliary, check_inexact, named_leaves, run_flat
+from .differentiation import argument_numbers, auxiliary, check_argnums, check_inexact, named_leaves, run_flat
 from .errors import NonDifferentiableError
 from .promotion import strong_dtype
 from .tracebacks import boundary
@@ -89,6 +89,7 @@ def jacrev(
 
 def _jacobian(fun: Any, argnums: Any, has_aux: bool, holomorphic: bool, mode: str, allow_int: bool = False) -> Callable[..., Any]:
     check_function(mode, fun)
+    check_argnums(mode, argnums)
     name = function_name(fun)
 
     @boundary
@@ -158,6 +159,7 @@ def hessian(
     [[6. 2.]
      [2. 0.]]
     """
+    check_argnums("hessian", argnums)
     return jacfwd(jacrev(fun, argnums, has_aux, holomorphic), argnums, has_aux, holomorphic)
 
 

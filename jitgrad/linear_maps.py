@@ -18,7 +18,7 @@ from . import tree
 from .array import Array, as_value
 from .errors import ArgumentError, TreeStructureError
 from .tracebacks import boundary
-from .tracing import FLOAT0
+from .tracing import FLOAT0, is_float0
 from .tree_registration import Partial
 
 
@@ -37,12 +37,24 @@ def check_tangent(where: str, name: str, expected: Array, given: Array, what: st
     return given
 
 
+def _check_float0(where: str, name: str, expected: Array, given: Any, what: str) -> None:
+    """What stands for the derivative of an integer or a bool, which has none."""
+    shape = expected.type.shape
+    if not is_float0(given) or given.shape != shape:
+        got = "None" if given is None else f"{getattr(given, 'dtype', type(given).__name__)}{list(np.shape(given))}"
+        raise TreeStructureError(
+            f"{where}: the {what} of {name} must be of type float0 and shape {list(shape)}, as {expected.dtype} has no derivative, "
+            f"got {got}. Give numpy.zeros({shape}, jitgrad.float0), or make it a float with .astype."
+        )
+
+
 def matched(where: str, what: str, reference: Any, values: Sequence[Value], given: Any) -> list[Array | None]:
-    """The leaves of `given`, which must be like the tree `reference` of `values`; None for integers."""
+    """The leaves of `given`, which must be like the tree `reference` of `values`; None for integers, whose are float0."""
     tree.check_same_structure(where, reference, given, what)
     found: list[Array | None] = []
     for v, (path, t) in zip(values, tree.leaves_with_path(given), strict=True):
         if not v.type.dtype.is_inexact:
+            _check_float0(where, tree.path_text(path) or "the value", cast(Array, v), t, what)
             found.append(None)
             continue
         item = as_value(t, f"{where}: the {what}{tree.path_text(path)}")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jitgrad.numpy as jnp
-from jitgrad import errors, grad, hessian, jacfwd, jacrev, jit, jvp, lax, linearize, optim, tree, value_and_grad, vjp, vmap
+from jitgrad import errors, float0, grad, hessian, jacfwd, jacrev, jit, jvp, lax, linearize, optim, tree, value_and_grad, vjp, vmap
 
 X3, X4 = jnp.ones(3), jnp.ones(4)
 A23 = jnp.ones((2, 3))
@@ -416,3 +416,33 @@ def test_every_error_has_a_docstring_and_is_also_one_of_pythons_kinds(name):
     assert issubclass(error, errors.JitgradError)
     if name != "JitgradError":
         assert issubclass(error, (TypeError, ValueError, IndexError, RuntimeError, AttributeError, NameError, ImportError))
+
+
+@pytest.mark.parametrize("transform", [grad, value_and_grad, jacfwd, jacrev, hessian])
+@pytest.mark.parametrize(
+    "point", [1.5, np.ones(3), jnp.ones(3), [jnp.ones(3)], (0.5,), {"w": 1.0}, "x", None], ids=lambda x: type(x).__name__
+)
+def test_a_point_in_place_of_argnums_is_refused_at_once(transform, point):
+    name = "grad" if transform is value_and_grad else transform.__name__
+    with pytest.raises(errors.ArgumentError, match=rf"(?s)^{name}: argnums must be the number of an argument.*{name}\(f\)\(x\)"):
+        transform(lambda x: jnp.sum(x * x), point)
+
+
+@pytest.mark.parametrize("primal", [3, True, jnp.arange(3), np.arange(3, dtype=np.int8)], ids=str)
+def test_the_tangent_of_an_integer_is_float0_and_nothing_else(primal):
+    shape = np.shape(primal)
+    f = lambda n: n * 2.0
+    none = np.zeros(shape, float0)
+    assert not np.asarray(jvp(f, (primal,), (none,))[1]).any()
+    assert not np.asarray(linearize(f, primal)[1](none)).any()
+    for given in (primal, np.ones(shape), np.zeros(shape, int), np.zeros((*shape, 2), float0)):
+        for act in (lambda t: jvp(f, (primal,), (t,)), linearize(f, primal)[1]):
+            with pytest.raises(errors.TreeStructureError, match="must be of type float0 and shape.*has no derivative, got "):
+                act(given)
+
+
+def test_the_cotangent_of_an_integer_result_is_float0_and_nothing_else():
+    _, pullback = vjp(lambda x: {"n": jnp.floor(x).astype(int), "y": 2 * x}, 1.5)
+    assert float(pullback({"n": np.zeros((), float0), "y": 1.0})[0]) == 2
+    with pytest.raises(errors.TreeStructureError, match=r"cotangents of \['n'\] must be of type float0 .* got int"):
+        pullback({"n": 1, "y": 1.0})

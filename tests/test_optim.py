@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
 import jitgrad.numpy as jnp
-from jitgrad import errors, optim, tree, value_and_grad, vmap
+from jitgrad import errors, jit, lax, optim, tree, value_and_grad, vmap
 from jitgrad.testing import assert_close
 
 RNG = np.random.default_rng(0)
@@ -200,3 +202,33 @@ def test_a_count_of_updates_stays_at_the_largest_number_of_its_type(make):
         step, state = optimizer.update(jnp.ones(2), state)
         assert (np.abs(np.asarray(step)) > 1e-3).all()
     assert [int(x) for x in tree.leaves(state) if x.dtype == "int32"] == [2**31 - 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "opt"),
+    [("sgd", optim.sgd(0.1)), ("sgd", optim.sgd(lambda count: 0.1)), ("scale", optim.scale(2.0)), ("clip", optim.clip(1.0)),
+     ("clip_by_global_norm", optim.clip_by_global_norm(1.0)), ("identity", optim.identity())],
+)  # fmt: skip
+def test_gradients_of_another_structure_are_refused_without_params_too(name, opt):
+    params = {"w": jnp.ones(2), "b": [jnp.ones(1)]}
+    state = opt.init(params)
+    with pytest.raises(
+        errors.TreeStructureError, match=rf"optim\.{name}: the gradients must have the structure .*missing: \['b'\]\[0\]"
+    ):
+        opt.update({"w": params["w"]}, state)
+    opt.update(params, state)
+
+
+def test_the_state_of_sgd_is_kept_through_jit_loops_and_pickle():
+    params = {"w": jnp.array([1.0, 2.0])}
+    opt = optim.sgd(0.5)
+    state = pickle.loads(pickle.dumps(opt.init(params)))
+
+    def step(carry, _):
+        params, state = carry
+        updates, state = opt.update(params, state)
+        return (optim.apply_updates(params, updates), state), None
+
+    (params, after), _ = jit(lambda c: lax.scan(step, c, None, length=2))((params, state))
+    assert after == state
+    assert params["w"].tolist() == [0.25, 0.5]

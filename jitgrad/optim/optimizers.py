@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .scaling import LearningRate, add_decayed_weights, scale_by_adam, scale_by_learning_rate, trace
-from .transformation import GradientTransformation, named_chain
+from .transformation import GradientTransformation, named_chain, stateless
 
 
 def sgd(learning_rate: LearningRate, momentum: Any = None, nesterov: bool = False) -> GradientTransformation:
@@ -20,8 +20,8 @@ def sgd(learning_rate: LearningRate, momentum: Any = None, nesterov: bool = Fals
     >>> print(updates["w"])
     [-1.]
     """
-    momentum_part = () if momentum is None else (trace(momentum, nesterov),)
-    return named_chain("sgd", *momentum_part, scale_by_learning_rate(learning_rate))
+    momentum_part = stateless("sgd", lambda updates, params: updates) if momentum is None else trace(momentum, nesterov)
+    return named_chain("sgd", momentum_part, scale_by_learning_rate(learning_rate))
 
 
 def adam(

@@ -11,7 +11,7 @@ from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 
-from .transformation import EmptyState, GradientTransformation, PyTree, check_like
+from .transformation import GradientTransformation, PyTree, check_like, stateless
 
 Schedule = Callable[[Any], Any]
 LearningRate = float | Array | Schedule
@@ -61,13 +61,12 @@ def _needs_params(where: str, params: PyTree) -> PyTree:
 def scale(step_size: Any) -> GradientTransformation:
     """Updates times a number.
 
-    >>> updates, _ = scale(-0.1).update({"w": 2.0}, EmptyState())
+    >>> opt = scale(-0.1)
+    >>> updates, _ = opt.update({"w": 2.0}, opt.init({"w": 0.0}))
     >>> updates
     {'w': -0.2}
     """
-    return GradientTransformation(
-        lambda params: EmptyState(), lambda updates, state, params=None: (tree.map(lambda u: u * step_size, updates), state)
-    )
+    return stateless("scale", lambda updates, params: tree.map(lambda u: u * step_size, updates))
 
 
 def scale_by_schedule(step_size_fn: Schedule) -> GradientTransformation:
@@ -138,14 +137,14 @@ def _corrected(mean: Array, decay: Any, count: Array) -> Array:
 def add_decayed_weights(weight_decay: Any, mask: Any = None) -> GradientTransformation:
     """Updates plus weight_decay times the params where `mask` holds: a pytree of bools, or a function from params to one."""
 
-    def update(updates: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
+    def change(updates: PyTree, params: PyTree) -> PyTree:
         params = _needs_params("add_decayed_weights", params)
         chosen = mask(params) if callable(mask) else mask
         if chosen is None:
-            return tree.map(lambda u, p: u + weight_decay * p, updates, params), state
-        return tree.map(lambda u, p, m: u + weight_decay * p if m else u, updates, params, chosen), state
+            return tree.map(lambda u, p: u + weight_decay * p, updates, params)
+        return tree.map(lambda u, p, m: u + weight_decay * p if m else u, updates, params, chosen)
 
-    return GradientTransformation(lambda params: EmptyState(), update)
+    return stateless("add_decayed_weights", change)
 
 
 def global_norm(updates: PyTree) -> Array:
@@ -161,17 +160,14 @@ def global_norm(updates: PyTree) -> Array:
 def clip_by_global_norm(max_norm: Any) -> GradientTransformation:
     """Updates made smaller by one factor where their global norm is larger than max_norm (Pascanu, Mikolov and Bengio, 2013)."""
 
-    def update(updates: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
+    def change(updates: PyTree, params: PyTree) -> PyTree:
         norm = global_norm(updates)
         inside = norm < max_norm
-        return tree.map(lambda u: jnp.where(inside, u, u / norm.astype(jnp.asarray(u).dtype) * max_norm), updates), state
+        return tree.map(lambda u: jnp.where(inside, u, u / norm.astype(jnp.asarray(u).dtype) * max_norm), updates)
 
-    return GradientTransformation(lambda params: EmptyState(), update)
+    return stateless("clip_by_global_norm", change)
 
 
 def clip(max_delta: Any) -> GradientTransformation:
     """Each element of the updates held between -max_delta and max_delta."""
-    return GradientTransformation(
-        lambda params: EmptyState(),
-        lambda updates, state, params=None: (tree.map(lambda u: jnp.clip(u, -max_delta, max_delta), updates), state),
-    )
+    return stateless("clip", lambda updates, params: tree.map(lambda u: jnp.clip(u, -max_delta, max_delta), updates))

@@ -11,10 +11,11 @@ Parameters, gradients, updates and states are pytrees of arrays, so all of it ca
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jitgrad.numpy as jnp
-from jitgrad import tree
+from jitgrad import tree, tree_util
 from jitgrad.array import as_value
 from jitgrad.errors import TreeStructureError
 from jitgrad.tracebacks import boundary
@@ -29,8 +30,25 @@ class GradientTransformation(NamedTuple):
     update: Callable[..., tuple[PyTree, Any]]
 
 
-class EmptyState(NamedTuple):
-    """The state of a transformation that remembers nothing."""
+@tree_util.register_static
+@dataclass(frozen=True)
+class EmptyState:
+    """The state of a transformation that remembers no numbers, but, where `init` made it, the structure of the params."""
+
+    structure: tree.PyTreeDef | None = field(default=None, repr=False)
+
+
+def stateless(where: str, change: Callable[[PyTree, PyTree], PyTree]) -> GradientTransformation:
+    """The transformation change(updates, params), for updates of the structure of the params."""
+
+    def update(updates: PyTree, state: EmptyState, params: PyTree = None) -> tuple[PyTree, EmptyState]:
+        expected = getattr(state, "structure", None)
+        if expected is not None and tree.structure(updates) != expected:
+            like = tree.unflatten(expected, [0] * expected.num_leaves)
+            tree.check_same_structure(f"optim.{where}", like, updates, "gradients")
+        return change(updates, params), state
+
+    return GradientTransformation(lambda params: EmptyState(tree.structure(params)), update)
 
 
 def check_like(where: str, given: PyTree, expected: PyTree, what: str = "gradients", like: str = "params") -> None:
@@ -65,7 +83,7 @@ def _applied(p: Any, u: Any) -> Any:
 
 def identity() -> GradientTransformation:
     """Updates as they are."""
-    return GradientTransformation(lambda params: EmptyState(), lambda updates, state, params=None: (updates, state))
+    return stateless("identity", lambda updates, params: updates)
 
 
 def chain(*transformations: GradientTransformation) -> GradientTransformation:
