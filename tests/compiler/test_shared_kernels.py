@@ -1,0 +1,128 @@
+"""Kernels that are equal are compiled once: within a program, across programs and across threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from weakref import WeakValueDictionary
+
+import numpy as np
+import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad import lax
+from jitgrad_compiler.kernels.fuse import fuse
+from jitgrad_compiler.kernels.structure import structure
+from jitgrad_compiler.passes.pipeline import prepare
+from jitgrad_compiler.targets.cpu import program
+
+X = np.linspace(-1, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The texts that were compiled, in a process that knows no kernel yet."""
+    texts: list[str] = []
+    before = program.compile_ir
+
+    def compile_ir(text: str, *rest):  # type: ignore[no-untyped-def]
+        texts.append(text)
+        return before(text, *rest)
+
+    monkeypatch.setattr(program, "compile_ir", compile_ir)
+    monkeypatch.setattr(program, "_codes", WeakValueDictionary())
+    yield texts
+
+
+def layers(n: int) -> Callable:  # type: ignore[type-arg]
+    def f(x, w):  # type: ignore[no-untyped-def]
+        for _ in range(n):
+            x = x + jnp.tanh(x @ w)
+        return x
+
+    return f
+
+
+def test_layers_that_repeat_are_one_kernel(compiled: list[str]) -> None:
+    jitgrad.jit(layers(2))(X, X)
+    jitgrad.jit(layers(3))(X + 1, X)
+    sizes = [len(t) for t in compiled]
+    jitgrad.jit(layers(12))(X, X)
+    assert [len(t) for t in compiled] == sizes  # nothing new after the second
+
+
+def test_a_function_whose_kernels_are_all_known_compiles_no_code(compiled: list[str]) -> None:
+    first = jitgrad.jit(lambda x: jnp.sum(jnp.tanh(x) * 2.0, axis=1))
+    second = jitgrad.jit(lambda y: (y, jnp.sum(jnp.tanh(y) * 2.0, axis=1)))
+    wanted = np.asarray(first(X))
+    assert len(compiled) == 1
+    same, found = second(X[::-1].copy())
+    np.testing.assert_array_equal(np.asarray(found), wanted[::-1])
+    np.testing.assert_array_equal(np.asarray(same), X[::-1])
+    texts = [t for t in compiled[1:] if "tanh" in t or t.count("define") > 2]
+    assert not texts  # the copy of y alone may be new
+
+
+def test_a_loop_around_known_kernels_is_new_and_its_kernels_are_not(compiled: list[str]) -> None:
+    def step(c, _):  # type: ignore[no-untyped-def]
+        return c + jnp.tanh(c @ X), None
+
+    first = jitgrad.jit(lambda c: lax.scan(step, c, None, length=5)[0])
+    second = jitgrad.jit(lambda c: lax.scan(step, c, None, length=7)[0])
+    c = np.full((64, 64), 0.01, np.float32)
+    want = c
+    for _ in range(5):
+        want = want + np.tanh(want @ X)
+    np.testing.assert_allclose(np.asarray(first(c)), want, rtol=2e-4, atol=1e-5)
+    for _ in range(2):
+        want = want + np.tanh(want @ X)
+    np.testing.assert_allclose(np.asarray(second(c)), want, rtol=2e-4, atol=1e-5)
+    assert len(compiled) == 2 and len(compiled[1]) < len(compiled[0]) / 2
+
+
+def test_threads_that_ask_for_equal_kernels_compile_them_once(compiled: list[str]) -> None:
+    start = threading.Barrier(8)
+    found: list[np.ndarray] = []
+
+    def run(n: int) -> None:
+        f = jitgrad.jit(lambda x: (jnp.exp(x) - 1.5) * jnp.sum(x, axis=1, keepdims=True))
+        start.wait()
+        found.append(np.asarray(f(X)))
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(compiled) == 1 and len(found) == 8
+    assert all(np.array_equal(found[0], f) for f in found)
+
+
+def test_kernels_differ_where_their_code_would() -> None:
+    def kernels(f, *args) -> list[str]:  # type: ignore[no-untyped-def]
+        return [structure(k) for k in fuse(prepare(jitgrad.make_graph(f)(*args)))]
+
+    base = kernels(lambda x: x * 2.0 + 1.0, X)
+    assert base == kernels(lambda y: y * 2.0 + 1.0, X)
+    assert base != kernels(lambda x: x * 2.0 - 1.0, X)
+    assert base != kernels(lambda x: x * 2.0 + -0.0, X)
+    assert base != kernels(lambda x: x * 2.0 + 1.0, X[:32])
+    assert base != kernels(lambda x: x * 2.0 + 1.0, X.astype(np.float64))
+    assert base != kernels(lambda x: x.T * 2.0 + 1.0, X)
+    assert kernels(lambda x: x + 0.0 * x, X) != kernels(lambda x: x + -0.0 * x, X)
+    assert kernels(lambda x, y: x - y, X, X) == kernels(lambda x, y: y - x, X, X)  # which value is which is the plan's business
+    assert kernels(lambda x: jnp.sum(x, axis=0), X) != kernels(lambda x: jnp.sum(x, axis=1), X)
+    assert kernels(lambda x: jnp.sum(x), X) != kernels(lambda x: jnp.max(x), X)
+    assert kernels(lambda x: jnp.argmax(x), X) != kernels(lambda x: jnp.argmin(x), X)
+    assert kernels(lambda x: jnp.cumsum(x, axis=0), X) != kernels(lambda x: jnp.cumsum(x, axis=1), X)
+    assert kernels(lambda x: x[3:40], X) != kernels(lambda x: x[4:41], X)
+
+
+def test_values_stay_apart_where_kernels_are_shared() -> None:
+    f = jitgrad.jit(lambda x, y: (jnp.sin(x) * 3.0, jnp.sin(y) * 3.0, jnp.sin(jnp.sin(x) * 3.0) * 3.0))
+    x, y = np.float32(0.3) * X, np.float32(0.7) * X
+    a, b, c = f(x, y)
+    np.testing.assert_allclose(np.asarray(a), np.sin(x) * 3, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(b), np.sin(y) * 3, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(c), np.sin(np.sin(x) * 3) * 3, rtol=1e-4, atol=1e-5)
