@@ -43,7 +43,8 @@ def kept_of(f: Callable[[Value], Value], shape: tuple[int, ...]) -> KeptRows:
     with staging() as builder:
         graph, _ = builder.finish([f(builder.input(ArrayType(shape, F32)))])
     (kernel,) = fuse(prepare(graph))
-    return KeptRows(schedule(kernel), kernel.roots())
+    s = schedule(kernel)
+    return KeptRows(s, s.kernel.roots())
 
 
 def op(name: str, *args: Value, **params: Any) -> Value:

@@ -15,6 +15,7 @@ from jitgrad import lax
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.kernels.structure import structure
 from jitgrad_compiler.passes.pipeline import prepare
+from jitgrad_compiler.runtime import driver
 from jitgrad_compiler.targets.cpu import program
 
 X = np.linspace(-1, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
@@ -117,6 +118,22 @@ def test_kernels_differ_where_their_code_would() -> None:
     assert kernels(lambda x: jnp.argmax(x), X) != kernels(lambda x: jnp.argmin(x), X)
     assert kernels(lambda x: jnp.cumsum(x, axis=0), X) != kernels(lambda x: jnp.cumsum(x, axis=1), X)
     assert kernels(lambda x: x[3:40], X) != kernels(lambda x: x[4:41], X)
+
+
+def test_a_kernel_is_the_same_record_after_it_was_compiled_and_gives_the_same_text_again(compiled: list[str]) -> None:
+    def f(x, y):  # type: ignore[no-untyped-def]
+        z = jnp.tanh(x).reshape(16, 4, 64) * 2.0
+        return jnp.sum(z, axis=(0, 1)), x[y] + 1.0, jnp.sum(x @ x.T, axis=0), lax.scan(lambda c, r: (c + r, c), x[0], x)
+
+    graph = jitgrad.make_graph(f)(X, np.arange(64)[::-1].copy())
+    made = program.compile_program(graph, driver.symbols())
+    kernels = fuse(prepare(graph))
+    before = [(str(k), structure(k)) for k in kernels]
+    assert [(str(k), structure(k)) for k in made.kernels] == before
+    program._codes.clear()
+    again = program.compile_program(graph, driver.symbols())
+    assert again.ir == made.ir and [m.object for m in again.natives] == [m.object for m in made.natives]
+    assert [(str(k), structure(k)) for k in made.kernels] == before
 
 
 def test_values_stay_apart_where_kernels_are_shared() -> None:

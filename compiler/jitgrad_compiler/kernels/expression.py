@@ -10,7 +10,7 @@ from typing import Any
 
 from ..ir.graph import Op, Var
 from ..ir.types import BOOL, DType
-from .affine import Affine, Axis
+from .affine import Affine, Axis, Div, Mod, Runtime
 
 
 class Node:
@@ -120,6 +120,20 @@ class Contracted(Node):
 
     def __str__(self) -> str:
         return "dot"
+
+
+def reading(index: Affine, nodes: Mapping[int, Node]) -> Affine:
+    """An index whose runtime parts are other nodes, by the ids of those that they are now."""
+    if not runtime_atoms(index):
+        return index
+    terms: dict[Any, int] = {}
+    for atom, factor in index.terms.items():
+        if isinstance(atom, Runtime):
+            atom = atom._replace(node=nodes[id(atom.node)])
+        elif isinstance(atom, (Div, Mod)):
+            atom = type(atom)(reading(atom.of, nodes), atom.by)
+        terms[atom] = factor
+    return Affine(index.constant, terms)
 
 
 def runtime_atoms(index: Affine) -> list[Any]:

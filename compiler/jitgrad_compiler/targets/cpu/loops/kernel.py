@@ -41,9 +41,10 @@ class LoopKernel:
     def __init__(
         self, module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Callable[[Emitter, Reg], Reg]
     ) -> None:
-        self.module, self.name, self.kernel = module, name, kernel
+        self.module, self.name = module, name
         self.pointers, self.scratch = pointers, scratch
         self.s: Schedule = schedule(kernel)
+        self.kernel = kernel = self.s.kernel
         self.stages = range(max([n.stage for n in kernel.roots()], default=0) + 1)
         self.kept = self._kept_rows()
         self.row_nodes = self._dear_row_nodes()

@@ -6,12 +6,13 @@ Everything here follows from the kernel and its shape alone, never from the mach
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 
 from ....ir.types import BOOL
 from ....kernels.affine import Affine, Axis, axis_index, linear
-from ....kernels.expression import Index, Inside, Load, walk
+from ....kernels.expression import Index, Inside, Load, Node, Reduced, reading, walk
 from ....kernels.kernel import Kernel, Reduction
 from ...expressions import total_cost
 from ..contract.blocking import round_up
@@ -27,11 +28,13 @@ UNROLLED = 4
 
 @dataclass
 class Schedule:
-    """rows and inner are loop axes after merging; `columns` says that the vector axis is the last of the rows, not of the inner.
+    """`kernel` is the one that was asked for, in terms of merged axes; rows and inner are its loops; `columns` says that the vector
+    axis is the last of the rows, not of the inner.
 
     A task is `rows_per_task` rows, or `chunk` elements of the last inner axis of one row where there are `chunks` of them.
     """
 
+    kernel: Kernel
     rows: list[Axis]
     inner: list[Axis]
     columns: bool
@@ -67,9 +70,9 @@ def schedule(kernel: Kernel) -> Schedule:
         rows = _merge(rows, places, merged, unrolled)
         inner = _merge(inner, places, merged, None)
     if merged:
-        _rename(kernel, merged)
+        kernel = _renamed(kernel, merged)
     work = math.prod(a.extent for a in wide) * total_cost(kernel.roots())
-    s = Schedule(rows, inner, columns, width, 1, 1, 0, 1, unrolled)
+    s = Schedule(kernel, rows, inner, columns, width, 1, 1, 0, 1, unrolled)
     _tasks(s, kernel, work)
     return s
 
@@ -214,21 +217,32 @@ def reduction_kind(r: Reduction, s: Schedule) -> str:
     return "row" if over_inner and not over_rows and s.rows else "all"
 
 
-def _rename(kernel: Kernel, merged: dict[Axis, Affine]) -> None:
-    """The kernel in terms of merged axes. Its nodes are its own, so they are changed in place."""
+def _renamed(kernel: Kernel, merged: dict[Axis, Affine]) -> Kernel:
+    """A kernel of its own in terms of merged axes."""
+    nodes: dict[int, Node] = {}
+    reductions = {id(r): replace(r) for r in kernel.reductions}
 
-    def axes(old: frozenset[Axis]) -> frozenset[Axis]:
-        return frozenset(b for a in old for b in (merged[a].axes if a in merged else (a,)))
+    def axes(old: Iterable[Axis]) -> Iterator[Axis]:
+        return (b for a in old for b in (merged[a].axes if a in merged else (a,)))
+
+    def index(old: Affine) -> Affine:
+        return reading(old.substitute(merged), nodes)
 
     for n in walk(kernel.roots()):
-        if isinstance(n, Load):
-            n.offset = n.offset.substitute(merged)
-        elif isinstance(n, (Index, Inside)):
-            n.index = n.index.substitute(merged)
-        n.axes = axes(n.axes)
-    for r in kernel.reductions:
-        r.axes, r.index = axes(r.axes), tuple(i.substitute(merged) for i in r.index)
-    for st in kernel.stores:
-        st.offset = st.offset.substitute(merged)
-    kernel.inner = axes(kernel.inner)
-    kernel.axes = tuple(dict.fromkeys(b for a in kernel.axes for b in (merged[a].axes if a in merged else (a,))))
+        new = nodes[id(n)] = copy(n)
+        new.args, new.axes = tuple(nodes[id(a)] for a in n.args), frozenset(axes(n.axes))
+        if isinstance(new, Load):
+            new.offset, new.guard = index(new.offset), None if new.guard is None else nodes[id(new.guard)]
+        elif isinstance(new, (Index, Inside)):
+            new.index = index(new.index)
+        elif isinstance(new, Reduced):
+            new.reduction = reductions[id(new.reduction)]
+    for r in reductions.values():
+        r.operand, r.axes, r.index = nodes[id(r.operand)], frozenset(axes(r.axes)), tuple(map(index, r.index))
+    return replace(
+        kernel,
+        axes=tuple(dict.fromkeys(axes(kernel.axes))),
+        inner=frozenset(axes(kernel.inner)),
+        reductions=list(reductions.values()),
+        stores=[replace(st, offset=index(st.offset), node=nodes[id(st.node)]) for st in kernel.stores],
+    )
