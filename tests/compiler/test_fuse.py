@@ -337,3 +337,28 @@ def test_what_is_reshaped_and_added_to_again_and_again_is_not_read_in_ever_deepe
     assert len(kernels_of(graph)) > 2
     x = np.arange(600, dtype=np.float32).reshape(20, 30)
     np.testing.assert_array_equal(run_graph(graph, [x])[0], interpret(graph, x)[0])
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64", "i8", "bool"])
+@pytest.mark.parametrize("size", [16, 17, 100, 1000])
+def test_pairs_side_by_side_in_memory_are_read_and_written_whole(dtype: str, size: int) -> None:
+    graph = parse(
+        f"graph(a:{dtype}[{size},2], b:{dtype}[{size},1]) {{\n"
+        f"  c:{dtype}[{size},1] = slice a [limit=({size}, 1), start=(0, 0), strides=(1, 1)]\n"
+        f"  d:{dtype}[{size},1] = slice a [limit=({size}, 2), start=(0, 1), strides=(1, 1)]\n"
+        f"  e:{dtype}[{size},1] = mul c d\n  f:{dtype}[{size},1] = add d b\n"
+        f"  g:{dtype}[{size},2] = concatenate e f [axis=1]\n  return g e\n}}"
+    )
+    rng = np.random.default_rng(size)
+    arrays = [(rng.integers(-3, 4, t.shape)).astype(t.dtype.numpy) for t in graph.input_types]
+    for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_every_second_element_of_an_odd_number_is_read_without_the_one_behind_the_last() -> None:
+    graph = parse(
+        "graph(a:f32[33]) {\n  b:f32[17] = slice a [limit=(33,), start=(0,), strides=(2,)]\n  c:f32[17] = neg b\n  return c\n}"
+    )
+    x = np.arange(33, dtype=np.float32)
+    (got,) = run_graph(graph, [x])
+    np.testing.assert_array_equal(got, -x[::2])

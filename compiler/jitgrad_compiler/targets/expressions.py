@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..ir.graph import Var
-from ..ir.types import BOOL, I32, I64, DType, unsigned_integer
+from ..ir.types import BOOL, I32, I64, U8, DType, unsigned_integer
 from ..kernels.affine import Affine, Axis, Div, Mod, Runtime, axes_of_atom
 from ..kernels.expression import Apply, Const, Index, Inside, Load, Node, Reduced, walk
+from ..ops.arithmetic import select
 from .emitter import Emitter, Reg
 from .numba_scalar import call_scalar, scalar_function
 
@@ -106,6 +107,8 @@ class Expressions:
             if scalar is not None:
                 types, computed_in = tuple(a.type for a in args), node.op.traits.computed_in
                 return call_scalar(e, scalar_function(scalar, types, node.dtype, computed_in), *args)
+            if node.op is select and args[0].constant is not None:
+                return args[1] if args[0].constant else args[2]
             if node.op.emit is None:
                 raise AssertionError(f"{node.op.name} has neither an emission nor a scalar function")
             return node.op.emit(e, *args, **node.params)  # type: ignore[no-any-return]
@@ -117,6 +120,9 @@ class Expressions:
 
     def _inside(self, node: Inside) -> Reg:
         e, holds = self.e, None
+        if (number := self._known_index(node.index)) is not None:
+            inside = (node.low is None or node.low <= number) and (node.high is None or number < node.high)
+            return e.const(inside and number % node.step == 0, BOOL)
         value = self.index(node.index) if node.step < 2**31 else e.convert(self.index(node.index), I64)
         for predicate, bound in (("ge", node.low), ("lt", node.high)):
             if bound is not None:
@@ -126,6 +132,16 @@ class Expressions:
             test = e.compare("eq", e.rem(value, node.step), 0)
             holds = test if holds is None else e.and_(holds, test)
         return holds if holds is not None else e.const(True, BOOL)
+
+    def _known_index(self, index: Affine) -> int | None:
+        """The index as a number, where all its axes are at steps that are written out."""
+        total = index.constant
+        for atom, factor in index.terms.items():
+            step = self.axis_values.get(atom) if isinstance(atom, Axis) else None
+            if not isinstance(step, int) or atom is self.vector_axis:
+                return None
+            total += factor * step
+        return total
 
     # -- indices
 
@@ -203,6 +219,10 @@ class Expressions:
     def _load(self, node: Load) -> Reg:
         e, pointer = self.e, self.pointers[node.source]
         guard = None if node.guard is None else self.emit(node.guard)
+        if guard is not None and guard.constant is not None:
+            if not guard.constant:
+                return e.const(0, node.dtype)
+            guard = None
         if not self.varies(node.axes):
             return self._scalar_load(node, pointer, guard)
         mask = self.mask if guard is None else guard if self.mask is None else e.and_(guard, self.mask)
@@ -213,7 +233,26 @@ class Expressions:
         if factor == 0 and not self.varies(node.offset.axes):
             value = e.splat(self._scalar_load(node, pointer, None if guard is None else e.any(guard)), self.width)
             return value if guard is None else e.select(guard, value, e.const(0, node.dtype))
+        if factor == 2 and guard is None and node.dtype != BOOL and self._in_pairs(node):
+            return self._one_of_pairs(node, pointer)
         return e.gather(*self.places(pointer, node.offset, node.dtype), node.dtype, mask)
+
+    def _in_pairs(self, node: Load) -> bool:
+        """Whether a load of every second element may read all of them: it is one of pairs that begin at even places."""
+        even = all(isinstance(a, Axis) and f % 2 == 0 for a, f in node.offset.terms.items())
+        return even and node.source.type.size % 2 == 0
+
+    def _one_of_pairs(self, node: Load, pointer: Reg) -> Reg:
+        """Two vectors read as they lie in memory, and every second lane of both."""
+        e, width, odd = self.e, self.width, node.offset.constant % 2
+        base = node.offset + -odd
+        key = ("pairs", node.source, base)
+        both = self.known(key)
+        if both is None:
+            mask = None if self.mask is None else e.shuffle(self.mask, self.mask, [lane // 2 for lane in range(2 * width)])
+            both = e.load(e.offset(pointer, self.scalar_index(base), node.dtype), node.dtype, 2 * width, mask)
+            self.scopes[-1][key] = both
+        return e.shuffle(both, both, [2 * lane + odd for lane in range(width)])
 
     def places(self, pointer: Reg, offset: Affine, dtype: DType) -> tuple[Reg, Reg]:
         """Where the lanes of a vector lie: an address, and indices from there. Of lanes equally far apart these are constants."""
@@ -242,6 +281,16 @@ class Expressions:
             e.store(e.offset(pointer, self.scalar_index(offset), value.type), value, self.mask)
         else:
             e.scatter(*self.places(pointer, offset, value.type), value, self.mask)
+
+    def store_pairs(self, pointer: Reg, offset: Affine, first: Reg, second: Reg) -> None:
+        """Two vectors whose lanes alternate in memory, from `offset` on."""
+        e, width = self.e, self.width
+        if first.type == BOOL:
+            first, second = (e.convert(v, U8) for v in (first, second))
+        order = [lane // 2 + width * (lane % 2) for lane in range(2 * width)]
+        value = e.shuffle(e.splat(first, width), e.splat(second, width), order)
+        mask = None if self.mask is None else e.shuffle(self.mask, self.mask, [lane // 2 for lane in range(2 * width)])
+        e.store(e.offset(pointer, self.scalar_index(offset), value.type), value, mask)
 
 
 def narrowest(low: int, high: int) -> DType:

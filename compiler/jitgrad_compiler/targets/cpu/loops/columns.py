@@ -16,6 +16,9 @@ from .schedule import Schedule
 
 def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> None:
     """One block of the vector axis, at whose first element its axis value stands."""
+    if not kernel.reductions:
+        _write_pairs(x, kernel, s)
+        return
     roots = [r.operand for r in kernel.reductions]
     steps = range(s.unrolled.extent) if s.unrolled is not None else range(1)
     runs_at = cut([a.extent for a in s.inner]) if any(rounds(r.combine, r.dtype) for r in kernel.reductions) else None
@@ -54,6 +57,20 @@ def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> Non
         _at_step(x, s, u)
         with x.scope():
             _finish(e, x, kernel, {r.name: running[id(r), u].value(e) for r in kernel.reductions})
+
+
+def _write_pairs(x: Expressions, kernel: Kernel, s: Schedule) -> None:
+    """A map whose last axis has two steps: both values before the first store, which may be over what the second is made from."""
+    x.hoist([st.node for st in kernel.stores], [s.unrolled] if s.unrolled is not None else [])
+    values = []
+    for u in range(2):
+        _at_step(x, s, u)
+        with x.scope():
+            values.append([x.emit(st.node) for st in kernel.stores])
+    _at_step(x, s, 0)
+    with x.scope():
+        for st, first, second in zip(kernel.stores, *values, strict=True):
+            x.store_pairs(x.pointers[st.target], st.offset, first, second)
 
 
 def _at_step(x: Expressions, s: Schedule, u: int) -> None:

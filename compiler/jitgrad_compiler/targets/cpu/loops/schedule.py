@@ -24,6 +24,7 @@ MOST_TASKS = 64
 MOST_PARTIAL_TASKS = 32
 COLUMNS_AT_LEAST = 512
 UNROLLED = 4
+PAIRS_AT_LEAST = 16
 
 
 @dataclass
@@ -86,7 +87,8 @@ def _divide(kernel: Kernel, wide: Sequence[Axis]) -> tuple[list[Axis], list[Axis
         positions = [r for r in kernel.reductions if r.position is not None]
         if positions:
             return [], list(wide), False
-        return _divide_map(kernel, wide)
+        rows, inner, _ = _divide_map(kernel, wide)
+        return (list(wide), [], True) if _of_pairs(kernel, rows, inner) else (rows, inner, False)
     over = some[0] & frozenset(wide)
     reduced, kept = [a for a in wide if a in over], [a for a in wide if a not in over]
     if not kept or _contiguous_along(kernel, reduced[-1], wide) >= _contiguous_along(kernel, _vectorised(kept), wide):
@@ -126,6 +128,15 @@ def _divide_map(kernel: Kernel, wide: Sequence[Axis]) -> tuple[list[Axis], list[
     while split > 0 and all(_side_by_side(p, wide[split - 1], wide[split]) for p in places):
         split -= 1
     return list(wide[:split]), list(wide[split:]), False
+
+
+def _of_pairs(kernel: Kernel, rows: Sequence[Axis], inner: Sequence[Axis]) -> bool:
+    """Whether a map writes pairs, side by side in memory, over a row that has vectors: it is vectorised along that, and both of a
+    pair are written out, which costs a shuffle.
+    """
+    if kernel.reductions or not rows or [a.extent for a in inner] != [2] or rows[-1].extent < PAIRS_AT_LEAST:
+        return False
+    return all(s.offset.factor(inner[0]) == 1 and s.offset.factor(rows[-1]) == 2 for s in kernel.stores)
 
 
 def _places(kernel: Kernel) -> list[Affine]:
