@@ -14,6 +14,7 @@ from . import tree
 from .array import as_value
 from .differentiation import jvp, vjp
 from .errors import ArgumentError
+from .tracing import FLOAT0
 
 TOLERANCE = {F32: 1e-2, C64: 1e-2, F64: 1e-5, C128: 1e-5}
 EPSILON = {F32: 1e-2, C64: 1e-2, F64: 1e-4, C128: 1e-4}
@@ -49,11 +50,11 @@ def assert_close(actual: Any, expected: Any, rtol: float | None = None, atol: fl
 
 
 def _direction(rng: np.random.Generator, items: Any) -> Any:
-    """A random tangent for each leaf; float0 for integers is left to jvp, which takes any integer."""
+    """A random tangent for each leaf; that of integers is float0."""
 
     def draw(x: np.ndarray) -> np.ndarray:
         if not _is_inexact(x):
-            return np.zeros(x.shape, x.dtype)
+            return np.zeros(x.shape, FLOAT0)
         drawn = rng.standard_normal(x.shape)
         return np.asarray(drawn + 1j * rng.standard_normal(x.shape) if x.dtype.kind == "c" else drawn, x.dtype)
 

@@ -23,6 +23,11 @@ from .errors import (
 from .suggestions import suggest
 
 FUNCTIONS = "the array itself with jitgrad.numpy's functions, make the argument static"
+TO_SEE = (
+    "the array itself with jitgrad.numpy's functions; jitgrad.debug.print('{}', x), which prints when the program runs; or return "
+    "the value from the function, whose result has a number. Or make the argument static"
+)
+"""Of what takes a number out of an array."""
 
 
 class ToPython(Value):
@@ -62,12 +67,14 @@ class ToPython(Value):
             raise self._differentiated(error, what)
         return np.asarray(concrete.data()).astype(self.dtype, copy=False)
 
-    def scalar(self, what: str, error: type[JitgradError] = ConcretizationTypeError, constant: bool = False) -> Any:
+    def scalar(
+        self, what: str, error: type[JitgradError] = ConcretizationTypeError, constant: bool = False, instead: str = FUNCTIONS
+    ) -> Any:
         """The one element as a Python number. Raises as `elements`, and TypeError for other numbers of elements."""
         if self.size != 1:
-            self.elements(what, error=error, constant=True)
+            self.elements(what, instead, error, constant=True)
             raise TypeError(f"{what} needs an array of one element, got shape {self.shape}")
-        return self.elements(what, error=error, constant=constant).item()
+        return self.elements(what, instead, error, constant).item()
 
     def _not_concrete(self, error: type[JitgradError], what: str, instead: str) -> JitgradError:
         """The exception for a traced value where Python needs a number."""
@@ -116,13 +123,13 @@ class ToPython(Value):
         return bool(data.reshape(()))
 
     def __float__(self) -> float:
-        return float(self.scalar("float()"))
+        return float(self.scalar("float()", instead=TO_SEE))
 
     def __complex__(self) -> complex:
-        return complex(self.scalar("complex()"))
+        return complex(self.scalar("complex()", instead=TO_SEE))
 
     def __int__(self) -> int:
-        return int(self.scalar("int()", TracerIntegerConversionError, constant=True))
+        return int(self.scalar("int()", TracerIntegerConversionError, True, TO_SEE))
 
     def __trunc__(self) -> int:
         return math.trunc(self.scalar("math.trunc", constant=True))
@@ -141,11 +148,11 @@ class ToPython(Value):
 
     def item(self, *index: int) -> Any:
         """The one element, or the one at `index`, as a Python number."""
-        return self.elements("x.item()").item(*index)
+        return self.elements("x.item()", TO_SEE).item(*index)
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
-        return self.elements("x.tolist()").tolist()
+        return self.elements("x.tolist()", TO_SEE).tolist()
 
     def shown(self) -> np.ndarray | None:
         """The elements for the reader's eyes, whether or not they are being differentiated; None for a traced value."""

@@ -20,7 +20,7 @@ import jitgrad_compiler
 from . import errors
 from .config import config
 from .element_width import narrow_results
-from .suggestions.foreign import explain_call
+from .suggestions.foreign import explain_call, explain_python
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,6 +34,8 @@ def _is_ours(filename: str) -> bool:
 
 def leave(error: BaseException) -> None:
     """What is done to an exception that leaves jitgrad, before a bare `raise`, which adds no frame."""
+    if type(error) is TypeError:
+        explain_python(error)
     mode = config.traceback_filtering
     if mode == "off":
         return
@@ -101,7 +103,7 @@ def boundary(f: F, inside: bool = False) -> F:
             return out if inside or config.jax_enable_x64 else narrow_results(out)
         except Exception as error:
             if type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None:
-                explain_call(error, f)  # the call itself failed
+                explain_call(error, f, args)  # the call itself failed
             leave(error)
             raise
 

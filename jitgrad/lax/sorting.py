@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any
 
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.numpy import ops
-from jitgrad.numpy.promote import array_arg, axis_number
+from jitgrad.numpy.promote import array_arg, axis_number, size_arg
 from jitgrad_compiler.ir.types import I32
 
 ArrayLike = Any
@@ -53,7 +52,8 @@ def top_k(operand: ArrayLike, k: int, *, axis: int = -1) -> tuple[Array, Array]:
     [3. 2.] [1 2]
     """
     x = array_arg("lax.top_k", operand)
-    along, count = axis_number("lax.top_k", axis, x.type.rank), index(k)
+    along = axis_number("lax.top_k", axis, x.type.rank)
+    count = size_arg("lax.top_k", k, "k is an integer")
     n = x.type.shape[along]
     if not 0 <= count <= n:
         raise ArgumentError(f"lax.top_k: k must be from 0 to the size of axis {axis}, {n}, got {k}")
@@ -84,7 +84,10 @@ def approx_min_k(
     [1. 2.] [0 2]
     """
     x = array_arg("lax.approx_min_k", operand)
-    along, count = axis_number("lax.approx_min_k", reduction_dimension, x.type.rank), index(k)
+    along, count = (
+        axis_number("lax.approx_min_k", reduction_dimension, x.type.rank),
+        size_arg("lax.approx_min_k", k, "k is an integer"),
+    )
     n = x.type.shape[along]
     if not 0 <= count <= n:
         raise ArgumentError(f"lax.approx_min_k: k must be from 0 to the size of axis {reduction_dimension}, {n}, got {k}")

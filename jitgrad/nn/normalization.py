@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from operator import index
 from typing import Any
 
 import jitgrad.numpy as jnp
@@ -12,7 +11,7 @@ from jitgrad.differentiation import stop_gradient
 from jitgrad.errors import DTypeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.ops import convert
-from jitgrad.numpy.promote import array_arg, axis_number, common_dtype, inexact_arg
+from jitgrad.numpy.promote import array_arg, axis_number, common_dtype, inexact_arg, size_arg
 from jitgrad.promotion import default_float, dtype_name
 from jitgrad_compiler.ir.types import BOOL
 
@@ -149,7 +148,7 @@ def one_hot(x: ArrayLike, num_classes: int, *, dtype: Any = None, axis: int = -1
     labels = array_arg("nn.one_hot", x)
     if not labels.type.dtype.is_integer:
         raise DTypeError(f"nn.one_hot: class indices must be integers, got {labels.dtype}. Convert them with .astype(int).")
-    num_classes = index(num_classes)
+    num_classes = size_arg("nn.one_hot", num_classes, "num_classes is an integer")
     rank = labels.ndim + 1
     at = axis_number("nn.one_hot", axis, rank)
     shape = (*labels.shape[:at], num_classes, *labels.shape[at:])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from operator import index
 from typing import Any
 
 from jitgrad.array import Array, as_value
@@ -26,6 +25,7 @@ from .promote import (
     broadcasts_to,
     common_dtype,
     shape_arg,
+    size_arg,
 )
 
 Arrays = Sequence[ArrayLike]
@@ -70,7 +70,8 @@ def reshape(a: ArrayLike, shape: Any, order: str = "C", *, copy: bool | None = N
      [3 4 5]]
     """
     x = array_arg("reshape", a)
-    sizes = tuple(index(n) for n in shape) if hasattr(shape, "__iter__") else (index(shape),)
+    what = "a shape is an integer or a tuple of integers"
+    sizes = tuple([size_arg("reshape", n, what) for n in (shape if hasattr(shape, "__iter__") else (shape,))])
     known = math.prod(n for n in sizes if n != -1)
     free = sizes.count(-1)
     fits = known == x.type.size if not free else free == 1 and known and x.type.size % known == 0

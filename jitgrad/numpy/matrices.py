@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any
 
 from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.errors import ArgumentError, ParametersError, ShapeError
 from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from .creation import float_or
 from .elementwise import named
 from .ops import Shape, broadcast, convert, iota, op, reshape, select
-from .promote import ArrayLike, array_arg, axis_number, shape_arg
+from .promote import ArrayLike, array_arg, axis_number, shape_arg, size_arg
 
 
 def eye(N: int, M: int | None = None, k: ArrayLike = 0, dtype: Any = None) -> Array:
@@ -23,8 +22,7 @@ def eye(N: int, M: int | None = None, k: ArrayLike = 0, dtype: Any = None) -> Ar
     [[0. 1. 0.]
      [0. 0. 1.]]
     """
-    shape = shape_arg("eye", (N, N if M is None else M))
-    return _mask(shape, k, float_or(dtype), "eq")
+    return _mask(_rows_and_columns("eye", N, M), k, float_or(dtype), "eq")
 
 
 def identity(n: int, dtype: Any = None) -> Array:
@@ -35,6 +33,8 @@ def identity(n: int, dtype: Any = None) -> Array:
     [[1. 0.]
      [0. 1.]]
     """
+    if isinstance(n, (tuple, list)):
+        raise ParametersError(f"identity: a square matrix has one size: identity({n[0] if n else 'n'}), got {n}.")
     return eye(n, dtype=dtype)
 
 
@@ -46,7 +46,14 @@ def tri(N: int, M: int | None = None, k: ArrayLike = 0, dtype: Any = None) -> Ar
     [[1. 0. 0.]
      [1. 1. 0.]]
     """
-    return _mask(shape_arg("tri", (N, N if M is None else M)), k, float_or(dtype), "ge")
+    return _mask(_rows_and_columns("tri", N, M), k, float_or(dtype), "ge")
+
+
+def _rows_and_columns(where: str, rows: Any, columns: Any) -> Shape:
+    if isinstance(rows, (tuple, list)):
+        sizes = ", ".join(map(str, rows))
+        raise ParametersError(f"{where}: rows and columns are arguments of their own: {where}({sizes}), not {where}(({sizes})).")
+    return shape_arg(where, (rows, rows if columns is None else columns))
 
 
 def _mask(shape: Shape, k: ArrayLike, dtype: DType, comparison: str) -> Array:
@@ -163,7 +170,7 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
     value = array_arg("vander", x)
     if value.type.rank != 1:
         raise ShapeError(f"vander: needs a vector, got shape {value.type.shape}")
-    n = value.type.shape[0] if N is None else index(N)
+    n = value.type.shape[0] if N is None else size_arg("vander", N, "N is an integer")
     if n < 0:
         raise ArgumentError(f"vander: N must be 0 or more, got {N}")
     kind = I64 if value.type.dtype == BOOL else value.type.dtype

@@ -152,6 +152,13 @@ def _setitem(self: Array, index: Any, value: Any) -> None:
     )
 
 
+def _delitem(self: Array, index: Any) -> None:
+    raise ImmutableArrayError(
+        f"del x[{index!r}]: jitgrad arrays are immutable, got {self.dtype}{list(self.shape)}. "
+        f"Write x = jnp.delete(x, {index!r}, axis=0), or x = x[mask] with what is to stay."
+    )
+
+
 def _reshape(self: Array, *shape: Any, order: str = "C") -> Array:
     """The same elements in another shape; one size may be -1. Takes a tuple or the sizes themselves."""
     return manipulation.reshape(self, shape[0] if len(shape) == 1 else shape, order)
@@ -204,7 +211,7 @@ def add_elsewhere(functions: Collection[str]) -> None:
 
 UNARY = {
     "__neg__": elementwise.negative, "__pos__": elementwise.positive, "__abs__": elementwise.absolute,
-    "__invert__": arithmetic.invert, "__round__": _round, "__getitem__": _getitem, "__setitem__": _setitem,
+    "__invert__": arithmetic.invert, "__round__": _round, "__getitem__": _getitem, "__setitem__": _setitem, "__delitem__": _delitem,
     "__dir__": _dir,
 }  # fmt: skip
 METHODS = {
@@ -227,6 +234,20 @@ for _name, _value in (*UNARY.items(), *METHODS.items()):
     setattr(Array, _name, _value)
 for _name, _get in PROPERTIES.items():
     setattr(Array, _name, property(_get))
+
+
+def _refuse_setting(name: str, instead: str) -> None:
+    def refuse(self: Array, value: Any) -> None:
+        raise ImmutableArrayError(f"x.{name} = value: jitgrad arrays are immutable. Write {instead}.")
+
+    setattr(Array, name, getattr(Array, name).setter(refuse))
+
+
+for _name, _instead in (
+    ("shape", "x = x.reshape(shape)"), ("dtype", "x = x.astype(dtype)"), ("T", "x = value.T"),
+    ("real", "x = jitgrad.lax.complex(value, x.imag)"), ("imag", "x = jitgrad.lax.complex(x.real, value)"),
+):  # fmt: skip
+    _refuse_setting(_name, _instead)
 
 
 def _array_namespace(self: Array, *, api_version: str | None = None) -> Any:

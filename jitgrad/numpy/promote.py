@@ -12,7 +12,7 @@ from typing import Any
 
 from jitgrad.array import Array, as_value
 from jitgrad.config import config
-from jitgrad.errors import ArgumentError, DTypeError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, JitgradError, ParametersError, ShapeError
 from jitgrad.promotion import default_float, dtype_name, promote, strong_dtype
 from jitgrad.promotion import inexact as inexact_dtype
 from jitgrad_compiler.ir.builder import Weak
@@ -174,15 +174,32 @@ def axes_tuple(where: str, axis: Any, rank: int) -> Shape:
     return tuple(sorted(axes))
 
 
+def size_arg(where: str, n: Any, what: str) -> int:
+    """A size or another number that must be an integer; `what` says so. Raises ParametersError for what is none."""
+    try:
+        return index(n)
+    except JitgradError:
+        raise
+    except TypeError:
+        pass
+    advice = ""
+    if isinstance(n, float) and n.is_integer():
+        advice = f" Write {int(n)}; a quotient of integers is one with //."
+    elif isinstance(n, Array):
+        advice = " Make it an integer with int(), outside of jit."
+    raise ParametersError(f"{where}: {what}, got {type(n).__name__}: {str(n)[:60]!r}.{advice}")
+
+
 def shape_arg(where: str, shape: Any) -> Shape:
     """A shape given as an integer or a sequence of integers.
 
-    Raises ArgumentError for negative sizes.
+    Raises ArgumentError for negative sizes, and what `size_arg` raises.
     """
+    what = "a shape is an integer or a tuple of integers"
     if isinstance(shape, (tuple, list)) or (hasattr(shape, "__iter__") and getattr(shape, "ndim", None) != 0):
-        sizes = tuple(index(n) for n in shape)
+        sizes = tuple([size_arg(where, n, what) for n in shape])
     else:
-        sizes = (index(shape),)
+        sizes = (size_arg(where, shape, what),)
     if any(n < 0 for n in sizes):
         raise ArgumentError(f"{where}: a shape has sizes of 0 or more, got {shape}")
     return sizes

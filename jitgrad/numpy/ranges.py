@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.types import BOOL, C64, C128, F32, F64, I64, U64, DType
 
 from .ops import Shape, broadcast, constant, convert, fill, iota, limits, op, select
-from .promote import ArrayLike, axis_number, broadcast_shape, common_dtype, operands, strong
+from .promote import ArrayLike, axis_number, broadcast_shape, common_dtype, operands, size_arg, strong
 
 
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Array:
@@ -102,7 +101,7 @@ def linspace(
     >>> print(jnp.linspace(0, 1, 5))
     [0.   0.25 0.5  0.75 1.  ]
     """
-    num = index(num)
+    num = size_arg("linspace", num, "num is an integer, how many numbers there are")
     if num < 0:
         raise ArgumentError(f"linspace: num must be 0 or more, got {num}")
     wanted = None if dtype is None else dtype_name(dtype)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from .elementwise import named
 from .indexing import take_places
 from .manipulation import ravel, swapaxes, unstack
 from .ops import broadcast, concatenate, constant, convert, op, reshape, slice_axis
-from .promote import ArrayLike, array_arg, axes_tuple, axis_number
+from .promote import ArrayLike, array_arg, axes_tuple, axis_number, size_arg
 
 
 def static(where: str, what: str, x: Any) -> np.ndarray:
@@ -101,7 +100,8 @@ def tile(A: ArrayLike, reps: int | Sequence[int]) -> Array:
      [1 2 1 2]]
     """
     x = array_arg("tile", A)
-    counts = tuple(index(r) for r in reps) if hasattr(reps, "__iter__") else (index(reps),)
+    what = "reps is an integer or a tuple of integers"
+    counts = tuple([size_arg("tile", r, what) for r in (reps if hasattr(reps, "__iter__") else (reps,))])
     rank = max(len(counts), x.type.rank)
     shape = (1,) * (rank - x.type.rank) + x.type.shape
     counts = (1,) * (rank - len(counts)) + counts
@@ -145,7 +145,7 @@ def repeat(a: ArrayLike, repeats: int | ArrayLike, axis: int | None = None, *, t
             )
         return take_places(x, as_value(places), at)
     # element i starts at the sum of the counts before it; counting the starts up to each place gives the element there
-    total = index(total_repeat_length)  # type: ignore[arg-type]
+    total = size_arg("repeat", total_repeat_length, "total_repeat_length is an integer")
     ends = op("cumsum", counts, axis=0, reverse=False)
     place = op("iota", shape=(total, n), axis=0, dtype=I64)
     passed = op("le", broadcast(ends, (total, n), (1,)), place)

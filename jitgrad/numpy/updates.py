@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array
-from jitgrad.errors import ImmutableArrayError, IndexingError
+from jitgrad.errors import ImmutableArrayError, IndexingError, MissingNameError
 from jitgrad.tracebacks import boundary_methods
 from jitgrad_compiler.ir.types import I64
 
@@ -137,6 +137,26 @@ class At:
     def __call__(self, *index: Any) -> Any:
         raise IndexingError("x.at(i): x.at takes its index in brackets. Write x.at[i].set(value).")
 
+    def __delitem__(self, index: Index) -> None:
+        raise ImmutableArrayError(f"del x.at[{index!r}]: arrays never change. Write x = jnp.delete(x, {index!r}, axis=0).")
+
+
+class _NeedsIndex:
+    """A method of `Updates`, asked for before the index: `x.at.set`."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        raise MissingNameError(
+            f"x.at.{self.name}: x.at takes its index first. Write x.at[i].{self.name}(...); x.at[...] are all elements."
+        )
+
+
+for _name in [n for n in vars(Updates) if not n.startswith("_") and n not in Updates.__slots__]:
+    setattr(At, _name, _NeedsIndex(_name))
 
 for _class in (Updates, At):
     boundary_methods(_class, plain=("__init__",))

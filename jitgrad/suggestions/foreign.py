@@ -11,6 +11,28 @@ from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import Any
 
+PYTHONS = (
+    (
+        r"^'Array' object is not callable$",
+        "An array is no function: write x.T without parentheses, x[i] with brackets.",
+    ),
+    (r"^'(tuple|int)' object is not callable$", "x.shape, x.ndim and x.size of an array stand without parentheses: x.shape[0]."),
+    (
+        r"^%. format: an? .* is required, not Array$",
+        'A traced array has no number yet: jitgrad.debug.print("{x}", x=x) prints when the program runs; or return it.',
+    ),
+)
+"""What Python itself says of mistakes with arrays, and what to do about it."""
+
+
+def explain_python(error: BaseException) -> None:
+    """Add to an error that Python raised in a user's function, of an array, what it is about."""
+    text = str(error.args[0]) if len(error.args) == 1 else ""
+    for pattern, advice in PYTHONS:
+        if re.search(pattern, text):
+            error.args = (f"{text}. {advice}",)
+
+
 IMMUTABLE = "x = x + y or x = x.at[i].set(v): arrays never change"
 ON_CPU = "jitgrad.device_put(x), or nothing: arrays are in the computer's memory"
 
@@ -24,6 +46,7 @@ ATTRIBUTES = {
     "cuda": ON_CPU, "cpu": ON_CPU, "to": "x.astype(dtype) for a type, jitgrad.device_put(x) for a device", "is_cuda": "x.device",
     "get_device": "x.device", "clone": "x itself: arrays never change; jnp.copy(x) for memory of its own",
     "contiguous": "x itself: arrays are contiguous", "assign": IMMUTABLE, "assign_add": IMMUTABLE, "itemset": IMMUTABLE,
+    "set": "x.at[i].set(v): arrays never change",
     "fill": "jnp.full_like(x, value): arrays never change", "put": "x.at[i].set(v): arrays never change",
     "resize_": "x.reshape(...)", "unsqueeze": "jnp.expand_dims(x, axis), or x[None]", "permute": "x.transpose(axes)", "t": "x.T",
     "dim": "x.ndim", "ndimension": "x.ndim", "numel": "x.size", "expand": "jnp.broadcast_to(x, shape)",
@@ -80,8 +103,12 @@ def attribute(name: str, functions: Collection[str]) -> str:
     return f"Use the function jitgrad.numpy.{name}(x)." if name in functions else f"Use {IMMUTABLE}."
 
 
-def explain_call(error: TypeError, f: Callable[..., Any]) -> None:
-    """Add to the error of a call that does not fit f's signature what the signature has."""
+SHAPES = ("shape", "newshape", "reps", "axes")
+"""Parameters that take several integers as one tuple."""
+
+
+def explain_call(error: TypeError, f: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """Add to the error of a call f(*args, ...) that does not fit f's signature what the signature has."""
     try:
         parameters = inspect.signature(f).parameters
     except (TypeError, ValueError):
@@ -98,6 +125,15 @@ def explain_call(error: TypeError, f: Callable[..., Any]) -> None:
     elif re.search(r"takes .*positional arguments? but", str(error)):
         many = [n for n in ("arrays", "tup", "arys") if n in parameters]
         advice = f"Several arrays go into one list or tuple: {f.__name__}([a, b])." if many else ""
+        names = list(parameters)
+        place = next((names.index(n) for n in SHAPES if n in names), len(args))
+        if len(sizes := args[place:]) > 1 and all(type(n) is int for n in sizes):
+            more = sum(p.default is p.empty for p in list(parameters.values())[place + 1 :])
+            sizes, rest = sizes[: len(sizes) - more], sizes[len(sizes) - more :]
+            right = ", ".join([*names[:place], str(sizes), *map(str, rest)])
+            advice = f"{names[place].capitalize()} is one tuple: {f.__name__}({right})."
+        elif not many and names and names[0] in ("f", "fun"):
+            advice = f"The values are arguments of the function that it gives: {f.__name__}(f)(x)."
     if advice or isinstance(error.args[0], str):
         listed = ", ".join(n for n in parameters if n != "self")
         error.args = (" ".join(filter(None, [f"{error}.", advice, f"It takes {listed}." if listed else ""])),)
