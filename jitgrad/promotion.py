@@ -1,6 +1,6 @@
 """Element types: which one results when two meet, as in jax with 64-bit types enabled.
 
-A weak value came from a scalar, PYTHON's or one of NUMPY_64 (np.float64, np.int64, np.complex128, np.bool_, which NumPy's own
+A weak value came from a scalar, PYTHON's (and np.bool_) or one of NUMPY_64 (np.float64, np.int64, np.complex128, which NumPy's own
 functions hand back). It is carried in 64 bits and takes the type of what stands beside it where kinds allow. Where it turns into an
 array by itself, a Python float becomes `config.default_float`; a NumPy scalar keeps its 64 bits, as does what both together give. A
 loop carries a Python float in the default type, weak as it is.
@@ -39,7 +39,7 @@ PYTHON, NUMPY_64 = "python", "numpy"
 """What `Array.weak` says, where it is not False."""
 WEAK = {
     bool: (BOOL, PYTHON), int: (I64, PYTHON), float: (F64, PYTHON), complex: (C128, PYTHON),
-    np.bool_: (BOOL, NUMPY_64), np.int64: (I64, NUMPY_64), np.float64: (F64, NUMPY_64), np.complex128: (C128, NUMPY_64),
+    np.bool_: (BOOL, PYTHON), np.int64: (I64, NUMPY_64), np.float64: (F64, NUMPY_64), np.complex128: (C128, NUMPY_64),
 }  # fmt: skip
 """The classes of weak scalars: element type and kind of weakness."""
 NARROW = {F64: F32, I64: I32, U64: U32, C128: C64}
@@ -131,11 +131,6 @@ def strong_promote(a: DType, b: DType, default: DType) -> DType:
     if unsigned[0] == U64:
         return default  # no integer type holds both
     return narrowed(signed_integer(unsigned[0].bits * 2))
-
-
-def inexact(dtype: DType, default: DType) -> DType:
-    """The float or complex type that a function of analysis gives for this element type."""
-    return dtype if dtype.is_float or dtype.is_complex else default
 
 
 config.listen("jax_enable_x64", lambda _: promote.cache_clear())

@@ -14,7 +14,6 @@ from jitgrad.array import Array, as_value
 from jitgrad.config import config
 from jitgrad.errors import ArgumentError, DTypeError, JitgradError, ParametersError, ShapeError
 from jitgrad.promotion import default_float, dtype_name, promote, strong_dtype
-from jitgrad.promotion import inexact as inexact_dtype
 from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import BOOL, F64, DType
@@ -38,8 +37,8 @@ def array_arg(where: str, x: ArrayLike, dtype: Any = None) -> Array:
 
 def inexact_arg(where: str, x: ArrayLike, dtype: Any = None) -> Array:
     """An operand as a float or complex Array that is not weak."""
-    value = array_arg(where, x, dtype)
-    return convert(value, inexact_dtype(value.type.dtype, default_float()))
+    value = as_value(x, where) if dtype is None else array_arg(where, x, dtype)
+    return convert(value, strong_dtype(*as_inexact(value.type.dtype, value.weak)))
 
 
 @lru_cache(maxsize=4096)
@@ -87,9 +86,11 @@ def common_dtype(values: Sequence[Array]) -> tuple[DType, Weak]:
     return promote_all(tuple((v.type.dtype, v.weak) for v in values), default_float())
 
 
-def as_inexact(dtype: DType, weak: Weak) -> DType:
-    """The float or complex type for a function of analysis; a weak one stays in 64 bits."""
-    return dtype if dtype.is_inexact else F64 if weak else default_float()
+def as_inexact(dtype: DType, weak: Weak) -> tuple[DType, Weak]:
+    """The float or complex type for a function of analysis, and its weakness; a weak integer stays in 64 bits."""
+    if dtype.is_inexact:
+        return dtype, weak
+    return (F64, weak) if weak and dtype != BOOL else (default_float(), False)
 
 
 def operands(where: str, *xs: ArrayLike, inexact: bool = False, whole: bool = False) -> tuple[list[Array], Weak]:
@@ -102,7 +103,7 @@ def operands(where: str, *xs: ArrayLike, inexact: bool = False, whole: bool = Fa
     if weak and any(v.type.shape for v in values):
         dtype, weak = strong_dtype(dtype, weak), False
     if inexact:
-        dtype = as_inexact(dtype, weak)
+        dtype, weak = as_inexact(dtype, weak)
     values = broadcast_together(where, [convert(v, dtype) for v in values])
     if whole and any(v.type.shape for v in values):
         shape = next(v.type.shape for v in values if not is_number(v))

@@ -31,7 +31,7 @@ from .ops import (
     select,
     spread,
 )
-from .promote import ArrayLike, array_arg, axes_tuple, axis_number, broadcast_shape, is_complex, no_out
+from .promote import ArrayLike, array_arg, axes_tuple, axis_number, broadcast_shape, inexact_arg, is_complex, no_out
 
 Axis = int | tuple[int, ...] | None
 
@@ -176,8 +176,7 @@ def _mean(name: str, x: Array, axes: Shape, where: ArrayLike | None) -> Array:
 
 def mean_arg(name: str, a: ArrayLike, dtype: Any) -> Array:
     """An operand in the type that its mean is made in: integers as default_float."""
-    x = array_arg(name, a, dtype)
-    return x if dtype is not None or x.type.dtype.is_inexact else convert(x, default_float())
+    return inexact_arg(name, a) if dtype is None else array_arg(name, a, dtype)
 
 
 def mean(

@@ -128,3 +128,21 @@ def test_jacobians_of_python_floats_have_the_type_of_the_gradient():
     for transform in (jitgrad.jacfwd, jitgrad.jacrev):
         assert transform(lambda x: x * A)(2.0).dtype == np.float32
         assert [j.dtype for j in transform(lambda x, y: (x * y, x * y * A), (0, 1))(2.0, 3.0)[1]] == [np.float32, np.float32]
+
+
+ANALYSIS = {
+    "sin": jnp.sin, "mean": jnp.mean, "arctan2": lambda x: jnp.arctan2(x, x), "gammaln": scipy.special.gammaln, "var": jnp.var,
+    "median": jnp.median, "true_divide": lambda x: jnp.true_divide(x, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ANALYSIS)
+def test_functions_of_analysis_of_one_number_have_one_type_eager_and_compiled(name):
+    f = ANALYSIS[name]
+    wanted = {
+        "float32": [True, np.bool_(True), np.array(True), 3, np.int32(3), np.array(3), 0.5, np.float32(0.5)],
+        "float64": [np.int64(3), np.float64(0.5), np.array(0.5)],
+    }
+    for dtype, numbers in wanted.items():
+        for number in numbers:
+            assert f(number).dtype == jitgrad.jit(f)(number).dtype == jitgrad.jit(lambda f=f, n=number: f(n))().dtype == dtype
