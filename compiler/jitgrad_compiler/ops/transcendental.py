@@ -99,11 +99,11 @@ cosh = _unary("cosh", np.cosh, lambda x, out: op("sinh", x), (-4, 4), "Hyperboli
 tanh = _unary("tanh", np.tanh, lambda x, out: 1 - square(out), (-6, 6), "Hyperbolic tangent.")
 asinh = _unary("asinh", np.arcsinh, lambda x, out: 1 / _root_of_one_and_square(x), (-6, 6), "Inverse hyperbolic sine.")
 acosh = _unary(
-    "acosh", np.arccosh, lambda x, out: 1 / (op("sqrt", x - 1) * op("sqrt", x + 1)), (1.2, 9), "Inverse hyperbolic cosine."
+    "acosh", np.arccosh, lambda x, out: 1 / op("sqrt", x - 1) * (1 / op("sqrt", x + 1)), (1.2, 9), "Inverse hyperbolic cosine."
 )
 atanh = _unary("atanh", np.arctanh, lambda x, out: 1 / _one_less_square(x), (-0.9, 0.9), "Inverse hyperbolic tangent.")
 logistic = _unary("logistic", _logistic, lambda x, out: out * (1 - out), (-6, 6), "1 / (1 + exp(-x)).", "float")
-cbrt = _unary("cbrt", np.cbrt, lambda x, out: 1 / (square(out) * 3), (0.1, 9), "The real cube root.", "float")
+cbrt = _unary("cbrt", np.cbrt, lambda x, out: op("integer_pow", out, exponent=-2) / 3, (0.1, 9), "The real cube root.", "float")
 erf = _unary(
     "erf", of_float64("erf"), lambda x, out: op("exp", -square(x)) * TWO_OVER_ROOT_PI, (-2, 2),
     "The error function, 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x.", "float",
