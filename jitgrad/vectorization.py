@@ -40,11 +40,17 @@ def _axes_of_leaves(where: str, what: str, axes: Any, items: Any) -> list[int | 
             f"{where}: {what}={axes!r} does not fit the structure of the values, {tree.structure(items)}: {error}"
         ) from None
     values = _leaves(items, none_is_leaf=True, namespace=tree.NAMESPACE)
-    found = [a for a, v in zip(spread, values, strict=True) if v is not None]
-    for a in found:
-        if a is not None and not isinstance(a, int):
-            raise ArgumentError(f"{where}: {what} must hold integers and None, got {a!r}")
-    return found
+    return [a for a, v in zip(spread, values, strict=True) if v is not None]
+
+
+def _check_axes(what: str, axes: Any) -> None:
+    """Raise ArgumentError unless axes are integers and None, and not arrays, which the new function takes."""
+    for a in () if isinstance(axes, int) else tree.leaves(axes):
+        if not isinstance(a, int):
+            raise ArgumentError(
+                f"vmap: {what} must hold integers and None, got {type(a).__name__}: {str(a)[:60]!r}. vmap gives a function, "
+                "which takes the values: vmap(f)(x)."
+            )
 
 
 def vmap(
@@ -69,6 +75,8 @@ def vmap(
     [3. 3. 3.]
     """
     check_function("vmap", f)
+    _check_axes("in_axes", in_axes)
+    _check_axes("out_axes", out_axes)
     name = function_name(f)
 
     @boundary

@@ -446,3 +446,10 @@ def test_the_cotangent_of_an_integer_result_is_float0_and_nothing_else():
     assert float(pullback({"n": np.zeros((), float0), "y": 1.0})[0]) == 2
     with pytest.raises(errors.TreeStructureError, match=r"cotangents of \['n'\] must be of type float0 .* got int"):
         pullback({"n": 1, "y": 1.0})
+
+
+@pytest.mark.parametrize("axes", [jnp.ones(3), np.ones(3), 0.5, (0, 1.0), [jnp.ones(3)], "i"], ids=str)
+@pytest.mark.parametrize("what", ["in_axes", "out_axes"])
+def test_values_in_place_of_axes_of_vmap_are_refused_at_once(what, axes):
+    with pytest.raises(errors.ArgumentError, match=rf"vmap: {what} must hold integers and None, got .*vmap\(f\)\(x\)"):
+        vmap(lambda x: x, **{what: axes})
