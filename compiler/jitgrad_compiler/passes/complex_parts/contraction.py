@@ -15,8 +15,8 @@ from typing import Any
 from ...ir.builder import Value
 from ...ops.arithmetic import op
 from ...ops.contraction import Dims, free_axes
-from ...ops.define import reshape
-from .table import Parts, rule
+from ...ops.define import reshape, transpose_axes
+from .table import Parts, Planes, of_planes, rule
 
 
 def _of_four(name: str, x: Parts, y: Parts, **params: Any) -> Parts:
@@ -51,7 +51,7 @@ def contracted(x: Parts, y: Parts, dims: Dims) -> Parts:
     over = ((0, *_up(cx, up_x)), (0, *_up(cy, up_y)))
     found = op("dot_general", left, right, dims=(over, (_up(bx, up_x), _up(by, up_y))))
     axis = first + (0 if on_left else len(fx))  # that of the parts stands in front of the free ones of whose matrix was taken
-    return Parts(*[_one_of(found, axis, n) for n in (0, 1)])
+    return of_planes(transpose_axes(found, (axis, *[i for i in range(found.type.rank) if i != axis])))
 
 
 def _up(axes: tuple[int, ...], by: int) -> tuple[int, ...]:
@@ -60,6 +60,8 @@ def _up(axes: tuple[int, ...], by: int) -> tuple[int, ...]:
 
 def _stacked(values: Sequence[Value]) -> Value:
     """Values along a new first axis."""
+    if isinstance(values, Planes):
+        return values.stacked
     return op("concatenate", *[reshape(v, (1, *v.type.shape)) for v in values], axis=0)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ...ir.builder import Value, bind_all, literal
-from ...ir.graph import OPS
+from ...ir.graph import BATCH, OPS
 from ...ir.types import I64, DType
 from ...ops.arithmetic import op
 from ...ops.define import reshape
 from .arithmetic import multiply
 from .control import in_steps
-from .table import Operand, Parts, rule, zero_like
+from .table import Operand, Parts, Planes, of_planes, rule, zero_like
 
 
 def _each_part(name: str) -> None:
@@ -23,9 +23,22 @@ def _each_part(name: str) -> None:
     rule(name)(both)
 
 
+def _each_row(name: str) -> None:
+    """The op done to each part, or where they are rows of one value to that."""
+
+    def moved(x: Parts, **params: Any) -> Parts:
+        if isinstance(x, Planes):
+            return of_planes(BATCH[OPS[name]](2, [x.stacked], [True], params)[0])
+        return Parts(*[op(name, part, **params) for part in x])
+
+    rule(name)(moved)
+
+
+for _name in ("reshape", "transpose", "reverse", "slice"):
+    _each_row(_name)
 for _name in (
-    "add", "sub", "neg", "select", "stop_gradient", "name", "barrier", "broadcast", "reshape", "transpose", "reverse", "slice",
-    "pad", "concatenate", "reduce_sum", "cumsum", "gather", "dynamic_slice", "dynamic_update_slice",
+    "add", "sub", "neg", "select", "stop_gradient", "name", "barrier", "broadcast", "pad", "concatenate", "reduce_sum", "cumsum",
+    "gather", "dynamic_slice", "dynamic_update_slice",
 ):  # fmt: skip
     _each_part(_name)
 

@@ -67,6 +67,6 @@ def _is_complex(e: Eqn) -> bool:
 
 def _of_shape(x: Operand, type: Any) -> Operand:
     """Parts that a rule gives as scalars, in the shape of the result."""
-    if not isinstance(x, Parts):
+    if not isinstance(x, Parts) or all(part.type.shape == type.shape for part in x):
         return x
     return Parts(*[part if part.type.shape == type.shape else broadcast(part, type.shape, ()) for part in x])

@@ -23,6 +23,20 @@ class Parts(NamedTuple):
     imag: Value
 
 
+class Planes(Parts):
+    """Parts that are the two rows of one value, so that who needs them behind each other has them."""
+
+    stacked: Value
+
+
+def of_planes(x: Value) -> Planes:
+    shape = x.type.shape[1:]
+    rows = [op("slice", x, start=(n, *[0] * len(shape)), limit=(n + 1, *shape), strides=(1,) * x.type.rank) for n in (0, 1)]
+    made = Planes(*[reshape(row, shape) for row in rows])
+    made.stacked = x
+    return made
+
+
 Operand = Value | Parts
 Rule = Callable[..., Any]
 Made = TypeVar("Made", bound=Rule)
