@@ -28,7 +28,7 @@ class Schedule:
 
 
 def kernel(reads: list[Var], writes: list[Var]) -> Kernel:
-    return Kernel("sort", (), frozenset(), [], [], (), inputs=tuple(reads), extra={"outputs": tuple(writes)})
+    return Kernel("sort", (), frozenset(), [], [], (), inputs=tuple(reads), results=tuple(writes))
 
 
 @st.composite

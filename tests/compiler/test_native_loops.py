@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from weakref import WeakValueDictionary
 
 import numpy as np
 import pytest
@@ -12,8 +11,8 @@ import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad_compiler.ir import interpret
+from jitgrad_compiler.kernels import program
 from jitgrad_compiler.runtime.executable import compile_graph, run_graph
-from jitgrad_compiler.targets.cpu import program
 
 R = np.random.default_rng(0)
 
@@ -24,8 +23,7 @@ def lowering(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     fits = program.register_graph
     if request.param != "registers":
         every = request.param == "blocks"
-        monkeypatch.setattr(program, "_codes", WeakValueDictionary())  # which have kernels lowered the usual way
-        monkeypatch.setattr(program, "register_graph", lambda k, c: None if every or k.kind == "rowwise" else fits(k, c))
+        monkeypatch.setattr(program, "register_graph", lambda e, c: None if every or e.op.name == "rowwise" else fits(e, c))
     yield request.param
 
 

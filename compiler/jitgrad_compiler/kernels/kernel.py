@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..ir.graph import Eqn, Var, nested_graphs, print_graph, variable_names
+from ..ir.graph import Eqn, Graph, Var, nested_graphs, print_graph, variable_names
 from ..ir.types import DType
 from .affine import Affine, Axis
 from .expression import Apply, Index, Inside, Load, Node, runtime_atoms, walk
+
+if TYPE_CHECKING:
+    from .program import KernelProgram
 
 
 @dataclass(eq=False)
@@ -72,12 +75,17 @@ class Kernel:
     eqns: tuple[Eqn, ...]
     contraction: Contraction | None = None
     inputs: tuple[Var, ...] = ()
-    extra: dict[str, Any] = field(default_factory=dict)
+    results: tuple[Var, ...] = ()
+    """What an op with a kernel of its own writes."""
+    registers: Graph | None = None
+    """What control flow does in registers, where it does."""
+    programs: tuple[KernelProgram, ...] = ()
+    """The bodies of control flow that is done by kernels."""
     names: dict[Var, str] = field(default_factory=dict)
 
     @property
     def outputs(self) -> tuple[Var, ...]:
-        return (*[r.result for r in self.reductions if r.stored], *[s.target for s in self.stores], *self.extra.get("outputs", ()))
+        return (*[r.result for r in self.reductions if r.stored], *[s.target for s in self.stores], *self.results)
 
     @property
     def fused(self) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class _Structure:
         yield f"{' '.join(str(a.extent) for a in k.axes)}; {self.axes(k.inner)}"
         if k.kind not in ("loops", "contract"):
             for e in k.eqns:
-                yield f"{self.inputs(e)}; {self.inputs_of(e.outputs)}"
+                yield f"{self.inputs_of(e.inputs)}; {self.inputs_of(e.outputs)}; registers {k.registers is not None}"
                 yield _alone(e)
             return
         roots = k.roots()
@@ -70,9 +70,6 @@ class _Structure:
 
     def axes(self, some: Iterable[Axis]) -> str:
         return ",".join(sorted(map(self.axis, some)))
-
-    def inputs(self, e: Eqn) -> str:
-        return self.inputs_of(e.inputs)
 
     def inputs_of(self, atoms: Iterable[Any]) -> str:
         return " ".join("literal" if isinstance(a, Literal) else str(self.numbers[a]) for a in atoms)

@@ -1,4 +1,4 @@
-"""Blocks: the kernels of one Graph, run one after another; a program is one, and so is the body of a loop that is too large for
+"""Blocks: a KernelProgram with its kernels' code; the whole program is one, and so is the body of a loop that is too large for
 registers. A block becomes a plan, which machine/driver.py follows.
 
 A block's table has the addresses of its plan, its inputs, its outputs, its arena and the state of the run (machine/interrupts.py),
@@ -9,46 +9,26 @@ path: program.py.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from ...ir.graph import Graph, Var
+from ...ir.graph import Var
 from ...ir.types import TapeType
-from ...kernels.fuse import fuse
 from ...kernels.kernel import Kernel
-from ...kernels.memory import MemoryPlan, plan_memory, updates_in_place
+from ...kernels.program import KernelProgram
 from ...kernels.structure import operands
-from ...passes.pipeline import prepare
 from .codes import Code
 from .machine.driver import CLEAR, FREE, NOWHERE
 
 
 class Block:
-    """A Graph, prepared, as kernels with their code and their memory."""
+    """A program's kernels with their code, and where in its table values are found."""
 
-    def __init__(
-        self,
-        code_of: Callable[[Kernel], Code],
-        graph: Graph,
-        donated: Sequence[int] = (),
-        handed_on: Sequence[tuple[int, int]] = (),
-    ) -> None:
-        self.graph = graph = prepare(graph)
-        pairs = [(graph.outputs[out], graph.inputs[given]) for out, given in handed_on]
-        updates = updates_in_place(graph, pairs)
-        self._same = {e.outputs[0]: out for out, chain in updates.items() for e in chain[:-1]}
-        """Values that lie in an output's memory, where they become it."""
-        self.kernels = tuple(fuse(graph, [e for chain in updates.values() for e in chain]))
+    def __init__(self, code_of: Callable[[Kernel], Code], program: KernelProgram) -> None:
+        self.program = program
+        graph = program.graph
         self.slots: dict[Var, int] = {v: n + 1 for n, v in enumerate([*graph.inputs, *graph.outputs])}  # type: ignore[misc]
         self.arena_slot = 1 + len(graph.inputs) + len(graph.outputs)
-        self.codes = [code_of(k) for k in self.kernels]
-        outputs = [v for v in graph.outputs if isinstance(v, Var)]
-        scratch = [c.scratch_bytes for c in self.codes]
-        self.memory: MemoryPlan = plan_memory(
-            self.kernels, scratch, graph.inputs, outputs, [graph.inputs[i] for i in donated], pairs, self._same
-        )
-        self.arena_bytes = self.memory.arena_bytes
-        self.in_place = frozenset(out for out, given in handed_on if graph.outputs[out] in self.memory.handed_on)
-        self.tapes = [v for k in self.kernels for v in k.outputs if isinstance(v.type, TapeType)]
+        self.codes = [code_of(k) for k in program.kernels]
         self.asks_state = any(c.asks_state for c in self.codes)
         self._plan: ctypes.Array[ctypes.c_int64] | None = None
 
@@ -60,10 +40,12 @@ class Block:
         return ctypes.addressof(self._plan)
 
     def _words(self, symbols: Mapping[str, int]) -> list[int]:
-        begin = [[symbols[CLEAR], 1, 0, 1, *self._place(v)] for v in self.tapes]
-        end = [[symbols[FREE], 1, 0, 1, *self._place(v)] for v in self.tapes if v not in self.slots]
+        kernels = self.program.kernels
+        tapes = [v for k in kernels for v in k.outputs if isinstance(v.type, TapeType)]
+        begin = [[symbols[CLEAR], 1, 0, 1, *self._place(v)] for v in tapes]
+        end = [[symbols[FREE], 1, 0, 1, *self._place(v)] for v in tapes if v not in self.slots]
         steps = [*begin]
-        for number, (kernel, code) in enumerate(zip(self.kernels, self.codes, strict=True)):
+        for number, (kernel, code) in enumerate(zip(kernels, self.codes, strict=True)):
             table = self._table(number, kernel, code, symbols)
             for function, tasks in code.phases:
                 steps.append([code.address(function), tasks, int(code.asks_state), len(table) // 2, *table])
@@ -74,13 +56,13 @@ class Block:
     def _table(self, number: int, kernel: Kernel, code: Code, symbols: Mapping[str, int]) -> list[int]:
         """The operands of a step: where each lies."""
         places = [self._place(v) for v in operands(kernel)]
-        places.append((self.arena_slot, self.memory.scratch.get(number, 0)))
+        places.append((self.arena_slot, self.program.memory.scratch.get(number, 0)))
         places.append((self.arena_slot + 1, 0))
         places += [(NOWHERE, block.plan(symbols)) for block in code.nested]
         return [word for place in places for word in place]
 
     def _place(self, v: Var) -> tuple[int, int]:
         """Where a value lies: a place of the table, and an offset from there."""
-        v = self._same.get(v, v)
+        v = self.program.same.get(v, v)
         slot = self.slots.get(v)
-        return (self.arena_slot, self.memory.values[v]) if slot is None else (slot, 0)
+        return (self.arena_slot, self.program.memory.values[v]) if slot is None else (slot, 0)

@@ -6,13 +6,14 @@ scratch memory, of the run's state and of the plans of the blocks inside it. Nex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ...ir.graph import Graph, Var
+from ...ir.graph import Var
 from ...ir.types import BOOL
 from ...kernels.kernel import Kernel
+from ...kernels.program import KernelProgram
 from ...kernels.structure import operands
 from ..emitter import PTR, Emitter, Reg
 from .machine.driver import RUN
@@ -41,12 +42,11 @@ class Code:
 class KernelTable:
     """What a kernel that is emitted asks of its own table."""
 
-    def __init__(self, kernel: Kernel, make_block: Callable[[Graph, Sequence[tuple[int, int]]], Block]) -> None:
-        self.make_block = make_block
+    def __init__(self, kernel: Kernel) -> None:
+        self.programs = kernel.programs
         known = operands(kernel)
         self.slots = {v: n for n, v in enumerate(known)}
         self.asks_state = False
-        self.blocks: list[Block] = []
 
     def pointers(self, e: Emitter, args: Reg, wanted: Sequence[Var]) -> dict[Var, Reg]:
         return {v: self._at(e, args, self.slots[v]) for v in dict.fromkeys(wanted)}
@@ -58,26 +58,25 @@ class KernelTable:
         self.asks_state = True
         return self._at(e, args, len(self.slots) + 1)
 
-    def nested(self, graph: Graph, handed_on: Sequence[tuple[int, int]] = ()) -> Nested:
-        """A block inside the kernel; `handed_on` pairs outputs with the inputs whose memory they would best take."""
-        block = self.make_block(graph, handed_on)
-        self.blocks.append(block)
-        return Nested(self, block, len(self.slots) + 1 + len(self.blocks))
+    def nested(self, number: int) -> Nested:
+        """One of the kernel's programs."""
+        return Nested(self, self.programs[number], len(self.slots) + 2 + number)
 
     def _at(self, e: Emitter, args: Reg, slot: int) -> Reg:
         return e.get(e.offset(args, slot, PTR), PTR)
 
 
 class Nested:
-    """A block as the kernel around it sees it: the kernel makes its table and has the driver run it."""
+    """A program as the kernel around it sees it: the kernel makes its table and has the driver run it."""
 
-    def __init__(self, table: KernelTable, block: Block, slot: int) -> None:
-        self.table, self.block, self.slot = table, block, slot
-        self.arena_bytes, self.in_place = block.arena_bytes, block.in_place
-        self.arena_slot = block.arena_slot
+    def __init__(self, table: KernelTable, program: KernelProgram, slot: int) -> None:
+        self.table, self.slot = table, slot
+        self.arena_bytes, self.in_place = program.memory.arena_bytes, program.in_place
+        self.inputs = len(program.graph.inputs)
+        self.arena_slot = 1 + self.inputs + len(program.graph.outputs)
 
     def frame(self, e: Emitter, arena: Reg, state: Reg) -> Reg:
-        """The block's table, in the frame of the function that runs it."""
+        """The program's table, in the frame of the function that runs it."""
         frame = e.alloca(PTR, 1, self.arena_slot + 2)
         e.set(frame, self.table._at(e, e.args[0], self.slot))
         e.set(e.offset(frame, self.arena_slot, PTR), arena)
@@ -88,7 +87,7 @@ class Nested:
         e.set(e.offset(frame, 1 + number, PTR), pointer)
 
     def set_output(self, e: Emitter, frame: Reg, number: int, pointer: Reg) -> None:
-        e.set(e.offset(frame, 1 + len(self.block.graph.inputs) + number, PTR), pointer)
+        e.set(e.offset(frame, 1 + self.inputs + number, PTR), pointer)
 
     def run(self, e: Emitter, frame: Reg, quit: str) -> None:
         """All kernels, in order; where the program is to stop, on to `quit`."""

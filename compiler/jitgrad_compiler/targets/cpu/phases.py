@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ...ir.graph import Graph, Var
+from ...ir.graph import Var
 from ...ir.types import I64
 from ..emitter import PTR, Emitter, Reg
 
@@ -37,7 +37,7 @@ class Table(Protocol):
 
     def state(self, e: Emitter, args: Reg) -> Reg: ...
 
-    def nested(self, graph: Graph, handed_on: Sequence[tuple[int, int]] = ()) -> Nested: ...
+    def nested(self, number: int) -> Nested: ...
 
 
 class Nested(Protocol):

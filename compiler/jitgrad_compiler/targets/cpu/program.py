@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from ...ir.graph import Graph
 from ...kernels.kernel import Kernel
 from ...kernels.memory import MemoryPlan
+from ...kernels.program import lower
 from ...kernels.structure import structure
 from ..emitter import Module
 from ..numba_scalar import link
@@ -29,7 +30,7 @@ from .control.kernels import CONTROL
 from .library.table import LIBRARY
 from .loops.kernel import emit_loops
 from .machine.native import NativeModule, compile_ir, host_features
-from .registers.kernel import emit_register_kernel, register_graph
+from .registers.kernel import emit_register_kernel
 
 _Key = tuple[str, bool]
 _codes: weakref.WeakValueDictionary[_Key, Code] = weakref.WeakValueDictionary()
@@ -44,34 +45,36 @@ class _Codes:
 
     def __init__(self, contracts: bool) -> None:
         self.module = Module(host_features(), contracts)
-        self.used: list[Code] = []
+        self.used: dict[Kernel, Code] = {}
         self._new: dict[_Key, Code] = {}
         self._numbers = itertools.count()
 
     def of(self, kernel: Kernel) -> Code:
+        """The code of a kernel, found the second time it is asked for."""
+        if kernel not in self.used:
+            self.used[kernel] = self._find(kernel)
+        return self.used[kernel]
+
+    def _find(self, kernel: Kernel) -> Code:
         key = (hashlib.sha256(structure(kernel).encode()).hexdigest(), self.module.contracts)
         code = self._new.get(key) or _codes.get(key)
         if code is None:
             code = self._new[key] = self._emit(kernel)
-        self.used.append(code)
         return code
 
-    def _block(self, graph: Graph, handed_on: Sequence[tuple[int, int]]) -> Block:
-        return Block(self.of, graph, handed_on=handed_on)
-
     def _emit(self, k: Kernel) -> Code:
-        module, table, name = self.module, KernelTable(k, self._block), f"kernel{next(self._numbers)}"
+        module, table, name = self.module, KernelTable(k), f"kernel{next(self._numbers)}"
         module.math_calls.clear()  # or the text would depend on the kernels before
-        graph = register_graph(k, module.contracts) if k.eqns[0].op in CONTROL else None
-        if graph is not None:
-            emitted = emit_register_kernel(module, name, k, table, graph)
+        nested = [Block(self.of, p) for p in k.programs]
+        if k.registers is not None:
+            emitted = emit_register_kernel(module, name, k, table, k.registers)
         elif k.eqns[0].op in CONTROL:
             emitted = CONTROL[k.eqns[0].op](module, name, k, table, table.scratch)
         else:
             emit = emit_loops if k.kind == "loops" else emit_contraction if k.kind == "contract" else LIBRARY[k.eqns[0].op]
             emitted = emit(module, name, k, table.pointers, table.scratch)
         phases = [(p.function, p.tasks) for p in emitted.phases if p.tasks]
-        return Code(phases, emitted.scratch_bytes, table.asks_state, table.blocks)
+        return Code(phases, emitted.scratch_bytes, table.asks_state, nested)
 
     def compile(self, symbols: Mapping[str, int]) -> None:
         """Compile what is new."""
@@ -94,15 +97,15 @@ class Program:
 
     @property
     def graph(self) -> Graph:
-        return self.block.graph
+        return self.block.program.graph
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return self.block.kernels
+        return self.block.program.kernels
 
     @property
     def memory(self) -> MemoryPlan:
-        return self.block.memory
+        return self.block.program.memory
 
     @property
     def interruptible(self) -> bool:
@@ -134,7 +137,7 @@ def compile_program(graph: Graph, symbols: Mapping[str, int], donated: Sequence[
     """Machine code for a Graph; `donated` are the numbers of inputs whose memory outputs may take, `contracts` is the Module's."""
     with _compiling, _collector_at_rest():
         codes = _Codes(contracts)
-        block = Block(codes.of, graph, donated)
+        block = Block(codes.of, lower(graph, lambda k: codes.of(k).scratch_bytes, contracts, donated))
         codes.compile(symbols)
         plan = block.plan(symbols)
-    return Program(block, plan, tuple(dict.fromkeys(m for code in codes.used for m in code.native)))
+    return Program(block, plan, tuple(dict.fromkeys(m for code in codes.used.values() for m in code.native)))

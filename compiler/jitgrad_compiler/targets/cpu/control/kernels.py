@@ -137,7 +137,7 @@ class _Scan(_Control):
     def emit(self) -> Emitted:
         p = self.params
         body, consts, carry, length = p["body"], p["consts"], p["carry"], p["length"]
-        nested = self.table.nested(body, [(n, consts + n) for n in range(carry)])
+        nested = self.table.nested(0)
         arena = self.reserve(nested.arena_bytes)
         carries = _Carries(self, nested, body.input_types[consts : consts + carry])
         self.start()
@@ -179,11 +179,11 @@ class _Scan(_Control):
 class _While(_Control):
     def emit(self) -> Emitted:
         p = self.params
-        consts, cond, body = p["consts"], p["cond"], p["body"]
+        consts, body = p["consts"], p["body"]
         types = body.input_types[consts:]
         n = len(types)
-        nested = self.table.nested(body, [(k, consts + k) for k in range(n)])
-        test = self.table.nested(cond)
+        nested = self.table.nested(0)
+        test = self.table.nested(1)
         arena, test_arena = self.reserve(nested.arena_bytes), self.reserve(test.arena_bytes)
         carries = _Carries(self, nested, types)
         self.start()
@@ -235,7 +235,7 @@ class _While(_Control):
 class _Switch(_Control):
     def emit(self) -> Emitted:
         branches = self.params["branches"]
-        nested = [self.table.nested(b) for b in branches]
+        nested = [self.table.nested(n) for n in range(len(branches))]
         arena = self.reserve(max(b.arena_bytes for b in nested))
         self.start()
         e, last = self.e, len(branches) - 1
@@ -268,7 +268,7 @@ class _Rowwise(_Control):
     def emit(self) -> Emitted:
         p = self.params
         graph, mapped, size = p["graph"], p["mapped"], p["size"]
-        nested = self.table.nested(graph)
+        nested = self.table.nested(0)
         parts = partition(size, 1 if graph.has_effect else MOST_ROW_TASKS)
         each = aligned(nested.arena_bytes)
         self.reserve(each * parts.tasks)

@@ -8,12 +8,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ....ir.graph import Eqn, Graph, Literal, Var
+from ....ir.graph import Graph, Literal, Var
 from ....ir.types import BOOL, I64, ArrayType, DType, TapeType
 from ....kernels.kernel import Kernel
 from ....ops.control import rowwise, scan, while_loop
-from ....passes.register_fit import FEW, MANY, fits_registers, is_large
-from ....passes.scales import join_scales
+from ....passes.register_fit import FEW, MANY, is_large
 from ...emitter import Emitter, Module, Reg
 from ..loops.schedule import MOST_TASKS, SERIAL_WORK, VECTOR_BYTES
 from ..partition import partition
@@ -24,20 +23,6 @@ from .in_memory import Stored, Tape
 
 UNKNOWN_STEPS = 64
 """Steps that a while_loop is taken to do, where it matters how much work there is."""
-
-
-def register_graph(kernel: Kernel, contracts: bool) -> Graph | None:
-    """What a kernel does in registers; None where its values are too large. `contracts`: the Module's."""
-    (e,) = kernel.eqns
-    graph: Graph
-    if e.op is rowwise:
-        graph, most = e.params["graph"], MANY
-    else:
-        inputs = [a if isinstance(a, Var) else Var(a.type) for a in e.inputs]
-        graph, most = Graph(inputs, [Eqn(e.op, inputs, e.params, e.outputs, e.source)], e.outputs), FEW
-    if not fits_registers(graph, most):
-        return None
-    return join_scales(graph) if contracts else graph
 
 
 def emit_register_kernel(module: Module, name: str, kernel: Kernel, table: Table, graph: Graph) -> Emitted:

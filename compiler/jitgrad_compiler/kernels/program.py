@@ -1,0 +1,134 @@
+"""Lowering: a Graph becomes a KernelProgram, which says all that is decided before a target writes code: the kernels in order, what
+of loops and branches lives in registers, the programs inside the others, and where values lie in memory.
+
+A target reads these records and changes none. It is asked one thing, how much scratch memory a kernel needs. Next on the path:
+targets/cpu/program.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..ir.graph import Eqn, Graph, Var
+from ..ops.control import rowwise, scan, switch, tape_add, while_loop
+from ..ops.effects import callback, io_callback, pure_callback
+from ..passes.pipeline import prepare
+from ..passes.register_fit import FEW, MANY, fits_registers
+from ..passes.scales import join_scales
+from .fuse import fuse
+from .kernel import Kernel
+from .memory import MemoryPlan, plan_memory, updates_in_place
+from .structure import operands, structure
+
+HandedOn = Sequence[tuple[int, int]]
+"""Pairs of an output and the input that it becomes in the next step, whose memory it would best take."""
+
+
+@dataclass(frozen=True, eq=False)
+class KernelProgram:
+    """The kernels of a Graph. Two are equal where their structure is, whatever their values are called."""
+
+    graph: Graph
+    """As fusion met it."""
+    kernels: tuple[Kernel, ...]
+    memory: MemoryPlan
+    same: Mapping[Var, Var]
+    """Values that lie in an output's memory, where they become it."""
+    in_place: frozenset[int]
+    """The outputs that take the memory of the input they were paired with."""
+
+    def place(self, v: Var) -> tuple[str, int]:
+        """Where a value lies: 'in' or 'out' and its number, or 'arena' and the offset there."""
+        v = self.same.get(v, v)
+        if v in self.graph.outputs and v not in self.graph.inputs:
+            return "out", self.graph.outputs.index(v)
+        return ("in", self.graph.inputs.index(v)) if v in self.graph.inputs else ("arena", self.memory.values[v])
+
+    @property
+    def structure(self) -> str:
+        """All that a program's plan depends on."""
+        lines = [f"program {' '.join(map(str, self.graph.input_types))} -> {' '.join(map(str, self.graph.output_types))}"]
+        for n, k in enumerate(self.kernels):
+            places = " ".join(f"{kind}{at}" for kind, at in map(self.place, operands(k)))
+            lines += [f"at {places}; scratch {self.memory.scratch.get(n, 0)}", structure(k), *[p.structure for p in k.programs]]
+        return "\n".join([*lines, f"arena {self.memory.arena_bytes}"])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KernelProgram) and self.structure == other.structure
+
+    def __hash__(self) -> int:
+        return hash(self.structure)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.kernels))
+
+
+def lower(
+    graph: Graph,
+    scratch: Callable[[Kernel], int],
+    contracts: bool = True,
+    donated: Iterable[int] = (),
+    handed_on: HandedOn = (),
+) -> KernelProgram:
+    """A Graph as kernels.
+
+    Args:
+        graph: what is to be computed.
+        scratch: how many bytes of scratch memory the target lends a kernel while it runs.
+        contracts: whether code in registers may round less often than it is written: passes/scales.py.
+        donated: numbers of inputs whose memory outputs may take.
+        handed_on: of a loop's body, its carries.
+    """
+    graph = prepare(graph)
+    pairs = [(graph.outputs[out], graph.inputs[given]) for out, given in handed_on]
+    updates = updates_in_place(graph, pairs)
+    same = {e.outputs[0]: out for out, chain in updates.items() for e in chain[:-1]}
+    found = fuse(graph, [e for chain in updates.values() for e in chain])
+    kernels = tuple(_with_bodies(k, scratch, contracts) for k in found)
+    outputs = [v for v in graph.outputs if isinstance(v, Var)]
+    given = [graph.inputs[i] for i in donated]
+    memory = plan_memory(kernels, [scratch(k) for k in kernels], graph.inputs, outputs, given, pairs, same)
+    in_place = frozenset(out for out, _ in handed_on if graph.outputs[out] in memory.handed_on)
+    return KernelProgram(graph, kernels, memory, same, in_place)
+
+
+def _with_bodies(kernel: Kernel, scratch: Callable[[Kernel], int], contracts: bool) -> Kernel:
+    """A kernel that is control flow with what it does in registers or, where that is too much, with the programs of its bodies."""
+    if kernel.kind in ("loops", "contract"):
+        return kernel
+    bodies = _bodies(kernel.eqns[0])
+    if bodies is None:
+        return kernel
+    registers = register_graph(kernel.eqns[0], contracts)
+    if registers is not None:
+        return replace(kernel, registers=registers)
+    return replace(kernel, programs=tuple(lower(g, scratch, contracts, handed_on=pairs) for g, pairs in bodies))
+
+
+def register_graph(e: Eqn, contracts: bool) -> Graph | None:
+    """What an equation does in registers; None where its values are too large."""
+    graph: Graph
+    if e.op is rowwise:
+        graph, most = e.params["graph"], MANY
+    else:
+        inputs = [a if isinstance(a, Var) else Var(a.type) for a in e.inputs]
+        graph, most = Graph(inputs, [Eqn(e.op, inputs, e.params, e.outputs, e.source)], e.outputs), FEW
+    if not fits_registers(graph, most):
+        return None
+    return join_scales(graph) if contracts else graph
+
+
+def _bodies(e: Eqn) -> list[tuple[Graph, HandedOn]] | None:
+    """The programs inside an equation, in the order in which its kernel asks for them; None where it is no control flow."""
+    p = e.params
+    if e.op is scan:
+        return [(p["body"], [(n, p["consts"] + n) for n in range(p["carry"])])]
+    if e.op is while_loop:
+        carries = len(p["body"].inputs) - p["consts"]
+        return [(p["body"], [(n, p["consts"] + n) for n in range(carries)]), (p["cond"], ())]
+    if e.op is switch:
+        return [(branch, ()) for branch in p["branches"]]
+    if e.op is rowwise:
+        return [(p["graph"], ())]
+    return [] if e.op in (tape_add, callback, io_callback, pure_callback) else None
