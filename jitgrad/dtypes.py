@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad_compiler.ir.types import NAMES
+
 from .errors import DTypeError
 from .numpy.dtypes import finfo, iinfo, issubdtype, result_type
 from .promotion import dtype_name
@@ -45,8 +47,9 @@ def scalar_type_of(x: Any) -> type:
     >>> scalar_type_of(np.float32(1))
     <class 'float'>
     """
-    kind = np.dtype(getattr(x, "dtype", x if isinstance(x, (type, str, np.dtype)) else type(x))).kind
-    found = {"b": bool, "i": int, "u": int, "f": float, "c": complex}.get(kind)
+    known = NAMES.get(np.dtype(getattr(x, "dtype", x if isinstance(x, (type, str, np.dtype)) else type(x))))
+    kinds: dict[str, type] = {"bool": bool, "signed": int, "unsigned": int, "float": float, "complex": complex}
+    found = None if known is None else kinds[known.kind]
     if found is None:
         raise DTypeError(f"dtypes.scalar_type_of: {x!r} has no numbers for elements")
     return found

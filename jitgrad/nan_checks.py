@@ -14,6 +14,7 @@ import numpy as np
 from jitgrad_compiler.ir.builder import look_at_results
 from jitgrad_compiler.ir.graph import EVALUATE, Atom, Graph, Literal, Op, Source, Var
 from jitgrad_compiler.ir.interpreter import as_typed
+from jitgrad_compiler.ir.types import NAMES
 
 from .config import config
 from .errors import InvalidValueError
@@ -22,7 +23,7 @@ from .errors import InvalidValueError
 def bad_value(arrays: Iterable[Any]) -> str:
     """What is in one of the arrays that the settings do not want: "nan", "inf" or nothing."""
     for a in arrays:
-        if np.asarray(a).dtype.kind in "fc":
+        if NAMES[np.asarray(a).dtype].is_inexact:
             if config.debug_nans and np.isnan(a).any():
                 return "nan"
             if config.debug_infs and np.isinf(a).any():

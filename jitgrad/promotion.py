@@ -19,6 +19,7 @@ from jitgrad_compiler.ir.types import (
     C64,
     C128,
     DTYPES,
+    F8_E4M3,
     F32,
     F64,
     I32,
@@ -44,7 +45,7 @@ WEAK = {
 """The classes of weak scalars: element type and kind of weakness."""
 NARROW = {F64: F32, I64: I32, U64: U32, C128: C64}
 """What 64-bit types become while config.jax_enable_x64 is False."""
-KINDS = {BOOL: 0, "signed": 1, "unsigned": 1, "float": 2, "complex": 3}
+KINDS = {"bool": 0, "signed": 1, "unsigned": 1, "float": 2, "complex": 3}
 
 
 def narrowed(dtype: DType) -> DType:
@@ -109,7 +110,7 @@ def promote(a: DType, weak_a: Weak, b: DType, weak_b: Weak, default: DType) -> t
             return I64, weak_a or weak_b
         if kind(weak) == 2:  # a Python float beside integers
             return default, False
-        return complex_of(F64 if strong == F64 else F32 if strong == F32 else default), False
+        return complex_of(F64 if strong == F64 else F32 if strong.is_float else default), False
     return strong_promote(a, b, default), False
 
 
@@ -118,10 +119,12 @@ def strong_promote(a: DType, b: DType, default: DType) -> DType:
     if low == high or kind(low) == 0:
         return high
     if kind(high) == 3:
+        if low == F8_E4M3:
+            return _wider_float(low, high)
         wide = low in (F64, C128) or high == C128
         return C128 if wide else C64
     if kind(high) == 2:
-        return high
+        return _wider_float(low, high) if low.is_float else high
     unsigned = [t for t in (low, high) if t.is_unsigned]
     if len(unsigned) != 1:
         return high  # integers of one signedness: the wider one
@@ -131,6 +134,13 @@ def strong_promote(a: DType, b: DType, default: DType) -> DType:
     if unsigned[0] == U64:
         return default  # no integer type holds both
     return narrowed(signed_integer(unsigned[0].bits * 2))
+
+
+def _wider_float(low: DType, high: DType) -> DType:
+    """Of two floats the one that holds both, float32 for float16 and bfloat16. No type is taken to hold a float8 and others."""
+    if F8_E4M3 in (low, high):
+        raise DTypeError(f"{low.numpy} and {high.numpy} have no element type in common. Convert one of them with .astype.")
+    return F32 if low.bits == high.bits else high
 
 
 config.listen("jax_enable_x64", lambda _: promote.cache_clear())

@@ -49,7 +49,7 @@ def test_element_types_are_told_by_jax_names():
     assert dtypes.canonicalize_dtype(float) == "float32" and dtypes.canonicalize_dtype("float64") == "float64"
     assert dtypes.canonicalize_dtype(np.int16) == np.int16
     with pytest.raises(errors.DTypeError):
-        dtypes.canonicalize_dtype("bfloat16")
+        dtypes.canonicalize_dtype("float8_e5m2")
     assert dtypes.issubdtype(jnp.float32, np.floating) and not dtypes.issubdtype(jnp.float32, dtypes.prng_key)
     assert dtypes.issubdtype(dtypes.prng_key, dtypes.extended)
     assert dtypes.issubdtype(jitgrad.random.key(0).dtype, dtypes.prng_key)

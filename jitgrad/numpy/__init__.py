@@ -96,10 +96,10 @@ from .dtypes import (
     result_type, shape, signedinteger, size, unsignedinteger,
 )  # fmt: skip
 from .element_types import (
-    bool_, cdouble, complex128, complex64, csingle, double, float32, float64, int16, int32, int64, int8, int_, single,
+    bfloat16, bool_, cdouble, complex128, complex64, csingle, double, float16, float32, float64, float8_e4m3fn, int16,
+    int32, int64, int8, int_, single,
     uint, uint16, uint32, uint64, uint8,
 )  # fmt: skip
-from jitgrad_compiler.ir.types import BOOL
 
 # other names of the same functions, most of them from the Array API standard
 abs = absolute
@@ -124,8 +124,8 @@ __all__ = [
     "apply_along_axis", "apply_over_axes", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
     "arctanh", "argmax", "argmin", "argpartition", "argsort", "argwhere", "around", "array", "array_equal", "array_equiv",
     "array_repr", "array_split", "array_str", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d",
-    "atleast_2d", "atleast_3d", "average", "bartlett", "bincount", "bitwise_and", "bitwise_count", "bitwise_invert",
-    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman", "block", BOOL,
+    "atleast_2d", "atleast_3d", "average", "bartlett", "bfloat16", "bincount", "bitwise_and", "bitwise_count", "bitwise_invert",
+    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman", "block", "bool",
     "bool_", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "c_", "can_cast", "cbrt", "cdouble", "ceil", "choose",
     "clip", "column_stack", "complex128", "complex64", "complexfloating", "compress", "concat", "concatenate", "conj",
     "conjugate", "convolve", "copy", "copysign", "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cov", "cross",
@@ -133,7 +133,8 @@ __all__ = [
     "diag_indices", "diag_indices_from", "diagflat", "diagonal", "diff", "digitize", "divide", "divmod", "dot", "double",
     "dsplit", "dstack", "dtype", "e", "ediff1d", "einsum", "empty", "empty_like", "equal", "euler_gamma", "exp", "exp2",
     "expand_dims", "expm1", "extract", "eye", "fabs", "fill_diagonal", "finfo", "fix", "flatnonzero", "flip", "fliplr",
-    "flipud", "float32", "float64", "float_power", "floating", "floor", "floor_divide", "fmax", "fmin", "fmod", "frexp",
+    "flipud", "float16", "float32", "float64", "float8_e4m3fn",
+    "float_power", "floating", "floor", "floor_divide", "fmax", "fmin", "fmod", "frexp",
     "from_dlpack", "frombuffer", "fromfile", "fromfunction", "fromiter", "fromstring", "full", "full_like", "gcd",
     "generic", "geomspace", "gradient", "greater", "greater_equal", "hamming", "hanning", "heaviside", "histogram",
     "histogram_bin_edges", "hsplit", "hstack", "hypot", "i0", "identity", "iinfo", "imag", "index_exp", "indices",

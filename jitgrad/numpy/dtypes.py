@@ -10,7 +10,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError
 from jitgrad.promotion import WEAK, default_float, dtype_name, exact_dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import Weak
-from jitgrad_compiler.ir.types import DTYPES, DType
+from jitgrad_compiler.ir.types import DTYPES, NAMES, DType, float_info
 
 from .promote import ArrayLike, promote_all
 
@@ -23,14 +23,14 @@ unsignedinteger, inexact, floating, complexfloating = np.unsignedinteger, np.ine
 dtype, ndarray = np.dtype, Array
 
 
-def finfo(dtype: Any) -> np.finfo[Any]:
+def finfo(dtype: Any) -> Any:
     """Limits of a float type: eps, max, min, tiny, bits, ...; of an array its type's.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.finfo("float32").eps)
     1.1920929e-07
     """
-    return np.finfo(_kind(dtype).numpy)
+    return float_info(_kind(dtype).numpy)
 
 
 def iinfo(dtype: Any) -> np.iinfo[Any]:
@@ -91,13 +91,28 @@ def issubdtype(arg1: Any, arg2: Any) -> bool:
     >>> jnp.issubdtype(jnp.float32, jnp.floating)
     True
     """
+    abstract = isinstance(arg2, type) and arg2 in (np.generic, np.number, np.inexact, np.floating)
+    if abstract and _is_foreign_float(arg1):
+        return True
     return bool(np.issubdtype(arg1, arg2))
+
+
+def _is_foreign_float(x: Any) -> bool:
+    """Whether a type is a float of ours that NumPy has no class of numbers for, bfloat16 for example."""
+    if isinstance(x, type) and x.__module__ == "numpy":
+        return False
+    try:
+        found = NAMES.get(np.dtype(x))
+    except TypeError:
+        return False
+    return found is not None and found.is_float and found.numpy.kind == "V"
 
 
 _KINDS = {
     "bool": "b", "signed integer": "i", "unsigned integer": "u", "integral": "iu", "real floating": "f", "complex floating": "c",
     "numeric": "iufc",
 }  # fmt: skip
+_KIND_LETTERS = {"bool": "b", "signed": "i", "unsigned": "u", "float": "f", "complex": "c"}
 
 
 def isdtype(dtype: Any, kind: Any) -> bool:
@@ -113,7 +128,7 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     if isinstance(kind, tuple):
         return any(isdtype(dtype, k) for k in kind)
     if isinstance(kind, str) and kind in _KINDS:
-        return found.kind in _KINDS[kind]
+        return (_KIND_LETTERS[exact_dtype_name(dtype).kind]) in _KINDS[kind]
     if isinstance(kind, str) and kind not in DTYPES and not hasattr(np, kind):
         raise ArgumentError(f"isdtype: {kind!r} is no kind; there are {', '.join(_KINDS)}")
     return found == exact_dtype_name(kind).numpy

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array
+from jitgrad_compiler.ir.types import BF16, F8_E4M3
 
 from .creation import asarray
 
@@ -54,6 +55,7 @@ def _element_type(scalar: Any) -> Any:
 bool_ = _element_type(np.bool_)
 int8, int16, int32, int64 = map(_element_type, (np.int8, np.int16, np.int32, np.int64))
 uint8, uint16, uint32, uint64 = map(_element_type, (np.uint8, np.uint16, np.uint32, np.uint64))
-float32, float64 = map(_element_type, (np.float32, np.float64))
+float16, float32, float64 = map(_element_type, (np.float16, np.float32, np.float64))
+bfloat16, float8_e4m3fn = (_element_type(t.numpy.type) for t in (BF16, F8_E4M3))
 complex64, complex128 = map(_element_type, (np.complex64, np.complex128))
 int_, uint, single, double, csingle, cdouble = int64, uint64, float32, float64, complex64, complex128

@@ -30,6 +30,10 @@ def ldexp(x1: ArrayLike, x2: ArrayLike, /) -> Array:
         raise DTypeError(f"ldexp: the exponent must be integers, got {exponent.dtype}")
     (x, _), weak = operands("ldexp", x1, x2, inexact=True)
     check_accepts("ldexp", "trunc", x)
+    if x.type.dtype.is_storage:
+        out = convert(ldexp(convert(x, x.type.dtype.computed), exponent), x.type.dtype)
+        out.weak = weak
+        return out
     bits, _, _, bias = FORMATS[x.type.dtype]
     if exponent.type.dtype != BOOL and exponent.type.dtype.nbytes >= 4:  # more than 3 bias is as good as 3 bias
         exponent = op("min", exponent, constant(3 * bias, exponent.type.dtype))
@@ -89,6 +93,9 @@ def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
     check_accepts("frexp", "trunc", value)
     dtype = strong_dtype(value.type.dtype, weak)
     value = convert(value, dtype)
+    if dtype.is_storage:
+        fraction, power = frexp(convert(value, dtype.computed))
+        return convert(fraction, dtype), power
     bits, width, mask, bias = FORMATS[dtype]
     tiny = abs(value) < float(limits(dtype).tiny)
     scaled = select(tiny, value * 2.0**54, value)  # denormals, whose exponent field is 0

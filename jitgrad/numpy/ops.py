@@ -14,7 +14,7 @@ from jitgrad.array import Array
 from jitgrad.errors import NumberRangeError
 from jitgrad_compiler.ir.builder import bind, bind_all, state
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import I64, ArrayType, DType
+from jitgrad_compiler.ir.types import I64, ArrayType, DType, float_info
 
 Shape = tuple[int, ...]
 
@@ -36,7 +36,7 @@ def is_number(x: Array) -> bool:
 
 def limits(dtype: DType) -> Any:
     """min, max and the like of a type, as numpy.iinfo or numpy.finfo."""
-    info: Any = np.iinfo if dtype.is_integer else np.finfo
+    info: Any = np.iinfo if dtype.is_integer else float_info
     return info(dtype.numpy)
 
 

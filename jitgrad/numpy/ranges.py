@@ -11,7 +11,7 @@ from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, DTypeError, NumberRangeError
 from jitgrad.promotion import dtype_name, narrowed, strong_dtype
 from jitgrad_compiler.ir.builder import state
-from jitgrad_compiler.ir.types import BOOL, C64, C128, F32, F64, I64, U64, DType
+from jitgrad_compiler.ir.types import BOOL, C128, F64, I64, INEXACT, U64, DType
 
 from .ops import Shape, broadcast, constant, convert, fill, iota, limits, op, select
 from .promote import ArrayLike, axis_number, broadcast_shape, common_dtype, operands, size_arg, strong
@@ -131,7 +131,7 @@ def _inexact_or(wanted: DType | None, default: Any) -> Any:
     return wanted if wanted is not None and wanted.is_inexact else default
 
 
-WIDE = {F32: F64, F64: F64, C64: C128, C128: C128}
+WIDE = {dtype: C128 if dtype.is_complex else F64 for dtype in INEXACT}
 
 
 def _steps_between(low: Array, high: Array, shape: Shape, steps: int, endpoint: bool) -> Array:

@@ -190,6 +190,9 @@ def mean(
     """
     no_out("mean", out)
     x = mean_arg("mean", a, dtype)
+    kind = x.type.dtype
+    if kind.is_storage:  # the sum, which may be larger than any number of the type, is float32's
+        return convert(mean(convert(x, kind.accumulated), axis, keepdims=keepdims, where=where), kind)
     if not x.type.dtype.is_inexact:
         x = convert(mean(convert(x, default_float()), axis, keepdims=keepdims, where=where), x.type.dtype)
         return x
@@ -229,6 +232,9 @@ def var(
 
 def _var(name: str, a: ArrayLike, axis: Axis, dtype: Any, ddof: float, keepdims: bool, where: ArrayLike | None) -> Array:
     x = mean_arg(name, a, dtype)
+    kind = x.type.dtype
+    if kind.is_storage:
+        return convert(_var(name, convert(x, kind.accumulated), axis, None, ddof, keepdims, where), kind)
     if not x.type.dtype.is_inexact:
         raise DTypeError(f"{name}: dtype must be a float type, got {x.dtype}")
     # Masked before it is squared, so that what is left out has no part in derivatives either, not even if it is nan.

@@ -14,13 +14,10 @@ from jitgrad.errors import DTypeError
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import shape_arg
 from jitgrad.promotion import dtype_name
-from jitgrad_compiler.ir.types import F32, F64, I32, U64, DType, unsigned_integer
+from jitgrad_compiler.ir.types import I32, U8, U64, DType, unsigned_integer
 
 from .keys import KeyLike, blocks, split_word
 from .programs import Shape, check_shape, draw, float_dtype, integer_dtype, parameter, shape_with
-
-MANTISSA = {F32: 23, F64: 52}
-ONE_BITS = {F32: 0x3F800000, F64: 0x3FF0000000000000}
 
 
 def random_bits(word: Array, shape: tuple[int, ...], dtype: DType) -> Array:
@@ -47,9 +44,11 @@ def bits(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
 def unit_floats(word: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     """Uniform multiples of the distance of floats above 1, in [0, 1): random mantissas under the exponent of 1, less 1."""
     integer = unsigned_integer(dtype.bits)
-    shift = dtype.nbytes * 8 - MANTISSA[dtype]
-    mantissa = ops.op("shift_right_logical", random_bits(word, shape, integer), ops.constant(shift, integer))
-    one_up = ops.op("bitcast_convert_type", ops.op("or", mantissa, ops.constant(ONE_BITS[dtype], integer)), dtype=dtype)
+    drawn = U8 if dtype.fraction_bits < 8 else integer  # jax's bits for short mantissas
+    shift, one = drawn.bits - dtype.fraction_bits, int(dtype.numpy.type(1).view(integer.numpy))
+    mantissa = ops.op("shift_right_logical", random_bits(word, shape, drawn), ops.constant(shift, drawn))
+    one_up = ops.op("or", ops.convert(mantissa, integer), ops.constant(one, integer))
+    one_up = ops.op("bitcast_convert_type", one_up, dtype=dtype)
     return ops.op("sub", one_up, ops.constant(1.0, dtype))
 
 

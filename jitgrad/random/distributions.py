@@ -17,14 +17,14 @@ from jitgrad.numpy import ops
 from jitgrad.numpy.promote import broadcast_shape, shape_arg
 from jitgrad.promotion import dtype_name
 from jitgrad.scipy.special import log_ndtr
-from jitgrad_compiler.ir.types import F32, F64, I64, U32, U64, DType
+from jitgrad_compiler.ir.types import F32, FLOATS, I64, U32, U64, DType
 
 from .bits import floats_between, random_bits, unit_floats
 from .keys import KeyLike, split_word
 from .programs import Shape, draw, float_dtype, parameter, shape_with
 
 Sizes = tuple[int, ...]
-EPSILON = {F32: 2.0**-23, F64: 2.0**-52}
+EPSILON = {dtype: 2.0**-dtype.fraction_bits for dtype in FLOATS}
 TINY = {name: float(ops.limits(name).tiny) for name in EPSILON}
 
 

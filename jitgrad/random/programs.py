@@ -7,6 +7,7 @@ Next on the path: `bits.py`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -17,8 +18,8 @@ from jitgrad.errors import ArgumentError, DTypeError
 from jitgrad.jit import Jitted, jit
 from jitgrad.numpy import ops
 from jitgrad.numpy.promote import broadcast_shape, shape_arg
-from jitgrad.promotion import dtype_name
-from jitgrad_compiler.ir.types import DType
+from jitgrad.promotion import dtype_name, strong_promote
+from jitgrad_compiler.ir.types import F32, DType
 
 from .keys import KeyArray, KeyLike, key_argument, to_words
 from .reuse import use_up
@@ -64,7 +65,7 @@ def integer_dtype(where: str, dtype: Any) -> DType:
 def working_float(*values: Any) -> DType:
     """The float type in which a draw of other than floats is made: its parameters' own; that of Python numbers is float64."""
     found = [v.type.dtype for v in map(as_value, values) if not v.weak and v.type.dtype.is_float]
-    return max(found) if found else dtype_name("float64")
+    return functools.reduce(lambda a, b: strong_promote(a, b, F32), found) if found else dtype_name("float64")
 
 
 def parameter(value: Array, shape: tuple[int, ...], dtype: DType) -> Array:

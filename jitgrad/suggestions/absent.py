@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 ONE_DEVICE = "There is one device, the processor, whose cores every program uses; vmap, with axis_name, batches"
 NO_FFT = "There are no Fourier transforms yet: numpy.fft works on arrays outside of transforms"
-SMALL_FLOATS = "Floats are float32 and float64"
+SMALL_FLOATS = "Floats are float16, bfloat16, float32, float64 and float8_e4m3fn"
 NO_CONVOLUTION = "There are no convolutions and windows in lax yet; jitgrad.numpy.convolve is one of vectors"
 IMMUTABLE = "Arrays never change; carry the value through the function, x = x.at[i].set(v)"
 
@@ -52,10 +52,11 @@ ABSENT: dict[str, dict[str, str]] = {
         NO_FFT: "fft",
         "Use jitgrad.random": "random rand randn randint",
         SMALL_FLOATS: (
-            "float16 bfloat16 half float8_e4m3fn float8_e5m2 float8_e4m3 float8_e3m4 float8_e4m3b11fnuz float8_e4m3fnuz "
+            "float8_e5m2 float8_e4m3 float8_e3m4 float8_e4m3b11fnuz float8_e4m3fnuz "
             "float8_e5m2fnuz float8_e8m0fnu float4_e2m1fn float6_e2m3fn float6_e3m2fn"
         ),
         "Integers are int8 to int64 and uint8 to uint64": "int1 int2 int4 uint1 uint2 uint4 long longlong ulong intp",
+        "Use jitgrad.numpy.float16": "half",
         "Use jitgrad.numpy.float32 or float64": "float float_ Float",
         "Use jitgrad.numpy.int32 or int64": "int",
         "Use jitgrad.numpy.complex64 or complex128": "complex complex_",

@@ -61,7 +61,7 @@ ATTRIBUTES = {
     "strides": "numpy.asarray(x).strides", "stride": "numpy.asarray(x).strides", "flags": "numpy.asarray(x).flags",
     "base": "numpy.asarray(x)", "ctypes": "numpy.asarray(x).ctypes", "flat": "x.ravel()",
     "setflags": "numpy.array(x), which can be written to", "float": "x.astype(jnp.float32)", "double": "x.astype(jnp.float64)",
-    "half": "x.astype(jnp.float32): there is no float16", "long": "x.astype(jnp.int64)", "int": "x.astype(jnp.int32)",
+    "half": "x.astype(jnp.float16)", "long": "x.astype(jnp.int64)", "int": "x.astype(jnp.int32)",
     "short": "x.astype(jnp.int16)", "byte": "x.astype(jnp.uint8)", "bool": "x.astype(jnp.bool_)",
     "unsafe_buffer_pointer": "numpy.asarray(x).ctypes.data", "is_deleted": "x: a donated array raises where it is used",
     "addressable_data": "x itself: there is one device", "addressable_shards": "x itself: there is one device",

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad_compiler.ir.types import NAMES, signed_integer
+
 
 def assert_same(got: Any, want: Any, ulps: float = 0, zeros: bool = True, context: object = "") -> None:
     """Same shape, same element type, same numbers; `zeros`: and the same signs of zeros.
@@ -16,6 +18,9 @@ def assert_same(got: Any, want: Any, ulps: float = 0, zeros: bool = True, contex
     assert got.shape == want.shape, f"{context}: shape {got.shape}, expected {want.shape}"
     if ulps == 0:
         assert got.dtype == want.dtype, f"{context}: element type {got.dtype}, expected {want.dtype}"
+    if got.dtype in NAMES and NAMES[got.dtype].is_storage:
+        _assert_same_bits(got, want, ulps, zeros, context)
+        return
     if got.dtype.kind not in "fc":
         np.testing.assert_array_equal(got, want, err_msg=str(context))
         return
@@ -40,3 +45,23 @@ def assert_same(got: Any, want: Any, ulps: float = 0, zeros: bool = True, contex
         at = np.argwhere(~equal)
         shown = "\n".join(f"  {tuple(map(int, i))}: {got[tuple(i)]!r}, expected {want[tuple(i)]!r}" for i in at[:8])
         raise AssertionError(f"{context}: {len(at)} of {got.size} numbers differ\n{shown}")
+
+
+def _assert_same_bits(got: np.ndarray, want: np.ndarray, ulps: float, zeros: bool, context: object) -> None:
+    """The same of types that NumPy has no spacing of: places among the numbers of the type, in order, are compared."""
+    dtype = NAMES[got.dtype]
+    assert want.dtype == got.dtype, f"{context}: element type {got.dtype}, expected {want.dtype}"
+    low = 1 << (dtype.bits - 1)
+
+    def places(x: np.ndarray) -> np.ndarray:
+        bits = np.atleast_1d(x).view(signed_integer(dtype.bits).numpy).astype(np.int64)
+        return np.where(bits < 0, -(bits + low), bits)
+
+    with np.errstate(invalid="ignore"):
+        got_wide, want_wide = (np.atleast_1d(x).astype(np.float32) for x in (got, want))
+    equal = (abs(places(got) - places(want)) <= ulps) | (np.isnan(got_wide) & np.isnan(want_wide))
+    if zeros:
+        equal &= (np.signbit(got_wide) == np.signbit(want_wide)) | (got_wide != 0) | (want_wide != 0)
+    if not equal.all():
+        shown = "\n".join(f"  {int(i)}: {got.flat[i]!r}, expected {want.flat[i]!r}" for i in np.flatnonzero(~equal)[:8])
+        raise AssertionError(f"{context}: {(~equal).sum()} of {got.size} numbers differ\n{shown}")

@@ -15,7 +15,7 @@ import numpy as np
 
 from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, Var, parse
 from jitgrad_compiler.ir.graph import Op
-from jitgrad_compiler.ir.types import BOOL, COMPLEX, DTYPES, F32, F64, FLOATS, I8, I32, I64, INTEGERS, U8, DType, Shape
+from jitgrad_compiler.ir.types import BOOL, COMPLEX, DTYPES, F32, F64, FLOATS, I8, I32, I64, INTEGERS, U8, DType, Shape, float_info
 from jitgrad_compiler.ops.define import ACCEPTS
 from jitgrad_compiler.ops.effects import HostFunction
 
@@ -108,12 +108,14 @@ def special_numbers(dtype: DType) -> np.ndarray:
         return np.array(
             [info.min, info.min + 1, info.max // 2, info.max - 1, info.max, *[n for n in inside if n >= info.min]], target
         )
-    info = np.finfo(target)
+    info = float_info(target)
     positive = [
         0, info.smallest_subnormal, info.tiny / 4, info.tiny, 1e-9, 0.1, 0.5, 1 - info.epsneg, 1, 1 + info.eps, 1.5, 2, 2.5, 3, 4.5,
         10, 88.5, 1e4, 2.0**24 + 1, 1e15, info.max, np.inf,
     ]  # fmt: skip
-    return np.array([*positive, *[-n for n in positive], np.nan], target)
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = np.array([*map(float, positive), *[float(-n) for n in positive], np.nan]).astype(target)
+    return np.where(numbers == 0, np.zeros((), target), numbers)
 
 
 def special_operands(op: Op, dtype: DType) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ import jitgrad_compiler.passes.checkpointing
 import jitgrad_compiler.passes.custom_derivatives
 import jitgrad_compiler.passes.linear_solve  # noqa: F401 - gives ops about programs their rules
 from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, Var, interpret, parse, verify
-from jitgrad_compiler.ir.types import COMPLEX, DType
+from jitgrad_compiler.ir.types import COMPLEX, F64, I64, U64, DType
 from jitgrad_compiler.passes.complex_parts import RULES, complex_parts
 from jitgrad_compiler.passes.jvp import jvp_graph
 from jitgrad_compiler.passes.linearize import linearize_graph, transpose_graph
@@ -267,7 +267,7 @@ def test_branches_and_rows_take_and_give_complex_numbers() -> None:
 
 
 def test_bits_of_a_complex64_are_those_of_a_number_of_its_size() -> None:
-    for other in ("f64", "i64", "u64"):
+    for other in (F64, I64, U64):
         text = (
             f"graph(a:c64[3]) {{\n  b:{other}[3] = bitcast_convert_type a [dtype='{other}']\n"
             "  c:c64[3] = bitcast_convert_type b [dtype='c64']\n  return b c\n}"

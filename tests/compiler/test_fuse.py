@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from jitgrad_compiler.ir import OPS, ArrayType, Graph, interpret, parse
 from jitgrad_compiler.ir.builder import Value, bind, staging
-from jitgrad_compiler.ir.types import BOOL, F32, I32
+from jitgrad_compiler.ir.types import BOOL, F32, F64, I8, I32
 from jitgrad_compiler.kernels.expression import Apply, walk
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.kernels.kernel import Kernel
@@ -339,7 +339,7 @@ def test_what_is_reshaped_and_added_to_again_and_again_is_not_read_in_ever_deepe
     np.testing.assert_array_equal(run_graph(graph, [x])[0], interpret(graph, x)[0])
 
 
-@pytest.mark.parametrize("dtype", ["f32", "f64", "i8", "bool"])
+@pytest.mark.parametrize("dtype", [F32, F64, I8, BOOL])
 @pytest.mark.parametrize("size", [16, 17, 100, 1000])
 def test_pairs_side_by_side_in_memory_are_read_and_written_whole(dtype: str, size: int) -> None:
     graph = parse(

@@ -13,7 +13,7 @@ from jitgrad_compiler.errors import UnexpectedTracerError
 from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, IRError, Literal, Var, evaluate, interpret, parse, verify
 from jitgrad_compiler.ir.builder import bind, concrete, source_of, staging
 from jitgrad_compiler.ir.graph import PerGraph, print_graph
-from jitgrad_compiler.ir.types import BOOL, COMPLEX, F32, F64, FLOATS, I32, INTEGERS
+from jitgrad_compiler.ir.types import BOOL, COMPLEX, F32, F64, FLOATS, I32, INTEGERS, float_info
 
 SMALL = """graph(a:f32[3], b:f32[3]) {
   c:f32[3] = mul a b
@@ -58,7 +58,7 @@ def test_spaces_and_comments_mean_nothing() -> None:
 
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_float_literals_read_back_bit_by_bit(dtype: str) -> None:
-    target, info = dtype.numpy.type, np.finfo(dtype.numpy)
+    target, info = dtype.numpy.type, float_info(dtype.numpy)
     rng = np.random.default_rng(0)
     bits = rng.integers(0, np.iinfo(f"u{info.bits // 8}").max, 300, f"u{info.bits // 8}", endpoint=True).view(dtype.numpy)
     edges = [
@@ -75,7 +75,9 @@ def test_float_literals_read_back_bit_by_bit(dtype: str) -> None:
         1e22,
         3.0,
     ]
-    for number in [*map(target, edges), *bits[~np.isnan(bits)]]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = [n for n in [*map(target, edges), *bits] if not np.isnan(n)]
+    for number in numbers:
         (again,) = parse(str(returning(number, dtype))).outputs
         assert isinstance(again, Literal) and again.type == ArrayType((), dtype)
         assert again.value.tobytes() == number.tobytes(), str(returning(number, dtype))
@@ -170,7 +172,7 @@ def test_literals_of_different_signs_of_zero_make_different_graphs() -> None:
         ("graph(a:f32[3]) {\n  b:f32[3] = sine a\n  return b\n}", "there is no op named 'sine'"),
         ("graph(a:f32[3]) {\n  b:f32[3] = sin c\n  return b\n}", "'c' is used before it is defined"),
         ("graph(a:f32[3]) {\n  a:f32[3] = sin a\n  return a\n}", "'a' is defined twice"),
-        ("graph(a:f16[3]) {\n  return a\n}", "unknown element type 'f16'"),
+        ("graph(a:f24[3]) {\n  return a\n}", "unknown element type 'f24'"),
         ("graph(a:f32[3) {\n  return a\n}", r"expected a type such as f32\[3,4\] on line 1"),
         ("graph(a:f32[3]) {\n  b:f32[3] = sin a [x=]\n  return b\n}", "expected a Python literal on line 2"),
         ("graph(a:f32[3]) {\n  b:f32[3] = reduce_sum a [axes=open('x')]\n  return b\n}", "expected a Python literal on line 2"),

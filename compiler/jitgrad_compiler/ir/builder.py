@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import UnexpectedTracerError, user_line
 from .graph import EVALUATE, OPS, Atom, Eqn, Graph, Literal, Op, Source, Var
+from .storage import reference
 from .types import ArrayType, DType, TapeType, Type, type_of
 
 Weak = str | bool
@@ -165,12 +166,15 @@ def run_now(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[V
     """Concrete operands: check the types, run the NumPy reference."""
     types = op.types([a.type for a in args], params)
     with np.errstate(all="ignore"):
-        outs = EVALUATE.get(op, op.numpy)(*[a.data() for a in args], **params)
-    if len(types) == 1 and not isinstance(outs, (tuple, list)):
-        outs = (outs,)
+        evaluate, arrays = EVALUATE.get(op, op.numpy), [a.data() for a in args]
+        stored = any([a.type.dtype.is_storage for a in args])
+        outs = reference(op, evaluate, arrays, params) if stored else evaluate(*arrays, **params)
+        if len(types) == 1 and not isinstance(outs, (tuple, list)):
+            outs = (outs,)
+        arrays = [as_typed(out, t) for t, out in zip(types, outs, strict=True)]
     if _look is not None:
         _look(op, outs)
-    return [_value_class(t, None, as_typed(out, t)) for t, out in zip(types, outs, strict=True)]
+    return [_value_class(t, None, array) for t, array in zip(types, arrays, strict=True)]
 
 
 def as_typed(out: Any, type: Type) -> np.ndarray:

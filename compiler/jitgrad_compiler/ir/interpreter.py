@@ -11,6 +11,7 @@ import numpy as np
 
 from .builder import Value, as_typed, bind_all, make_value, source_of
 from .graph import Atom, Graph, Literal, Var
+from .storage import reference
 from .types import ArrayType
 
 
@@ -44,7 +45,9 @@ def interpret(graph: Graph, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 
     with np.errstate(all="ignore"):
         for e in graph.eqns:
-            outs = e.op.numpy(*map(read, e.inputs), **e.params)
+            operands = [*map(read, e.inputs)]
+            stored = any(a.type.dtype.is_storage for a in e.inputs)
+            outs = reference(e.op, e.op.numpy, operands, e.params) if stored else e.op.numpy(*operands, **e.params)
             outs = outs if isinstance(outs, (tuple, list)) else (outs,)
             for v, out in zip(e.outputs, outs, strict=True):
                 env[v] = as_typed(out, v.type)

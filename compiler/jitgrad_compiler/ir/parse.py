@@ -64,14 +64,14 @@ class _Parser:
             element = self.type()
             self.take(r"\]", "']'")
             return TapeType(element)  # type: ignore[arg-type]
-        text = self.take(r"(bool|[iufc]\d+)\[[\d,]*\]", "a type such as f32[3,4]")
+        text = self.take(r"(bool|[a-z]+\d[a-z_\d]*)\[[\d,]*\]", "a type such as f32[3,4]")
         dtype, dims = text[:-1].split("[")
         if dtype not in DTYPES:
             raise IRError(f"parse: unknown element type {dtype!r}; known are {', '.join(DTYPES)}")
         return ArrayType(tuple(int(d) for d in dims.split(",") if d), DTYPES[dtype])
 
     def atom(self, names: dict[str, Var]) -> Atom:
-        m = re.compile(r"(\([^()]*\)|-?[\w.+-]+):(bool|[iufc]\d+)").match(self.text, self.at)
+        m = re.compile(r"(\([^()]*\)|-?[\w.+-]+):(bool|[a-z]+\d[a-z_\d]*)").match(self.text, self.at)
         if m:
             self.at = m.end()
             return Literal(DTYPES[m[2]].numpy.type(_number(m[1])), DTYPES[m[2]])

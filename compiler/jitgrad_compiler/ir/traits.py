@@ -37,6 +37,8 @@ class Traits:
     """Roughly what one vector of it takes, in simple operations."""
     counts: bool = True
     """Whether it is counted as an operation on numbers; choosing, converting and handing on are not."""
+    by_bits: bool = False
+    """Whether it works on the bits of floats, so that a storage type is not computed in another one: ir/storage.py."""
     complex_only: bool = False
     """Whether it takes or makes complex numbers whatever its operands, so that no target has an emission of it."""
     scalar: Callable[..., Any] | None = None

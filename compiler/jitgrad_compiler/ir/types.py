@@ -8,9 +8,15 @@ from __future__ import annotations
 import math
 from typing import Any, Literal, NamedTuple
 
+import ml_dtypes
 import numpy as np
 
 Kind = Literal["bool", "signed", "unsigned", "float", "complex", "pointer"]
+
+
+def float_info(numpy: Any) -> Any:
+    """The limits of a float type: numpy.finfo's, which knows of NumPy's own types, or the same of others."""
+    return np.finfo(numpy) if np.dtype(numpy).kind in "fc" else ml_dtypes.finfo(numpy)  # type: ignore[no-untyped-call]
 
 
 class DType(str):
@@ -20,12 +26,13 @@ class DType(str):
 
     kind: what sort of number it is. bits: of a value in a register; nbytes: of one in memory. numpy: NumPy's type, None for what no
     array holds. computed: the type that arithmetic is done in, rounded to this one behind each op. accumulated: the type of running
-    sums. real: of a complex number's parts, else itself. complex: of a number with two parts of this type.
+    sums. real: of a complex number's parts, else itself. complex: of a number with two parts of this type. fraction_bits: of a
+    float, behind the leading one. is_storage: whether it is computed in another type: ir/storage.py.
     """
 
     __slots__ = (
-        "accumulated", "bits", "complex", "computed", "is_complex", "is_float", "is_inexact", "is_integer", "is_signed",
-        "is_unsigned", "kind", "nbytes", "numpy", "real",
+        "accumulated", "bits", "complex", "computed", "fraction_bits", "is_complex", "is_float", "is_inexact", "is_integer",
+        "is_signed", "is_storage", "is_unsigned", "kind", "nbytes", "numpy", "real",
     )  # fmt: skip
     kind: Kind
     bits: int
@@ -35,18 +42,23 @@ class DType(str):
     accumulated: DType
     real: DType
     complex: DType | None
+    fraction_bits: int
     is_float: bool
     is_complex: bool
     is_inexact: bool
     is_integer: bool
     is_signed: bool
+    is_storage: bool
     is_unsigned: bool
 
-    def __new__(cls, name: str, kind: Kind, bits: int, numpy: Any = None, real: DType | None = None) -> DType:
+    def __new__(
+        cls, name: str, kind: Kind, bits: int, numpy: Any = None, real: DType | None = None, computed: DType | None = None
+    ) -> DType:
         self = super().__new__(cls, name)
         facts: dict[str, Any] = {
             "kind": kind, "bits": bits, "nbytes": max(bits // 8, 1), "numpy": None if numpy is None else np.dtype(numpy),
-            "computed": self, "accumulated": self, "real": real or self, "complex": None,
+            "computed": computed or self, "accumulated": computed or self, "real": real or self, "complex": None,
+            "fraction_bits": float_info(numpy).nmant if kind == "float" else 0, "is_storage": computed is not None,
             "is_float": kind == "float", "is_complex": kind == "complex", "is_inexact": kind in ("float", "complex"),
             "is_integer": kind in ("signed", "unsigned"), "is_signed": kind == "signed", "is_unsigned": kind == "unsigned",
         }  # fmt: skip
@@ -60,16 +72,19 @@ class DType(str):
         raise AttributeError(f"{self}: an element type's facts do not change")
 
     def __reduce__(self) -> Any:
-        return (DTYPES.__getitem__, (str(self),))
+        return (named, (str(self),))
 
 
 BOOL = DType("bool", "bool", 1, np.bool_)
 I8, I16, I32, I64 = (DType(f"i{bits}", "signed", bits, f"int{bits}") for bits in (8, 16, 32, 64))
 U8, U16, U32, U64 = (DType(f"u{bits}", "unsigned", bits, f"uint{bits}") for bits in (8, 16, 32, 64))
 F32, F64 = (DType(f"f{bits}", "float", bits, f"float{bits}") for bits in (32, 64))
+F16 = DType("f16", "float", 16, np.float16, computed=F32)
+BF16 = DType("bf16", "float", 16, ml_dtypes.bfloat16, computed=F32)
+F8_E4M3 = DType("f8_e4m3", "float", 8, ml_dtypes.float8_e4m3fn, computed=F32)
 C64, C128 = (DType(f"c{real.bits * 2}", "complex", real.bits * 2, f"complex{real.bits * 2}", real) for real in (F32, F64))
 
-DTYPES: dict[str, DType] = {d: d for d in (BOOL, I8, I16, I32, I64, U8, U16, U32, U64, F32, F64, C64, C128)}
+DTYPES: dict[str, DType] = {d: d for d in (BOOL, I8, I16, I32, I64, U8, U16, U32, U64, F8_E4M3, BF16, F16, F32, F64, C64, C128)}
 """Every element type of arrays, by its name."""
 NAMES: dict[Any, DType] = {d.numpy: d for d in DTYPES.values()}
 """The same by NumPy's type."""
@@ -79,6 +94,11 @@ INTEGERS = SIGNED + UNSIGNED
 FLOATS = tuple(d for d in DTYPES.values() if d.is_float)
 COMPLEX = tuple(d for d in DTYPES.values() if d.is_complex)
 INEXACT = FLOATS + COMPLEX
+
+
+def named(name: str) -> DType:
+    """The element type of a name: what a pickled one comes back as."""
+    return DTYPES[name]
 
 
 def signed_integer(bits: int) -> DType:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..ir.graph import Eqn, Graph, Literal, Var
+from ..ops.arithmetic import convert_element_type
 from ..ops.contraction import dot_general
 from ..ops.indexing import gather, scatter
 from ..ops.layout import broadcast_op, reshape_op
@@ -85,7 +86,7 @@ class Fusion:
                 if isinstance(a, Var):
                     below |= leaves[a]
                     total += cost.get(a, 0.0)
-            inline = e.op.traits.free
+            inline = e.op.traits.free or widens(e)
             if not inline and e.op.kind == "elementwise" or is_small_reduction(e):
                 factor = math.prod(e.inputs[0].type.shape) // max(e.outputs[0].type.size, 1) if is_small_reduction(e) else 1
                 total *= max(factor, 1)
@@ -462,3 +463,9 @@ def fuse(graph: Graph, updates: Sequence[Eqn] = ()) -> list[Kernel]:
     memory.py's `updates_in_place`.
     """
     return Fusion(graph, updates).cut()
+
+
+def widens(e: Eqn) -> bool:
+    """Whether an equation reads a storage type as the one it is computed in: a shift or so, and less to read than its result."""
+    source, made = e.inputs[0].type.dtype if e.inputs else None, e.outputs[0].type.dtype if e.outputs else None
+    return e.op is convert_element_type and source is not None and source.is_storage and made is source.computed

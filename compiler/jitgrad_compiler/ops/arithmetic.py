@@ -13,7 +13,8 @@ import numpy as np
 from ..errors import DTypeError
 from ..ir.builder import Value, bind, literal, operand
 from ..ir.graph import OPS
-from ..ir.types import BOOL, DTYPES, F32, F64, ArrayType, DType, complex_of
+from ..ir.storage import rounded
+from ..ir.types import BOOL, F32, F64, NAMES, ArrayType, DType, complex_of, signed_integer
 from .define import (
     Operand,
     Tangents,
@@ -80,7 +81,7 @@ def _emit_extreme(order: str) -> Any:
             return chosen
         if number is not None and order == "gt":
             return e.add(chosen, number)  # a tie chose the other one: -0.0 + 0.0 is 0.0, and -0.0 changes nothing
-        x_bits, y_bits = (e.bitcast(v, DTYPES[f"i{x.type.bits}"]) for v in (x, y))
+        x_bits, y_bits = (e.bitcast(v, signed_integer(x.type.bits)) for v in (x, y))
         tie = e.bitcast(e.and_(x_bits, y_bits) if order == "gt" else e.or_(x_bits, y_bits), x.type)
         return e.select(e.compare("eq", x, y), tie, chosen)
 
@@ -230,11 +231,13 @@ select = elementwise(
 
 def _convert(x: Any, dtype: DType) -> Any:
     x, target = np.asarray(x), dtype.numpy
+    if NAMES[x.dtype].is_storage:
+        x = x.astype(NAMES[x.dtype].computed.numpy)
     if x.dtype.kind == "c" and target.kind != "c":
         x = x.real if target.kind != "b" else x != 0
     if x.dtype.kind == "f" and target.kind in "iu":
         return saturated(x, target)
-    return x.astype(target)
+    return rounded(x, dtype) if dtype.is_storage else x.astype(target)
 
 
 def saturated(x: np.ndarray, target: np.dtype) -> np.ndarray:
@@ -271,7 +274,7 @@ def _bitcast_type(x: ArrayType, dtype: DType) -> ArrayType:
 
 bitcast_convert_type = elementwise(
     "bitcast_convert_type", lambda x, dtype: np.asarray(x).view(dtype.numpy), lambda e, x, dtype: e.bitcast(x, dtype),
-    infer=_bitcast_type, accepts="any", doc="The same bits read as another type of that size.",
+    infer=_bitcast_type, accepts="any", by_bits=True, doc="The same bits read as another type of that size.",
 )  # fmt: skip
 
 

@@ -137,19 +137,26 @@ def copy_sign(x: Value, y: Value) -> Value:
     return bind(OPS["copysign"], x, y)
 
 
+def _nextafter(x: Any, y: Any) -> Any:
+    """NumPy's, with the sign that IEEE 754 gives a zero below the least number: x's."""
+    out = np.nextafter(x, y)
+    return np.where((out == 0) & (np.asarray(x) != 0), np.copysign(out, x), out)
+
+
 def _emit_nextafter(e: Any, x: Any, y: Any) -> Any:
     """One step on the integers that order floats: away from zero adds one to the bits, towards zero takes one away."""
     integer = signed_integer(x.type.bits)
     bits = e.bitcast(x, integer)
     away = e.xor(e.compare("lt", x, y), e.compare("lt", bits, 0))
     stepped = e.bitcast(e.add(bits, e.select(away, e.const(1, integer), e.const(-1, integer))), x.type)
-    least = e.copysign(e.const_bits(1, x.type, x.width), y)
+    sign = e.and_(e.bitcast(y, integer), -(1 << (x.type.bits - 1)))
+    least = e.bitcast(e.or_(sign, 1), x.type)
     moved = e.select(e.compare("eq", x, 0.0), least, stepped)
     moved = e.select(e.compare("eq", x, y), y, moved)
-    return e.select(e.compare("unordered", x, y), e.add(x, y), moved)
+    return e.select(e.isnan(x), x, e.select(e.isnan(y), y, moved))
 
 
 elementwise(
-    "nextafter", np.nextafter, _emit_nextafter, partials=[lambda x, y, out: 1, None], accepts="float",
+    "nextafter", _nextafter, _emit_nextafter, partials=[lambda x, y, out: 1, None], accepts="float", by_bits=True,
     doc="The next float after x towards y.",
 )  # fmt: skip

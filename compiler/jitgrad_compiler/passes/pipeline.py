@@ -10,9 +10,11 @@ from .loop_motion import move_out_of_loops
 from .loop_pruning import prune_loops
 from .own_outputs import own_outputs
 from .simplify import simplify
+from .storage_types import compute_in_wider_types
 
 PIPELINE = (
     inline,  # calls first: every later pass sees one flat graph
+    compute_in_wider_types,  # then no later one sees arithmetic that machines have not
     simplify,  # derivatives left much to share and to fold
     complex_parts,  # of what is left; from here on all numbers are real
     prune_loops,  # and results of loops that nobody reads

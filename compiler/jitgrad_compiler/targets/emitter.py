@@ -14,14 +14,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import numpy as np
+
 from ..ir.graph import lazy
-from ..ir.types import BOOL, F32, F64, I8, I64, INTEGERS, U8, DType, signed_integer, unsigned_integer
+from ..ir.types import BOOL, DTYPES, F32, F64, I64, U8, DType, signed_integer, unsigned_integer
+from . import small_floats
 from .vector_math import VectorMath
 
 PTR = DType("ptr", "pointer", 64)
 """What a register holds that points to memory; no array has it."""
-LLVM_TYPES = {BOOL: "i1", F32: "float", F64: "double", PTR: "ptr"} | {d: f"i{d.bits}" for d in INTEGERS}
-MANGLED = {BOOL: "i1", F32: "f32", F64: "f64", PTR: "p0"} | {d: f"i{d.bits}" for d in INTEGERS}
+STORED = [d for d in DTYPES.values() if d.is_integer or d.is_storage]
+"""What a register holds as an integer: integers, and floats that are computed in another type, by their bits."""
+LLVM_TYPES = {BOOL: "i1", F32: "float", F64: "double", PTR: "ptr"} | {d: f"i{d.bits}" for d in STORED}
+MANGLED = {BOOL: "i1", F32: "f32", F64: "f64", PTR: "p0"} | {d: f"i{d.bits}" for d in STORED}
 _COMPARE_FLOAT = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "unordered": "uno"}
 
 
@@ -72,6 +77,8 @@ def in_type(value: Number, type: DType) -> Number:
         return float(value)
     if type == BOOL:
         return bool(value)
+    if type.is_storage:
+        return float(np.array(value, type.numpy))
     bits = type.bits
     value = int(value) & ((1 << bits) - 1)
     return value - (1 << bits) if type.is_signed and value >> (bits - 1) else value
@@ -79,6 +86,8 @@ def in_type(value: Number, type: DType) -> Number:
 
 def spell(value: Number, type: DType) -> str:
     """LLVM's text of a number in the type: of a float the double that equals it, of an integer the one with a sign of its bits."""
+    if type.is_storage:
+        return str(int(np.array(value, type.numpy).view(unsigned_integer(type.bits).numpy)))
     if type.is_float:
         return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
     if type == BOOL:
@@ -144,6 +153,8 @@ class Emitter:
         self.args = [Reg(f"%{name}", *kind) for name, *kind in args]
         self.entry: list[str] = []  # allocas, which LLVM promotes to registers only where they stand first
         self.lines: list[str] = []
+        self.rounded: dict[str, Reg] = {}
+        """Registers of bfloat16, by their text: the bits they are the upper half of."""
         self._count = 0
         self.block = "entry"
 
@@ -310,6 +321,8 @@ class Emitter:
     def compare(self, predicate: str, a: Reg | Number, b: Reg | Number) -> Reg:
         """eq, ne, lt, le, gt, ge, unordered; a NaN is unequal to everything and in no order."""
         x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))
+        if x.type.is_storage:
+            x, y = small_floats.widen(self, x), small_floats.widen(self, y)
         if x.type.is_float:
             return self.op(f"fcmp {_COMPARE_FLOAT[predicate]} {x.typed}, {y.text}", BOOL, x.width)
         order = predicate if predicate in ("eq", "ne") else ("s" if x.type.is_signed else "u") + predicate
@@ -331,12 +344,19 @@ class Emitter:
 
     def _read_as(self, a: Reg, type: DType) -> Reg:
         """The register as of another type that LLVM has one name for: with a sign or without."""
-        return Reg(a.text, type, a.width) if a.constant is None else self.const(a.constant, type, a.width)
+        if a.constant is None:
+            return Reg(a.text, type, a.width)
+        stored = a.type.is_storage or type.is_storage
+        return self.const(np.array(a.constant, a.type.numpy).view(type.numpy).item() if stored else a.constant, type, a.width)
 
     def convert(self, a: Reg, type: DType) -> Reg:
         """The value in another type. Floats to integers truncate and saturate, NaN gives 0; integers wrap; bool is nonzero."""
         if type == a.type:
             return a
+        if a.type.is_storage:
+            return self.convert(small_floats.widen(self, a), type)
+        if type.is_storage:
+            return small_floats.narrow(self, a, type)
         target, source = llvm_type(type, a.width), a.type
         if type == BOOL:
             return self.compare("ne", a, 0)
@@ -398,7 +418,7 @@ class Emitter:
 
     def offset(self, pointer: Reg, index: Reg | int, type: DType) -> Reg:
         """The address `index` elements of `type` behind `pointer`."""
-        element = I8 if type == BOOL else LLVM_TYPES[type]
+        element = "i8" if type == BOOL else LLVM_TYPES[type]
         text = index.typed if isinstance(index, Reg) else f"i64 {index}"
         return self.op(f"getelementptr {element}, ptr {pointer.text}, {text}", PTR)
 

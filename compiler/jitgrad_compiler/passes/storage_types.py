@@ -1,0 +1,63 @@
+"""Storage types computed in float32: operands are converted, and results rounded, around each equation that computes with them.
+
+What is left of storage types behind this is conversions, and moves of elements, so that kernels compute in types that machines do.
+A rounding belongs to the program: the pair of conversions around a value that one equation hands to the next stays.
+"""
+
+from __future__ import annotations
+
+from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Source, Var, map_graphs, remembered
+from ..ir.storage import computes
+from ..ir.types import I64, DType
+from .rewrite import Rewriter
+
+
+@remembered
+def compute_in_wider_types(graph: Graph) -> Graph:
+    """The graph, and the programs nested in it, with no arithmetic in storage types."""
+    if not _has_storage(graph):
+        return graph
+    rewriter = Rewriter(graph)
+    wide: dict[Var, Atom] = {}
+    for e in graph.eqns:
+        inputs = [rewriter.read(a) for a in e.inputs]
+        if any(e.graphs):
+            params = map_graphs(e.params, compute_in_wider_types)
+            rewriter.eqns.append(Eqn(e.op, inputs, params, e.outputs, e.source))
+            rewriter.atoms.update((v, v) for v in e.outputs)
+        elif e.op is OPS["iota"] and e.outputs[0].type.dtype.is_storage:
+            counted = rewriter.emit("iota", inputs, {**e.params, "dtype": I64}, e.source)
+            rewriter.atoms[e.outputs[0]] = _converted(rewriter, counted, e.params["dtype"], e.source)
+        elif computes(e.op, e.params) and any(a.type.dtype.is_storage for a in (*e.inputs, *e.outputs)):
+            _computed(rewriter, e, [_widened(rewriter, a, wide, e.source) for a in inputs])
+        else:
+            rewriter.keep(e, inputs)
+    return rewriter.finish()
+
+
+def _has_storage(graph: Graph) -> bool:
+    """Whether a value has a storage type. All but constants and what iota makes come in, or are converted."""
+    atoms = [*graph.inputs, *[v for e in graph.eqns for v in e.outputs]]
+    return any(v.type.dtype.is_storage for v in atoms) or any(_has_storage(g) for e in graph.eqns for g in e.graphs)
+
+
+def _converted(rewriter: Rewriter, x: Atom, dtype: DType, source: Source) -> Var:
+    return rewriter.emit("convert_element_type", [x], {"dtype": dtype}, source)
+
+
+def _widened(rewriter: Rewriter, x: Atom, wide: dict[Var, Atom], source: Source) -> Atom:
+    dtype = x.type.dtype
+    if not dtype.is_storage:
+        return x
+    if isinstance(x, Literal):
+        return Literal(dtype.computed.numpy.type(x.value), dtype.computed)
+    if x not in wide:
+        wide[x] = _converted(rewriter, x, dtype.computed, source)
+    return wide[x]
+
+
+def _computed(rewriter: Rewriter, e: Eqn, inputs: list[Atom]) -> None:
+    outputs = [Var(t) for t in e.op.types([a.type for a in inputs], e.params)]
+    rewriter.eqns.append(Eqn(e.op, inputs, e.params, outputs, e.source))
+    for v, out in zip(e.outputs, outputs, strict=True):
+        rewriter.atoms[v] = _converted(rewriter, out, v.type.dtype, e.source) if out.type != v.type else out
