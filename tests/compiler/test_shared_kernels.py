@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pathlib
+import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from weakref import WeakValueDictionary
@@ -134,6 +138,30 @@ def test_a_kernel_is_the_same_record_after_it_was_compiled_and_gives_the_same_te
     again = program.compile_program(graph, driver.symbols())
     assert again.ir == made.ir and [m.object for m in again.natives] == [m.object for m in made.natives]
     assert [(str(k), structure(k)) for k in made.kernels] == before
+
+
+def test_a_lowered_program_is_compiled_in_another_process_to_the_same_code(tmp_path: pathlib.Path) -> None:
+    def f(x, y):  # type: ignore[no-untyped-def]
+        z = jnp.tanh(x).reshape(16, 4, 64) * 2.0
+        rows = lax.scan(lambda c, r: (jnp.tanh(c + r @ x), jnp.sum(c)), x[0], x)
+        return jnp.sum(z, axis=(0, 1)), jnp.take(x, y, axis=0) + 1.0, jnp.sum(x @ x.T, axis=0), rows, jnp.sort(x, axis=0)
+
+    graph = jitgrad.make_graph(f)(X, np.arange(64)[::-1].copy())
+    program._codes.clear()
+    made = program.compile_program(graph, driver.symbols())
+    again = pickle.loads(pickle.dumps(made.block.program))
+    assert again == made.block.program and hash(again) == hash(made.block.program) and str(again) == str(made.block.program)
+    (tmp_path / "program").write_bytes(pickle.dumps(made.block.program))
+    script = (
+        "import pickle, sys\n"
+        "from jitgrad_compiler.runtime import driver\n"
+        "from jitgrad_compiler.targets.cpu import program\n"
+        f"lowered = pickle.load(open({str(tmp_path / 'program')!r}, 'rb'))\n"
+        "made = program.compile_lowered(lowered, driver.symbols())\n"
+        f"open({str(tmp_path / 'object')!r}, 'wb').write(b''.join(m.object for m in made.natives))\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
+    assert (tmp_path / "object").read_bytes() == b"".join(m.object for m in made.natives)
 
 
 def test_values_stay_apart_where_kernels_are_shared() -> None:

@@ -105,8 +105,18 @@ class Op:
     def __repr__(self) -> str:
         return f"<Op {self.name}>"
 
+    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+        return _op_named, (self.name,)
+
 
 OPS: dict[str, Op] = {}
+
+
+def _op_named(name: str) -> Op:
+    """An op where a pickled one is read."""
+    return OPS[name]
+
+
 Rule = TypeVar("Rule")
 
 

@@ -68,6 +68,9 @@ class Affine:
         self._hash: int | None = None
         self._range: tuple[int, int] | None = None
 
+    def __reduce__(self) -> tuple[type[Affine], tuple[int, dict[Atom, int]]]:
+        return Affine, (self.constant, self.terms)  # the hash is of this process
+
     def __hash__(self) -> int:
         if self._hash is None:
             self._hash = hash((self.constant, frozenset(self.terms.items())))

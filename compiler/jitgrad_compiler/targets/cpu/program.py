@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ...ir.graph import Graph
 from ...kernels.kernel import Kernel
 from ...kernels.memory import MemoryPlan
-from ...kernels.program import lower
+from ...kernels.program import KernelProgram, lower
 from ...kernels.structure import structure
 from ..emitter import Module
 from ..numba_scalar import link
@@ -54,6 +54,13 @@ class _Codes:
         if kernel not in self.used:
             self.used[kernel] = self._find(kernel)
         return self.used[kernel]
+
+    def of_all(self, program: KernelProgram) -> None:
+        """The codes of a program in the order in which `lower` asks for them, so that the text is the same."""
+        for p in [p for k in program.kernels for p in k.programs]:
+            self.of_all(p)
+        for k in program.kernels:
+            self.of(k)
 
     def _find(self, kernel: Kernel) -> Code:
         key = (hashlib.sha256(structure(kernel).encode()).hexdigest(), self.module.contracts)
@@ -137,7 +144,19 @@ def compile_program(graph: Graph, symbols: Mapping[str, int], donated: Sequence[
     """Machine code for a Graph; `donated` are the numbers of inputs whose memory outputs may take, `contracts` is the Module's."""
     with _compiling, _collector_at_rest():
         codes = _Codes(contracts)
-        block = Block(codes.of, lower(graph, lambda k: codes.of(k).scratch_bytes, contracts, donated))
-        codes.compile(symbols)
-        plan = block.plan(symbols)
-    return Program(block, plan, tuple(dict.fromkeys(m for code in codes.used.values() for m in code.native)))
+        return _compile(codes, lower(graph, lambda k: codes.of(k).scratch_bytes, contracts, donated), symbols)
+
+
+def compile_lowered(program: KernelProgram, symbols: Mapping[str, int], contracts: bool = True) -> Program:
+    """Machine code for what was lowered before, perhaps in another process."""
+    with _compiling, _collector_at_rest():
+        codes = _Codes(contracts)
+        codes.of_all(program)
+        return _compile(codes, program, symbols)
+
+
+def _compile(codes: _Codes, lowered: KernelProgram, symbols: Mapping[str, int]) -> Program:
+    block = Block(codes.of, lowered)
+    codes.compile(symbols)
+    natives = dict.fromkeys(m for code in codes.used.values() for m in code.native)
+    return Program(block, block.plan(symbols), tuple(natives))
