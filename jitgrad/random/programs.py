@@ -7,9 +7,8 @@ Next on the path: `bits.py`.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 from jitgrad.array import Array, as_value
@@ -65,7 +64,7 @@ def integer_dtype(where: str, dtype: Any) -> DType:
 def working_float(*values: Any) -> DType:
     """The float type in which a draw of other than floats is made: its parameters' own; that of Python numbers is float64."""
     found = [v.type.dtype for v in map(as_value, values) if not v.weak and v.type.dtype.is_float]
-    return functools.reduce(lambda a, b: strong_promote(a, b, F32), found) if found else dtype_name("float64")
+    return reduce(lambda a, b: strong_promote(a, b, F32), found) if found else dtype_name("float64")
 
 
 def parameter(value: Array, shape: tuple[int, ...], dtype: DType) -> Array:

@@ -10,12 +10,12 @@ import pytest
 
 from jitgrad_compiler.ir.graph import OPS, Eqn, Graph, Literal, Var
 from jitgrad_compiler.ir.interpreter import interpret
-from jitgrad_compiler.ir.types import BOOL, DTYPES, F32, F64, I8, I16, I32, I64, U8, U32, U64, DType, type_of
+from jitgrad_compiler.ir.types import BOOL, DTYPES, F8_E4M3, F32, F64, I8, I16, I32, I64, U8, U32, U64, DType, type_of
 from jitgrad_compiler.ops.indexing import SCATTER_KINDS, gathered_shape
 from jitgrad_compiler.runtime import driver, pool
 from jitgrad_compiler.targets.cpu.program import Program, compile_program
 
-ELEMENTS = [t for t in DTYPES.values() if not t.is_complex]
+ELEMENTS = [t for t in DTYPES.values() if not t.is_complex and t is not F8_E4M3]  # of whose NaNs nothing says the sign
 THREADS = (1, 2, 3, 5)
 Arrays = Sequence[np.ndarray]
 

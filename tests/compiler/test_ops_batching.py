@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jitgrad_compiler.ir import OPS, interpret, parse, verify
-from jitgrad_compiler.ir.types import F64, FLOATS, I64
+from jitgrad_compiler.ir.types import F32, F64, I64
 from jitgrad_compiler.passes.vmap import vmap_graph
 from jitgrad_compiler.runtime.executable import run_graph
 
@@ -68,7 +68,7 @@ def test_what_does_not_depend_on_the_batch_is_done_once() -> None:
     graph = parse("graph(a:f32[4], b:f32[4]) {\n  c:f32[4] = exp b\n  d:f32[4] = mul a c\n  return d\n}")
     made = vmap_graph(graph, 9, (True, False))
     assert [str(v.type) for e in made.eqns for v in e.outputs] == ["f32[4]", "f32[9,4]", "f32[9,4]"]
-    assert FLOATS[0] == made.output_types[0].dtype
+    assert made.output_types[0].dtype == F32
 
 
 def test_a_constant_that_a_batched_program_returns_has_the_batch_axis() -> None:

@@ -71,7 +71,7 @@ BAD: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: ~V, errors.DTypeError, "invert takes the element types bool"),
     (lambda: V & 1, errors.DTypeError, "bitwise_and takes the element types bool"),
     (lambda: (I3 > 0) - (I3 > 1), errors.DTypeError, "subtract takes the element types"),
-    (lambda: jnp.floor(V * 1j), errors.DTypeError, "floor takes the element types float32"),
+    (lambda: jnp.floor(V * 1j), errors.DTypeError, "floor takes the element types float8_e4m3fn, bfloat16, float16, float32"),
     (lambda: jnp.gcd(V, V), errors.DTypeError, "gcd takes integers"),
     (lambda: jnp.clip(V * 1j, 0, 1), errors.DTypeError, "clip: complex numbers have no order"),
     (lambda: jnp.searchsorted(A, V), errors.ShapeError, "searchsorted: the sorted array must be a vector"),
