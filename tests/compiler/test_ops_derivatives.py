@@ -13,7 +13,7 @@ from jitgrad_compiler.errors import NonDifferentiableError
 from jitgrad_compiler.ir import OPS, Graph, evaluate, interpret, parse, verify
 from jitgrad_compiler.ir.builder import Value, concrete
 from jitgrad_compiler.ir.graph import JVP, TRANSPOSE
-from jitgrad_compiler.ir.types import F32, F64
+from jitgrad_compiler.ir.types import F64
 from jitgrad_compiler.passes.jvp import jvp, jvp_graph
 from jitgrad_compiler.passes.linearize import linearize, linearize_graph, transpose_graph
 
@@ -36,7 +36,7 @@ def differentiable(name: str) -> list[Example]:
         if F64 in accepted(example):
             graph = example.graph(F64)
             floats = [t for t in graph.input_types if t.dtype == F64 and t.size]
-            if floats and any(t.dtype.is_float for t in graph.output_types) and example.params.get("dtype") != F32:
+            if floats and any(t.dtype == F64 for t in graph.output_types):
                 found.append(example)
     return found
 

@@ -79,9 +79,10 @@ def test_a_method_of_at_without_an_index_is_explained(name):
 
 
 @pytest.mark.parametrize(
-    "take", [lambda x: x.item(), lambda x: x.tolist(), "%.3f".__mod__, float, complex, int], ids=str
+    "take", [lambda x: x.item(), lambda x: x.tolist(), "%.3f".__mod__, float, complex, int],
+    ids=["item", "tolist", "format", "float", "complex", "int"],
 )  # fmt: skip
-@pytest.mark.parametrize("transform", [jit, lambda f: lambda x: vmap(f)(x[None])])
+@pytest.mark.parametrize("transform", [jit, lambda f: lambda x: vmap(f)(x[None])], ids=["jit", "vmap"])
 def test_a_number_of_a_traced_value_is_refused_with_how_to_see_and_to_have_it(transform, take):
     with pytest.raises(errors.ConcretizationTypeError, match=r"jitgrad\.debug\.print\('\{\}', x\), .* or return the value from"):
         transform(lambda x: (take(x), x)[1])(jnp.float32(1))
