@@ -218,6 +218,6 @@ def test_the_last_element_of_a_narrow_array_is_written_and_nothing_behind_it(sou
     memory[:] = 0xAA
     entry = program._entry
     (address, _), (other, _) = address_of(x), address_of(x)
-    entry(program._pack(address, other, out.address, 0, 0))
+    entry(program._pack(program.program.plan, address, other, out.address, 0))
     assert_same(memory[:size].view(target.numpy), interpret(graph, x, x)[0])
     assert (memory[size:] == 0xAA).all()

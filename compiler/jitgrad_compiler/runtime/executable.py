@@ -7,7 +7,6 @@ own, or keeping a loss would keep a model.
 from __future__ import annotations
 
 import ctypes
-import functools
 import struct
 import weakref
 from collections.abc import Sequence
@@ -65,8 +64,9 @@ class Executable:
         self._entry = driver.entry()
         lowered, memory = self.program.graph, self.program.memory
         self.arena_bytes = memory.arena_bytes
-        words = len(lowered.inputs) + len(lowered.outputs)
-        self._pack = functools.partial(struct.Struct(f"{words + 3}P").pack, self.program.plan)
+        words = len(lowered.inputs) + len(lowered.outputs) + (3 if self.program.interruptible else 2)
+        self._pack = struct.Struct(f"{words}P").pack
+        self._plan_address = self.program.plan
         self._plan: list[tuple[int, int]] = []
         """For each output: (0, offset in the shared buffer), (1, its own size) or (2, number of the donated input it replaces)."""
         self.shared_bytes = 0
@@ -106,9 +106,9 @@ class Executable:
             self._run_interruptible(addresses, outs)
         elif self.arena_bytes:
             arena = allocate(self.arena_bytes)
-            self._entry(self._pack(*addresses, *[h.address for h in outs], arena.address, 0))
+            self._entry(self._pack(self._plan_address, *addresses, *[h.address for h in outs], arena.address))
         else:
-            self._entry(self._pack(*addresses, *[h.address for h in outs], 0, 0))
+            self._entry(self._pack(self._plan_address, *addresses, *[h.address for h in outs], 0))
         return outs
 
     def _run_interruptible(self, addresses: Sequence[int], outs: Sequence[Held]) -> None:
@@ -116,7 +116,9 @@ class Executable:
         for n in self._tapes:
             ctypes.memset(outs[n].address, 0, TAPE_RECORD_BYTES)
         try:
-            self._entry(self._pack(*addresses, *[h.address for h in outs], arena.address, ctypes.addressof(state)))
+            self._entry(
+                self._pack(self._plan_address, *addresses, *[h.address for h in outs], arena.address, ctypes.addressof(state))
+            )
             interruption.raise_pending(state)
         except BaseException:
             self.free_tapes(outs)

@@ -51,13 +51,15 @@ class Block:
                 steps.append([code.address(function), tasks, int(code.asks_state), len(table) // 2, *table])
                 table = []
         most = max([1, *[step[3] for step in (*steps, *end)]])
-        return [len(steps), len(steps) + len(end), self.arena_slot + 1, most, *[word for step in (*steps, *end) for word in step]]
+        state = self.arena_slot + 1 if self.asks_state else 0  # a run that asks for none has none
+        return [len(steps), len(steps) + len(end), state, most, *[word for step in (*steps, *end) for word in step]]
 
     def _table(self, number: int, kernel: Kernel, code: Code, symbols: Mapping[str, int]) -> list[int]:
         """The operands of a step: where each lies."""
         places = [self._place(v) for v in operands(kernel)]
-        places.append((self.arena_slot, self.program.memory.scratch.get(number, 0)))
-        places.append((self.arena_slot + 1, 0))
+        scratch = self.program.memory.scratch.get(number)
+        places.append((NOWHERE, 0) if scratch is None else (self.arena_slot, scratch))
+        places.append((self.arena_slot + 1, 0) if code.asks_state else (NOWHERE, 0))
         places += [(NOWHERE, block.plan(symbols)) for block in code.nested]
         return [word for place in places for word in place]
 
