@@ -135,33 +135,6 @@ def test_uniform_never_reaches_its_upper_bound():
     assert (drawn == 1).all()
 
 
-DISTRIBUTIONS = {
-    "uniform": (lambda d: random.uniform(KEY, (MANY,), d, -2.0, 3.0), scipy.stats.uniform(-2, 5).cdf),
-    "normal": (lambda d: random.normal(KEY, (MANY,), d), scipy.stats.norm.cdf),
-    "exponential": (lambda d: random.exponential(KEY, (MANY,), d), scipy.stats.expon.cdf),
-    "gumbel": (lambda d: random.gumbel(KEY, (MANY,), d), scipy.stats.gumbel_r.cdf),
-    "laplace": (lambda d: random.laplace(KEY, (MANY,), d), scipy.stats.laplace.cdf),
-    "logistic": (lambda d: random.logistic(KEY, (MANY,), d), scipy.stats.logistic.cdf),
-    "cauchy": (lambda d: random.cauchy(KEY, (MANY,), d), scipy.stats.cauchy.cdf),
-    "truncated_normal": (lambda d: random.truncated_normal(KEY, -1.0, 2.0, (MANY,), d), scipy.stats.truncnorm(-1, 2).cdf),
-    "lognormal": (lambda d: random.lognormal(KEY, 0.5, (MANY,), d), scipy.stats.lognorm(0.5).cdf),
-    "pareto": (lambda d: random.pareto(KEY, 3.0, (MANY,), d), scipy.stats.pareto(3).cdf),
-    "rayleigh": (lambda d: random.rayleigh(KEY, 2.0, (MANY,), d), scipy.stats.rayleigh(scale=2).cdf),
-    "weibull_min": (lambda d: random.weibull_min(KEY, 2.0, 1.5, (MANY,), d), scipy.stats.weibull_min(1.5, scale=2).cdf),
-    "maxwell": (lambda d: random.maxwell(KEY, (MANY,), d), scipy.stats.maxwell.cdf),
-    "triangular": (lambda d: random.triangular(KEY, -1.0, 0.5, 2.0, (MANY,), d), scipy.stats.triang(0.5, -1, 3).cdf),
-}
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", DISTRIBUTIONS)
-def test_draws_follow_their_distribution(name, dtype):
-    draw, cdf = DISTRIBUTIONS[name]
-    drawn = np.asarray(draw(dtype))
-    assert drawn.dtype == dtype and np.isfinite(drawn).all()
-    assert scipy.stats.kstest(drawn.astype(np.float64), cdf).pvalue > SURE
-
-
 def test_the_moments_of_normal_draws_are_those_of_the_distribution():
     drawn = np.asarray(random.normal(KEY, (MANY,), np.float64))
     for power, moment, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):

@@ -12,10 +12,24 @@ from jitgrad import errors, grad, hessian, jit, jvp, random
 from jitgrad.numpy import ops
 
 KEY = random.key(7)
-MANY = 20_000
+MANY = 50_000
 SURE = 1e-4
 
 DISTRIBUTIONS = {
+    "uniform": (lambda d: random.uniform(KEY, (MANY,), d, -2.0, 3.0), scipy.stats.uniform(-2, 5).cdf),
+    "normal": (lambda d: random.normal(KEY, (MANY,), d), scipy.stats.norm.cdf),
+    "exponential": (lambda d: random.exponential(KEY, (MANY,), d), scipy.stats.expon.cdf),
+    "gumbel": (lambda d: random.gumbel(KEY, (MANY,), d), scipy.stats.gumbel_r.cdf),
+    "laplace": (lambda d: random.laplace(KEY, (MANY,), d), scipy.stats.laplace.cdf),
+    "logistic": (lambda d: random.logistic(KEY, (MANY,), d), scipy.stats.logistic.cdf),
+    "cauchy": (lambda d: random.cauchy(KEY, (MANY,), d), scipy.stats.cauchy.cdf),
+    "truncated_normal": (lambda d: random.truncated_normal(KEY, -1.0, 2.0, (MANY,), d), scipy.stats.truncnorm(-1, 2).cdf),
+    "lognormal": (lambda d: random.lognormal(KEY, 0.5, (MANY,), d), scipy.stats.lognorm(0.5).cdf),
+    "pareto": (lambda d: random.pareto(KEY, 3.0, (MANY,), d), scipy.stats.pareto(3).cdf),
+    "rayleigh": (lambda d: random.rayleigh(KEY, 2.0, (MANY,), d), scipy.stats.rayleigh(scale=2).cdf),
+    "weibull_min": (lambda d: random.weibull_min(KEY, 2.0, 1.5, (MANY,), d), scipy.stats.weibull_min(1.5, scale=2).cdf),
+    "maxwell": (lambda d: random.maxwell(KEY, (MANY,), d), scipy.stats.maxwell.cdf),
+    "triangular": (lambda d: random.triangular(KEY, -1.0, 0.5, 2.0, (MANY,), d), scipy.stats.triang(0.5, -1, 3).cdf),
     "gamma below 1": (lambda d: random.gamma(KEY, 0.3, (MANY,), d), scipy.stats.gamma(0.3).cdf),
     "gamma": (lambda d: random.gamma(KEY, 4.5, (MANY,), d), scipy.stats.gamma(4.5).cdf),
     "loggamma": (lambda d: random.loggamma(KEY, 0.3, (MANY,), d), scipy.stats.loggamma(0.3).cdf),

@@ -17,6 +17,7 @@ import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad_compiler.kernels.fuse import fuse
+from jitgrad_compiler.kernels.program import lower
 from jitgrad_compiler.kernels.structure import structure
 from jitgrad_compiler.passes.pipeline import prepare
 from jitgrad_compiler.runtime import driver
@@ -138,6 +139,19 @@ def test_a_kernel_is_the_same_record_after_it_was_compiled_and_gives_the_same_te
     again = program.compile_program(graph, driver.symbols())
     assert again.ir == made.ir and [m.object for m in again.natives] == [m.object for m in made.natives]
     assert [(str(k), structure(k)) for k in made.kernels] == before
+
+
+def test_programs_are_equal_where_their_plans_are() -> None:
+    def lowered(f, *args, **how):  # type: ignore[no-untyped-def]
+        return lower(jitgrad.make_graph(f)(*args), lambda k: 0, **how)
+
+    base = lowered(lambda x: x * 2.0 + 1.0, X)
+    assert base == lowered(lambda y: y * 2.0 + 1.0, X) and len({base, lowered(lambda y: y * 2.0 + 1.0, X)}) == 1
+    assert base != lowered(lambda x: x * 2.0 + 1.0, X, donated=[0])
+    assert base != lowered(lambda x: x * 2.0 + 1.0, X, contracts=False)
+    assert base != lowered(lambda x: x * 2.0 - 1.0, X)
+    two = lowered(lambda x, y: (jnp.sin(x), jnp.sin(y) @ y), X, X)
+    assert two != lowered(lambda x, y: (jnp.sin(y), jnp.sin(x) @ x), X, X)  # the same kernels, of other values
 
 
 def test_a_lowered_program_is_compiled_in_another_process_to_the_same_code(tmp_path: pathlib.Path) -> None:

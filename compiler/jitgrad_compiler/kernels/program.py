@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..ir.graph import Eqn, Graph, Var
+from ..ir.graph import Eqn, Graph, Var, lazy
 from ..ops.control import rowwise, scan, switch, tape_add, while_loop
 from ..ops.effects import callback, io_callback, pure_callback
 from ..passes.pipeline import prepare
@@ -37,22 +37,31 @@ class KernelProgram:
     """Values that lie in an output's memory, where they become it."""
     in_place: frozenset[int]
     """The outputs that take the memory of the input they were paired with."""
+    contracts: bool
+    """Whether code in registers may round less often than it is written: passes/scales.py."""
 
-    def place(self, v: Var) -> tuple[str, int]:
-        """Where a value lies: 'in' or 'out' and its number, or 'arena' and the offset there."""
+    @lazy
+    def slots(self) -> dict[Var, int]:
+        """The numbers of inputs and, behind them, of outputs."""
+        return {v: n for n, v in enumerate((*self.graph.inputs, *self.graph.outputs)) if isinstance(v, Var)}
+
+    def place(self, v: Var) -> tuple[int | None, int]:
+        """Where a value lies: the number of an input or an output, and 0; or None, and the offset in the arena."""
         v = self.same.get(v, v)
-        if v in self.graph.outputs and v not in self.graph.inputs:
-            return "out", self.graph.outputs.index(v)
-        return ("in", self.graph.inputs.index(v)) if v in self.graph.inputs else ("arena", self.memory.values[v])
+        slot = self.slots.get(v)
+        return (None, self.memory.values[v]) if slot is None else (slot, 0)
 
-    @property
+    @lazy
     def structure(self) -> str:
-        """All that a program's plan depends on."""
-        lines = [f"program {' '.join(map(str, self.graph.input_types))} -> {' '.join(map(str, self.graph.output_types))}"]
+        """All that a program's plan, and how it is run, depend on."""
+        types, memory = (*self.graph.input_types, *self.graph.output_types), self.memory
+        donated = sorted((self.slots[out], self.slots[given]) for out, given in memory.donated.items())
+        lines = [f"program {len(self.graph.inputs)} {' '.join(map(str, types))}; contracts {self.contracts}"]
+        lines += [f"arena {memory.arena_bytes}; donated {donated}; in place {sorted(self.in_place)}"]
         for n, k in enumerate(self.kernels):
-            places = " ".join(f"{kind}{at}" for kind, at in map(self.place, operands(k)))
-            lines += [f"at {places}; scratch {self.memory.scratch.get(n, 0)}", structure(k), *[p.structure for p in k.programs]]
-        return "\n".join([*lines, f"arena {self.memory.arena_bytes}"])
+            places = " ".join(str(self.place(v)) for v in operands(k))
+            lines += [f"at {places}; scratch {memory.scratch.get(n)}", structure(k), *[p.structure for p in k.programs]]
+        return "\n".join(lines)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, KernelProgram) and self.structure == other.structure
@@ -76,7 +85,7 @@ def lower(
     Args:
         graph: what is to be computed.
         scratch: how many bytes of scratch memory the target lends a kernel while it runs.
-        contracts: whether code in registers may round less often than it is written: passes/scales.py.
+        contracts: of the program.
         donated: numbers of inputs whose memory outputs may take.
         handed_on: of a loop's body, its carries.
     """
@@ -90,7 +99,7 @@ def lower(
     given = [graph.inputs[i] for i in donated]
     memory = plan_memory(kernels, [scratch(k) for k in kernels], graph.inputs, outputs, given, pairs, same)
     in_place = frozenset(out for out, _ in handed_on if graph.outputs[out] in memory.handed_on)
-    return KernelProgram(graph, kernels, memory, same, in_place)
+    return KernelProgram(graph, kernels, memory, same, in_place, contracts)
 
 
 def _with_bodies(kernel: Kernel, scratch: Callable[[Kernel], int], contracts: bool) -> Kernel:

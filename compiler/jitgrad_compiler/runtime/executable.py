@@ -64,7 +64,8 @@ class Executable:
         self._entry = driver.entry()
         lowered, memory = self.program.graph, self.program.memory
         self.arena_bytes = memory.arena_bytes
-        words = len(lowered.inputs) + len(lowered.outputs) + (3 if self.program.interruptible else 2)
+        self._interruptible = self.program.interruptible
+        words = len(lowered.inputs) + len(lowered.outputs) + (3 if self._interruptible else 2)
         self._pack = struct.Struct(f"{words}P").pack
         self._plan_address = self.program.plan
         self._plan: list[tuple[int, int]] = []
@@ -102,7 +103,7 @@ class Executable:
             outs = [Held(base + offset, shared) for offset in self._offsets]
         else:
             outs = [self._output(kind, place, shared, donors) for kind, place in self._plan]
-        if self.program.interruptible:
+        if self._interruptible:
             self._run_interruptible(addresses, outs)
         elif self.arena_bytes:
             arena = allocate(self.arena_bytes)

@@ -16,7 +16,7 @@ from ...ir.types import TapeType
 from ...kernels.kernel import Kernel
 from ...kernels.program import KernelProgram
 from ...kernels.structure import operands
-from .codes import Code
+from .codes import Code, arena_slot
 from .machine.driver import CLEAR, FREE, NOWHERE
 
 
@@ -25,9 +25,7 @@ class Block:
 
     def __init__(self, code_of: Callable[[Kernel], Code], program: KernelProgram) -> None:
         self.program = program
-        graph = program.graph
-        self.slots: dict[Var, int] = {v: n + 1 for n, v in enumerate([*graph.inputs, *graph.outputs])}  # type: ignore[misc]
-        self.arena_slot = 1 + len(graph.inputs) + len(graph.outputs)
+        self.arena_slot = arena_slot(program)
         self.codes = [code_of(k) for k in program.kernels]
         self.asks_state = any(c.asks_state for c in self.codes)
         self._plan: ctypes.Array[ctypes.c_int64] | None = None
@@ -43,12 +41,12 @@ class Block:
         kernels = self.program.kernels
         tapes = [v for k in kernels for v in k.outputs if isinstance(v.type, TapeType)]
         begin = [[symbols[CLEAR], 1, 0, 1, *self._place(v)] for v in tapes]
-        end = [[symbols[FREE], 1, 0, 1, *self._place(v)] for v in tapes if v not in self.slots]
+        end = [[symbols[FREE], 1, 0, 1, *self._place(v)] for v in tapes if v not in self.program.slots]
         steps = [*begin]
         for number, (kernel, code) in enumerate(zip(kernels, self.codes, strict=True)):
             table = self._table(number, kernel, code, symbols)
-            for function, tasks in code.phases:
-                steps.append([code.address(function), tasks, int(code.asks_state), len(table) // 2, *table])
+            for phase in code.phases:
+                steps.append([code.address(phase), phase.tasks, int(code.asks_state), len(table) // 2, *table])
                 table = []
         most = max([1, *[step[3] for step in (*steps, *end)]])
         state = self.arena_slot + 1 if self.asks_state else 0  # a run that asks for none has none
@@ -65,6 +63,5 @@ class Block:
 
     def _place(self, v: Var) -> tuple[int, int]:
         """Where a value lies: a place of the table, and an offset from there."""
-        v = self.program.same.get(v, v)
-        slot = self.slots.get(v)
-        return (self.arena_slot, self.program.memory.values[v]) if slot is None else (slot, 0)
+        slot, offset = self.program.place(v)
+        return (self.arena_slot if slot is None else 1 + slot), offset

@@ -7,7 +7,7 @@ scratch memory, of the run's state and of the plans of the blocks inside it. Nex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...ir.graph import Var
@@ -18,6 +18,7 @@ from ...kernels.structure import operands
 from ..emitter import PTR, Emitter, Reg
 from .machine.driver import RUN
 from .machine.native import NativeModule
+from .phases import Phase
 
 if TYPE_CHECKING:
     from .blocks import Block
@@ -25,18 +26,25 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Code:
-    """The code of a kernel: its task functions with how many tasks each has, and what its table must hold beside the operands."""
+    """The code of a kernel: its phases that have tasks, and what its table must hold beside the operands."""
 
-    phases: list[tuple[str, int]]
+    phases: list[Phase]
     scratch_bytes: int
     asks_state: bool
     nested: list[Block]
     """The blocks inside it, whose plans' addresses stand at the end of its table."""
-    native: list[NativeModule] = field(default_factory=list)
+    native: NativeModule | None = None
     """The module that it is in, once that is compiled."""
 
-    def address(self, function: str) -> int:
-        return self.native[0].address(function)
+    def address(self, phase: Phase) -> int:
+        """Where a phase's task function starts."""
+        assert self.native is not None
+        return self.native.address(phase.function)
+
+
+def arena_slot(program: KernelProgram) -> int:
+    """The place of the arena in a program's table: behind its plan, its inputs and its outputs. Behind it is the state's."""
+    return 1 + len(program.graph.inputs) + len(program.graph.outputs)
 
 
 class KernelTable:
@@ -73,7 +81,7 @@ class Nested:
         self.table, self.slot = table, slot
         self.arena_bytes, self.in_place = program.memory.arena_bytes, program.in_place
         self.inputs = len(program.graph.inputs)
-        self.arena_slot = 1 + self.inputs + len(program.graph.outputs)
+        self.arena_slot = arena_slot(program)
 
     def frame(self, e: Emitter, arena: Reg, state: Reg) -> Reg:
         """The program's table, in the frame of the function that runs it."""

@@ -80,15 +80,14 @@ class _Codes:
         else:
             emit = emit_loops if k.kind == "loops" else emit_contraction if k.kind == "contract" else LIBRARY[k.eqns[0].op]
             emitted = emit(module, name, k, table.pointers, table.scratch)
-        phases = [(p.function, p.tasks) for p in emitted.phases if p.tasks]
-        return Code(phases, emitted.scratch_bytes, table.asks_state, nested)
+        return Code([p for p in emitted.phases if p.tasks], emitted.scratch_bytes, table.asks_state, nested)
 
     def compile(self, symbols: Mapping[str, int]) -> None:
         """Compile what is new."""
         if self._new:
             native = compile_ir(link(self.module.text(), self.module.linked), symbols)
             for code in self._new.values():
-                code.native.append(native)
+                code.native = native
             _codes.update(self._new)
 
 
@@ -147,10 +146,10 @@ def compile_program(graph: Graph, symbols: Mapping[str, int], donated: Sequence[
         return _compile(codes, lower(graph, lambda k: codes.of(k).scratch_bytes, contracts, donated), symbols)
 
 
-def compile_lowered(program: KernelProgram, symbols: Mapping[str, int], contracts: bool = True) -> Program:
+def compile_lowered(program: KernelProgram, symbols: Mapping[str, int]) -> Program:
     """Machine code for what was lowered before, perhaps in another process."""
     with _compiling, _collector_at_rest():
-        codes = _Codes(contracts)
+        codes = _Codes(program.contracts)
         codes.of_all(program)
         return _compile(codes, program, symbols)
 
@@ -158,5 +157,5 @@ def compile_lowered(program: KernelProgram, symbols: Mapping[str, int], contract
 def _compile(codes: _Codes, lowered: KernelProgram, symbols: Mapping[str, int]) -> Program:
     block = Block(codes.of, lowered)
     codes.compile(symbols)
-    natives = dict.fromkeys(m for code in codes.used.values() for m in code.native)
+    natives = dict.fromkeys(code.native for code in codes.used.values() if code.native is not None)
     return Program(block, block.plan(symbols), tuple(natives))
