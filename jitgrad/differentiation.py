@@ -22,6 +22,7 @@ from jitgrad_compiler.passes.linearize import linearize as linearize_values
 from . import tree
 from .array import Array, as_value
 from .errors import ArgumentError, NonDifferentiableError
+from .held import Open, is_held, open_leaves
 from .linear_maps import Pullback, Pushforward, cotangent_shown, linear_map, matched, tangent_shown
 from .tracebacks import boundary
 from .tracing import RESULT, array_leaves, check_function, function_name
@@ -67,15 +68,30 @@ def check_inexact(where: str, leaf: Array, name: str, holomorphic: bool, allow_i
     )
 
 
-def named_leaves(args: Sequence[Any], wanted: Sequence[int]) -> tuple[list[Any], list[str], list[Any]]:
-    """The leaves of the wanted arguments, what each is called in an error, and each argument's structure."""
-    leaves, names, treedefs = [], [], []
+def differentiated(
+    where: str, args: Sequence[Any], wanted: Sequence[int], holomorphic: bool, allow_int: bool
+) -> tuple[list[Array], list[Open]]:
+    """The leaves of the wanted arguments that are not held, as Arrays, and how each argument is made of its own.
+
+    Raises what `as_value` and `check_inexact` raise, with the leaf's path.
+    """
+    primals, parts = [], []
     for n in wanted:
-        items, treedef = tree.flatten(args[n])
-        treedefs.append(treedef)
-        leaves += items
-        names += [f"argument {n}{tree.path_text(path)}" for path, _ in tree.leaves_with_path(args[n])]
-    return leaves, names, treedefs
+        leaves, part = open_leaves(args[n])
+        parts.append(part)
+        for i, x in enumerate(leaves):
+            if not isinstance(x, Array):
+                x = as_value(x, f"{where}: {_leaf_name(args, n, i)}")
+            if holomorphic or not x.type.dtype.is_inexact:
+                check_inexact(where, x, _leaf_name(args, n, i), holomorphic, allow_int)
+            primals.append(x)
+    return primals, parts
+
+
+def _leaf_name(args: Sequence[Any], argument: int, leaf: int) -> str:
+    """What a leaf of an argument is called in an error."""
+    paths = [path for path, x in tree.leaves_with_path(args[argument], is_held) if not is_held(x)]
+    return f"argument {argument}{tree.path_text(paths[leaf])}"
 
 
 class _Result:
@@ -87,16 +103,16 @@ class _Result:
 
 
 def run_flat(
-    f: Callable[..., Any], args: Sequence[Any], kwargs: Any, wanted: Sequence[int], treedefs: Sequence[Any], has_aux: bool
+    f: Callable[..., Any], args: Sequence[Any], kwargs: Any, wanted: Sequence[int], parts: Sequence[Open], has_aux: bool
 ) -> Any:
     """The function as one of flat values, and a record of what it returned; auxiliary arrays come behind the outputs."""
     record, name = _Result(), function_name(f)
 
     def flat(values: Sequence[Value]) -> list[Value]:
         items, full_args = list(values), list(args)
-        for n, treedef in zip(wanted, treedefs, strict=True):
-            full_args[n] = tree.unflatten(treedef, items[: treedef.num_leaves])
-            items = items[treedef.num_leaves :]
+        for n, part in zip(wanted, parts, strict=True):
+            full_args[n] = part.unflatten(items[: part.num_leaves])
+            items = items[part.num_leaves :]
         out = f(*full_args, **kwargs)
         if has_aux:
             if not isinstance(out, (tuple, list)) or len(out) != 2:
@@ -129,8 +145,9 @@ def value_and_grad(
     """A function of the same arguments that returns fun's value and its gradient with respect to the arguments `argnums`.
 
     fun must return a scalar, or, with has_aux, a pair of a scalar and anything else. The gradient has the argument's pytree
-    structure; for a tuple of argnums it is a tuple. Raises NonDifferentiableError for an output that is no real scalar and
-    for arguments that are not of a float type, ArgumentError for an argnum out of range.
+    structure, without what that holds (`nn.trainable`: buffers and frozen parameters); for a tuple of argnums it is a tuple.
+    Raises NonDifferentiableError for an output that is no real scalar and for arguments that are not of a float type,
+    ArgumentError for an argnum out of range.
 
     >>> import jitgrad.numpy as jnp
     >>> value, gradient = value_and_grad(lambda x: jnp.sum(x ** 2))(jnp.array([1.0, 2.0]))
@@ -147,17 +164,14 @@ def value_and_grad(
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         where = f"grad of {name}"
         wanted = argument_numbers(where, argnums, len(args))
-        leaves, names, treedefs = named_leaves(args, wanted)
-        primals = [x if isinstance(x, Array) else as_value(x, f"{where}: {n}") for x, n in zip(leaves, names, strict=True)]
-        for leaf, leaf_name in zip(primals, names, strict=True):
-            check_inexact(where, leaf, leaf_name, holomorphic, allow_int)
-        flat, record = run_flat(fun, args, kwargs, wanted, treedefs, has_aux)
+        primals, parts = differentiated(where, args, wanted, holomorphic, allow_int)
+        flat, record = run_flat(fun, args, kwargs, wanted, parts, has_aux)
         lin = linearize_values(flat, primals, [p.type.dtype.is_inexact for p in primals])
         _check_scalar(where, record, lin.outputs, holomorphic)
         out = lin.outputs[0]
         found = lin.transpose([full((), 1, out.type.dtype), *[zeros(o.type) for o in lin.outputs[1:]]])
         grads = iter(cotangent_shown(ct, p) for ct, p in zip(found, primals, strict=True))
-        per_argument = tuple(tree.unflatten(t, [next(grads) for _ in range(t.num_leaves)]) for t in treedefs)
+        per_argument = tuple(part.gradient([next(grads) for _ in range(part.num_leaves)]) for part in parts)
         gradient = per_argument[0] if isinstance(argnums, (int, np.integer)) else per_argument
         value = (out, auxiliary(record, lin.outputs[1:])) if has_aux else out
         return value, gradient
@@ -227,8 +241,8 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     values, _ = array_leaves(where, tuple(primals), "primals")
     directions = matched(where, "tangents", tuple(primals), values, tuple(tangents))
     wanted = range(len(primals))
-    treedefs = [tree.structure(p) for p in primals]
-    flat, record = run_flat(fun, primals, {}, wanted, treedefs, has_aux)
+    parts = [Open(tree.structure(p)) for p in primals]
+    flat, record = run_flat(fun, primals, {}, wanted, parts, has_aux)
     outs, moved = jvp_values(flat, values, directions)
     count = record.count
     shown = [tangent_shown(o, t) for o, t in zip(outs[:count], moved[:count], strict=True)]
@@ -240,8 +254,8 @@ def _linearized(
     where: str, fun: Callable[..., Any], primals: Sequence[Any], has_aux: bool
 ) -> tuple[Linearized, _Result, list[Array]]:
     values, _ = array_leaves(where, tuple(primals), "primals")
-    treedefs = [tree.structure(p) for p in primals]
-    flat, record = run_flat(fun, primals, {}, range(len(primals)), treedefs, has_aux)
+    parts = [Open(tree.structure(p)) for p in primals]
+    flat, record = run_flat(fun, primals, {}, range(len(primals)), parts, has_aux)
     return linearize_values(flat, values, [v.type.dtype.is_inexact for v in values]), record, values
 
 

@@ -16,8 +16,8 @@ from jitgrad_compiler.passes.linearize import Linearized
 from jitgrad_compiler.passes.linearize import linearize as linearize_values
 
 from . import tree
-from .array import Array, as_value
-from .differentiation import argument_numbers, auxiliary, check_argnums, check_inexact, named_leaves, run_flat
+from .array import Array
+from .differentiation import argument_numbers, auxiliary, check_argnums, differentiated, run_flat
 from .errors import NonDifferentiableError
 from .promotion import strong_dtype
 from .tracebacks import boundary
@@ -97,11 +97,8 @@ def _jacobian(fun: Any, argnums: Any, has_aux: bool, holomorphic: bool, mode: st
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         where = f"{mode} of {name}"
         wanted = argument_numbers(where, argnums, len(args))
-        leaves, names, treedefs = named_leaves(args, wanted)
-        primals = [as_value(x, f"{where}: {n}") for x, n in zip(leaves, names, strict=True)]
-        for leaf, leaf_name in zip(primals, names, strict=True):
-            check_inexact(where, leaf, leaf_name, holomorphic, allow_int)
-        flat, record = run_flat(fun, args, kwargs, wanted, treedefs, has_aux)
+        primals, parts = differentiated(where, args, wanted, holomorphic, allow_int)
+        flat, record = run_flat(fun, args, kwargs, wanted, parts, has_aux)
         lin = linearize_values(flat, primals, [p.type.dtype.is_inexact for p in primals])
         count = record.count
         outs = lin.outputs[:count]
@@ -113,7 +110,7 @@ def _jacobian(fun: Any, argnums: Any, has_aux: bool, holomorphic: bool, mode: st
         rows = []
         for row in blocks:
             items = iter(row)
-            per_argument = tuple(tree.unflatten(t, [next(items) for _ in range(t.num_leaves)]) for t in treedefs)
+            per_argument = tuple(part.gradient([next(items) for _ in range(part.num_leaves)]) for part in parts)
             rows.append(per_argument[0] if isinstance(argnums, (int, np.integer)) else per_argument)
         jacobian = tree.unflatten(record.tree, rows)
         return (jacobian, auxiliary(record, lin.outputs[count:])) if has_aux else jacobian

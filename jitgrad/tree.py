@@ -18,7 +18,7 @@ from jitgrad_compiler.ending import whole
 
 from .errors import TreeStructureError
 from .tree_keys import KeyPath, key_of, path_text
-from .tree_registration import NAMESPACE, register_pytree_node, register_pytree_node_class
+from .tree_registration import NAMESPACE, Held, register_pytree_node, register_pytree_node_class
 
 PyTree = Any
 PyTreeDef = optree.PyTreeSpec
@@ -173,7 +173,7 @@ def flatten_with_path(
         decisions = iter(seen)
         return pairs, structure(tree, is_leaf=lambda _: next(decisions))
     accessors, items, treedef = _flatten_with_accessor(tree, is_leaf=is_leaf, namespace=NAMESPACE)
-    paths = [tuple([key_of(e.kind, e.type, e.entry) for e in a]) for a in accessors]
+    paths = [tuple([key_of(e.kind, e.type, e.entry) for e in a if e.type is not Held]) for a in accessors]
     return list(zip(paths, items, strict=True)), treedef
 
 
@@ -189,7 +189,8 @@ def _walk(path: KeyPath, x: Any, is_leaf: Callable[..., bool], seen: list[bool])
         return
     children, _, entries = flatten_one_level(x)
     for child, e in zip(children, entries, strict=True):
-        yield from _walk((*path, key_of(entry.kind, type(x), e)), child, is_leaf, seen)
+        keys = () if type(x) is Held else (key_of(entry.kind, type(x), e),)
+        yield from _walk((*path, *keys), child, is_leaf, seen)
 
 
 def leaves_with_path(

@@ -133,3 +133,25 @@ class Partial(functools.partial):
 
 
 register_pytree_node(Partial, lambda p: ((p.args, p.keywords), p.func), lambda func, parts: Partial(func, *parts[0], **parts[1]))
+
+
+class Held:
+    """A part of a pytree that is no parameter: derivatives with respect to the tree leave it out, optimizers keep it as it is.
+
+    `Held(None)` stands in gradients where the tree holds something. Paths do not show it. What is done with it: held.py.
+
+    >>> import jitgrad
+    >>> print(jitgrad.grad(lambda p: p["w"] * p["count"].value)({"w": 2.0, "count": Held(3)}))
+    {'w': Array(3., dtype=float32), 'count': Held(None)}
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"Held({self.value!r})"
+
+
+register_pytree_node(Held, lambda held: ((held.value,), None), lambda _, children: Held(*children))

@@ -10,6 +10,7 @@ Parameters, gradients, updates and states are pytrees of arrays, so all of it ca
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -18,16 +19,36 @@ import jitgrad.numpy as jnp
 from jitgrad import tree, tree_util
 from jitgrad.array import as_value
 from jitgrad.errors import TreeStructureError
+from jitgrad.held import open_leaves, trainable
 from jitgrad.tracebacks import boundary
 
 PyTree = Any
 
 
-class GradientTransformation(NamedTuple):
-    """init(params) -> state; update(updates, state, params=None) -> (updates, state)."""
-
+class _Pair(NamedTuple):
     init: Callable[[PyTree], Any]
     update: Callable[..., tuple[PyTree, Any]]
+
+
+class GradientTransformation(_Pair):
+    """init(params) -> state; update(updates, state, params=None) -> (updates, state).
+
+    The two functions are called without what params and updates hold (`nn.trainable`): buffers and frozen parameters of modules
+    have no state, and nothing is done to them.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, init: Callable[[PyTree], Any], update: Callable[..., tuple[PyTree, Any]]) -> GradientTransformation:
+        @functools.wraps(init)
+        def init_trainable(params: PyTree) -> Any:
+            return init(trainable(params))
+
+        @functools.wraps(update)
+        def update_trainable(updates: PyTree, state: Any, params: PyTree = None, **extra: Any) -> tuple[PyTree, Any]:
+            return update(trainable(updates), state, trainable(params), **extra)
+
+        return super().__new__(cls, init_trainable, update_trainable)
 
 
 @tree_util.register_static
@@ -64,7 +85,7 @@ def check_like(where: str, given: PyTree, expected: PyTree, what: str = "gradien
 
 
 def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
-    """params + updates, each leaf in its parameter's element type.
+    """params + updates, each leaf in its parameter's element type. What params hold (`nn.trainable`) stays the same.
 
     Raises TreeStructureError, naming the path, where the two differ in structure or shapes.
 
@@ -72,8 +93,9 @@ def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
     >>> print(apply_updates({"w": jnp.array([1.0, 2.0])}, {"w": jnp.array([0.5, 0.5])})["w"])
     [1.5 2.5]
     """
-    check_like("optim.apply_updates", updates, params, "updates")
-    return tree.map(_applied, params, updates)
+    parts, opened = open_leaves(params)
+    check_like("optim.apply_updates", trainable(updates), opened.gradient(parts), "updates")
+    return opened.unflatten([_applied(p, u) for p, u in zip(parts, open_leaves(updates)[0], strict=True)])
 
 
 def _applied(p: Any, u: Any) -> Any:
