@@ -30,6 +30,7 @@ from jitgrad_compiler.ir import parse, verify
 from jitgrad_compiler.ir.builder import bind_all
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.kernels.memory import plan_memory
+from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.ops.control import rowwise, scan
 from jitgrad_compiler.passes.linearize import linearize_graph
 from jitgrad_compiler.passes.pipeline import prepare
@@ -130,7 +131,7 @@ def test_a_policy_sees_into_jitted_functions_inside():
 def memory(f, *args):
     """Bytes of intermediate values of f's gradient, without the compiler's scratch: nothing is compiled."""
     graph = prepare(make_graph(grad(f))(*args))
-    kernels = fuse(graph)
+    kernels = fuse(graph, Tuning())
     return plan_memory(kernels, [0] * len(kernels), graph.inputs, graph.outputs).arena_bytes
 
 

@@ -12,19 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jitgrad_compiler.ir.types import F32, F64, I32, DType
-from jitgrad_compiler.targets.cpu.contract.contraction import ContractPlan, ContractSpec, Machine, PlainMatrix, emit_contract
+from jitgrad_compiler.kernels.tuning import Contraction as Tuned
+from jitgrad_compiler.kernels.tuning import Tuning
+from jitgrad_compiler.targets.cpu.contract.contraction import ContractPlan, ContractSpec, PlainMatrix, emit_contract
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
 
 TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-AVX2 = Machine(vectors=8, l2_bytes=1 << 18)
+AVX2 = Tuning(contraction=Tuned(registers=8, cache_bytes=1 << 18))
 LAYOUTS = list(itertools.product("mk", "kn"))
 
 
 class Contraction:
     """A compiled contraction of random matrices, with NaN around and in everything it has to write."""
 
-    def __init__(self, spec: ContractSpec, hooks: bool = False, machine: Machine | None = None) -> None:
+    def __init__(self, spec: ContractSpec, hooks: bool = False, tuning: Tuning | None = None) -> None:
         self.spec = spec
         self.hooks = hooks
         dtype = np.float32 if spec.dtype == F32 else np.float64
@@ -36,14 +38,14 @@ class Contraction:
         self.bias = random.standard_normal(spec.n).astype(dtype)
         self.guarded = np.empty(spec.batch * spec.m * spec.n + 64, dtype)
         self.c = self.guarded[:-64].reshape(spec.batch, spec.m, spec.n)
-        self.plan = self._compile(Machine() if machine is None else machine)
+        self.plan = self._compile(tuning)
         scratch = np.full(self.plan.scratch_bytes + 64, 0xFF, np.uint8)  # NaN in either type
         start = scratch.ctypes.data + -scratch.ctypes.data % 64
         self.pointers = np.array([x.ctypes.data for x in (self.a, self.b, self.c, self.bias)] + [start], np.uint64)
         self.keep = scratch
 
-    def _compile(self, machine: Machine) -> ContractPlan:
-        spec, module = self.spec, Module()
+    def _compile(self, tuning: Tuning | None) -> ContractPlan:
+        spec, module = self.spec, Module(tuning=tuning)
         pointers: list[Reg] = []
 
         def prepare(e: Emitter, args: Reg) -> None:
@@ -69,7 +71,7 @@ class Contraction:
             bias = e.load(e.offset(pointers[3], j, spec.dtype), spec.dtype, value.width, mask)
             e.store(at(e, c, batch, i, j), e.add(value, bias), mask)
 
-        common = {"prepare": prepare, "scratch": lambda e: pointers[4], "machine": machine}
+        common = {"prepare": prepare, "scratch": lambda e: pointers[4]}
         if self.hooks:
             plan = emit_contract(module, "product", spec, load_a, load_b, store, **common)
         else:
@@ -124,12 +126,12 @@ def test_prologues_and_an_epilogue_are_applied_to_every_element_once(
 @given(
     batch=st.integers(1, 3), m=st.integers(1, 70), n=st.integers(1, 70), k=st.integers(1, 70),
     dtype=st.sampled_from([F32, F64]), layout=st.sampled_from(LAYOUTS), hooks=st.booleans(),
-    machine=st.sampled_from([Machine(), AVX2]),
+    tuning=st.sampled_from([Tuning(), AVX2]),
 )  # fmt: skip
 def test_small_products_of_any_size_are_right(
-    batch: int, m: int, n: int, k: int, dtype: DType, layout: tuple[str, str], hooks: bool, machine: Machine
+    batch: int, m: int, n: int, k: int, dtype: DType, layout: tuple[str, str], hooks: bool, tuning: Tuning
 ) -> None:
-    Contraction(ContractSpec(batch, m, n, k, dtype, *layout), hooks, machine).check()
+    Contraction(ContractSpec(batch, m, n, k, dtype, *layout), hooks, tuning).check()
 
 
 @pytest.mark.parametrize(("a_contiguous", "b_contiguous"), LAYOUTS)
@@ -149,7 +151,7 @@ def test_few_outputs_of_a_long_sum_are_cut_along_k_and_added(a_contiguous: str, 
 
 
 def test_a_last_chunk_with_fewer_blocks_of_k_is_right() -> None:
-    Contraction(ContractSpec(1, 100, 10, 6250, F64, "k", "n"), machine=AVX2).check()
+    Contraction(ContractSpec(1, 100, 10, 6250, F64, "k", "n"), tuning=AVX2).check()
 
 
 @pytest.mark.parametrize("hooks", [False, True])
@@ -169,7 +171,7 @@ def test_bits_do_not_depend_on_the_order_of_tasks(shape: tuple[int, int, int, in
 @pytest.mark.parametrize("dtype", [F32, F64])
 def test_bits_do_not_depend_on_tiles_and_caches(shape: tuple[int, int, int, int], dtype: DType) -> None:
     spec = ContractSpec(*shape, dtype)
-    np.testing.assert_array_equal(Contraction(spec).run(), Contraction(spec, machine=AVX2).run())
+    np.testing.assert_array_equal(Contraction(spec).run(), Contraction(spec, tuning=AVX2).run())
 
 
 def test_bits_do_not_depend_on_the_layout() -> None:

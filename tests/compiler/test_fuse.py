@@ -15,6 +15,7 @@ from jitgrad_compiler.ir.types import BOOL, F32, F64, I8, I32
 from jitgrad_compiler.kernels.expression import Apply, walk
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.kernels.kernel import Kernel
+from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.ops.define import broadcast, full
 from jitgrad_compiler.passes.linearize import linearize
 from jitgrad_compiler.passes.pipeline import prepare
@@ -28,7 +29,7 @@ def op(name: str, *args: Value, **params: Any) -> Value:
 
 
 def kernels_of(graph: Graph) -> list[Kernel]:
-    return fuse(prepare(graph))
+    return fuse(prepare(graph), Tuning())
 
 
 def value_and_gradients(f: Callable[..., Value], types: Sequence[ArrayType], active: Sequence[int]) -> Graph:
@@ -216,7 +217,7 @@ def test_kernels_come_in_an_order_in_which_they_can_run() -> None:
 def assert_in_order(graph: Graph) -> None:
     lowered = prepare(graph)
     known = set(lowered.inputs)
-    for k in fuse(lowered):
+    for k in fuse(lowered, Tuning()):
         assert set(k.inputs) <= known, f"reads what no kernel has written yet:\n{k}"
         assert not set(k.outputs) & known, f"writes again what there is:\n{k}"
         known |= set(k.outputs)
@@ -278,7 +279,7 @@ def test_kernels_run_in_program_order_where_they_can() -> None:
     graph = parse("graph(a:f32[8]) {\n  " + "\n  ".join([*lines, *sums, *late, "return i f g"]) + "\n}")
     prepared = prepare(graph)
     places = {v: n for n, e in enumerate(prepared.eqns) for v in e.outputs}
-    first = [min(places[e.outputs[0]] for e in k.eqns) for k in fuse(prepared)]
+    first = [min(places[e.outputs[0]] for e in k.eqns) for k in fuse(prepared, Tuning())]
     assert first == sorted(first)
 
 

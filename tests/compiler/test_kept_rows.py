@@ -14,9 +14,10 @@ from jitgrad_compiler.ir import OPS
 from jitgrad_compiler.ir.builder import Value, bind, staging
 from jitgrad_compiler.ir.types import F32, ArrayType
 from jitgrad_compiler.kernels.fuse import fuse
+from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.ops.define import broadcast
 from jitgrad_compiler.passes.pipeline import prepare
-from jitgrad_compiler.targets.cpu.loops.kept_rows import STACK_BYTES, KeptRows
+from jitgrad_compiler.targets.cpu.loops.kept_rows import KeptRows
 from jitgrad_compiler.targets.cpu.loops.schedule import schedule
 
 
@@ -42,9 +43,9 @@ def in_a_small_thread(work: Callable[[], Any]) -> Any:
 def kept_of(f: Callable[[Value], Value], shape: tuple[int, ...]) -> KeptRows:
     with staging() as builder:
         graph, _ = builder.finish([f(builder.input(ArrayType(shape, F32)))])
-    (kernel,) = fuse(prepare(graph))
-    s = schedule(kernel)
-    return KeptRows(s, s.kernel.roots())
+    (kernel,) = fuse(prepare(graph), Tuning())
+    s = schedule(kernel, Tuning().loops)
+    return KeptRows(s, s.kernel.roots(), Tuning().loops)
 
 
 def op(name: str, *args: Value, **params: Any) -> Value:
@@ -76,7 +77,7 @@ def test_rows_that_the_stack_has_no_room_for_lie_in_scratch_memory() -> None:
 
     kept = kept_of(f, (64, 16000))
     assert len(kept.slots) == 7
-    assert sum(size for size, stacked in zip(kept.slots, kept.stacked, strict=True) if stacked) <= STACK_BYTES
+    assert sum(size for size, stacked in zip(kept.slots, kept.stacked, strict=True) if stacked) <= Tuning().loops.stack_bytes
     assert kept.scratch_bytes == kept.s.tasks * 4 * kept.slots[0]
 
 

@@ -13,6 +13,7 @@ from jitgrad_compiler.ir import parse
 from jitgrad_compiler.ir.types import I32, I64
 from jitgrad_compiler.kernels.affine import Axis, axis_index
 from jitgrad_compiler.kernels.fuse import fuse
+from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.targets.cpu.loops.kernel import emit_loops
 from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
 from jitgrad_compiler.targets.expressions import Expressions
@@ -58,7 +59,7 @@ def test_lanes_are_as_narrow_as_what_is_divided_allows():
 def test_the_lanes_left_of_a_long_axis_are_counted_in_64_bits():
     def masks(n: int) -> list[str]:
         graph = parse(f"graph(a:f32[{n}]) {{\n  b:f32[{n}] = sinh a\n  c:f32[{n}] = exp b\n  return c\n}}")
-        (kernel,) = fuse(graph)
+        (kernel,) = fuse(graph, Tuning())
         module = Module()
         emit_loops(module, "k", kernel, lambda e, args, wanted: {v: Reg("%args", "ptr") for v in wanted}, lambda e, args: args)
         text = module.text()

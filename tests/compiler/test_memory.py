@@ -12,6 +12,7 @@ from jitgrad_compiler.ir.types import F32
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.kernels.kernel import Kernel
 from jitgrad_compiler.kernels.memory import ALIGNMENT, aligned, plan_memory
+from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.passes.pipeline import prepare
 
 CHECKED = settings(deadline=None, derandomize=True, max_examples=200)
@@ -98,7 +99,7 @@ def test_an_output_takes_the_place_of_an_input_that_is_not_read_any_more(s: Sche
 
 def kernels_of(text: str) -> tuple[list[Kernel], tuple[Var, ...], list[Var]]:
     graph = prepare(parse(text))
-    return fuse(graph), graph.inputs, [a for a in graph.outputs if isinstance(a, Var)]
+    return fuse(graph, Tuning()), graph.inputs, [a for a in graph.outputs if isinstance(a, Var)]
 
 
 def test_a_map_writes_over_the_input_it_reads_at_the_same_place() -> None:

@@ -19,6 +19,7 @@ from jitgrad import lax
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.kernels.program import lower
 from jitgrad_compiler.kernels.structure import structure
+from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.passes.pipeline import prepare
 from jitgrad_compiler.runtime import driver
 from jitgrad_compiler.targets.cpu import program
@@ -107,7 +108,7 @@ def test_threads_that_ask_for_equal_kernels_compile_them_once(compiled: list[str
 
 def test_kernels_differ_where_their_code_would() -> None:
     def kernels(f, *args) -> list[str]:  # type: ignore[no-untyped-def]
-        return [structure(k) for k in fuse(prepare(jitgrad.make_graph(f)(*args)))]
+        return [structure(k) for k in fuse(prepare(jitgrad.make_graph(f)(*args)), Tuning())]
 
     base = kernels(lambda x: x * 2.0 + 1.0, X)
     assert base == kernels(lambda y: y * 2.0 + 1.0, X)
@@ -132,7 +133,7 @@ def test_a_kernel_is_the_same_record_after_it_was_compiled_and_gives_the_same_te
 
     graph = jitgrad.make_graph(f)(X, np.arange(64)[::-1].copy())
     made = program.compile_program(graph, driver.symbols())
-    kernels = fuse(prepare(graph))
+    kernels = fuse(prepare(graph), Tuning())
     before = [(str(k), structure(k)) for k in kernels]
     assert [(str(k), structure(k)) for k in made.kernels] == before
     program._codes.clear()
@@ -143,7 +144,7 @@ def test_a_kernel_is_the_same_record_after_it_was_compiled_and_gives_the_same_te
 
 def test_programs_are_equal_where_their_plans_are() -> None:
     def lowered(f, *args, **how):  # type: ignore[no-untyped-def]
-        return lower(jitgrad.make_graph(f)(*args), lambda k: 0, **how)
+        return lower(jitgrad.make_graph(f)(*args), Tuning(), lambda k: 0, **how)
 
     base = lowered(lambda x: x * 2.0 + 1.0, X)
     assert base == lowered(lambda y: y * 2.0 + 1.0, X) and len({base, lowered(lambda y: y * 2.0 + 1.0, X)}) == 1

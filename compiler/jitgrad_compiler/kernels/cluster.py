@@ -16,17 +16,6 @@ from .pull import LayoutIndex, Puller, Unfusable, is_small_reduction
 if TYPE_CHECKING:
     from .fuse import Fusion
 
-REPEAT_COST = 30.0
-"""Simple operations worth doing again rather than storing their result, when the operands are small."""
-MAX_NODES = 600
-SMALL = 16
-"""Elements up to which a kernel's own costs, a function and a call, are more than its work."""
-SMALL_SOURCES = 64
-"""Values that such a kernel reads at most: LLVM's time grows with the square of the loads and stores in a function."""
-MAX_ROW_BYTES = 1 << 18
-PARALLEL_ELEMENTS = 1 << 15
-"""Below this a kernel runs on one thread, so having only one row costs nothing."""
-
 
 class Cluster:
     """A kernel under construction."""
@@ -74,7 +63,7 @@ class Cluster:
         if at == index:
             return self.values[var]
         if at is not None:
-            dear = self.values[var].cost > REPEAT_COST and (self.plan.uses[var] > 1 or var in self.plan.stored)
+            dear = self.values[var].cost > self.plan.tuning.repeat_cost and (self.plan.uses[var] > 1 or var in self.plan.stored)
             if dear or self.values[var].stage or self.dot or var in self.plan.cut_off:
                 raise Unfusable("too much to do again")
         return None
@@ -83,10 +72,11 @@ class Cluster:
         if index != r.index or r.position or (self.inner is not None and r.axes != self.inner):
             raise Unfusable("a reduction's result elsewhere")
         if self.inner is None:
+            tuning = self.plan.tuning
             row = math.prod(a.extent for a in r.axes)
             rows = math.prod(self.shape) // max(row, 1)
-            enough = rows >= 16 or math.prod(self.shape) <= PARALLEL_ELEMENTS
-            if not enough or row * r.dtype.nbytes > MAX_ROW_BYTES or not r.operand.axes >= r.axes:
+            enough = rows >= tuning.enough_rows or math.prod(self.shape) <= tuning.serial_elements
+            if not enough or row * r.dtype.nbytes > tuning.row_bytes or not r.operand.axes >= r.axes:
                 raise Unfusable("rows too few or too long")
             if any(o.position is not None and o.axes != r.axes for o in self.reductions.values()):
                 raise Unfusable("an argmax over other parts of a row")
@@ -150,8 +140,9 @@ class Cluster:
 
     @property
     def full(self) -> bool:
-        few = math.prod(self.shape) <= SMALL and len(self.sources) > SMALL_SOURCES
-        return few or len(self.puller.nodes) > MAX_NODES
+        tuning = self.plan.tuning
+        few = math.prod(self.shape) <= tuning.small and len(self.sources) > tuning.small_sources
+        return few or len(self.puller.nodes) > tuning.most_nodes
 
     def _count(self, fresh: Sequence[Node]) -> None:
         self.counted.update(map(id, fresh))

@@ -19,13 +19,12 @@ from ..ops.contraction import dot_general
 from ..ops.indexing import gather, scatter
 from ..ops.layout import broadcast_op, reshape_op
 from .affine import Affine, Axis, axis_index, linear, split
-from .cluster import MAX_NODES, REPEAT_COST, SMALL, Cluster
+from .cluster import Cluster
 from .expression import Contracted, Load, walk
 from .kernel import Contraction, Kernel, Store
 from .pull import is_pulled, is_small_reduction
+from .tuning import Tuning
 
-REPEAT_LARGE_COST = 8.0
-"""Simple operations worth doing again when the operands are as large as the result, so that only the store is saved."""
 MOST_INLINED = 60
 """Layout ops one inside another that a reader does again; pulling through them recurses."""
 RESHAPE_DEPTH = 8
@@ -43,8 +42,8 @@ def is_mixing(reshape: Eqn) -> bool:
 class Fusion:
     """The cutting of one Graph."""
 
-    def __init__(self, graph: Graph, updates: Sequence[Eqn] = ()) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, tuning: Tuning, updates: Sequence[Eqn] = ()) -> None:
+        self.graph, self.tuning = graph, tuning.fusion
         self.in_place = {id(e) for e in updates}
         self.definitions: dict[Var, Eqn] = {v: e for e in graph.eqns for v in e.outputs}
         self.owner: dict[Var, Cluster] = {}
@@ -90,8 +89,9 @@ class Fusion:
             if not inline and e.op.kind == "elementwise" or is_small_reduction(e):
                 factor = math.prod(e.inputs[0].type.shape) // max(e.outputs[0].type.size, 1) if is_small_reduction(e) else 1
                 total *= max(factor, 1)
-                small = sum(v.type.nbytes for v in below) * 8 <= e.outputs[0].type.nbytes
-                inline = total <= REPEAT_COST and small and e.outputs[0].type.nbytes >= 1 << 14
+                small = sum(v.type.nbytes for v in below) * self.tuning.inlined_ratio <= e.outputs[0].type.nbytes
+                large = e.outputs[0].type.nbytes >= self.tuning.inlined_bytes
+                inline = total <= self.tuning.repeat_cost and small and large
             above = max((depth.get(a, 0) for a in e.inputs if isinstance(a, Var)), default=0)
             deep = above + (RESHAPE_DEPTH if e.op is reshape_op and is_mixing(e) else 1)
             if inline and deep > MOST_INLINED:
@@ -132,7 +132,9 @@ class Fusion:
         if var not in self.owner or self.owner[var].contraction is not None or var in self.stored:
             return False
         cost, leaves = self._chain(var)
-        return cost <= REPEAT_LARGE_COST and var not in leaves and sum(v.type.nbytes for v in leaves) <= 2 * var.type.nbytes + 4096
+        if cost > self.tuning.repeat_large_cost or var in leaves:
+            return False
+        return bool(sum(v.type.nbytes for v in leaves) <= 2 * var.type.nbytes + self.tuning.repeat_bytes)
 
     def _chain(self, var: Var) -> tuple[float, frozenset[Var]]:
         """The cost of computing a value from values in memory, and those values. What is found on the way is kept until more is
@@ -172,7 +174,7 @@ class Fusion:
                 more, below = self.chains[a]
                 cost += more
                 leaves |= below
-            if cost > REPEAT_LARGE_COST:
+            if cost > self.tuning.repeat_large_cost:
                 return (0.0, frozenset((var,))) if self._in_kernel(var) else (cost, leaves)
         return cost, leaves
 
@@ -253,7 +255,7 @@ class Fusion:
         candidates.sort(key=lambda c: (c.contraction is None, -math.prod(c.shape), -c.number))
         if math.prod(domain) and any(c.add(e) for c in candidates):
             return
-        if 0 < math.prod(domain) <= SMALL and any(c.add(e) for c in self._beside(e, domain)):
+        if 0 < math.prod(domain) <= self.tuning.small and any(c.add(e) for c in self._beside(e, domain)):
             return
         if not self.new_cluster(self.domain(e)).add(e):
             raise AssertionError(f"fuse: {e.op.name} does not fit a kernel of its own")
@@ -276,7 +278,7 @@ class Fusion:
     def _merge(self, parts: list[Cluster]) -> Cluster | None:
         """One cluster of the equations of several, if they fit together and nothing between them would wait for itself."""
         numbers = frozenset(c.number for c in parts)
-        if numbers in self.apart or sum(len(c.puller.nodes) for c in parts) > MAX_NODES:
+        if numbers in self.apart or sum(len(c.puller.nodes) for c in parts) > self.tuning.most_nodes:
             return None
         mask = sum(1 << n for n in numbers)
         for other in self.clusters:
@@ -458,11 +460,11 @@ def _record(c: Cluster, needed: set[Var]) -> Kernel | None:
     return Kernel(kind, c.axes, inner, reductions, stores, tuple(c.eqns), c.contraction, inputs)
 
 
-def fuse(graph: Graph, updates: Sequence[Eqn] = ()) -> list[Kernel]:
+def fuse(graph: Graph, tuning: Tuning, updates: Sequence[Eqn] = ()) -> list[Kernel]:
     """The kernels of a Graph, in an order in which they can run. `updates` are equations that change a window of memory they own:
     memory.py's `updates_in_place`.
     """
-    return Fusion(graph, updates).cut()
+    return Fusion(graph, tuning, updates).cut()
 
 
 def widens(e: Eqn) -> bool:

@@ -20,6 +20,7 @@ from .fuse import fuse
 from .kernel import Kernel
 from .memory import MemoryPlan, plan_memory, updates_in_place
 from .structure import operands, structure
+from .tuning import Tuning
 
 HandedOn = Sequence[tuple[int, int]]
 """Pairs of an output and the input that it becomes in the next step, whose memory it would best take."""
@@ -27,7 +28,7 @@ HandedOn = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True, eq=False)
 class KernelProgram:
-    """The kernels of a Graph. Two are equal where their structure is, whatever their values are called."""
+    """The kernels of a Graph. Two are equal where their structure and their tuning are, whatever their values are called."""
 
     graph: Graph
     """As fusion met it."""
@@ -39,6 +40,8 @@ class KernelProgram:
     """The outputs that take the memory of the input they were paired with."""
     contracts: bool
     """Whether code in registers may round less often than it is written: passes/scales.py."""
+    tuning: Tuning
+    """The sizes by which it was cut, and its kernels' code is to be made."""
 
     @lazy
     def slots(self) -> dict[Var, int]:
@@ -64,7 +67,7 @@ class KernelProgram:
         return "\n".join(lines)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, KernelProgram) and self.structure == other.structure
+        return isinstance(other, KernelProgram) and self.tuning == other.tuning and self.structure == other.structure
 
     def __hash__(self) -> int:
         return hash(self.structure)
@@ -75,6 +78,7 @@ class KernelProgram:
 
 def lower(
     graph: Graph,
+    tuning: Tuning,
     scratch: Callable[[Kernel], int],
     contracts: bool = True,
     donated: Iterable[int] = (),
@@ -84,6 +88,7 @@ def lower(
 
     Args:
         graph: what is to be computed.
+        tuning: the target's sizes.
         scratch: how many bytes of scratch memory the target lends a kernel while it runs.
         contracts: of the program.
         donated: numbers of inputs whose memory outputs may take.
@@ -93,16 +98,16 @@ def lower(
     pairs = [(graph.outputs[out], graph.inputs[given]) for out, given in handed_on]
     updates = updates_in_place(graph, pairs)
     same = {e.outputs[0]: out for out, chain in updates.items() for e in chain[:-1]}
-    found = fuse(graph, [e for chain in updates.values() for e in chain])
-    kernels = tuple(_with_bodies(k, scratch, contracts) for k in found)
+    found = fuse(graph, tuning, [e for chain in updates.values() for e in chain])
+    kernels = tuple(_with_bodies(k, tuning, scratch, contracts) for k in found)
     outputs = [v for v in graph.outputs if isinstance(v, Var)]
     given = [graph.inputs[i] for i in donated]
     memory = plan_memory(kernels, [scratch(k) for k in kernels], graph.inputs, outputs, given, pairs, same)
     in_place = frozenset(out for out, _ in handed_on if graph.outputs[out] in memory.handed_on)
-    return KernelProgram(graph, kernels, memory, same, in_place, contracts)
+    return KernelProgram(graph, kernels, memory, same, in_place, contracts, tuning)
 
 
-def _with_bodies(kernel: Kernel, scratch: Callable[[Kernel], int], contracts: bool) -> Kernel:
+def _with_bodies(kernel: Kernel, tuning: Tuning, scratch: Callable[[Kernel], int], contracts: bool) -> Kernel:
     """A kernel that is control flow with what it does in registers or, where that is too much, with the programs of its bodies."""
     if kernel.kind in ("loops", "contract"):
         return kernel
@@ -112,7 +117,7 @@ def _with_bodies(kernel: Kernel, scratch: Callable[[Kernel], int], contracts: bo
     registers = register_graph(kernel.eqns[0], contracts)
     if registers is not None:
         return replace(kernel, registers=registers)
-    return replace(kernel, programs=tuple(lower(g, scratch, contracts, handed_on=pairs) for g, pairs in bodies))
+    return replace(kernel, programs=tuple(lower(g, tuning, scratch, contracts, handed_on=pairs) for g, pairs in bodies))
 
 
 def register_graph(e: Eqn, contracts: bool) -> Graph | None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..ir.graph import lazy
 from ..ir.types import BOOL, DTYPES, F32, F64, I64, U8, DType, signed_integer, unsigned_integer
+from ..kernels.tuning import Tuning
 from . import small_floats
 from .vector_math import VectorMath
 
@@ -101,11 +102,12 @@ class Module:
 
     `features` are LLVM's names of what the machine can do ("avx512f", "avx512dq", ...); the vector math writes single
     instructions where they allow it, with the same results. An empty set stands for any machine. `contracts` says whether register
-    code may round less often than it is written: cpu/registers/products.py, passes/scales.py.
+    code may round less often than it is written: cpu/registers/products.py, passes/scales.py. `tuning` has the sizes that kernels
+    are made by.
     """
 
-    def __init__(self, features: frozenset[str] = frozenset(), contracts: bool = True) -> None:
-        self.features, self.contracts = features, contracts
+    def __init__(self, features: frozenset[str] = frozenset(), contracts: bool = True, tuning: Tuning | None = None) -> None:
+        self.features, self.contracts, self.tuning = features, contracts, tuning or Tuning()
         self.functions: list[str] = []
         self.declarations: dict[str, str] = {}
         self.tables: dict[str, str] = {}

@@ -15,15 +15,7 @@ from typing import NamedTuple
 
 from ...ir.types import I64, DType
 from ..emitter import Emitter, Reg
-
-RUN = 16
-"""Additions of a run."""
-LONGEST = 24
-"""Additions to one running value that are not cut."""
-TURNS = 4
-"""Running values of a long sum that take turns, for each copy of a loop's body, so that runs are longer."""
-TURNING = 16
-"""Running values of one loop that do, at most: registers are few."""
+from .order import LONGEST, RUN
 
 
 def rounds(combine: str, dtype: DType) -> bool:

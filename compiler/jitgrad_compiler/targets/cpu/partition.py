@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from ...ir.types import I64
 from ..emitter import Emitter, Reg
 
-MOST_TASKS = 64
-
 
 @dataclass(frozen=True)
 class Partition:
@@ -40,7 +38,7 @@ class Partition:
                 yield unit
 
 
-def partition(count: int, most: int = MOST_TASKS, multiple: int = 1) -> Partition:
+def partition(count: int, most: int, multiple: int = 1) -> Partition:
     """At most `most` tasks of equal runs, each a multiple of `multiple` units long."""
     step = -(-count // max(most, 1))
     return Partition(count, max(-(-step // multiple) * multiple, 1))

@@ -21,6 +21,7 @@ from ...kernels.kernel import Kernel
 from ...kernels.memory import MemoryPlan
 from ...kernels.program import KernelProgram, lower
 from ...kernels.structure import structure
+from ...kernels.tuning import Tuning
 from ..emitter import Module
 from ..numba_scalar import link
 from .blocks import Block
@@ -29,10 +30,11 @@ from .contract.kernel import emit_contraction
 from .control.kernels import CONTROL
 from .library.table import LIBRARY
 from .loops.kernel import emit_loops
-from .machine.native import NativeModule, compile_ir, host_features
+from .machine.native import NativeModule, compile_ir, host_features, host_tuning
 from .registers.kernel import emit_register_kernel
 
-_Key = tuple[str, bool]
+_Key = tuple[str, bool, Tuning, frozenset[str]]
+"""A kernel's structure, whether its code may round less often than it is written, its sizes, and what the machine can do."""
 _codes: weakref.WeakValueDictionary[_Key, Code] = weakref.WeakValueDictionary()
 """All codes that a program still has."""
 _compiling = threading.RLock()
@@ -43,8 +45,8 @@ os.register_at_fork(before=_compiling.acquire, after_in_parent=_compiling.releas
 class _Codes:
     """The codes of one program: found, or emitted into a module of its own."""
 
-    def __init__(self, contracts: bool) -> None:
-        self.module = Module(host_features(), contracts)
+    def __init__(self, contracts: bool, tuning: Tuning) -> None:
+        self.module = Module(host_features(), contracts, tuning)
         self.used: dict[Kernel, Code] = {}
         self._new: dict[_Key, Code] = {}
         self._numbers = itertools.count()
@@ -63,7 +65,8 @@ class _Codes:
             self.of(k)
 
     def _find(self, kernel: Kernel) -> Code:
-        key = (hashlib.sha256(structure(kernel).encode()).hexdigest(), self.module.contracts)
+        text, module = hashlib.sha256(structure(kernel).encode()).hexdigest(), self.module
+        key = (text, module.contracts, module.tuning, module.features)
         code = self._new.get(key) or _codes.get(key)
         if code is None:
             code = self._new[key] = self._emit(kernel)
@@ -139,17 +142,22 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def compile_program(graph: Graph, symbols: Mapping[str, int], donated: Sequence[int] = (), contracts: bool = True) -> Program:
-    """Machine code for a Graph; `donated` are the numbers of inputs whose memory outputs may take, `contracts` is the Module's."""
+def compile_program(
+    graph: Graph, symbols: Mapping[str, int], donated: Sequence[int] = (), contracts: bool = True, tuning: Tuning | None = None
+) -> Program:
+    """Machine code for a Graph; `donated` are the numbers of inputs whose memory outputs may take, `contracts` and `tuning` are the
+    Module's: without a tuning this machine's.
+    """
+    tuning = host_tuning() if tuning is None else tuning
     with _compiling, _collector_at_rest():
-        codes = _Codes(contracts)
-        return _compile(codes, lower(graph, lambda k: codes.of(k).scratch_bytes, contracts, donated), symbols)
+        codes = _Codes(contracts, tuning)
+        return _compile(codes, lower(graph, tuning, lambda k: codes.of(k).scratch_bytes, contracts, donated), symbols)
 
 
 def compile_lowered(program: KernelProgram, symbols: Mapping[str, int]) -> Program:
     """Machine code for what was lowered before, perhaps in another process."""
     with _compiling, _collector_at_rest():
-        codes = _Codes(program.contracts)
+        codes = _Codes(program.contracts, program.tuning)
         codes.of_all(program)
         return _compile(codes, program, symbols)
 

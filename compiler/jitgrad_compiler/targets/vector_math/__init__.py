@@ -26,12 +26,6 @@ from . import (
 if TYPE_CHECKING:
     from ..emitter import Emitter, Reg
 
-WRITTEN_OUT = {"vector": (8, 64), "scalar": (4, 8)}
-"""How often one of the functions is written out in a function of a kernel, and in a module; beyond that it is called.
-
-Written out it runs 2 to 10 % faster as vectors, and takes 5 to 20 ms of code generation.
-"""
-
 
 class VectorMath:
     """The functions, written into the function that an emitter writes; where one is asked for again and again, calls of it."""
@@ -48,8 +42,8 @@ class VectorMath:
         name = re.sub(r"\W", "", "_".join([f"math_{function.__name__}_{type}x{width}", *constants]))
         here = self._calls[name] = self._calls.get(name, 0) + 1
         everywhere = module.math_calls[name] = module.math_calls.get(name, 0) + 1
-        most_here, most = WRITTEN_OUT["vector" if width > 1 else "scalar"]
-        if here <= most_here and everywhere <= most:
+        tuning, number = module.tuning, int(width == 1)
+        if here <= tuning.math_in_function[number] and everywhere <= tuning.math_in_module[number]:
             return function(e, *args)
         given = [a for a in args if a.constant is None]
         if module.first_use(name):

@@ -1,10 +1,10 @@
 """How one contraction is cut: the register tile, the blocks of K, the grid of tasks and what is packed where.
 
-In: sizes, element type, how the operands lie in memory and what the machine offers. Out: a `Blocking`, plain numbers that
+In: sizes, element type, how the operands lie in memory and the target's tuning. Out: a `Blocking`, plain numbers that
 `contraction.py` turns into loops. The scheme is the one of K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix
 Multiplication", ACM TOMS 34(3), 2008: a tile of C in registers, a panel of B in the first-level cache, a block of A in the second.
 
-Where K is cut depends on the shape alone, because that is the order of each sum. Everything else may depend on the machine.
+Where K is cut depends on the shape alone (order.py), because that is the order of each sum. All else may depend on the machine.
 """
 
 from __future__ import annotations
@@ -12,19 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ....ir.types import F32, F64, DType
-from ..long_sums import LONGEST, RUN
-
-VECTOR_BYTES = 64
-K_BLOCK = {F32: 384, F64: 256}  # a panel of B of two vectors' width takes 48 or 32 KiB
-SPLIT_K_FROM = 2048  # shorter sums are not worth a second pass over partial results
-SPLIT_K_OUTPUTS = 1 << 14  # with more outputs than this there are tasks enough without cutting K
-DEEP, DEEP_OF_MANY = 1 << 12, 1 << 15  # of K, with few outputs and with more; longer sums go in runs (long_sums.py)
-ONE_TASK_WORK = 1_000_000  # multiply-adds; a core does them in 10 us, and a parallel region costs 2 to 5
-WORK_PER_TASK = 2_000_000
-MOST_TASKS = 32
-PHASE_CYCLES = 20_000  # of one core, for a barrier and what threads wait for each other
-STACK_BYTES = 192 << 10  # of packed A; it lies on the thread's stack, where the next task finds it in the cache
+from ....ir.types import F32, DType
+from ....kernels.tuning import Contraction
+from ..order import DEEP, DEEP_OF_MANY, K_BLOCK, LONGEST, RUN, SPLIT_K_FROM, SPLIT_K_OUTPUTS, VECTOR_BYTES
 
 
 @dataclass(frozen=True)
@@ -44,16 +34,6 @@ class ContractSpec:
             raise ValueError(f"contract: no kernel for {self}")
         if min(self.batch, self.m, self.n) < 1 or self.k < 0:
             raise ValueError(f"contract: empty result for {self}")
-
-
-class Machine(NamedTuple):
-    """What a core offers: 64-byte vectors held in registers (32 with AVX-512, 8 with AVX2 or NEON), bytes of second-level cache."""
-
-    vectors: int = 32
-    l2_bytes: int = 1 << 20
-
-
-AVX512 = Machine()
 
 
 class Blocking(NamedTuple):
@@ -101,20 +81,20 @@ def round_up(value: int, step: int) -> int:
     return -(-value // step) * step
 
 
-def choose_blocking(spec: ContractSpec, machine: Machine, a: Strides | None, b: Strides | None) -> Blocking:
+def choose_blocking(spec: ContractSpec, tuning: Contraction, a: Strides | None, b: Strides | None) -> Blocking:
     """The cut for a shape; `a` and `b` are None where the operand is computed by a hook and has to be packed."""
     size = spec.dtype.bits // 8
     lanes = VECTOR_BYTES // size
     chunks, k_chunk = _split_k(spec)
     k_block = min(K_BLOCK[spec.dtype], round_up(max(k_chunk, 1), lanes))
-    vectors, rows = _choose_tile(spec.m, spec.n, lanes, machine.vectors)
+    vectors, rows = _choose_tile(spec.m, spec.n, lanes, tuning)
     row_tiles, column_panels = -(-spec.m // rows), -(-spec.n // (lanes * vectors))
     tile_rows, tall_tiles = divmod(spec.m, row_tiles)
-    pack_a = a is None or _worth_packing_a(spec, a, k_block, size)
-    pack_b = b is None or b.column != 1 or _worth_packing_b(spec, b, size)
-    most_rows = (STACK_BYTES if pack_a else machine.l2_bytes // 2) // (k_block * size)
+    pack_a = a is None or _worth_packing_a(spec, tuning, a, k_block, size)
+    pack_b = b is None or b.column != 1 or _worth_packing_b(spec, tuning, b, size)
+    most_rows = (tuning.stack_bytes if pack_a else tuning.cache_bytes // 2) // (k_block * size)
     row_strips, column_strips, tasks = _choose_grid(
-        spec, machine, lanes, row_tiles, column_panels, -(-k_chunk // k_block), chunks,
+        spec, tuning, lanes, row_tiles, column_panels, -(-k_chunk // k_block), chunks,
         pack_a, pack_b, max(1, most_rows // (tile_rows + 1)),
     )  # fmt: skip
     return Blocking(
@@ -144,57 +124,63 @@ def tile_limit(vectors: int, registers: int) -> int:
     return (registers - vectors - (2 if registers >= 16 else 1)) // vectors
 
 
-def _choose_tile(m: int, n: int, lanes: int, registers: int) -> tuple[int, int]:
-    """Vectors across and most rows of the tile with the least estimated cycles for a step of K over all of M and N.
+def _cycles(tuning: Contraction, rows: int, vectors: int) -> float:
+    """Of a tile's step of K: of arithmetic with what is waited for of B, of loads, or of the latency."""
+    arithmetic = rows * vectors / tuning.multiply_adds + vectors * tuning.panel_cycles
+    return max(arithmetic, (rows + vectors) / tuning.loads, tuning.latency)
 
-    A core is taken to do two fused multiply-adds and two loads a cycle, to take four cycles for each multiply-add, and to wait a
-    quarter of a cycle for a vector of B, which comes from the second-level cache.
-    """
+
+def _choose_tile(m: int, n: int, lanes: int, tuning: Contraction) -> tuple[int, int]:
+    """Vectors across and most rows of the tile with the least estimated cycles for a step of K over all of M and N."""
     best: tuple[float, int, int] | None = None
     for vectors in (2, 1, 3, 4, 6, 8):
-        limit = tile_limit(vectors, registers)
+        limit = tile_limit(vectors, tuning.registers)
         if limit < 1 or (vectors > 1 and n <= lanes * (vectors - 1)):
             continue
         tiles = -(-m // limit)
         rows = -(-m // tiles)
         full, rest = divmod(n, lanes * vectors)
         widths = [(full, vectors), (1, -(-rest // lanes))]
-        cost = tiles * sum(count * max(rows * wide / 2 + wide / 4, (rows + wide) / 2, 4.0) for count, wide in widths if wide)
+        cost = tiles * sum(count * _cycles(tuning, rows, wide) for count, wide in widths if wide)
         if best is None or cost < best[0] * 0.97:
             best = (cost, vectors, rows)
     assert best is not None
     return best[1], best[2]
 
 
-def _worth_packing_a(spec: ContractSpec, a: Strides, k_block: int, size: int) -> bool:
+def _worth_packing_a(spec: ContractSpec, tuning: Contraction, a: Strides, k_block: int, size: int) -> bool:
     """Whether reading A in place is slower than a copy, by what was measured.
 
     Read along k, rows in place are as good as packed ones but where so many share a set of the caches that they drive each other
     out. Read along m, every step of K is another line, and far apart another page, fetched again for every panel.
     """
     if spec.a_contiguous == "k":
-        return a.column == 1 and a.row * size % 8192 == 0 and k_block >= 256 and spec.n >= 512
-    return a.row == 1 and a.column * size >= 1024 and k_block >= 128 and spec.n >= 128
+        deep, wide = tuning.pack_aliased_a
+        return a.column == 1 and a.row * size % tuning.alias_a_bytes == 0 and k_block >= deep and spec.n >= wide
+    deep, wide = tuning.pack_far_a
+    return a.row == 1 and a.column * size >= tuning.far_a_bytes and k_block >= deep and spec.n >= wide
 
 
-def _worth_packing_b(spec: ContractSpec, b: Strides, size: int) -> bool:
+def _worth_packing_b(spec: ContractSpec, tuning: Contraction, b: Strides, size: int) -> bool:
     """Rows of B in place will do where they are read few times, or stay in the second-level cache and do not share its sets."""
-    aliased = b.row * size % 4096 == 0 and spec.k >= 256
-    return spec.m > 256 and spec.k * spec.n * size > 5 << 18 or spec.m > 64 and aliased
+    rows, deep = tuning.pack_aliased_b
+    aliased = b.row * size % tuning.alias_b_bytes == 0 and spec.k >= deep
+    large = spec.k * spec.n * size > tuning.pack_b_bytes
+    return spec.m > tuning.pack_b_rows and large or spec.m > rows and aliased
 
 
 def _choose_grid(
-    spec: ContractSpec, machine: Machine, lanes: int, row_tiles: int, column_panels: int, blocks: int, chunks: int,
+    spec: ContractSpec, tuning: Contraction, lanes: int, row_tiles: int, column_panels: int, blocks: int, chunks: int,
     pack_a: bool, pack_b: bool, most_tiles: int,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Strips of rows and of columns, and the number of tasks: enough tasks, even ones, and little read or packed twice.
 
-    Costs are in cycles of one core for the whole, from measurements on Sapphire Rapids: arithmetic with a part of what uneven
-    strips lose, A packed or read for each strip of columns, B packed by a phase before (with several strips of rows) or on the way
-    and fetched for each strip of rows, and C fetched for each block of K where it does not stay in the second-level cache.
+    Costs are in cycles of one core for the whole: arithmetic with a part of what uneven strips lose, A packed or read for each
+    strip of columns, B packed by a phase before (with several strips of rows) or on the way and fetched for each strip of rows, and
+    C fetched for each block of K where it does not stay in the second-level cache.
     """
     work = spec.batch * spec.m * spec.n * max(spec.k, 1)
-    tasks = 1 if work <= ONE_TASK_WORK else min(MOST_TASKS, max(2, work // WORK_PER_TASK))
+    tasks = 1 if work <= tuning.one_task_work else min(tuning.most_tasks, max(2, work // tuning.work_per_task))
     units = -(-tasks // (spec.batch * chunks))
     size = spec.dtype.bits // 8
     fewest = -(-row_tiles // most_tiles)
@@ -202,15 +188,16 @@ def _choose_grid(
     for rows in range(fewest, row_tiles + 1):
         columns = min(column_panels, max(1, -(-units // rows)))
         uneven = rows * -(-row_tiles // rows) / row_tiles * columns * -(-column_panels // columns) / column_panels
-        cost = spec.m * spec.n * spec.k / (2 * lanes) * (0.75 + 0.25 * uneven)
-        near = spec.m * spec.k * size <= machine.l2_bytes // 2  # for the second strip of columns, which finds A in the cache
-        moved = columns * spec.m * spec.k * (0.3 if pack_a else 0.05 if near else 0.15)
-        moved += rows * spec.n * spec.k * (0.03 if 2 * rows <= row_tiles else 0.12)  # a lone tile cannot fetch the next panel
+        cost = spec.m * spec.n * spec.k / (tuning.multiply_adds * lanes) * (0.75 + 0.25 * uneven)
+        near = spec.m * spec.k * size <= tuning.cache_bytes // 2  # for the second strip of columns, which finds A in the cache
+        read_a = tuning.near_a_cycles if near else tuning.far_a_cycles
+        moved = columns * spec.m * spec.k * (tuning.pack_a_cycles if pack_a else read_a)
+        moved += rows * spec.n * spec.k * (tuning.next_b_cycles if 2 * rows <= row_tiles else tuning.lone_b_cycles)
         if pack_b:
-            moved += spec.n * spec.k * (0.6 if rows > 1 else 0.3)
-        if spec.m * spec.n * size // (rows * columns) > machine.l2_bytes // 2:
-            moved += spec.m * spec.n * 0.2 * (blocks - 1)
-        cost += moved * size / 4 + (PHASE_CYCLES if pack_b and rows > 1 else 0)
+            moved += spec.n * spec.k * tuning.pack_b_cycles * (2 if rows > 1 else 1)
+        if spec.m * spec.n * size // (rows * columns) > tuning.cache_bytes // 2:
+            moved += spec.m * spec.n * tuning.again_c_cycles * (blocks - 1)
+        cost += moved * size / 4 + (tuning.phase_cycles if pack_b and rows > 1 else 0)
         cost *= 0.75 + 0.25 * max(1.0, units / (rows * columns))
         if best is None or cost < best[0]:
             best = (cost, rows, columns)

@@ -18,20 +18,12 @@ from typing import NamedTuple
 from ....ir.types import I64
 from ...emitter import PTR, Emitter, Module, Reg
 from ..long_sums import whole
-from .blocking import (
-    AVX512,
-    Blocking,
-    ContractSpec,
-    Machine,
-    Strides,
-    choose_blocking,
-    round_up,
-)
+from .blocking import Blocking, ContractSpec, Strides, choose_blocking, round_up
 from .operands import Load, PlainMatrix, Store
 from .pack import Block, below, pack_rows, pack_strips, pack_transposed
 from .tile import Steps, Tile, emit_tile
 
-__all__ = ["ContractPlan", "ContractSpec", "Load", "Machine", "PlainMatrix", "Store", "emit_contract"]
+__all__ = ["ContractPlan", "ContractSpec", "Load", "PlainMatrix", "Store", "emit_contract"]
 
 TASK_ARGUMENTS = (("args", PTR), ("begin", I64), ("end", I64))
 
@@ -56,7 +48,6 @@ def emit_contract(
     a_plain: PlainMatrix | None = None,
     b_plain: PlainMatrix | None = None,
     c_plain: PlainMatrix | None = None,
-    machine: Machine = AVX512,
 ) -> ContractPlan:
     """Emit the task functions `void f(ptr args, i64 begin, i64 end)` of one contraction.
 
@@ -67,7 +58,7 @@ def emit_contract(
     if not ((load_a or a_plain) and (load_b or b_plain) and (store or c_plain)):
         raise ValueError(f"contract {name}: an operand has neither a hook nor plain memory")
     strides_a, strides_b = (Strides(p.row, p.column) if p else None for p in (a_plain, b_plain))
-    blocking = choose_blocking(spec, machine, strides_a, strides_b)
+    blocking = choose_blocking(spec, module.tuning.contraction, strides_a, strides_b)
     return _Contract(module, name, spec, blocking, load_a, load_b, store, prepare, scratch, a_plain, b_plain, c_plain).emit()
 
 

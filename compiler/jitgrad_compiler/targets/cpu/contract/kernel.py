@@ -11,7 +11,7 @@ from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
 from ...expressions import Expressions
 from ..phases import Emitted, Phase, Pointers
-from .contraction import ContractSpec, Machine, PlainMatrix, emit_contract
+from .contraction import ContractSpec, PlainMatrix, emit_contract
 
 
 class _Hooks:
@@ -111,6 +111,5 @@ def emit_contraction(
     plan = emit_contract(
         module, name, spec, None if a else hooks.load_left, None if b else hooks.load_right, None if out else hooks.store,
         prepare=hooks.prepare, scratch=lambda e: scratch(e, e.args[0]), a_plain=a, b_plain=b, c_plain=out,
-        machine=Machine(vectors=32 if not module.features or "avx512f" in module.features else 8),
     )  # fmt: skip
     return Emitted([Phase(function, tasks) for function, tasks in plan.phases], plan.scratch_bytes)

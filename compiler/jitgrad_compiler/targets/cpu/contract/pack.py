@@ -18,8 +18,6 @@ Load = Callable[[Reg, Reg, "Reg | None"], Reg]
 Address = Callable[[Reg, Reg], Reg]
 """(row, column) -> where that element lies."""
 
-ROWS_AHEAD = 16
-
 
 def transpose(e: Emitter, rows: Sequence[Reg]) -> list[Reg]:
     """A square of 64-byte vectors transposed in registers, in shuffles that are one instruction each on x86.
@@ -97,7 +95,7 @@ def pack_strips(e: Emitter, load: Load, target: Reg, block: Block, width: int, r
         row = e.offset(target, e.mul(e.sub(at, k[0]), width), dtype)
         for v, (index, mask) in enumerate(zip(offsets, masks, strict=True)):
             if address:
-                e.prefetch(address(e.add(at, ROWS_AHEAD), index))
+                e.prefetch(address(e.add(at, e.module.tuning.contraction.rows_ahead), index))
             e.store(e.offset(row, v * lanes, dtype), load(at, index, mask))
 
 

@@ -12,9 +12,6 @@ from ....ir.types import BOOL, I64, DType
 from ...emitter import PTR, Emitter, Module, Reg, llvm_type
 from ..long_sums import join
 
-GROUP = 5
-"""Rows of A that are reached from one pointer. With the multiples of their stride the pointers are as many as registers allow."""
-
 
 class Tile(NamedTuple):
     """Everything the code of a tile depends on. Steps are no part of it, so that contractions of many sizes share tiles."""
@@ -126,12 +123,12 @@ def _sum_over_runs(e: Emitter, tile: Tile, x: _Reading, k: Reg) -> list[list[Reg
 def _sum_over_k(e: Emitter, tile: Tile, x: _Reading, k: Reg) -> list[list[Reg]]:
     """The loop over K, with phis written out: the sums then are registers from the start, whatever passes run later.
 
-    A's rows are reached from a pointer to every fifth one by multiples of their stride, which are few enough for registers.
+    A's rows are reached from pointers to a few of them by multiples of their stride, which are few enough for registers.
     """
     dtype, lanes = tile.dtype, tile.lanes
     vector_type = llvm_type(dtype, lanes)
     cells = [(row, vector) for row in range(tile.rows) for vector in range(tile.vectors)]
-    group = tile.rows if tile.side_by_side else GROUP
+    group = tile.rows if tile.side_by_side else e.module.tuning.contraction.pointer_rows
     bases = [x.a]
     for _ in range(group, tile.rows, group):
         bases.append(e.offset(bases[-1], e.mul(x.a_row, group), dtype))

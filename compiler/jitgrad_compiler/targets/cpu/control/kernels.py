@@ -23,7 +23,6 @@ from ..phases import TASK_ARGUMENTS, Emitted, Nested, Phase, Table
 from ..registers.in_memory import Tape
 from .tape_keepers import Saved, States
 
-MOST_ROW_TASKS = 16
 Scratch = Callable[[Emitter, Reg], Reg]
 
 
@@ -269,7 +268,7 @@ class _Rowwise(_Control):
         p = self.params
         graph, mapped, size = p["graph"], p["mapped"], p["size"]
         nested = self.table.nested(0)
-        parts = partition(size, 1 if graph.has_effect else MOST_ROW_TASKS)
+        parts = partition(size, 1 if graph.has_effect else self.module.tuning.control.most_row_tasks)
         each = aligned(nested.arena_bytes)
         self.reserve(each * parts.tasks)
         self.start()

@@ -11,7 +11,7 @@ from ....ir.types import BOOL, I64
 from ....ops.control import Checkpoints
 from ...emitter import Emitter, Reg
 from ..machine.memory_operations import copy_bytes
-from ..registers.in_memory import FIRST_ENTRIES, Tape
+from ..registers.in_memory import Tape
 
 
 class Saved:
@@ -28,7 +28,7 @@ class Saved:
             return
         room = e.get(self.room, I64)
         with e.when(e.compare("ge", count, room), unlikely=True):
-            more = e.add(e.mul(room, 2), FIRST_ENTRIES)
+            more = e.add(e.mul(room, 2), e.module.tuning.control.first_entries)
             for tape in self.tapes:
                 tape.reserve(e, more)
             e.set(self.room, more)

@@ -1,7 +1,7 @@
 """Kernels of cumsum, cumprod, cummax and cummin. An array is seen as [outer, n, inner], with the running value along n.
 
     inner > 1           row by row of [n, inner]: out[i] = out[i - 1] + x[i], the vector along inner
-    inner = 1, n short  eight rows side by side, which hides the latency of one addition after the other
+    inner = 1, n short  some rows side by side, which hides the latency of one addition after the other
     inner = 1, n long   chunks: first each chunk's total, then each chunk from the sum of the totals before it, by vectors that are
                         scanned in log2(lanes) shifts (Hillis and Steele, Data parallel algorithms, 1986)
 
@@ -18,20 +18,11 @@ from typing import Any
 from ....ir.types import BOOL, I64, U8
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
-from ..long_sums import LONGEST, RUN, Total, join_in_memory, rounds, runs, whole
+from ..long_sums import Total, join_in_memory, rounds, runs, whole
 from ..loops.accumulators import folded, identity, joined, together
-from ..partition import MOST_TASKS, Partition, partition
+from ..order import LONGEST, RUN, VECTOR_BYTES
+from ..partition import Partition, partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
-
-SERIAL_ELEMENTS = 1 << 15
-"""Below this a kernel is one task: waking another thread costs more."""
-LONG = 1 << 12
-"""Elements from which a row is scanned by vectors."""
-CHUNK = 1 << 14
-INTERLEAVED = 8
-ENOUGH_ROWS = 16
-COLUMN_BYTES = 2048
-"""Columns that are run down together: wide enough for the prefetcher, few enough that the row before is still in the cache."""
 
 
 def emit_cumulative(
@@ -51,13 +42,14 @@ class _Cumulative:
         (self.x,), (self.out,) = kernel.inputs, eqn.outputs
         shape, axis = self.out.type.shape, eqn.params["axis"]
         self.module, self.name, self.pointers, self.scratch = module, name, pointers, scratch
+        self.tuning = module.tuning.cumulative
         self.reverse: bool = eqn.params["reverse"]
         self.op: str = eqn.op.traits.combine
         self.dtype = U8 if self.out.type.dtype == BOOL else self.out.type.dtype  # a bool is a byte of 0 or 1
         self.n = shape[axis]
         self.inner = math.prod(shape[axis + 1 :])
         self.outer = math.prod(shape[:axis])
-        self.width = min(64 // self.dtype.nbytes, 16)
+        self.width = min(VECTOR_BYTES // self.dtype.nbytes, 16)
         self.start: Any = -0.0 if self.op == "add" and self.dtype.is_float else identity(self.op, self.dtype)
         """Changes nothing that it is combined with, not even a zero's sign."""
         self.steps = RUN if rounds(self.op, self.dtype) and self.n > LONGEST else None
@@ -66,7 +58,7 @@ class _Cumulative:
     def emit(self) -> Emitted:
         if self.inner > 1:
             return self._columns()
-        return self._short_rows() if self.n < LONG else self._long_rows()
+        return self._short_rows() if self.n < self.tuning.long else self._long_rows()
 
     def _function(self, suffix: str = "") -> tuple[Emitter, Reg, Reg, Reg, Reg]:
         """An emitter, the pointers of operand and result, and the range of tasks."""
@@ -76,7 +68,7 @@ class _Cumulative:
         return e, found[self.x], found[self.out], begin, end
 
     def _most_tasks(self) -> int:
-        return MOST_TASKS if self.outer * self.n * self.inner >= SERIAL_ELEMENTS else 1
+        return self.module.tuning.most_tasks if self.outer * self.n * self.inner >= self.tuning.serial_elements else 1
 
     def _combine(self, e: Emitter, a: Reg, b: Reg) -> Reg:
         return joined(e, self.op, a, b)
@@ -91,7 +83,7 @@ class _Cumulative:
     # -- columns
 
     def _columns(self) -> Emitted:
-        block = min(-(-self.inner // self.width) * self.width, COLUMN_BYTES // self.dtype.nbytes)
+        block = min(-(-self.inner // self.width) * self.width, self.tuning.column_bytes // self.dtype.nbytes)
         blocks = -(-self.inner // block)
         parts = partition(self.outer * blocks, self._most_tasks())
         e, x, out, begin, end = self._function()
@@ -129,7 +121,7 @@ class _Cumulative:
     def _long_columns(self, e: Emitter, x: Reg, out: Reg, low: Reg, high: Reg) -> None:
         """As above, each row on top of what the runs before came to."""
         dtype, width = self.dtype, self.width
-        running, before, total, lost = (e.alloca(dtype, width, COLUMN_BYTES // 64) for _ in range(4))
+        running, before, total, lost = (e.alloca(dtype, width, self.tuning.column_bytes // VECTOR_BYTES) for _ in range(4))
 
         def at(memory: Reg, c: Reg) -> Reg:
             return self._at(e, memory, e.sub(c, low))
@@ -164,16 +156,17 @@ class _Cumulative:
     # -- rows
 
     def _short_rows(self) -> Emitted:
-        parts = partition(self.outer, self._most_tasks(), INTERLEAVED)
+        rows = self.tuning.interleaved
+        parts = partition(self.outer, self._most_tasks(), rows)
         e, x, out, begin, end = self._function()
         with e.loop(begin, end) as task:
             low, high = parts.bounds(e, task)
             after = low
-            if self.outer >= INTERLEAVED:
-                after = e.add(low, e.mul(e.div(e.sub(high, low), INTERLEAVED), INTERLEAVED))
-                with e.loop(low, after, INTERLEAVED) as row:
-                    self._side_by_side(e, x, out, row, INTERLEAVED)
-            if self.outer % INTERLEAVED:
+            if self.outer >= rows:
+                after = e.add(low, e.mul(e.div(e.sub(high, low), rows), rows))
+                with e.loop(low, after, rows) as row:
+                    self._side_by_side(e, x, out, row, rows)
+            if self.outer % rows:
                 with e.loop(after, high) as row:
                     self._side_by_side(e, x, out, row, 1)
         e.finish()
@@ -194,10 +187,10 @@ class _Cumulative:
                 e.store(self._at(e, out, at), r.take(e.load(self._at(e, x, at), self.dtype)))
 
     def _long_rows(self) -> Emitted:
-        if self.outer >= ENOUGH_ROWS:
+        if self.outer >= self.tuning.enough_rows:
             chunks = Partition(self.n, self.n)
         else:
-            chunks = partition(self.n, min(MOST_TASKS, max(self.n // CHUNK, 1)), 4 * self.width)
+            chunks = partition(self.n, min(self.module.tuning.most_tasks, max(self.n // self.tuning.chunk, 1)), 4 * self.width)
         phases = []
         if chunks.tasks > 1:
             phases.append(self._totals(chunks))

@@ -1,7 +1,7 @@
 """The kernel of linear_recurrence. Arrays are seen as [outer, n, inner]; y stays in a register all along n.
 
 inner > 1    a vector of columns side by side
-inner = 1    eight rows side by side, which hides the latency of one step after the other
+inner = 1    some rows side by side, which hides the latency of one step after the other
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ from collections.abc import Callable
 from ....ir.types import I64
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
-from ..partition import MOST_TASKS, partition
+from ..order import VECTOR_BYTES
+from ..partition import partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
-
-SERIAL_ELEMENTS = 1 << 14
-"""Below this a kernel is one task: waking another thread costs more."""
-INTERLEAVED = 8
 
 
 def emit_recurrence(
@@ -30,10 +27,12 @@ def emit_recurrence(
     if not out.type.size:
         return Emitted([])
     outer, n, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-    width = min(64 // dtype.nbytes, 16) if inner > 1 else 1
+    width = min(VECTOR_BYTES // dtype.nbytes, 16) if inner > 1 else 1
     blocks = -(-inner // width)
     # A unit is a block of columns, or one row; lanes of the columns' last block that are no columns are masked.
-    parts = partition(outer * blocks, MOST_TASKS if out.type.size >= SERIAL_ELEMENTS else 1, 1 if inner > 1 else INTERLEAVED)
+    rows = module.tuning.recurrence.interleaved
+    most = module.tuning.most_tasks if out.type.size >= module.tuning.recurrence.serial_elements else 1
+    parts = partition(outer * blocks, most, 1 if inner > 1 else rows)
     e = Emitter(module, name, TASK_ARGUMENTS, width=width)
     args, begin, end = e.args
     a, b = eqn.inputs
@@ -61,11 +60,11 @@ def emit_recurrence(
                 start = e.add(e.mul(e.div(unit, blocks), n * inner), column)
                 run([start], None if inner % width == 0 else e.compare("lt", e.lane_ids(I64, width), e.sub(inner, column)))
         else:
-            together = e.add(low, e.mul(e.div(e.sub(high, low), INTERLEAVED), INTERLEAVED))
-            if outer >= INTERLEAVED:
-                with e.loop(low, together, INTERLEAVED) as row:
-                    run([e.mul(e.add(row, k), n) for k in range(INTERLEAVED)], None)
-            with e.loop(together if outer >= INTERLEAVED else low, high) as row:
+            together = e.add(low, e.mul(e.div(e.sub(high, low), rows), rows))
+            if outer >= rows:
+                with e.loop(low, together, rows) as row:
+                    run([e.mul(e.add(row, k), n) for k in range(rows)], None)
+            with e.loop(together if outer >= rows else low, high) as row:
                 run([e.mul(row, n)], None)
     e.finish()
     return Emitted([Phase(name, parts.tasks)])

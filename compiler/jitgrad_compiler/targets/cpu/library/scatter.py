@@ -17,22 +17,13 @@ from ....ir.graph import Atom, Literal, Var
 from ....ir.types import BOOL, F32, F64, I64, U8, U64
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
-from ..long_sums import LONGEST
 from ..loops.accumulators import joined
 from ..machine.memory_operations import set_bytes
-from ..partition import MOST_TASKS, partition
+from ..order import LONGEST, MANY_UPDATES, VECTOR_BYTES
+from ..partition import partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
-from .update import COPY_BYTES, emit_copy_unless_same
+from .update import copy_tasks, emit_copy_unless_same
 
-SERIAL_BYTES = 1 << 16
-"""Updates below which they are one task."""
-PIECE_BYTES = 128
-"""Columns of a run that a task takes at least: every task reads all indices, which two cache lines a row outweigh."""
-MOST_PIECES = 16
-AHEAD = 8
-"""Updates ahead of the one being done whose place is asked for from memory."""
-MANY = 1 << 16
-"""Updates from which too many may meet at one place, even if they are few for each on average."""
 BOOL_KINDS = {"add": "or", "mul": "and", "max": "or", "min": "and"}
 
 
@@ -59,7 +50,7 @@ def _emit_copy(module: Module, name: str, x: Atom, out: Var, pointers: Pointers)
     if isinstance(x, Var):
         return emit_copy_unless_same(module, name, x, out, pointers)
     size = out.type.dtype.nbytes
-    parts = partition(out.type.nbytes, min(MOST_TASKS, max(out.type.nbytes // COPY_BYTES, 1)), 64)
+    parts = partition(out.type.nbytes, copy_tasks(module, out.type.nbytes), 64)
     e = Emitter(module, name, TASK_ARGUMENTS)
     args, begin, end = e.args
     found = pointers(e, args, [out])
@@ -139,18 +130,19 @@ class _Updates:
         self.dtype, self.kind = self.out.type.dtype, eqn.params["kind"]
         if self.dtype == BOOL:  # a byte of 0 or 1, of which a sum is "or"
             self.dtype, self.kind = U8, BOOL_KINDS.get(self.kind, self.kind)
-        self.width = 64 // self.dtype.nbytes
+        self.width = VECTOR_BYTES // self.dtype.nbytes
+        self.tuning = tuning = module.tuning.scatter
         g, row_bytes = geometry, geometry.run * self.dtype.nbytes
-        most = MOST_TASKS if g.batch * g.count * g.lead * row_bytes >= SERIAL_BYTES else 1
+        most = module.tuning.most_tasks if g.batch * g.count * g.lead * row_bytes >= tuning.serial_bytes else 1
         self.batches = partition(g.batch, most)
         most //= self.batches.tasks
         self.leads = partition(g.lead, most)
-        most = min(most // self.leads.tasks, row_bytes // PIECE_BYTES, MOST_PIECES)
-        self.columns = partition(g.run, most, PIECE_BYTES // self.dtype.nbytes)
+        most = min(most // self.leads.tasks, row_bytes // tuning.piece_bytes, tuning.most_pieces)
+        self.columns = partition(g.run, most, tuning.piece_bytes // self.dtype.nbytes)
 
         self.count_places = math.prod(n for n, _ in g.places)
         crowded = g.count > LONGEST * self.count_places
-        self.wide = (self.kind, self.dtype) == ("add", F32) and (crowded or g.count > MANY)
+        self.wide = (self.kind, self.dtype) == ("add", F32) and (crowded or g.count > MANY_UPDATES)
         self.scratch_bytes = self.out.type.size * F64.nbytes if self.wide else 0
 
     def emit(self) -> Phase:
@@ -216,14 +208,14 @@ class _Updates:
 
     def _prefetch(self, target: Reg, indices: Reg, number: Reg, column: Reg) -> None:
         """Ask for the first lines of the place of a later update, where places are many and each is more than a line."""
-        e, g = self.e, self.g
-        if g.count <= AHEAD or g.run * self.dtype.nbytes < 64 or g.lead > 1:
+        e, g, ahead = self.e, self.g, self.tuning.ahead
+        if g.count <= ahead or g.run * self.dtype.nbytes < 64 or g.lead > 1:
             return
-        later = e.add(number, AHEAD)
+        later = e.add(number, ahead)
         later = e.select(e.compare("lt", later, g.count), later, e.const(g.count - 1, I64))
         inside, place = self._place(indices, later)
         at = self.e.offset(self.sums, e.add(target, e.add(e.select(inside, place, 0), column)), F64 if self.wide else self.dtype)
-        for line in range(0, min(PIECE_BYTES, g.run * self.dtype.nbytes), 64):
+        for line in range(0, min(self.tuning.piece_bytes, g.run * self.dtype.nbytes), 64):
             e.prefetch(e.offset(at, line, U8), write=True)
 
     def _at(self, offset: Reg) -> Reg:

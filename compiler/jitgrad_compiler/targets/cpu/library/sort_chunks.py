@@ -15,9 +15,6 @@ from ..phases import TASK_ARGUMENTS, Emitted, Phase
 from .radix import BUCKETS, DIGIT_BITS, Pairs, RadixSteps
 from .sort_rows import Rows, Varying, load_pairs, store_sorted
 
-CHUNK = 1 << 14
-MOST_CHUNKS = 16
-
 
 class ChunkedSort:
     """Emits the phases: load and count, then place, move and count again for each digit, then store."""
@@ -25,7 +22,8 @@ class ChunkedSort:
     def __init__(self, rows: Rows) -> None:
         self.rows, self.pairs = rows, Pairs(rows.key, rows.n)
         self.steps = RadixSteps(rows.module, rows.name, self.pairs)
-        self.chunks: Partition = partition(rows.n, min(rows.n // CHUNK, MOST_CHUNKS), 64)
+        tuning = rows.module.tuning.sort
+        self.chunks: Partition = partition(rows.n, min(rows.n // tuning.chunk, tuning.most_chunks), 64)
         self.passes = self.pairs.key_bits // DIGIT_BITS
         chunks = rows.count * self.chunks.tasks
         self.counts_at = 2 * rows.count * self.pairs.bytes

@@ -28,6 +28,7 @@ class Rows:
         self.count = math.prod(shape[:axis]) * self.stride
         self.dtype = self.outputs[0].type.dtype
         self.key = unsigned_integer(8 * self.dtype.nbytes)
+        self.most_tasks = module.tuning.most_tasks if self.count * self.n >= module.tuning.sort.serial_elements else 1
 
     def function(self, suffix: str = "") -> Emitter:
         return Emitter(self.module, self.name + suffix, TASK_ARGUMENTS)

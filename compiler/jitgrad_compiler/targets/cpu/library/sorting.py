@@ -15,20 +15,12 @@ from __future__ import annotations
 from ....ir.types import I64, U8, U32, U64
 from ....kernels.kernel import Kernel
 from ...emitter import PTR, Module
-from ..partition import MOST_TASKS, partition
+from ..order import VECTOR_BYTES
+from ..partition import partition
 from ..phases import Emitted, Phase, Pointers
 from .radix import BUCKETS, DIGIT_BITS, Pairs, RadixSteps
 from .sort_chunks import ChunkedSort
 from .sort_rows import Rows, Scratch, Varying, load_pairs, store_sorted
-
-RANKED = 128
-"""The longest row whose elements are ranked: above, the passes over digits are fewer steps than all pairs."""
-SERIAL_ELEMENTS = 1 << 13
-LONG = 1 << 16
-"""Elements from which a row is sorted by several tasks."""
-ENOUGH_ROWS = 8
-SCRATCH_BYTES = 1 << 26
-"""What tasks that sort rows side by side may take together, unless one row takes more."""
 
 
 def emit_sort(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> Emitted:
@@ -36,9 +28,10 @@ def emit_sort(module: Module, name: str, kernel: Kernel, pointers: Pointers, scr
     if not kernel.eqns[0].outputs[0].type.size:
         return Emitted([])
     rows = Rows(module, name, kernel, pointers, scratch)
-    if rows.n <= RANKED:
+    tuning = module.tuning.sort
+    if rows.n <= tuning.ranked:
         return _rank(rows)
-    if rows.count < ENOUGH_ROWS and rows.n >= LONG:
+    if rows.count < tuning.enough_rows and rows.n >= tuning.long:
         return ChunkedSort(rows).emit()
     return _radix_by_rows(rows)
 
@@ -47,9 +40,9 @@ def _rank(rows: Rows) -> Emitted:
     e, n = rows.function(), rows.n
     _, begin, end = e.args
     key = rows.key if rows.key in (U32, U64) else U32
-    width = 64 // key.nbytes
+    width = VECTOR_BYTES // key.nbytes
     padded = -(-n // width) * width
-    parts = partition(rows.count, MOST_TASKS if rows.count * n >= SERIAL_ELEMENTS else 1)
+    parts = partition(rows.count, rows.most_tasks)
     memory, keys = rows.memory(e), e.alloca(key, 1, padded)
     with e.loop(n, padded) as i:  # behind the row, so less than or before no element of it
         e.store(e.offset(keys, i, key), e.const(-1, key))
@@ -75,8 +68,7 @@ def _rank(rows: Rows) -> Emitted:
 def _radix_by_rows(rows: Rows) -> Emitted:
     pairs = Pairs(rows.key, rows.n)
     steps = RadixSteps(rows.module, rows.name, pairs)
-    most = min(MOST_TASKS, max(SCRATCH_BYTES // (2 * pairs.bytes), 1))
-    parts = partition(rows.count, most if rows.count * rows.n >= SERIAL_ELEMENTS else 1)
+    parts = partition(rows.count, min(rows.most_tasks, max(rows.module.tuning.sort.scratch_bytes // (2 * pairs.bytes), 1)))
     e = rows.function()
     args, begin, end = e.args
     memory, scratch, varying = rows.memory(e), rows.scratch(e, args), Varying(e)

@@ -14,16 +14,18 @@ from ....ir.types import BOOL, I64, U8
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
 from ..machine.memory_operations import copy_bytes
-from ..partition import MOST_TASKS, partition
+from ..partition import partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 
-COPY_BYTES = 1 << 18
-"""What a task copies at least."""
+
+def copy_tasks(module: Module, nbytes: int) -> int:
+    """How many tasks copy so many bytes."""
+    return min(module.tuning.most_tasks, max(nbytes // module.tuning.copy_bytes, 1))
 
 
 def emit_copy_unless_same(module: Module, name: str, x: Var, out: Var, pointers: Pointers) -> Phase:
     """x copied to its result's memory, if that is another one."""
-    parts = partition(out.type.nbytes, min(MOST_TASKS, max(out.type.nbytes // COPY_BYTES, 1)), 64)
+    parts = partition(out.type.nbytes, copy_tasks(module, out.type.nbytes), 64)
     e = Emitter(module, name, TASK_ARGUMENTS)
     args, begin, end = e.args
     found = pointers(e, args, [x, out])
@@ -49,7 +51,7 @@ def emit_update(module: Module, name: str, kernel: Kernel, pointers: Pointers, s
     lead = max(whole - 1, 0)  # axes walked one by one; along the next one, and those behind it, the window lies in one piece
     run = math.prod(window[lead:])
     count = math.prod(window[:lead])
-    parts = partition(count, max(1, min(MOST_TASKS, update.type.nbytes // COPY_BYTES)))
+    parts = partition(count, copy_tasks(module, update.type.nbytes))
     e = Emitter(module, name, TASK_ARGUMENTS)
     args, begin, end = e.args
     found = pointers(e, args, list(kernel.inputs) + [out])

@@ -13,14 +13,9 @@ from dataclasses import dataclass
 from ....ir.types import BOOL, U8
 from ....kernels.affine import Affine, axis_index, linear
 from ....kernels.expression import Apply, Node
+from ....kernels.tuning import Loops
 from ...emitter import Emitter, Reg
 from .schedule import Schedule
-
-DEAR = 5.0
-"""Simple operations of one op from which its result is worth keeping for a later stage."""
-ROW_BYTES = 1 << 16
-"""The longest row that is kept."""
-STACK_BYTES = 192 << 10
 
 
 @dataclass
@@ -34,8 +29,8 @@ class _Kept:
 class KeptRows:
     """Which values of a kernel's rows are kept, and where. `roots` are what its stages compute along a row."""
 
-    def __init__(self, s: Schedule, roots: Sequence[Node]) -> None:
-        self.s = s
+    def __init__(self, s: Schedule, roots: Sequence[Node], tuning: Loops) -> None:
+        self.s, self.tuning = s, tuning
         self.size = math.prod(a.extent for a in s.inner) + s.width
         self.kept = self._found(roots)
         self.slots: list[int] = []
@@ -43,7 +38,7 @@ class KeptRows:
         on_stack = 0
         self.stacked: list[bool] = []
         for size in self.slots:
-            self.stacked.append(on_stack + size <= STACK_BYTES)
+            self.stacked.append(on_stack + size <= tuning.stack_bytes)
             on_stack += size if self.stacked[-1] else 0
         self.task_bytes = sum(size for size, stacked in zip(self.slots, self.stacked, strict=True) if not stacked)
 
@@ -70,8 +65,8 @@ class KeptRows:
         return {key: k for key, k in made.items() if k.last > k.first}
 
     def _dear(self, n: Node) -> bool:
-        fits = self.size * n.dtype.nbytes <= ROW_BYTES
-        dear = isinstance(n, Apply) and n.op.traits.cost >= DEAR and n.dtype != BOOL
+        fits = self.size * n.dtype.nbytes <= self.tuning.kept_row_bytes
+        dear = isinstance(n, Apply) and n.op.traits.cost >= self.tuning.dear and n.dtype != BOOL
         return dear and fits and n.axes >= frozenset(self.s.inner)
 
     def _share_slots(self) -> None:

@@ -20,19 +20,13 @@ from ....kernels.expression import Apply, Node, walk
 from ....kernels.kernel import Kernel, Reduction, Store
 from ...emitter import Emitter, Module, Reg
 from ...expressions import Expressions, reduced_nodes, total_cost
-from ..long_sums import TURNING, TURNS, Cut, cut, pieces, rounds, runs
+from ..long_sums import Cut, cut, pieces, rounds, runs
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 from .accumulators import Accumulator
 from .columns import emit_columns
-from .kept_rows import DEAR, KeptRows
+from .kept_rows import KeptRows
 from .row_sums import RowSums, axes_left
 from .schedule import Schedule, schedule
-
-HEAVY = 24.0
-"""Simple operations of a loop body from which one masked loop is better than a loop and its copy for the tail."""
-SHORT_ROW = 512
-DEAR_ROW = 20.0
-"""Operations a row, not a row's element, that are worth doing for a tile of short rows at once."""
 
 
 class LoopKernel:
@@ -43,7 +37,8 @@ class LoopKernel:
     ) -> None:
         self.module, self.name = module, name
         self.pointers, self.scratch = pointers, scratch
-        self.s: Schedule = schedule(kernel)
+        self.tuning = module.tuning.loops
+        self.s: Schedule = schedule(kernel, self.tuning)
         self.kernel = kernel = self.s.kernel
         self.stages = range(max([n.stage for n in kernel.roots()], default=0) + 1)
         self.kept = self._kept_rows()
@@ -84,13 +79,13 @@ class LoopKernel:
         alike = [o for o in self.kernel.reductions if o.operand.stage == r.operand.stage and rounds(o.combine, o.dtype)]
         if not long:
             return 1
-        room = TURNING // (copies * len(alike))
-        return TURNS if room >= TURNS else 2 if room >= 2 else 1
+        turns, room = self.tuning.turns, self.tuning.turning // (copies * len(alike))
+        return turns if room >= turns else 2 if room >= 2 else 1
 
     def _copies(self, roots: Sequence[Node], r: Reduction) -> int:
-        """How many accumulators a reduction has: four where the body is so short that adding to one would be waited for."""
+        """How many accumulators a reduction has: several where the body is so short that adding to one would be waited for."""
         long = bool(self.s.inner) and self.s.inner[-1].extent >= 8 * self.s.width
-        return 4 if long and total_cost(roots) <= HEAVY / 2 and r.position is None else 1
+        return self.tuning.copies if long and total_cost(roots) <= self.tuning.heavy / 2 and r.position is None else 1
 
     def _additions(self, r: Reduction) -> int:
         """How many additions a step of the loop over rows makes to each running value of a sum over rows, or to each place."""
@@ -110,19 +105,20 @@ class LoopKernel:
     def _kept_rows(self) -> KeptRows:
         k, s = self.kernel, self.s
         if not s.inner or not k.inner or s.columns:
-            return KeptRows(s, [])
-        return KeptRows(s, [*[r.operand for r in k.reductions], *[st.node for st in k.stores if self._in_loop(st.offset.axes)]])
+            return KeptRows(s, [], self.tuning)
+        roots = [*[r.operand for r in k.reductions], *[st.node for st in k.stores if self._in_loop(st.offset.axes)]]
+        return KeptRows(s, roots, self.tuning)
 
     def _dear_row_nodes(self) -> list[Node]:
         """What is computed once a row and dear, where rows are short and go in tiles; else nothing."""
         k, s = self.kernel, self.s
         size = math.prod(a.extent for a in s.inner)
         tiles = len(s.rows) == 1 and s.rows[0].extent >= 2 * s.width and s.chunks == 1 and not s.columns
-        if not tiles or not k.inner or self.kept.slots or size > SHORT_ROW or any(r.position for r in k.reductions):
+        if not tiles or not k.inner or self.kept.slots or size > self.tuning.short_row or any(r.position for r in k.reductions):
             return []
         applied = [n for n in walk(k.roots()) if isinstance(n, Apply) and not self._in_loop(n.axes)]
-        once: list[Node] = [n for n in applied if n.op.traits.cost >= DEAR]
-        return once if sum(n.op.traits.cost for n in applied if n in once) >= DEAR_ROW else []
+        once: list[Node] = [n for n in applied if n.op.traits.cost >= self.tuning.dear]
+        return once if sum(n.op.traits.cost for n in applied if n in once) >= self.tuning.dear_row else []
 
     # -- the main function
 
@@ -299,7 +295,7 @@ class LoopKernel:
                 stop = e.select(e.compare("lt", high, axis.extent), high, e.const(axis.extent, I64))
             length = runs_at.steps * width * copies if runs_at is not None and runs_at.loop == len(s.inner) - 1 else None
             with pieces(e, start, stop, length, lambda: self._close(accumulators)) as (first, behind), x.scope():
-                if axis.extent % width and total_cost(roots) >= HEAVY:
+                if axis.extent % width and total_cost(roots) >= self.tuning.heavy:
                     with e.loop(first, behind, width) as i, x.scope():
                         self._masked_body(axis, i, accumulators, stores)
                 else:
@@ -313,9 +309,9 @@ class LoopKernel:
     def _whole_vectors(
         self, axis: Axis, start: Reg | int, stop: Reg | int, copies: int, accumulators: list[Accumulator], stores: Sequence[Store]
     ) -> None:
-        """Four vectors at a time where reductions keep four sums, then one at a time, then what is left, masked.
+        """As many vectors at a time as reductions keep sums, then one at a time, then what is left, masked.
 
-        Both ends are multiples of four vectors, but for the end of the axis.
+        Both ends are multiples of so many vectors, but for the end of the axis.
         """
         e, x, width, extent = self.e, self.x, self.s.width, axis.extent
         for together in (copies, 1) if copies > 1 and extent % (width * copies) >= width else (copies,):

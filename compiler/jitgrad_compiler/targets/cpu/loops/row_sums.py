@@ -17,7 +17,8 @@ from ....kernels.affine import Axis, linear
 from ....kernels.kernel import Kernel, Reduction
 from ...emitter import Emitter, Reg
 from ...expressions import Expressions, narrowest
-from ..long_sums import LONGEST, RUN, Total, join, join_in_memory, rounds, whole
+from ..long_sums import Total, join, join_in_memory, rounds, whole
+from ..order import LONGEST, RUN
 from .accumulators import Accumulator, filled, folded, identity, joined
 from .schedule import Schedule, reduction_kind
 

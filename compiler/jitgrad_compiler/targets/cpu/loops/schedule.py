@@ -1,6 +1,7 @@
 """How a loop kernel runs on the CPU: which axes are rows, which are inside a row, which is vectorised, and how many tasks.
 
-Everything here follows from the kernel and its shape alone, never from the machine's threads, so results do not depend on them.
+Everything here follows from the kernel, its shape and the target's tuning, never from the machine's threads, so results do not
+depend on them.
 """
 
 from __future__ import annotations
@@ -14,17 +15,10 @@ from ....ir.types import BOOL
 from ....kernels.affine import Affine, Axis, axis_index, linear
 from ....kernels.expression import Index, Inside, Load, Node, Reduced, reading, walk
 from ....kernels.kernel import Kernel, Reduction
+from ....kernels.tuning import Loops
 from ...expressions import total_cost
 from ..contract.blocking import round_up
-
-VECTOR_BYTES = 64
-SERIAL_WORK = 1 << 17
-"""Simple operations below which a kernel is one task: waking another thread costs more."""
-MOST_TASKS = 64
-MOST_PARTIAL_TASKS = 32
-COLUMNS_AT_LEAST = 512
-UNROLLED = 4
-PAIRS_AT_LEAST = 16
+from ..order import VECTOR_BYTES
 
 
 @dataclass
@@ -57,13 +51,13 @@ class Schedule:
         return axes[-1] if axes else None
 
 
-def schedule(kernel: Kernel) -> Schedule:
+def schedule(kernel: Kernel, tuning: Loops) -> Schedule:
     wide = [a for a in kernel.axes if a.extent != 1]
-    rows, inner, columns = _divide(kernel, wide)
+    rows, inner, columns = _divide(kernel, wide, tuning)
     width = VECTOR_BYTES // max([n.dtype.nbytes for n in walk(kernel.roots()) if n.dtype != BOOL] or [1])
     width = max(min(width, 16), 8)
     unrolled = None
-    if columns and len(rows) > 1 and rows[-1].extent <= UNROLLED:
+    if columns and len(rows) > 1 and rows[-1].extent <= tuning.written_out:
         unrolled = rows[-1]
     merged: dict[Axis, Affine] = {}
     places = _places(kernel)
@@ -74,11 +68,11 @@ def schedule(kernel: Kernel) -> Schedule:
         kernel = _renamed(kernel, merged)
     work = math.prod(a.extent for a in wide) * total_cost(kernel.roots())
     s = Schedule(kernel, rows, inner, columns, width, 1, 1, 0, 1, unrolled)
-    _tasks(s, kernel, work)
+    _tasks(s, kernel, work, tuning)
     return s
 
 
-def _divide(kernel: Kernel, wide: Sequence[Axis]) -> tuple[list[Axis], list[Axis], bool]:
+def _divide(kernel: Kernel, wide: Sequence[Axis], tuning: Loops) -> tuple[list[Axis], list[Axis], bool]:
     """(axes of rows, axes inside a row, whether rows are vectorised)."""
     some = [r.axes for r in kernel.reductions if not r.axes >= frozenset(wide)]
     if kernel.inner:
@@ -88,24 +82,24 @@ def _divide(kernel: Kernel, wide: Sequence[Axis]) -> tuple[list[Axis], list[Axis
         if positions:
             return [], list(wide), False
         rows, inner, _ = _divide_map(kernel, wide)
-        return (list(wide), [], True) if _of_pairs(kernel, rows, inner) else (rows, inner, False)
+        return (list(wide), [], True) if _of_pairs(kernel, rows, inner, tuning) else (rows, inner, False)
     over = some[0] & frozenset(wide)
     reduced, kept = [a for a in wide if a in over], [a for a in wide if a not in over]
-    if not kept or _contiguous_along(kernel, reduced[-1], wide) >= _contiguous_along(kernel, _vectorised(kept), wide):
+    if not kept or _contiguous_along(kernel, reduced[-1], wide) >= _contiguous_along(kernel, _vectorised(kept, tuning), wide):
         return kept, reduced, False
     alike = all(r.axes & frozenset(wide) == over and r.stage == 0 and r.position is None for r in kernel.reductions)
     outside = all(not (s.node.axes | s.offset.axes) & over for s in kernel.stores)
     leading = wide[: len(reduced)] == reduced
-    if alike and outside and (math.prod(a.extent for a in kept) >= COLUMNS_AT_LEAST or not leading or kernel.inner):
+    if alike and outside and (math.prod(a.extent for a in kept) >= tuning.columns_at_least or not leading or kernel.inner):
         return kept, reduced, True
     if kernel.inner or any(r.position is not None for r in kernel.reductions):
         return kept, reduced, False
     return (reduced, kept, False) if leading else (kept, reduced, False)
 
 
-def _vectorised(axes: Sequence[Axis]) -> Axis:
+def _vectorised(axes: Sequence[Axis], tuning: Loops) -> Axis:
     """The axis that vectors would run along: the last, or the one before if the last is written out."""
-    return axes[-2] if len(axes) > 1 and axes[-1].extent <= UNROLLED else axes[-1]
+    return axes[-2] if len(axes) > 1 and axes[-1].extent <= tuning.written_out else axes[-1]
 
 
 def _contiguous_along(kernel: Kernel, axis: Axis, wide: Sequence[Axis]) -> float:
@@ -130,11 +124,11 @@ def _divide_map(kernel: Kernel, wide: Sequence[Axis]) -> tuple[list[Axis], list[
     return list(wide[:split]), list(wide[split:]), False
 
 
-def _of_pairs(kernel: Kernel, rows: Sequence[Axis], inner: Sequence[Axis]) -> bool:
+def _of_pairs(kernel: Kernel, rows: Sequence[Axis], inner: Sequence[Axis], tuning: Loops) -> bool:
     """Whether a map writes pairs, side by side in memory, over a row that has vectors: it is vectorised along that, and both of a
     pair are written out, which costs a shuffle.
     """
-    if kernel.reductions or not rows or [a.extent for a in inner] != [2] or rows[-1].extent < PAIRS_AT_LEAST:
+    if kernel.reductions or not rows or [a.extent for a in inner] != [2] or rows[-1].extent < tuning.pairs_at_least:
         return False
     return all(s.offset.factor(inner[0]) == 1 and s.offset.factor(rows[-1]) == 2 for s in kernel.stores)
 
@@ -186,7 +180,7 @@ def _merge(axes: Sequence[Axis], places: Sequence[Affine], merged: dict[Axis, Af
     return out
 
 
-def _tasks(s: Schedule, kernel: Kernel, work: float) -> None:
+def _tasks(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> None:
     count = s.row_count
     if s.columns:
         axis = s.vector_axis
@@ -194,14 +188,14 @@ def _tasks(s: Schedule, kernel: Kernel, work: float) -> None:
         blocks = -(-axis.extent // s.width)
         outer = math.prod(a.extent for a in s.rows if a is not axis and a is not s.unrolled)
         count = outer * blocks
-    if work < SERIAL_WORK or count == 0:
+    if work < tuning.serial_work or count == 0:
         s.rows_per_task, s.tasks = max(count, 1), 1
         return
     kinds = {reduction_kind(r, s) for r in kernel.reductions}
     outer_sums = "outer" in kinds
-    most = MOST_PARTIAL_TASKS if outer_sums else MOST_TASKS
+    most = tuning.most_partial_tasks if outer_sums else tuning.most_tasks
     row_work = work / count
-    wanted = max(1, min(most, int(work / (SERIAL_WORK / 4))))
+    wanted = max(1, min(most, int(work / (tuning.serial_work / 4))))
     keeps_rows = bool(kernel.inner) or s.columns or outer_sums or "row" in kinds
     if not keeps_rows and count < most and s.inner:
         last = s.inner[-1].extent
@@ -211,7 +205,8 @@ def _tasks(s: Schedule, kernel: Kernel, work: float) -> None:
         s.chunks = -(-last // s.chunk)
         s.rows_per_task, s.tasks = 1, count * s.chunks
         return
-    s.rows_per_task = max(1, -(-count // wanted), int(SERIAL_WORK / 16 / max(row_work, 1)), 4 if outer_sums else 1)
+    least = int(tuning.serial_work / 16 / max(row_work, 1))
+    s.rows_per_task = max(1, -(-count // wanted), least, 4 if outer_sums else 1)
     if count >= 8 * s.width and not s.columns:  # tiles of rows are whole
         s.rows_per_task = -(-s.rows_per_task // s.width) * s.width
     s.tasks = -(-count // s.rows_per_task)

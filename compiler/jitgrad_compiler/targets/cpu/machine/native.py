@@ -17,6 +17,7 @@ from types import MappingProxyType
 import llvmlite.binding as llvm
 
 from ....ending import whole
+from ....kernels.tuning import Contraction, Tuning
 from ...private_llvmlite import STRENGTH_REDUCTION, without_strength_reduction
 from ...private_llvmlite import lock as llvmlite_lock
 
@@ -109,6 +110,12 @@ def host_features() -> frozenset[str]:
     """LLVM's names of what this machine's processor can do: "avx512f", "fma", ..."""
     with _lock:
         return frozenset(f[1:] for f in _host().features.split(",") if f.startswith("+"))
+
+
+@functools.cache
+def host_tuning() -> Tuning:
+    """The sizes that kernels of this machine are made by. Machines differ in what no bit of a result depends on."""
+    return Tuning() if "avx512f" in host_features() else Tuning(contraction=Contraction(registers=8))
 
 
 def fingerprint() -> str:

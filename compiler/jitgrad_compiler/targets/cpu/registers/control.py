@@ -21,11 +21,6 @@ from .code import REGISTER_RULES, Held, Registers
 from .in_memory import Stored, Tape
 from .row_dependence import varying, varying_carries
 
-UNINTERRUPTED = 100_000
-"""Operations of loops between two looks at the clock, roughly."""
-STEPS_BETWEEN = 1024
-"""Steps of a while_loop between two looks at the clock."""
-
 
 def _varies(value: Held) -> bool:
     if isinstance(value, Stored):
@@ -96,7 +91,7 @@ def _scan(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> S
 def _steps(x: Registers, total: Reg, length: int | None, each: float, unroll: int, step: Callable[[Reg], None]) -> None:
     """The loop over steps, `unroll` of them at a time; between blocks of them it looks at the clock."""
     em = x.e
-    block = max(int(UNINTERRUPTED / each), unroll)
+    block = max(int(em.module.tuning.control.uninterrupted / each), unroll)
     block -= block % unroll
 
     def run(first: Reg | int, last: Reg | int) -> None:
@@ -184,7 +179,8 @@ def _while(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> 
     em.branch_if(em.any(going) if active is not None else going, again, done)
     em.label(again)
     step = em.get(counter, I64)
-    with em.when(em.compare("eq", em.and_(step, STEPS_BETWEEN - 1), STEPS_BETWEEN - 1), unlikely=True):
+    last_before = em.module.tuning.control.steps_between - 1
+    with em.when(em.compare("eq", em.and_(step, last_before), last_before), unlikely=True):
         x.poll()
     if isinstance(keeper, States):
         keeper.visit(step, lambda kept: _put(x, tapes, kept, held))

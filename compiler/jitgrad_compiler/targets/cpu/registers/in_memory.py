@@ -16,8 +16,6 @@ import numpy as np
 from ....ir.types import I64, U8, ArrayType
 from ...emitter import PTR, Emitter, Reg
 
-FIRST_ENTRIES = 64
-"""Entries that a tape has room for at first; doubled whenever they are full."""
 RECORD = ("address", "count", "capacity")
 
 

@@ -14,15 +14,12 @@ from ....kernels.kernel import Kernel
 from ....ops.control import rowwise, scan, while_loop
 from ....passes.register_fit import FEW, MANY, is_large
 from ...emitter import Emitter, Module, Reg
-from ..loops.schedule import MOST_TASKS, SERIAL_WORK, VECTOR_BYTES
+from ..order import VECTOR_BYTES
 from ..partition import partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Table
 from .code import Held, Registers
 from .control import work
 from .in_memory import Stored, Tape
-
-UNKNOWN_STEPS = 64
-"""Steps that a while_loop is taken to do, where it matters how much work there is."""
 
 
 def emit_register_kernel(module: Module, name: str, kernel: Kernel, table: Table, graph: Graph) -> Emitted:
@@ -87,7 +84,9 @@ class _Rows(_RegisterKernel):
         e, x = self.e, self.x
         shared = [None if m else self._shared(a) for a, m in zip(self.eqn.inputs, mapped, strict=True)]
         chunks = -(-size // width)
-        parts = partition(chunks, 1 if chunks * _work(self.graph) < SERIAL_WORK / 4 else 4 * MOST_TASKS)
+        tuning = self.module.tuning.control
+        serial = chunks * _work(self.graph, tuning.unknown_steps) < tuning.serial_work
+        parts = partition(chunks, 1 if serial else tuning.most_tasks)
         _, begin, end = e.args
         with parts.units(e, begin, end) as chunk:
             first = e.mul(chunk, width)
@@ -143,8 +142,9 @@ def lanes_of(graph: Graph) -> int:
     return max(8, min(16, VECTOR_BYTES // max(sizes)))
 
 
-def _work(graph: Graph) -> float:
+def _work(graph: Graph, unknown_steps: int) -> float:
+    """Operations of a row; a while_loop is taken to do so many steps."""
     known = work(graph)
     if math.isfinite(known) and not any(e.op is while_loop for e in graph.eqns):
         return known
-    return UNKNOWN_STEPS * (1.0 + len(graph.eqns))
+    return unknown_steps * (1.0 + len(graph.eqns))

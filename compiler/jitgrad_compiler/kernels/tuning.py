@@ -1,0 +1,231 @@
+"""The sizes that belong to a machine, in one record: what is worth doing again, when a second thread is worth waking, how many
+values registers and caches hold. fuse.py is handed the section for fusion, a target's schedules and code the others.
+
+A target has one Tuning; the numbers here are those of the CPU, measured on Sapphire Rapids. They decide how kernels are cut, and
+so in which order floats are summed, but nothing else of a result: maps, maxima and integers are the same to the bit under any. What
+fixes the order of sums whatever the tuning (the blocks of a contraction, the runs of a long sum) is in targets/cpu/order.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """What fits a kernel. A cost is in simple operations an element: an addition is 1 (Traits.cost)."""
+
+    repeat_cost: float = 30.0
+    """Cost worth doing again rather than storing the result, when the operands are small."""
+    repeat_large_cost: float = 8.0
+    """The same when the operands are as large as the result, so that only the store is saved."""
+    repeat_bytes: int = 4096
+    """Bytes that operands of such work may have beyond twice those of the result."""
+    inlined_bytes: int = 1 << 14
+    """Bytes of a result from which every reader does cheap work on small operands again,"""
+    inlined_ratio: int = 8
+    """where the operands are so many times smaller."""
+    most_nodes: int = 600
+    """Nodes of a kernel that takes no more: code generation is more than linear in them."""
+    small: int = 16
+    """Elements up to which a kernel's own costs, a function and a call, are more than its work."""
+    small_sources: int = 64
+    """Values that such a kernel reads at most: LLVM's time grows with the square of the loads and stores in a function."""
+    row_bytes: int = 1 << 18
+    """The longest row that is read again by a later stage: half of it stays in the second-level cache."""
+    enough_rows: int = 16
+    """Rows from which a kernel of rows keeps all threads busy,"""
+    serial_elements: int = 1 << 15
+    """or elements below which it runs on one, so that having only one row costs nothing."""
+
+
+@dataclass(frozen=True)
+class Loops:
+    """Loop kernels: targets/cpu/loops."""
+
+    serial_work: int = 1 << 17
+    """Simple operations below which a kernel is one task: waking another thread costs more. Tasks have a quarter of it, or more."""
+    most_tasks: int = 64
+    most_partial_tasks: int = 32
+    """The same where each task keeps sums of its own, as large as the result, which are added at the end."""
+    columns_at_least: int = 512
+    """Kept elements from which a sum over leading axes runs along them."""
+    written_out: int = 4
+    """The longest last axis whose steps are written out beside vectors along the axis before it."""
+    pairs_at_least: int = 16
+    """The shortest axis along which pairs are made by vectors and shuffled together."""
+    heavy: float = 24.0
+    """Simple operations of a loop body from which one masked loop is better than a loop and its copy for the tail."""
+    copies: int = 4
+    """Running values of a reduction where the body is so short that adding to one would be waited for."""
+    turns: int = 4
+    """Running values of a long sum that take turns, for each copy of a loop's body, so that runs are longer."""
+    turning: int = 16
+    """Running values of one loop that do, at most: registers are few."""
+    short_row: int = 512
+    """Elements of the longest row that goes in a tile of rows."""
+    dear_row: float = 20.0
+    """Simple operations a row, not a row's element, that are worth doing for a tile of short rows at once."""
+    dear: float = 5.0
+    """Simple operations of one op from which its result is worth keeping for a later stage."""
+    kept_row_bytes: int = 1 << 16
+    """The longest row that is kept."""
+    stack_bytes: int = 192 << 10
+    """Rows on a thread's stack, where the next row finds them in the cache; the others lie in scratch memory."""
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """Contractions: targets/cpu/contract. None of it changes a bit of any result. Cycles are those of one core."""
+
+    registers: int = 32
+    """64-byte vectors that a core holds: 32 with AVX-512, 8 with AVX2 or NEON."""
+    cache_bytes: int = 1 << 20
+    """Of the second level, of one core."""
+    stack_bytes: int = 192 << 10
+    """Of packed A; it lies on the thread's stack, where the next task finds it in the cache."""
+    one_task_work: int = 1_000_000
+    """Multiply-adds up to which one task does all; a core does them in 10 us, and a parallel region costs 2 to 5."""
+    work_per_task: int = 2_000_000
+    most_tasks: int = 32
+    phase_cycles: int = 20_000
+    """For a barrier and what threads wait for each other."""
+    multiply_adds: int = 2
+    """Of vectors, that begin in a cycle,"""
+    latency: float = 4.0
+    """and how many cycles each takes."""
+    loads: int = 2
+    """Of vectors, in a cycle."""
+    panel_cycles: float = 0.25
+    """That a vector of B is waited for, which comes from the second-level cache."""
+    pack_a_cycles: float = 0.3
+    """An element of 4 bytes of A: to pack it,"""
+    near_a_cycles: float = 0.05
+    """to read it in place where A stays in the cache,"""
+    far_a_cycles: float = 0.15
+    """and where it does not."""
+    next_b_cycles: float = 0.03
+    """An element of B in a strip of several tiles, which fetch the next panel while they work,"""
+    lone_b_cycles: float = 0.12
+    """and in a strip of one."""
+    pack_b_cycles: float = 0.3
+    """To pack an element of B on the way; in a phase before, which writes it to memory, twice that."""
+    again_c_cycles: float = 0.2
+    """To fetch an element of C again for a block of K, where C does not stay in the cache."""
+    alias_a_bytes: int = 8192
+    """Rows of A so far apart, or a multiple of it, drive each other out of the cache,"""
+    alias_b_bytes: int = 4096
+    """and rows of B."""
+    far_a_bytes: int = 1024
+    """Steps of K so far apart, of A that is read along m, are not foreseen by hardware."""
+    pack_aliased_a: tuple[int, int] = (256, 512)
+    """K of a block and N from which packing such an A pays: read along k,"""
+    pack_far_a: tuple[int, int] = (128, 128)
+    """and along m."""
+    pack_b_rows: int = 256
+    """M above which B is read so often that packing it pays where it is large,"""
+    pack_b_bytes: int = 5 << 18
+    """which is from these bytes on,"""
+    pack_aliased_b: tuple[int, int] = (64, 256)
+    """and M and K from which it does where its rows drive each other out."""
+    rows_ahead: int = 16
+    """Rows further on that are asked for while others are packed."""
+    pointer_rows: int = 5
+    """Rows of A that are reached from one pointer. With the multiples of their stride pointers are as many as registers allow."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """Loops and branches: targets/cpu/registers and targets/cpu/control."""
+
+    uninterrupted: int = 100_000
+    """Operations of loops between two looks at the clock, roughly."""
+    steps_between: int = 1024
+    """Steps of a while_loop between two looks at the clock; a power of two."""
+    unknown_steps: int = 64
+    """Steps that a while_loop is taken to do, where it matters how much work there is."""
+    serial_work: int = 1 << 15
+    """Operations of rows in registers below which they are one task."""
+    most_tasks: int = 256
+    """Of rows in registers, which differ in how long they take."""
+    most_row_tasks: int = 16
+    """Of rows that are programs of kernels; each task has an arena of its own."""
+    first_entries: int = 64
+    """Entries that a tape has room for at first; doubled whenever they are full."""
+
+
+@dataclass(frozen=True)
+class Sort:
+    ranked: int = 128
+    """The longest row whose elements are ranked: above, the passes over digits are fewer steps than all pairs."""
+    serial_elements: int = 1 << 13
+    """Elements below which rows are sorted in one task."""
+    long: int = 1 << 16
+    """Elements from which a row is sorted by several tasks,"""
+    enough_rows: int = 8
+    """unless there are so many rows."""
+    chunk: int = 1 << 14
+    """Elements of a long row that are a task, at least,"""
+    most_chunks: int = 16
+    scratch_bytes: int = 1 << 26
+    """What tasks that sort rows side by side may take together, unless one row takes more."""
+
+
+@dataclass(frozen=True)
+class Cumulative:
+    serial_elements: int = 1 << 15
+    """Elements below which a kernel is one task: waking another thread costs more."""
+    long: int = 1 << 12
+    """Elements from which a row is scanned by vectors."""
+    chunk: int = 1 << 14
+    """Elements of a long row that are a task, at least,"""
+    enough_rows: int = 16
+    """unless there are so many rows."""
+    interleaved: int = 8
+    """Short rows side by side, which hides the latency of one addition after the other."""
+    column_bytes: int = 2048
+    """Columns that are run down together: wide enough for the prefetcher, few enough that the row before is still in the cache."""
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    serial_elements: int = 1 << 14
+    """Elements below which a kernel is one task."""
+    interleaved: int = 8
+    """Rows side by side, which hides the latency of one step after the other."""
+
+
+@dataclass(frozen=True)
+class Scatter:
+    serial_bytes: int = 1 << 16
+    """Updates below which they are one task."""
+    piece_bytes: int = 128
+    """Columns of a run that a task takes at least: every task reads all indices, which two cache lines a row outweigh."""
+    most_pieces: int = 16
+    ahead: int = 8
+    """Updates ahead of the one being done whose place is asked for from memory."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """All that a target's kernels are sized by. Part of the key of compiled code."""
+
+    fusion: Fusion = Fusion()
+    loops: Loops = Loops()
+    contraction: Contraction = Contraction()
+    control: Control = Control()
+    sort: Sort = Sort()
+    cumulative: Cumulative = Cumulative()
+    recurrence: Recurrence = Recurrence()
+    scatter: Scatter = Scatter()
+    most_tasks: int = 64
+    """Of a library kernel."""
+    copy_bytes: int = 1 << 18
+    """What a task copies at least."""
+    math_in_function: tuple[int, int] = (8, 4)
+    """How often a function of the vector math is written out in a function, of vectors and of numbers; beyond that it is called.
+
+    Written out it runs 2 to 10 % faster as vectors, and takes 5 to 20 ms of code generation.
+    """
+    math_in_module: tuple[int, int] = (64, 8)
+    """The same of a whole module."""

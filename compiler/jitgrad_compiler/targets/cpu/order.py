@@ -1,0 +1,29 @@
+"""What decides in which order sums are added and is the same on every machine, whatever its Tuning (kernels/tuning.py).
+
+Lanes of a vector, runs of a long sum, blocks of a contraction's depth. Some were chosen with caches in mind; they are fixed all the
+same, so that results are equal to the bit wherever a program runs.
+"""
+
+from __future__ import annotations
+
+from ...ir.types import F32, F64
+
+VECTOR_BYTES = 64
+"""Of the vectors that kernels are written in; code generation splits them where the machine's are narrower."""
+
+RUN = 16
+"""Additions of a run: long_sums.py."""
+LONGEST = 24
+"""Additions to one running value that are not cut."""
+
+K_BLOCK = {F32: 384, F64: 256}
+"""Steps of a contraction's depth that are summed by themselves. A panel of B of two vectors' width takes 48 or 32 KiB."""
+SPLIT_K_FROM = 2048
+"""Depth from which it may be cut into chunks for several tasks; shorter sums are not worth a second pass over partial results."""
+SPLIT_K_OUTPUTS = 1 << 14
+"""Outputs up to which it is; with more there are tasks enough."""
+DEEP, DEEP_OF_MANY = 1 << 12, 1 << 15
+"""Depth, with few outputs and with more, from which blocks go in runs (long_sums.py)."""
+
+MANY_UPDATES = 1 << 16
+"""Updates of a scatter from which too many may meet at one place, even if they are few for each on average."""
