@@ -7,6 +7,7 @@ An elementwise op's examples follow from its traits; every other op has rows in 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from jitgrad_compiler.ir.graph import Op
 from jitgrad_compiler.ir.types import BOOL, COMPLEX, DTYPES, F32, F64, FLOATS, I8, I32, I64, INTEGERS, U8, DType, Shape, float_info
 from jitgrad_compiler.ops.define import ACCEPTS
 from jitgrad_compiler.ops.effects import HostFunction
+from jitgrad_compiler.ops.windows import placed
 
 from . import loop_examples
 
@@ -229,6 +231,36 @@ def _cumulative() -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
     return [((Data(shape),), dict(axis=axis, reverse=reverse)) for shape, axis in shapes for reverse in (False, True)]
 
 
+def _windowed() -> list[tuple[tuple[Data], dict[str, Any]]]:
+    """Windows that lie apart, side by side and over each other; with gaps; larger ones than are written out; and none at all."""
+    rows = [
+        ((9,), (3,), (1,), (1,)), ((10,), (2,), (2,), (1,)), ((11,), (2,), (4,), (2,)), ((12,), (3,), (2,), (2,)),
+        ((4, 6, 3), (2, 2, 1), (2, 2, 1), (1, 1, 1)), ((2, 7, 8, 17), (1, 3, 3, 1), (1, 2, 1, 1), (1, 1, 2, 1)),
+        ((9, 7), (6, 6), (1, 1), (1, 1)), ((8, 9), (7, 5), (7, 1), (1, 2)), ((3, 2), (4, 1), (1, 1), (1, 1)),
+        ((0, 4), (1, 2), (1, 1), (1, 1)),
+    ]  # fmt: skip
+    return [((Data(shape),), dict(sizes=sizes, strides=strides, dilation=dilation)) for shape, sizes, strides, dilation in rows]
+
+
+def _convolutions() -> list[tuple[tuple[Data, Data], dict[str, Any]]]:
+    rows = [  # array, kernel, strides, padding, dilation of the array, of the kernel
+        ((1, 2, 7, 3), (1, 3, 3, 4), (1,), ((0, 0),), (1,), (1,)),
+        ((1, 2, 8, 3), (1, 3, 3, 4), (2,), ((1, 2),), (1,), (1,)),
+        ((2, 2, 6, 5, 3), (2, 3, 2, 3, 2), (1, 2), ((1, 1), (0, 1)), (1, 1), (1, 1)),
+        ((1, 1, 5, 6, 2), (1, 2, 3, 2, 3), (2, 1), ((2, -1), (1, 3)), (2, 3), (2, 1)),
+        ((3, 2, 5, 1), (3, 3, 1, 1), (1,), ((1, 1),), (1,), (1,)),
+        ((1, 2, 4, 4, 3, 2), (1, 2, 1, 3, 2, 17), (1, 2, 1), ((0, 1), (0, 0), (1, 1)), (1, 1, 1), (1, 1, 1)),
+        ((1, 2, 6, 6, 16), (1, 1, 1, 16, 8), (2, 2), ((0, 0), (0, 0)), (1, 1), (1, 1)),
+        ((1, 2, 3), (1, 3, 4), (), (), (), ()),
+        ((1, 1, 4, 2), (1, 6, 2, 2), (1,), ((0, 1),), (1,), (1,)),
+        ((1, 2, 4, 0), (1, 2, 0, 3), (1,), ((0, 0),), (1,), (1,)),
+    ]
+    return [
+        ((Data(x), Data(w)), dict(strides=strides, padding=padding, x_dilation=of_x, w_dilation=of_w))
+        for x, w, strides, padding, of_x, of_w in rows
+    ]
+
+
 def _scatters(dtype: DType = I64) -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
     places: list[tuple[tuple[Operand, ...], dict[str, Any]]] = [
         ((Data((7,)), Other((4, 1), dtype, -2, 9), Data((4,))), dict(axes=(0,), batch=0)),
@@ -326,6 +358,19 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
         ((Data((7,)), Data((3,))), {}), ((Data((5,)), Data((5,))), {}), ((Data((40,)), Data((1,))), {}),
         ((Data((2, 70)), Data((2, 13))), {}), ((Data((2, 3, 9)), Data((2, 3, 4))), {}), ((Data((0, 4)), Data((0, 2))), {}),
     ],
+    "windows": _windowed(), "reduce_window_max": _windowed(), "reduce_window_min": _windowed(),
+    "window_place": [(operands, dict(params, largest=largest)) for operands, params in _windowed() for largest in (True, False)],
+    "window_take": [
+        ((x, Other(placed(x.shape, **params), I32, 0, math.prod(params["sizes"]))), params) for (x,), params in _windowed()
+    ],
+    "window_put": [
+        ((Data(placed(x.shape, **params)), Other(placed(x.shape, **params), I32, 0, math.prod(params["sizes"]))),
+         dict(params, shape=x.shape)) for (x,), params in _windowed()
+    ],
+    "fold": [
+        ((Data((*placed(x.shape, **params), *params["sizes"])),), dict(params, shape=x.shape)) for (x,), params in _windowed()
+    ],
+    "convolve": _convolutions(),
     "iota": [((), dict(shape=shape, axis=axis, dtype=dtype)) for shape, axis, dtype in (
         ((5,), 0, I32), ((3, 40), 1, F32), ((3, 4), 0, U8), ((2, 3, 4), 1, F64), ((0, 2), 1, I64), ((300,), 0, I8),
     )],

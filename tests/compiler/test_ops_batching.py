@@ -17,7 +17,22 @@ from .agreement import assert_same
 from .op_examples import Example, accepted, examples, runs
 
 SIZE = 3
-ROUNDED = ("contract", "slide", "reduce", "cumulative", "recurrence", "call", "scan", "while", "switch", "rowwise", "tape_add")
+ROUNDED = (
+    "contract",
+    "slide",
+    "convolve",
+    "fold",
+    "window_put",
+    "reduce",
+    "cumulative",
+    "recurrence",
+    "call",
+    "scan",
+    "while",
+    "switch",
+    "rowwise",
+    "tape_add",
+)
 
 
 def dtype_for(example: Example) -> str | None:

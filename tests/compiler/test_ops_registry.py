@@ -45,7 +45,22 @@ KERNELS = [
 LENGTHS = (1, 7, 16, 33, 1000)
 SHAPES = (*[(n,) for n in LENGTHS], (0,), (), (3, 5), (2, 3, 17), (4, 0), (1, 1))
 
-ROUNDED = ("reduce", "contract", "slide", "cumulative", "recurrence", "call", "scan", "while", "switch", "rowwise", "tape_add")
+ROUNDED = (
+    "reduce",
+    "contract",
+    "slide",
+    "convolve",
+    "fold",
+    "window_put",
+    "cumulative",
+    "recurrence",
+    "call",
+    "scan",
+    "while",
+    "switch",
+    "rowwise",
+    "tape_add",
+)
 """Kinds of ops that add or do functions in an order and with roundings of their own."""
 ULPS = 2.0
 """What the vector math promises, of results rounded from a wider type."""

@@ -58,7 +58,8 @@ from jitgrad_compiler.kernels.pull import is_pulled
 from jitgrad_compiler.targets.cpu.control.kernels import CONTROL
 from jitgrad_compiler.targets.cpu.library.table import LIBRARY
 from jitgrad_compiler.targets.cpu.registers.code import REGISTER_RULES
-gone = ("call", "collective", "custom_linear", "slide")  # before kernels are made
+gone = ("call", "collective", "custom_linear", "slide", "convolve", "fold", "window_place", "window_take",
+        "window_put", "window_reduce")  # before kernels are made
 loops = ("argreduce", "contract")
 lacking = [name for name, op in OPS.items()
            if op.kind not in (*gone, *loops) and not is_pulled(op) and op not in CONTROL and op not in LIBRARY]

@@ -15,7 +15,8 @@ from .graph import Op
 from .types import NAMES, DType
 
 _COMPUTING = frozenset(
-    ("elementwise", "contract", "slide", "reduce", "argreduce", "cumulative", "recurrence", "sort", "scatter")
+    ("elementwise", "contract", "slide", "convolve", "fold", "window_place", "window_take", "window_put", "window_reduce",
+     "reduce", "argreduce", "cumulative", "recurrence", "sort", "scatter")
 )  # fmt: skip
 
 

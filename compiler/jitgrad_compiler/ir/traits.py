@@ -13,7 +13,8 @@ from .types import DType
 
 Kind = Literal[
     "elementwise", "layout", "gather", "dynamic_slice", "dynamic_update_slice", "reduce", "argreduce", "contract",
-    "slide", "cumulative", "recurrence", "sort", "scatter", "scan", "while", "switch", "rowwise", "tape_add", "call", "collective",
+    "slide", "convolve", "fold", "window_place", "window_take", "window_put", "window_reduce",
+    "cumulative", "recurrence", "sort", "scatter", "scan", "while", "switch", "rowwise", "tape_add", "call", "collective",
     "custom_linear", "callback", "host_call",
 ]  # fmt: skip
 """What sort of computation an op is: a family, or an op like no other. Layout ops move elements, or make them of their place."""
@@ -59,6 +60,8 @@ class Traits:
     """Whether it only says where an element is, so that every reader does it again at no cost."""
     barrier: bool = False
     """Whether nothing behind it is shared or fused with what made its operand."""
+    in_memory: bool = False
+    """Whether its result is written to memory, whoever reads it."""
     updates: bool = False
     """Whether it is its first operand with some places changed, so that it can be done in that one's memory."""
     reads_places: bool = False

@@ -111,6 +111,8 @@ class Fusion:
 
     def _find_barriers(self) -> None:
         for e in self.graph.eqns:
+            if e.op.traits.in_memory:
+                self.stored.update(e.outputs)
             if not e.op.traits.barrier:
                 continue
             seen = [a for a in e.inputs if isinstance(a, Var)]

@@ -128,6 +128,13 @@ def _slice(p: Puller, e: Eqn, index: LayoutIndex, guard: Node | None) -> Node:
     return p.pull(e.inputs[0], tuple(i * s + a for i, s, a in zip(index, strides, start, strict=True)), guard)
 
 
+def _windows(p: Puller, e: Eqn, index: LayoutIndex, guard: Node | None) -> Node:
+    places, inside = index[: e.inputs[0].type.rank], index[e.inputs[0].type.rank :]
+    strides, dilation = e.params["strides"], e.params["dilation"]
+    found = tuple(i * s + k * d for i, k, s, d in zip(places, inside, strides, dilation, strict=True))
+    return p.pull(e.inputs[0], found, guard)
+
+
 def _pad(p: Puller, e: Eqn, index: LayoutIndex, guard: Node | None) -> Node:
     (x, value), source, inside = e.inputs, [], None
     for i, n, (low, _, interior) in zip(index, x.type.shape, e.params["padding"], strict=True):
@@ -257,7 +264,8 @@ def small_reduction(p: Puller, e: Eqn, index: LayoutIndex, guard: Node | None) -
 PULL: Rules[Callable[[Puller, Eqn, LayoutIndex, Node | None], Node]] = Rules(
     "pulling",
     {
-        "broadcast": _broadcast, "reshape": _reshape, "transpose": _transpose, "reverse": _reverse, "slice": _slice, "pad": _pad,
+        "broadcast": _broadcast, "reshape": _reshape, "transpose": _transpose, "reverse": _reverse, "slice": _slice,
+        "windows": _windows, "pad": _pad,
         "concatenate": _concatenate, "iota": _iota, "dynamic_slice": _dynamic_slice,
         "dynamic_update_slice": _dynamic_update_slice, "gather": _gather,
     },

@@ -8,6 +8,7 @@ from . import (
     comparison,
     contraction,
     control,
+    convolution,
     custom,
     division,
     effects,
@@ -24,6 +25,7 @@ from . import (
     sorting,
     special,
     transcendental,
+    windows,
 )
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "collectives",
     "comparison",
     "contraction",
+    "convolution",
     "control",
     "custom",
     "division",
@@ -50,4 +53,5 @@ __all__ = [
     "sorting",
     "special",
     "transcendental",
+    "windows",
 ]

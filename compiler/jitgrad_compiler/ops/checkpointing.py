@@ -35,6 +35,11 @@ name = elementwise(
     "name", lambda x, name: np.asarray(x), lambda e, x, name: x, accepts="any", counts=False, partials=[lambda x, out, name: 1],
     transpose=lambda cts, operands, params: cts, doc="x, under a name that policies of checkpoint know.",
 )  # fmt: skip
+in_memory = elementwise(
+    "in_memory", lambda x: np.asarray(x), lambda e, x: x, accepts="any", counts=False, partials=[lambda x, out: 1], in_memory=True,
+    doc="The operand, written to memory once: passes put it where a value is read so often that it must not be computed again.",
+)  # fmt: skip
+
 barrier = elementwise(
     "barrier", lambda x: np.asarray(x), lambda e, x: x, accepts="any", counts=False, partials=[lambda x, out: 1], barrier=True,
     free=True,

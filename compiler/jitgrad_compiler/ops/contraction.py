@@ -42,7 +42,7 @@ def _type(x: ArrayType, y: ArrayType, dims: Dims) -> ArrayType:
     return ArrayType(batch + left + tuple(y.shape[a] for a in free_axes(y.rank, cy, by)), x.dtype)
 
 
-def _numpy(x: Any, y: Any, dims: Dims) -> Any:
+def contract_numpy(x: Any, y: Any, dims: Dims) -> Any:
     """By matrix products of operands brought to [batch, free, contracted] and [batch, contracted, free]."""
     (cx, cy), (bx, by) = dims
     x, y = np.asarray(x), np.asarray(y)
@@ -101,7 +101,7 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
 
 
 dot_general = Op(
-    "dot_general", _type, _numpy, kind="contract", in_registers=True, transpose=_transpose, batch=_batch,
+    "dot_general", _type, contract_numpy, kind="contract", in_registers=True, transpose=_transpose, batch=_batch,
     doc="Sums of products over contracted axes. Result axes: batch, x's free axes, y's free axes.",
 )  # fmt: skip
 JVP[dot_general] = bilinear_jvp(dot_general)

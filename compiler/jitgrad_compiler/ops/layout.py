@@ -152,7 +152,7 @@ def _pad_type(x: ArrayType, value: ArrayType, padding: tuple[tuple[int, int, int
     return ArrayType(shape, x.dtype)
 
 
-def _pad(x: Any, value: Any, padding: Any) -> Any:
+def pad_numpy(x: Any, value: Any, padding: Any) -> Any:
     x = np.asarray(x)
     shape = [padded_size(n, *p) for n, p in zip(x.shape, padding, strict=True)]
     out = np.full(shape, value, x.dtype)
@@ -195,7 +195,7 @@ def _pad_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params
 
 
 pad = Op(
-    "pad", _pad_type, _pad, kind="layout", in_registers=True, batch=_pad_batch, transpose=_pad_transpose,
+    "pad", _pad_type, pad_numpy, kind="layout", in_registers=True, batch=_pad_batch, transpose=_pad_transpose,
     doc="A scalar put around and between the elements: low, high and interior counts an axis; negative ones cut off.",
 )  # fmt: skip
 JVP[pad] = linear_jvp(pad)

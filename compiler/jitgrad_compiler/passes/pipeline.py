@@ -11,6 +11,7 @@ from .loop_pruning import prune_loops
 from .own_outputs import own_outputs
 from .simplify import simplify
 from .storage_types import compute_in_wider_types
+from .windowed import write_out_windows
 
 PIPELINE = (
     inline,  # calls first: every later pass sees one flat graph
@@ -20,6 +21,7 @@ PIPELINE = (
     prune_loops,  # and results of loops that nobody reads
     move_out_of_loops,  # what is left of loops: work that need not be done in every step
     simplify,  # their new neighbours may share it
+    write_out_windows,  # convolutions become contractions of index maps, pools slices
     decompose,  # thin contractions become reductions, which fuse
     simplify,  # and leave layout ops to join
     own_outputs,  # last: simplify would take the copies away

@@ -31,6 +31,11 @@ def slid(x: Parts, y: Parts) -> Parts:
     return _of_four("slide", x, y)
 
 
+@rule("convolve")
+def convolved(x: Parts, y: Parts, **params: Any) -> Parts:
+    return _of_four("convolve", x, y, **params)
+
+
 @rule("dot_general")
 def contracted(x: Parts, y: Parts, dims: Dims) -> Parts:
     (cx, cy), (bx, by) = dims

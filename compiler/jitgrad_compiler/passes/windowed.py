@@ -1,0 +1,292 @@
+"""Convolutions and windows written as contractions, slices and pads, which are what kernels are made of.
+
+A convolution is a contraction of the array's windows with the kernel. The windows are an index map and take no memory; what they
+look into does: the array padded, in an order in which the features (or what takes their place in a derivative) lie side by side.
+It is made once for all convolutions of an array. Rows and depth of the contraction go in the order of memory.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..ir.graph import Atom, Eqn, Graph, Literal, Rules, Var
+from ..ir.types import I32
+from ..ops.convolution import convolve, of_space, whole_padding
+from ..ops.windows import fold, reduce_window_max, reduce_window_min, span, window_place, window_put, window_take
+from .rewrite import Rewriter
+
+MOST_WRITTEN_OUT = 32
+"""Elements of a window that are compared one by one, as slices of the array."""
+
+
+def write_out_windows(graph: Graph) -> Graph:
+    if not any(e.op in _WRITTEN for e in graph.eqns):
+        return graph
+    r = _Writer(graph)
+    for e in graph.eqns:
+        inputs = [r.read(a) for a in e.inputs]
+        rule = _WRITTEN.get(e.op)
+        if rule is None:
+            r.keep(e, inputs)
+            r.made_by.update((v, e) for v in e.outputs)
+        else:
+            r.source = e.source
+            r.atoms[e.outputs[0]] = rule(r, inputs, **e.params)
+    return r.finish()
+
+
+class _Writer(Rewriter):
+    """A Rewriter that knows what made a value."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph)
+        self.made_by: dict[Var, Eqn] = {}
+        self.source: Any = None
+
+    def op(self, name: str, *inputs: Atom, **params: Any) -> Var:
+        out = self.emit(name, inputs, params, self.source)
+        self.made_by[out] = self.eqns[-1]
+        return out
+
+    def transposed(self, x: Atom, order: Sequence[int]) -> Atom:
+        return x if list(order) == list(range(len(order))) else self.op("transpose", x, permutation=tuple(order))
+
+    def reshaped(self, x: Atom, shape: tuple[int, ...]) -> Atom:
+        return x if x.type.shape == shape else self.op("reshape", x, shape=shape)
+
+    def strides(self, x: Atom) -> tuple[int, ...]:
+        """How far apart in memory the elements along each axis are; of axes of one element 0."""
+        e = self.made_by.get(x) if isinstance(x, Var) else None
+        if e is not None and e.op.name == "transpose":
+            inner = self.strides(e.inputs[0])
+            return tuple(inner[p] for p in e.params["permutation"])
+        if e is not None and e.op.name == "reshape":
+            found = _reshaped_strides(e.inputs[0].type.shape, self.strides(e.inputs[0]), x.type.shape)
+            if found is not None:
+                return found
+        steps, step = [], 1
+        for n in reversed(x.type.shape):
+            steps.append(0 if n == 1 else step)
+            step *= n
+        return tuple(reversed(steps))
+
+
+def _reshaped_strides(shape: tuple[int, ...], strides: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Strides after a reshape that cuts axes into several, or adds and removes axes of one element; None where it joins axes."""
+    out: list[int] = []
+    axes = [(n, s) for n, s in zip(shape, strides, strict=True) if n != 1]
+    rest = list(target)
+    for n, s in axes:
+        group: list[int] = []
+        while math.prod(group) != n:
+            if not rest or math.prod(group) > n:
+                return None
+            group.append(rest.pop(0))
+        steps = [s * math.prod(group[i + 1 :]) for i in range(len(group))]
+        out += [0 if m == 1 else step for m, step in zip(group, steps, strict=True)]
+    return (*out, *[0] * len(rest)) if math.prod(rest) == 1 else None
+
+
+Rule = Callable[..., Atom]
+
+_WRITTEN: Rules[Rule] = Rules("writing out windows")
+
+
+# -- convolutions
+
+
+@_WRITTEN.of(convolve)
+def _convolve(r: _Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_dilation: Any, w_dilation: Any) -> Atom:
+    x, w = inputs
+    rank = len(strides)
+    x = _side_by_side(r, x, whole_padding(padding, x_dilation))
+    sizes = w.type.shape[1:-2]
+    seen: Atom = r.op("windows", x, sizes=of_space(sizes), strides=of_space(strides), dilation=of_space(w_dilation))
+    seen = r.reshaped(seen, (*seen.type.shape[: rank + 3], *sizes))
+    steps = r.strides(x)
+    rows = [(steps[1], 1), *[(steps[a] * s, a) for a, s in enumerate(strides, 2)]]
+    depth = [(steps[rank + 2], rank + 2), *[(steps[a] * d, a + rank + 1) for a, d in enumerate(w_dilation, 2)]]
+    by_row = [a for _, a in sorted(rows, reverse=True, key=_by_step)]
+    by_depth = [a for _, a in sorted(depth, reverse=True, key=_by_step)]
+    seen = r.transposed(seen, [0, *by_row, *by_depth])
+    in_kernel = [rank + 1 if a == rank + 2 else a - rank - 2 for a in by_depth]
+    contracted = (tuple(range(rank + 2, 2 * rank + 3)), tuple(in_kernel))
+    out = r.op("dot_general", seen, w, dims=(contracted, ((0,), (0,))))
+    return r.transposed(out, [0, *[1 + by_row.index(a) for a in range(1, rank + 2)], rank + 2])
+
+
+def _by_step(item: tuple[int, int]) -> tuple[int, int]:
+    return item[0], -item[1]
+
+
+def _side_by_side(r: _Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) -> Atom:
+    """x padded, with the batch or the features, whichever are nearer to each other, innermost in memory."""
+    steps = r.strides(x)
+    last = x.type.rank - 1
+    inner = 1 if steps[1] and (not steps[last] or steps[1] < steps[last]) else last
+    order = sorted(range(x.type.rank), key=lambda a: (-steps[a] if a != inner else 1, a))
+    padded = any(p != (0, 0, 0) for p in padding)
+    if not padded and steps[inner] <= 1:
+        return x
+    turned: Atom = r.transposed(x, order)
+    if padded:
+        zero = Literal(x.type.dtype.numpy.type(0), x.type.dtype)
+        turned = r.op("pad", turned, zero, padding=tuple(padding[a] for a in order))
+    held = r.op("in_memory", turned)
+    return r.transposed(held, [order.index(a) for a in range(x.type.rank)])
+
+
+# -- windows put together again
+
+
+@_WRITTEN.of(fold)
+def _fold(r: _Writer, inputs: Sequence[Atom], shape: Any, sizes: Any, strides: Any, dilation: Any) -> Atom:
+    (x,) = inputs
+    rank = len(shape)
+
+    def at(place: Sequence[int | None]) -> Atom:
+        start = [0] * rank + [k or 0 for k in place]
+        limit = [*x.type.shape[:rank], *[n if k is None else k + 1 for k, n in zip(place, sizes, strict=True)]]
+        return r.op("slice", x, start=tuple(start), limit=tuple(limit), strides=(1,) * 2 * rank)
+
+    return _folded(r, at, x.type.shape[:rank], shape, sizes, strides, dilation)
+
+
+def _folded(
+    r: _Writer, at: Callable[[Sequence[int | None]], Atom], counts: Any, shape: Any, sizes: Any, strides: Any, dilation: Any
+) -> Atom:
+    """The sum of what windows have at each place, moved to where the place is in the array.
+
+    `at(place)` is [place of the window along each axis, place in the window], of those places in the window alone that are given;
+    None stands for all along an axis, where windows do not overlap: they lie one behind the other, with zeros between.
+    """
+    apart = [s >= span(n, d) for n, s, d in zip(sizes, strides, dilation, strict=True)]
+    terms: list[Atom] = []
+    for place in itertools.product(*[[None] if a else range(n) for a, n in zip(apart, sizes, strict=True)]):
+        term: Atom = at(place)
+        inside = []
+        rank = len(shape)
+        for k, n, s, d in zip(place, sizes, strides, dilation, strict=True):
+            inside.append((0, 0, 0) if k is not None else (0, s - span(n, d), d - 1))
+        term = _padded(r, term, [*[(0, 0, 0)] * rank, *inside])
+        term = r.transposed(term, [a for pair in zip(range(rank), range(rank, 2 * rank), strict=True) for a in pair])
+        joined = tuple(term.type.shape[2 * a] * term.type.shape[2 * a + 1] for a in range(rank))
+        term = r.reshaped(term, joined)
+        around = []
+        for k, n, whole, s, d in zip(place, joined, shape, strides, dilation, strict=True):
+            low, between = (0, 0) if k is None else (k * d, s - 1)
+            reach = n + max(n - 1, 0) * between
+            around.append((low, whole - low - reach, between))
+        terms.append(_padded(r, term, around))
+    while len(terms) > 1:  # by a tree, so that the sum is as accurate as others
+        terms = [r.op("add", *terms[n : n + 2]) if n + 1 < len(terms) else terms[n] for n in range(0, len(terms), 2)]
+    return terms[0]
+
+
+def _padded(r: _Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) -> Atom:
+    if all(p == (0, 0, 0) for p in padding):
+        return x
+    return r.op("pad", x, _number(x, 0), padding=tuple(padding))
+
+
+def _number(x: Atom, value: int) -> Literal:
+    return Literal(x.type.dtype.numpy.type(value), x.type.dtype)
+
+
+# -- largest and smallest elements
+
+
+def _elements(r: _Writer, x: Atom, sizes: Any, strides: Any, dilation: Any) -> list[Atom]:
+    """For each place in the windows the elements of all windows there."""
+    counts = [(n - span(k, d)) // s + 1 for n, k, s, d in zip(x.type.shape, sizes, strides, dilation, strict=True)]
+    found: list[Atom] = []
+    for place in itertools.product(*map(range, sizes)):
+        start = tuple(k * d for k, d in zip(place, dilation, strict=True))
+        limit = tuple(a + (n - 1) * s + 1 for a, n, s in zip(start, counts, strides, strict=True))
+        found.append(r.op("slice", x, start=start, limit=limit, strides=strides))
+    return found
+
+
+def _few(x: Atom, sizes: Any, strides: Any, dilation: Any) -> bool:
+    """Whether windows are small, and there are any."""
+    fit = all(n >= span(k, d) for n, k, d in zip(x.type.shape, sizes, dilation, strict=True))
+    return fit and math.prod(sizes) <= MOST_WRITTEN_OUT
+
+
+def _in_rows(r: _Writer, x: Atom, **of: Any) -> Atom:
+    """[*places, element of the window]."""
+    seen = r.op("windows", x, **of)
+    return r.reshaped(seen, (*seen.type.shape[: x.type.rank], math.prod(of["sizes"])))
+
+
+def _extreme(name: str) -> Rule:
+    def rule(r: _Writer, inputs: Sequence[Atom], **of: Any) -> Atom:
+        (x,) = inputs
+        if not _few(x, **of):
+            seen = r.op("windows", x, **of)
+            return r.op(f"reduce_{name}", seen, axes=tuple(range(x.type.rank, 2 * x.type.rank)))
+        best, *others = _elements(r, x, **of)
+        for other in others:
+            best = r.op(name, best, other)
+        return best
+
+    return rule
+
+
+_WRITTEN[reduce_window_max], _WRITTEN[reduce_window_min] = _extreme("max"), _extreme("min")
+
+
+@_WRITTEN.of(window_place)
+def _place(r: _Writer, inputs: Sequence[Atom], largest: bool, **of: Any) -> Atom:
+    (x,) = inputs
+    if not _few(x, **of):
+        rows = _in_rows(r, x, **of)
+        return r.op("argmax" if largest else "argmin", rows, axis=x.type.rank, dtype=I32)
+    best, *others = _elements(r, x, **of)
+    at: Atom = r.op("broadcast", Literal(I32.numpy.type(0), I32), shape=best.type.shape, dims=())
+    for k, other in enumerate(others, 1):
+        better: Atom = r.op("gt" if largest else "lt", other, best)
+        if best.type.dtype.is_inexact:  # the first NaN stays, and wins over numbers
+            either = r.op("or", better, r.op("ne", other, other))
+            better = r.op("and", either, r.op("eq", best, best))
+        best = r.op("select", better, other, best)
+        at = r.op("select", better, Literal(I32.numpy.type(k), I32), at)
+    return at
+
+
+@_WRITTEN.of(window_take)
+def _take(r: _Writer, inputs: Sequence[Atom], **of: Any) -> Atom:
+    x, found = inputs
+    if not _few(x, **of):
+        rows = _in_rows(r, x, **of)
+        rank = x.type.rank
+        number = r.op("iota", shape=rows.type.shape, axis=rank, dtype=I32)
+        there = r.op("eq", number, r.op("broadcast", found, shape=rows.type.shape, dims=tuple(range(rank))))
+        return r.op("reduce_sum", r.op("select", there, rows, _number(x, 0)), axes=(rank,))
+    out, *others = _elements(r, x, **of)
+    for k, other in enumerate(others, 1):
+        out = r.op("select", r.op("eq", found, Literal(I32.numpy.type(k), I32)), other, out)
+    return out
+
+
+@_WRITTEN.of(window_put)
+def _put(r: _Writer, inputs: Sequence[Atom], shape: Any, sizes: Any, strides: Any, dilation: Any) -> Atom:
+    x, found = inputs
+    rank = len(shape)
+
+    def at(place: Sequence[int | None]) -> Atom:
+        inside = tuple(n if k is None else 1 for k, n in zip(place, sizes, strict=True))
+        whole = (*x.type.shape, *inside)
+        number: Atom = Literal(I32.numpy.type(0), I32)
+        for axis, (k, n) in enumerate(zip(place, sizes, strict=True)):  # counted row by row
+            if n == 1:
+                continue
+            here = Literal(I32.numpy.type(k), I32) if k is not None else r.op("iota", shape=whole, axis=rank + axis, dtype=I32)
+            number = r.op("add", r.op("mul", number, Literal(I32.numpy.type(n), I32)), here)
+        spread = [r.op("broadcast", a, shape=whole, dims=tuple(range(rank))) for a in (found, x)]
+        return r.op("select", r.op("eq", spread[0], number), spread[1], _number(x, 0))
+
+    return _folded(r, at, x.type.shape, shape, sizes, strides, dilation)
