@@ -131,6 +131,40 @@ def test_a_chain_of_ops_is_rounded_behind_each() -> None:
         np.testing.assert_array_equal(np.asarray(f(jnp.asarray(x))), wanted)
 
 
+@pytest.mark.parametrize("dtype", [*HALVES, jnp.float8_e4m3fn])
+@pytest.mark.parametrize("rows", [3, 700])
+def test_what_moves_and_exact_ops_hand_on_is_what_was_rounded(dtype: Any, rows: int) -> None:
+    """Values of few rows are kept as float32, those of many as they are."""
+    x = jnp.asarray(np.random.default_rng(5).standard_normal((rows, 320)), dtype)
+
+    def f(x: Any) -> Any:
+        y = x * 1.3 + 0.7
+        y = jnp.where(y > x, y, -jnp.abs(y)).T[::-1]
+        z = jnp.concatenate([jnp.maximum(y, 0.3), jnp.floor(y * 4), jnp.pad(y, 1)[1:-1, 1:-1]])
+        return z, z * x[2, :1], jnp.max(z, axis=0) + y, lax.cummax(y * y), jnp.sign(z[:, :200]) @ jnp.sign(z[:40, :200] - 0.1).T
+
+    for got, want in zip(jitgrad.jit(f)(x), f(x), strict=True):
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_a_nan_stays_one_whatever_its_bits(dtype: Any) -> None:
+    infinity = int(dtype.dtype.type(np.inf).view(np.uint16))
+    bits = np.arange(infinity + 1, 1 << 15, dtype=np.uint16)
+    x = jnp.asarray(np.concatenate([bits, bits | 1 << 15]).view(dtype.dtype))
+    singles = np.array([0x7F800001, 0x7FBFFFFF, 0x7FFFFFFF, 0x7FFF8000, 0xFF800001, 0xFFFFFFFF] * 9, np.uint32).view(np.float32)
+
+    def chain(x: Any) -> Any:
+        one = x.dtype.type(1)
+        some = [x + one, one - x, x * x, one / x, -x, (x + one) * x - one]
+        return [*some, jnp.exp(x) * one, jnp.sqrt(x) + x, jnp.maximum(x, one) / x]
+
+    assert all(jnp.isnan(y).all() for y in jitgrad.jit(chain)(x))
+    for f in (lambda x: chain(x.astype(dtype)), lambda x: [y.astype(dtype) for y in chain(x)]):
+        assert all(jnp.isnan(y).all() and y.dtype == dtype.dtype for y in jitgrad.jit(f)(jnp.asarray(singles)))
+
+
 @pytest.mark.parametrize("dtype", HALVES)
 def test_sums_and_contractions_are_made_in_float32_and_rounded_at_the_end(dtype: Any) -> None:
     ones = jnp.ones(5000, dtype)

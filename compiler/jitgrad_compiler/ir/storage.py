@@ -12,12 +12,19 @@ from typing import Any
 import numpy as np
 
 from .graph import Op
-from .types import NAMES, DType
+from .types import NAMES, ArrayType, DType
 
 _COMPUTING = frozenset(
     ("elementwise", "contract", "slide", "convolve", "fold", "window_place", "window_take", "window_put", "window_reduce",
      "reduce", "argreduce", "cumulative", "recurrence", "sort", "scatter")
 )  # fmt: skip
+
+SMALL_BYTES = 1 << 19
+"""Of a value as float32, up to which it is kept as that inside a program: more than fits the second-level cache beside others."""
+
+
+def small(type: ArrayType) -> bool:
+    return type.size * type.dtype.computed.nbytes <= SMALL_BYTES
 
 
 def computes(op: Op, params: Mapping[str, Any]) -> bool:

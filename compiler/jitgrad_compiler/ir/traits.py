@@ -42,6 +42,8 @@ class Traits:
     """Whether it works on the bits of floats, so that a storage type is not computed in another one: ir/storage.py."""
     complex_only: bool = False
     """Whether it takes or makes complex numbers whatever its operands, so that no target has an emission of it."""
+    exact: bool = False
+    """Whether its results are numbers of its operands' type, however few bits that has: in a storage type they need no rounding."""
     scalar: Callable[..., Any] | None = None
     """A Python function of numbers, compiled by Numba, in place of an emission."""
     computed_in: DType | None = None

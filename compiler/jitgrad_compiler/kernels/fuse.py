@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..ir.graph import Eqn, Graph, Literal, Var
+from ..ir.storage import small
 from ..ops.arithmetic import convert_element_type
 from ..ops.contraction import dot_general
 from ..ops.indexing import gather, scatter
@@ -85,7 +86,7 @@ class Fusion:
                 if isinstance(a, Var):
                     below |= leaves[a]
                     total += cost.get(a, 0.0)
-            inline = e.op.traits.free or widens(e)
+            inline = e.op.traits.free or widens(e) and not self._keeps_wide(e)
             if not inline and e.op.kind == "elementwise" or is_small_reduction(e):
                 factor = math.prod(e.inputs[0].type.shape) // max(e.outputs[0].type.size, 1) if is_small_reduction(e) else 1
                 total *= max(factor, 1)
@@ -108,6 +109,12 @@ class Fusion:
                     cost[v] = cost.get(e.inputs[0], 0.0) if e.inputs and isinstance(e.inputs[0], Var) else 0.0
                 if inline:
                     self.inlined.add(v)
+
+    def _keeps_wide(self, e: Eqn) -> bool:
+        """Whether what an equation widens is small and was rounded by the program itself, so that it is stored wide."""
+        (x,) = e.inputs
+        before = self.definitions.get(x) if isinstance(x, Var) else None
+        return before is not None and before.op is convert_element_type and small(x.type)
 
     def _find_barriers(self) -> None:
         for e in self.graph.eqns:

@@ -130,15 +130,17 @@ mul = elementwise(
 
 
 neg = elementwise(
-    "neg", np.negative, lambda e, x: e.neg(x), hands_on=True, accepts="numeric", partials=[lambda x, out: -1],
+    "neg", np.negative, lambda e, x: e.neg(x), hands_on=True, exact=True, accepts="numeric", partials=[lambda x, out: -1],
     transpose=lambda cts, operands, params: [-cts[0]], doc="-x.",
 )  # fmt: skip
 max_ = elementwise(
-    "max", _extreme(np.maximum, "gt"), _emit_extreme("gt"), hands_on=True, accepts="ordered", partials=_share("gt"), commutes=True,
+    "max", _extreme(np.maximum, "gt"), _emit_extreme("gt"), hands_on=True, exact=True, accepts="ordered", partials=_share("gt"),
+    commutes=True,
     doc="The larger of x and y, 0.0 of both zeros; NaN where either is.",
 )  # fmt: skip
 min_ = elementwise(
-    "min", _extreme(np.minimum, "lt"), _emit_extreme("lt"), hands_on=True, accepts="ordered", partials=_share("lt"), commutes=True,
+    "min", _extreme(np.minimum, "lt"), _emit_extreme("lt"), hands_on=True, exact=True, accepts="ordered", partials=_share("lt"),
+    commutes=True,
     doc="The smaller of x and y, -0.0 of both zeros; NaN where either is.",
 )  # fmt: skip
 
@@ -185,19 +187,21 @@ def _round_away(x: Any) -> Any:
     return np.copysign(np.where(np.abs(x - whole) >= 0.5, np.abs(whole) + 1, np.abs(whole)), x).astype(np.asarray(x).dtype)
 
 
-abs_ = elementwise("abs", np.abs, lambda e, x: e.abs(x), hands_on=True, accepts="numeric", result="real", jvp=_abs_jvp, doc="|x|.")
+abs_ = elementwise(
+    "abs", np.abs, lambda e, x: e.abs(x), hands_on=True, exact=True, accepts="numeric", result="real", jvp=_abs_jvp, doc="|x|."
+)
 sign = elementwise(
-    "sign", _sign, _emit_sign, accepts="numeric", jvp=_sign_jvp,
+    "sign", _sign, _emit_sign, exact=True, accepts="numeric", jvp=_sign_jvp,
     doc="-1, 0 or 1 by x's sign, of complex numbers x / |x|; a zero or NaN as it is.",
 )  # fmt: skip
-floor = elementwise("floor", np.floor, lambda e, x: e.floor(x), accepts="float", doc="The largest integer not above x.")
-ceil = elementwise("ceil", np.ceil, lambda e, x: e.ceil(x), accepts="float", doc="The least integer not below x.")
-trunc = elementwise("trunc", np.trunc, lambda e, x: e.trunc(x), accepts="float", doc="x without its fraction.")
+floor = elementwise("floor", np.floor, lambda e, x: e.floor(x), exact=True, accepts="float", doc="The largest integer not above x.")
+ceil = elementwise("ceil", np.ceil, lambda e, x: e.ceil(x), exact=True, accepts="float", doc="The least integer not below x.")
+trunc = elementwise("trunc", np.trunc, lambda e, x: e.trunc(x), exact=True, accepts="float", doc="x without its fraction.")
 round_even = elementwise(
-    "round_even", np.rint, lambda e, x: e.round_even(x), accepts="float", doc="The nearest integer, halves to even."
+    "round_even", np.rint, lambda e, x: e.round_even(x), exact=True, accepts="float", doc="The nearest integer, halves to even."
 )
 round_away = elementwise(
-    "round_away", _round_away, lambda e, x: e.intrinsic("round", x), accepts="float",
+    "round_away", _round_away, lambda e, x: e.intrinsic("round", x), exact=True, accepts="float",
     doc="The nearest integer, halves away from zero.",
 )  # fmt: skip
 
@@ -225,7 +229,8 @@ def _select_transpose(cts: Sequence[Value], operands: Sequence[Operand], params:
 
 select = elementwise(
     "select", np.where, lambda e, c, x, y: e.select(c, x, y), infer=_select_type, arity=3, accepts="any",
-    counts=False, hands_on=True, jvp=_select_jvp, transpose=_select_transpose, doc="x where the condition holds, else y.",
+    counts=False, hands_on=True, exact=True, jvp=_select_jvp, transpose=_select_transpose,
+    doc="x where the condition holds, else y.",
 )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def _reduce(name: str, numpy: Callable[..., Any], accepts: str, doc: str, combin
 
     made = Op(
         name, infer, lambda x, axes: numpy(x, axis=axes), kind="reduce", batch=batch, doc=doc, combine=combine, empty=empty,
-        in_registers=True, hands_on=combine in ("add", "max", "min"),
+        in_registers=True, hands_on=combine in ("add", "max", "min"), exact=combine in ("max", "min"),
     )  # fmt: skip
     return made
 
@@ -151,7 +151,7 @@ def _cumulative(name: str, accumulate: Callable[..., Any], accepts: str, combine
     def batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
         return [bind(made, args[0], axis=params["axis"] + 1, reverse=params["reverse"])]
 
-    made = Op(name, infer, numpy, kind="cumulative", batch=batch, doc=doc, combine=combine)
+    made = Op(name, infer, numpy, kind="cumulative", batch=batch, doc=doc, combine=combine, exact=combine in ("max", "min"))
     return made
 
 

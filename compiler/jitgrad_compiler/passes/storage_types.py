@@ -2,13 +2,19 @@
 
 What is left of storage types behind this is conversions, and moves of elements, so that kernels compute in types that machines do.
 A rounding belongs to the program: the pair of conversions around a value that one equation hands to the next stays.
+
+Small values that only the program sees are moved, and kept in memory (kernels/fuse.py), as the float32 numbers that they are
+rounded to: packing and unpacking them costs more than it saves. What exact ops make of them is not rounded again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Source, Var, map_graphs, remembered
-from ..ir.storage import computes
+from ..ir.storage import computes, small
 from ..ir.types import I64, DType
+from ..ops.arithmetic import select
 from .rewrite import Rewriter
 
 
@@ -19,6 +25,8 @@ def compute_in_wider_types(graph: Graph) -> Graph:
         return graph
     rewriter = Rewriter(graph)
     wide: dict[Var, Atom] = {}
+    made: set[Atom] = set()
+    """Values of storage types that were computed here, not read."""
     for e in graph.eqns:
         inputs = [rewriter.read(a) for a in e.inputs]
         if any(e.graphs):
@@ -28,11 +36,25 @@ def compute_in_wider_types(graph: Graph) -> Graph:
         elif e.op is OPS["iota"] and e.outputs[0].type.dtype.is_storage:
             counted = rewriter.emit("iota", inputs, {**e.params, "dtype": I64}, e.source)
             rewriter.atoms[e.outputs[0]] = _converted(rewriter, counted, e.params["dtype"], e.source)
-        elif computes(e.op, e.params) and any(a.type.dtype.is_storage for a in (*e.inputs, *e.outputs)):
-            _computed(rewriter, e, [_widened(rewriter, a, wide, e.source) for a in inputs])
+        elif _is_computed(e) or _is_moved(e, inputs, made):
+            _computed(rewriter, e, [_widened(rewriter, a, wide, e.source) for a in inputs], wide)
         else:
             rewriter.keep(e, inputs)
+            continue
+        made.update(rewriter.atoms[v] for v in e.outputs if v.type.dtype.is_storage)
     return rewriter.finish()
+
+
+def _is_computed(e: Eqn) -> bool:
+    return computes(e.op, e.params) and any(a.type.dtype.is_storage for a in (*e.inputs, *e.outputs))
+
+
+def _is_moved(e: Eqn, inputs: Sequence[Atom], made: Collection[Atom]) -> bool:
+    """Whether an equation only moves elements that were computed here, and are few."""
+    if e.op.kind != "layout" and e.op is not select or not all(v.type.dtype.is_storage and small(v.type) for v in e.outputs):
+        return False
+    stored = [a for a in inputs if a.type.dtype.is_storage and isinstance(a, Var)]
+    return bool(stored) and all(a in made for a in stored)
 
 
 def _has_storage(graph: Graph) -> bool:
@@ -56,8 +78,10 @@ def _widened(rewriter: Rewriter, x: Atom, wide: dict[Var, Atom], source: Source)
     return wide[x]
 
 
-def _computed(rewriter: Rewriter, e: Eqn, inputs: list[Atom]) -> None:
+def _computed(rewriter: Rewriter, e: Eqn, inputs: list[Atom], wide: dict[Var, Atom]) -> None:
     outputs = [Var(t) for t in e.op.types([a.type for a in inputs], e.params)]
     rewriter.eqns.append(Eqn(e.op, inputs, e.params, outputs, e.source))
     for v, out in zip(e.outputs, outputs, strict=True):
-        rewriter.atoms[v] = _converted(rewriter, out, v.type.dtype, e.source) if out.type != v.type else out
+        rewriter.atoms[v] = stored = _converted(rewriter, out, v.type.dtype, e.source) if out.type != v.type else out
+        if out is not stored and (e.op.traits.exact or e.op.kind == "layout") and small(v.type):
+            wide[stored] = out

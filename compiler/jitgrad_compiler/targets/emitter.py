@@ -157,6 +157,10 @@ class Emitter:
         self.lines: list[str] = []
         self.rounded: dict[str, Reg] = {}
         """Registers of bfloat16, by their text: the bits they are the upper half of."""
+        self.plain_nans: set[str] = set()
+        """Registers of float32, by their text, whose NaNs have a lower half of zeros, so that adding there leaves them NaNs:
+        numbers that were bfloat16, and what machines make of these by arithmetic, where a NaN is an operand's or their own.
+        """
         self._count = 0
         self.block = "entry"
 
@@ -240,7 +244,10 @@ class Emitter:
     def _binary(self, float_op: str, int_op: str, a: Reg | Number, b: Reg | Number) -> Reg:
         x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))
         opcode = float_op if x.type.is_float else int_op
-        return self.op(f"{opcode} {x.typed}, {y.text}", x.type, x.width)
+        result = self.op(f"{opcode} {x.typed}, {y.text}", x.type, x.width)
+        if float_op and self.plain_nans and all(r.text in self.plain_nans or r.constant is not None for r in (x, y)):
+            self.plain_nans.add(result.text)
+        return result
 
     def add(self, a: Reg | Number, b: Reg | Number) -> Reg:
         return self._binary("fadd", "add", a, b)

@@ -29,9 +29,11 @@ def widen(e: Emitter, x: Reg) -> Reg:
     if x.constant is not None:
         return e.const(x.constant, F32, x.width)
     if x.type is BF16:
-        if (bits := e.rounded.get(x.text)) is not None:  # what a chain of ops hands on is never packed
-            return e.bitcast(e.and_(bits, 0xFFFF0000), F32)
-        return e.bitcast(e.shl(e.convert(e.bitcast(x, U16), U32), 16), F32)
+        bits = e.rounded.get(x.text)  # what a chain of ops hands on is never packed
+        upper = e.shl(e.convert(e.bitcast(x, U16), U32), 16) if bits is None else e.and_(bits, 0xFFFF0000)
+        wide = e.bitcast(upper, F32)
+        e.plain_nans.add(wide.text)
+        return wide
     if x.type is F16:
         half = "half" if x.width == 1 else f"<{x.width} x half>"
         bits = e.op(f"bitcast {x.typed} to {half}", U16, x.width)
@@ -56,8 +58,10 @@ def narrow(e: Emitter, x: Reg, type: DType) -> Reg:
         return e.op(f"bitcast {half} {rounded.text} to {e.const(0, U16, x.width).llvm}", F16, x.width)
     if type is BF16:
         bits = e.bitcast(x, U32)
-        rounded = e.add(bits, e.add(e.and_(e.shr(bits, 16), 1), 0x7FFF))
-        rounded = e.select(e.isnan(x), e.or_(bits, 1 << 22), rounded)
+        odd = e.compare("ne", e.and_(bits, 1 << 16), 0)  # under masks an instruction less than to shift that bit down
+        rounded = e.select(odd, e.add(bits, 0x8000), e.add(bits, 0x7FFF))
+        if x.text not in e.plain_nans:
+            rounded = e.select(e.isnan(x), e.or_(bits, 1 << 22), rounded)
         result = e.bitcast(e.convert(e.shr(rounded, 16), U16), BF16)
         e.rounded[result.text] = rounded
         return result
