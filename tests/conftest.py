@@ -1,11 +1,27 @@
-"""For all tests: subprocesses find this clone, too; errors show jitgrad's own frames, so that a failing test tells where."""
+"""For all tests: subprocesses find this clone, too; errors show jitgrad's own frames, so that a failing test tells where; kernels
+are written twice (emitted_twice.py).
+"""
 
 import os
 from pathlib import Path
 
+import pytest
+
 import jitgrad
+from jitgrad_compiler.targets.cpu import program
+
+from .emitted_twice import CodesEmittedTwice
 
 ROOT = Path(__file__).parents[1]
 PATHS = [str(ROOT), str(ROOT / "compiler"), os.environ.get("PYTHONPATH", "")]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, PATHS))
 jitgrad.config.traceback_filtering = "off"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--emit-twice", type=int, default=CodesEmittedTwice.every, help="of so many modules one is written twice")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    CodesEmittedTwice.every = config.getoption("--emit-twice")
+    program._Codes = CodesEmittedTwice

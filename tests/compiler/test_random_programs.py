@@ -4,33 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from jitgrad_compiler.ir import Graph, interpret, parse, verify
+from jitgrad_compiler.kernels.tuning import Loops, Tuning
 from jitgrad_compiler.passes.pipeline import PIPELINE
 from jitgrad_compiler.runtime import pool
 from jitgrad_compiler.runtime.executable import run_graph
-from jitgrad_compiler.targets.cpu.loops import schedule
 
 from .agreement import assert_same
 from .random_programs import MOVES, POINTWISE, REDUCTIONS, Program, programs
 
+PARALLEL = Tuning(loops=Loops(serial_work=1))
+"""Small kernels are cut into tasks as large ones are."""
 SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
 def checked(examples: int) -> Callable:  # type: ignore[type-arg]
     return settings(deadline=None, derandomize=True, max_examples=examples, suppress_health_check=SLOW_TO_DRAW)
-
-
-@contextmanager
-def everything_parallel() -> Iterator[None]:
-    """Small kernels are cut into tasks as large ones are."""
-    with mock.patch.object(schedule, "SERIAL_WORK", 1):
-        yield
 
 
 @contextmanager
@@ -43,8 +37,8 @@ def threads(count: int) -> Iterator[None]:
         pool.set_num_threads(before)
 
 
-def agrees(program: Program) -> None:
-    program.check(run_graph(program.graph, program.arrays), interpret(program.graph, *program.arrays))
+def agrees(program: Program, tuning: Tuning | None = None) -> None:
+    program.check(run_graph(program.graph, program.arrays, tuning=tuning), interpret(program.graph, *program.arrays))
 
 
 @checked(220)
@@ -74,8 +68,8 @@ def test_empty_arrays_go_through(program: Program) -> None:
 @checked(80)
 @given(programs(sizes=(1, 3, 16, 19, 40), most=12))
 def test_a_program_in_many_tasks_computes_the_same(program: Program) -> None:
-    with everything_parallel(), threads(2):
-        agrees(program)
+    with threads(2):
+        agrees(program, PARALLEL)
 
 
 @checked(40)
@@ -92,11 +86,10 @@ def test_every_pass_keeps_what_a_program_computes(program: Program) -> None:
 @checked(60)
 @given(programs((*REDUCTIONS, *POINTWISE, *MOVES), sizes=(1, 3, 33, 64, 100), most=8))
 def test_results_are_equal_bit_by_bit_on_any_number_of_threads(program: Program) -> None:
-    with everything_parallel():
-        outs = {}
-        for count in (1, 2, 3, 5):
-            with threads(count):
-                outs[count] = run_graph(program.graph, program.arrays)
+    outs = {}
+    for count in (1, 2, 3, 5):
+        with threads(count):
+            outs[count] = run_graph(program.graph, program.arrays, tuning=PARALLEL)
     for count in (2, 3, 5):
         for one, many in zip(outs[1], outs[count], strict=True):
             assert_same(many, one, context=f"{count} threads")

@@ -21,7 +21,7 @@ from jitgrad_compiler.kernels.program import lower
 from jitgrad_compiler.kernels.structure import structure
 from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.passes.pipeline import prepare
-from jitgrad_compiler.runtime import driver
+from jitgrad_compiler.runtime import driver, executable
 from jitgrad_compiler.targets.cpu import program
 
 X = np.linspace(-1, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
@@ -186,3 +186,29 @@ def test_values_stay_apart_where_kernels_are_shared() -> None:
     np.testing.assert_allclose(np.asarray(a), np.sin(x) * 3, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(np.asarray(b), np.sin(y) * 3, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(np.asarray(c), np.sin(np.sin(x) * 3) * 3, rtol=1e-4, atol=1e-5)
+
+
+def test_a_long_expression_pickles_and_so_does_a_graph_that_was_compiled() -> None:
+    def f(x):  # type: ignore[no-untyped-def]
+        for _ in range(280):
+            x = jnp.sin(x) * 1.01
+        return x
+
+    made = program.compile_program(jitgrad.make_graph(f)(X), driver.symbols()).block.program
+    assert len(made.kernels) == 1 and pickle.loads(pickle.dumps(made)) == made
+    graph = jitgrad.make_graph(f)(X)
+    executable.compile_graph(graph)
+    again = pickle.loads(pickle.dumps(graph))
+    assert again == graph and not again.kept
+
+
+def test_kernels_that_would_be_written_differently_each_time_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_address(module, name, kernel, *rest):  # type: ignore[no-untyped-def]
+        module.functions.append(f"; {id(kernel)}")
+        return emit_loops(module, name, kernel, *rest)
+
+    emit_loops = program.emit_loops
+    monkeypatch.setattr(program, "emit_loops", with_address)
+    monkeypatch.setattr(program._Codes, "every", 1)
+    with pytest.raises(AssertionError, match="two texts"):
+        program.compile_program(jitgrad.make_graph(lambda x: jnp.cos(x) * 1.25)(X), driver.symbols())

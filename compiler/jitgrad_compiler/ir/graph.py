@@ -310,6 +310,10 @@ class Graph:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Graph) and self.key == other.key
 
+    def __reduce__(self) -> Any:
+        """What is kept with a graph stays in this process."""
+        return Graph, (self.inputs, self.eqns, self.outputs)
+
     def __hash__(self) -> int:
         return hash(self.key)
 

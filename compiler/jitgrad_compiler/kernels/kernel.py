@@ -116,6 +116,14 @@ class Kernel:
     def __str__(self) -> str:
         return "\n".join(_spell(self))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nodes come first, operands before what reads them: pickle, which recurses, could not follow a long expression."""
+        c = self.contraction
+        return {"nodes": walk([*([] if c is None else [c.left, c.right]), *self.roots()]), **self.__dict__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({key: value for key, value in state.items() if key != "nodes"})
+
     __repr__ = __str__
 
 

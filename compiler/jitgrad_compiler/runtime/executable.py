@@ -16,6 +16,7 @@ import numpy as np
 
 from ..ir.graph import Atom, Graph, PerGraph
 from ..ir.types import ArrayType, TapeType
+from ..kernels.tuning import Tuning
 from ..once import once
 from ..targets.cpu.program import Program, compile_program
 from . import driver, interruption, pool
@@ -59,8 +60,8 @@ class Borrowed:
 class Executable:
     """Calls a Program. Several threads may call one at the same time."""
 
-    def __init__(self, graph: Graph, donated: Sequence[int] = (), contracts: bool = True) -> None:
-        self.program: Program = compile_program(graph, driver.symbols(), donated, contracts)
+    def __init__(self, graph: Graph, donated: Sequence[int] = (), contracts: bool = True, tuning: Tuning | None = None) -> None:
+        self.program: Program = compile_program(graph, driver.symbols(), donated, contracts, tuning)
         self._entry = driver.entry()
         lowered, memory = self.program.graph, self.program.memory
         self.arena_bytes = memory.arena_bytes
@@ -142,18 +143,20 @@ class Executable:
         return Held(buffer.address, buffer)
 
 
-Variant = tuple[tuple[int, ...], bool]
-"""How a Graph is compiled: the numbers of donated inputs, and whether its loops may round less often than they are written."""
+Variant = tuple[tuple[int, ...], bool, Tuning | None]
+"""How a Graph is compiled: the numbers of donated inputs, whether its loops may round less often than they are written, and the
+sizes of its kernels; None: those of this machine.
+"""
 _programs: weakref.WeakValueDictionary[tuple[str, Variant], Executable] = weakref.WeakValueDictionary()
 """Those in use, by the Graph's key and the variant, which equal Graphs share."""
 _programs_of: PerGraph[dict[Variant, Executable]] = PerGraph(dict)
 """Those of a Graph, which keep them in use."""
 
 
-def compile_graph(graph: Graph, donated: Sequence[int] = (), contracts: bool = True) -> Executable:
+def compile_graph(graph: Graph, donated: Sequence[int] = (), contracts: bool = True, tuning: Tuning | None = None) -> Executable:
     """The program of a Graph, compiled once for each variant and kept with the Graph; equal Graphs share it."""
     made = _programs_of.of(graph)
-    variant: Variant = (tuple(donated), contracts)
+    variant: Variant = (tuple(donated), contracts, tuning)
     if variant not in made:
         key = (graph.key, variant)
 
@@ -175,9 +178,9 @@ def address_of(array: Any) -> tuple[int, Any]:
     return borrow(array), array
 
 
-def run_graph(graph: Graph, arrays: Sequence[Any], contracts: bool = True) -> list[Any]:
+def run_graph(graph: Graph, arrays: Sequence[Any], contracts: bool = True, tuning: Tuning | None = None) -> list[Any]:
     """The graph's outputs for NumPy arrays, by its compiled program."""
-    program = compile_graph(graph, (), contracts)
+    program = compile_graph(graph, (), contracts, tuning)
     pairs = [_tape_record(a) if isinstance(t, TapeType) else address_of(a) for a, t in zip(arrays, graph.input_types, strict=True)]
     outs = program.run([address for address, _ in pairs])
     found: list[Any] = []
