@@ -13,10 +13,10 @@ from typing import Any
 
 from jitgrad_compiler.ir.types import BOOL, DType
 
+from . import array_ops as ops
 from .array import Array
 from .errors import ArgumentError, DTypeError, ShapeError
-from .numpy import ops
-from .numpy.promote import array_arg
+from .operands import array_arg
 
 
 def _segments(where: str, ids: Array, count: int | None) -> int:

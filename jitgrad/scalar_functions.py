@@ -20,7 +20,7 @@ from jitgrad_compiler.ops.scalar_derivative import ScalarDerivativeError, differ
 
 from . import backend
 from .errors import ArgumentError
-from .numpy.promote import elementwise as apply_elementwise
+from .operands import elementwise as apply_elementwise
 from .tracebacks import boundary
 from .tracing import function_name
 

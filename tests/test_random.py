@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from jitgrad import array_ops as ops
 from jitgrad import errors, grad, jit, random, tree, vmap
 from jitgrad.array import as_value
-from jitgrad.numpy import ops
 
 KEY = random.key(2024)
 MANY = 50_000

@@ -8,8 +8,8 @@ import scipy.special
 import scipy.stats
 
 import jitgrad.numpy as jnp
+from jitgrad import array_ops as ops
 from jitgrad import errors, grad, hessian, jit, jvp, random
-from jitgrad.numpy import ops
 
 KEY = random.key(7)
 MANY = 50_000

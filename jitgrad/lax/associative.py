@@ -8,11 +8,11 @@ from collections.abc import Callable
 from operator import index
 from typing import Any
 
+from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, CarryTypeError, ShapeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import array_arg, axis_number, strong
+from jitgrad.operands import array_arg, axis_number, strong
 from jitgrad.tracing import RESULT, array_leaves, function_name
 
 from .bodies import check_callable, described, leaf_names, type_text

@@ -10,11 +10,11 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, NotAScalarError, ParametersError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import promote_all
+from jitgrad.operands import promote_all
 from jitgrad.promotion import default_float, strong_dtype
 from jitgrad.tracing import Traced, function_name
 from jitgrad_compiler.ir.builder import Weak, outer_identity, staging

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import CarryTypeError
-from jitgrad.numpy import ops
 from jitgrad.promotion import default_float, promote, strong_dtype
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
 from jitgrad_compiler.ir.builder import Value, Weak, with_weak

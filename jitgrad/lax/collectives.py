@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad import array_ops as ops
 from jitgrad import axes, tree
 from jitgrad.array import Array, from_numpy
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.numpy import arithmetic, ops
+from jitgrad.numpy import arithmetic
 from jitgrad.numpy.manipulation import moveaxis
-from jitgrad.numpy.promote import array_arg
+from jitgrad.operands import array_arg
 from jitgrad_compiler.ir.types import BOOL, I32
 
 AxisName = Hashable | Sequence[Hashable]

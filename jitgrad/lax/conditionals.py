@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array, as_value
 from jitgrad.config import config
 from jitgrad.errors import ArgumentError, BranchTypeError, NotAnArrayError, NotAScalarError
-from jitgrad.numpy import ops
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
 from jitgrad_compiler.ir.builder import Weak, with_weak
 from jitgrad_compiler.ir.graph import Atom, Graph

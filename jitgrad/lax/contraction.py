@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from operator import index
 from typing import Any
 
+from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import strong
+from jitgrad.operands import strong
 from jitgrad.promotion import default_float, dtype_name, promote
 from jitgrad_compiler.ir.types import BOOL, F32
 

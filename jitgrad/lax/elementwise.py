@@ -10,10 +10,10 @@ import enum
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import broadcast_shape, common_dtype, strong
+from jitgrad.operands import broadcast_shape, common_dtype, strong
 from jitgrad.promotion import dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.graph import OPS

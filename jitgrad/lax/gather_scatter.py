@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import array_arg, shape_arg
+from jitgrad.operands import array_arg, shape_arg
 from jitgrad_compiler.ir.types import BOOL, I64
 
 from .elementwise import same_dtype

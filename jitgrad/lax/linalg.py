@@ -14,7 +14,7 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ShapeError
-from jitgrad.numpy.promote import ArrayLike, inexact_arg
+from jitgrad.operands import ArrayLike, inexact_arg
 from jitgrad.vectorization import vmap
 
 from .loops import fori_loop

@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array, as_value
 from jitgrad.config import config
 from jitgrad.debug import callback
 from jitgrad.errors import ArgumentError, CarryTypeError, ConcretizationTypeError, NotAScalarError, ShapeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import promote_all, strong
 from jitgrad.numpy.updates import Loops
+from jitgrad.operands import promote_all, strong
 from jitgrad.promotion import default_float, promote, strong_dtype
 from jitgrad.tracing import Traced, array_leaves, function_name, trace
 from jitgrad.vectorization import vmap

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.errors import ArgumentError
-from jitgrad.numpy import ops
 from jitgrad.tracing import array_leaves
 
 PLATFORM = "cpu"

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import array_arg, axes_tuple, axis_number
+from jitgrad.operands import array_arg, axes_tuple, axis_number
 from jitgrad.promotion import dtype_name
 from jitgrad.tracing import trace
 from jitgrad.vectorization import vmap

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.numpy import ops
 from jitgrad.numpy.creation import like_of
-from jitgrad.numpy.promote import array_arg, axes_tuple, axis_number, broadcast_shape, shape_arg, strong
+from jitgrad.operands import array_arg, axes_tuple, axis_number, broadcast_shape, shape_arg, strong
 from jitgrad.promotion import dtype_name
 
 from .elementwise import same_dtype

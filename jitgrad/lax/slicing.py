@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError, ShapeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import array_arg, axis_number, shape_arg, strong
+from jitgrad.operands import array_arg, axis_number, shape_arg, strong
 from jitgrad_compiler.ir.types import I64
 
 from .elementwise import same_dtype

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import array_arg, axis_number, size_arg
+from jitgrad.operands import array_arg, axis_number, size_arg
 from jitgrad_compiler.ir.types import I32
 
 ArrayLike = Any

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jitgrad.numpy as jnp
+from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.errors import ShapeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import array_arg, axis_number, inexact_arg
+from jitgrad.operands import array_arg, axis_number, inexact_arg
 
 ArrayLike = Any
 

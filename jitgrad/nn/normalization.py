@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 import jitgrad.numpy as jnp
+from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
+from jitgrad.array_ops import convert
 from jitgrad.differentiation import stop_gradient
 from jitgrad.errors import DTypeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.ops import convert
-from jitgrad.numpy.promote import array_arg, axis_number, common_dtype, inexact_arg, size_arg
+from jitgrad.operands import array_arg, axis_number, common_dtype, inexact_arg, size_arg
 from jitgrad.promotion import default_float, dtype_name
 from jitgrad_compiler.ir.types import BOOL
 

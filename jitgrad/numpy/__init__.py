@@ -1,9 +1,10 @@
 # ruff: noqa: I001  (families in reading order, names side by side)
 """jitgrad.numpy: functions of arrays with the names, arguments and meaning of jax.numpy. Importing it gives Array its operators.
 
-Reading map: `ops.py` (ops as functions), `promote.py` (operands of one type and shape), then a file a family. Functions
-take Arrays, NumPy arrays and Python numbers; lists become arrays with `array`. Types promote as in jax with 64-bit types enabled,
-Python numbers adapt to the arrays beside them, and arrays made without a type are of `jitgrad.config.default_float`.
+Reading map: `jitgrad/array_ops.py` (ops as functions), `jitgrad/operands.py` (operands of one type and shape), then a file a
+family. Functions take Arrays, NumPy arrays and Python numbers; lists become arrays with `array`. Types promote as in jax with
+64-bit types enabled, Python numbers adapt to the arrays beside them, and arrays made without a type are of
+`jitgrad.config.default_float`.
 """
 
 from . import methods as _methods, protocols as _protocols  # noqa: F401

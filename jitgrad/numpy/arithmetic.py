@@ -12,13 +12,13 @@ from collections.abc import Callable
 import numpy as np
 
 from jitgrad.array import Array, as_value
+from jitgrad.array_ops import convert, fill, is_number, op, select
 from jitgrad.errors import DTypeError
+from jitgrad.operands import ArrayLike, check_accepts, elementwise, is_float, operands
 from jitgrad_compiler.ir.types import BOOL, F64, I64, U8, unsigned_integer
 
 from .comparison import less_equal
 from .elementwise import example, named
-from .ops import convert, fill, is_number, op, select
-from .promote import ArrayLike, check_accepts, elementwise, is_float, operands
 
 BinaryFunction = Callable[[ArrayLike, ArrayLike], Array]
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.array_ops import broadcast, broadcast_right, constant, convert, fill, flat, op, reshape, slice_axis
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, common_dtype, inexact_arg, operands
 from jitgrad_compiler.ir.types import BOOL, I64
 
 from . import reductions
@@ -16,8 +18,6 @@ from .arithmetic import maximum, remainder
 from .elementwise import named
 from .indexing import take_places
 from .manipulation import concatenate, moveaxis, promoted
-from .ops import broadcast, broadcast_right, constant, convert, fill, flat, op, reshape, slice_axis
-from .promote import ArrayLike, array_arg, axes_tuple, axis_number, common_dtype, inexact_arg, operands
 from .selection import where
 from .sorting import argsort, searchsorted
 

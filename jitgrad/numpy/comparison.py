@@ -9,11 +9,11 @@ from collections.abc import Callable
 import numpy as np
 
 from jitgrad.array import Array, as_value
+from jitgrad.array_ops import constant, convert, fill, limits, op
+from jitgrad.operands import ArrayLike, elementwise
 from jitgrad_compiler.ir.types import BOOL, I64, U64
 
 from .elementwise import example, named
-from .ops import constant, convert, fill, limits, op
-from .promote import ArrayLike, elementwise
 
 Comparison = Callable[[ArrayLike, ArrayLike], Array]
 

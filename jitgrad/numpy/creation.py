@@ -12,15 +12,9 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy, narrow
+from jitgrad.array_ops import Shape, broadcast, broadcast_right, concatenate, constant, convert, fill, iota, reshape
 from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, NumberRangeError, ShapeError
-from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
-from jitgrad_compiler.ir.builder import state
-from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import I64, DType
-
-from .elementwise import example, named
-from .ops import Shape, broadcast, broadcast_right, concatenate, constant, convert, fill, iota, reshape
-from .promote import (
+from jitgrad.operands import (
     ArrayLike,
     array_arg,
     broadcasts_to,
@@ -29,6 +23,12 @@ from .promote import (
     shape_arg,
     strong,
 )
+from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
+from jitgrad_compiler.ir.builder import state
+from jitgrad_compiler.ir.graph import OPS
+from jitgrad_compiler.ir.types import I64, DType
+
+from .elementwise import example, named
 
 
 def array(object: Any, dtype: Any = None, copy: bool | None = True, order: str | None = "K", ndmin: int = 0) -> Array:

@@ -8,11 +8,10 @@ import numpy as np
 
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError
+from jitgrad.operands import ArrayLike, promote_all
 from jitgrad.promotion import WEAK, default_float, dtype_name, exact_dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.types import DTYPES, NAMES, DType, float_info
-
-from .promote import ArrayLike, promote_all
 
 pi, e, euler_gamma = np.pi, np.e, np.euler_gamma
 inf, nan = np.inf, np.nan

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from jitgrad.array import Array
+from jitgrad.array_ops import broadcast, op, reduce_sum, transpose
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad_compiler.ir.types import BOOL
 
 from .linear import contract
 from .manipulation import promoted
 from .matrices import diagonal
-from .ops import broadcast, op, reduce_sum, transpose
 
 Labels = tuple[Any, ...]
 """A label an axis: a letter, or ("...", k) for the k-th axis from the right among those of an ellipsis."""

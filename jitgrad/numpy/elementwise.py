@@ -10,11 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from jitgrad.array import Array, as_value
+from jitgrad.array_ops import convert, fill, limits, op, select
 from jitgrad.errors import DTypeError
+from jitgrad.operands import ArrayLike, array_arg, elementwise, inexact_arg, is_complex, is_float, operands
 from jitgrad_compiler.ir.types import BOOL, F64
-
-from .ops import convert, fill, limits, op, select
-from .promote import ArrayLike, array_arg, elementwise, inexact_arg, is_complex, is_float, operands
 
 UnaryFunction = Callable[[ArrayLike], Array]
 

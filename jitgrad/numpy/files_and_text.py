@@ -9,12 +9,12 @@ import numpy as np
 
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axis_number
 from jitgrad.vectorization import vmap
 
 from .creation import array, asarray
 from .elementwise import named
 from .manipulation import concatenate, expand_dims, moveaxis
-from .promote import ArrayLike, array_arg, axis_number
 
 
 def _reader(name: str, doc: str, example: str) -> Callable[..., Array]:

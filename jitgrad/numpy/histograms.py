@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from jitgrad.array import Array, as_value
+from jitgrad.array_ops import constant, convert, fill, flat, op, reshape, select, slice_axis
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, common_dtype, inexact_arg, is_complex
 from jitgrad_compiler.ir.types import BOOL, I64
 
 from . import reductions
-from .ops import constant, convert, fill, flat, op, reshape, select, slice_axis
-from .promote import ArrayLike, array_arg, common_dtype, inexact_arg, is_complex
 from .ranges import linspace
 from .sorting import known_size, searchsorted
 

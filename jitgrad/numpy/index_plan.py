@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.array_ops import Shape, broadcast_right, constant, convert, op, select
 from jitgrad.errors import DTypeError, IndexingError, NonConcreteBooleanIndexError, ShapeError
+from jitgrad.operands import broadcast_shape
 from jitgrad_compiler.ir.types import BOOL, I32, I64
 
 from .creation import array
-from .ops import Shape, broadcast_right, constant, convert, op, select
-from .promote import broadcast_shape
 
 Index = Any
 

@@ -10,13 +10,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from jitgrad_compiler.ir.types import BOOL, I64, DType
-
-from .creation import array
-from .index_plan import At as Number
-from .index_plan import Index, Plan, Points, Range, clipped, columns, from_front, inside, plan, with_axes_for_flags
-from .ops import (
+from jitgrad.array_ops import (
     Shape,
     broadcast,
     broadcast_right,
@@ -30,7 +24,13 @@ from .ops import (
     slice_axis,
     transpose,
 )
-from .promote import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to
+from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to
+from jitgrad_compiler.ir.types import BOOL, I64, DType
+
+from .creation import array
+from .index_plan import At as Number
+from .index_plan import Index, Plan, Points, Range, clipped, columns, from_front, inside, plan, with_axes_for_flags
 
 READING = {None: "clip", "clip": "clip", "promise_in_bounds": "clip", "fill": "fill", "drop": "fill"}
 WRITING = {None: "drop", "drop": "drop", "fill": "drop", "promise_in_bounds": "drop", "clip": "clip"}

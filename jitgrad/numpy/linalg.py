@@ -14,8 +14,7 @@ import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.lax import linalg
-
-from .promote import ArrayLike, axes_tuple, inexact_arg
+from jitgrad.operands import ArrayLike, axes_tuple, inexact_arg
 
 
 def vector_norm(x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Array:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from jitgrad.array import Array
+from jitgrad.array_ops import Shape, broadcast_right, convert, flat, op, reduce_sum, reshape, slice_axis, transpose
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import BOOL, C64, C128, I64
 
 from .manipulation import promoted
 from .matrices import diagonal
-from .ops import Shape, broadcast_right, convert, flat, op, reduce_sum, reshape, slice_axis, transpose
-from .promote import ArrayLike, array_arg, axis_number, broadcast_shape
 from .reductions import sum_dtype
 
 Labels = Sequence[Any]

@@ -7,16 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jitgrad.array import Array, as_value
+from jitgrad.array_ops import Shape, broadcast_right, convert, op, slice_axis
+from jitgrad.array_ops import concatenate as join
+from jitgrad.array_ops import reshape as reshape_op
+from jitgrad.array_ops import transpose as transpose_op
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
-from jitgrad.promotion import dtype_name, strong_dtype
-from jitgrad_compiler.ir.types import BOOL
-
-from .elementwise import named
-from .ops import Shape, broadcast_right, convert, op, slice_axis
-from .ops import concatenate as join
-from .ops import reshape as reshape_op
-from .ops import transpose as transpose_op
-from .promote import (
+from jitgrad.operands import (
     ArrayLike,
     array_arg,
     axes_tuple,
@@ -27,6 +23,10 @@ from .promote import (
     shape_arg,
     size_arg,
 )
+from jitgrad.promotion import dtype_name, strong_dtype
+from jitgrad_compiler.ir.types import BOOL
+
+from .elementwise import named
 
 Arrays = Sequence[ArrayLike]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from jitgrad.array import Array, as_value
+from jitgrad.array_ops import Shape, broadcast, convert, iota, op, reshape, select
 from jitgrad.errors import ArgumentError, ParametersError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axis_number, shape_arg, size_arg
 from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from .creation import float_or
 from .elementwise import named
-from .ops import Shape, broadcast, convert, iota, op, reshape, select
-from .promote import ArrayLike, array_arg, axis_number, shape_arg, size_arg
 
 
 def eye(N: int, M: int | None = None, k: ArrayLike = 0, dtype: Any = None) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ImmutableArrayError, MissingNameError
+from jitgrad.operands import ArrayLike
 from jitgrad.promotion import WEAK
 from jitgrad.suggestions import foreign
 from jitgrad.tracebacks import boundary_methods, leave
@@ -36,7 +37,6 @@ from . import (
     statistics,
     updates,
 )
-from .promote import ArrayLike
 
 FLOAT32_MAX = 3.4028234e38
 """A Python float up to this one is a finite float32."""

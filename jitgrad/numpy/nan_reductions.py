@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from jitgrad.array import Array
+from jitgrad.array_ops import constant, op, select
+from jitgrad.operands import ArrayLike, array_arg, is_inexact
 from jitgrad_compiler.ir.types import I64
 
 from . import reductions
 from .arithmetic import truth
 from .elementwise import isnan, named
-from .ops import constant, op, select
-from .promote import ArrayLike, array_arg, is_inexact
 from .reductions import Axis
 
 

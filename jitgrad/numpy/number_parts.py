@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 from jitgrad.array import Array, as_value
+from jitgrad.array_ops import constant, convert, limits, op, select
 from jitgrad.errors import DTypeError
+from jitgrad.operands import ArrayLike, broadcast_together, check_accepts, operands
 from jitgrad.promotion import strong_dtype
 from jitgrad_compiler.ir.types import BOOL, F32, F64, I32, I64, DType, unsigned_integer
-
-from .ops import constant, convert, limits, op, select
-from .promote import ArrayLike, broadcast_together, check_accepts, operands
 
 FORMATS = {F32: (I32, 23, 0xFF, 127), F64: (I64, 52, 0x7FF, 1023)}
 """The integer type that holds a float's bits; the fraction's bits, the exponent's mask and bias."""

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.array_ops import constant, convert, fill, op, reshape, select
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axis_number, common_dtype, shape_arg
 from jitgrad.promotion import strong_dtype
 from jitgrad_compiler.ir.types import BOOL, I64, DType
 
@@ -17,8 +19,6 @@ from .arithmetic import truth
 from .elementwise import named
 from .indexing import take_places
 from .manipulation import promoted, ravel, stack
-from .ops import constant, convert, fill, op, reshape, select
-from .promote import ArrayLike, array_arg, axis_number, common_dtype, shape_arg
 from .ranges import arange, linspace
 from .selection import clip
 from .sorting import known_size, nonzero

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value
+from jitgrad.array_ops import convert, reshape
 from jitgrad.errors import ArgumentError, DTypeError, ImmutableArrayError, NotAnArrayError, TracerArrayConversionError
 from jitgrad.promotion import dtype_name
 from jitgrad.tracebacks import boundary
 from jitgrad_compiler.ir.types import DType
 
 from .creation import array
-from .ops import convert, reshape
 
 HOMES = {
     "numpy": "jitgrad.numpy", "numpy.linalg": "jitgrad.numpy.linalg", "numpy.fft": "jitgrad.numpy.fft",

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.array_ops import Shape, broadcast, constant, convert, fill, iota, limits, op, select
 from jitgrad.errors import ArgumentError, DTypeError, NumberRangeError
+from jitgrad.operands import ArrayLike, axis_number, broadcast_shape, common_dtype, operands, size_arg, strong
 from jitgrad.promotion import dtype_name, narrowed, strong_dtype
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.types import BOOL, C128, F64, I64, INEXACT, U64, DType
-
-from .ops import Shape, broadcast, constant, convert, fill, iota, limits, op, select
-from .promote import ArrayLike, axis_number, broadcast_shape, common_dtype, operands, size_arg, strong
 
 
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Array:

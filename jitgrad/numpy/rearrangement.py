@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value
+from jitgrad.array_ops import broadcast, concatenate, constant, convert, op, reshape, slice_axis
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, size_arg
 from jitgrad_compiler.ir.types import I64
 
 from .elementwise import named
 from .indexing import take_places
 from .manipulation import ravel, swapaxes, unstack
-from .ops import broadcast, concatenate, constant, convert, op, reshape, slice_axis
-from .promote import ArrayLike, array_arg, axes_tuple, axis_number, size_arg
 
 
 def static(where: str, what: str, x: Any) -> np.ndarray:

@@ -10,13 +10,7 @@ import math
 from typing import Any
 
 from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, DTypeError, ShapeError
-from jitgrad.promotion import default_float, dtype_name
-from jitgrad_compiler.ir.types import BOOL, I64, U64, DType
-
-from .arithmetic import truth
-from .elementwise import named
-from .ops import (
+from jitgrad.array_ops import (
     Shape,
     broadcast_right,
     constant,
@@ -31,7 +25,13 @@ from .ops import (
     select,
     spread,
 )
-from .promote import ArrayLike, array_arg, axes_tuple, axis_number, broadcast_shape, inexact_arg, is_complex, no_out
+from jitgrad.errors import ArgumentError, DTypeError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, broadcast_shape, inexact_arg, is_complex, no_out
+from jitgrad.promotion import default_float, dtype_name
+from jitgrad_compiler.ir.types import BOOL, I64, U64, DType
+
+from .arithmetic import truth
+from .elementwise import named
 
 Axis = int | tuple[int, ...] | None
 

@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value
+from jitgrad.array_ops import broadcast_right, convert, limits, op
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError
-from jitgrad.promotion import strong_dtype
-
-from .arithmetic import maximum, minimum, truth
-from .ops import broadcast_right, convert, limits, op
-from .promote import (
+from jitgrad.operands import (
     ArrayLike,
     array_arg,
     broadcast_shape,
@@ -24,6 +21,9 @@ from .promote import (
     is_inexact,
     no_out,
 )
+from jitgrad.promotion import strong_dtype
+
+from .arithmetic import maximum, minimum, truth
 from .sorting import nonzero
 
 

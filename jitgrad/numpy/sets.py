@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.array_ops import broadcast, constant, convert, flat, iota, limits, op, op_all, reshape, select, slice_axis
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, is_complex
 from jitgrad_compiler.ir.types import BOOL, I64, U64
 
 from . import reductions
 from .arithmetic import isclose
 from .indexing import take
 from .manipulation import concatenate, promoted
-from .ops import broadcast, constant, convert, flat, iota, limits, op, op_all, reshape, select, slice_axis
-from .promote import ArrayLike, array_arg, is_complex
 from .sorting import first_true, known_size, mixes_signs, searchsorted, sort
 
 

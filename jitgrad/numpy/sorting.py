@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.array_ops import broadcast, constant, convert, flat, iota, is_number, limits, op, op_all, reshape, select, slice_axis
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axis_number, inexact_arg, is_complex, operands
 from jitgrad_compiler.ir.types import I64, SIGNED, U64, complex_of
 
 from .arithmetic import truth
 from .index_plan import columns
-from .ops import broadcast, constant, convert, flat, iota, is_number, limits, op, op_all, reshape, select, slice_axis
-from .promote import ArrayLike, array_arg, axis_number, inexact_arg, is_complex, operands
 
 
 def _sortable(where: str, a: ArrayLike, axis: int | None) -> tuple[Array, int]:

@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 from jitgrad.array import Array, as_value
+from jitgrad.array_ops import Shape, broadcast, constant, convert, fill, iota, op, reshape, select, spread, transpose
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, inexact_arg, is_complex, operands
 from jitgrad.promotion import default_float
 from jitgrad_compiler.ir.types import I64
 
 from . import reductions
 from .linear import matmul
-from .ops import Shape, broadcast, constant, convert, fill, iota, op, reshape, select, spread, transpose
-from .promote import ArrayLike, array_arg, axes_tuple, axis_number, inexact_arg, is_complex, operands
 from .reductions import Axis
 
 METHODS = ("linear", "lower", "higher", "midpoint", "nearest")

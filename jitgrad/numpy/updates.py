@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array
+from jitgrad.array_ops import convert, fill, op
 from jitgrad.errors import ImmutableArrayError, IndexingError, MissingNameError
+from jitgrad.operands import ArrayLike
 from jitgrad.tracebacks import boundary_methods
 from jitgrad_compiler.ir.types import I64
 
 from . import reductions
 from .index_plan import Index, Points, columns, plan, with_axes_for_flags
 from .indexing import READING, getitem, mode_of, scatter, value_of
-from .ops import convert, fill, op
-from .promote import ArrayLike
 from .selection import where
 
 

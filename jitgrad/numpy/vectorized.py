@@ -7,13 +7,12 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.operands import array_arg, broadcast_shape
 from jitgrad.tracebacks import boundary
 from jitgrad.vectorization import vmap
-
-from . import ops
-from .promote import array_arg, broadcast_shape
 
 _CORE = r"\(\s*(?:\w+\s*(?:,\s*\w+\s*)*)?\)"
 _SIGNATURE = re.compile(rf"\s*(?P<given>(?:{_CORE}(?:\s*,\s*{_CORE})*)?)\s*->\s*(?P<made>{_CORE}(?:\s*,\s*{_CORE})*)\s*")

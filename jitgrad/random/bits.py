@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import shape_arg
+from jitgrad.operands import shape_arg
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import I32, U8, U64, DType, unsigned_integer
 

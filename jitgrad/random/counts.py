@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 import jitgrad.numpy as jnp
+from jitgrad import array_ops as ops
 from jitgrad import lax
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import shape_arg
+from jitgrad.operands import shape_arg
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import BOOL, F32, DType
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jitgrad.numpy as jnp
+from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import broadcast_shape, shape_arg
+from jitgrad.operands import broadcast_shape, shape_arg
 from jitgrad.promotion import dtype_name
 from jitgrad.scipy.special import log_ndtr
 from jitgrad_compiler.ir.types import F32, FLOATS, I64, U32, U64, DType

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 import jitgrad.numpy as jnp
+from jitgrad import array_ops as ops
 from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.custom_derivatives import custom_jvp
 from jitgrad.errors import ArgumentError
 from jitgrad.nn.normalization import softmax
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import array_arg, shape_arg
+from jitgrad.operands import array_arg, shape_arg
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.types import F64, DType
 

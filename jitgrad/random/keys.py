@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array, as_value
 from jitgrad.dtypes import prng_key
 from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import array_arg, shape_arg
+from jitgrad.operands import array_arg, shape_arg
 from jitgrad.promotion import dtype_name, narrowed
 from jitgrad_compiler.ir.types import U32, U64
 

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from functools import lru_cache, reduce
 from typing import Any
 
+from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.config import config
 from jitgrad.errors import ArgumentError, DTypeError
 from jitgrad.jit import Jitted, jit
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import broadcast_shape, shape_arg
+from jitgrad.operands import broadcast_shape, shape_arg
 from jitgrad.promotion import dtype_name, strong_promote
 from jitgrad_compiler.ir.types import F32, DType
 

@@ -7,11 +7,11 @@ from operator import index
 from typing import Any
 
 import jitgrad.numpy as jnp
+from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.lax import top_k
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import array_arg, axis_number, inexact_arg, shape_arg
+from jitgrad.operands import array_arg, axis_number, inexact_arg, shape_arg
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import U32
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import shape_arg
+from jitgrad.operands import shape_arg
 from jitgrad_compiler.ir.types import U32, U64
 
 from .keys import KeyArray, KeyLike, blocks, to_data

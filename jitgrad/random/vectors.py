@@ -6,12 +6,12 @@ from operator import index
 from typing import Any
 
 import jitgrad.numpy as jnp
+from jitgrad import array_ops as ops
 from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.lax import linalg
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import broadcast_shape, shape_arg
+from jitgrad.operands import broadcast_shape, shape_arg
 from jitgrad_compiler.ir.types import DType
 
 from .distributions import normals

@@ -14,7 +14,7 @@ from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.numpy import linalg
-from jitgrad.numpy.promote import ArrayLike
+from jitgrad.operands import ArrayLike
 
 
 def cholesky(a: ArrayLike, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> Array:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jitgrad.numpy as jnp
+from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.errors import DTypeError
-from jitgrad.numpy import ops
-from jitgrad.numpy.promote import operands
+from jitgrad.operands import operands
 from jitgrad.promotion import default_float
 from jitgrad.tracebacks import boundary
 

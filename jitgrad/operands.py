@@ -19,7 +19,7 @@ from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import BOOL, F64, DType
 from jitgrad_compiler.ops.define import ACCEPTS
 
-from .ops import Shape, broadcast_right, convert, is_number, op
+from .array_ops import Shape, broadcast_right, convert, is_number, op
 
 ArrayLike = Any
 
