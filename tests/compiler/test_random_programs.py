@@ -17,6 +17,7 @@ from jitgrad_compiler.runtime.executable import run_graph
 
 from .agreement import assert_same
 from .random_programs import MOVES, POINTWISE, REDUCTIONS, Program, programs
+from .tunings import DOUBLED, HALVED
 
 PARALLEL = Tuning(loops=Loops(serial_work=1))
 """Small kernels are cut into tasks as large ones are."""
@@ -70,6 +71,13 @@ def test_empty_arrays_go_through(program: Program) -> None:
 def test_a_program_in_many_tasks_computes_the_same(program: Program) -> None:
     with threads(2):
         agrees(program, PARALLEL)
+
+
+@pytest.mark.parametrize("tuning", [HALVED, DOUBLED], ids=["halved", "doubled"])
+@checked(60)
+@given(programs())
+def test_a_program_computes_the_same_under_another_tuning(tuning: Tuning, program: Program) -> None:
+    agrees(program, tuning)
 
 
 @checked(40)

@@ -227,5 +227,5 @@ class Tuning:
 
     Written out it runs 2 to 10 % faster as vectors, and takes 5 to 20 ms of code generation.
     """
-    math_in_module: tuple[int, int] = (64, 8)
-    """The same of a whole module."""
+    math_in_kernel: tuple[int, int] = (64, 8)
+    """The same in all functions of a kernel."""

@@ -43,7 +43,7 @@ class VectorMath:
         here = self._calls[name] = self._calls.get(name, 0) + 1
         everywhere = module.math_calls[name] = module.math_calls.get(name, 0) + 1
         tuning, number = module.tuning, int(width == 1)
-        if here <= tuning.math_in_function[number] and everywhere <= tuning.math_in_module[number]:
+        if here <= tuning.math_in_function[number] and everywhere <= tuning.math_in_kernel[number]:
             return function(e, *args)
         given = [a for a in args if a.constant is None]
         if module.first_use(name):
