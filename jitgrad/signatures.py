@@ -45,12 +45,12 @@ def scan(x: Any, leaves: list[Any]) -> Signature:
         leaves.append(x)
         return (x.type, x.weak) if x.weak else x.type
     if t is list or t is tuple:
-        return _scan_all(x, leaves, [t])
+        return scan_all(x, leaves, [t])
     walker = _walkers.get(t)
     return (walker or _walker_of(t))(x, leaves)
 
 
-def _scan_all(items: Collection[Any], leaves: list[Any], signature: list[Any]) -> Signature:
+def scan_all(items: Collection[Any], leaves: list[Any], signature: list[Any]) -> Signature:
     """The signatures of items behind others; concrete arrays, of which most containers consist, without a call for each."""
     for x in items:
         if type(x) is Array and x.owner is None and not x.weak:
@@ -73,11 +73,11 @@ def _dict(x: dict[Any, Any], leaves: list[Any]) -> Signature:
         order = tuple(tree.structure(dict.fromkeys(keys, 0)).entries())
         values = _orders[keys] = dict.values if order == keys else itemgetter(*order)
     # The keys as they came in: a program gives its results in that order, too.
-    return _scan_all(values(x), leaves, [dict, keys])
+    return scan_all(values(x), leaves, [dict, keys])
 
 
 def _named_tuple(x: Collection[Any], leaves: list[Any]) -> Signature:
-    return _scan_all(x, leaves, [type(x)])
+    return scan_all(x, leaves, [type(x)])
 
 
 def _numpy_array(x: np.ndarray, leaves: list[Any]) -> Signature:
@@ -122,14 +122,14 @@ def _node(flatten: Callable[[Any], Any]) -> Walker:
     def walk(x: Any, leaves: list[Any]) -> Signature:
         children, metadata, *_ = flatten(x)
         order = tuple(x) if isinstance(x, dict) else ()
-        try:
-            key = static_key(metadata)
-            hash(key)
-        except TypeError:
-            key = _Unhashable(metadata)
-        return _scan_all(children, leaves, [type(x), key, order])
+        return scan_all(children, leaves, [type(x), comparable(metadata), order])
 
     return walk
+
+
+def register_walker(t: type, walker: Walker) -> None:
+    """Let a function read the arguments of a type of containers, quicker than optree's: it calls `scan_all` with the children."""
+    _walkers[t] = walker
 
 
 class _Unhashable:
@@ -169,6 +169,16 @@ def _walker_of(t: type) -> Walker:
     return walker
 
 
+def comparable(x: Any) -> Any:
+    """What stands for metadata where they are compared and hashed: their `static_key`, or if that has no hash an object with ==."""
+    key = static_key(x)
+    try:
+        hash(key)
+    except TypeError:
+        return _Unhashable(x)
+    return key
+
+
 def static_key(x: Any) -> Any:
     """A key of a static value: equal values of other types, and zeros of other signs, have other keys, also deep inside."""
     t = type(x)
@@ -182,8 +192,10 @@ def static_key(x: Any) -> Any:
         return (t, *map(static_key, x))
     if t is list:  # among the metadata of containers
         return (t, *map(static_key, x))
-    if t is frozenset:
+    if t is frozenset or t is set:
         return (t, frozenset(map(static_key, x)))
+    if t is dict:
+        return (t, *((static_key(k), static_key(v)) for k, v in x.items()))
     if t is slice:
         return (t, static_key(x.start), static_key(x.stop), static_key(x.step))
     if dataclasses.is_dataclass(t) and not isinstance(x, type):

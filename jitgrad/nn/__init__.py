@@ -1,11 +1,39 @@
-"""Functions of neural networks by jax.nn's names: activations, softmax and its kin, one_hot, and `initializers`.
+"""Neural networks: functions by jax.nn's names (activations, softmax and its kin, one_hot, `initializers`), and models as pytrees:
+`Module`, its layers, `apply` for training, `freeze` and its kin.
+
+Reading map: module.py (what a model is), training.py, holding.py; then layers: linear.py, containers.py, activation_layers.py.
 
 >>> from jitgrad import nn
 >>> print(nn.sigmoid(0.0))
 0.5
 """
 
+from jitgrad.held import Held, trainable
+
 from . import initializers
+from .activation_layers import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softsign,
+    Tanh,
+)
 from .activations import (
     celu,
     elu,
@@ -33,10 +61,19 @@ from .activations import (
     swish,
     tanh,
 )
+from .containers import Flatten, Identity, Lambda, Residual, Sequential
+from .holding import freeze, parameter_count, unfreeze
+from .linear import Dense, Embedding, Linear
+from .module import Module
 from .normalization import log_softmax, logmeanexp, logsumexp, one_hot, softmax, standardize
+from .training import apply
 
 __all__ = [
-    "celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers", "leaky_relu",
-    "log1mexp", "log_sigmoid", "log_softmax", "logmeanexp", "logsumexp", "mish", "one_hot", "relu", "relu6", "selu", "sigmoid",
-    "silu", "soft_sign", "softmax", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "standardize", "swish", "tanh",
+    "CELU", "Dense", "ELU", "Embedding", "Flatten", "GELU", "GLU", "Hardsigmoid", "Hardswish", "Hardtanh", "Held", "Identity",
+    "Lambda", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "Mish", "Module", "PReLU", "ReLU", "ReLU6", "Residual", "SELU",
+    "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh", "apply", "celu", "elu", "freeze", "gelu", "glu",
+    "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers", "leaky_relu", "log1mexp", "log_sigmoid",
+    "log_softmax", "logmeanexp", "logsumexp", "mish", "one_hot", "parameter_count", "relu", "relu6", "selu", "sigmoid", "silu",
+    "soft_sign", "softmax", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "standardize", "swish", "tanh", "trainable",
+    "unfreeze",
 ]  # fmt: skip

@@ -38,6 +38,7 @@ from .distributions import (
     weibull_min,
 )
 from .gamma import ball, beta, chisquare, dirichlet, f, gamma, generalized_normal, loggamma, t
+from .generator import seed
 from .keys import KeyArray, PRNGKey, clone, key, key_data, key_impl, wrap_key_data
 from .selection import categorical, choice, permutation
 from .splitting import fold_in, split
@@ -48,5 +49,5 @@ __all__ = [
     "clone", "dirichlet", "double_sided_maxwell", "exponential", "f", "fold_in", "gamma", "generalized_normal", "geometric",
     "gumbel", "key", "key_data", "key_impl", "laplace", "loggamma", "logistic", "lognormal", "maxwell", "multinomial",
     "multivariate_normal", "normal", "orthogonal", "pareto", "permutation", "poisson", "rademacher", "randint", "rayleigh",
-    "split", "t", "triangular", "truncated_normal", "uniform", "wald", "weibull_min", "wrap_key_data",
+    "seed", "split", "t", "triangular", "truncated_normal", "uniform", "wald", "weibull_min", "wrap_key_data",
 ]  # fmt: skip

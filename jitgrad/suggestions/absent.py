@@ -106,20 +106,17 @@ ABSENT: dict[str, dict[str, str]] = {
     },
     "jitgrad.nn": {
         "Write it as a function of parameters, a pytree of arrays, as examples/digits.py does": (
-            "Module Linear Dense Conv Conv2d Dropout Sequential LayerNorm BatchNorm Embedding LSTM GRU RNN MultiheadAttention "
-            "Parameter ModuleList functional Transformer"
+            "Conv Conv2d LSTM GRU RNN MultiheadAttention Transformer"
         ),
-        "Use jitgrad.nn.relu": "ReLU",
-        "Use jitgrad.nn.gelu": "GELU",
-        "Use jitgrad.nn.sigmoid": "Sigmoid",
-        "Use jitgrad.nn.softmax": "Softmax",
-        "Use jitgrad.numpy.tanh": "Tanh",
+        "Assign the array to an attribute of the module: self.name = array": "Parameter ParameterList ParameterDict",
+        "Assign a list or a dict of modules to an attribute: self.layers = [...]": "ModuleList ModuleDict",
+        "Functions are in jitgrad.nn itself": "functional",
         "Use jitgrad.nn.log_softmax": "cross_entropy CrossEntropyLoss nll_loss NLLLoss softmax_cross_entropy",
         "Use jitgrad.numpy.mean of the squares": "mse_loss MSELoss",
         "Use jitgrad.nn.softmax(q @ k.mT / jnp.sqrt(d)) @ v": "dot_product_attention scaled_dot_product_attention",
     },
     "jitgrad.random": {
-        "Make a key with jitgrad.random.key(seed)": "seed manual_seed default_rng RandomState Generator get_state set_state",
+        "Make a key with jitgrad.random.key(seed)": "manual_seed default_rng RandomState Generator get_state set_state",
         "Use jitgrad.random.normal": "randn standard_normal gauss",
         "Use jitgrad.random.uniform": "rand random random_sample ranf sample",
         "Use jitgrad.random.permutation": "shuffle randperm",

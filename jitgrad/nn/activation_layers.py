@@ -1,0 +1,76 @@
+"""Activations as layers: ReLU() is nn.relu. One factory makes them; PReLU alone has a parameter."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import new_class
+from typing import Any
+
+import jitgrad.numpy as jnp
+from jitgrad.array import Array
+
+from . import activations
+from .module import Module
+from .normalization import log_softmax, softmax
+
+
+def _activation(name: str, function: Callable[..., Any], **options: Any) -> type[Module]:
+    """The class of layers that call a function of an array; their arguments, by place or name, are these options of it."""
+    parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=d) for n, d in options.items()]
+    signature = inspect.Signature(parameters)
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        for option, value in bound.arguments.items():
+            setattr(self, option, value)
+
+    def __call__(self: Any, x: Any) -> Any:
+        return function(x, **{option: getattr(self, option) for option in options})
+
+    given = ", ".join(f"{n}={d!r}" for n, d in options.items())
+    doc = f"`nn.{function.__name__}` as a layer{f', with the options {given}' if options else ''}."
+    members = {"__init__": __init__, "__call__": __call__, "__doc__": doc, "__module__": __name__, "__signature__": signature}
+    return new_class(name, (Module,), exec_body=lambda namespace: namespace.update(members))
+
+
+ReLU = _activation("ReLU", activations.relu)
+ReLU6 = _activation("ReLU6", activations.relu6)
+LeakyReLU = _activation("LeakyReLU", activations.leaky_relu, negative_slope=0.01)
+ELU = _activation("ELU", activations.elu, alpha=1.0)
+CELU = _activation("CELU", activations.celu, alpha=1.0)
+SELU = _activation("SELU", activations.selu)
+GELU = _activation("GELU", activations.gelu, approximate=False)
+SiLU = _activation("SiLU", activations.silu)
+Mish = _activation("Mish", activations.mish)
+Sigmoid = _activation("Sigmoid", activations.sigmoid)
+LogSigmoid = _activation("LogSigmoid", activations.log_sigmoid)
+Tanh = _activation("Tanh", jnp.tanh)
+Softplus = _activation("Softplus", activations.softplus)
+Softsign = _activation("Softsign", activations.soft_sign)
+Hardtanh = _activation("Hardtanh", activations.hard_tanh)
+Hardsigmoid = _activation("Hardsigmoid", activations.hard_sigmoid)
+Hardswish = _activation("Hardswish", activations.hard_swish)
+GLU = _activation("GLU", activations.glu, axis=-1)
+Softmax = _activation("Softmax", softmax, axis=-1)
+LogSoftmax = _activation("LogSoftmax", log_softmax, axis=-1)
+
+
+class PReLU(Module):
+    """x where it is positive, else weight * x. weight is learned: one number, or one a feature (num_parameters), the last axis.
+
+    >>> print(PReLU()(jnp.array([-2.0, 3.0])))
+    [-0.5  3. ]
+    """
+
+    weight: Array
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = None) -> None:
+        self.weight = jnp.full((num_parameters,), init, dtype)
+
+    def __call__(self, x: Any) -> Array:
+        value = jnp.asarray(x)
+        if self.weight.size > 1 and (not value.ndim or value.shape[-1] != self.weight.size):
+            self.refuse_input(f"[..., {self.weight.size}]", value)
+        return jnp.where(value > 0, value, self.weight * value)
