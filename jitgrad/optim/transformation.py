@@ -40,10 +40,12 @@ class GradientTransformation(_Pair):
     __slots__ = ()
 
     def __new__(cls, init: Callable[[PyTree], Any], update: Callable[..., tuple[PyTree, Any]]) -> GradientTransformation:
+        @boundary
         @functools.wraps(init)
         def init_trainable(params: PyTree) -> Any:
             return init(trainable(params))
 
+        @boundary
         @functools.wraps(update)
         def update_trainable(updates: PyTree, state: Any, params: PyTree = None, **extra: Any) -> tuple[PyTree, Any]:
             return update(trainable(updates), state, trainable(params), **extra)
