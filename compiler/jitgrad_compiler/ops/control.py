@@ -10,7 +10,7 @@ carries, the number of steps, a stride, and tapes of each carry as it was before
 switch [branches]: operands are an integer, held inside, and what the branch of that number takes.
 rowwise [graph, mapped, size]: the graph done to every row of the mapped operands by itself; each row takes its own path.
 
-Their derivatives and batching are in passes/: loop_derivatives.py, loop_batching.py, branches.py and rowwise.py.
+Their derivatives and batching are in passes/: scan_derivatives.py, while_derivatives.py, loop_batching.py, branches.py, rowwise.py.
 """
 
 from __future__ import annotations

@@ -3,8 +3,19 @@
 Importing the package gives ops that have programs inside, or call Python, their rules.
 """
 
-from . import branches, calls, checkpointing, custom_derivatives, linear_solve, loop_batching, loop_derivatives, rowwise
+from . import (
+    branches,
+    calls,
+    checkpointing,
+    custom_derivatives,
+    linear_solve,
+    loop_batching,
+    rowwise,
+    scan_derivatives,
+    while_derivatives,
+)  # fmt: skip
 
 __all__ = [
-    "branches", "calls", "checkpointing", "custom_derivatives", "linear_solve", "loop_batching", "loop_derivatives", "rowwise",
+    "branches", "calls", "checkpointing", "custom_derivatives", "linear_solve", "loop_batching", "rowwise", "scan_derivatives",
+    "while_derivatives",
 ]  # fmt: skip

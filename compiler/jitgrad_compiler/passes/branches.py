@@ -12,19 +12,29 @@ from typing import Any
 from ..ir.builder import Value, bind_all
 from ..ir.graph import JVP, TRANSPOSE, Graph, remembered
 from ..ir.interpreter import evaluate
-from ..ir.types import TapeType
 from ..ops.control import switch
-from ..ops.define import Operand, Tangents, is_linear, zeros
+from ..ops.define import Operand, Tangents, zeros
 from .jvp import recorded
-from .loop_derivatives import Flags, build, filled, linearized, moved, picked, recomputed, spread, transposed
-from .vmap import vmap_graph
+from .nested_programs import (
+    Flags,
+    are_there,
+    build,
+    filled,
+    keepable,
+    moved,
+    picked,
+    present,
+    spread,
+    transposed,
+    turned,
+    wholly_batched,
+)
 
 
 @JVP.of(switch)
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     branches, (index, *operands) = params["branches"], primals
-    active = tuple(t is not None for t in tangents[1:])
-    given = [t for t in tangents[1:] if t is not None]
+    active, given = are_there(tangents[1:]), present(tangents[1:])
     count = len(branches[0].outputs)
     if not recorded(tangents):
         graphs, out_active = _joint(branches, active)
@@ -64,12 +74,8 @@ def _split(branches: tuple[Graph, ...], active: Flags) -> tuple[tuple[Graph, ...
     """(branches that also give everybody's residuals, branches from tangents and those to tangents, which results have
     tangents).
     """
-    parts = [linearized(b, active) for b in branches]
+    parts = [keepable(b, active) for b in branches]
     count, tangents = len(branches[0].outputs), sum(active)
-    parts = [
-        recomputed(p, b) if any(isinstance(t, TapeType) for t in p.forward.output_types[count:]) else p
-        for p, b in zip(parts, branches, strict=True)
-    ]
     out_active = _shared_activity([p.active_outputs for p in parts])
     places, types = _places([p.forward.output_types[count:] for p in parts])
 
@@ -114,21 +120,11 @@ def _places(kept: Sequence[Sequence[Any]]) -> tuple[list[list[int]], list[Any]]:
 
 @TRANSPOSE.of(switch)
 def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
-    index, *rest = operands
-    linear = tuple(map(is_linear, rest))
-    given = tuple(ct is not None for ct in cts)
+    linear, given, values = turned(cts, operands[1:])
     branches = tuple(transposed(b, linear, given) for b in params["branches"])
-    known = [x for x in rest if isinstance(x, Value)]
-    found = bind_all(switch, index, *known, *[ct for ct in cts if ct is not None], branches=branches)  # type: ignore[arg-type]
-    return [None, *spread(found, linear)]
+    return [None, *spread(bind_all(switch, operands[0], *values, branches=branches), linear)]  # type: ignore[arg-type]
 
 
-def batch_branches(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Sequence[Value]:
+def batch_branches(size: int, args: Sequence[Value], flags: Sequence[bool], params: dict[str, Any]) -> Sequence[Value]:
     """A switch of batched branches, for an index that all examples share."""
-    branches = tuple(_batched(b, size, tuple(batched[1:])) for b in params["branches"])
-    return bind_all(switch, *args, branches=branches)
-
-
-@remembered
-def _batched(graph: Graph, size: int, batched: Flags) -> Graph:
-    return vmap_graph(graph, size, batched)
+    return bind_all(switch, *args, branches=tuple(wholly_batched(b, size, flags[1:]) for b in params["branches"]))

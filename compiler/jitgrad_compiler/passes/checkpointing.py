@@ -15,13 +15,23 @@ from ..ir.interpreter import evaluate
 from ..ops.calls import call
 from ..ops.checkpointing import NOTHING, barrier, checkpoint
 from ..ops.contraction import dot_general
-from ..ops.define import Operand, Tangents, is_linear
+from ..ops.define import Tangents
 from .inline import inline
 from .jvp import recorded
 from .linearize import LinearGraphs
-from .loop_derivatives import Flags, build, linearized, moved, picked, spread, transposed
+from .nested_programs import (
+    Flags,
+    are_there,
+    build,
+    forward_mode,
+    linearized,
+    picked,
+    present,
+    spread,
+    transpose_rule,
+    wholly_batched,
+)
 from .simplify import remove_dead
-from .vmap import vmap_graph
 
 
 def keeps(policy: tuple[Any, ...], e: Eqn) -> bool:
@@ -72,36 +82,23 @@ def checkpointed(graph: Graph, active: Flags, policy: tuple[Any, ...], prevent_c
 
 @JVP.of(checkpoint)
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
-    graph = params["graph"]
-    active = tuple(t is not None for t in tangents)
-    given = [t for t in tangents if t is not None]
-    count = len(graph.outputs)
     if not recorded(tangents):
-        both, active_outputs = moved(graph, active)
-        found = bind_all(checkpoint, *primals, *given, **{**params, "graph": both})
-        return found[:count], spread(found[count:], active_outputs)
-    parts = checkpointed(graph, active, params["policy"], params["prevent_cse"])
+        return forward_mode(checkpoint, primals, tangents, params)
+    count = len(params["graph"].outputs)
+    parts = checkpointed(params["graph"], are_there(tangents), params["policy"], params["prevent_cse"])
     found = evaluate(parts.forward, primals)
     if not any(parts.active_outputs):
         return found[:count], [None] * count
-    moving = bind_all(checkpoint, *given, *found[count:], **{**params, "graph": parts.linear})
-    return found[:count], spread(moving, parts.active_outputs)
+    return found[:count], spread(_with(parts.linear, [*present(tangents), *found[count:]], params), parts.active_outputs)
 
 
-@TRANSPOSE.of(checkpoint)
-def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
-    linear = tuple(map(is_linear, operands))
-    backward = transposed(params["graph"], linear, tuple(ct is not None for ct in cts))
-    known = [x for x in operands if isinstance(x, Value)]
-    found = bind_all(checkpoint, *known, *[ct for ct in cts if ct is not None], **{**params, "graph": backward})
-    return spread(found, linear)
+def _with(graph: Graph, operands: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]:
+    return bind_all(checkpoint, *operands, **{**params, "graph": graph})
+
+
+TRANSPOSE[checkpoint] = transpose_rule(_with)
 
 
 @BATCH.of(checkpoint)
-def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
-    return bind_all(checkpoint, *args, **{**params, "graph": _batched(params["graph"], size, tuple(batched))})
-
-
-@remembered
-def _batched(graph: Graph, size: int, batched: Flags) -> Graph:
-    return vmap_graph(graph, size, batched)
+def _batch(size: int, args: Sequence[Value], flags: Sequence[bool], params: dict[str, Any]) -> Any:
+    return _with(wholly_batched(params["graph"], size, flags), args, params)

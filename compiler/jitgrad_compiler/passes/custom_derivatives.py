@@ -11,17 +11,26 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import NonDifferentiableError, UnexpectedTracerError
-from ..ir.builder import Value, bind_all, source_of, staging
+from ..ir.builder import Value, bind_all, source_of
 from ..ir.graph import BATCH, JVP, TRANSPOSE, Graph, Op, remembered
 from ..ir.interpreter import evaluate
-from ..ir.types import ArrayType
 from ..ops.calls import call
 from ..ops.custom import FORWARD_MODE, Backward, BatchRule, Programs, Rule, custom_jvp, custom_linear, custom_vjp, custom_vmap
-from ..ops.define import Operand, Tangents, broadcast_batch, is_linear, reduce_sum
+from ..ops.define import Operand, Tangents, broadcast_batch, reduce_sum
 from .custom_rules import closes_over
 from .jvp import recorded
-from .loop_derivatives import Flags, filled, picked, spread, transposed
-from .vmap import batch
+from .nested_programs import (
+    Flags,
+    are_there,
+    batched_program,
+    build,
+    filled,
+    picked,
+    present,
+    spread,
+    transpose_rule,
+    wholly_batched,
+)
 
 CLOSED_OVER = (
     "{}: a value that the function or its rules close over is being differentiated, but the rules say how to differentiate with "
@@ -76,12 +85,11 @@ def _vjp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
     count = len(params["graph"].outputs)
     outs, known = found[:count], [*primals[:consts], *found[count:]]
     moves = picked(tangents, params["moving"])
-    active = tuple(t is not None for t in moves)
+    active = are_there(moves)
     floats = [o.type.dtype.is_inexact for o in outs]
     if not any(active) or not any(floats):
         return outs, [None] * count
-    given = [t for t in moves if t is not None]
-    moved = bind_all(custom_linear, *known, *given, backward=backward, known=len(known), active=active, name=name)
+    moved = bind_all(custom_linear, *known, *present(moves), backward=backward, known=len(known), active=active, name=name)
     return outs, spread(moved, floats)
 
 
@@ -99,39 +107,21 @@ def _linear_transpose(cts: Sequence[Value], operands: Sequence[Operand], params:
     return [*[None] * len(known), *found]
 
 
-@TRANSPOSE.of(custom_jvp, custom_vjp, custom_vmap)
-def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
-    linear = tuple(map(is_linear, operands))
-    backward = transposed(params["graph"], linear, tuple(ct is not None for ct in cts))
-    known = [x for x in operands if isinstance(x, Value)]
-    return spread(evaluate(backward, [*known, *[ct for ct in cts if ct is not None]]), linear)
+TRANSPOSE.of(custom_jvp, custom_vjp, custom_vmap)(transpose_rule(lambda graph, values, _: evaluate(graph, values)))
 
 
 # -- batching
 
 
 @remembered
-def batched_program(graph: Graph, size: int, flags: Flags, whole: int) -> tuple[Graph, Flags]:
-    """The batched Graph, whose first `whole` outputs all have the batch axis, and which of the others do."""
-    with staging() as builder:
-        inputs = [
-            builder.input(ArrayType((size, *t.shape), t.dtype) if b else t) for t, b in zip(graph.input_types, flags, strict=True)
-        ]
-        outs, out_flags = batch(graph, size, inputs, flags)
-        first = [broadcast_batch(o, size, b) for o, b in zip(outs[:whole], out_flags, strict=False)]
-        return builder.finish([*first, *outs[whole:]])[0], tuple(out_flags[whole:])
-
-
-@remembered
 def _batched_backward(graph: Graph, size: int, flags: Flags, wanted: Flags) -> Graph:
     """The batched backward program; the cotangent of what serves every example is the sum of theirs."""
-    with staging() as builder:
-        inputs = [
-            builder.input(ArrayType((size, *t.shape), t.dtype) if b else t) for t, b in zip(graph.input_types, flags, strict=True)
-        ]
-        outs, out_flags = batch(graph, size, inputs, flags)
-        whole = [broadcast_batch(o, size, b) for o, b in zip(outs, out_flags, strict=True)]
-        return builder.finish([o if w else reduce_sum(o, (0,)) for o, w in zip(whole, wanted, strict=True)])[0]
+    made = wholly_batched(graph, size, flags)
+
+    def run(*values: Value) -> Sequence[Value]:
+        return [o if w else reduce_sum(o, (0,)) for o, w in zip(evaluate(made, values), wanted, strict=True)]
+
+    return build(made.input_types, run)
 
 
 def _batched_rule(
@@ -156,7 +146,7 @@ def _batched_rule(
 def _batched_jvp_rule(size: int, flags: Flags, consts: int, params: dict[str, Any], programs: Programs) -> tuple[Graph, ...]:
     (rule,) = programs.graphs
     moving = [b for b, t in zip(flags[consts:], rule.input_types[consts:], strict=False) if t.dtype.is_inexact]
-    return (batched_program(rule, size, (*flags, *moving), len(rule.outputs))[0],)
+    return (wholly_batched(rule, size, (*flags, *moving)),)
 
 
 def _batched_vjp_rule(size: int, flags: Flags, consts: int, params: dict[str, Any], programs: Programs) -> tuple[Graph, ...]:
@@ -170,9 +160,8 @@ def _batched_vjp_rule(size: int, flags: Flags, consts: int, params: dict[str, An
 
 def _batch(op: Op, make: Any) -> Callable[..., Any]:
     def rule(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
-        graph, flags = params["graph"], tuple(batched)
-        made, _ = batched_program(graph, size, flags, len(graph.outputs))
-        return bind_all(op, *args, **{**params, "graph": made, "rule": _batched_rule(size, flags, params, make)})
+        made, rule = wholly_batched(params["graph"], size, batched), _batched_rule(size, tuple(batched), params, make)
+        return bind_all(op, *args, **{**params, "graph": made, "rule": rule})
 
     return rule
 
@@ -181,7 +170,7 @@ def _batch(op: Op, make: Any) -> Callable[..., Any]:
 def _batch_linear(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     known, active, backward = params["known"], params["active"], params["backward"]
     flags = (*batched[:known], *[True] * (len(backward.inputs) - known))
-    made, _ = batched_program(backward, size, flags, len(backward.outputs))
+    made = wholly_batched(backward, size, flags)
     whole = [broadcast_batch(t, size, b) for t, b in zip(args[known:], batched[known:], strict=True)]
     return bind_all(custom_linear, *args[:known], *whole, **{**params, "backward": made, "active": active})
 
@@ -192,9 +181,7 @@ def _batch_by_rule(size: int, args: Sequence[Value], batched: Sequence[bool], pa
     consts, rule = params["consts"], params["batching"]
     if isinstance(rule, BatchRule) and not any(batched[:consts]):
         return rule.run(size, args[consts:], batched[consts:])
-    graph = params["graph"]
-    made, _ = batched_program(graph, size, tuple(batched), len(graph.outputs))
-    return evaluate(made, args)
+    return evaluate(wholly_batched(params["graph"], size, batched), args)
 
 
 @JVP.of(custom_vmap)

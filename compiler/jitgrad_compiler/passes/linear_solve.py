@@ -13,9 +13,8 @@ from ..ir.graph import BATCH, JVP, TRANSPOSE
 from ..ir.interpreter import evaluate
 from ..ops.define import Operand, Tangents, broadcast_batch, is_linear
 from ..ops.linear_solve import linear_solve
-from .custom_derivatives import batched_program
 from .jvp import jvp
-from .loop_derivatives import filled
+from .nested_programs import filled, wholly_batched
 
 
 @JVP.of(linear_solve)
@@ -63,6 +62,6 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
     n = params["consts"]
     flags = (*batched[:n], *[True] * (len(args) - n))
     graphs = {key: params[key] for key in ("graph", "matvec", "vecmat", "transposed")}
-    made = {key: g and batched_program(g, size, flags, len(g.outputs))[0] for key, g in graphs.items()}
+    made = {key: g and wholly_batched(g, size, flags) for key, g in graphs.items()}
     rhs = [broadcast_batch(b, size, was) for b, was in zip(args[n:], batched[n:], strict=True)]
     return bind_all(linear_solve, *args[:n], *rhs, **{**params, **made})

@@ -14,7 +14,7 @@ from ..ir.graph import Eqn, Graph, Var
 from ..ir.interpreter import evaluate
 from ..ops.define import zeros
 from .linearize import linearize_graph, transpose_graph
-from .loop_derivatives import build, picked, spread
+from .nested_programs import build, picked, spread
 from .simplify import remove_dead
 
 

@@ -19,9 +19,10 @@ from ..ops.control import rowwise, scan, switch, tape_add, together, while_loop
 from ..ops.define import broadcast, broadcast_batch, full, reshape, transpose_axes
 from ..ops.effects import callback, io_callback, pure_callback
 from .branches import batch_branches
-from .loop_derivatives import Flags, Loop
+from .loop_parts import Loop
+from .nested_programs import Flags
 from .register_fit import MANY, fits_registers
-from .vmap import batch, batched_type, by_rows, vmap_graph
+from .vmap import batch, batched_inputs, by_rows, vmap_graph
 
 
 @remembered
@@ -30,8 +31,7 @@ def _batched_body(graph: Graph, size: int, fixed: Flags, carry: Flags, rest: Fla
     while True:
         with staging() as builder:
             flags = (*fixed, *carry, *rest)
-            inputs = [builder.input(batched_type(t, size) if b else t) for t, b in zip(graph.input_types, flags, strict=True)]
-            outs, out_flags = batch(graph, size, inputs, flags)
+            outs, out_flags = batch(graph, size, batched_inputs(builder, graph, size, flags), flags)
             n = len(carry)
             grown = tuple(a or b for a, b in zip(carry, out_flags, strict=False))
             if grown == carry:
@@ -44,8 +44,7 @@ def _batched_body(graph: Graph, size: int, fixed: Flags, carry: Flags, rest: Fla
 
 def _scan_parts(params: Mapping[str, Any], flags: Sequence[bool]) -> tuple[Loop, tuple[Flags, ...]]:
     """The operands' kinds, without the number of steps, and which of them are batched."""
-    body = params["body"]
-    loop = Loop(params["consts"], params["carry"], len(body.inputs) - params["consts"] - params["carry"])
+    loop = Loop.of_scan(params)
     return loop, tuple(tuple(f) for f in loop.split(flags if params["length"] is not None else flags[1:]))
 
 

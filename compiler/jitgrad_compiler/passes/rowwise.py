@@ -15,40 +15,42 @@ from ..ir.graph import BATCH, JVP, TRANSPOSE, Graph, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
 from ..ops.control import rowwise
-from ..ops.define import Operand, Tangents, broadcast, broadcast_batch, is_linear, reduce_sum, reshape
+from ..ops.define import Operand, Tangents, broadcast, broadcast_batch, reduce_sum, reshape
 from .jvp import recorded
-from .linearize import LinearGraphs
-from .loop_derivatives import Flags, linearized, moved, picked, recomputed, spread, transposed
+from .nested_programs import (
+    Flags,
+    are_there,
+    forward_mode,
+    linearized,
+    parted,
+    picked,
+    present,
+    recomputed,
+    spread,
+    transposed,
+    turned,
+)
 from .vmap import batch, vmap_graph
 
 
 @JVP.of(rowwise)
 def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
     graph, mapped, size = params["graph"], params["mapped"], params["size"]
-    active = tuple(t is not None for t in tangents)
-    given = [t for t in tangents if t is not None]
+    active, given = are_there(tangents), present(tangents)
     given_mapped = tuple(picked(mapped, active))
     count = len(graph.outputs)
     if not recorded(tangents):
-        both, out_active = moved(graph, active)
-        found = bind_all(rowwise, *primals, *given, graph=both, mapped=(*mapped, *given_mapped), size=size)
-        return found[:count], spread(found[count:], out_active)
+        return forward_mode(rowwise, primals, tangents, {**params, "mapped": (*mapped, *given_mapped)})
     if any(a and isinstance(p.type, TapeType) for p, a in zip(primals, active, strict=True)):
         parts = linearized(without_rows(graph, mapped, size), active)
-        found = evaluate(parts.forward, primals)
-        moving = evaluate(parts.linear, [*given, *found[count:]])
-        return found[:count], spread(moving, parts.active_outputs)
-    outs = bind_all(rowwise, *primals, **params)
-    parts = _again(graph, active)
+        outs, residuals = parted(evaluate(parts.forward, primals), count)
+        return outs, spread(evaluate(parts.linear, [*given, *residuals]), parts.active_outputs)
+    outs = list(bind_all(rowwise, *primals, **params))
+    parts = recomputed(graph, active)
     if not any(parts.active_outputs):
         return outs, [None] * count
     found = bind_all(rowwise, *given, *primals, graph=parts.linear, mapped=(*given_mapped, *mapped), size=size)
     return outs, spread(found, parts.active_outputs)
-
-
-@remembered
-def _again(graph: Graph, active: Flags) -> LinearGraphs:
-    return recomputed(linearized(graph, active), graph)
 
 
 @remembered
@@ -68,14 +70,10 @@ def without_rows(graph: Graph, mapped: Flags, size: int) -> Graph:
 @TRANSPOSE.of(rowwise)
 def _transpose(cts: Sequence[Value | None], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     mapped, size = params["mapped"], params["size"]
-    linear = tuple(map(is_linear, operands))
-    given = tuple(ct is not None for ct in cts)
+    linear, given, values = turned(cts, operands)
     backward = transposed(params["graph"], linear, given)
-    known = [x for x in operands if isinstance(x, Value)]
-    known_mapped = [m for m, x in zip(mapped, linear, strict=True) if not x]
-    there = [ct for ct in cts if ct is not None]
-    flags = (*known_mapped, *[True] * len(there))
-    found = bind_all(rowwise, *known, *there, graph=backward, mapped=flags, size=size)
+    flags = (*[m for m, x in zip(mapped, linear, strict=True) if not x], *[True] * sum(given))
+    found = bind_all(rowwise, *values, graph=backward, mapped=flags, size=size)
     whole = [ct if m else reduce_sum(ct, (0,)) for ct, m in zip(found, picked(mapped, linear), strict=True)]
     return spread(whole, linear)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..ir.builder import Value, bind_all, source_of, staging
+from ..ir.builder import Builder, Value, bind_all, source_of, staging
 from ..ir.graph import BATCH, BATCHED_OUTPUTS, BY_ROWS, OPS, Atom, Eqn, Graph, Literal, Op, Var
 from ..ir.interpreter import literal_value
 from ..ir.types import ArrayType, TapeType
@@ -76,6 +76,11 @@ def batched_type(type: Any, size: int) -> Any:
     if isinstance(type, TapeType):
         return TapeType(batched_type(type.element, size))
     return ArrayType((size, *type.shape), type.dtype)
+
+
+def batched_inputs(builder: Builder, graph: Graph, size: int, batched: Sequence[bool]) -> list[Value]:
+    """Inputs of a Graph that is being made, for those of another: those that are batched have the batch axis."""
+    return [builder.input(batched_type(t, size) if b else t) for t, b in zip(graph.input_types, batched, strict=True)]
 
 
 def depends_on_batch(graph: Graph, batched: Sequence[bool]) -> list[bool]:
@@ -191,6 +196,5 @@ def _as_one(eqns: Sequence[Eqn], later: set[Atom]) -> Eqn:
 def vmap_graph(graph: Graph, size: int, batched: Sequence[bool], whole: bool = False) -> Graph:
     """The pass: a Graph whose batched inputs, and all outputs, have a new axis of the given size in front. `whole` is `batch`'s."""
     with staging() as builder:
-        inputs = [builder.input(batched_type(t, size) if b else t) for t, b in zip(graph.input_types, batched, strict=True)]
-        outs, flags = batch(graph, size, inputs, batched, whole)
+        outs, flags = batch(graph, size, batched_inputs(builder, graph, size, batched), batched, whole)
         return builder.finish([broadcast_batch(o, size, b) for o, b in zip(outs, flags, strict=True)])[0]
