@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.special
 
 import jitgrad
+import jitgrad.numpy as jnp
 from jitgrad import random
 
 KEY = random.key(42)
@@ -223,6 +225,30 @@ FLOATS = {
 }  # fmt: skip
 
 
+NARROW = {  # in float16 and in bfloat16
+    "random.uniform(KEY, (8,), DTYPE, 0.1, 0.7)": (
+        [0.145751953125, 0.2142333984375, 0.685546875, 0.55419921875, 0.36962890625, 0.28466796875, 0.5302734375, 0.185546875],
+        [0.478515625, 0.60546875, 0.6796875, 0.6015625, 0.146484375, 0.60546875, 0.455078125, 0.51171875],
+    ),
+    "random.gumbel(KEY, (8,), DTYPE)": (
+        [-0.9453125, -0.505859375, 3.69921875, 1.2783203125, 0.2227783203125, -0.1644287109375, 1.099609375, -0.6669921875],
+        [0.78125, 1.7734375, 3.453125, 1.71875, -0.93359375, 1.7734375, 0.65625, 0.98046875],
+    ),
+    "random.logistic(KEY, (8,), DTYPE)": (
+        [-2.494140625, -1.447265625, 3.6875, 1.1357421875, -0.2041015625, -0.81103515625, 0.9287109375, -1.794921875],
+        [0.54296875, 1.6875, 3.4375, 1.625, -2.46875, 1.6875, 0.3828125, 0.7890625],
+    ),
+    "random.truncated_normal(KEY, -2.0, 2.0, (8,), DTYPE)": (
+        [-1.3076171875, -0.8251953125, 1.68359375, 0.65966796875, -0.12200927734375, -0.477783203125, 0.5439453125, -1.0],
+        [0.318359375, 0.9453125, 1.6015625, 0.91796875, -1.2890625, 0.9453125, 0.2265625, 0.466796875],
+    ),
+    "random.gamma(KEY, 2.0, (8,), DTYPE)": (
+        [2.3046875, 0.83740234375, 5.89453125, 5.10546875, 0.23974609375, 0.943359375, 1.3974609375, 1.390625],
+        [2.84375, 2.609375, 2.359375, 4.46875, 1.2109375, 1.3515625, 2.125, 2.328125],
+    ),
+}
+
+
 def given(call: str, dtype: type | None = None) -> np.ndarray:
     """What a row's call gives."""
     return np.asarray(eval(call, {"random": random, "np": np, "KEY": KEY, "DTYPE": dtype}))
@@ -249,6 +275,31 @@ def test_floats_are_those_of_jax(call, dtype):
 def test_uniform_floats_are_those_of_jax_to_the_bit(dtype):
     for call in (c for c in FLOATS if ".uniform(" in c):
         assert given(call, dtype).ravel().tolist() == np.array(FLOATS[call][dtype is np.float64], dtype).tolist()
+
+
+@pytest.mark.parametrize("call", NARROW)
+def test_narrow_floats_are_those_of_jax(call):
+    """Each op is rounded; uniform numbers scaled to an interval are, too, behind the product and behind the sum."""
+    for dtype, elements in zip((jnp.float16, jnp.bfloat16), NARROW[call], strict=True):
+        assert given(call, dtype).astype(float).tolist() == elements
+
+
+def test_small_uniform_numbers_become_the_gumbel_draws_of_jax_in_float16():
+    drawn = random.gumbel(random.key(58), (8,), jnp.float16)
+    assert drawn.tolist() == [
+        0.8369140625, -0.398193359375, 1.9892578125, 1.58984375, 1.779296875, -0.475341796875, -1.28125, -1.671875,
+    ]  # fmt: skip
+
+
+def test_truncated_normal_draws_are_the_inverse_of_accurate_ends():
+    """Here erf at both ends decides: an ulp of float32 moves draws at 3 by twenty."""
+    u = np.asarray(random.uniform(KEY, (4000,))).astype(np.float64)
+    for low, high in ((0.5, 3.0), (-3.4, 1.0)):
+        first, last = (np.float32(scipy.special.erf(float(np.float32(v) / np.float32(2**0.5)))) for v in (low, high))
+        inside = (u * float(last - first) + float(first)).astype(np.float32)
+        wanted = 2**0.5 * scipy.special.erfinv(inside.astype(np.float64))
+        drawn = np.asarray(random.truncated_normal(KEY, low, high, (4000,)))
+        np.testing.assert_allclose(drawn, wanted, rtol=3e-7, atol=2e-7)
 
 
 IN_32_BITS = {

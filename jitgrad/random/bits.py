@@ -52,12 +52,17 @@ def unit_floats(word: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     return ops.op("sub", one_up, ops.constant(1.0, dtype))
 
 
+def scaled(u: Array, span: Array, low: Array) -> Array:
+    """u * span + low, rounded together as XLA does, but each by itself in the types that it computes in float32."""
+    return u * span + low if u.type.dtype.is_storage else ops.op("fma", u, span, low)
+
+
 def floats_between(word: Array, shape: tuple[int, ...], dtype: DType, low: Any, high: Any) -> Array:
-    """Uniform floats u * (high - low) + low, the product and the sum rounded together, for numbers whose difference is finite."""
+    """Uniform floats u * (high - low) + low, for numbers whose difference is finite."""
     number: Any = dtype.numpy.type
     span = number(high) - number(low)
     u = unit_floats(word, shape, dtype)
-    return ops.op("max", ops.op("fma", u, ops.constant(span, dtype), ops.constant(low, dtype)), ops.constant(low, dtype))
+    return ops.op("max", scaled(u, ops.constant(span, dtype), ops.constant(low, dtype)), ops.constant(low, dtype))
 
 
 def _uniform(word: Array, low: Array, high: Array, shape: tuple[int, ...], dtype: DType) -> Array:
@@ -65,10 +70,10 @@ def _uniform(word: Array, low: Array, high: Array, shape: tuple[int, ...], dtype
     low, high = parameter(low, shape, dtype), parameter(high, shape, dtype)
     span, half = ops.op("sub", high, low), ops.constant(0.5, dtype)
     low_half = ops.op("mul", low, half)
-    wide = ops.op("fma", u, ops.op("sub", ops.op("mul", high, half), low_half), low_half)
+    wide = scaled(u, ops.op("sub", ops.op("mul", high, half), low_half), low_half)
     fits = ops.op("le", ops.op("abs", span), ops.constant(ops.limits(dtype).max, dtype))
-    scaled = ops.select(fits, ops.op("fma", u, span, low), ops.op("add", wide, wide))
-    return ops.op("max", ops.op("min", scaled, ops.op("nextafter", high, low)), low)  # rounding may have reached `high`
+    between = ops.select(fits, scaled(u, span, low), ops.op("add", wide, wide))
+    return ops.op("max", ops.op("min", between, ops.op("nextafter", high, low)), low)  # rounding may have reached `high`
 
 
 def uniform(key: KeyLike, shape: Shape = (), dtype: Any = None, minval: Any = 0.0, maxval: Any = 1.0) -> Array:

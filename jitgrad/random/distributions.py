@@ -17,9 +17,9 @@ from jitgrad.errors import ArgumentError
 from jitgrad.operands import broadcast_shape, shape_arg
 from jitgrad.promotion import dtype_name
 from jitgrad.scipy.special import log_ndtr
-from jitgrad_compiler.ir.types import F32, FLOATS, I64, U32, U64, DType
+from jitgrad_compiler.ir.types import F32, F64, FLOATS, I64, U32, U64, DType
 
-from .bits import floats_between, random_bits, unit_floats
+from .bits import floats_between, random_bits, scaled, unit_floats
 from .keys import KeyLike, split_word
 from .programs import Shape, draw, float_dtype, parameter, shape_with
 
@@ -34,8 +34,8 @@ def _symmetric(word: Array, shape: Sizes, dtype: DType) -> Array:
 
 
 def _positive(word: Array, shape: Sizes, dtype: DType) -> Array:
-    """Uniform floats of (0, 1), of which the least is tiny."""
-    return floats_between(word, shape, dtype, TINY[dtype], 1.0)
+    """Uniform floats of (0, 1), the least of which, in place of 0, is tiny."""
+    return jnp.maximum(unit_floats(word, shape, dtype), TINY[dtype])
 
 
 def normals(word: Array, shape: Sizes, dtype: DType) -> Array:
@@ -108,9 +108,9 @@ def truncated(word: Array, lower: Array, upper: Array, shape: Sizes, dtype: DTyp
     """
     low, high = parameter(lower, shape, dtype), parameter(upper, shape, dtype)
     root = jnp.asarray(math.sqrt(2), dtype.numpy)
-    first, last = jnp.asarray(ops.op("erf", low / root)), jnp.asarray(ops.op("erf", high / root))
+    first, last = _end(low / root), _end(high / root)
     u = unit_floats(word, shape, dtype)
-    inside = jnp.maximum(ops.op("fma", u, last - first, first), first)
+    inside = jnp.maximum(scaled(u, last - first, first), first)
     drawn = ops.op("erf_inv", inside) * root
     if tails:
         far = jnp.abs(inside) > 1 - math.sqrt(EPSILON[dtype])
@@ -118,6 +118,13 @@ def truncated(word: Array, lower: Array, upper: Array, shape: Sizes, dtype: DTyp
         distance = _tail_draw(jnp.maximum(u, EPSILON[dtype] / 2), low * side, high * side)
         drawn = jnp.where(far, distance * side, drawn)
     return jnp.clip(drawn, *(ops.op("stop_gradient", ops.op("nextafter", v, w)) for v, w in ((low, high), (high, low))))
+
+
+def _end(x: Array) -> Array:
+    """erf(x), in float32 rounded once: where it is close to 1, draws change by many times what it errs by."""
+    if x.type.dtype != F32:
+        return jnp.asarray(ops.op("erf", x))
+    return jnp.asarray(ops.convert(ops.op("erf", ops.convert(x, F64)), F32))
 
 
 def _tail_draw(u: Array, low: Array, high: Array) -> Array:

@@ -22,7 +22,7 @@ from jitgrad.operands import array_arg, shape_arg
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.types import F64, DType
 
-from .bits import unit_floats
+from .bits import scaled, unit_floats
 from .distributions import exponentials, normals, signs
 from .keys import KeyLike, blocks, split_word
 from .programs import Shape, check_shape, draw, float_dtype, parameter, shape_with
@@ -51,7 +51,7 @@ def _one_gamma(word: Array, alpha: Array, log: bool) -> Array:
         def next_normal(inner: Any) -> Any:
             rest, now = split_word(inner[0])
             x = normals(now, (), dtype)
-            return rest, x, ops.op("fma", x, c, jnp.ones((), dtype))
+            return rest, x, scaled(x, c, one)
 
         start = (normal_key, jnp.zeros((), dtype), -jnp.ones((), dtype))
         _, x, v = lax.while_loop(lambda inner: inner[2] <= 0, next_normal, start)
