@@ -19,7 +19,7 @@ jitgrad.config.traceback_filtering = "off"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--emit-twice", type=int, default=CodesEmittedTwice.every, help="of so many modules one is written twice")
+    parser.addoption("--emit-twice", type=int, default=CodesEmittedTwice.every, help="of so many programs one is written twice")
 
 
 def pytest_configure(config: pytest.Config) -> None:

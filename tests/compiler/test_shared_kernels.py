@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ from jitgrad_compiler.kernels.program import lower
 from jitgrad_compiler.kernels.structure import structure
 from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.passes.pipeline import prepare
-from jitgrad_compiler.runtime import driver, executable
+from jitgrad_compiler.runtime import driver, executable, pool
 from jitgrad_compiler.targets.cpu import program
 
 X = np.linspace(-1, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
@@ -29,15 +30,15 @@ X = np.linspace(-1, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The texts that were compiled, in a process that knows no kernel yet."""
+    """The text of each compilation, in a process that knows no kernel yet."""
     texts: list[str] = []
-    before = program.compile_ir
+    before = program.compile_sources
 
-    def compile_ir(text: str, *rest):  # type: ignore[no-untyped-def]
-        texts.append(text)
-        return before(text, *rest)
+    def compile_sources(sources, *rest):  # type: ignore[no-untyped-def]
+        texts.append("\n".join(s.text for s in sources))
+        return before(sources, *rest)
 
-    monkeypatch.setattr(program, "compile_ir", compile_ir)
+    monkeypatch.setattr(program, "compile_sources", compile_sources)
     monkeypatch.setattr(program, "_codes", WeakValueDictionary())
     yield texts
 
@@ -212,3 +213,35 @@ def test_kernels_that_would_be_written_differently_each_time_are_found(monkeypat
     monkeypatch.setattr(program._Codes, "every", 1)
     with pytest.raises(AssertionError, match="two texts"):
         program.compile_program(jitgrad.make_graph(lambda x: jnp.cos(x) * 1.25)(X), driver.symbols())
+
+
+def test_a_large_program_is_several_modules_whose_kernels_share_tiles_and_so_do_later_programs(compiled: list[str]) -> None:
+    def f(x, w):  # type: ignore[no-untyped-def]
+        for scale in (1.0, 2.0, 3.0, 4.0):
+            x = jnp.tanh(scale * (x @ w) / 64 + jnp.exp(x))
+        return x
+
+    graph = jitgrad.make_graph(f)(X, X)
+    made = program.compile_program(graph, driver.symbols())
+    assert len(made.natives) > 1
+    assert all(made.ir.count(f"define void @{tile}(") == 1 for tile in set(re.findall(r"@(tile_\w+)", made.ir)))
+    jitgrad.jit(lambda x: 5.0 * (x @ x.T) @ x)(X)
+    assert "declare void @tile_" in compiled[1] and "define void @tile_" not in compiled[1]
+    want = X
+    for scale in (1, 2, 3, 4):
+        want = np.tanh(scale * (want.astype(np.float64) @ X) / 64 + np.exp(want))
+    np.testing.assert_allclose(np.asarray(jitgrad.jit(f)(X, X)), want, rtol=1e-4, atol=1e-5)
+
+
+def test_modules_are_compiled_to_the_same_code_by_any_number_of_threads() -> None:
+    graph = jitgrad.make_graph(jitgrad.grad(lambda x: jnp.sum(jnp.tanh(x @ x.T) @ jnp.exp(x))))(X)
+    before, made = pool.num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            pool.set_num_threads(threads)
+            program._codes.clear()
+            made.append(program.compile_program(graph, driver.symbols()))
+    finally:
+        pool.set_num_threads(before)
+    assert len(made[0].natives) > 1
+    assert len({tuple(m.object for m in p.natives) for p in made}) == 1

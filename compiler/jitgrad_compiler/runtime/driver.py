@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from functools import cache
 
-from ..targets.cpu.machine.driver import CLEAR, ENTRY, FREE, RUN, driver_text
+from ..targets.cpu.machine.driver import CLEAR, ENTRY, FREE, OBJECTS, RUN, driver_text
 from ..targets.cpu.machine.native import NativeModule, compile_ir, host_features
 from . import interruption, pool
 
@@ -30,9 +30,8 @@ def entry() -> Callable[[bytes], None]:
 
 
 def symbols() -> dict[str, int]:
-    """The addresses of all that kernels and plans call."""
+    """The addresses of all that kernels and plans call, and that compiling them does."""
     with _lock:
         module = _load()[0]
-    return {
-        pool.SYMBOL: pool.address(), **interruption.symbols(), **{name: module.address(name) for name in (RUN, CLEAR, FREE)}
-    }  # fmt: skip
+    ours = {name: module.address(name) for name in (RUN, CLEAR, FREE, OBJECTS)}
+    return {pool.SYMBOL: pool.address(), **interruption.symbols(), **ours}

@@ -12,10 +12,11 @@ import threading
 import time
 
 from ..ending import at_end
+from ..targets.cpu.machine.driver import PARALLEL
 from ..targets.cpu.machine.native import compile_ir
 from .pool_ir import pool_text
 
-SYMBOL = "jitgrad_parallel"
+SYMBOL = PARALLEL
 STACK_BYTES = 16 << 20  # a kernel's scratch rows lie on its thread's stack
 SPIN_SECONDS = 50e-6  # longer than the gap between the regions of one program and between the calls of a tight Python loop
 

@@ -103,16 +103,25 @@ class Module:
     `features` are LLVM's names of what the machine can do ("avx512f", "avx512dq", ...); the vector math writes single
     instructions where they allow it, with the same results. An empty set stands for any machine. `contracts` says whether register
     code may round less often than it is written: cpu/registers/products.py, passes/scales.py. `tuning` has the sizes that kernels
-    are made by.
+    are made by. `lent` says whether another module has a function that modules share.
     """
 
-    def __init__(self, features: frozenset[str] = frozenset(), contracts: bool = True, tuning: Tuning | None = None) -> None:
-        self.features, self.contracts, self.tuning = features, contracts, tuning or Tuning()
+    def __init__(
+        self,
+        features: frozenset[str] = frozenset(),
+        contracts: bool = True,
+        tuning: Tuning | None = None,
+        lent: Callable[[str], bool] = lambda name: False,
+    ) -> None:
+        self.features, self.contracts, self.tuning, self._lent = features, contracts, tuning or Tuning(), lent
         self.functions: list[str] = []
         self.declarations: dict[str, str] = {}
         self.tables: dict[str, str] = {}
         self.linked: dict[str, str] = {}  # functions declared here -> text of the module that defines each: numba_scalar.link
         self.math_calls: dict[str, int] = {}  # how often each function of the vector math is asked for: vector_math/
+        self.lends: list[str] = []
+        self.borrows: list[str] = []
+        """Functions that modules share: those that are here for all, and those of others that are called here."""
         self._emitted: set[str] = set()
 
     def first_use(self, name: str) -> bool:
@@ -120,6 +129,17 @@ class Module:
         new = name not in self._emitted
         self._emitted.add(name)
         return new
+
+    def shares(self, name: str, arguments: Sequence[tuple[str, DType]]) -> bool:
+        """Whether a function without a result that modules share is to be emitted here; one that another has is declared."""
+        if not self.first_use(name):
+            return False
+        if self._lent(name):
+            self.declare(name, "void", [llvm_type(type) for _, type in arguments])
+            self.borrows.append(name)
+            return False
+        self.lends.append(name)
+        return True
 
     def declare(self, name: str, result: str, args: Sequence[str]) -> None:
         if name not in self.declarations:
@@ -132,6 +152,11 @@ class Module:
             body = ", ".join(f"{llvm} {spell(in_type(v, type), type)}" for v in values)
             self.tables[name] = f"@{name} = internal unnamed_addr constant [{len(values)} x {llvm}] [{body}], align 64"
         return Reg(f"@{name}", PTR)
+
+    @property
+    def size(self) -> int:
+        """About the length of its text."""
+        return sum(map(len, self.functions))
 
     def text(self) -> str:
         return "\n".join([*self.tables.values(), *self.declarations.values(), *self.functions]) + "\n"

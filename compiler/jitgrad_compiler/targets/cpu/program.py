@@ -6,6 +6,7 @@ decided here, before the first run. Next on the path: runtime/executable.py.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import hashlib
 import itertools
@@ -30,25 +31,36 @@ from .contract.kernel import emit_contraction
 from .control.kernels import CONTROL
 from .library.table import LIBRARY
 from .loops.kernel import emit_loops
-from .machine.native import NativeModule, compile_ir, host_features, host_tuning
+from .machine.driver import OBJECTS, PARALLEL
+from .machine.native import NativeModule, Source, compile_sources, host_features, host_tuning
 from .registers.kernel import emit_register_kernel
 
 _Key = tuple[str, bool, Tuning, frozenset[str]]
-"""A kernel's structure, whether its code may round less often than it is written, its sizes, and what the machine can do."""
+"""A kernel's structure, or the name of a function that kernels share; whether its code may round less often than it is written, its
+sizes, and what the machine can do.
+"""
 _codes: weakref.WeakValueDictionary[_Key, Code] = weakref.WeakValueDictionary()
 """All codes that a program still has."""
+_PARALLEL_TYPE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)  # releases the GIL
 _compiling = threading.RLock()
 """Held while kernels become code, so that what two threads ask for is compiled once."""
 os.register_at_fork(before=_compiling.acquire, after_in_parent=_compiling.release, after_in_child=_compiling.release)
 
 
+MODULE_BYTES = 24_000
+"""Of IR, from which the next kernel goes to another module, so that threads compile them at once. One more costs a millisecond."""
+
+
 class _Codes:
-    """The codes of one program: found, or emitted into a module of its own."""
+    """The codes of one program: found, or emitted into modules of its own."""
 
     def __init__(self, contracts: bool, tuning: Tuning) -> None:
-        self.module = Module(host_features(), contracts, tuning)
+        self._how = (contracts, tuning, host_features())
         self.used: dict[Kernel, Code] = {}
         self._new: dict[_Key, Code] = {}
+        self._modules: list[tuple[Module, list[Code]]] = []
+        self._lent: dict[str, Code] = {}
+        """The functions that kernels share (`Module.shares`), as codes without phases."""
         self._numbers = itertools.count()
 
     def of(self, kernel: Kernel) -> Code:
@@ -65,17 +77,29 @@ class _Codes:
             self.of(k)
 
     def _find(self, kernel: Kernel) -> Code:
-        text, module = hashlib.sha256(structure(kernel).encode()).hexdigest(), self.module
-        key = (text, module.contracts, module.tuning, module.features)
+        key = (hashlib.sha256(structure(kernel).encode()).hexdigest(), *self._how)
         code = self._new.get(key) or _codes.get(key)
         if code is None:
             code = self._new[key] = self._emit(kernel)
         return code
 
+    def _lends(self, name: str) -> bool:
+        """Whether a module before, of this program or another, has a function that kernels share."""
+        if name not in self._lent and (found := _codes.get((name, *self._how))) is not None:
+            self._lent[name] = found
+        return name in self._lent
+
+    def _module(self) -> tuple[Module, list[Code]]:
+        """The module for the next kernel, and the codes in it."""
+        if not self._modules or self._modules[-1][0].size >= MODULE_BYTES:
+            contracts, tuning, features = self._how
+            self._modules.append((Module(features, contracts, tuning, self._lends), []))
+        return self._modules[-1]
+
     def _emit(self, k: Kernel) -> Code:
-        module, table, name = self.module, KernelTable(k), f"kernel{next(self._numbers)}"
-        module.math_calls.clear()  # or the text would depend on the kernels before
         nested = [Block(self.of, p) for p in k.programs]
+        (module, codes), table, name = self._module(), KernelTable(k), f"kernel{next(self._numbers)}"
+        module.math_calls.clear()  # or the text would depend on the kernels before
         if k.registers is not None:
             emitted = emit_register_kernel(module, name, k, table, k.registers)
         elif k.eqns[0].op in CONTROL:
@@ -83,15 +107,26 @@ class _Codes:
         else:
             emit = emit_loops if k.kind == "loops" else emit_contraction if k.kind == "contract" else LIBRARY[k.eqns[0].op]
             emitted = emit(module, name, k, table.pointers, table.scratch)
-        return Code([p for p in emitted.phases if p.tasks], emitted.scratch_bytes, table.asks_state, nested)
+        for shared in module.lends:
+            if shared not in self._lent:
+                self._lent[shared] = self._new[shared, *self._how] = Code([], 0, False, [])
+                codes.append(self._lent[shared])
+        code = Code([p for p in emitted.phases if p.tasks], emitted.scratch_bytes, table.asks_state, nested)
+        codes.append(code)
+        return code
 
     def compile(self, symbols: Mapping[str, int]) -> None:
         """Compile what is new."""
-        if self._new:
-            native = compile_ir(link(self.module.text(), self.module.linked), symbols)
-            for code in self._new.values():
+        if not self._new:
+            return
+        sources = [Source(link(m.text(), m.linked), m.borrows) for m, _ in self._modules]
+        lenders = {name: code.native for name, code in self._lent.items() if code.native is not None}
+        parallel = _PARALLEL_TYPE(symbols[PARALLEL])
+        made = compile_sources(sources, symbols, lenders, lambda args, tasks: parallel(symbols[OBJECTS], args, tasks))
+        for native, (_, codes) in zip(made, self._modules, strict=True):
+            for code in codes:
                 code.native = native
-            _codes.update(self._new)
+        _codes.update(self._new)
 
 
 @dataclass
@@ -165,5 +200,5 @@ def compile_lowered(program: KernelProgram, symbols: Mapping[str, int]) -> Progr
 def _compile(codes: _Codes, lowered: KernelProgram, symbols: Mapping[str, int]) -> Program:
     block = Block(codes.of, lowered)
     codes.compile(symbols)
-    natives = dict.fromkeys(code.native for code in codes.used.values() if code.native is not None)
-    return Program(block, block.plan(symbols), tuple(natives))
+    natives = [code.native for code in codes.used.values() if code.native is not None]
+    return Program(block, block.plan(symbols), tuple(dict.fromkeys(m for native in natives for m in (*native.lenders, native))))

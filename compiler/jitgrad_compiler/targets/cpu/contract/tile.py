@@ -1,7 +1,7 @@
 """The micro-kernel: a tile of C held in registers while K runs.
 
-In: strides and sizes of one tile. Out: the name of an internal function of the module, made once per distinct tile, so that
-contractions of one program share it. Called from `contraction.py`.
+In: strides and sizes of one tile. Out: the name of a function, made once per distinct tile, that all contractions share. Called
+from `contraction.py`.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ def emit_tile(module: Module, tile: Tile) -> str:
     `ahead` elements further is asked for: of the next panel, which comes from a slower cache than the hardware looks ahead for.
     """
     name = tile.name
-    if not module.first_use(name):
-        return name
     arguments = [("a", PTR), ("b", PTR), ("c", PTR), ("k", I64), ("ahead", I64), ("accumulate", BOOL)]
     arguments += [(name, I64) for name in Steps._fields]
-    e = Emitter(module, name, arguments, attributes="noinline nounwind", internal=True)
+    if not module.shares(name, arguments):
+        return name
+    e = Emitter(module, name, arguments, attributes="noinline nounwind")
     a, b, c, k, ahead, accumulate, a_row, a_k, b_k, c_row, lost_at = e.args
     for line in _rows(e, tile, c, c_row):  # the tile of C arrives while K runs; hardware fetches lines in pairs
         for vector in range(0, tile.vectors, 2):

@@ -19,12 +19,18 @@ from ..phases import TASK_ARGUMENTS
 from ..registers.in_memory import clear_record, free_record
 from .float_state import FLOATS_ELSEWHERE, FLOATS_X86
 
+PARALLEL = "jitgrad_parallel"
+"""void (ptr function, ptr args, i64 tasks): the thread pool's."""
 RUN = "jitgrad_run"
 """i1 (ptr table): whether the run is to stop."""
 ENTRY = "jitgrad_entry"
 """void (ptr table): a run from Python, with the processor's float state made plain."""
 CLEAR, FREE = "jitgrad_clear_record", "jitgrad_free_record"
 """Task functions: a tape's record made empty, and its memory given back."""
+OBJECTS = "jitgrad_objects"
+"""void (ptr args, i64 begin, i64 end): tasks that make the objects of modules, each with a machine of its own. A task takes the
+next module until there is none left. Its arguments: private_llvmlite.py.
+"""
 NOWHERE = -1
 """The place of an operand whose offset is an address."""
 
@@ -123,6 +129,51 @@ entry:
 """
 
 
+_OBJECTS_TEXT = """
+define void @jitgrad_objects(ptr %args, i64 %begin, i64 %end) {
+entry:
+  %count_at = getelementptr i64, ptr %args, i64 1
+  %count = load i64, ptr %count_at
+  %emit_at = getelementptr ptr, ptr %args, i64 2
+  %emit = load ptr, ptr %emit_at
+  %machines_at = getelementptr ptr, ptr %args, i64 3
+  %machines = load ptr, ptr %machines_at
+  %modules_at = getelementptr ptr, ptr %args, i64 4
+  %modules = load ptr, ptr %modules_at
+  %objects_at = getelementptr ptr, ptr %args, i64 5
+  %objects = load ptr, ptr %objects_at
+  %errors_at = getelementptr ptr, ptr %args, i64 6
+  %errors = load ptr, ptr %errors_at
+  br label %task
+task:
+  %number = phi i64 [ %begin, %entry ], [ %number_next, %done ]
+  %more = icmp slt i64 %number, %end
+  br i1 %more, label %start, label %over
+start:
+  %machine_at = getelementptr ptr, ptr %machines, i64 %number
+  %machine = load ptr, ptr %machine_at
+  %number_next = add i64 %number, 1
+  br label %take
+take:
+  %n = atomicrmw add ptr %args, i64 1 monotonic, align 8
+  %left = icmp slt i64 %n, %count
+  br i1 %left, label %make, label %done
+make:
+  %module_at = getelementptr ptr, ptr %modules, i64 %n
+  %module = load ptr, ptr %module_at
+  %error = getelementptr ptr, ptr %errors, i64 %n
+  %object = call ptr %emit(ptr %machine, ptr %module, i32 1, ptr %error)
+  %object_at = getelementptr ptr, ptr %objects, i64 %n
+  store ptr %object, ptr %object_at
+  br label %take
+done:
+  br label %task
+over:
+  ret void
+}
+"""
+
+
 def driver_text(features: frozenset[str]) -> str:
     """The module of all that is named above; it calls `jitgrad_parallel`."""
     module = Module(features)
@@ -130,4 +181,4 @@ def driver_text(features: frozenset[str]) -> str:
         e = Emitter(module, name, TASK_ARGUMENTS)
         does(e, e.get(e.args[0], PTR))
         e.finish()
-    return "\n".join((FLOATS_X86 if "sse" in features else FLOATS_ELSEWHERE, _RUN_TEXT, module.text()))
+    return "\n".join((FLOATS_X86 if "sse" in features else FLOATS_ELSEWHERE, _RUN_TEXT, _OBJECTS_TEXT, module.text()))

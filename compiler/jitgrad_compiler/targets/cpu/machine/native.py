@@ -11,14 +11,15 @@ import itertools
 import os
 import struct
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 import llvmlite.binding as llvm
 
 from ....ending import whole
 from ....kernels.tuning import Contraction, Tuning
-from ...private_llvmlite import STRENGTH_REDUCTION, without_strength_reduction
+from ...private_llvmlite import STRENGTH_REDUCTION, emit_objects, without_strength_reduction
 from ...private_llvmlite import lock as llvmlite_lock
 
 # The kernels come with their vectors, accumulators and unrolling written out, so there is little left to do before code
@@ -28,6 +29,8 @@ from ...private_llvmlite import lock as llvmlite_lock
 # Without sroa, which turns the allocas of loop-carried values into registers, a gemm runs three times slower.
 PASSES = ("always_inliner", "sroa")
 CODEGEN_LEVEL = 2  # 1, 2 and 3 take the same time on our kernels; 0 takes a fifth to a half, and keeps nothing in registers
+
+MOST_MACHINES = 8  # that compile at once; a first use of one takes a millisecond
 
 _NO_SYMBOLS: Mapping[str, int] = MappingProxyType({})
 _serial = itertools.count()
@@ -41,10 +44,20 @@ class LinkError(RuntimeError):
 class NativeModule:
     """Machine code of this process. It is unloaded when the last reference to it goes."""
 
-    __slots__ = ("_level", "_text", "_tracker", "exports", "object")
+    __slots__ = ("_level", "_text", "_tracker", "exports", "lenders", "object")
 
-    def __init__(self, tracker: llvm.ResourceTracker, exports: tuple[str, ...], data: bytes, text: str | None, level: int) -> None:
+    def __init__(
+        self,
+        tracker: llvm.ResourceTracker,
+        exports: tuple[str, ...],
+        data: bytes,
+        text: str | None,
+        level: int,
+        lenders: tuple[NativeModule, ...],
+    ) -> None:
         self._tracker = tracker
+        self.lenders = lenders
+        """The modules whose functions it calls."""
         self._text, self._level = text, level
         self.exports = exports
         self.object = data
@@ -94,8 +107,45 @@ def compile_ir(text: str, symbols: Mapping[str, int] = _NO_SYMBOLS, codegen_leve
         module = _optimised(text)
         with without_strength_reduction():
             data = _host().machine(codegen_level).emit_object(module)
-        exports = tuple(f.name for f in module.functions if not f.is_declaration and f.linkage is llvm.Linkage.external)
-        return _link(data, exports, symbols, text, codegen_level)
+        return _link(data, _exports(module), symbols, text, codegen_level)
+
+
+class Source(NamedTuple):
+    """A module's text, and the functions that it calls of others."""
+
+    text: str
+    borrows: Sequence[str] = ()
+
+
+@whole
+def compile_sources(
+    sources: Sequence[Source],
+    symbols: Mapping[str, int],
+    lenders: Mapping[str, NativeModule],
+    run: Callable[[int, int], None],
+) -> list[NativeModule]:
+    """Compile and load modules, several at once. What one borrows is a function of one before it, or of `lenders`.
+
+    `run(args, tasks)` runs driver.py's OBJECTS on the thread pool.
+    """
+    with _lock:
+        modules = [_optimised(s.text) for s in sources]
+        with without_strength_reduction():
+            if len(modules) == 1:
+                objects = [_host().machine(CODEGEN_LEVEL).emit_object(modules[0])]
+            else:
+                machines = [_host().machine(CODEGEN_LEVEL, n) for n in range(min(_host().cores, len(modules)))]
+                largest_first = sorted(range(len(modules)), key=lambda n: -len(sources[n].text))
+                found = emit_objects(machines, [modules[n] for n in largest_first], run)
+                objects = [data for _, data in sorted(zip(largest_first, found, strict=True))]
+        known, made = dict(lenders), []
+        for source, module, data in zip(sources, modules, objects, strict=True):
+            lent = {name: known[name] for name in source.borrows}
+            given = {**symbols, **{name: m.address(name) for name, m in lent.items()}}
+            native = _link(data, _exports(module), given, source.text, lenders=tuple(dict.fromkeys(lent.values())))
+            known.update(dict.fromkeys(native.exports, native))
+            made.append(native)
+        return made
 
 
 @whole
@@ -138,6 +188,7 @@ class _Host:
         if self.triple.startswith("x86_64"):
             # LLVM tunes for 256-bit vectors on Intel's AVX-512 cores; our vectors are 64 bytes on purpose.
             self.features += ",-prefer-256-bit"
+        self.cores = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_MACHINES)
         self.layout = str(self.machine(CODEGEN_LEVEL).target_data)
         self.passes = llvm.create_new_module_pass_manager()
         for name in PASSES:
@@ -148,9 +199,10 @@ class _Host:
         self.linker = llvm.create_lljit_compiler(use_jit_link=True, suppress_errors=True)
 
     @functools.cache  # noqa: B019 - the host lives as long as the process
-    def machine(self, level: int) -> llvm.TargetMachine:
-        """The target machine. Position-independent code of the small model reads its constants relative to the instruction
-        pointer: neither register nor instruction goes into addresses, as under the large model that llvmlite gives JITs.
+    def machine(self, level: int, number: int = 0) -> llvm.TargetMachine:
+        """A target machine, with which one thread works at a time. Position-independent code of the small model reads its constants
+        relative to the instruction pointer: neither register nor instruction goes into addresses, as under the large model that
+        llvmlite gives JITs.
         """
         return llvm.Target.from_triple(self.triple).create_target_machine(
             self.cpu, self.features, opt=level, reloc="pic", codemodel="small", jit=True
@@ -192,8 +244,17 @@ def _optimised(text: str) -> llvm.ModuleRef:
     return module
 
 
+def _exports(module: llvm.ModuleRef) -> tuple[str, ...]:
+    return tuple(f.name for f in module.functions if not f.is_declaration and f.linkage is llvm.Linkage.external)
+
+
 def _link(
-    data: bytes, exports: tuple[str, ...], symbols: Mapping[str, int], text: str | None = None, level: int = CODEGEN_LEVEL
+    data: bytes,
+    exports: tuple[str, ...],
+    symbols: Mapping[str, int],
+    text: str | None = None,
+    level: int = CODEGEN_LEVEL,
+    lenders: tuple[NativeModule, ...] = (),
 ) -> NativeModule:
     builder = llvm.JITLibraryBuilder().add_object_img(data)
     for name, address in symbols.items():
@@ -208,7 +269,7 @@ def _link(
         missing = [name for name in undefined if name not in symbols and llvm.address_of_symbol(name) is None]
         reason = f"nobody gave the address of {', '.join(missing)}" if missing else str(error)
         raise LinkError(f"machine code could not be linked: {reason}") from error
-    return NativeModule(tracker, exports, data, text, level)
+    return NativeModule(tracker, exports, data, text, level, lenders)
 
 
 def _undefined(data: bytes) -> list[str]:
