@@ -189,6 +189,71 @@ def test_values_stay_apart_where_kernels_are_shared() -> None:
     np.testing.assert_allclose(np.asarray(c), np.sin(np.sin(x) * 3) * 3, rtol=1e-4, atol=1e-5)
 
 
+def calls(log: list[float], factor: float) -> Callable:  # type: ignore[type-arg]
+    """Python is called from a kernel of its own, from a loop in registers, from a loop of kernels, and from a branch."""
+
+    def double(x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        return x * np.float32(factor)
+
+    def note(x: np.ndarray) -> None:  # type: ignore[type-arg]
+        log.append(float(x))
+
+    def called(x):  # type: ignore[no-untyped-def]
+        return jitgrad.pure_callback(double, jitgrad.ShapeDtypeStruct(x.shape, x.dtype), x)
+
+    def noted(x):  # type: ignore[no-untyped-def]
+        jitgrad.debug.callback(note, x)
+        return x + 1
+
+    def f(x):  # type: ignore[no-untyped-def]
+        few = lax.fori_loop(0, 3, lambda i, s: noted(noted(s)), x[0, 0])
+        rows = lax.scan(lambda c, r: (jnp.tanh(called(c) + r @ x), jnp.sum(called(r))), x[0], x)
+        taken = lax.cond(x[0, 1] < 0, lambda y: called(jnp.sin(y) @ y), lambda y: y, x)
+        return called(x), few, rows, taken
+
+    return f
+
+
+def test_programs_that_call_different_functions_are_one_code_and_each_calls_its_own(compiled: list[str]) -> None:
+    logs: list[list[float]] = [[], []]
+    found = [jitgrad.jit(calls(log, factor))(X) for log, factor in zip(logs, (2.0, -3.0), strict=True)]
+    assert len(compiled) == 1
+    first = float(X[0, 0])
+    for log, factor, (doubled, few, (_, sums), taken) in zip(logs, (2.0, -3.0), found, strict=True):
+        assert float(few) == first + 6 and sorted(log) == [first + n for n in range(6)]
+        np.testing.assert_array_equal(np.asarray(doubled), X * np.float32(factor))
+        np.testing.assert_allclose(np.asarray(sums), (X * factor).sum(1), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(np.asarray(taken), np.sin(X) @ X * factor, rtol=1e-4, atol=1e-4)
+
+
+def test_a_program_that_calls_python_is_the_same_code_in_another_process(tmp_path: pathlib.Path) -> None:
+    def objects(f: Callable) -> bytes:  # type: ignore[type-arg]
+        program._codes.clear()
+        graph = jitgrad.make_graph(f)(X)
+        return b"".join(m.object for m in program.compile_program(graph, driver.symbols()).natives)
+
+    here = objects(calls([], 2.0))
+    script = (
+        "import sys, numpy as np, jitgrad\n"
+        "jitgrad.jit(lambda x: jitgrad.debug.callback(print, x))(0)  # takes the first site\n"
+        f"sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})\n"
+        "import test_shared_kernels as t\n"
+        "from jitgrad_compiler.runtime import driver\n"
+        "from jitgrad_compiler.targets.cpu import program\n"
+        "made = program.compile_program(jitgrad.make_graph(t.calls([], 5.0))(t.X), driver.symbols())\n"
+        f"open({str(tmp_path / 'object')!r}, 'wb').write(b''.join(m.object for m in made.natives))\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
+    assert (tmp_path / "object").read_bytes() == here
+
+
+def test_programs_that_call_different_functions_are_not_equal() -> None:
+    one, again, other = (calls([], factor) for factor in (2.0, 2.0, 3.0))
+    made = [lower(jitgrad.make_graph(f)(X), Tuning(), lambda k: 0) for f in (one, one, again, other)]
+    assert [[structure(k) for k in p.kernels] for p in made[1:]] == [[structure(k) for k in made[0].kernels]] * 3
+    assert made[0] == made[1] and made[0] not in made[2:]
+
+
 def test_a_long_expression_pickles_and_so_does_a_graph_that_was_compiled() -> None:
     def f(x):  # type: ignore[no-untyped-def]
         for _ in range(280):

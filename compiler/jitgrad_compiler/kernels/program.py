@@ -19,7 +19,7 @@ from ..passes.scales import join_scales
 from .fuse import fuse
 from .kernel import Kernel
 from .memory import MemoryPlan, plan_memory, updates_in_place
-from .structure import operands, structure
+from .structure import host_calls, operands, structure
 from .tuning import Tuning
 
 HandedOn = Sequence[tuple[int, int]]
@@ -63,7 +63,9 @@ class KernelProgram:
         lines += [f"arena {memory.arena_bytes}; donated {donated}; in place {sorted(self.in_place)}"]
         for n, k in enumerate(self.kernels):
             places = " ".join(str(self.place(v)) for v in operands(k))
-            lines += [f"at {places}; scratch {memory.scratch.get(n)}", structure(k), *[p.structure for p in k.programs]]
+            calls = " ".join(str(c.function) for c in host_calls(k))
+            lines += [f"at {places}; scratch {memory.scratch.get(n)}; calls {calls}", structure(k)]
+            lines += [p.structure for p in k.programs]
         return "\n".join(lines)
 
     def __eq__(self, other: object) -> bool:

@@ -1,15 +1,17 @@
 """A kernel's structure as text: all that its code depends on, and nothing of where its values lie or what they are called.
 
 Kernels of equal structure are one piece of code, whichever programs they belong to. Operands are numbered as they stand in
-`operands`, axes and nodes as they are met.
+`operands`, the user's functions as in `host_calls`, axes and nodes as they are met.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..ir.graph import Eqn, Graph, Literal, Var, print_graph
+from ..ir.graph import Eqn, Graph, Literal, Var, map_graphs, print_graph
+from ..ir.types import ArrayType
+from ..ops.effects import HostFunction, Results
 from .affine import Affine, Axis, Div, Mod, Runtime
 from .expression import Apply, Const, Contracted, Index, Inside, Load, Node, Reduced, walk
 from .kernel import Kernel
@@ -18,6 +20,35 @@ from .kernel import Kernel
 def operands(kernel: Kernel) -> tuple[Var, ...]:
     """What a kernel reads and writes, each value once: what its table has the addresses of."""
     return tuple(dict.fromkeys([*kernel.inputs, *kernel.outputs]))
+
+
+class HostCall(NamedTuple):
+    """A function of the user's that a kernel calls, with operands and results of these types."""
+
+    function: HostFunction
+    types: tuple[ArrayType, ...]
+    results: Results
+
+    @staticmethod
+    def of(e: Eqn) -> HostCall | None:
+        callee = e.params.get("callee")
+        if not isinstance(callee, HostFunction):
+            return None
+        return HostCall(callee, tuple(a.type for a in e.inputs), e.params.get("results", ()))
+
+
+def host_calls(kernel: Kernel) -> tuple[HostCall, ...]:
+    """What a kernel, or a program inside it, calls of the user's, each once."""
+    return tuple(dict.fromkeys(_host_calls(kernel.eqns)))
+
+
+def _host_calls(eqns: Iterable[Eqn]) -> Iterator[HostCall]:
+    for e in eqns:
+        call = HostCall.of(e)
+        if call is not None:
+            yield call
+        for g in e.graphs:
+            yield from _host_calls(g.eqns)
 
 
 def structure(kernel: Kernel) -> str:
@@ -40,7 +71,7 @@ class _Structure:
         if k.kind not in ("loops", "contract"):
             for e in k.eqns:
                 yield f"{self.inputs_of(e.inputs)}; {self.inputs_of(e.outputs)}; registers {k.registers is not None}"
-                yield _alone(e)
+                yield _alone(self.numbered(e))
             return
         roots = k.roots()
         if k.contraction is not None:
@@ -62,6 +93,11 @@ class _Structure:
             )
         for s in k.stores:
             yield f"{self.numbers[s.target]} [{self.index(s.offset)}] {self.numbers[id(s.node)]}"
+
+    def numbered(self, e: Eqn) -> Eqn:
+        """An equation with numbers in place of the user's functions."""
+        calls = {call: n for n, call in enumerate(host_calls(self.kernel))}
+        return _numbered(e, calls) if calls else e
 
     def axis(self, a: Axis) -> str:
         if a not in self.numbers:  # an axis of one element, which no loop of the kernel runs over
@@ -104,6 +140,14 @@ class _Structure:
             return str(next(n for n, r in enumerate(self.kernel.reductions) if r is node.reduction))
         assert isinstance(node, Contracted)
         return ""
+
+
+def _numbered(e: Eqn, calls: dict[HostCall, int]) -> Eqn:
+    params = map_graphs(e.params, lambda g: Graph(g.inputs, [_numbered(x, calls) for x in g.eqns], g.outputs))
+    call = HostCall.of(e)
+    if call is not None:
+        params["callee"] = calls[call]
+    return Eqn(e.op, e.inputs, params, e.outputs)
 
 
 def _alone(e: Eqn) -> str:

@@ -2,7 +2,7 @@
 registers. A block becomes a plan, which machine/driver.py follows.
 
 A block's table has the addresses of its plan, its inputs, its outputs, its arena and the state of the run (machine/interrupts.py),
-in that order. A kernel that is control flow holds blocks of its own (control/kernels.py), whose tables it fills. Next on the
+in that order. Inside a kernel that is control flow are blocks of its own (control/kernels.py), whose tables it fills. Next on the
 path: program.py.
 """
 
@@ -16,7 +16,7 @@ from ...ir.types import TapeType
 from ...kernels.kernel import Kernel
 from ...kernels.program import KernelProgram
 from ...kernels.structure import operands
-from .codes import Code, arena_slot
+from .codes import Code, arena_slot, sites
 from .machine.driver import CLEAR, FREE, NOWHERE
 
 
@@ -26,6 +26,7 @@ class Block:
     def __init__(self, code_of: Callable[[Kernel], Code], program: KernelProgram) -> None:
         self.program = program
         self.arena_slot = arena_slot(program)
+        self.nested = [[Block(code_of, p) for p in k.programs] for k in program.kernels]
         self.codes = [code_of(k) for k in program.kernels]
         self.asks_state = any(c.asks_state for c in self.codes)
         self._plan: ctypes.Array[ctypes.c_int64] | None = None
@@ -58,7 +59,8 @@ class Block:
         scratch = self.program.memory.scratch.get(number)
         places.append((NOWHERE, 0) if scratch is None else (self.arena_slot, scratch))
         places.append((self.arena_slot + 1, 0) if code.asks_state else (NOWHERE, 0))
-        places += [(NOWHERE, block.plan(symbols)) for block in code.nested]
+        places += [(NOWHERE, call.function.site(call.types, call.results)) for call in sites(kernel)]
+        places += [(NOWHERE, block.plan(symbols)) for block in self.nested[number]]
         return [word for place in places for word in place]
 
     def _place(self, v: Var) -> tuple[int, int]:

@@ -1,38 +1,33 @@
 """Kernels as code: each is compiled once, and then shared by all that equal it, in whichever program and thread.
 
-A kernel's code knows nothing of the program around it. Its table has the addresses of its operands (structure.operands), of its
-scratch memory, of the run's state and of the plans of the blocks inside it. Next on the path: program.py, which gathers codes.
+A kernel's code knows nothing of the program around it, nor of the process. Its table has the addresses of its operands
+(structure.operands), of its scratch memory and of the run's state, the sites of its calls of Python (structure.host_calls), and the
+plans of the blocks inside it. Next on the path: program.py, which gathers codes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ...ir.graph import Var
-from ...ir.types import BOOL
+from ...ir.graph import Eqn, Var
+from ...ir.types import BOOL, I64
 from ...kernels.kernel import Kernel
 from ...kernels.program import KernelProgram
-from ...kernels.structure import operands
+from ...kernels.structure import HostCall, host_calls, operands
 from ..emitter import PTR, Emitter, Reg
 from .machine.driver import RUN
 from .machine.native import NativeModule
 from .phases import Phase
 
-if TYPE_CHECKING:
-    from .blocks import Block
-
 
 @dataclass(eq=False)
 class Code:
-    """The code of a kernel: its phases that have tasks, and what its table must hold beside the operands."""
+    """The code of a kernel: its phases that have tasks, and what it must be lent beside the operands."""
 
     phases: list[Phase]
     scratch_bytes: int
     asks_state: bool
-    nested: list[Block]
-    """The blocks inside it, whose plans' addresses stand at the end of its table."""
     native: NativeModule | None = None
     """The module that it is in, once that is compiled."""
 
@@ -47,6 +42,11 @@ def arena_slot(program: KernelProgram) -> int:
     return 1 + len(program.graph.inputs) + len(program.graph.outputs)
 
 
+def sites(kernel: Kernel) -> tuple[HostCall, ...]:
+    """The calls of Python that stand in a kernel's table: those of its own code, not of the blocks inside it."""
+    return () if kernel.programs else host_calls(kernel)
+
+
 class KernelTable:
     """What a kernel that is emitted asks of its own table."""
 
@@ -54,6 +54,7 @@ class KernelTable:
         self.programs = kernel.programs
         known = operands(kernel)
         self.slots = {v: n for n, v in enumerate(known)}
+        self.calls = {call: n for n, call in enumerate(sites(kernel))}
         self.asks_state = False
 
     def pointers(self, e: Emitter, args: Reg, wanted: Sequence[Var]) -> dict[Var, Reg]:
@@ -66,9 +67,15 @@ class KernelTable:
         self.asks_state = True
         return self._at(e, args, len(self.slots) + 1)
 
+    def site(self, e: Emitter, args: Reg, eqn: Eqn) -> Reg:
+        """The number of the site where an equation calls Python."""
+        call = HostCall.of(eqn)
+        assert call is not None
+        return e.get(e.offset(args, len(self.slots) + 2 + self.calls[call], I64), I64)
+
     def nested(self, number: int) -> Nested:
         """One of the kernel's programs."""
-        return Nested(self, self.programs[number], len(self.slots) + 2 + number)
+        return Nested(self, self.programs[number], len(self.slots) + 2 + len(self.calls) + number)
 
     def _at(self, e: Emitter, args: Reg, slot: int) -> Reg:
         return e.get(e.offset(args, slot, PTR), PTR)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ...ir.graph import Var
+from ...ir.graph import Eqn, Var
 from ...ir.types import I64
 from ..emitter import PTR, Emitter, Reg
 
@@ -36,6 +36,8 @@ class Table(Protocol):
     def pointers(self, e: Emitter, args: Reg, wanted: Sequence[Var]) -> dict[Var, Reg]: ...
 
     def state(self, e: Emitter, args: Reg) -> Reg: ...
+
+    def site(self, e: Emitter, args: Reg, eqn: Eqn) -> Reg: ...
 
     def nested(self, number: int) -> Nested: ...
 

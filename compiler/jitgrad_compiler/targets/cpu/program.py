@@ -97,7 +97,6 @@ class _Codes:
         return self._modules[-1]
 
     def _emit(self, k: Kernel) -> Code:
-        nested = [Block(self.of, p) for p in k.programs]
         (module, codes), table, name = self._module(), KernelTable(k), f"kernel{next(self._numbers)}"
         module.math_calls.clear()  # or the text would depend on the kernels before
         if k.registers is not None:
@@ -109,9 +108,9 @@ class _Codes:
             emitted = emit(module, name, k, table.pointers, table.scratch)
         for shared in module.lends:
             if shared not in self._lent:
-                self._lent[shared] = self._new[shared, *self._how] = Code([], 0, False, [])
+                self._lent[shared] = self._new[shared, *self._how] = Code([], 0, False)
                 codes.append(self._lent[shared])
-        code = Code([p for p in emitted.phases if p.tasks], emitted.scratch_bytes, table.asks_state, nested)
+        code = Code([p for p in emitted.phases if p.tasks], emitted.scratch_bytes, table.asks_state)
         codes.append(code)
         return code
 

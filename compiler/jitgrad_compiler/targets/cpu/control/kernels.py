@@ -312,7 +312,7 @@ class _Callback(_Control):
     def emit(self) -> Emitted:
         self.start()
         e = self.e
-        call_python(e, self.eqn, self.operands, self.run_state, self.results)
+        call_python(e, self.table.site(e, e.args[0], self.eqn), self.operands, self.run_state, self.results)
         return self.finish()
 
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....ir.graph import Eqn
-from ....ir.types import I64
 from ...emitter import PTR, Emitter, Reg
 
 CALLBACK = "jitgrad_callback"  # what programs call; interrupts.py has it
 CALL_PYTHON = "jitgrad_call_python"  # what it calls, unless the process ends
 
 
-def call_python(e: Emitter, eqn: Eqn, operands: Sequence[Reg], state: Reg, results: Sequence[Reg] = ()) -> None:
-    """Call an equation's function with the arrays at these addresses; what it gives is written to the results'. If it raises, the
-    run's state says to stop.
+def call_python(e: Emitter, site: Reg, operands: Sequence[Reg], state: Reg, results: Sequence[Reg] = ()) -> None:
+    """Call a site's function with the arrays at these addresses; what it gives is written to the results'. If it raises, the run's
+    state says to stop.
     """
     pointers = [*operands, *results]
     table = e.alloca(PTR, 1, max(len(pointers), 1))
     for n, pointer in enumerate(pointers):
         e.set(e.offset(table, n, PTR), pointer)
-    number = eqn.params["callee"].site(tuple(a.type for a in eqn.inputs), eqn.params.get("results", ()))
     e.module.declare(CALLBACK, "void", ["i64", "ptr", "ptr"])
-    e.call(CALLBACK, None, e.const(number, I64), table, state)
+    e.call(CALLBACK, None, site, table, state)

@@ -22,6 +22,7 @@ from ...emitter import Emitter, Reg
 from ...numba_scalar import call_scalar, scalar_function
 from ..loops.accumulators import beats, joined
 from ..machine.interrupts import poll, stopped
+from ..phases import Table
 from .in_memory import Stored, Tape, filled, free_record, new_record
 from .products import Products
 
@@ -38,16 +39,20 @@ class Slot(NamedTuple):
 
 
 class Registers:
-    """Emits graphs into one function. `mask` says which lanes are at work; None means all."""
+    """Emits graphs into one function of the kernel whose table this is. `mask` says which lanes are at work; None means all."""
 
-    def __init__(self, e: Emitter, width: int, state: Reg) -> None:
-        self.e, self.width, self.state = e, width, state
+    def __init__(self, e: Emitter, width: int, table: Table) -> None:
+        self.e, self.width, self.table, self.state = e, width, table, table.state(e, e.args[0])
         self.mask: Reg | None = None
         self.quit = e.fresh("quit")
         self.places: dict[Any, Stored | Tape] = {}
         """Where stacked results go that are the kernel's own."""
         self.products = Products() if e.module.contracts else None
         self._records: list[Reg] = []
+
+    def site(self, eqn: Eqn) -> Reg:
+        """Where an equation calls Python."""
+        return self.table.site(self.e, self.e.args[0], eqn)
 
     def finish(self) -> None:
         """The end of the function, where an interrupted loop jumps to."""

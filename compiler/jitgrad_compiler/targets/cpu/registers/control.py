@@ -249,6 +249,6 @@ def _switch(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) ->
 @REGISTER_RULES.of(callback)
 def _callback(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
     operands = [x.spilled(a, v.type.dtype).pointer for a, v in zip(args, e.inputs, strict=True)]
-    call_python(x.e, e, operands, x.state)
+    call_python(x.e, x.site(e), operands, x.state)
     x.leave_if_stopped()
     return []

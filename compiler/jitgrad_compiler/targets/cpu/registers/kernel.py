@@ -34,7 +34,7 @@ class _RegisterKernel:
     def start(self, width: int) -> None:
         self.e = Emitter(self.module, self.name, TASK_ARGUMENTS, width=width)
         self.found = self.table.pointers(self.e, self.e.args[0], [*self.kernel.inputs, *self.kernel.outputs])
-        self.x = Registers(self.e, width, self.table.state(self.e, self.e.args[0]))
+        self.x = Registers(self.e, width, self.table)
 
     def copy(self, source: Stored, target: Stored) -> None:
         """A large result that was made elsewhere."""
