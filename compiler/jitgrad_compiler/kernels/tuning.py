@@ -229,3 +229,5 @@ class Tuning:
     """
     math_in_kernel: tuple[int, int] = (64, 8)
     """The same in all functions of a kernel."""
+    module_bytes: int = 24_000
+    """Of IR, from which the next kernel goes to another module, so that threads compile both. One more costs a millisecond."""

@@ -47,10 +47,6 @@ _compiling = threading.RLock()
 os.register_at_fork(before=_compiling.acquire, after_in_parent=_compiling.release, after_in_child=_compiling.release)
 
 
-MODULE_BYTES = 24_000
-"""Of IR, from which the next kernel goes to another module, so that threads compile them at once. One more costs a millisecond."""
-
-
 class _Codes:
     """The codes of one program: found, or emitted into modules of its own."""
 
@@ -91,8 +87,8 @@ class _Codes:
 
     def _module(self) -> tuple[Module, list[Code]]:
         """The module for the next kernel, and the codes in it."""
-        if not self._modules or self._modules[-1][0].size >= MODULE_BYTES:
-            contracts, tuning, features = self._how
+        contracts, tuning, features = self._how
+        if not self._modules or self._modules[-1][0].size >= tuning.module_bytes:
             self._modules.append((Module(features, contracts, tuning, self._lends), []))
         return self._modules[-1]
 
