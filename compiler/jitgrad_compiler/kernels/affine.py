@@ -132,12 +132,32 @@ class Affine:
             return rest
         return Affine(0, {Mod(rest, by): 1})
 
-    def factor(self, axis: Axis) -> int | None:
-        """The constant factor of an axis; None where the axis is inside a division, a remainder or a runtime index."""
-        for atom in self.terms:
-            if atom is not axis and axis in axes_of_atom(atom):
-                return None
-        return self.terms.get(axis, 0)
+    def factor(self, axis: Axis, lanes: int = 1) -> int | None:
+        """The constant factor of an axis; None where the axis is inside a division, a remainder or a runtime index.
+
+        With `lanes`: the factor from a multiple of so many on, for so many. Divisions by multiples of `lanes` have one there.
+        """
+        total = 0
+        for atom, factor in self.terms.items():
+            if atom is axis:
+                total += factor
+            elif axis in axes_of_atom(atom):
+                if isinstance(atom, (Axis, Runtime)) or atom.by % lanes or lanes == 1 or not atom.of.is_multiple(axis, lanes):
+                    return None
+                step = atom.of.factor(axis, lanes)
+                if step not in (0, 1):
+                    return None
+                total += factor * step if isinstance(atom, Mod) else 0
+        return total
+
+    def is_multiple(self, axis: Axis, lanes: int) -> bool:
+        """Whether the value is a multiple of `lanes` wherever the axis is one."""
+        return self.constant % lanes == 0 and all(
+            atom is axis
+            or factor % lanes == 0
+            or (isinstance(atom, Mod) and atom.by % lanes == 0 and atom.of.is_multiple(axis, lanes))
+            for atom, factor in self.terms.items()
+        )
 
     @property
     def axes(self) -> frozenset[Axis]:

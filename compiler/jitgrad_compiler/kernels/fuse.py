@@ -381,7 +381,14 @@ class Fusion:
         c.values[c.dot] = Contracted(c.dot.type.dtype, used)
         c.from_memory = True
         c.contraction = Contraction(
-            batch, row, column, depth, c.puller.pull(x, tuple(left)), c.puller.pull(y, tuple(right)), c.dot.type.dtype
+            batch,
+            row,
+            column,
+            depth,
+            c.puller.pull(x, tuple(left)),
+            c.puller.pull(y, tuple(right)),
+            c.dot.type.dtype,
+            tuple(tuple(n for n in s if n != 1) for s in sizes[1:]),
         )
         c.from_memory = False
         mask = 0

@@ -60,6 +60,8 @@ class Contraction:
     left: Node
     right: Node
     dtype: DType
+    digits: tuple[tuple[int, ...], ...]
+    """Of row, column and depth: the sizes of the axes that were joined into it, the last one counting fastest."""
 
 
 @dataclass(eq=False)

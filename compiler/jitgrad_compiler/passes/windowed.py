@@ -112,10 +112,28 @@ def _convolve(r: _Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_
     by_row = [a for _, a in sorted(rows, reverse=True, key=_by_step)]
     by_depth = [a for _, a in sorted(depth, reverse=True, key=_by_step)]
     seen = r.transposed(seen, [0, *by_row, *by_depth])
-    in_kernel = [rank + 1 if a == rank + 2 else a - rank - 2 for a in by_depth]
-    contracted = (tuple(range(rank + 2, 2 * rank + 3)), tuple(in_kernel))
-    out = r.op("dot_general", seen, w, dims=(contracted, ((0,), (0,))))
-    return r.transposed(out, [0, *[1 + by_row.index(a) for a in range(1, rank + 2)], rank + 2])
+    groups = seen.type.shape[0]
+    first = 1 if groups > 1 else 0  # one group is no axis: elementwise work on the result then joins the contraction
+    if not first:
+        seen, w = (r.reshaped(a, a.type.shape[1:]) for a in (seen, w))
+    in_seen = tuple(range(first + rank + 1, first + 2 * rank + 2))
+    in_kernel = tuple(first + (rank if a == rank + 2 else a - rank - 3) for a in by_depth)
+    batch = (tuple(range(first)), tuple(range(first)))
+    if _nearest(rows) < _nearest(
+        depth
+    ):  # what lies side by side is a row of the right operand, in which vectors begin at multiples
+        out: Atom = r.op("dot_general", w, seen, dims=((in_kernel, in_seen), batch))
+        order = [first + 1 + by_row.index(a) for a in range(1, rank + 2)] + [first]
+    else:
+        out = r.op("dot_general", seen, w, dims=((in_seen, in_kernel), batch))
+        order = [first + by_row.index(a) for a in range(1, rank + 2)] + [first + rank + 1]
+    out = r.transposed(out, [*range(first), *order])
+    return r.reshaped(out, (groups, *out.type.shape[first:]))
+
+
+def _nearest(axes: Sequence[tuple[int, int]]) -> float:
+    """How near the nearest elements along any of the axes are."""
+    return min((step for step, _ in axes if step), default=math.inf)
 
 
 def _by_step(item: tuple[int, int]) -> tuple[int, int]:

@@ -26,6 +26,8 @@ class Expressions:
         self.e, self.width = e, width
         self.axis_values: dict[Axis, Reg | int] = {}
         self.vector_axis: Axis | None = None
+        self.aligned = False
+        """Whether the vector axis is at a multiple of the width."""
         self.mask: Reg | None = None
         self.pointers: dict[Var, Reg] = {}
         self.scopes: list[dict[Any, Reg]] = [{}]
@@ -216,6 +218,11 @@ class Expressions:
 
     # -- loads and stores
 
+    def _factor(self, offset: Affine) -> int | None:
+        """How far apart the places of neighbouring lanes are; None where that varies."""
+        assert self.vector_axis is not None
+        return offset.factor(self.vector_axis, self.width if self.aligned else 1)
+
     def _load(self, node: Load) -> Reg:
         e, pointer = self.e, self.pointers[node.source]
         guard = None if node.guard is None else self.emit(node.guard)
@@ -227,7 +234,7 @@ class Expressions:
             return self._scalar_load(node, pointer, guard)
         mask = self.mask if guard is None else guard if self.mask is None else e.and_(guard, self.mask)
         mask = None if mask is None else e.splat(mask, self.width)
-        factor = node.offset.factor(self.vector_axis) if self.vector_axis is not None else 0
+        factor = self._factor(node.offset) if self.vector_axis is not None else 0
         if factor == 1:
             return e.load(e.offset(pointer, self.scalar_index(node.offset), node.dtype), node.dtype, self.width, mask)
         if factor == 0 and not self.varies(node.offset.axes):
@@ -256,7 +263,7 @@ class Expressions:
 
     def places(self, pointer: Reg, offset: Affine, dtype: DType) -> tuple[Reg, Reg]:
         """Where the lanes of a vector lie: an address, and indices from there. Of lanes equally far apart these are constants."""
-        stride = None if self.vector_axis is None else offset.factor(self.vector_axis)
+        stride = None if self.vector_axis is None else self._factor(offset)
         if stride is None:
             return pointer, self.index(offset)
         first = self.e.offset(pointer, self.scalar_index(offset), dtype)
@@ -277,7 +284,7 @@ class Expressions:
             e.store(e.offset(pointer, self.scalar_index(offset), value.type), e.extract(value, 0))
             return
         value = e.splat(value, self.width)
-        if self.vector_axis is not None and offset.factor(self.vector_axis) == 1:
+        if self.vector_axis is not None and self._factor(offset) == 1:
             e.store(e.offset(pointer, self.scalar_index(offset), value.type), value, self.mask)
         else:
             e.scatter(*self.places(pointer, offset, value.type), value, self.mask)

@@ -28,12 +28,31 @@ class ContractSpec:
     dtype: DType = F32
     a_contiguous: str = "k"
     b_contiguous: str = "n"
+    row_run: int = 0
+    """Rows that lie evenly spaced in what is read in place; tiles do not reach from one run into the next. 0: all of them."""
+    column_run: int = 0
+    depth_run: int = 0
+    """The same of K: blocks are parts of a run, or whole runs."""
+    depth_runs: int = 1
+    """Runs of K that lie evenly spaced themselves."""
 
     def __post_init__(self) -> None:
         if self.dtype not in K_BLOCK or self.a_contiguous not in ("m", "k") or self.b_contiguous not in ("k", "n"):
             raise ValueError(f"contract: no kernel for {self}")
         if min(self.batch, self.m, self.n) < 1 or self.k < 0:
             raise ValueError(f"contract: empty result for {self}")
+        if self.m % self.rows or self.n % self.columns or self.depth_run and self.k % (self.depth_run * self.depth_runs):
+            raise ValueError(f"contract: runs are no parts of the whole in {self}")
+
+    @property
+    def rows(self) -> int:
+        """Of a run."""
+        return self.row_run or self.m
+
+    @property
+    def columns(self) -> int:
+        """Of a run."""
+        return self.column_run or self.n
 
 
 class Blocking(NamedTuple):
@@ -42,8 +61,10 @@ class Blocking(NamedTuple):
     lanes: int  # elements of a vector
     vectors: int  # vectors across a tile
     tile_rows: int  # rows of the short tiles
-    tall_tiles: int  # the first so many tiles have one row more
+    tall_tiles: int  # the first so many tiles of a run of rows have one row more
+    run_tiles: int  # tiles of a run of rows
     row_tiles: int
+    run_panels: int  # panels of a run of columns
     column_panels: int
     k_block: int
     k_chunk: int  # K of one task; less than K only where K is split
@@ -71,10 +92,11 @@ class Blocking(NamedTuple):
 
 
 class Strides(NamedTuple):
-    """Element strides of an operand that lies in memory as it is."""
+    """Element strides of an operand that lies in memory as it is; one that lies there in runs is never packed."""
 
     row: int
     column: int
+    in_runs: bool = False
 
 
 def round_up(value: int, step: int) -> int:
@@ -85,20 +107,20 @@ def choose_blocking(spec: ContractSpec, tuning: Contraction, a: Strides | None, 
     """The cut for a shape; `a` and `b` are None where the operand is computed by a hook and has to be packed."""
     size = spec.dtype.bits // 8
     lanes = VECTOR_BYTES // size
-    chunks, k_chunk = _split_k(spec)
-    k_block = min(K_BLOCK[spec.dtype], round_up(max(k_chunk, 1), lanes))
-    vectors, rows = _choose_tile(spec.m, spec.n, lanes, tuning)
-    row_tiles, column_panels = -(-spec.m // rows), -(-spec.n // (lanes * vectors))
-    tile_rows, tall_tiles = divmod(spec.m, row_tiles)
-    pack_a = a is None or _worth_packing_a(spec, tuning, a, k_block, size)
-    pack_b = b is None or b.column != 1 or _worth_packing_b(spec, tuning, b, size)
+    chunks, k_chunk, k_block = split_depth(spec)
+    vectors, rows = _choose_tile(spec.rows, spec.columns, lanes, tuning)
+    run_tiles, run_panels = -(-spec.rows // rows), -(-spec.columns // (lanes * vectors))
+    row_tiles, column_panels = spec.m // spec.rows * run_tiles, spec.n // spec.columns * run_panels
+    tile_rows, tall_tiles = divmod(spec.rows, run_tiles)
+    pack_a = a is None or not a.in_runs and _worth_packing_a(spec, tuning, a, k_block, size)
+    pack_b = b is None or b.column != 1 or not b.in_runs and _worth_packing_b(spec, tuning, b, size)
     most_rows = (tuning.stack_bytes if pack_a else tuning.cache_bytes // 2) // (k_block * size)
     row_strips, column_strips, tasks = _choose_grid(
         spec, tuning, lanes, row_tiles, column_panels, -(-k_chunk // k_block), chunks,
         pack_a, pack_b, max(1, most_rows // (tile_rows + 1)),
     )  # fmt: skip
     return Blocking(
-        lanes, vectors, tile_rows, tall_tiles, row_tiles, column_panels, k_block, k_chunk, chunks,
+        lanes, vectors, tile_rows, tall_tiles, run_tiles, row_tiles, run_panels, column_panels, k_block, k_chunk, chunks,
         row_strips, column_strips, pack_a, pack_b, tasks, _run(spec),
     )  # fmt: skip
 
@@ -109,14 +131,25 @@ def _run(spec: ContractSpec) -> int:
     return RUN if spec.k > (DEEP if few else DEEP_OF_MANY) else 0
 
 
-def _split_k(spec: ContractSpec) -> tuple[int, int]:
-    """Chunks of K that are summed apart, and their length. From the shape alone: it is part of the order of the sum."""
-    outputs = spec.batch * spec.m * spec.n
-    if outputs > SPLIT_K_OUTPUTS or spec.k < SPLIT_K_FROM:
-        return 1, spec.k
-    wanted = min(32, spec.k // (SPLIT_K_FROM // 2), max(2, 4 * SPLIT_K_OUTPUTS // outputs))
-    length = round_up(-(-spec.k // wanted), 64)
-    return -(-spec.k // length), length
+def split_depth(spec: ContractSpec) -> tuple[int, int, int]:
+    """Chunks of K that are summed apart, their length, and that of blocks in them. By the shape alone: it is the order of a sum."""
+    outputs, whole = spec.batch * spec.m * spec.n, K_BLOCK[spec.dtype]
+    if spec.depth_run:
+        whole = block_of_runs(spec.depth_run, spec.depth_runs, whole)
+    chunks, length = 1, spec.k
+    if outputs <= SPLIT_K_OUTPUTS and spec.k >= SPLIT_K_FROM:
+        wanted = min(32, spec.k // (SPLIT_K_FROM // 2), max(2, 4 * SPLIT_K_OUTPUTS // outputs))
+        length = round_up(-(-spec.k // wanted), whole if spec.depth_run else 64)
+        chunks = -(-spec.k // length)
+    return chunks, length, whole if spec.depth_run else min(whole, round_up(max(length, 1), VECTOR_BYTES // spec.dtype.nbytes))
+
+
+def block_of_runs(run: int, runs: int, wanted: int) -> int:
+    """A part of a run of K, or several evenly spaced ones, of about the wanted length."""
+    most = wanted * 5 // 3
+    if run > most:
+        return next(n for n in range(most, 0, -1) if run % n == 0)
+    return run * next(n for n in range(max(most // run, 1), 0, -1) if runs % n == 0)
 
 
 def tile_limit(vectors: int, registers: int) -> int:

@@ -19,9 +19,9 @@ from ....ir.types import I64
 from ...emitter import PTR, Emitter, Module, Reg
 from ..long_sums import whole
 from .blocking import Blocking, ContractSpec, Strides, choose_blocking, round_up
-from .operands import Load, PlainMatrix, Store
+from .operands import Load, PlainMatrix, Store, split_number
 from .pack import Block, below, pack_rows, pack_strips, pack_transposed
-from .tile import Steps, Tile, emit_tile
+from .tile import Runs, Steps, Tile, emit_tile
 
 __all__ = ["ContractPlan", "ContractSpec", "Load", "PlainMatrix", "Store", "emit_contract"]
 
@@ -57,7 +57,9 @@ def emit_contract(
     """
     if not ((load_a or a_plain) and (load_b or b_plain) and (store or c_plain)):
         raise ValueError(f"contract {name}: an operand has neither a hook nor plain memory")
-    strides_a, strides_b = (Strides(p.row, p.column) if p else None for p in (a_plain, b_plain))
+    strides_a, strides_b = (
+        Strides(p.row, p.column, len(p.rows) > 1 or len(p.columns) > 1) if p else None for p in (a_plain, b_plain)
+    )
     blocking = choose_blocking(spec, module.tuning.contraction, strides_a, strides_b)
     return _Contract(module, name, spec, blocking, load_a, load_b, store, prepare, scratch, a_plain, b_plain, c_plain).emit()
 
@@ -71,15 +73,6 @@ def _share(e: Emitter, part: Reg, parts: int, whole: int) -> tuple[Reg, Reg]:
     if parts == whole:
         return part, e.add(part, 1)
     return e.div(e.mul(part, whole), parts), e.div(e.mul(e.add(part, 1), whole), parts)
-
-
-def _digits(e: Emitter, number: Reg, bases: tuple[int, ...]) -> list[Reg]:
-    """The digits of a number, the last base counting fastest."""
-    digits: list[Reg] = []
-    for base in reversed(bases[1:]):
-        digits.append(e.rem(number, base) if base > 1 else e.const(0, I64))
-        number = e.div(number, base) if base > 1 else number
-    return [number, *reversed(digits)]
 
 
 class _Unit(NamedTuple):
@@ -145,8 +138,18 @@ class _Contract:
 
     @property
     def _depth(self) -> int:
-        """K filled up to whole vectors."""
-        return round_up(self.spec.k, self.blocking.lanes)
+        """K with each block filled up to whole vectors."""
+        k, block = self.spec.k, self.blocking.k_block
+        return round_up(k, self.blocking.lanes) if self._even_blocks else k // block * self._block_depth
+
+    @property
+    def _even_blocks(self) -> bool:
+        """Whether blocks of K are whole vectors; else all have one length."""
+        return self.blocking.k_block % self.blocking.lanes == 0
+
+    @property
+    def _block_depth(self) -> int:
+        return round_up(self.blocking.k_block, self.blocking.lanes)
 
     @property
     def _shared_b_size(self) -> int:
@@ -176,7 +179,7 @@ class _Contract:
         blocking = self.blocking
         if self._shared_b or not blocking.pack_b:
             return None
-        return e.alloca(self.spec.dtype, blocking.lanes, blocking.k_block * blocking.vectors)
+        return e.alloca(self.spec.dtype, blocking.lanes, self._block_depth * blocking.vectors)
 
     def emit(self) -> ContractPlan:
         if self.spec.k == 0:
@@ -225,7 +228,7 @@ class _Contract:
             ragged = spec.n % blocking.panel != 0
             pack_strips(e, lambda at, j, mask: self._read_b(e, batch, at, j, mask), target, block, blocking.panel, ragged, address)
         else:
-            ragged = spec.k % blocking.lanes != 0
+            ragged = spec.k % blocking.lanes != 0 or not self._even_blocks
             pack_transposed(
                 e, lambda at, j, mask: self._read_b(e, batch, at, j, mask), target, block, blocking.panel, ragged, plain is None
             )
@@ -233,7 +236,8 @@ class _Contract:
     def _shared_panel(self, e: Emitter, batch: Reg, panel: Reg, k: tuple[Reg, Reg]) -> Reg:
         lanes = self.blocking.lanes
         depth = e.mul(e.div(e.add(e.sub(k[1], k[0]), lanes - 1), lanes), lanes * self.blocking.panel)
-        block = e.mul(e.add(e.mul(batch, self._depth), k[0]), self._columns)
+        start = k[0] if self._even_blocks else e.mul(e.div(k[0], self.blocking.k_block), self._block_depth)
+        block = e.mul(e.add(e.mul(batch, self._depth), start), self._columns)
         return self._scratch_at(e, e.add(e.add(block, e.mul(panel, depth)), self._partial_size))
 
     def _emit_pack_b(self) -> tuple[str, int]:
@@ -245,7 +249,7 @@ class _Contract:
         with e.loop(begin, end) as task:
             low, high = _share(e, task, tasks, units)
             with e.loop(low, high) as unit:
-                batch, chunk, block, panel = _digits(e, unit, grid)
+                batch, chunk, block, panel = split_number(e, unit, grid)
                 chunk_start = e.mul(chunk, blocking.k_chunk)
                 start = e.add(chunk_start, e.mul(block, blocking.k_block))
                 stop = _minimum(e, e.add(chunk_start, blocking.k_chunk), spec.k)  # the last chunk may have fewer blocks
@@ -263,7 +267,8 @@ class _Contract:
             return self._read_a(e, unit.batch, i, k, mask)
 
         if spec.a_contiguous == "k":
-            last, ragged = self._first_row(e, unit.tiles[1]), spec.k % blocking.lanes != 0
+            last = self._first_row(e, unit.tiles[1])
+            ragged = spec.k % blocking.lanes != 0 or not self._even_blocks
             pack_rows(e, load, target, block, last, self._a_row_stride, ragged)
             return
         plain = None if self.load_a else self.a_plain
@@ -274,9 +279,43 @@ class _Contract:
             pack_strips(e, load, strip, block, self._a_strip_width, True, address)
 
     def _first_row(self, e: Emitter, tile: Reg) -> Reg:
-        """The first tiles are the tall ones."""
-        short = e.mul(tile, self.blocking.tile_rows)
-        return e.add(short, _minimum(e, tile, self.blocking.tall_tiles)) if self.blocking.tall_tiles else short
+        """The first tiles of a run are the tall ones."""
+        blocking = self.blocking
+        run, tile = (
+            split_number(e, tile, (blocking.row_tiles // blocking.run_tiles, blocking.run_tiles))
+            if self._row_runs
+            else (None, tile)
+        )
+        first = e.mul(tile, blocking.tile_rows)
+        if blocking.tall_tiles:
+            first = e.add(first, _minimum(e, tile, blocking.tall_tiles))
+        return first if run is None else e.add(e.mul(run, self.spec.rows), first)
+
+    @property
+    def _row_runs(self) -> bool:
+        return self.spec.rows < self.spec.m
+
+    def _is_tall(self, e: Emitter, tile: Reg) -> Reg:
+        """Whether a tile, if there are tall ones, is one."""
+        within = e.rem(tile, self.blocking.run_tiles) if self._row_runs else tile
+        return e.compare("lt", within, self.blocking.tall_tiles)
+
+    def _first_column(self, e: Emitter, panel: Reg) -> Reg:
+        blocking = self.blocking
+        if self.spec.columns == self.spec.n:
+            return e.mul(panel, blocking.panel)
+        run, within = split_number(e, panel, (blocking.column_panels // blocking.run_panels, blocking.run_panels))
+        return e.add(e.mul(run, self.spec.columns), e.mul(within, blocking.panel))
+
+    def _width(self, e: Emitter, panel: Reg) -> Reg:
+        """Columns of a panel."""
+        return _minimum(e, e.sub(self._last_column(e, panel), self._first_column(e, panel)), self.blocking.panel)
+
+    def _last_column(self, e: Emitter, panel: Reg) -> Reg | int:
+        """Behind the run of columns that a panel is of."""
+        if self.spec.columns == self.spec.n:
+            return self.spec.n
+        return e.mul(e.add(e.div(panel, self.blocking.run_panels), 1), self.spec.columns)
 
     # -- computing
 
@@ -288,7 +327,7 @@ class _Contract:
         with e.loop(begin, end) as task:
             low, high = _share(e, task, blocking.tasks, units)
             with e.loop(low, high) as number:
-                chunk, batch, row_strip, column_strip = _digits(e, number, grid)
+                chunk, batch, row_strip, column_strip = split_number(e, number, grid)
                 tiles = _share(e, row_strip, blocking.row_strips, blocking.row_tiles)
                 panels = _share(e, column_strip, blocking.column_strips, blocking.column_panels)
                 start = e.mul(chunk, blocking.k_chunk)
@@ -316,7 +355,7 @@ class _Contract:
                 self._pack_b_panel(e, unit.batch, panel, unit.k, b)
             else:
                 assert self.b_plain
-                b = self.b_plain.element(e, unit.batch, unit.k[0], e.mul(panel, blocking.panel), spec.dtype)
+                b = self.b_plain.element(e, unit.batch, unit.k[0], self._first_column(e, panel), spec.dtype)
             with e.loop(*unit.tiles) as tile:
                 row = self._first_row(e, tile)
                 if not blocking.pack_a:
@@ -331,14 +370,14 @@ class _Contract:
     def _compute_tile(self, e: Emitter, unit: _Unit, tile: Reg, panel: Reg, row: Reg, a: Reg, b: Reg) -> None:
         """One tile for one block of K and, after the last block, its epilogue."""
         spec, blocking = self.spec, self.blocking
-        column = e.mul(panel, blocking.panel)
+        column = self._first_column(e, panel)
         in_place = self.c_plain is not None and not self._split and not self.blocking.long
         if in_place:
             assert self.c_plain
             c, c_row = self.c_plain.element(e, unit.batch, row, column, spec.dtype), self.c_plain.row
         elif self._partial:
             line = e.add(e.mul(e.add(e.mul(unit.chunk, spec.batch), unit.batch), spec.m), row)
-            c, c_row = self._scratch_at(e, e.add(e.mul(line, self._columns), column)), self._columns
+            c, c_row = self._scratch_at(e, e.add(e.mul(line, self._columns), e.mul(panel, blocking.panel))), self._columns
         else:
             c, c_row = e.alloca(spec.dtype, blocking.lanes, blocking.most_rows * blocking.vectors), blocking.panel
         kernel = self._kernel(e, tile, panel, in_place)
@@ -346,16 +385,19 @@ class _Contract:
         line = e.mul(_minimum(e, e.sub(tile, unit.tiles[0]), blocking.vectors - 1), blocking.lanes)
         ahead = e.add(line, e.mul(depth, blocking.panel) if self._shared_b else blocking.panel)
         steps = [e.const(n, I64) for n in self._steps(c_row)]
-        arguments = (a, b, c, depth, ahead, e.not_(unit.first), *steps)
+        runs = self._runs()
+        k = depth if runs is None else e.const(spec.depth_run, I64)
+        steps += [e.const(n, I64) for n in runs or ()]
+        arguments = (a, b, c, k, ahead, e.not_(unit.first), *steps)
         e.line(f"call void {kernel.text}({', '.join(x.typed for x in arguments)})")
         if in_place or self._split:
             return
         with e.when(unit.last):
             rows = self._tile_rows(e, tile)
-            width = _minimum(e, e.sub(spec.n, column), blocking.panel)
-            with e.loop(0, rows) as i, e.loop(0, width, blocking.lanes) as across:
+            stop = self._last_column(e, panel)
+            with e.loop(0, rows) as i, e.loop(0, self._width(e, panel), blocking.lanes) as across:
                 value = self._summed(e, e.offset(c, e.add(e.mul(i, c_row), across), spec.dtype))
-                self._finish(e, unit.batch, e.add(row, i), e.add(column, across), value)
+                self._finish(e, unit.batch, e.add(row, i), e.add(column, across), stop, value)
 
     def _summed(self, e: Emitter, at: Reg) -> Reg:
         """A vector of sums from scratch memory."""
@@ -365,11 +407,11 @@ class _Contract:
 
     def _tile_rows(self, e: Emitter, tile: Reg) -> Reg:
         short, tall = self.blocking.tile_rows, self.blocking.tall_tiles
-        return e.select(e.compare("lt", tile, tall), e.const(short + 1, I64), short) if tall else e.const(short, I64)
+        return e.select(self._is_tall(e, tile), e.const(short + 1, I64), short) if tall else e.const(short, I64)
 
-    def _finish(self, e: Emitter, batch: Reg, i: Reg, j: Reg, value: Reg) -> None:
-        """Hand finished results to the epilogue."""
-        mask = below(e, j, self.blocking.lanes, self.spec.n) if self.spec.n % self.blocking.lanes else None
+    def _finish(self, e: Emitter, batch: Reg, i: Reg, j: Reg, stop: Reg | int, value: Reg) -> None:
+        """Hand finished results to the epilogue, those of columns before `stop`."""
+        mask = below(e, j, self.blocking.lanes, stop) if self.spec.columns % self.blocking.lanes else None
         if self.store:
             self.store(e, batch, i, j, value, mask)
         else:
@@ -386,6 +428,19 @@ class _Contract:
         b_k = blocking.panel if blocking.pack_b or self.b_plain is None else self.b_plain.row
         return Steps(a_row, a_k, b_k, c_row, self._lost)
 
+    def _runs(self) -> Runs | None:
+        """The runs of K that a block has, if they are several."""
+        spec, blocking = self.spec, self.blocking
+        if not spec.depth_run or blocking.k_block <= spec.depth_run:
+            return None
+        steps = self._steps(0)
+        a, b = steps.a_k * spec.depth_run, steps.b_k * spec.depth_run
+        if not blocking.pack_a and self.a_plain and len(self.a_plain.columns) > 1:
+            a = self.a_plain.columns[-2].stride
+        if not blocking.pack_b and self.b_plain and len(self.b_plain.rows) > 1:
+            b = self.b_plain.rows[-2].stride
+        return Runs(blocking.k_block // spec.depth_run, a, b)
+
     def _kernel(self, e: Emitter, tile: Reg, panel: Reg, in_place: bool) -> Reg:
         """The micro-kernel for a tile: one of up to four, tall or short, full or at the right edge."""
         spec, blocking = self.spec, self.blocking
@@ -398,20 +453,22 @@ class _Contract:
             shape = Tile(
                 spec.dtype, blocking.lanes, rows, vectors, side_by_side, last,
                 mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, run=blocking.run, lost=bool(self._lost),
+                in_runs=self._runs() is not None,
             )  # fmt: skip
             return Reg(f"@{emit_tile(self.module, shape)}", PTR)
 
         def at_height(rows: int) -> Reg:
-            rest = spec.n % blocking.panel
-            if blocking.column_panels == 1 or rest == 0:
+            rest = spec.columns % blocking.panel
+            if blocking.run_panels == 1 or rest == 0:
                 return kernel(rows, rest or blocking.panel)
-            edge = e.compare("eq", panel, blocking.column_panels - 1)
+            within = panel if spec.columns == spec.n else e.rem(panel, blocking.run_panels)
+            edge = e.compare("eq", within, blocking.run_panels - 1)
             return e.select(edge, kernel(rows, rest), kernel(rows, blocking.panel))
 
         short, tall = blocking.tile_rows, blocking.tall_tiles
         if not tall:
             return at_height(short)
-        return e.select(e.compare("lt", tile, tall), at_height(short + 1), at_height(short))
+        return e.select(self._is_tall(e, tile), at_height(short + 1), at_height(short))
 
     # -- split K
 
@@ -423,8 +480,13 @@ class _Contract:
         tasks = min(rows, -(-rows * self._columns * (chunks + 1) // (1 << 17)))
         with e.loop(begin, end) as task:
             low, high = _share(e, task, tasks, rows)
-            with e.loop(low, high) as line, e.loop(0, spec.n, blocking.lanes) as j:
-                at = e.add(e.mul(line, self._columns), j)
+            with (
+                e.loop(low, high) as line,
+                e.loop(0, blocking.column_panels) as panel,
+                e.loop(0, self._width(e, panel), blocking.lanes) as across,
+            ):
+                j = e.add(self._first_column(e, panel), across)
+                at = e.add(e.mul(line, self._columns), e.add(e.mul(panel, blocking.panel), across))
                 chunk_size = rows * self._columns
 
                 def sum_of(first: int, last: int, at: Reg = at, size: int = chunk_size) -> Reg:
@@ -434,7 +496,7 @@ class _Contract:
                     return e.add(sum_of(first, middle), sum_of(middle, last))
 
                 total = sum_of(0, chunks) if chunks else e.const(0, spec.dtype, blocking.lanes)
-                batch, i = _digits(e, line, (spec.batch, spec.m))
-                self._finish(e, batch, i, j, total)
+                batch, i = split_number(e, line, (spec.batch, spec.m))
+                self._finish(e, batch, i, j, self._last_column(e, panel), total)
         e.finish()
         return e.name, tasks

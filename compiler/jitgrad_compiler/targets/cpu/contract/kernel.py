@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ....ir.graph import Var
-from ....kernels.affine import Affine, Axis
+from ....kernels.affine import Axis
 from ....kernels.expression import Contracted, Load, Node, walk
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
 from ...expressions import Expressions
+from ..order import VECTOR_BYTES
 from ..phases import Emitted, Phase, Pointers
+from .blocking import split_depth
 from .contraction import ContractSpec, PlainMatrix, emit_contract
+from .layout import Layout, lie_in_place
 
 
 class _Hooks:
@@ -21,6 +24,8 @@ class _Hooks:
         assert kernel.contraction is not None
         self.kernel, self.c, self.pointers = kernel, kernel.contraction, pointers
         self.x: Expressions | None = None
+        self.aligned: dict[Axis, bool] = {}
+        """Along which index vectors begin at multiples of the width. Not along rows: tiles have any number of them."""
 
     def prepare(self, e: Emitter, args: Reg) -> None:
         self.x = Expressions(e, 1)
@@ -31,7 +36,7 @@ class _Hooks:
         assert x is not None
         with x.scope():
             x.axis_values.update(places)
-            x.vector_axis, x.width, x.mask = vector_axis, width, mask
+            x.vector_axis, x.width, x.mask, x.aligned = vector_axis, width, mask, self.aligned.get(vector_axis, False)
             value = x.e.splat(x.emit(node), width)
             x.vector_axis, x.mask = None, None
         return value
@@ -51,7 +56,7 @@ class _Hooks:
         assert x is not None
         with x.scope():
             x.axis_values.update({c.batch: batch, c.row: i, c.column: j})
-            x.vector_axis, x.width, x.mask = c.column, value.width, mask
+            x.vector_axis, x.width, x.mask, x.aligned = c.column, value.width, mask, self.aligned[c.column]
             for n in walk(self.kernel.roots()):
                 if isinstance(n, Contracted):
                     x.bind(n, value)
@@ -59,30 +64,26 @@ class _Hooks:
                 x.store(x.pointers[s.target], s.offset, x.emit(s.node))
             x.vector_axis, x.mask = None, None
 
-    def plain(self, source: Var, offset: Affine, row: Axis, column: Axis) -> PlainMatrix | None:
-        """The operand as a matrix in memory, where its rows and columns have constant strides."""
-        steps = [offset.factor(a) if a.extent != 1 else 0 for a in (row, column)]
-        if steps[0] is None or steps[1] is None:
-            return None
-        rest = Affine(offset.constant, {a: f for a, f in offset.terms.items() if a is not row and a is not column})
+    def matrix(self, source: Var, layout: Layout) -> PlainMatrix:
+        """An operand where it lies in memory."""
 
         def pointer(e: Emitter, batch: Reg) -> Reg:
             x = self.x
             assert x is not None
             with x.scope():
                 x.axis_values[self.c.batch] = batch
-                return e.offset(x.pointers[source], x.scalar_index(rest), source.type.dtype)
+                return e.offset(x.pointers[source], x.scalar_index(layout.first), source.type.dtype)
 
-        return PlainMatrix(pointer, steps[0], steps[1])
+        return PlainMatrix(pointer, layout.rows, layout.columns)
 
 
-def _contiguous(node: Node, first: Axis, first_name: str, second: Axis, second_name: str) -> str:
-    """Along which index most loads of an operand are consecutive."""
+def _contiguous(node: Node, first: Axis, first_name: str, second: Axis, second_name: str, lanes: int) -> str:
+    """Along which index most loads of an operand are consecutive, in vectors of `lanes` elements."""
     votes = {first_name: 0, second_name: 0}
     for n in walk([node]):
         if isinstance(n, Load):
             for axis, name in ((first, first_name), (second, second_name)):
-                votes[name] += n.source.type.size if n.offset.factor(axis) == 1 else 0
+                votes[name] += n.source.type.size if n.offset.factor(axis, 1 if name == "m" else lanes) == 1 else 0
     return second_name if votes[second_name] >= votes[first_name] else first_name
 
 
@@ -93,23 +94,23 @@ def emit_contraction(
     c = kernel.contraction
     assert c is not None
     hooks = _Hooks(kernel, pointers)
-    a = b = out = None
-    if isinstance(c.left, Load) and c.left.guard is None and not c.left.args:
-        a = hooks.plain(c.left.source, c.left.offset, c.row, c.depth)
-    if isinstance(c.right, Load) and c.right.guard is None and not c.right.args:
-        b = hooks.plain(c.right.source, c.right.offset, c.depth, c.column)
-    if len(kernel.stores) == 1 and isinstance(kernel.stores[0].node, Contracted):
-        out = hooks.plain(kernel.stores[0].target, kernel.stores[0].offset, c.row, c.column)
-        if out is not None and out.column != 1:
-            out = None
-    along_a, along_b = _contiguous(c.left, c.row, "m", c.depth, "k"), _contiguous(c.right, c.depth, "k", c.column, "n")
-    if a is not None and (a.row if along_a == "m" else a.column) != 1:
-        a = None
-    if b is not None and (b.row if along_b == "k" else b.column) != 1:
-        b = None
+    lanes = VECTOR_BYTES // c.dtype.nbytes
+    along_a = _contiguous(c.left, c.row, "m", c.depth, "k", lanes)
+    along_b = _contiguous(c.right, c.depth, "k", c.column, "n", lanes)
     spec = ContractSpec(c.batch.extent, c.row.extent, c.column.extent, c.depth.extent, c.dtype, along_a, along_b)
+    left, right = (n if isinstance(n, Load) and n.guard is None and not n.args else None for n in (c.left, c.right))
+    result = kernel.stores[0] if len(kernel.stores) == 1 and isinstance(kernel.stores[0].node, Contracted) else None
+    offsets = [n.offset if n else None for n in (left, right, result)]
+    found = lie_in_place(c, spec, module.tuning.contraction, *offsets)
+    hooks.aligned = {
+        c.column: found.spec.columns % lanes == 0 or not found.spec.column_run,
+        c.depth: split_depth(found.spec)[-1] % lanes == 0,
+    }
+    a = hooks.matrix(left.source, found.left) if left and found.left else None
+    b = hooks.matrix(right.source, found.right) if right and found.right else None
+    out = hooks.matrix(result.target, found.result) if result and found.result else None
     plan = emit_contract(
-        module, name, spec, None if a else hooks.load_left, None if b else hooks.load_right, None if out else hooks.store,
+        module, name, found.spec, None if a else hooks.load_left, None if b else hooks.load_right, None if out else hooks.store,
         prepare=hooks.prepare, scratch=lambda e: scratch(e, e.args[0]), a_plain=a, b_plain=b, c_plain=out,
     )  # fmt: skip
     return Emitted([Phase(function, tasks) for function, tasks in plan.phases], plan.scratch_bytes)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from ....ir.types import DType
+from ....ir.types import I64, DType
 from ...emitter import Emitter, Reg
 
 
@@ -25,17 +26,38 @@ class Store(Protocol):
     def __call__(self, e: Emitter, batch: Reg, i: Reg, j: Reg, value: Reg, mask: Reg | None, /) -> None: ...
 
 
+class Digit(NamedTuple):
+    """One of the axes that an index was joined from: its extent, and how far apart in memory its elements are."""
+
+    extent: int
+    stride: int
+
+
+Digits = tuple[Digit, ...]
+"""An index of a matrix, the last digit counting fastest. With several its elements lie in runs, evenly spaced within each."""
+
+
 @dataclass(frozen=True)
 class PlainMatrix:
-    """A matrix in memory: (r, c) of batch b lies at `pointer(e, b)[r * row + c * column]`, of the contraction's element type."""
+    """A matrix in memory: from `pointer(e, b)` the element at a row and a column of batch b is as far as their digits say."""
 
     pointer: Callable[[Emitter, Reg], Reg]
-    row: int
-    column: int
+    rows: Digits
+    columns: Digits
+
+    @property
+    def row(self) -> int:
+        """The stride of rows within a run."""
+        return self.rows[-1].stride
+
+    @property
+    def column(self) -> int:
+        """The stride of columns within a run."""
+        return self.columns[-1].stride
 
     def element(self, e: Emitter, batch: Reg, row: Reg, column: Reg, dtype: DType) -> Reg:
         """The address of an element."""
-        at = e.add(e.mul(row, self.row), e.mul(column, self.column))
+        at = e.add(_steps(e, row, self.rows), _steps(e, column, self.columns))
         return e.offset(self.pointer(e, batch), at, dtype)
 
     def load(self, e: Emitter, batch: Reg, row: Reg, column: Reg, dtype: DType, lanes: int, mask: Reg | None) -> Reg:
@@ -43,3 +65,18 @@ class PlainMatrix:
         if 1 not in (self.row, self.column):
             raise ValueError("contract: a plain operand that has to be packed has no index of stride 1; give it a hook")
         return e.load(self.element(e, batch, row, column, dtype), dtype, lanes, mask)
+
+
+def _steps(e: Emitter, index: Reg, digits: Digits) -> Reg:
+    """How far an index goes."""
+    places = split_number(e, index, tuple(d.extent for d in digits))
+    return functools.reduce(e.add, [e.mul(place, d.stride) for place, d in zip(places, digits, strict=True)])
+
+
+def split_number(e: Emitter, number: Reg, bases: tuple[int, ...]) -> list[Reg]:
+    """The digits of a number, the last base counting fastest."""
+    digits: list[Reg] = []
+    for base in reversed(bases[1:]):
+        digits.append(e.rem(number, base) if base > 1 else e.const(0, I64))
+        number = e.div(number, base) if base > 1 else number
+    return [number, *reversed(digits)]

@@ -6,6 +6,7 @@ from `contraction.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ....ir.types import BOOL, I64, DType
@@ -26,12 +27,14 @@ class Tile(NamedTuple):
     mask_c: bool  # or written to C
     run: int = 0  # steps of K summed by themselves, of a long K
     lost: bool = False  # whether what the sums lost is kept behind C
+    in_runs: bool = False  # whether K is several runs
 
     @property
     def name(self) -> str:
         tail = f"_{self.last_lanes}{'b' * self.mask_b}{'c' * self.mask_c}" if self.mask_b or self.mask_c else ""
         long = f"_run{self.run}{'_lost' * self.lost}" if self.run else ""
-        return f"tile_{self.dtype}_{self.rows}x{self.vectors}x{self.lanes}{'_packed' * self.side_by_side}{tail}{long}"
+        runs = "_runs" * self.in_runs
+        return f"tile_{self.dtype}_{self.rows}x{self.vectors}x{self.lanes}{'_packed' * self.side_by_side}{tail}{long}{runs}"
 
 
 class Steps(NamedTuple):
@@ -44,9 +47,17 @@ class Steps(NamedTuple):
     lost: int = 0
 
 
+class Runs(NamedTuple):
+    """Runs of K that one call goes through, each of k steps, and how far apart they begin."""
+
+    number: int
+    a: int
+    b: int
+
+
 def emit_tile(module: Module, tile: Tile) -> str:
-    """Emit `void name(ptr a, ptr b, ptr c, i64 k, i64 ahead, i1 accumulate, i64 steps...)`: C = A B, or C += A B, over k > 0
-    steps.
+    """Emit `void name(ptr a, ptr b, ptr c, i64 k, i64 ahead, i1 accumulate, i64 steps..., i64 runs...)`: C = A B, or C += A B, over
+    k > 0 steps, of each run where K is several.
 
     One sum an element, started at zero and carried through k in order with fused multiply-adds; of a long K one for each run, which
     then joins the sum of those before. In each step a line of B that lies
@@ -55,15 +66,19 @@ def emit_tile(module: Module, tile: Tile) -> str:
     name = tile.name
     arguments = [("a", PTR), ("b", PTR), ("c", PTR), ("k", I64), ("ahead", I64), ("accumulate", BOOL)]
     arguments += [(name, I64) for name in Steps._fields]
+    arguments += [(f"runs_{name}", I64) for name in Runs._fields if tile.in_runs]
     if not module.shares(name, arguments):
         return name
     e = Emitter(module, name, arguments, attributes="noinline nounwind")
-    a, b, c, k, ahead, accumulate, a_row, a_k, b_k, c_row, lost_at = e.args
+    a, b, c, k, ahead, accumulate, a_row, a_k, b_k, c_row, lost_at = e.args[:11]
     for line in _rows(e, tile, c, c_row):  # the tile of C arrives while K runs; hardware fetches lines in pairs
         for vector in range(0, tile.vectors, 2):
             e.prefetch(e.offset(line, vector * tile.lanes, tile.dtype), write=True)
-    sum_up = _sum_over_runs if tile.run else _sum_over_k
-    sums = sum_up(e, tile, _Reading(a, b, a_row, a_k, b_k, ahead), k)
+    reading = _Reading(a, b, a_row, a_k, b_k, ahead)
+    if tile.run or tile.in_runs:
+        sums = _sum_piece_by_piece(e, tile, reading, k, e.args[11:])
+    else:
+        sums = _sum_over_k(e, tile, reading, k, None)
     edge = e.lanes([lane < tile.last_lanes for lane in range(tile.lanes)], BOOL) if tile.mask_c else None
     adding = e.splat(accumulate, tile.lanes)  # as a mask, which costs nothing, where a branch would double the code
     for row, line in enumerate(_rows(e, tile, c, c_row)):
@@ -103,25 +118,45 @@ def _rows(e: Emitter, tile: Tile, first: Reg, stride: Reg) -> list[Reg]:
     return rows
 
 
-def _sum_over_runs(e: Emitter, tile: Tile, x: _Reading, k: Reg) -> list[list[Reg]]:
-    """The sums of runs of K, added one after the other."""
+def _sum_piece_by_piece(e: Emitter, tile: Tile, x: _Reading, k: Reg, runs: Sequence[Reg]) -> list[list[Reg]]:
+    """The sums over runs of K, one after the other; of a long K the sums of its pieces, added one after the other."""
     dtype, lanes = tile.dtype, tile.lanes
     totals = [[e.alloca(dtype, lanes) for _ in range(tile.vectors)] for _ in range(tile.rows)]
     for row in totals:
         for total in row:
             e.set(total, e.const(0, dtype, lanes))
-    with e.loop(0, k, tile.run) as first:
-        left = e.sub(k, first)
-        steps = e.select(e.compare("lt", left, tile.run), left, e.const(tile.run, I64))
-        here = x._replace(a=e.offset(x.a, e.mul(first, x.a_k), dtype), b=e.offset(x.b, e.mul(first, x.b_k), dtype))
-        for row, sums in zip(totals, _sum_over_k(e, tile, here, steps), strict=True):
-            for total, sum in zip(row, sums, strict=True):
-                e.set(total, e.add(e.get(total, dtype, lanes), sum))
+
+    def add_up(here: _Reading, steps: Reg) -> None:
+        held = [[e.get(total, dtype, lanes) for total in row] for row in totals]
+        sums = _sum_over_k(e, tile, here, steps, None if tile.run else held)
+        for row, before, after in zip(totals, held, sums, strict=True):
+            for total, sofar, sum in zip(row, before, after, strict=True):
+                e.set(total, e.add(sofar, sum) if tile.run else sum)
+
+    def add_up_run(here: _Reading) -> None:
+        if not tile.run:
+            add_up(here, k)
+            return
+        with e.loop(0, k, tile.run) as first:
+            left = e.sub(k, first)
+            steps = e.select(e.compare("lt", left, tile.run), left, e.const(tile.run, I64))
+            add_up(_moved(e, tile, here, e.mul(first, x.a_k), e.mul(first, x.b_k)), steps)
+
+    if tile.in_runs:
+        several, a_far, b_far = runs
+        with e.loop(0, several) as number:
+            add_up_run(_moved(e, tile, x, e.mul(number, a_far), e.mul(number, b_far)))
+    else:
+        add_up_run(x)
     return [[e.get(total, dtype, lanes) for total in row] for row in totals]
 
 
-def _sum_over_k(e: Emitter, tile: Tile, x: _Reading, k: Reg) -> list[list[Reg]]:
-    """The loop over K, with phis written out: the sums then are registers from the start, whatever passes run later.
+def _moved(e: Emitter, tile: Tile, x: _Reading, a: Reg, b: Reg) -> _Reading:
+    return x._replace(a=e.offset(x.a, a, tile.dtype), b=e.offset(x.b, b, tile.dtype))
+
+
+def _sum_over_k(e: Emitter, tile: Tile, x: _Reading, k: Reg, start: list[list[Reg]] | None) -> list[list[Reg]]:
+    """The loop over K, from zeros or from the sums so far, with phis written out: so sums are in registers whatever passes run.
 
     A's rows are reached from pointers to a few of them by multiples of their stride, which are few enough for registers.
     """
@@ -141,7 +176,8 @@ def _sum_over_k(e: Emitter, tile: Tile, x: _Reading, k: Reg) -> list[list[Reg]]:
         e.line(f"%a_{n} = phi ptr [ {base.text}, %{before} ], [ %a_next_{n}, %step ]")
     e.line(f"%b_at = phi ptr [ {x.b.text}, %{before} ], [ %b_next, %step ]")
     for row, vector in cells:
-        e.line(f"%sum_{row}_{vector} = phi {vector_type} [ zeroinitializer, %{before} ], [ %next_{row}_{vector}, %step ]")
+        first = start[row][vector].text if start else "zeroinitializer"
+        e.line(f"%sum_{row}_{vector} = phi {vector_type} [ {first}, %{before} ], [ %next_{row}_{vector}, %step ]")
     b_at = Reg("%b_at", PTR)
     mask = e.lanes([lane < tile.last_lanes for lane in range(lanes)], BOOL) if tile.mask_b else None
     b_row = [
