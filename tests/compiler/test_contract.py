@@ -15,12 +15,18 @@ from jitgrad_compiler.ir.types import F32, F64, I32, DType
 from jitgrad_compiler.kernels.tuning import Contraction as Tuned
 from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.targets.cpu.contract.contraction import ContractPlan, ContractSpec, PlainMatrix, emit_contract
+from jitgrad_compiler.targets.cpu.contract.operands import Digit
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
 from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
 
 TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 AVX2 = Tuning(contraction=Tuned(registers=8, cache_bytes=1 << 18))
 LAYOUTS = list(itertools.product("mk", "kn"))
+
+
+def _line(stride: int) -> tuple[Digit, ...]:
+    """An index whose elements are evenly spaced."""
+    return (Digit(0, stride),)
 
 
 class Contraction:
@@ -52,7 +58,9 @@ class Contraction:
             pointers[:] = [e.get(e.offset(args, i, "ptr"), "ptr") for i in range(5)]
 
         def plain(which: int, size: int, row: int, column: int) -> PlainMatrix:
-            return PlainMatrix(lambda e, batch: e.offset(pointers[which], e.mul(batch, size), spec.dtype), row, column)
+            return PlainMatrix(
+                lambda e, batch: e.offset(pointers[which], e.mul(batch, size), spec.dtype), _line(row), _line(column)
+            )
 
         a = plain(0, spec.m * spec.k, *((spec.k, 1) if spec.a_contiguous == "k" else (1, spec.m)))
         b = plain(1, spec.k * spec.n, *((spec.n, 1) if spec.b_contiguous == "n" else (1, spec.k)))
@@ -204,7 +212,7 @@ def test_a_tiny_product_is_one_task_without_scratch() -> None:
 
 def test_contractions_of_one_module_share_their_tiles() -> None:
     module = Module()
-    plain = PlainMatrix(lambda e, batch: e.args[0], 64, 1)
+    plain = PlainMatrix(lambda e, batch: e.args[0], _line(64), _line(1))
     for name in ("first", "second"):
         emit_contract(
             module, name, ContractSpec(1, 28, 64, 64), None, None, None, prepare=lambda e, args: None,

@@ -1,0 +1,139 @@
+"""Convolutions as contractions that read their windows in place: right in runs of any length, on any number of threads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jitgrad_compiler.ir import OPS, ArrayType, Graph, interpret
+from jitgrad_compiler.ir.builder import bind, staging
+from jitgrad_compiler.ir.types import F32, F64, DType
+from jitgrad_compiler.kernels.fuse import fuse
+from jitgrad_compiler.kernels.kernel import Kernel
+from jitgrad_compiler.kernels.tuning import Tuning
+from jitgrad_compiler.passes.linearize import linearize
+from jitgrad_compiler.passes.pipeline import prepare
+from jitgrad_compiler.runtime import pool
+from jitgrad_compiler.runtime.executable import run_graph
+from jitgrad_compiler.targets.cpu.contract.blocking import ContractSpec, block_of_runs, split_depth
+from jitgrad_compiler.targets.cpu.contract.layout import lie_in_place
+
+SHAPES = {  # batch, height, width, features, results, window, stride, padding, dilation
+    "runs of whole vectors": (2, 16, 16, 32, 64, 3, 1, 1, 1),
+    "runs of ragged columns and depth": (3, 12, 12, 20, 50, 5, 1, 0, 1),
+    "strides": (2, 9, 7, 5, 7, 3, 2, 1, 1),
+    "strides without a window": (2, 17, 16, 64, 48, 1, 2, 0, 1),
+    "gaps": (2, 20, 21, 32, 33, 3, 1, 2, 2),
+    "few features": (1, 30, 30, 3, 64, 7, 2, 3, 1),
+    "many features of small images": (4, 7, 7, 128, 160, 3, 1, 1, 1),
+    "short rows": (8, 4, 4, 64, 96, 3, 1, 1, 1),
+    "one row": (1, 1, 100, 17, 40, 1, 1, 0, 1),
+    "a long depth of the kernel's gradient": (4, 100, 100, 8, 4, 3, 1, 1, 1),
+    "one image": (1, 33, 20, 48, 16, 3, 1, 1, 1),
+}
+
+
+def convolution(n: int, h: int, w: int, c: int, o: int, size: int, s: int, p: int, d: int, dtype: DType) -> Graph:
+    """The result, and the gradients of the sum of its squares."""
+    params = dict(strides=(s, s), padding=((p, p), (p, p)), x_dilation=(1, 1), w_dilation=(d, d))
+    with staging() as builder:
+        inputs = [builder.input(ArrayType(shape, dtype)) for shape in ((1, n, h, w, c), (1, size, size, c, o))]
+        lin = linearize(lambda values: [bind(OPS["convolve"], *values, **params)], inputs, [True, True])
+        gradients = lin.transpose(lin.outputs)
+        graph, _ = builder.finish([*lin.outputs, *gradients])
+    return graph
+
+
+def operands(graph: Graph) -> list[np.ndarray]:
+    rng = np.random.default_rng(3)
+    return [rng.standard_normal(v.type.shape).astype(v.type.dtype.numpy) for v in graph.inputs]
+
+
+@pytest.fixture
+def any_number_of_threads() -> Iterator[None]:
+    before = pool.num_threads()
+    yield
+    pool.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_convolution_and_its_gradients_agree_with_the_interpreter(shape: Any, dtype: DType) -> None:
+    graph = convolution(*shape, dtype)
+    arrays = operands(graph)
+    wide = convolution(*shape, F64)
+    wanted = interpret(wide, *[a.astype(np.float64) for a in arrays])
+    for got, want in zip(run_graph(graph, arrays), wanted, strict=True):
+        scale = np.abs(want).max()
+        np.testing.assert_allclose(got, want, rtol=0, atol=scale * (1e-13 if dtype == F64 else 2e-5))
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_convolutions_are_equal_to_the_bit_on_any_number_of_threads(shape: Any, any_number_of_threads: None) -> None:
+    graph = convolution(*shape, F32)
+    arrays, found = operands(graph), []
+    for threads in (1, 2, 3, 5):
+        pool.set_num_threads(threads)
+        found.append([a.tobytes() for a in run_graph(graph, arrays)])
+    assert all(f == found[0] for f in found)
+
+
+def contractions(shape: Any) -> list[Kernel]:
+    kernels = fuse(prepare(convolution(*shape, F32)), Tuning())
+    return [k for k in kernels if k.contraction is not None]
+
+
+def in_place(kernel: Kernel, along: tuple[str, str]) -> Any:
+    c = kernel.contraction
+    assert c is not None
+    spec = ContractSpec(c.batch.extent, c.row.extent, c.column.extent, c.depth.extent, c.dtype, *along)
+    return lie_in_place(c, spec, Tuning().contraction, c.left.offset, c.right.offset, None)  # type: ignore[attr-defined]
+
+
+def test_windows_are_read_in_place_in_runs_of_rows_and_of_depth() -> None:
+    forward, *_ = contractions((16, 56, 56, 64, 64, 3, 1, 1, 1))
+    found = in_place(forward, ("k", "n"))
+    assert found.left and found.right
+    assert (found.spec.row_run, found.spec.depth_run, found.spec.depth_runs) == (56, 192, 3)
+    assert [tuple(d) for d in found.left.rows] == [(16, 58 * 58 * 64), (56, 58 * 64), (56, 64)]
+    assert [tuple(d) for d in found.left.columns] == [(3, 58 * 64), (192, 1)]
+
+
+def test_the_gradient_of_a_kernel_reads_windows_in_place_in_runs_of_columns() -> None:
+    gradients = [
+        k for k in contractions((16, 56, 56, 64, 64, 3, 1, 1, 1)) if k.contraction and k.contraction.depth.extent == 16 * 56 * 56
+    ]
+    found = in_place(gradients[0], ("m", "n"))
+    assert found.left and found.right
+    assert (found.spec.column_run, found.spec.depth_run, found.spec.depth_runs) == (192, 56, 56)
+
+
+def test_the_array_is_padded_once_for_a_convolution_and_its_kernels_gradient() -> None:
+    kernels = fuse(prepare(convolution(2, 16, 16, 32, 64, 3, 1, 1, 1, F32)), Tuning())
+    padded = [k for k in kernels if "in_memory" in k.fused]
+    assert len(padded) == 2  # the array's and the cotangent's
+
+
+@pytest.mark.parametrize(
+    ("run", "runs", "block"), [(192, 3, 576), (56, 56, 448), (1536, 3, 512), (9, 3, 27), (384, 5, 384), (100, 5, 500), (1009, 7, 1)]
+)
+def test_blocks_of_depth_are_parts_of_a_run_or_whole_runs(run: int, runs: int, block: int) -> None:
+    assert block_of_runs(run, runs, 384) == block
+    assert run % block == 0 or block % run == 0 and runs % (block // run) == 0
+
+
+def test_chunks_of_a_split_depth_are_whole_blocks() -> None:
+    spec = ContractSpec(1, 16, 16, 40 * 56 * 56, depth_run=56, depth_runs=56)
+    chunks, length, block = split_depth(spec)
+    assert chunks > 1
+    assert length % block == 0
+    assert math.ceil(spec.k / length) == chunks
+
+
+def test_runs_that_are_no_parts_of_the_whole_are_refused() -> None:
+    with pytest.raises(ValueError, match="runs are no parts of the whole"):
+        ContractSpec(1, 10, 4, 8, row_run=3)
