@@ -1,8 +1,8 @@
 """Neural networks: functions by jax.nn's names (activations, softmax and its kin, one_hot, `initializers`), and models as pytrees:
 `Module`, its layers, `apply` for training, `freeze` and its kin.
 
-Reading map: module.py (what a model is), training.py, holding.py; then layers: linear.py, containers.py, activation_layers.py; and
-attention.py, positions.py.
+Reading map: module.py (what a model is), training.py, holding.py; then layers: linear.py, containers.py, activation_layers.py,
+normalization_layers.py, dropout.py, attention.py, positions.py; summaries.py prints what a model has.
 
 >>> from jitgrad import nn
 >>> print(nn.sigmoid(0.0))
@@ -64,20 +64,37 @@ from .activations import (
 )
 from .attention import dot_product_attention
 from .containers import Flatten, Identity, Lambda, Residual, Sequential
+from .dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from .holding import freeze, parameter_count, unfreeze
 from .linear import Dense, Embedding, Linear
 from .module import Module
 from .normalization import log_softmax, logmeanexp, logsumexp, one_hot, softmax, standardize
+from .normalization_layers import (
+    BatchNorm,
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    RMSNorm,
+)
 from .positions import causal_mask, rotary_embedding, sinusoidal_positions
+from .summaries import summary
 from .training import apply
 
 __all__ = [
-    "CELU", "Dense", "ELU", "Embedding", "Flatten", "GELU", "GLU", "Hardsigmoid", "Hardswish", "Hardtanh", "Held", "Identity",
-    "Lambda", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "Mish", "Module", "PReLU", "ReLU", "ReLU6", "Residual",
-    "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh", "apply", "causal_mask", "celu",
+    "BatchNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "CELU", "Dense", "Dropout", "Dropout1d", "Dropout2d",
+    "Dropout3d", "ELU", "Embedding", "Flatten", "GELU", "GLU", "GroupNorm", "Hardsigmoid", "Hardswish", "Hardtanh", "Held",
+    "Identity", "InstanceNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "Lambda", "LayerNorm", "LeakyReLU",
+    "Linear", "LogSigmoid", "LogSoftmax", "Mish", "Module", "PReLU", "RMSNorm", "ReLU", "ReLU6", "Residual", "SELU",
+    "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh", "apply", "causal_mask", "celu",
     "dot_product_attention", "elu", "freeze", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
     "identity", "initializers", "leaky_relu", "log1mexp", "log_sigmoid", "log_softmax", "logmeanexp", "logsumexp", "mish",
     "one_hot", "parameter_count", "relu", "relu6", "rotary_embedding", "selu", "sigmoid", "silu", "sinusoidal_positions",
-    "soft_sign", "softmax", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "standardize", "swish", "tanh",
-    "trainable", "unfreeze",
+    "soft_sign", "softmax", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "standardize", "summary", "swish",
+    "tanh", "trainable", "unfreeze",
 ]  # fmt: skip

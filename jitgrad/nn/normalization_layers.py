@@ -1,0 +1,316 @@
+"""Layers that subtract a mean and divide by a standard deviation: over the batch (BatchNorm), or within each example.
+
+Variances that are divided by are those of the numbers at hand (divided by n); epsilon is added to them inside the root.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from types import new_class
+from typing import Any, ClassVar
+
+import jitgrad.numpy as jnp
+from jitgrad import lax
+from jitgrad.array import Array
+from jitgrad.differentiation import stop_gradient
+from jitgrad.errors import ArgumentError
+from jitgrad.operands import inexact_arg, shape_arg, size_arg
+
+from .data_format import along, channel_axis, check_format, images
+from .module import Module
+
+
+def _moments(x: Array, axes: Sequence[int]) -> tuple[Array, Array]:
+    """Mean and variance along axes, which are kept."""
+    mean = jnp.mean(x, axis=tuple(axes), keepdims=True)
+    return mean, jnp.mean(jnp.square(x - mean), axis=tuple(axes), keepdims=True)
+
+
+def _normalized(x: Array, mean: Array, variance: Array, eps: float) -> Array:
+    return (x - mean) * lax.rsqrt(variance + eps)
+
+
+class _ChannelNorm(Module):
+    """What layers have in common whose statistics and parameters are one number a channel: BatchNorm and InstanceNorm."""
+
+    ranks: ClassVar[tuple[int, ...]] = ()
+    """How many axes an input may have; any number where it is empty."""
+    weight: Array | None
+    bias: Array | None
+    running_mean: Array
+    running_var: Array
+    num_batches_tracked: Array
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float,
+        momentum: float | None,
+        affine: bool,
+        track_running_stats: bool,
+        data_format: str,
+        dtype: Any,
+    ) -> None:
+        where = f"nn.{type(self).__name__}"
+        self.num_features = size_arg(where, num_features, "num_features must be an integer")
+        self.eps, self.momentum, self.track_running_stats = eps, momentum, track_running_stats
+        self.data_format = check_format(where, data_format)
+        self.weight = jnp.ones(self.num_features, dtype) if affine else None
+        self.bias = jnp.zeros(self.num_features, dtype) if affine else None
+        if track_running_stats:
+            self.register_buffer("running_mean", jnp.zeros(self.num_features, dtype))
+            self.register_buffer("running_var", jnp.ones(self.num_features, dtype))
+            if momentum is None:
+                self.register_buffer("num_batches_tracked", jnp.zeros((), "int32"))
+
+    def __call__(self, x: Any) -> Array:
+        value = inexact_arg(f"nn.{type(self).__name__}", x)
+        rank = value.ndim
+        fits = rank in self.ranks if self.ranks else rank >= 2
+        axis = channel_axis(self.data_format, rank)
+        if not fits or value.shape[axis] != self.num_features:
+            self.refuse_input(images(self.num_features, self.data_format, self.ranks), value)
+        axes = self.reduced(axis, rank)
+        if self.track_running_stats and not self.training:
+            mean, variance = along(self.running_mean, axis, rank), along(self.running_var, axis, rank)
+        else:
+            count = math.prod(value.shape[a] for a in axes)
+            if self.training and count < 2:
+                self.refuse_input("of more than one number a channel in training, where its variance is taken", value)
+            mean, variance = _moments(value, axes)
+            if self.track_running_stats:
+                self.keep(mean, variance * (count / (count - 1)), axis)
+        out = _normalized(value, mean, variance, self.eps)
+        if self.weight is None or self.bias is None:
+            return out
+        return out * along(self.weight, axis, rank) + along(self.bias, axis, rank)
+
+    def reduced(self, axis: int, rank: int) -> list[int]:
+        """The axes that statistics are taken over."""
+        raise NotImplementedError
+
+    def keep(self, mean: Array, variance: Array, axis: int) -> None:
+        """Let the running statistics follow those of a batch, with the weight `momentum`; where that is None, as means of all."""
+        factor: Any = self.momentum
+        if factor is None:
+            self.num_batches_tracked = self.num_batches_tracked + 1
+            factor = 1 / self.num_batches_tracked.astype(self.running_mean.dtype)
+        others = tuple(a for a in range(mean.ndim) if a != axis)
+        for name, batch in (("running_mean", mean), ("running_var", variance)):
+            running = getattr(self, name)
+            seen = stop_gradient(jnp.mean(batch, axis=others))
+            setattr(self, name, ((1 - factor) * running + factor * seen).astype(running.dtype))
+
+    def extra_repr(self) -> str:
+        options = [f"eps={self.eps}", f"momentum={self.momentum}"]
+        options += ["affine=False"] if self.weight is None else []
+        options += [] if self.track_running_stats else ["track_running_stats=False"]
+        return ", ".join([str(self.num_features), *options, f"data_format={self.data_format!r}"])
+
+
+class BatchNorm(_ChannelNorm):
+    """Each channel less its mean, divided by its standard deviation, times weight, plus bias (Ioffe and Szegedy, 2015).
+
+    Inputs are [batch, ..., num_features], or [batch, num_features, ...] with data_format="channels_first". In training (`nn.apply`)
+    mean and variance are those of the batch, and the running ones follow: running = (1 - momentum) * running + momentum * batch's,
+    the variance's divided by n - 1; with momentum=None they are means over all batches. In inference the running ones are used, or,
+    with track_running_stats=False, the batch's. affine=False: without weight and bias. The running statistics are buffers.
+
+    Raises ShapeError for other shapes, and in training for one number a channel.
+
+    >>> import jitgrad.numpy as jnp
+    >>> from jitgrad import nn
+    >>> layer = BatchNorm(3)
+    >>> y, layer = nn.apply(layer, jnp.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]), train=True)
+    >>> print(layer.running_mean, layer.running_var)
+    [0.2 0.2 0.2] [1.1 0.9 1.1]
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        *,
+        data_format: str = "channels_last",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, data_format, dtype)
+
+    def reduced(self, axis: int, rank: int) -> list[int]:
+        return [a for a in range(rank) if a != axis]
+
+
+class InstanceNorm(_ChannelNorm):
+    """Each channel of each example less its mean, divided by its standard deviation (Ulyanov, Vedaldi and Lempitsky, 2016).
+
+    Inputs are [batch, ..., num_features], or [batch, num_features, ...] with data_format="channels_first", with axes between.
+    affine=True: times weight, plus bias. track_running_stats=True: as in BatchNorm, of means over the batch.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(InstanceNorm(1)(jnp.array([[[0.0], [2.0]]])).ravel())
+    [-0.999995  0.999995]
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        *,
+        data_format: str = "channels_last",
+        dtype: Any = None,
+    ) -> None:
+        if momentum is None:
+            raise ArgumentError(
+                f"nn.{type(self).__name__}: momentum is the weight of a batch's statistics, 0.1 for example; got None."
+            )
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, data_format, dtype)
+
+    def reduced(self, axis: int, rank: int) -> list[int]:
+        return [a for a in range(1, rank) if a != axis]
+
+
+def _of_rank(base: type[_ChannelNorm], name: str, ranks: tuple[int, ...], what: str) -> Any:
+    axes = " or ".join(map(str, ranks))
+    doc = f"`nn.{base.__name__}` that takes {what} alone: inputs with {axes} axes, the batch's and the channels' included."
+    return new_class(name, (base,), exec_body=lambda body: body.update(ranks=ranks, __doc__=doc, __module__=__name__))
+
+
+BatchNorm1d = _of_rank(BatchNorm, "BatchNorm1d", (2, 3), "vectors and sequences")
+BatchNorm2d = _of_rank(BatchNorm, "BatchNorm2d", (4,), "images")
+BatchNorm3d = _of_rank(BatchNorm, "BatchNorm3d", (5,), "volumes")
+InstanceNorm1d = _of_rank(InstanceNorm, "InstanceNorm1d", (3,), "sequences")
+InstanceNorm2d = _of_rank(InstanceNorm, "InstanceNorm2d", (4,), "images")
+InstanceNorm3d = _of_rank(InstanceNorm, "InstanceNorm3d", (5,), "volumes")
+
+
+class LayerNorm(Module):
+    """The last axes of each example less their mean, divided by their standard deviation, times weight, plus bias (Ba, Kiros and
+    Hinton, 2016).
+
+    normalized_shape: the sizes of these axes, or of the one. elementwise_affine=False: without weight and bias; bias=False: without
+    bias. Both have the shape normalized_shape. Raises ShapeError for inputs that do not end with it.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(LayerNorm(2)(jnp.array([[0.0, 2.0], [5.0, 3.0]])))
+    [[-0.999995  0.999995]
+     [ 0.999995 -0.999995]]
+    """
+
+    weight: Array | None
+    bias: Array | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        *,
+        dtype: Any = None,
+    ) -> None:
+        self.normalized_shape, self.eps = shape_arg("nn.LayerNorm", normalized_shape), eps
+        self.weight = jnp.ones(self.normalized_shape, dtype) if elementwise_affine else None
+        self.bias = jnp.zeros(self.normalized_shape, dtype) if elementwise_affine and bias else None
+
+    def __call__(self, x: Any) -> Array:
+        value, axes = _trailing(self, x, self.normalized_shape)
+        out = _normalized(value, *_moments(value, axes), self.eps)
+        out = out if self.weight is None else out * self.weight
+        return out if self.bias is None else out + self.bias
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
+
+
+class RMSNorm(Module):
+    """The last axes of each example divided by the root of their mean square, times weight (Zhang and Sennrich, 2019).
+
+    normalized_shape: the sizes of these axes, or of the one. eps: added to the mean square; by default the smallest number that the
+    input's type can add to 1. elementwise_affine=False: without weight. Raises ShapeError for inputs of another shape.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(RMSNorm(2)(jnp.array([3.0, 3.0])))
+    [1. 1.]
+    """
+
+    weight: Array | None
+
+    def __init__(
+        self, normalized_shape: int | Sequence[int], eps: float | None = None, elementwise_affine: bool = True, *, dtype: Any = None
+    ) -> None:
+        self.normalized_shape, self.eps = shape_arg("nn.RMSNorm", normalized_shape), eps
+        self.weight = jnp.ones(self.normalized_shape, dtype) if elementwise_affine else None
+
+    def __call__(self, x: Any) -> Array:
+        value, axes = _trailing(self, x, self.normalized_shape)
+        eps = float(jnp.finfo(value.dtype).eps) if self.eps is None else self.eps
+        out = value * lax.rsqrt(jnp.mean(jnp.square(value), axis=axes, keepdims=True) + eps)
+        return out if self.weight is None else out * self.weight
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
+
+
+def _trailing(module: Module, x: Any, shape: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
+    """An input that ends with a shape, and the axes that have it."""
+    value = inexact_arg(f"nn.{type(module).__name__}", x)
+    if value.shape[value.ndim - len(shape) :] != shape or value.ndim < len(shape):
+        module.refuse_input(f"[..., {', '.join(map(str, shape))}] (normalized_shape={shape})", value)
+    return value, tuple(range(value.ndim - len(shape), value.ndim))
+
+
+class GroupNorm(Module):
+    """The channels of each example in num_groups groups, each less its mean, divided by its standard deviation; times weight, plus
+    bias, a number a channel (Wu and He, 2018).
+
+    Inputs are [batch, ..., num_channels], or [batch, num_channels, ...] with data_format="channels_first". affine=False: without
+    weight and bias. Raises ArgumentError where the channels can't be divided into equal groups, ShapeError for other shapes.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(GroupNorm(2, 4)(jnp.array([[0.0, 2.0, 5.0, 3.0]])))
+    [[-0.999995  0.999995  0.999995 -0.999995]]
+    """
+
+    weight: Array | None
+    bias: Array | None
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        *,
+        data_format: str = "channels_last",
+        dtype: Any = None,
+    ) -> None:
+        self.num_groups = size_arg("nn.GroupNorm", num_groups, "num_groups must be an integer")
+        self.num_channels = size_arg("nn.GroupNorm", num_channels, "num_channels must be an integer")
+        if self.num_groups < 1 or self.num_channels % self.num_groups:
+            raise ArgumentError(f"nn.GroupNorm: {num_channels} channels can't be divided into {num_groups} equal groups.")
+        self.eps, self.data_format = eps, check_format("nn.GroupNorm", data_format)
+        self.weight = jnp.ones(self.num_channels, dtype) if affine else None
+        self.bias = jnp.zeros(self.num_channels, dtype) if affine else None
+
+    def __call__(self, x: Any) -> Array:
+        value = inexact_arg("nn.GroupNorm", x)
+        rank = value.ndim
+        axis = channel_axis(self.data_format, rank)
+        if rank < 2 or value.shape[axis] != self.num_channels:
+            self.refuse_input(images(self.num_channels, self.data_format), value)
+        shape = value.shape
+        grouped = value.reshape((*shape[:axis], self.num_groups, shape[axis] // self.num_groups, *shape[axis + 1 :]))
+        out = _normalized(grouped, *_moments(grouped, [a for a in range(1, rank + 1) if a != axis]), self.eps).reshape(shape)
+        if self.weight is None or self.bias is None:
+            return out
+        return out * along(self.weight, axis, rank) + along(self.bias, axis, rank)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.weight is not None}"
