@@ -99,7 +99,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
     "contraction": [
         *((product, [(m, k), (k, n)]) for m, k, n in [
             (64, 64, 64), (128, 128, 128), (512, 512, 512), (1024, 1024, 1024), (100, 300, 50), (500, 2048, 700), (256, 1000, 1000),
-            (300, 700, 700), (128, 256, 512), (100, 2048, 600), (1500, 500, 4096), (100, 300, 1024),
+            (300, 700, 700), (128, 256, 512), (100, 2048, 600), (1500, 500, 4096), (100, 300, 1024), (128, 8192, 128),
         ]),
         *((lambda a, b: a.T @ b, [(k, m), (k, n)]) for m, k, n in [(256, 256, 128), (128, 130, 128)]),
         (lambda a, b: jnp.exp(a) @ b, [(512, 512), (512, 512)]),
@@ -157,7 +157,8 @@ def ordered(x: Any, y: Any, n: Any) -> Any:
     picked = jnp.argmax(z, axis=0), jnp.sort(z, axis=1), lax.cummax(z, axis=0), jnp.min(x * y)
     numbers = jnp.sum(n), jnp.sum(n, axis=0), jnp.cumsum(n, axis=1), n.at[n[0] % 256].add(n[:1])
     loops = lax.scan(lambda c, r: (jnp.tanh(c + r), jnp.sin(c)), z[0], z), jitgrad.vmap(newton)(jnp.abs(x[:, 0]) + 1)
-    return z, jnp.exp(rows), jnp.stack([x, y], -1), x.T[3:40] * 2, picked, numbers, loops, x @ y.T, jnp.exp(x) @ y.T
+    products = x @ y.T, jnp.exp(x) @ y.T, x.reshape(16, -1) @ y.reshape(16, -1).T
+    return z, jnp.exp(rows), jnp.stack([x, y], -1), x.T[3:40] * 2, picked, numbers, loops, *products
 
 
 def summed(x: Any, y: Any, n: Any) -> Any:

@@ -166,7 +166,7 @@ class Fusion:
     def _again(self, var: Var) -> Eqn | None:
         """The equation to do again for a value; None where it is read from memory."""
         e = self.definitions.get(var)
-        if e is None or var in self.stored or e.op.traits.cost > 10 or e.op is gather:
+        if e is None or var in self.stored or e.op.traits.cost > self.tuning.repeat_op_cost or e.op is gather:
             return None
         return e if var in self.inlined or self._in_kernel(var) else None
 

@@ -19,6 +19,8 @@ class Fusion:
     """Cost worth doing again rather than storing the result, when the operands are small."""
     repeat_large_cost: float = 8.0
     """The same when the operands are as large as the result, so that only the store is saved."""
+    repeat_op_cost: float = 10.0
+    """Of a single op that is still done again."""
     repeat_bytes: int = 4096
     """Bytes that operands of such work may have beyond twice those of the result."""
     inlined_bytes: int = 1 << 14
@@ -88,6 +90,8 @@ class Contraction:
     """Multiply-adds up to which one task does all; a core does them in 10 us, and a parallel region costs 2 to 5."""
     work_per_task: int = 2_000_000
     most_tasks: int = 32
+    added_per_task: int = 1 << 17
+    """Elements that a task reads which adds the chunks of a depth that was cut."""
     phase_cycles: int = 20_000
     """For a barrier and what threads wait for each other."""
     multiply_adds: int = 2

@@ -11,6 +11,12 @@ from ...ir.types import F32, F64
 VECTOR_BYTES = 64
 """Of the vectors that kernels are written in; code generation splits them where the machine's are narrower."""
 
+
+def lanes_for(nbytes: int) -> int:
+    """Lanes of a vector of elements so large: eight to sixteen, of which even bytes have no more."""
+    return max(8, min(16, VECTOR_BYTES // nbytes))
+
+
 RUN = 16
 """Additions of a run: long_sums.py."""
 LONGEST = 24

@@ -477,7 +477,7 @@ class _Contract:
         spec, blocking = self.spec, self.blocking
         e, begin, end = self._function("_add")
         rows = spec.batch * spec.m
-        tasks = min(rows, -(-rows * self._columns * (chunks + 1) // (1 << 17)))
+        tasks = min(rows, -(-rows * self._columns * (chunks + 1) // self.module.tuning.contraction.added_per_task))
         with e.loop(begin, end) as task:
             low, high = _share(e, task, tasks, rows)
             with (

@@ -20,7 +20,7 @@ from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
 from ..long_sums import Total, join_in_memory, rounds, runs, whole
 from ..loops.accumulators import folded, identity, joined, together
-from ..order import LONGEST, RUN, VECTOR_BYTES
+from ..order import LONGEST, RUN, VECTOR_BYTES, lanes_for
 from ..partition import Partition, partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 
@@ -49,7 +49,7 @@ class _Cumulative:
         self.n = shape[axis]
         self.inner = math.prod(shape[axis + 1 :])
         self.outer = math.prod(shape[:axis])
-        self.width = min(VECTOR_BYTES // self.dtype.nbytes, 16)
+        self.width = lanes_for(self.dtype.nbytes)
         self.start: Any = -0.0 if self.op == "add" and self.dtype.is_float else identity(self.op, self.dtype)
         """Changes nothing that it is combined with, not even a zero's sign."""
         self.steps = RUN if rounds(self.op, self.dtype) and self.n > LONGEST else None

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ....ir.types import I64
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
-from ..order import VECTOR_BYTES
+from ..order import lanes_for
 from ..partition import partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 
@@ -27,7 +27,7 @@ def emit_recurrence(
     if not out.type.size:
         return Emitted([])
     outer, n, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-    width = min(VECTOR_BYTES // dtype.nbytes, 16) if inner > 1 else 1
+    width = lanes_for(dtype.nbytes) if inner > 1 else 1
     blocks = -(-inner // width)
     # A unit is a block of columns, or one row; lanes of the columns' last block that are no columns are masked.
     rows = module.tuning.recurrence.interleaved

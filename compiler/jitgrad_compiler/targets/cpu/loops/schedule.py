@@ -18,7 +18,7 @@ from ....kernels.kernel import Kernel, Reduction
 from ....kernels.tuning import Loops
 from ...expressions import total_cost
 from ..contract.blocking import round_up
-from ..order import VECTOR_BYTES
+from ..order import lanes_for
 
 
 @dataclass
@@ -54,8 +54,7 @@ class Schedule:
 def schedule(kernel: Kernel, tuning: Loops) -> Schedule:
     wide = [a for a in kernel.axes if a.extent != 1]
     rows, inner, columns = _divide(kernel, wide, tuning)
-    width = VECTOR_BYTES // max([n.dtype.nbytes for n in walk(kernel.roots()) if n.dtype != BOOL] or [1])
-    width = max(min(width, 16), 8)
+    width = lanes_for(max([n.dtype.nbytes for n in walk(kernel.roots()) if n.dtype != BOOL] or [1]))
     unrolled = None
     if columns and len(rows) > 1 and rows[-1].extent <= tuning.written_out:
         unrolled = rows[-1]

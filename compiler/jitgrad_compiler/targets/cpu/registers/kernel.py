@@ -14,7 +14,7 @@ from ....kernels.kernel import Kernel
 from ....ops.control import rowwise, scan, while_loop
 from ....passes.register_fit import FEW, MANY, is_large
 from ...emitter import Emitter, Module, Reg
-from ..order import VECTOR_BYTES
+from ..order import lanes_for
 from ..partition import partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Table
 from .code import Held, Registers
@@ -139,7 +139,7 @@ def lanes_of(graph: Graph) -> int:
     """Rows of a chunk: a vector of the widest floats in it."""
     dtypes: set[DType] = {t.dtype for t in _types(graph)}
     sizes = [d.nbytes for d in dtypes if d.is_float] or [d.nbytes for d in dtypes if d != BOOL] or [4]
-    return max(8, min(16, VECTOR_BYTES // max(sizes)))
+    return lanes_for(max(sizes))
 
 
 def _work(graph: Graph, unknown_steps: int) -> float:
