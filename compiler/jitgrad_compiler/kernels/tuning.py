@@ -78,7 +78,9 @@ class Loops:
 
 @dataclass(frozen=True)
 class Contraction:
-    """Contractions: targets/cpu/contract. None of it changes a bit of any result. Cycles are those of one core."""
+    """Contractions: targets/cpu/contract. Cycles are those of one core. None of it changes a bit of a product; of windows
+    that are read in place `pack_b_rows` and `pack_b_bytes` choose the blocks of depth.
+    """
 
     registers: int = 32
     """64-byte vectors that a core holds: 32 with AVX-512, 8 with AVX2 or NEON."""

@@ -30,6 +30,8 @@ SPLIT_K_OUTPUTS = 1 << 14
 """Outputs up to which it is; with more there are tasks enough."""
 DEEP, DEEP_OF_MANY = 1 << 12, 1 << 15
 """Depth, with few outputs and with more, from which blocks go in runs (long_sums.py)."""
+SHORTEST_ROWS, SHORTEST_STEPS, SHORTEST_BLOCK = 4, 12, 48
+"""Runs of rows and of steps of depth, and blocks of depth, that are gone through in place; else the operand is packed."""
 
 MANY_UPDATES = 1 << 16
 """Updates of a scatter from which too many may meet at one place, even if they are few for each on average."""

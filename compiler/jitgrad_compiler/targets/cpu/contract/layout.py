@@ -14,12 +14,9 @@ from typing import NamedTuple
 from ....kernels.affine import Affine, Axis, axis_index
 from ....kernels.kernel import Contraction
 from ....kernels.tuning import Contraction as Tuning
-from ..order import K_BLOCK, VECTOR_BYTES
+from ..order import K_BLOCK, SHORTEST_BLOCK, SHORTEST_ROWS, SHORTEST_STEPS, VECTOR_BYTES
 from .blocking import ContractSpec, block_of_runs
 from .operands import Digit, Digits
-
-SHORTEST_ROWS, SHORTEST_STEPS, SHORTEST_BLOCK = 4, 12, 48
-"""Runs of rows and of steps of depth, and blocks of depth, that are worth going through in place; else the operand is packed."""
 
 
 class Layout(NamedTuple):
