@@ -1,6 +1,8 @@
 """Optimizers in Optax's form: pure functions of gradients and a state, both pytrees.
 
-transformation.py says what an optimizer is, scaling.py holds the parts, optimizers.py joins them; schedules.py has learning rates.
+transformation.py says what an optimizer is; scaling.py, moments.py, layerwise.py, masking.py and accumulation.py hold the parts,
+optimizers.py, orthogonal.py and quasi_newton.py join them; schedules.py and plateau.py have learning rates; minimization.py runs
+an optimizer.
 
 >>> import jitgrad, jitgrad.numpy as jnp
 >>> from jitgrad import optim
@@ -12,9 +14,65 @@ transformation.py says what an optimizer is, scaling.py holds the parts, optimiz
 [0. 0.]
 """
 
-from .optimizers import adam, adamw, sgd
-from .scaling import (
+from .accumulation import (
+    ApplyIfFiniteState,
+    DynamicLossScaleState,
+    EmaState,
+    MultiSteps,
+    MultiStepsState,
+    all_finite,
+    apply_if_finite,
+    dynamic_loss_scale,
+    ema,
+    incremental_update,
+)
+from .layerwise import FactoredState, clip_by_block_rms, scale_by_factored_rms, scale_by_param_block_rms, scale_by_trust_ratio
+from .line_search import ScaleByZoomLinesearchState, ZoomLinesearchInfo, scale_by_zoom_linesearch, value_and_grad_from_state
+from .masking import MaskedNode, MaskedState, PartitionState, masked, multi_transform, partition, set_to_zero
+from .minimization import MinimizeResult, minimize
+from .moments import (
+    ScaleByAdaDeltaState,
     ScaleByAdamState,
+    ScaleByAmsgradState,
+    ScaleByLionState,
+    ScaleByRmsState,
+    ScaleByRmsWithCountState,
+    ScaleByRssState,
+    ScaleByRStdDevState,
+    ScaleByRStdDevWithCountState,
+    scale_by_adadelta,
+    scale_by_adam,
+    scale_by_adamax,
+    scale_by_amsgrad,
+    scale_by_lion,
+    scale_by_radam,
+    scale_by_rms,
+    scale_by_rss,
+    scale_by_sign,
+    scale_by_stddev,
+)
+from .optimizers import (
+    adadelta,
+    adafactor,
+    adagrad,
+    adam,
+    adamax,
+    adamaxw,
+    adamw,
+    amsgrad,
+    lamb,
+    lars,
+    lion,
+    nadam,
+    nadamw,
+    radam,
+    rmsprop,
+    sgd,
+)
+from .orthogonal import MuonDimensionNumbers, MuonState, muon, scale_by_muon, scale_by_shape
+from .plateau import ReduceLROnPlateauState, reduce_on_plateau
+from .quasi_newton import ScaleByLBFGSState, lbfgs, scale_by_lbfgs
+from .scaling import (
     ScaleByScheduleState,
     TraceState,
     add_decayed_weights,
@@ -22,7 +80,6 @@ from .scaling import (
     clip_by_global_norm,
     global_norm,
     scale,
-    scale_by_adam,
     scale_by_learning_rate,
     scale_by_schedule,
     trace,
@@ -30,17 +87,45 @@ from .scaling import (
 from .schedules import (
     constant_schedule,
     cosine_decay_schedule,
+    cosine_onecycle_schedule,
     exponential_decay,
     join_schedules,
+    linear_onecycle_schedule,
     linear_schedule,
+    piecewise_constant_schedule,
+    piecewise_interpolate_schedule,
     polynomial_schedule,
+    sgdr_schedule,
+    warmup_constant_schedule,
     warmup_cosine_decay_schedule,
+    warmup_exponential_decay_schedule,
 )
-from .transformation import EmptyState, GradientTransformation, apply_updates, chain, identity
+from .transformation import (
+    EmptyState,
+    GradientTransformation,
+    GradientTransformationExtraArgs,
+    apply_updates,
+    chain,
+    identity,
+    with_extra_args_support,
+)
 
 __all__ = [
-    "EmptyState", "GradientTransformation", "ScaleByAdamState", "ScaleByScheduleState", "TraceState", "adam", "adamw",
-    "add_decayed_weights", "apply_updates", "chain", "clip", "clip_by_global_norm", "constant_schedule", "cosine_decay_schedule",
-    "exponential_decay", "global_norm", "identity", "join_schedules", "linear_schedule", "polynomial_schedule", "scale",
-    "scale_by_adam", "scale_by_learning_rate", "scale_by_schedule", "sgd", "trace", "warmup_cosine_decay_schedule",
+    "ApplyIfFiniteState", "DynamicLossScaleState", "EmaState", "EmptyState", "FactoredState", "GradientTransformation",
+    "GradientTransformationExtraArgs", "MaskedNode", "MaskedState", "MinimizeResult", "MultiSteps", "MultiStepsState",
+    "MuonDimensionNumbers", "MuonState", "PartitionState", "ReduceLROnPlateauState", "ScaleByAdaDeltaState", "ScaleByAdamState",
+    "ScaleByAmsgradState", "ScaleByLBFGSState", "ScaleByLionState", "ScaleByRStdDevState", "ScaleByRStdDevWithCountState",
+    "ScaleByRmsState", "ScaleByRmsWithCountState", "ScaleByRssState", "ScaleByScheduleState", "ScaleByZoomLinesearchState",
+    "TraceState", "ZoomLinesearchInfo", "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamaxw", "adamw",
+    "add_decayed_weights", "all_finite", "amsgrad", "apply_if_finite", "apply_updates", "chain", "clip", "clip_by_block_rms",
+    "clip_by_global_norm", "constant_schedule", "cosine_decay_schedule", "cosine_onecycle_schedule", "dynamic_loss_scale", "ema",
+    "exponential_decay", "global_norm", "identity", "incremental_update", "join_schedules", "lamb", "lars", "lbfgs",
+    "linear_onecycle_schedule", "linear_schedule", "lion", "masked", "minimize", "multi_transform", "muon", "nadam", "nadamw",
+    "partition", "piecewise_constant_schedule", "piecewise_interpolate_schedule", "polynomial_schedule", "radam",
+    "reduce_on_plateau", "rmsprop", "scale", "scale_by_adadelta", "scale_by_adam", "scale_by_adamax", "scale_by_amsgrad",
+    "scale_by_factored_rms", "scale_by_lbfgs", "scale_by_learning_rate", "scale_by_lion", "scale_by_muon",
+    "scale_by_param_block_rms", "scale_by_radam", "scale_by_rms", "scale_by_rss", "scale_by_schedule", "scale_by_shape",
+    "scale_by_sign", "scale_by_stddev", "scale_by_trust_ratio", "scale_by_zoom_linesearch", "set_to_zero", "sgd", "sgdr_schedule",
+    "trace", "value_and_grad_from_state", "warmup_constant_schedule", "warmup_cosine_decay_schedule",
+    "warmup_exponential_decay_schedule", "with_extra_args_support",
 ]  # fmt: skip

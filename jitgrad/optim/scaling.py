@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,6 +10,8 @@ from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 
+from .leaves import cast, needs_params, next_count, no_count, square, zeros_like
+from .masking import masked
 from .transformation import GradientTransformation, PyTree, check_like, stateless
 
 Schedule = Callable[[Any], Any]
@@ -29,33 +30,9 @@ class TraceState(NamedTuple):
     trace: PyTree
 
 
-class ScaleByAdamState(NamedTuple):
-    """count: how many updates there have been, int32. mu, nu: running means of the updates and of their squares."""
-
-    count: Any
-    mu: PyTree
-    nu: PyTree
-
-
-def _zeros_like(params: PyTree) -> PyTree:
-    return tree.map(jnp.zeros_like, params)
-
-
-def _no_count() -> Array:
-    return jnp.zeros((), "int32")
-
-
-def _next(count: Any) -> Array:
-    """One more, or the largest number of the count's type for ever."""
-    count = jnp.asarray(count)
-    most = jnp.iinfo(count.dtype).max
-    return jnp.where(count < most, count, most - 1) + 1
-
-
-def _needs_params(where: str, params: PyTree) -> PyTree:
-    if params is None:
-        raise ArgumentError(f"optim.{where}: update needs the params as its third argument: opt.update(gradients, state, params)")
-    return params
+def _of_type(number: Any, u: Any) -> Any:
+    """A number of Python's, or one computed, which takes the element type of what it meets."""
+    return number.astype(jnp.asarray(u).dtype) if isinstance(number, Array) else number
 
 
 def scale(step_size: Any) -> GradientTransformation:
@@ -74,87 +51,76 @@ def scale_by_schedule(step_size_fn: Schedule) -> GradientTransformation:
 
     def update(updates: PyTree, state: ScaleByScheduleState, params: PyTree = None) -> tuple[PyTree, Any]:
         factor = step_size_fn(state.count)
-        return tree.map(lambda u: (u * factor).astype(jnp.asarray(u).dtype), updates), ScaleByScheduleState(_next(state.count))
+        return tree.map(lambda u: u * _of_type(factor, u), updates), ScaleByScheduleState(next_count(state.count))
 
-    return GradientTransformation(lambda params: ScaleByScheduleState(_no_count()), update)
+    return GradientTransformation(lambda params: ScaleByScheduleState(no_count()), update)
 
 
-def scale_by_learning_rate(learning_rate: LearningRate) -> GradientTransformation:
-    """Updates times minus the learning rate: a number, or a schedule, which is a function of the count of updates."""
+def scale_by_learning_rate(learning_rate: LearningRate, *, flip_sign: bool = True) -> GradientTransformation:
+    """Updates times minus the learning rate: a number, or a schedule, which is a function of the count of updates.
+
+    flip_sign: False leaves the minus out.
+    """
+    sign = -1 if flip_sign else 1
     if callable(learning_rate):
         schedule = learning_rate
-        return scale_by_schedule(lambda count: -schedule(count))
-    return scale(-learning_rate)
+        return scale_by_schedule(lambda count: sign * schedule(count))
+    if isinstance(learning_rate, str) or not hasattr(learning_rate, "__mul__"):
+        raise ArgumentError(
+            f"optim: the learning rate is a number or a schedule, a function of the count of updates, got {learning_rate!r}"
+        )
+    return scale(sign * learning_rate)
 
 
-def trace(decay: Any, nesterov: bool = False) -> GradientTransformation:
-    """Momentum: t = u + decay * t for each update u, and u + decay * t again for Nesterov's form."""
+def trace(decay: Any, nesterov: bool = False, accumulator_dtype: Any = None) -> GradientTransformation:
+    """Momentum: t = u + decay * t for each update u, and u + decay * t again for Nesterov's form.
+
+    accumulator_dtype: the element type in which t is kept; that of the params by default.
+    """
 
     def update(updates: PyTree, state: TraceState, params: PyTree = None) -> tuple[PyTree, Any]:
         check_like("optim.trace", updates, state.trace)
         moved = tree.map(lambda u, t: u + decay * t, updates, state.trace)
-        return (tree.map(lambda u, t: u + decay * t, updates, moved) if nesterov else moved), TraceState(moved)
+        return (tree.map(lambda u, t: u + decay * t, updates, moved) if nesterov else moved), TraceState(
+            cast(moved, accumulator_dtype)
+        )
 
-    return GradientTransformation(lambda params: TraceState(_zeros_like(params)), update)
-
-
-def scale_by_adam(
-    b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8, eps_root: Any = 0.0, *, nesterov: bool = False
-) -> GradientTransformation:
-    """Updates divided by the root of their running mean square (Kingma and Ba, Adam, 2014; nesterov: Dozat, 2016).
-
-    With m and v the running means of updates and of their squares, corrected for their start at 0:
-    m / (sqrt(v + eps_root) + eps).
-    """
-
-    def init(params: PyTree) -> ScaleByAdamState:
-        return ScaleByAdamState(_no_count(), _zeros_like(params), _zeros_like(params))
-
-    def update(updates: PyTree, state: ScaleByAdamState, params: PyTree = None) -> tuple[PyTree, Any]:
-        check_like("optim.adam", updates, state.mu)
-        mu = tree.map(lambda g, m: (1 - b1) * g + b1 * m, updates, state.mu)
-        nu = tree.map(lambda g, v: (1 - b2) * (g * g) + b2 * v, updates, state.nu)
-        count = _next(state.count)
-        if nesterov:
-            corrected = tree.map(
-                lambda g, m: b1 * _corrected(m, b1, _next(count)) + (1 - b1) * _corrected(g, b1, count), updates, mu
-            )
-        else:
-            corrected = tree.map(lambda m: _corrected(m, b1, count), mu)
-        scaled = tree.map(lambda m, v: m / (jnp.sqrt(_corrected(v, b2, count) + eps_root) + eps), corrected, nu)
-        return scaled, ScaleByAdamState(count, mu, nu)
-
-    return GradientTransformation(init, update)
-
-
-def _corrected(mean: Array, decay: Any, count: Array) -> Array:
-    """A running mean that began at 0, divided by 1 - decay**count, which is small at first and so comes from expm1."""
-    mean = jnp.asarray(mean)
-    rate = (math.log(decay) if decay else -math.inf) if isinstance(decay, (int, float)) else jnp.log(decay)
-    return mean / -jnp.expm1(count.astype(mean.dtype) * rate)
+    return GradientTransformation(lambda params: TraceState(zeros_like(params, accumulator_dtype)), update)
 
 
 def add_decayed_weights(weight_decay: Any, mask: Any = None) -> GradientTransformation:
-    """Updates plus weight_decay times the params where `mask` holds: a pytree of bools, or a function from params to one."""
+    """Updates plus weight_decay times the params where `mask` holds, as `masked` takes it; weight_decay may be a schedule.
 
-    def change(updates: PyTree, params: PyTree) -> PyTree:
-        params = _needs_params("add_decayed_weights", params)
-        chosen = mask(params) if callable(mask) else mask
-        if chosen is None:
-            return tree.map(lambda u, p: u + weight_decay * p, updates, params)
-        return tree.map(lambda u, p, m: u + weight_decay * p if m else u, updates, params, chosen)
+    >>> import jitgrad.numpy as jnp
+    >>> params = {"w": jnp.array([2.0])}
+    >>> opt = add_decayed_weights(0.5)
+    >>> print(opt.update({"w": jnp.array([1.0])}, opt.init(params), params)[0]["w"])
+    [2.]
+    """
 
-    return stateless("add_decayed_weights", change)
+    def decayed(updates: PyTree, params: PyTree, rate: Any) -> PyTree:
+        params = needs_params("add_decayed_weights", params)
+        return tree.map(lambda u, p: u + _of_type(rate, u) * p, updates, params)
+
+    if callable(weight_decay):
+
+        def update(updates: PyTree, state: ScaleByScheduleState, params: PyTree = None) -> tuple[PyTree, Any]:
+            return decayed(updates, params, weight_decay(state.count)), ScaleByScheduleState(next_count(state.count))
+
+        opt = GradientTransformation(lambda params: ScaleByScheduleState(no_count()), update)
+    else:
+        opt = stateless("add_decayed_weights", lambda updates, params: decayed(updates, params, weight_decay))
+    return opt if mask is None else masked(opt, mask)
 
 
 def global_norm(updates: PyTree) -> Array:
-    """The square root of the sum of all squares in a pytree.
+    """The square root of the sum of all squares in a pytree; 0 of one without leaves.
 
     >>> import jitgrad.numpy as jnp
     >>> print(global_norm([jnp.array([3.0]), jnp.array([4.0])]))
     5.0
     """
-    return jnp.sqrt(sum(jnp.sum(jnp.square(u)) for u in tree.leaves(updates)))
+    return jnp.sqrt(sum(jnp.sum(square(u)) for u in tree.leaves(updates)))
 
 
 def clip_by_global_norm(max_norm: Any) -> GradientTransformation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jitgrad.numpy as jnp
@@ -118,3 +118,149 @@ def warmup_cosine_decay_schedule(
     alpha = 0.0 if peak_value == 0.0 else end_value / peak_value
     decay = cosine_decay_schedule(peak_value, decay_steps - warmup_steps, alpha, exponent)
     return join_schedules([linear_schedule(init_value, peak_value, warmup_steps), decay], [warmup_steps])
+
+
+def warmup_constant_schedule(init_value: Any, peak_value: Any, warmup_steps: int) -> Schedule:
+    """A line from init_value to peak_value, where it stays.
+
+    >>> print(warmup_constant_schedule(0.0, 1.0, 10)(5))
+    0.5
+    """
+    return linear_schedule(init_value, peak_value, warmup_steps)
+
+
+def warmup_exponential_decay_schedule(
+    init_value: Any,
+    peak_value: Any,
+    warmup_steps: int,
+    transition_steps: int,
+    decay_rate: Any,
+    transition_begin: int = 0,
+    staircase: bool = False,
+    end_value: Any = None,
+) -> Schedule:
+    """A line from init_value to peak_value, then `exponential_decay`, which counts from there.
+
+    >>> print(warmup_exponential_decay_schedule(0.0, 1.0, 10, 10, 0.25)(15))
+    0.5
+    """
+    decay = exponential_decay(peak_value, transition_steps, decay_rate, transition_begin, staircase, end_value)
+    return join_schedules([linear_schedule(init_value, peak_value, warmup_steps), decay], [warmup_steps])
+
+
+def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Schedule:
+    """Cosines with warm restarts (Loshchilov and Hutter, SGDR, 2016): `warmup_cosine_decay_schedule` of each row of arguments, one
+    after another.
+
+    >>> part = dict(init_value=0.0, peak_value=1.0, warmup_steps=2, decay_steps=10)
+    >>> print(sgdr_schedule([part, part])(11))
+    0.5
+    """
+    parts = list(cosine_kwargs)
+    ends = [sum(part["decay_steps"] for part in parts[: n + 1]) for n in range(len(parts))]
+    return join_schedules([warmup_cosine_decay_schedule(**part) for part in parts], ends[:-1])
+
+
+def _factors(name: str, boundaries_and_scales: Mapping[int, Any] | None) -> list[tuple[int, Any]]:
+    rows = sorted((boundaries_and_scales or {}).items())
+    if any(scale < 0 for _, scale in rows):
+        raise ArgumentError(f"optim.{name}: the factors must be 0 or more, got {[scale for _, scale in rows]}")
+    return rows
+
+
+def piecewise_constant_schedule(init_value: Any, boundaries_and_scales: Mapping[int, Any] | None = None) -> Schedule:
+    """Steps: init_value, times each factor from its boundary on, {boundary: factor}.
+
+    >>> print(piecewise_constant_schedule(1.0, {10: 0.5, 20: 0.5})(25))
+    0.25
+    """
+    rows = _factors("piecewise_constant_schedule", boundaries_and_scales)
+
+    def schedule(count: Any) -> Any:
+        value = jnp.asarray(init_value, float)
+        for boundary, factor in rows:
+            value = jnp.where(jnp.asarray(count) >= boundary, value * factor, value)
+        return value
+
+    return schedule
+
+
+INTERPOLATIONS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "linear": lambda start, end, part: start + (end - start) * part,
+    "cosine": lambda start, end, part: end + (start - end) / 2.0 * (jnp.cos(math.pi * part) + 1),
+}
+
+
+def piecewise_interpolate_schedule(
+    interpolate_type: str, init_value: Any, boundaries_and_scales: Mapping[int, Any] | None = None
+) -> Schedule:
+    """From init_value at 0 to its product with the factors so far at each boundary, {boundary: factor}; constant after the last.
+
+    interpolate_type: "linear" or "cosine", the curve between.
+
+    >>> print(piecewise_interpolate_schedule("linear", 1.0, {10: 0.5})(5))
+    0.75
+    """
+    if interpolate_type not in INTERPOLATIONS:
+        raise ArgumentError(
+            f"optim.piecewise_interpolate_schedule: interpolate_type is 'linear' or 'cosine', got {interpolate_type!r}"
+        )
+    rows = _factors("piecewise_interpolate_schedule", boundaries_and_scales)
+    between = INTERPOLATIONS[interpolate_type]
+
+    def schedule(count: Any) -> Any:
+        count = jnp.asarray(count, float)
+        begin, start = 0, init_value
+        value = jnp.asarray(init_value, float)
+        for boundary, factor in rows:
+            end = start * factor
+            part = jnp.clip((count - begin) / max(boundary - begin, 1), 0, 1)
+            inside = between(start, end, part)
+            value = jnp.where(count >= begin, jnp.where(count >= boundary, end, inside), value)
+            begin, start = boundary, end
+        return value
+
+    return schedule
+
+
+def linear_onecycle_schedule(
+    transition_steps: int,
+    peak_value: Any,
+    pct_start: float = 0.3,
+    pct_final: float = 0.85,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+) -> Schedule:
+    """One cycle of three lines (Smith, Super-convergence, 2017): up from peak_value / div_factor to peak_value at pct_start of the
+    steps, down again until pct_final, and to 1 / final_div_factor of that at the end.
+
+    >>> print(linear_onecycle_schedule(100, 1.0)(30))
+    1.0
+    """
+    _positive("linear_onecycle_schedule", transition_steps)
+    return piecewise_interpolate_schedule(
+        "linear",
+        peak_value / div_factor,
+        {
+            int(pct_start * transition_steps): div_factor,
+            int(pct_final * transition_steps): 1.0 / div_factor,
+            transition_steps: 1.0 / final_div_factor,
+        },
+    )
+
+
+def cosine_onecycle_schedule(
+    transition_steps: int, peak_value: Any, pct_start: float = 0.3, div_factor: float = 25.0, final_div_factor: float = 1e4
+) -> Schedule:
+    """One cycle of two half cosines (Smith, Super-convergence, 2017): up from peak_value / div_factor to peak_value at pct_start of
+    the steps, then down to peak_value / (div_factor * final_div_factor).
+
+    >>> print(cosine_onecycle_schedule(100, 1.0)(30))
+    1.0
+    """
+    _positive("cosine_onecycle_schedule", transition_steps)
+    return piecewise_interpolate_schedule(
+        "cosine",
+        peak_value / div_factor,
+        {int(pct_start * transition_steps): div_factor, int(transition_steps): 1.0 / (div_factor * final_div_factor)},
+    )

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import jitgrad.numpy as jnp
 from jitgrad import tree, tree_util
 from jitgrad.array import as_value
-from jitgrad.errors import TreeStructureError
-from jitgrad.held import open_leaves, trainable
+from jitgrad.errors import ArgumentError, TreeStructureError
+from jitgrad.held import Open, open_leaves, trainable
 from jitgrad.tracebacks import boundary
 
 PyTree = Any
@@ -34,7 +34,7 @@ class GradientTransformation(_Pair):
     """init(params) -> state; update(updates, state, params=None) -> (updates, state).
 
     The two functions are called without what params and updates hold (`nn.trainable`): buffers and frozen parameters of modules
-    have no state, and nothing is done to them.
+    have no state, and nothing is done to them. Functions of params among `extra` get all of the params.
     """
 
     __slots__ = ()
@@ -48,9 +48,36 @@ class GradientTransformation(_Pair):
         @boundary
         @functools.wraps(update)
         def update_trainable(updates: PyTree, state: Any, params: PyTree = None, **extra: Any) -> tuple[PyTree, Any]:
-            return update(trainable(updates), state, trainable(params), **extra)
+            parts, opened = open_leaves(params)
+            if opened.held:
+                params = opened.gradient(parts)
+                extra = {name: _of_whole(x, opened) if callable(x) else trainable(x) for name, x in extra.items()}
+            return update(trainable(updates), state, params, **extra)
 
         return super().__new__(cls, init_trainable, update_trainable)
+
+
+class GradientTransformationExtraArgs(GradientTransformation):
+    """A transformation whose update takes keywords beside: `value`, `grad` and `value_fn` of a line search, `value` of a plateau.
+
+    `chain` and its kin give every keyword to all such parts; each takes its own and lets the others be.
+    """
+
+    __slots__ = ()
+
+
+def with_extra_args_support(opt: GradientTransformation) -> GradientTransformationExtraArgs:
+    """The same transformation, which takes keywords that it has no use for."""
+    if isinstance(opt, GradientTransformationExtraArgs):
+        return opt
+    return GradientTransformationExtraArgs(
+        opt.init, lambda updates, state, params=None, **extra: opt.update(updates, state, params)
+    )
+
+
+def _of_whole(f: Callable[..., Any], opened: Open) -> Callable[..., Any]:
+    """A function of params, as one of the params without what they hold."""
+    return functools.wraps(f)(lambda params, *args, **kwargs: f(opened.unflatten(tree.leaves(params)), *args, **kwargs))
 
 
 @tree_util.register_static
@@ -110,8 +137,8 @@ def identity() -> GradientTransformation:
     return stateless("identity", lambda updates, params: updates)
 
 
-def chain(*transformations: GradientTransformation) -> GradientTransformation:
-    """Transformations one after another; the state is the tuple of their states.
+def chain(*transformations: GradientTransformation) -> GradientTransformationExtraArgs:
+    """Transformations one after another; the state is the tuple of their states. Keywords of update go to those that take any.
 
     >>> from jitgrad import optim
     >>> opt = chain(optim.clip_by_global_norm(1.0), optim.sgd(0.1))
@@ -121,23 +148,29 @@ def chain(*transformations: GradientTransformation) -> GradientTransformation:
     return named_chain("chain", *transformations)
 
 
-def named_chain(name: str, *transformations: GradientTransformation) -> GradientTransformation:
+def named_chain(name: str, *transformations: GradientTransformation) -> GradientTransformationExtraArgs:
     """A chain that speaks in its own name of gradients that do not fit the params."""
+    for t in transformations:
+        if not (hasattr(t, "init") and hasattr(t, "update")):
+            raise ArgumentError(
+                f"optim.{name}: takes transformations, which have init and update, got {type(t).__name__}; optim.sgd(0.1) is one"
+            )
+    parts = [with_extra_args_support(t) for t in transformations]
 
     @boundary
     def init(params: PyTree) -> tuple[Any, ...]:
-        return tuple(t.init(params) for t in transformations)
+        return tuple(t.init(params) for t in parts)
 
     @boundary
-    def update(updates: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Any]:
+    def update(updates: PyTree, state: Any, params: PyTree = None, **extra: Any) -> tuple[PyTree, Any]:
         if params is not None:
             check_like(f"optim.{name}", updates, params)
-        if len(state) != len(transformations):
-            raise TreeStructureError(f"optim.{name}: the state must be a tuple of {len(transformations)} states, got {len(state)}")
+        if len(state) != len(parts):
+            raise TreeStructureError(f"optim.{name}: the state must be a tuple of {len(parts)} states, got {len(state)}")
         states = []
-        for t, s in zip(transformations, state, strict=True):
-            updates, s = t.update(updates, s, params)
+        for t, s in zip(parts, state, strict=True):
+            updates, s = t.update(updates, s, params, **extra)
             states.append(s)
         return updates, tuple(states)
 
-    return GradientTransformation(init, update)
+    return GradientTransformationExtraArgs(init, update)

@@ -132,7 +132,10 @@ ABSENT: dict[str, dict[str, str]] = {
         "Use jitgrad.optim.adam": "Adam",
         "Use jitgrad.optim.adamw": "AdamW",
         "Use jitgrad.optim.sgd": "SGD",
-        "Use jitgrad.optim.rmsprop": "RMSprop",
+        "Use jitgrad.optim.rmsprop": "RMSprop RMSProp",
+        "Use the same name in small letters": "Adagrad Adadelta Adamax NAdam Nadam RAdam Lion Lamb Lars Adafactor Muon LBFGS",
+        "Use jitgrad.optim.reduce_on_plateau": "ReduceLROnPlateau",
+        "Use jitgrad.optim.piecewise_constant_schedule or exponential_decay": "StepLR MultiStepLR ExponentialLR",
         "Use a schedule as the learning rate": "lr_scheduler",
     },
 }
