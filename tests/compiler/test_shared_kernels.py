@@ -21,6 +21,7 @@ from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.kernels.program import lower
 from jitgrad_compiler.kernels.structure import structure
 from jitgrad_compiler.kernels.tuning import Tuning
+from jitgrad_compiler.ops import effects
 from jitgrad_compiler.passes.pipeline import prepare
 from jitgrad_compiler.runtime import driver, executable, pool
 from jitgrad_compiler.targets.cpu import program
@@ -160,7 +161,8 @@ def test_a_lowered_program_is_compiled_in_another_process_to_the_same_code(tmp_p
     def f(x, y):  # type: ignore[no-untyped-def]
         z = jnp.tanh(x).reshape(16, 4, 64) * 2.0
         rows = lax.scan(lambda c, r: (jnp.tanh(c + r @ x), jnp.sum(c)), x[0], x)
-        return jnp.sum(z, axis=(0, 1)), jnp.take(x, y, axis=0) + 1.0, jnp.sum(x @ x.T, axis=0), rows, jnp.sort(x, axis=0)
+        called = calls([], 2.0)(x)
+        return jnp.sum(z, axis=(0, 1)), jnp.take(x, y, axis=0) + 1.0, jnp.sum(x @ x.T, axis=0), rows, jnp.sort(x, axis=0), called
 
     graph = jitgrad.make_graph(f)(X, np.arange(64)[::-1].copy())
     program._codes.clear()
@@ -245,6 +247,16 @@ def test_a_program_that_calls_python_is_the_same_code_in_another_process(tmp_pat
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
     assert (tmp_path / "object").read_bytes() == here
+
+
+def test_a_function_that_was_pickled_is_found_again_but_not_in_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    function = effects.HostFunction("note", print)
+    data = pickle.dumps(function)
+    assert pickle.loads(data) is function
+    monkeypatch.setattr(effects, "_PROCESS", b"another")
+    elsewhere = pickle.loads(data)
+    with pytest.raises(KeyError, match=f"this process has no function of the token {function.token}"):
+        elsewhere.function(1.0)
 
 
 def test_programs_that_call_different_functions_are_not_equal() -> None:

@@ -2,14 +2,16 @@
 its results alone.
 
 Effects are neither shared nor dropped, and keep their order. An equation holds its HostFunction, and with it what the user gave; it
-prints as its token, which is read back in this process alone, and as long as somebody holds it.
+prints and pickles as its token, which is read back in this process alone, and as long as somebody holds it.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +34,9 @@ class HostFunction(Deferred):
         self.function = function
         self._sites: dict[Any, _Site] = {}
 
+    def __reduce__(self) -> Any:
+        return _of_token, (self.token, _PROCESS)
+
     def site(self, types: tuple[ArrayType, ...], results: Results = ()) -> int:
         """A number by which compiled code calls it with operands of these types: good as long as this object lives."""
         key = (types, results)
@@ -39,6 +44,22 @@ class HostFunction(Deferred):
             self._sites[key] = made = _Site(self.function, types, results)
             _sites[made.number] = made
         return self._sites[key].number
+
+
+_PROCESS = os.urandom(16)
+"""Tells this process from others, whose tokens may be the same."""
+
+
+def _of_token(token: str, process: bytes) -> Deferred:
+    """What was pickled; in place of what is not here a function that says so when it is called."""
+    found = Deferred.tokens.get(token) if process == _PROCESS else None
+    if found is None:
+        found = HostFunction(token.rpartition("#")[0], partial(_absent, token))
+    return found
+
+
+def _absent(token: str, *arrays: Any) -> None:
+    raise KeyError(f"callback: this process has no function of the token {token}")
 
 
 class _Site:
@@ -89,9 +110,7 @@ def checked(name: str, results: Results, given: Sequence[Any]) -> list[np.ndarra
 
 
 def _function_of(callee: Any) -> Callable[..., Any]:
-    if not isinstance(callee, HostFunction):
-        raise KeyError(f"callback: this process has no function of the token {callee}")
-    return callee.function
+    return callee.function if isinstance(callee, HostFunction) else partial(_absent, callee)
 
 
 def _callback(*arrays: Any, callee: Any) -> Sequence[Any]:

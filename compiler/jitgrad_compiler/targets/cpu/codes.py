@@ -70,7 +70,8 @@ class KernelTable:
     def site(self, e: Emitter, args: Reg, eqn: Eqn) -> Reg:
         """The number of the site where an equation calls Python."""
         call = HostCall.of(eqn)
-        assert call is not None
+        if call is None:
+            raise KeyError(f"callback: this process has no function of the token {eqn.params['callee']}")
         return e.get(e.offset(args, len(self.slots) + 2 + self.calls[call], I64), I64)
 
     def nested(self, number: int) -> Nested:
