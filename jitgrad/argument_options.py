@@ -20,6 +20,13 @@ class ArgumentOptions:
     donated_numbers: tuple[int, ...] = ()
     donated_names: tuple[str, ...] = ()
 
+    def behind_first(self) -> ArgumentOptions:
+        """The options of the same function with one more argument in front."""
+        static, donated = (
+            tuple(n + 1 if n >= 0 else n for n in numbers) for numbers in (self.static_numbers, self.donated_numbers)
+        )
+        return ArgumentOptions(static, self.static_names, donated, self.donated_names)
+
     def static_among(self, count: int) -> tuple[int, ...]:
         return _among(self.static_numbers, count)
 

@@ -22,10 +22,10 @@ from jitgrad_compiler.passes.linearize import linearize as linearize_values
 from . import tree
 from .array import Array, as_value
 from .errors import ArgumentError, NonDifferentiableError
-from .held import Open, is_held, open_leaves
+from .held import Open, open_leaves
 from .linear_maps import Pullback, Pushforward, cotangent_shown, linear_map, matched, tangent_shown
 from .tracebacks import boundary
-from .tracing import RESULT, array_leaves, check_function, function_name
+from .tracing import RESULT, array_leaves, check_function, function_name, is_module
 
 
 def check_reduce_axes(where: str, reduce_axes: Sequence[Any]) -> None:
@@ -54,7 +54,10 @@ def argument_numbers(where: str, argnums: int | Sequence[int], count: int) -> tu
     return tuple(n % count for n in wanted)
 
 
-def check_inexact(where: str, leaf: Array, name: str, holomorphic: bool, allow_int: bool = False) -> None:
+CONVERT = "Convert it with x.astype(float), or name other arguments with argnums."
+
+
+def check_inexact(where: str, leaf: Array, name: str, holomorphic: bool, allow_int: bool = False, in_module: bool = False) -> None:
     dtype = leaf.type.dtype
     if holomorphic and not dtype.is_complex:
         raise NonDifferentiableError(
@@ -64,7 +67,7 @@ def check_inexact(where: str, leaf: Array, name: str, holomorphic: bool, allow_i
         return
     raise NonDifferentiableError(
         f"{where}: {name} must be of a float or complex type to be differentiated, got {leaf.dtype}{list(leaf.shape)}. "
-        f"Convert it with x.astype(float), or name other arguments with argnums."
+        + ("Make it a buffer: self.register_buffer(name, value)." if in_module else CONVERT)
     )
 
 
@@ -83,14 +86,14 @@ def differentiated(
             if not isinstance(x, Array):
                 x = as_value(x, f"{where}: {_leaf_name(args, n, i)}")
             if holomorphic or not x.type.dtype.is_inexact:
-                check_inexact(where, x, _leaf_name(args, n, i), holomorphic, allow_int)
+                check_inexact(where, x, _leaf_name(args, n, i), holomorphic, allow_int, is_module(args[n]))
             primals.append(x)
     return primals, parts
 
 
 def _leaf_name(args: Sequence[Any], argument: int, leaf: int) -> str:
     """What a leaf of an argument is called in an error."""
-    paths = [path for path, x in tree.leaves_with_path(args[argument], is_held) if not is_held(x)]
+    paths = [path for path, x in tree.leaves_with_path(args[argument], tree.is_held) if not tree.is_held(x)]
     return f"argument {argument}{tree.path_text(paths[leaf])}"
 
 

@@ -12,11 +12,6 @@ from typing import Any
 from . import tree
 from .tree_registration import Held
 
-
-def is_held(x: Any) -> bool:
-    return type(x) is Held
-
-
 ABSENT = Held(None)
 """What stands in a gradient where its argument holds something: a container without leaves."""
 
@@ -50,7 +45,7 @@ class Open:
 
 def open_leaves(x: Any) -> tuple[list[Any], Open]:
     """The leaves of a tree that are not held, and how the tree is made of them."""
-    leaves, treedef = tree.flatten(x, is_held)
+    leaves, treedef = tree.flatten(x, tree.is_held)
     held = [(n, leaf) for n, leaf in enumerate(leaves) if type(leaf) is Held]
     return [leaf for leaf in leaves if type(leaf) is not Held] if held else leaves, Open(treedef, held)
 

@@ -29,7 +29,18 @@ from .recursion import own_frames
 from .signatures import AnyLeaves, UnknownArgument, scan, static_key
 from .stages import Compiled, Lowered
 from .tracebacks import boundary_methods, leave
-from .tracing import ARGUMENT, RESULT, abstract_leaves, array_leaves, check_function, eval_shape, function_name, is_float0, trace
+from .tracing import (
+    ARGUMENT,
+    RESULT,
+    abstract_leaves,
+    array_leaves,
+    check_function,
+    eval_shape,
+    function_name,
+    is_float0,
+    is_module,
+    trace,
+)
 
 MOST_NESTED = 8
 """Programs nested deeper than this are made flatter, for whoever walks through them recurses once a program."""
@@ -193,6 +204,17 @@ class Jitted:
         return f"<jitted {self._name}>"
 
 
+def _of_module(f: Any, module: Any, options: ArgumentOptions) -> Any:
+    """A module, or a method of it, as a compiled function of the module, bound to this one."""
+    jitted = Jitted(type(f).__call__ if f is module else f.__func__, options.behind_first())
+    jitted._name = function_name(f)
+    bound: Any = functools.partial(jitted, module)
+    for name in ("lower", "trace", "eval_shape"):
+        setattr(bound, name, functools.partial(getattr(jitted, name), module))
+    bound.clear_cache = jitted.clear_cache
+    return bound
+
+
 boundary_methods(Jitted, plain=("__init__", "__call__", "__get__"))
 
 
@@ -218,7 +240,8 @@ def jit(
     inline, keep_unused: accepted for likeness with jax. Nested jitted functions always become part of the program around them, and
         arguments are never dropped.
 
-    Each jit of one function with the same options finds the programs that an earlier one has made.
+    Each jit of one function with the same options finds the programs that an earlier one has made. Of an nn.Module, or a method of
+    one, the module is an argument like any other: its arrays may change, and all modules of its class share programs.
 
     >>> import jitgrad.numpy as jnp
     >>> f = jit(lambda x, n: x ** n, static_argnums=1)
@@ -241,6 +264,9 @@ def jit(
     check_device("jit", device)
     check_device("jit", backend)
     options = argument_options(f, static_argnums, static_argnames, donate_argnums, donate_argnames)
+    module = f if is_module(f) else getattr(f, "__self__", None)
+    if is_module(module):
+        return _of_module(f, module, options)
     if type(f) is Jitted and options == ArgumentOptions():
         return f  # it is compiled already
     return Jitted(f, options)

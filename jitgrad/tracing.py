@@ -28,6 +28,11 @@ def function_name(f: Callable[..., Any]) -> str:
     return getattr(f, "__name__", None) or type(f).__name__
 
 
+def is_module(x: Any) -> bool:
+    """Whether x is an nn.Module: a function that is a pytree."""
+    return hasattr(type(x), "__jitgrad_module__")
+
+
 def check_function(transform: str, fun: Any) -> None:
     """Raise NotAFunctionError unless fun can be called, saying what to write where it is the result of a call."""
     if callable(fun):

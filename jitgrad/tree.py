@@ -85,7 +85,18 @@ def map(f: Callable[..., Any], tree: PyTree, *rest: PyTree, is_leaf: IsLeaf = No
                 return map(f, tree, *rest, is_leaf=_is_key)
             raise
         raise error
-    return unflatten(treedef, [f(*xs) for xs in zip(items, *others, strict=True)])
+    try:
+        return unflatten(treedef, [f(*xs) for xs in zip(items, *others, strict=True)])
+    except TypeError as error:
+        if any(x is None for other in others for x in other) and any(is_held(x) for x in leaves(tree, is_held)):
+            error.add_note(HELD)
+        raise
+
+
+HELD = (
+    "What the first tree holds, buffers and frozen parameters, is nothing in gradients: None came to the function there. Steps are "
+    "added to a module by jitgrad.optim.apply_updates(module, tree.map(lambda g: -0.1 * g, gradients))."
+)
 
 
 def _is_key(x: Any) -> bool:
@@ -244,6 +255,10 @@ def difference(expected: PyTreeDef, got: PyTreeDef) -> str:
     extra = [p or "(the whole)" for p in theirs if p not in mine]
     notes = [f"missing: {', '.join(missing[:5])}" if missing else "", f"unexpected: {', '.join(extra[:5])}" if extra else ""]
     return "; ".join(n for n in notes if n) or "the containers differ"
+
+
+def is_held(x: Any) -> bool:
+    return type(x) is Held
 
 
 def check_same_structure(where: str, expected: PyTree, got: PyTree, what: str = "tree") -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import abc
 import threading
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import optree
@@ -99,15 +100,11 @@ class Module(metaclass=_ModuleType):
         _register(cls)
         if "__call__" in cls.__dict__:
             cls.__call__ = calls.tracked(cls.__dict__["__call__"])  # type: ignore[method-assign]
+        elif "forward" in cls.__dict__ and getattr(cls.__call__, "of_forward", False):
+            cls.__call__ = _call_of_forward()  # type: ignore[method-assign]
 
-    @calls.tracked
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        forward = getattr(type(self), "forward", None)
-        if forward is None:
-            raise ArgumentError(
-                f"{type(self).__name__} has no method __call__ or forward, so it can't be called. Define one of them."
-            )
-        return forward(self, *args, **kwargs)
+        raise ArgumentError(f"{type(self).__name__} has no method __call__ or forward, so it can't be called. Define one of them.")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if calls.are_running():
@@ -177,6 +174,20 @@ class Module(metaclass=_ModuleType):
             value = jnp.asarray(value)
         _set_held(self, {**self._held, name: "buffer"})
         setattr(self, name, value)
+
+
+Module.__call__.of_forward = True  # type: ignore[attr-defined]
+
+
+def _call_of_forward() -> Callable[..., Any]:
+    """The call of a class that has a method `forward`: a function of its own, with which its compiled programs live."""
+
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    call: Any = calls.tracked(__call__)
+    call.of_forward = True
+    return call
 
 
 _set_held, _set_plan, _set_run, _set_attributes = (vars(Module)[n].__set__ for n in ("_held", "_plan", "_run", "__dict__"))

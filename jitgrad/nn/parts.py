@@ -10,11 +10,8 @@ import numpy as np
 from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
+from jitgrad.tracing import is_module
 from jitgrad.tree_keys import key_of
-
-
-def is_module(x: Any) -> bool:
-    return hasattr(type(x), "__jitgrad_module__")
 
 
 def is_array(x: Any) -> bool:

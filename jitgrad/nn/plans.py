@@ -11,7 +11,7 @@ import enum
 import functools
 import types
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -24,6 +24,8 @@ from jitgrad.signatures import comparable
 from jitgrad.tree_keys import GetAttrKey
 from jitgrad.tree_registration import Held, register_pytree_node
 
+from .parts import is_array, is_module, parts
+
 
 class Kind(enum.Enum):
     """How an attribute is seen by pytrees."""
@@ -35,25 +37,12 @@ class Kind(enum.Enum):
     STATIC = 3
 
 
-PLAIN = (
-    str,
-    bytes,
-    int,
-    float,
-    complex,
-    bool,
-    type(None),
-    np.generic,
-    np.dtype,
-    type,
-    types.FunctionType,
-    types.BuiltinFunctionType,
-)
+PLAIN = (str, bytes, int, float, complex, type(None), np.generic, np.dtype, type, types.BuiltinFunctionType)
 
 
 def kind_of(value: Any) -> Kind:
     """How pytrees see an attribute of this value."""
-    if isinstance(value, Array) or hasattr(type(value), "__jitgrad_module__"):
+    if isinstance(value, Array) or is_module(value):
         return Kind.ARRAYS
     if isinstance(value, PLAIN):
         return Kind.STATIC
@@ -65,14 +54,38 @@ def kind_of(value: Any) -> Kind:
         if kinds <= {Kind.STATIC}:
             return Kind.STATIC
         return Kind.ARRAYS if kinds == {Kind.ARRAYS} else Kind.MIXED
-    if isinstance(value, types.MethodType) and hasattr(type(value.__self__), "__jitgrad_module__"):
-        raise ArgumentError(
-            f"nn.Module: a method of a {type(value.__self__).__name__} can't be an attribute, because the arrays of its module "
-            f"would be no leaves of this one. Keep the module, and call module.{value.__name__}."
-        )
     if tree.registration(type(value)) is None:
+        if callable(value):
+            _check_function(value)
         return Kind.STATIC
     return Kind.ARRAYS if any(kind_of(x) is not Kind.STATIC for x in tree.flatten_one_level(value)[0]) else Kind.STATIC
+
+
+def _check_function(f: Any) -> None:
+    """Raise ArgumentError for a function that has a module with arrays inside: they would be no leaves, and stay what they are."""
+    for module in _modules_inside(f, 4):
+        if any(True for _ in parts(module, is_array)):
+            raise ArgumentError(
+                f"nn.Module: the function {getattr(f, '__name__', type(f).__name__)!r} can't be an attribute, because it has a "
+                f"{type(module).__name__} inside, whose arrays would be no leaves of this module, so that nothing trains them. "
+                "Make that module an attribute, and write what uses it as a method."
+            )
+
+
+def _modules_inside(f: Any, depth: int) -> Iterator[Any]:
+    """The modules that a function is bound to or closes over, itself or by functions that it closes over."""
+    inside: list[Any] = [getattr(f, "__wrapped__", None)]
+    if isinstance(f, types.MethodType):
+        inside = [f.__self__]
+    elif isinstance(f, functools.partial):
+        inside = [f.func, *f.args, *f.keywords.values()]
+    elif isinstance(f, types.FunctionType):
+        inside += [cell.cell_contents for cell in f.__closure__ or () if cell != types.CellType()]
+    for x in inside:
+        if is_module(x):
+            yield x
+        elif depth and callable(x):
+            yield from _modules_inside(x, depth - 1)
 
 
 def _is_container(x: Any) -> bool:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import errors, grad, jit, nn, random, tree, vmap
 
@@ -246,81 +245,92 @@ def test_one_module_or_parameter_in_two_places_is_refused():
         tree.flatten(model)
 
 
-def test_a_method_of_a_module_is_no_attribute():
+LAYER = nn.Linear(2, 2, key=random.key(0))
+
+
+def closing_over(layer):
+    return lambda x: layer(x)
+
+
+HIDING = {
+    "method": LAYER.__call__, "closure": closing_over(LAYER), "partial": functools.partial(closing_over, LAYER),
+    "jit of a closure": jit(closing_over(LAYER)), "jit": jit(LAYER), "vmap": vmap(LAYER),
+    "closures": closing_over(closing_over(LAYER)), "grad": grad(closing_over(LAYER)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HIDING)
+def test_a_function_that_hides_a_modules_arrays_is_no_attribute(name):
     class Holder(nn.Module):
         def __init__(self):
-            self.call = nn.Linear(2, 2).__call__
+            self.call = [HIDING[name], jnp.ones(2)]
 
-    with pytest.raises(errors.ArgumentError, match="Keep the module, and call module.__call__"):
+    with pytest.raises(errors.ArgumentError, match="because it has a Linear inside, whose arrays would be no leaves"):
         tree.flatten(Holder())
 
 
-def test_a_module_without_a_call_says_what_to_define():
-    class Silent(nn.Module):
-        pass
-
-    with pytest.raises(errors.ArgumentError, match="Silent has no method __call__ or forward"):
-        Silent()(1.0)
-
-
-@pytest.mark.parametrize(("name", "advice"), [
-    ("layer", "Did you mean 'layers'"), ("state_dict", "tree.leaves"), ("zero_grad", "results of jitgrad.grad"),
-    ("train", r"nn.apply\(module, x, train=True"), ("zzz", "It has layers, name, sizes, none"),
-])  # fmt: skip
-def test_an_attribute_that_is_not_there_is_explained(name, advice):
-    model = net()
-    assert not hasattr(model, name)
-    with pytest.raises(AttributeError, match=advice):
-        getattr(model, name)
+def test_functions_of_modules_without_arrays_and_of_arrays_are_static():
+    x = jnp.ones(2)
+    model = nn.Sequential(closing_over(nn.ReLU()), nn.Lambda(lambda y: y + x), jit(jnp.tanh))
+    np.testing.assert_allclose(model(jnp.array([-1.0, 1.0])), np.tanh([1.0, 2.0]), rtol=1e-6)
+    assert paths(model) == []
 
 
-def test_a_wrong_input_names_the_layers_path():
-    with pytest.raises(
-        errors.ShapeError, match=r"Net.layers\[2\]\['out'\] \(Linear\): the input must be \[..., 4\].*got float32\[5, 3\]"
-    ):
-        model = net()
-        model.layers[1] = lambda x: x[:, :3]
-        model(jnp.ones((5, 3)))
-    with pytest.raises(errors.ShapeError, match=r"^Linear: the input must be"):
-        nn.Linear(2, 3)(jnp.ones(4))
+def test_a_jitted_module_is_an_argument_like_any_other():
+    traced = []
+
+    class Traced(Scale):
+        def __call__(self, x, times=1):
+            traced.append(times)
+            return super().__call__(x) * times
+
+        def double(self, x):
+            traced.append("double")
+            return self.factor * 2 + x
+
+    model, x = Traced(2), jnp.ones(2)
+    f = jit(model, static_argnums=1)
+    np.testing.assert_array_equal(f(x, 3), [3.0, 6.0])
+    model.factor = jnp.array([5.0, 5.0])
+    np.testing.assert_array_equal(f(x, 3), [15.0, 15.0])
+    np.testing.assert_array_equal(jit(Traced(2), static_argnums=1)(x, 3), [3.0, 6.0])
+    assert traced == [3]
+    np.testing.assert_array_equal(jit(model.double)(x), [11.0, 11.0])
+    np.testing.assert_array_equal(grad(lambda m: jnp.sum(jit(m)(x)))(model).factor, [1.0, 1.0])
 
 
-def test_other_errors_in_a_call_get_the_path_as_a_note():
-    class Outer(nn.Module):
-        def __init__(self):
-            self.inner = {"a": Scale(3)}
-
+def test_an_overridden_forward_is_called_by_an_inherited_call():
+    class Template(nn.Module):
         def __call__(self, x):
-            return self.inner["a"](x)
+            return self.forward(x) + 1
 
-    with pytest.raises(errors.ShapeError) as caught:
-        Outer()(jnp.ones(2))
-    assert caught.value.__notes__ == ["in the call of Outer.inner['a'] (Scale)"]
+    class Child(Template):
+        def forward(self, x):
+            return 2 * x
+
+    class Base(nn.Module):
+        def forward(self, x):
+            return x
+
+    class Other(Base):
+        def forward(self, x):
+            return super().forward(x) * 3
+
+    assert (Child()(1.0), Other()(2.0)) == (3.0, 6.0)
 
 
-def test_a_path_goes_through_modules_that_a_transform_made():
-    class Stack(nn.Module):
+def test_an_integer_leaf_says_how_it_becomes_a_buffer():
+    class Counter(nn.Module):
         def __init__(self):
-            self.layers = vmap(lambda k: nn.Sequential(nn.Linear(2, 2, key=k)))(random.split(random.key(0), 3))
+            self.count = jnp.array(0)
 
-        def __call__(self, x):
-            return jitgrad.lax.scan(lambda x, layer: (layer(x), None), x, self.layers)[0]
-
-    assert Stack()(jnp.ones(2)).shape == (2,)
-    with pytest.raises(errors.ShapeError, match=r"Stack.<Sequential>.layers\[0\] \(Linear\)"):
-        Stack()(jnp.ones(3))
+    with pytest.raises(errors.NonDifferentiableError, match=r"argument 0.count must be.*self.register_buffer\(name, value\)"):
+        grad(lambda m: 0.0)(Counter())
 
 
-def test_keys_come_from_the_generator_that_seed_sets():
-    random.seed(3)
-    first, second = nn.Linear(2, 3), nn.Linear(2, 3)
-    random.seed(3)
-    again = nn.Linear(2, 3)
-    np.testing.assert_array_equal(first.weight, again.weight)
-    assert (first.weight != second.weight).any()
-    random.seed(None)
-    assert (nn.Linear(2, 3).weight != again.weight).any()
-    with pytest.raises(errors.ArgumentError, match="nn.Linear: the generator that random.seed sets can't be used inside jit"):
-        jit(lambda: nn.Linear(2, 3).weight)()
-    with pytest.raises(errors.ArgumentError, match="random.seed"):
-        jit(lambda: random.seed(0))()
+def test_a_map_over_a_module_and_its_gradient_says_what_is_held():
+    layer = nn.BatchNorm(2)
+    gradient = grad(lambda m: jnp.sum(m(jnp.ones((3, 2)))))(layer)
+    with pytest.raises(TypeError) as caught:
+        tree.map(lambda p, g: p - 0.1 * g, layer, gradient)
+    assert "jitgrad.optim.apply_updates" in caught.value.__notes__[0]
