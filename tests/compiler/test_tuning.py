@@ -146,7 +146,7 @@ def test_every_field_makes_a_difference(section: str, monkeypatch: pytest.Monkey
     for name in names(section):
         kind = type(getattr(record, name))
         makes = PAIRS if kind is tuple else COUNTS if kind is int else COSTS
-        tunings = [changed(section, name, change) for change in makes]
+        tunings = (changed(section, name, change) for change in makes)
         assert any(written(g, t) != b for t in tunings for g, b in zip(graphs, before, strict=True)), name
 
 
@@ -206,6 +206,16 @@ def test_programs_of_two_tunings_are_two() -> None:
     one, other = (lower(graph, t, lambda k: 0) for t in (Tuning(), HALVED))
     assert one.structure == other.structure and one != other
     assert pickle.loads(pickle.dumps(other)) == other and other.tuning == HALVED
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "number"),
+    [("loops", "copies", 3), ("loops", "turns", 0), ("control", "steps_between", 1000), ("cumulative", "column_bytes", 32),
+     ("scatter", "piece_bytes", 96)],
+)  # fmt: skip
+def test_a_number_that_code_could_not_be_made_by_is_refused(section: str, name: str, number: int) -> None:
+    with pytest.raises(ValueError, match=f"{section.capitalize()}: {name} must be a power of two, [0-9]+ or more, got {number}"):
+        changed(section, name, lambda x: number)
 
 
 FIXED = {

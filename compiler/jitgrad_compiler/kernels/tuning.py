@@ -9,6 +9,15 @@ fixes the order of sums whatever the tuning (the blocks of a contraction, the ru
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+
+def _power_of_two(record: Any, least: int, *fields: str) -> None:
+    """What code takes for granted of some numbers."""
+    for name in fields:
+        n = getattr(record, name)
+        if n < least or n & (n - 1):
+            raise ValueError(f"{type(record).__name__}: {name} must be a power of two, {least} or more, got {n}")
 
 
 @dataclass(frozen=True)
@@ -16,29 +25,29 @@ class Fusion:
     """What fits a kernel. A cost is in simple operations an element: an addition is 1 (Traits.cost)."""
 
     repeat_cost: float = 30.0
-    """Cost worth doing again rather than storing the result, when the operands are small."""
+    """Cost of what is done again rather than stored, when its operands are small."""
     repeat_large_cost: float = 8.0
-    """The same when the operands are as large as the result, so that only the store is saved."""
+    """The same when its operands are as large as the result, so that only the store is saved."""
     repeat_op_cost: float = 10.0
-    """Of a single op that is still done again."""
+    """The same of one op."""
     repeat_bytes: int = 4096
-    """Bytes that operands of such work may have beyond twice those of the result."""
+    """What operands of such work may have beyond twice the bytes of the result."""
     inlined_bytes: int = 1 << 14
-    """Bytes of a result from which every reader does cheap work on small operands again,"""
+    """Bytes of the smallest result that every reader computes again, where operands are far smaller."""
     inlined_ratio: int = 8
-    """where the operands are so many times smaller."""
+    """How many times smaller they must be."""
     most_nodes: int = 600
-    """Nodes of a kernel that takes no more: code generation is more than linear in them."""
+    """Nodes from which a kernel takes no more: code generation is more than linear in them."""
     small: int = 16
     """Elements up to which a kernel's own costs, a function and a call, are more than its work."""
     small_sources: int = 64
     """Values that such a kernel reads at most: LLVM's time grows with the square of the loads and stores in a function."""
     row_bytes: int = 1 << 18
-    """The longest row that is read again by a later stage: half of it stays in the second-level cache."""
+    """The longest row that several stages read, from the second-level cache but for the first."""
     enough_rows: int = 16
-    """Rows from which a kernel of rows keeps all threads busy,"""
+    """The fewest rows that a kernel of rows may have, or threads would be idle."""
     serial_elements: int = 1 << 15
-    """or elements below which it runs on one, so that having only one row costs nothing."""
+    """Elements up to which it may have fewer, for it runs on one thread."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +55,17 @@ class Loops:
     """Loop kernels: targets/cpu/loops."""
 
     serial_work: int = 1 << 17
-    """Simple operations below which a kernel is one task: waking another thread costs more. Tasks have a quarter of it, or more."""
+    """Simple operations below which a kernel is one task: waking another thread costs more. Other tasks have a quarter of it."""
     most_tasks: int = 64
+    """Tasks of a kernel."""
     most_partial_tasks: int = 32
     """The same where each task keeps sums of its own, as large as the result, which are added at the end."""
     columns_at_least: int = 512
-    """Kept elements from which a sum over leading axes runs along them."""
+    """Elements of a result from which a sum over leading axes has its vectors along the others, and runs down them."""
     written_out: int = 4
-    """The longest last axis whose steps are written out beside vectors along the axis before it."""
+    """Steps of the longest last axis that is written out, beside vectors along the axis before it."""
     pairs_at_least: int = 16
-    """The shortest axis along which pairs are made by vectors and shuffled together."""
+    """Steps of the shortest axis along which pairs are made by vectors, and shuffled together."""
     heavy: float = 24.0
     """Simple operations of a loop body from which one masked loop is better than a loop and its copy for the tail."""
     copies: int = 4
@@ -73,7 +83,10 @@ class Loops:
     kept_row_bytes: int = 1 << 16
     """The longest row that is kept."""
     stack_bytes: int = 192 << 10
-    """Rows on a thread's stack, where the next row finds them in the cache; the others lie in scratch memory."""
+    """Kept rows on a thread's stack, where the next row finds them in the cache; the others lie in scratch memory."""
+
+    def __post_init__(self) -> None:
+        _power_of_two(self, 1, "copies", "turns")
 
 
 @dataclass(frozen=True)
@@ -89,55 +102,57 @@ class Contraction:
     stack_bytes: int = 192 << 10
     """Of packed A; it lies on the thread's stack, where the next task finds it in the cache."""
     one_task_work: int = 1_000_000
-    """Multiply-adds up to which one task does all; a core does them in 10 us, and a parallel region costs 2 to 5."""
+    """Multiply-adds up to which one task does all: a core does them in 10 us, and a parallel region costs 2 to 5."""
     work_per_task: int = 2_000_000
+    """Multiply-adds of a task where there are several."""
     most_tasks: int = 32
+    """Tasks of a phase."""
     added_per_task: int = 1 << 17
-    """Elements that a task reads which adds the chunks of a depth that was cut."""
+    """Elements that a task reads which adds up the chunks of a depth that was cut."""
     phase_cycles: int = 20_000
-    """For a barrier and what threads wait for each other."""
+    """Of a barrier, and of what threads wait for each other."""
     multiply_adds: int = 2
-    """Of vectors, that begin in a cycle,"""
+    """Of vectors, that a core begins in a cycle."""
     latency: float = 4.0
-    """and how many cycles each takes."""
+    """Cycles from the beginning of a multiply-add to its result."""
     loads: int = 2
     """Of vectors, in a cycle."""
     panel_cycles: float = 0.25
-    """That a vector of B is waited for, which comes from the second-level cache."""
+    """Waited for a vector of B, which comes from the second-level cache."""
     pack_a_cycles: float = 0.3
-    """An element of 4 bytes of A: to pack it,"""
+    """To pack four bytes of A."""
     near_a_cycles: float = 0.05
-    """to read it in place where A stays in the cache,"""
+    """To read four bytes of A in place, where A stays in the cache."""
     far_a_cycles: float = 0.15
-    """and where it does not."""
+    """The same where A does not."""
     next_b_cycles: float = 0.03
-    """An element of B in a strip of several tiles, which fetch the next panel while they work,"""
+    """To read four bytes of B in strips of several tiles, which fetch the next panel while they work."""
     lone_b_cycles: float = 0.12
-    """and in a strip of one."""
+    """The same in strips of one tile."""
     pack_b_cycles: float = 0.3
-    """To pack an element of B on the way; in a phase before, which writes it to memory, twice that."""
+    """To pack four bytes of B on the way; in a phase before, which writes them to memory, it takes twice that."""
     again_c_cycles: float = 0.2
-    """To fetch an element of C again for a block of K, where C does not stay in the cache."""
+    """To fetch four bytes of C again for a block of K, where C does not stay in the cache."""
     alias_a_bytes: int = 8192
-    """Rows of A so far apart, or a multiple of it, drive each other out of the cache,"""
+    """Rows of A that are a multiple of this apart drive each other out of the cache."""
     alias_b_bytes: int = 4096
-    """and rows of B."""
+    """The same of B."""
     far_a_bytes: int = 1024
-    """Steps of K so far apart, of A that is read along m, are not foreseen by hardware."""
+    """Steps of K so far apart, of an A that is read along m, are not foreseen by hardware."""
     pack_aliased_a: tuple[int, int] = (256, 512)
-    """K of a block and N from which packing such an A pays: read along k,"""
+    """K of a block and N from which packing pays of an A that is read along k, whose rows drive each other out."""
     pack_far_a: tuple[int, int] = (128, 128)
-    """and along m."""
+    """The same of an A that is read along m, whose steps are far apart."""
     pack_b_rows: int = 256
-    """M above which B is read so often that packing it pays where it is large,"""
+    """M above which packing a large B pays, for it is read often."""
     pack_b_bytes: int = 5 << 18
-    """which is from these bytes on,"""
+    """What a large B has more than."""
     pack_aliased_b: tuple[int, int] = (64, 256)
-    """and M and K from which it does where its rows drive each other out."""
+    """M above which, and K from which, packing pays of a B whose rows drive each other out."""
     rows_ahead: int = 16
-    """Rows further on that are asked for while others are packed."""
+    """Rows that are asked for from memory while others are packed."""
     pointer_rows: int = 5
-    """Rows of A that are reached from one pointer. With the multiples of their stride pointers are as many as registers allow."""
+    """Rows of A reached from one pointer: with the multiples of their stride, pointers are as many as registers allow."""
 
 
 @dataclass(frozen=True)
@@ -147,54 +162,67 @@ class Control:
     uninterrupted: int = 100_000
     """Operations of loops between two looks at the clock, roughly."""
     steps_between: int = 1024
-    """Steps of a while_loop between two looks at the clock; a power of two."""
+    """Steps of a while_loop between two looks at the clock."""
     unknown_steps: int = 64
     """Steps that a while_loop is taken to do, where it matters how much work there is."""
     serial_work: int = 1 << 15
     """Operations of rows in registers below which they are one task."""
     most_tasks: int = 256
-    """Of rows in registers, which differ in how long they take."""
+    """Tasks of rows in registers: many, for rows differ in how long they take."""
     most_row_tasks: int = 16
-    """Of rows that are programs of kernels; each task has an arena of its own."""
+    """Tasks of rows that are programs of kernels: each has an arena of its own."""
     first_entries: int = 64
     """Entries that a tape has room for at first; doubled whenever they are full."""
+
+    def __post_init__(self) -> None:
+        _power_of_two(self, 1, "steps_between")
 
 
 @dataclass(frozen=True)
 class Sort:
+    """targets/cpu/library/sorting.py"""
+
     ranked: int = 128
     """The longest row whose elements are ranked: above, the passes over digits are fewer steps than all pairs."""
     serial_elements: int = 1 << 13
     """Elements below which rows are sorted in one task."""
     long: int = 1 << 16
-    """Elements from which a row is sorted by several tasks,"""
+    """Elements of a row that is sorted by several tasks, where rows are few."""
     enough_rows: int = 8
-    """unless there are so many rows."""
+    """Rows that are not few."""
     chunk: int = 1 << 14
-    """Elements of a long row that are a task, at least,"""
+    """Elements of such a row that a task has, at least."""
     most_chunks: int = 16
+    """Tasks of such a row."""
     scratch_bytes: int = 1 << 26
     """What tasks that sort rows side by side may take together, unless one row takes more."""
 
 
 @dataclass(frozen=True)
 class Cumulative:
+    """targets/cpu/library/cumulative.py"""
+
     serial_elements: int = 1 << 15
     """Elements below which a kernel is one task: waking another thread costs more."""
     long: int = 1 << 12
-    """Elements from which a row is scanned by vectors."""
+    """Elements of a row that is scanned by vectors."""
     chunk: int = 1 << 14
-    """Elements of a long row that are a task, at least,"""
+    """Elements of such a row that a task has, at least, where rows are few."""
     enough_rows: int = 16
-    """unless there are so many rows."""
+    """Rows that are not few."""
     interleaved: int = 8
     """Short rows side by side, which hides the latency of one addition after the other."""
     column_bytes: int = 2048
     """Columns that are run down together: wide enough for the prefetcher, few enough that the row before is still in the cache."""
 
+    def __post_init__(self) -> None:
+        _power_of_two(self, 64, "column_bytes")
+
 
 @dataclass(frozen=True)
 class Recurrence:
+    """targets/cpu/library/recurrence.py"""
+
     serial_elements: int = 1 << 14
     """Elements below which a kernel is one task."""
     interleaved: int = 8
@@ -203,13 +231,19 @@ class Recurrence:
 
 @dataclass(frozen=True)
 class Scatter:
+    """targets/cpu/library/scatter.py"""
+
     serial_bytes: int = 1 << 16
     """Updates below which they are one task."""
     piece_bytes: int = 128
     """Columns of a run that a task takes at least: every task reads all indices, which two cache lines a row outweigh."""
     most_pieces: int = 16
+    """Tasks that share a run."""
     ahead: int = 8
     """Updates ahead of the one being done whose place is asked for from memory."""
+
+    def __post_init__(self) -> None:
+        _power_of_two(self, 64, "piece_bytes")
 
 
 @dataclass(frozen=True)
@@ -225,7 +259,7 @@ class Tuning:
     recurrence: Recurrence = Recurrence()
     scatter: Scatter = Scatter()
     most_tasks: int = 64
-    """Of a library kernel."""
+    """Tasks of a library kernel."""
     copy_bytes: int = 1 << 18
     """What a task copies at least."""
     math_in_function: tuple[int, int] = (8, 4)
