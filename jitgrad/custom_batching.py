@@ -14,7 +14,7 @@ from jitgrad_compiler.ops.define import broadcast_batch
 from . import tree
 from .array import Array
 from .custom_derivatives import innermost_trace
-from .custom_rules import Outputs, leaves_like, positional, stand_ins, with_consts
+from .custom_rules import Outputs, leaves_like, positional, stand_ins
 from .errors import ArgumentError, MissingRuleError
 from .lax.loops import map as one_by_one
 from .tracebacks import boundary_methods
@@ -66,7 +66,7 @@ class custom_vmap:
             return _batched_results(where, size, outs, rule(size, list(flags), *arguments))
 
         found = bind_all(
-            vmap_op, *traced.captured, *values, graph=with_consts(traced, traced.captured), batching=BatchRule(self.name, run),
+            vmap_op, *traced.captured, *values, graph=traced.with_consts(traced.captured), batching=BatchRule(self.name, run),
             consts=len(traced.captured), name=self.name,
         )  # fmt: skip
         return outs.shown(found)

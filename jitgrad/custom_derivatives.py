@@ -31,7 +31,6 @@ from .custom_rules import (
     named_positions,
     positional,
     stand_ins,
-    with_consts,
 )
 from .differentiation import stop_gradient
 from .errors import ArgumentError, MissingRuleError, NonDifferentiableError, UnexpectedTracerError
@@ -102,7 +101,7 @@ class _Custom:
         traced = trace(lambda *leaves: self.fun(*call.every(leaves)), self.name, types, weak, tree.structure((0,) * len(types)))
         consts, like = call.outer_values(traced.captured, *self._rules()), Outputs(stand_ins(traced), traced.out_tree)
         values, call.values = call.values, ()
-        outs = self._equation(call, like, consts)(*consts, *values, graph=with_consts(traced, consts), consts=len(consts))
+        outs = self._equation(call, like, consts)(*consts, *values, graph=traced.with_consts(consts), consts=len(consts))
         return like.shown(outs)
 
     def _check_levels(self, where: str, level: int, outs: Sequence[Value], tangents: Sequence[Value] = ()) -> None:

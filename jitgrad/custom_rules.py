@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jitgrad_compiler.ir.builder import Value, Weak, adopting, is_capturable, outer_identity, source_of, with_weak
-from jitgrad_compiler.ir.graph import Graph, Var
+from jitgrad_compiler.ir.builder import Value, Weak, adopting, each_once, is_capturable, outer_identity, source_of, with_weak
 from jitgrad_compiler.ir.types import ArrayType
 from jitgrad_compiler.ops.custom import Backward, Programs
 from jitgrad_compiler.ops.define import zeros
@@ -25,7 +24,7 @@ from . import axes, tree
 from .array import Array, as_value
 from .errors import ArgumentError, NotAnArrayError
 from .linear_maps import check_tangent
-from .tracing import ARGUMENT, FLOAT0, ShapeDtypeStruct, Traced, array_leaves, function_name, leaf_name, trace
+from .tracing import ARGUMENT, FLOAT0, ShapeDtypeStruct, Traced, all_captured, array_leaves, function_name, leaf_name, trace
 
 
 def positional(where: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -57,19 +56,6 @@ def named_positions(where: str, f: Callable[..., Any], names: str | Sequence[str
         if name not in parameters:
             raise ArgumentError(f"{where}: nondiff_argnames has {name!r}, but the parameters are {', '.join(parameters)}")
     return [parameters.index(name) for name in wanted]
-
-
-def all_captured(*traced: Traced) -> list[Value]:
-    """The outer values of several traced functions, each once."""
-    return list({outer_identity(v): v for t in traced for v in t.captured}.values())
-
-
-def with_consts(traced: Traced, consts: Sequence[Value]) -> Graph:
-    """The traced Graph with all of these outer values as its first inputs."""
-    own = len(traced.graph.inputs) - len(traced.captured)
-    variables = dict(zip(map(outer_identity, traced.captured), traced.graph.inputs[own:], strict=True))
-    hidden = [variables.get(outer_identity(v)) or Var(v.type) for v in consts]
-    return Graph([*hidden, *traced.graph.inputs[:own]], traced.graph.eqns, traced.graph.outputs)
 
 
 class SymbolicZero:
@@ -215,7 +201,7 @@ class Call:
         """
         numbers = [axis.number for axis in self.axes.values()]
         fixed = [x for x in tree.leaves(list(self.nondiff.values())) if isinstance(x, Array)]
-        return list({outer_identity(v): v for v in (*captured, *numbers, *fixed, *_in_closures(rules))}.values())
+        return each_once([*captured, *numbers, *fixed, *_in_closures(rules)])
 
     def _trace(
         self, f: Callable[..., Any], rule: Callable[..., Any], first: Sequence[Array], second: Sequence[Array],
@@ -371,8 +357,8 @@ def _outputs(where: str, given: Any, like: Outputs | None) -> Outputs:
 def _programs(consts: Sequence[Value], traced: Sequence[Traced], moving: Sequence[bool] = ()) -> Programs:
     """The Graphs, whose first inputs stand for what only the rules close over, the next for consts."""
     known = set(map(outer_identity, consts))
-    captured = [v for v in all_captured(*traced) if outer_identity(v) not in known]
-    return Programs(tuple(with_consts(t, [*captured, *consts]) for t in traced), captured, tuple(moving))
+    captured: list[Value] = [v for v in all_captured(*traced) if outer_identity(v) not in known]
+    return Programs(tuple(t.with_consts([*captured, *consts]) for t in traced), captured, tuple(moving))
 
 
 def filled_tangents(primals: Sequence[Value], tangents: Sequence[Value | None], symbolic_zeros: bool) -> list[Any]:
@@ -389,6 +375,6 @@ def filled_tangents(primals: Sequence[Value], tangents: Sequence[Value | None], 
 
 
 __all__ = [
-    "Call", "CustomVJPPrimal", "Outputs", "SymbolicZero", "all_captured", "filled_tangents", "leaves_like", "named_positions",
-    "positional", "result_pair", "stand_ins", "with_consts", "with_float0",
+    "Call", "CustomVJPPrimal", "Outputs", "SymbolicZero", "filled_tangents", "leaves_like", "named_positions",
+    "positional", "result_pair", "stand_ins", "with_float0",
 ]  # fmt: skip

@@ -46,11 +46,11 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any, reduce_axes: Sequen
             raise NonDifferentiableError(f"{where}: {what} must be of a float or complex type, got {t}")
     linear = [n < len(types) for n in range(len(traced.graph.inputs))]
     graph, closed_over = supplied(traced.graph, linear)
-    backward = linear_transpose_graph(graph, [*[False] * len(closed_over), *linear], f"{where}: the function")
+    backward = linear_transpose_graph(graph, [*linear, *[False] * len(closed_over)], f"{where}: the function")
 
     def transposed(cotangent: Any) -> tuple[Any, ...]:
         given = leaves_like(where, "cotangent", stand_ins(traced), traced.out_tree, cotangent)
-        found = evaluate(backward, [*closed_over, *traced.captured, *given])
+        found = evaluate(backward, [*traced.captured, *closed_over, *given])
         args, _ = tree.unflatten(in_tree, [with_weak(v, w) for v, w in zip(found, weak, strict=True)])
         return args
 

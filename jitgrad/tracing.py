@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad_compiler.ir.builder import Value, Weak, staging
+from jitgrad_compiler.ir.builder import Value, Weak, consts_in_front, each_once, staging
 from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.types import ArrayType
 
@@ -132,6 +132,15 @@ class Traced:
     out_tree: tree.PyTreeDef
     out_weak: list[Weak]
     build: Builder | None = None
+
+    def with_consts(self, consts: Sequence[Value]) -> Graph:
+        """The Graph with all of these outer values, `captured` among them, as its first inputs."""
+        return consts_in_front(self.graph, self.captured, consts)
+
+
+def all_captured(*traced: Traced) -> list[Array]:
+    """The outer values of several traced functions, each once."""
+    return each_once(v for t in traced for v in t.captured)  # type: ignore[return-value]
 
 
 def trace(f: Callable[..., Any], name: str, types: Sequence[ArrayType], weak: Sequence[Weak], in_tree: tree.PyTreeDef) -> Traced:

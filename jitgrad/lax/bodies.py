@@ -17,8 +17,8 @@ from jitgrad.errors import ArgumentError, NotAScalarError, ParametersError
 from jitgrad.operands import promote_all
 from jitgrad.promotion import default_float, strong_dtype
 from jitgrad.tracing import Traced, function_name
-from jitgrad_compiler.ir.builder import Weak, outer_identity, staging
-from jitgrad_compiler.ir.graph import Graph, Var
+from jitgrad_compiler.ir.builder import Weak, staging
+from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.interpreter import evaluate
 from jitgrad_compiler.ir.types import INTEGERS, ArrayType, DType
 
@@ -82,19 +82,6 @@ def leaf_names(what: str, structure: tree.PyTreeDef) -> list[str]:
     """What each leaf of a structure is called in an error."""
     items = tree.unflatten(structure, range(structure.num_leaves))
     return [what + tree.path_text(path) for path, _ in tree.leaves_with_path(items)]
-
-
-def with_consts(bodies: Sequence[Traced]) -> tuple[list[Array], list[Graph]]:
-    """The outer values that any of the bodies closes over, and each body's Graph with all of these in front of its inputs."""
-    outer = {outer_identity(v): v for body in bodies for v in body.captured}
-    graphs = []
-    for body in bodies:
-        graph = body.graph
-        count = len(graph.inputs) - len(body.captured)
-        names = {outer_identity(v): var for v, var in zip(body.captured, graph.inputs[count:], strict=True)}
-        consts = [names[key] if key in names else Var(v.type) for key, v in outer.items()]
-        graphs.append(Graph([*consts, *graph.inputs[:count]], graph.eqns, graph.outputs))
-    return list(outer.values()), graphs  # type: ignore[arg-type]
 
 
 def converted(graph: Graph, dtypes: Sequence[DType]) -> Graph:

@@ -10,7 +10,7 @@ from jitgrad import tree
 from jitgrad.array import Array, as_value
 from jitgrad.config import config
 from jitgrad.errors import ArgumentError, BranchTypeError, NotAnArrayError, NotAScalarError
-from jitgrad.tracing import Traced, array_leaves, function_name, trace
+from jitgrad.tracing import Traced, all_captured, array_leaves, function_name, trace
 from jitgrad_compiler.ir.builder import Weak, with_weak
 from jitgrad_compiler.ir.graph import Atom, Graph
 from jitgrad_compiler.ir.types import BOOL, DTYPES, I32, DType
@@ -27,7 +27,6 @@ from .bodies import (
     leaf_names,
     result_types,
     type_text,
-    with_consts,
 )
 
 _NONE_GIVEN = object()
@@ -112,8 +111,8 @@ def _branched(where: str, index: Array, named: Sequence[tuple[str, Callable[...,
     types, weak = [v.type for v in values], [v.weak for v in values]
     bodies = [trace(f, function_name(f), types, weak, in_tree) for _, f in named]
     dtypes = _agreed(where, named, bodies)
-    consts, graphs = with_consts(bodies)
-    branches = tuple(converted(graph, [dtype for dtype, _ in dtypes]) for graph in graphs)
+    consts = all_captured(*bodies)
+    branches = tuple(converted(body.with_consts(consts), [dtype for dtype, _ in dtypes]) for body in bodies)
     found = ops.op_all("switch", index, *consts, *values, branches=branches)
     found = _handed_on(branches, [*consts, *values], found)
     shown = [with_weak(out, weak) for out, (_, weak) in zip(found, dtypes, strict=True)]

@@ -12,10 +12,10 @@ from typing import Any
 from jitgrad import tree
 from jitgrad.array import Array, as_value
 from jitgrad.custom_derivatives import custom_jvp
-from jitgrad.custom_rules import all_captured, leaves_like, with_consts
+from jitgrad.custom_rules import leaves_like
 from jitgrad.differentiation import linearize
 from jitgrad.errors import ArgumentError
-from jitgrad.tracing import Traced, array_leaves, function_name, trace
+from jitgrad.tracing import Traced, all_captured, array_leaves, function_name, trace
 from jitgrad_compiler.ir.builder import Value, bind_all, with_weak
 from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.interpreter import evaluate
@@ -112,7 +112,7 @@ def custom_linear_solve(
 
         parts += [turned, space.trace("transpose_solve", lambda rhs: transpose_solve(vecmat, rhs), has_aux)]
     consts = all_captured(*parts)
-    graphs: list[Graph | None] = [with_consts(t, consts) for t in parts]
+    graphs: list[Graph | None] = [t.with_consts(consts) for t in parts]
     graphs += [None] * (4 - len(graphs))
     outs = bind_all(
         linear_solve, *consts, *space.leaves, matvec=graphs[0], graph=graphs[1], vecmat=graphs[2], transposed=graphs[3],
@@ -122,12 +122,12 @@ def custom_linear_solve(
 
 
 def _transposed(space: _Space, matvec: Traced) -> Traced:
-    """The transpose of a traced operator, with the same outer values behind its inputs, and those of rules in front of them."""
-    linear = [k < len(space.likes) for k in range(len(matvec.graph.inputs))]
-    operator, closed_over = supplied(matvec.graph, linear)
-    graph = linear_transpose_graph(operator, [*[False] * len(closed_over), *linear], f"{space.where}: matvec")
-    captured = [*closed_over, *matvec.captured]
+    """The transpose of a traced operator, with the same outer values behind its inputs, and those of rules behind them."""
+    size = len(space.likes)
+    operator, closed_over = supplied(matvec.graph, [True] * size + [False] * len(matvec.captured))
+    captured = [*matvec.captured, *closed_over]
     hidden = len(captured)
+    graph = linear_transpose_graph(operator, [True] * size + [False] * hidden, f"{space.where}: matvec")
     turned = Graph([*graph.inputs[hidden:], *graph.inputs[:hidden]], graph.eqns, graph.outputs)
     return Traced(turned, captured, matvec.out_tree, matvec.out_weak)
 
@@ -172,7 +172,7 @@ def custom_root(
     traced_solve = space.trace("solve", lambda x: solve(function, x), has_aux)
     parts = [space.trace("f", function), traced_solve, space.trace("tangent_solve", step, arity=2)]
     consts = all_captured(*parts)
-    equation, solver, tangents_solver = (with_consts(t, consts) for t in parts)
+    equation, solver, tangents_solver = (t.with_consts(consts) for t in parts)
     n, size = len(consts), len(space.likes)
 
     def root(*operands: Any) -> Any:

@@ -19,12 +19,12 @@ from jitgrad.errors import ArgumentError, CarryTypeError, ConcretizationTypeErro
 from jitgrad.numpy.updates import Loops
 from jitgrad.operands import promote_all, strong
 from jitgrad.promotion import default_float, promote, strong_dtype
-from jitgrad.tracing import Traced, array_leaves, function_name, trace
+from jitgrad.tracing import Traced, all_captured, array_leaves, function_name, trace
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.builder import with_weak
 from jitgrad_compiler.ir.types import BOOL, ArrayType
 
-from .bodies import Types, check_callable, check_integer, check_parameters, described, result_types, type_text, with_consts
+from .bodies import Types, check_callable, check_integer, check_parameters, described, result_types, type_text
 from .carries import Body, check_structure, check_types, handed_on, trace_body
 from .progress import FIRST, counted
 
@@ -82,7 +82,8 @@ def _scan(
     """The equation of `step`, which is the user's `f` or calls it."""
     types = [ArrayType(v.type.shape[1:], v.type.dtype) for v in slices]
     body = trace_body(where, f, step, init, types, xs_tree, counted)
-    consts, (graph,) = with_consts([body.traced])
+    consts = all_captured(body.traced)
+    graph = body.traced.with_consts(consts)
     found = ops.op_all(
         "scan", *consts, *body.start, *slices, body=graph, consts=len(consts), carry=len(body.start), length=steps,
         reverse=reverse, unroll=unroll,
@@ -199,7 +200,9 @@ def _while(
 ) -> Any:  # fmt: skip
     """The equation of `step`, which is the user's `body_fun` or calls it."""
     body = trace_body(where, body_fun, step, init, counted=counted)
-    consts, (cond_graph, body_graph) = with_consts([_trace_condition(where, cond_fun, body), body.traced])
+    condition = _trace_condition(where, cond_fun, body)
+    consts = all_captured(condition, body.traced)
+    cond_graph, body_graph = condition.with_consts(consts), body.traced.with_consts(consts)
     found = ops.op_all(
         "while_loop", *consts, *body.start, cond=cond_graph, body=body_graph, consts=len(consts), saved=0, states=False,
         checkpoint=checkpoint,

@@ -9,7 +9,7 @@ with the same Values and Python's operators. Next on the path: `interpreter.py`,
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -218,6 +218,18 @@ def source_of(source: Source) -> Iterator[None]:
 def outer_identity(v: Value) -> int:
     """What tells one value from another in a Graph that takes both from outside: one array, wrapped twice, is one."""
     return id(v.ref)
+
+
+def each_once(values: Iterable[Value]) -> list[Value]:
+    return list({outer_identity(v): v for v in values}.values())
+
+
+def consts_in_front(graph: Graph, captured: Sequence[Value], consts: Sequence[Value]) -> Graph:
+    """The Graph, whose last inputs stand for captured values, with inputs for all of consts, these among them, in front."""
+    own = len(graph.inputs) - len(captured)
+    known = dict(zip(map(outer_identity, captured), graph.inputs[own:], strict=True))
+    hidden = [known.get(outer_identity(v)) or Var(v.type) for v in consts]
+    return Graph([*hidden, *graph.inputs[:own]], graph.eqns, graph.outputs)
 
 
 def is_capturable(v: Value) -> bool:

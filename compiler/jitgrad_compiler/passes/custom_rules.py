@@ -7,15 +7,14 @@ equation around it: an op with nested programs says in its rule `hoists` where o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..ir.builder import Value, outer_identity
+from ..ir.builder import Value, consts_in_front, each_once, outer_identity
 from ..ir.graph import OPS, Atom, Deferred, Eqn, Graph, Op, PerGraph, Var, map_graphs, remembered
 from ..ops.custom import Rule
 
 Flags = Sequence[bool]
-Widen = Callable[[Graph, Sequence[Value]], Graph]
 
 
 def has_rules(params: Mapping[str, Any]) -> bool:
@@ -49,9 +48,8 @@ def with_rules(op: Op, params: Mapping[str, Any], active: Flags) -> tuple[int, l
         return graph
 
     map_graphs(params, supply)
-    outer = {outer_identity(v): v for _, captured in graphs.values() for v in captured}
-    consts = list(outer.values())
-    made = map_graphs(params, lambda g: _widened(*graphs[id(g)], consts))
+    consts = each_once(v for _, captured in graphs.values() for v in captured)
+    made = map_graphs(params, lambda g: consts_in_front(*graphs[id(g)], consts))
     place, changes = hoists(params, len(consts))
     return place, consts, {**made, **changes}
 
@@ -69,23 +67,14 @@ def _element(type: Any) -> Any:
 def _own_rule(params: Mapping[str, Any], hoists: Any) -> tuple[int, list[Value], dict[str, Any]]:
     programs = params["rule"].programs()
     place, changes = hoists(params, len(programs.captured))
-    made = {**params, **changes, "graph": _widened(params["graph"], [], programs.captured), "rule": programs.graphs}
+    made = {**params, **changes, "graph": consts_in_front(params["graph"], [], programs.captured), "rule": programs.graphs}
     if "moving" in params:
         made["moving"] = (*[False] * made["consts"], *programs.moving)
     return place, programs.captured, made
 
 
-def _widened(graph: Graph, captured: Sequence[Value], consts: Sequence[Value]) -> Graph:
-    """The graph, whose first inputs stand for the captured values, with inputs for all of consts."""
-    if not consts:
-        return graph
-    known = dict(zip(map(outer_identity, captured), graph.inputs, strict=False))
-    hidden = [known.get(outer_identity(v)) or Var(v.type) for v in consts]
-    return Graph([*hidden, *graph.inputs[len(captured) :]], graph.eqns, graph.outputs)
-
-
 def supplied(graph: Graph, active: Flags) -> tuple[Graph, list[Value]]:
-    """The graph with the rules that its derivative along the active inputs may need, and the values that its new first inputs stand
+    """The graph with the rules that its derivative along the active inputs may need, and the values that its new last inputs stand
     for. It is kept with the graph while these can be used.
     """
     if not graph.has_deferred:
@@ -120,7 +109,7 @@ def _supply(graph: Graph, active: Flags) -> tuple[Graph, list[Value]]:
             hidden = [outer.setdefault(outer_identity(v), (v, Var(v.type)))[1] for v in captured]
             e = Eqn(e.op, [*e.inputs[:place], *hidden, *e.inputs[place:]], params, e.outputs, e.source)
         eqns.append(e)
-    return Graph([*[var for _, var in outer.values()], *graph.inputs], eqns, graph.outputs), [v for v, _ in outer.values()]
+    return Graph([*graph.inputs, *[var for _, var in outer.values()]], eqns, graph.outputs), [v for v, _ in outer.values()]
 
 
 @remembered
