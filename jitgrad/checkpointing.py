@@ -122,7 +122,7 @@ def checkpoint_name(x: Any, name: str) -> Any:
 
     def named(leaf: Any) -> Any:
         value = as_value(leaf, "checkpoint_name")
-        return with_weak(bind(OPS["name"], value, name=name), value.weak)
+        return with_weak(bind(OPS["checkpoint_name"], value, name=name), value.weak)
 
     return tree.map(named, x)
 

@@ -151,7 +151,7 @@ def graph_costs(graph: Graph) -> dict[str, float]:
         elif e.op.kind == "elementwise" and out.dtype.is_float:
             if e.op.traits.transcendental:
                 transcendentals += out.size
-            elif e.op.traits.counts:
+            elif e.op.traits.computes:
                 flops += out.size
         elif e.op.kind == "reduce":
             flops += e.inputs[0].type.size - out.size

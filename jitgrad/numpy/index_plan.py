@@ -24,7 +24,7 @@ Index = Any
 
 
 @dataclass(frozen=True)
-class At:
+class Number:
     """One number along an axis: counted from the front, and perhaps outside."""
 
     number: int
@@ -58,7 +58,7 @@ class NewAxis:
     """An axis of size 1 that the array does not have."""
 
 
-Entry = At | Range | Points
+Entry = Number | Range | Points
 
 
 class Gap:
@@ -140,7 +140,7 @@ def plan(index: Index, shape: Shape) -> Plan:
 
 def _laid_out(axes: list[Entry], ordered: list[Entry | NewAxis | Gap], points: Shape) -> Plan:
     """The result's shape: numbers drop their axis, those of points stand where the first of adjacent ones stood, else in front."""
-    advanced = [i for i, e in enumerate(ordered) if isinstance(e, (Points, At))] if points else []
+    advanced = [i for i, e in enumerate(ordered) if isinstance(e, (Points, Number))] if points else []
     adjacent = bool(advanced) and advanced[-1] - advanced[0] == len(advanced) - 1
     out: list[int] = [] if adjacent or not advanced else list(points)
     front = 0
@@ -227,7 +227,7 @@ def _entry(item: Index, n: int) -> Entry:
         return Points(from_numpy(item.indices))
     if isinstance(item, (int, np.integer)):
         number = int(item)
-        return At(number + n if number < 0 else number)
+        return Number(number + n if number < 0 else number)
     if item.owner is None and not item.type.shape:
         return _entry(int(np.asarray(item.data())), n)
     return Points(from_front(item, n))

@@ -29,8 +29,7 @@ from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape,
 from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from .creation import array
-from .index_plan import At as Number
-from .index_plan import Index, Plan, Points, Range, clipped, columns, from_front, inside, plan, with_axes_for_flags
+from .index_plan import Index, Number, Plan, Points, Range, clipped, columns, from_front, inside, plan, with_axes_for_flags
 
 READING = {None: "clip", "clip": "clip", "promise_in_bounds": "clip", "fill": "fill", "drop": "fill"}
 WRITING = {None: "drop", "drop": "drop", "fill": "drop", "promise_in_bounds": "drop", "clip": "clip"}

@@ -227,7 +227,7 @@ METHODS = {
 }  # fmt: skip
 PROPERTIES: dict[str, Callable[[Array], Any]] = {
     "T": manipulation.transpose, "mT": manipulation.matrix_transpose, "real": elementwise.real, "imag": elementwise.imag,
-    "at": updates.At,
+    "at": updates.Indexer,
 }  # fmt: skip
 
 for _name, _value in (*UNARY.items(), *METHODS.items()):

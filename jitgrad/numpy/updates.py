@@ -111,7 +111,7 @@ for _name, _sign, _method in (
     setattr(Updates, f"__i{_name}__", _in_place(_sign, _method))
 
 
-class At:
+class Indexer:
     """`x.at`, to be indexed; see `Updates`.
 
     >>> import jitgrad.numpy as jnp
@@ -156,9 +156,9 @@ class _NeedsIndex:
 
 
 for _name in [n for n in vars(Updates) if not n.startswith("_") and n not in Updates.__slots__]:
-    setattr(At, _name, _NeedsIndex(_name))
+    setattr(Indexer, _name, _NeedsIndex(_name))
 
-for _class in (Updates, At):
+for _class in (Updates, Indexer):
     boundary_methods(_class, plain=("__init__",))
 
 

@@ -16,13 +16,13 @@ from jitgrad.operands import shape_arg
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import I32, U8, U64, DType, unsigned_integer
 
-from .keys import KeyLike, blocks, split_word
+from .keys import KeyLike, random_words, split_word
 from .programs import Shape, check_shape, draw, float_dtype, integer_dtype, parameter, shape_with
 
 
 def random_bits(word: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     """One 64-bit block an element; narrower types take both halves, combined."""
-    words = blocks(word, shape)
+    words = random_words(word, shape)
     if dtype == U64:
         return words
     return ops.convert(ops.op("xor", words, ops.op("shift_right_logical", words, ops.constant(32, U64))), dtype)

@@ -21,7 +21,7 @@ from jitgrad_compiler.ir.types import BOOL, F32, DType
 
 from .bits import unit_floats
 from .distributions import EPSILON, signs
-from .keys import KeyLike, blocks, split_word
+from .keys import KeyLike, random_words, split_word
 from .programs import Shape, check_shape, draw, float_dtype, integer_dtype, parameter, shape_with, working_float
 
 Sizes = tuple[int, ...]
@@ -248,7 +248,7 @@ def _multinomial(word: Array, n: Array, p: Array, shape: Sizes, working: DType, 
         count = _binomial(key, left, jnp.clip(ratio, 0, 1), shape[:-1], working, working)
         return left - count, count
 
-    _, counts = lax.scan(step, n, (ratios, blocks(word, (shape[-1],))), unroll=unroll)
+    _, counts = lax.scan(step, n, (ratios, random_words(word, (shape[-1],))), unroll=unroll)
     return ops.convert(jnp.moveaxis(counts, 0, -1), dtype)
 
 

@@ -24,7 +24,7 @@ from jitgrad_compiler.ir.types import F64, DType
 
 from .bits import scaled, unit_floats
 from .distributions import exponentials, normals, signs
-from .keys import KeyLike, blocks, split_word
+from .keys import KeyLike, random_words, split_word
 from .programs import Shape, check_shape, draw, float_dtype, parameter, shape_with
 
 Sizes = tuple[int, ...]
@@ -69,7 +69,7 @@ def _one_gamma(word: Array, alpha: Array, log: bool) -> Array:
 
 
 def gammas(word: Array, alpha: Array, shape: Sizes, dtype: DType, log: bool = False) -> Array:
-    words = blocks(word, (math.prod(shape),))
+    words = random_words(word, (math.prod(shape),))
 
     @custom_jvp
     def draws(alphas: Array) -> Array:

@@ -175,7 +175,7 @@ def key_argument(where: str, keys: Any) -> Array:
     return data
 
 
-def blocks(word: Array, shape: tuple[int, ...]) -> Array:
+def random_words(word: Array, shape: tuple[int, ...]) -> Array:
     """The first 64-bit blocks of a key's stream, in row-major order; as words they are new keys, too."""
     counters = ops.reshape(ops.iota((math.prod(shape),), 0, U64), shape)
     return ops.op("threefry2x32", ops.broadcast(word, shape, ()), counters)
@@ -183,7 +183,7 @@ def blocks(word: Array, shape: tuple[int, ...]) -> Array:
 
 def split_word(word: Array, count: int = 2) -> list[Array]:
     """The words of `count` new keys."""
-    words = blocks(word, (count,))
+    words = random_words(word, (count,))
     return [ops.reshape(ops.slice_axis(words, 0, i, i + 1), ()) for i in range(count)]
 
 

@@ -10,12 +10,12 @@ from jitgrad.errors import DTypeError
 from jitgrad.operands import shape_arg
 from jitgrad_compiler.ir.types import U32, U64
 
-from .keys import KeyArray, KeyLike, blocks, to_data
+from .keys import KeyArray, KeyLike, random_words, to_data
 from .programs import draw
 
 
 def _split(word: Array, shape: tuple[int, ...]) -> Array:
-    return to_data(blocks(word, shape))
+    return to_data(random_words(word, shape))
 
 
 def split(key: KeyLike, num: int | tuple[int, ...] = 2) -> Any:

@@ -105,7 +105,7 @@ ROWS: list[Row] = [
     ("f64[0] f64[]", dict(graph=ROW, mapped=(True, False), size=0)),
 ]  # fmt: skip
 
-# -- what has tapes inside, as the graph of a call or of `together`
+# -- what has tapes inside, as the graph of a call or of a tape_region
 
 SAVING = program(
     "w:f64[], x:f64[]", "y:f64[] = sin w", "z:f64[] = sin x", "u:f64[] = mul z y", "v:f64[] = add x u", "s:f64[] = add v 1.2:f64",
@@ -135,5 +135,5 @@ STATES = program(
     f"d:f64[] = scan m c t [body={COSINES}, carry=1, consts=0, length=None, reverse=False, unroll=1]",
     "return c d",
 )
-TOGETHER: list[Row] = [("f64[] f64[]", dict(graph=TAPED)), ("f64[] f64[]", dict(graph=STATES))]
+TAPE_REGION: list[Row] = [("f64[] f64[]", dict(graph=TAPED)), ("f64[] f64[]", dict(graph=STATES))]
 CALLED: list[Row] = [("f64[] f64[]", dict(graph=graph, name="tapes")) for graph in (TAPED, STATES)]

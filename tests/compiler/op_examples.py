@@ -148,7 +148,7 @@ def elementwise_params(op: Op, dtype: DType) -> list[dict[str, Any]]:
         return [dict(dtype=to) for to in (REAL if not dtype.is_complex else (*REAL, *COMPLEX))]
     if op.name == "bitcast_convert_type":
         return [dict(dtype=to) for to in REAL if to != BOOL and to.nbytes == dtype.nbytes and dtype != BOOL]
-    if op.name == "name":
+    if op.name == "checkpoint_name":
         return [dict(name="a name")]
     if op.name == "integer_pow":
         return [dict(exponent=n) for n in (0, 1, 2, 3, 7, *((-1, -2) if dtype in (*FLOATS, *COMPLEX) else ()))]
@@ -340,7 +340,8 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
          dict(graph=_DIVIDED, matvec=_SCALED, vecmat=_SCALED, transposed=_DIVIDED, consts=1, name="f")),
     ],
     "scan": _nested(loop_examples.SCANS), "while_loop": _nested(loop_examples.WHILES), "switch": _nested(loop_examples.SWITCHES),
-    "rowwise": _nested(loop_examples.ROWS), "together": _nested(loop_examples.TOGETHER), "tape_add": _nested(loop_examples.CALLED),
+    "rowwise": _nested(loop_examples.ROWS), "tape_region": _nested(loop_examples.TAPE_REGION),
+    "tape_add": _nested(loop_examples.CALLED),
     "dot_general": [
         ((Data((3, 4)), Data((4, 5))), dict(dims=(((1,), (0,)), _NO_BATCH))),
         ((Data((4, 3)), Data((5, 4))), dict(dims=(((0,), (1,)), _NO_BATCH))),

@@ -75,7 +75,7 @@ class Op:
         infer: Callable[..., Any],
         numpy: Callable[..., Any],
         *,
-        kind: Kind,
+        kind: Kind = "alone",
         jvp: Callable[..., Any] | None = None,
         transpose: Callable[..., Any] | None = None,
         batch: Callable[..., Any] | None = None,

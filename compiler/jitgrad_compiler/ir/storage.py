@@ -14,11 +14,6 @@ import numpy as np
 from .graph import Op
 from .types import NAMES, ArrayType, DType
 
-_COMPUTING = frozenset(
-    ("elementwise", "contract", "slide", "convolve", "fold", "window_place", "window_take", "window_put", "window_reduce",
-     "reduce", "argreduce", "cumulative", "recurrence", "sort", "scatter")
-)  # fmt: skip
-
 SMALL_BYTES = 1 << 19
 """Of a value as float32, up to which it is kept as that inside a program: more than fits the second-level cache beside others."""
 
@@ -29,7 +24,7 @@ def small(type: ArrayType) -> bool:
 
 def computes(op: Op, params: Mapping[str, Any]) -> bool:
     """Whether an op does more with its operands' elements than to move them."""
-    return op.kind in _COMPUTING and op.traits.counts and not op.traits.by_bits and params.get("kind") != "set"
+    return op.traits.computes and not op.traits.by_bits and params.get("kind") != "set"
 
 
 def reference(op: Op, function: Callable[..., Any], arrays: Sequence[Any], params: Mapping[str, Any]) -> Any:

@@ -11,18 +11,17 @@ from typing import Any, Literal
 
 from .types import DType
 
-Kind = Literal[
-    "elementwise", "layout", "gather", "dynamic_slice", "dynamic_update_slice", "reduce", "argreduce", "contract",
-    "slide", "convolve", "fold", "window_place", "window_take", "window_put", "window_reduce",
-    "cumulative", "recurrence", "sort", "scatter", "scan", "while", "switch", "rowwise", "tape_add", "call", "collective",
-    "custom_linear", "callback", "host_call",
-]  # fmt: skip
-"""What sort of computation an op is: a family, or an op like no other. Layout ops move elements, or make them of their place."""
+Kind = Literal["elementwise", "layout", "reduce", "argreduce", "cumulative", "window_reduce", "call", "collective", "alone"]
+"""The family of an op; some stand alone. Layout ops move elements, or make them of their place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
     """The facts about one op. What most ops are is the default."""
+
+    computes: bool = True
+    """Whether it does arithmetic on its operands' elements, and not only chooses, converts, moves or hands them on: it takes
+    storage types in the types that they are computed in."""
 
     # -- of elementwise ops
 
@@ -36,8 +35,6 @@ class Traits:
     """Whether it is a function of tens of instructions, better kept than done twice."""
     cost: float = 1.0
     """Roughly what one vector of it takes, in simple operations."""
-    counts: bool = True
-    """Whether it is counted as an operation on numbers; choosing, converting and handing on are not."""
     by_bits: bool = False
     """Whether it works on the bits of floats, so that a storage type is not computed in another one: ir/storage.py."""
     complex_only: bool = False

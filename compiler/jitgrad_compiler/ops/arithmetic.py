@@ -229,7 +229,7 @@ def _select_transpose(cts: Sequence[Value], operands: Sequence[Operand], params:
 
 select = elementwise(
     "select", np.where, lambda e, c, x, y: e.select(c, x, y), infer=_select_type, arity=3, accepts="any",
-    counts=False, hands_on=True, exact=True, jvp=_select_jvp, transpose=_select_transpose,
+    computes=False, hands_on=True, exact=True, jvp=_select_jvp, transpose=_select_transpose,
     doc="x where the condition holds, else y.",
 )  # fmt: skip
 
@@ -266,7 +266,7 @@ def _convert_transpose(cts: Sequence[Value], operands: Sequence[Operand], params
 
 convert_element_type = elementwise(
     "convert_element_type", _convert, lambda e, x, dtype: e.convert(x, dtype), infer=lambda x, dtype: ArrayType(x.shape, dtype),
-    accepts="any", counts=False, hands_on=True, jvp=_convert_jvp, transpose=_convert_transpose,
+    accepts="any", computes=False, hands_on=True, jvp=_convert_jvp, transpose=_convert_transpose,
     doc="The value in another type. Floats to integers truncate and saturate, NaN is 0; complex to real drops the imaginary part.",
 )  # fmt: skip
 

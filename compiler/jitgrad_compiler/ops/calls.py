@@ -17,11 +17,11 @@ def _call_type(*types: ArrayType, graph: Graph, name: str) -> tuple[ArrayType, .
 
 
 call = Op(
-    "call", _call_type, lambda *arrays, graph, name: interpret(graph, *map(np.asarray, arrays)), kind="call",
+    "call", _call_type, lambda *arrays, graph, name: interpret(graph, *map(np.asarray, arrays)), kind="call", computes=False,
     hoists=in_front, sparse_cotangents=True,
     doc="A nested program, compiled for itself where it is called on concrete arrays. Its rules are in passes/calls.py.",
 )  # fmt: skip
 
 stop_gradient = elementwise(
-    "stop_gradient", lambda x: np.asarray(x), lambda e, x: x, accepts="any", counts=False, doc="x, a constant to derivatives."
+    "stop_gradient", lambda x: np.asarray(x), lambda e, x: x, accepts="any", computes=False, doc="x, a constant to derivatives."
 )

@@ -26,22 +26,24 @@ def _checkpoint_type(*types: Any, graph: Graph, policy: tuple[Any, ...], prevent
 
 
 checkpoint = Op(
-    "checkpoint", _checkpoint_type, run_nested, kind="call", sparse_cotangents=True, hoists=in_front,
+    "checkpoint", _checkpoint_type, run_nested, kind="call", computes=False, sparse_cotangents=True, hoists=in_front,
     doc="A nested program that is done again for its derivative.",
 )  # fmt: skip
 EVALUATE[checkpoint] = run_eagerly
 
-name = elementwise(
-    "name", lambda x, name: np.asarray(x), lambda e, x, name: x, accepts="any", counts=False, partials=[lambda x, out, name: 1],
+checkpoint_name = elementwise(
+    "checkpoint_name", lambda x, name: np.asarray(x), lambda e, x, name: x, accepts="any", computes=False,
+    partials=[lambda x, out, name: 1],
     transpose=lambda cts, operands, params: cts, doc="x, under a name that policies of checkpoint know.",
 )  # fmt: skip
 in_memory = elementwise(
-    "in_memory", lambda x: np.asarray(x), lambda e, x: x, accepts="any", counts=False, partials=[lambda x, out: 1], in_memory=True,
+    "in_memory", lambda x: np.asarray(x), lambda e, x: x, accepts="any", computes=False, partials=[lambda x, out: 1],
+    in_memory=True,
     doc="The operand, written to memory once: passes put it where a value is read so often that it must not be computed again.",
 )  # fmt: skip
 
 barrier = elementwise(
-    "barrier", lambda x: np.asarray(x), lambda e, x: x, accepts="any", counts=False, partials=[lambda x, out: 1], barrier=True,
+    "barrier", lambda x: np.asarray(x), lambda e, x: x, accepts="any", computes=False, partials=[lambda x, out: 1], barrier=True,
     free=True,
     transpose=lambda cts, operands, params: cts, doc="x, read from memory: nothing behind it is shared or fused with what made x.",
 )  # fmt: skip

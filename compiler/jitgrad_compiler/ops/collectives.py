@@ -62,7 +62,7 @@ def _collective(
         known = operands[1:]
         return [transpose(cts[0], *known, **params), *[None] * len(known)]
 
-    made = Op(name, check, _alone, kind="collective", batch=batch, transpose=transpose_rule, doc=doc)
+    made = Op(name, check, _alone, kind="collective", computes=False, batch=batch, transpose=transpose_rule, doc=doc)
     JVP[made], BATCHED_OUTPUTS[made] = linear_jvp(made, 1), batched_outputs
 
 

@@ -101,7 +101,7 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
 
 
 dot_general = Op(
-    "dot_general", _type, contract_numpy, kind="contract", in_registers=True, transpose=_transpose, batch=_batch,
+    "dot_general", _type, contract_numpy, in_registers=True, transpose=_transpose, batch=_batch,
     doc="Sums of products over contracted axes. Result axes: batch, x's free axes, y's free axes.",
 )  # fmt: skip
 JVP[dot_general] = bilinear_jvp(dot_general)

@@ -83,7 +83,7 @@ def _scan(*arrays: Any, body: Graph, consts: int, carry: int, length: int | None
 
 
 scan = Op(
-    "scan", _scan_type, _scan, kind="scan", in_registers=True, sparse_cotangents=True,
+    "scan", _scan_type, _scan, computes=False, in_registers=True, sparse_cotangents=True,
     hoists=lambda params, count: (0 if params["length"] is not None else 1, {"consts": params["consts"] + count}),
     doc="A body done for each slice of xs, one after another, with carries handed on from step to step.",
 )  # fmt: skip
@@ -155,7 +155,7 @@ def _while(
 
 
 while_loop = Op(
-    "while_loop", _while_type, _while, kind="while", in_registers=True, sparse_cotangents=True, hoists=as_consts,
+    "while_loop", _while_type, _while, computes=False, in_registers=True, sparse_cotangents=True, hoists=as_consts,
     doc="A body done as long as a condition on the carries holds.",
 )  # fmt: skip
 
@@ -176,7 +176,8 @@ def _switch(index: Any, *arrays: Any, branches: tuple[Graph, ...]) -> Any:
 
 
 switch = Op(
-    "switch", _switch_type, _switch, kind="switch", in_registers=True, sparse_cotangents=True, hoists=lambda params, count: (1, {}),
+    "switch", _switch_type, _switch, computes=False, in_registers=True, sparse_cotangents=True,
+    hoists=lambda params, count: (1, {}),
     doc="The branch whose number the index is; an index outside means the nearest branch.",
 )  # fmt: skip
 
@@ -199,7 +200,7 @@ def _rowwise(*arrays: Any, graph: Graph, mapped: tuple[bool, ...], size: int) ->
 
 
 rowwise = Op(
-    "rowwise", _rowwise_type, _rowwise, kind="rowwise", sparse_cotangents=True,
+    "rowwise", _rowwise_type, _rowwise, computes=False, sparse_cotangents=True,
     hoists=lambda params, count: (0, {"mapped": (*[False] * count, *params["mapped"])}),
     doc="A graph done to every row of its mapped operands by itself.",
 )  # fmt: skip
@@ -212,16 +213,16 @@ def _tape_add_type(a: Any, b: Any) -> TapeType:
     return a  # type: ignore[no-any-return]
 
 
-tape_add = Op("tape_add", _tape_add_type, np.add, kind="tape_add", doc="Two tapes of one length added element by element.")
+tape_add = Op("tape_add", _tape_add_type, np.add, computes=False, doc="Two tapes of one length added element by element.")
 
 
-def _together_type(*types: Any, graph: Graph) -> tuple[Any, ...]:
-    expect("together", "the graph's inputs", graph.input_types, types)
+def _region_type(*types: Any, graph: Graph) -> tuple[Any, ...]:
+    expect("tape_region", "the graph's inputs", graph.input_types, types)
     return graph.output_types
 
 
-together = Op(
-    "together", _together_type, lambda *arrays, graph: list(interpret(graph, *arrays)), kind="call",
+tape_region = Op(
+    "tape_region", _region_type, lambda *arrays, graph: list(interpret(graph, *arrays)), kind="call", computes=False,
     no_derivative="it is made where a program is batched, and batched at once",
     doc="A nested program that is batched row by row; passes/vmap.py makes it of what hangs together by tapes.",
 )  # fmt: skip

@@ -72,7 +72,7 @@ def _numpy(x: Any, w: Any, strides: Counts, padding: Pads, x_dilation: Counts, w
 
 
 convolve = Op(
-    "convolve", _type, _numpy, kind="convolve",
+    "convolve", _type, _numpy,
     doc="[groups, batch, *space, features] and [groups, *window, features, results] to [groups, batch, *places, results]: the sum "
     "of the products of each window with the kernel. `padding` is put around x once it is dilated, negative ones cut off.",
 )  # fmt: skip

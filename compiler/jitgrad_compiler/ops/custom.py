@@ -115,11 +115,12 @@ def _custom_vjp_type(*types: Any, graph: Graph, rule: Any, consts: int, moving: 
 
 
 custom_jvp = Op(
-    "custom_jvp", _custom_jvp_type, run_nested, kind="call", sparse_cotangents=True, hoists=as_consts,
+    "custom_jvp", _custom_jvp_type, run_nested, kind="call", computes=False, sparse_cotangents=True, hoists=as_consts,
     doc="A nested program with a forward-mode rule of its own.",
 )  # fmt: skip
 custom_vjp = Op(
-    "custom_vjp", _custom_vjp_type, run_nested, kind="call", sparse_cotangents=True, hoists=as_consts, reverse_only=True,
+    "custom_vjp", _custom_vjp_type, run_nested, kind="call", computes=False, sparse_cotangents=True, hoists=as_consts,
+    reverse_only=True,
     doc="A nested program with a reverse-mode rule of its own.",
 )  # fmt: skip
 EVALUATE[custom_jvp] = EVALUATE[custom_vjp] = run_eagerly
@@ -139,7 +140,7 @@ def _custom_linear(*arrays: Any, name: str, **params: Any) -> Any:
 
 
 custom_linear = Op(
-    "custom_linear", _custom_linear_type, _custom_linear, kind="custom_linear", reverse_only=True, transpose_only=True,
+    "custom_linear", _custom_linear_type, _custom_linear, computes=False, reverse_only=True, transpose_only=True,
     no_derivative="it is the linear part of a custom_vjp, which has no forward mode",
     doc="A linear map of which only the transpose is known.",
 )  # fmt: skip
@@ -159,7 +160,7 @@ def _custom_vmap_type(*types: Any, graph: Graph, batching: Any, consts: int, nam
 
 
 custom_vmap = Op(
-    "custom_vmap", _custom_vmap_type, run_nested, kind="call", sparse_cotangents=True, hoists=as_consts,
+    "custom_vmap", _custom_vmap_type, run_nested, kind="call", computes=False, sparse_cotangents=True, hoists=as_consts,
     doc="A nested program with a batching rule of its own, which derivatives do not keep.",
 )  # fmt: skip
 EVALUATE[custom_vmap] = run_eagerly

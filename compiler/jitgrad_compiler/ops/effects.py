@@ -133,16 +133,16 @@ def _pure_callback(*arrays: Any, callee: Any, results: Results, method: str | No
 NO_DERIVATIVE = "it is a function of Python, which cannot be looked into; a custom_jvp or custom_vjp around it can say what it is"
 
 callback = Op(
-    "callback", lambda *types, callee: (), _callback, kind="callback", in_registers=True, effect=True,
+    "callback", lambda *types, callee: (), _callback, computes=False, in_registers=True, effect=True,
     doc="A Python function called with the operands; it gives nothing back, and derivatives take no notice of it.",
 )  # fmt: skip
 JVP[callback] = zero_jvp(callback)
 io_callback = Op(
-    "io_callback", _result_types, _io_callback, kind="host_call", effect=True, no_derivative=NO_DERIVATIVE,
+    "io_callback", _result_types, _io_callback, computes=False, effect=True, no_derivative=NO_DERIVATIVE,
     doc="A Python function called with the operands, for what it does and what it gives.",
 )  # fmt: skip
 pure_callback = Op(
-    "pure_callback", _result_types, _pure_callback, kind="host_call", no_derivative=NO_DERIVATIVE,
+    "pure_callback", _result_types, _pure_callback, computes=False, no_derivative=NO_DERIVATIVE,
     doc="A Python function of the operands that only gives results: it may be called more or less often than it is written.",
 )  # fmt: skip
 

@@ -23,7 +23,10 @@ def _iota(shape: tuple[int, ...], axis: int, dtype: DType) -> Any:
     return np.broadcast_to(column.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
 
 
-iota = Op("iota", _iota_type, _iota, kind="layout", free=True, in_registers=True, doc="Each element's index along an axis.")
+iota = Op(
+    "iota", _iota_type, _iota, kind="layout", computes=False, free=True, in_registers=True,
+    doc="Each element's index along an axis.",
+)  # fmt: skip
 JVP[iota] = zero_jvp(iota)
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))

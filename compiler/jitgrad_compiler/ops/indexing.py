@@ -127,7 +127,7 @@ def _gather_batch(size: int, args: Sequence[Value], batched: Sequence[bool], par
 
 
 gather = Op(
-    "gather", _gather_type, _gather, kind="gather", in_registers=True, reads_places=True, jvp=_gather_jvp,
+    "gather", _gather_type, _gather, computes=False, in_registers=True, reads_places=True, jvp=_gather_jvp,
     transpose=_gather_transpose, batch=_gather_batch,
     doc="Points and whole slices of x at indices.",
 )  # fmt: skip
@@ -251,7 +251,7 @@ def _scatter_batch(size: int, args: Sequence[Value], batched: Sequence[bool], pa
 
 
 scatter = Op(
-    "scatter", _scatter_type, _scatter, kind="scatter", updates=True, jvp=_scatter_jvp, transpose=_scatter_transpose,
+    "scatter", _scatter_type, _scatter, updates=True, jvp=_scatter_jvp, transpose=_scatter_transpose,
     batch=_scatter_batch,
     doc="x with updates set, added, multiplied, or taken the minimum or maximum with, at indices.",
 )  # fmt: skip
@@ -314,7 +314,7 @@ def _dynamic_slice_batch(size: int, args: Sequence[Value], batched: Sequence[boo
 
 
 dynamic_slice = Op(
-    "dynamic_slice", _dynamic_slice_type, lambda x, *starts, sizes: np.asarray(x)[_window(x, starts, sizes)], kind="dynamic_slice",
+    "dynamic_slice", _dynamic_slice_type, lambda x, *starts, sizes: np.asarray(x)[_window(x, starts, sizes)], computes=False,
     in_registers=True, reads_places=True,
     jvp=_dynamic_slice_jvp, transpose=_dynamic_slice_transpose, batch=_dynamic_slice_batch,
     doc="A window of a fixed size at a computed place.",
@@ -366,7 +366,7 @@ def _update_batch(size: int, args: Sequence[Value], batched: Sequence[bool], par
 
 
 dynamic_update_slice = Op(
-    "dynamic_update_slice", _update_type, _update, kind="dynamic_update_slice", in_registers=True, updates=True, jvp=_update_jvp,
+    "dynamic_update_slice", _update_type, _update, computes=False, in_registers=True, updates=True, jvp=_update_jvp,
     transpose=_update_transpose,
     batch=_update_batch, doc="x with a window at a computed place replaced.",
 )  # fmt: skip

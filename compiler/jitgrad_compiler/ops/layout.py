@@ -36,7 +36,10 @@ def _move(name: str, infer: Any, numpy: Any, transpose: Any, batch: Any, doc: st
     def transpose_rule(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
         return [transpose(cts[0], type_of_operand(operands[0]).shape, **params)]
 
-    made = Op(name, infer, numpy, kind="layout", batch=batch_rule, transpose=transpose_rule, doc=doc, free=True, in_registers=True)
+    made = Op(
+        name, infer, numpy, kind="layout", computes=False, batch=batch_rule, transpose=transpose_rule, doc=doc, free=True,
+        in_registers=True,
+    )  # fmt: skip
     JVP[made] = linear_jvp(made)
     return made
 
@@ -195,7 +198,7 @@ def _pad_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params
 
 
 pad = Op(
-    "pad", _pad_type, pad_numpy, kind="layout", in_registers=True, batch=_pad_batch, transpose=_pad_transpose,
+    "pad", _pad_type, pad_numpy, kind="layout", computes=False, in_registers=True, batch=_pad_batch, transpose=_pad_transpose,
     doc="A scalar put around and between the elements: low, high and interior counts an axis; negative ones cut off.",
 )  # fmt: skip
 JVP[pad] = linear_jvp(pad)
@@ -242,7 +245,7 @@ def _concatenate_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[
 
 
 concatenate = Op(
-    "concatenate", _concatenate_type, lambda *xs, axis: np.concatenate(xs, axis), kind="layout", in_registers=True,
+    "concatenate", _concatenate_type, lambda *xs, axis: np.concatenate(xs, axis), kind="layout", computes=False, in_registers=True,
     jvp=_concatenate_jvp,
     batch=_concatenate_batch, transpose=_concatenate_transpose, doc="Arrays one behind the other along an axis.",
 )  # fmt: skip

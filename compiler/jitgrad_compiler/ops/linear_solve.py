@@ -33,7 +33,7 @@ def _type(
 
 
 linear_solve = Op(
-    "linear_solve", _type, run_nested, kind="call", hoists=as_consts,
+    "linear_solve", _type, run_nested, kind="call", computes=False, hoists=as_consts,
     doc="The solution of a linear system, whose derivative is one more solution.",
 )  # fmt: skip
 EVALUATE[linear_solve] = run_eagerly

@@ -83,6 +83,6 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
 
 
 linear_recurrence = Op(
-    "linear_recurrence", _type, _recurrence, kind="recurrence", jvp=_jvp, transpose=_transpose, batch=_batch,
+    "linear_recurrence", _type, _recurrence, jvp=_jvp, transpose=_transpose, batch=_batch,
     doc="y[i] = a[i] * y[i - 1] + b[i] along an axis, from the end for `reverse`.",
 )  # fmt: skip

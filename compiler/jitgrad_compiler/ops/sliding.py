@@ -47,7 +47,7 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
 
 
 slide = Op(
-    "slide", _type, _numpy, kind="slide", transpose=_transpose, batch=_batch,
+    "slide", _type, _numpy, transpose=_transpose, batch=_batch,
     doc="The sum over k of x[..., i + k] * y[..., k], for each place i at which y is inside x.",
 )  # fmt: skip
 JVP[slide] = bilinear_jvp(slide)

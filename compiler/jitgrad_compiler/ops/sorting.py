@@ -58,4 +58,4 @@ def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: di
     return bind_all(sort, *[broadcast_batch(a, size, b) for a, b in zip(args, batched, strict=True)], axis=params["axis"] + 1)
 
 
-sort = Op("sort", _type, _numpy, kind="sort", jvp=_jvp, batch=_batch, doc="Arrays ordered along an axis by the first of them.")
+sort = Op("sort", _type, _numpy, jvp=_jvp, batch=_batch, doc="Arrays ordered along an axis by the first of them.")

@@ -66,7 +66,7 @@ def _windows_type(x: ArrayType, sizes: Counts, strides: Counts, dilation: Counts
 
 
 windows = Op(
-    "windows", _windows_type, view, kind="layout", free=True, in_registers=True,
+    "windows", _windows_type, view, kind="layout", computes=False, free=True, in_registers=True,
     doc="All windows of an array: [place along each axis, place in the window along each axis].",
 )  # fmt: skip
 JVP[windows] = linear_jvp(windows)
@@ -106,7 +106,7 @@ def _fold(x: Any, shape: Counts, sizes: Counts, strides: Counts, dilation: Count
 
 
 fold = Op(
-    "fold", _fold_type, _fold, kind="fold",
+    "fold", _fold_type, _fold,
     doc="Of an array's windows the sum, for each element, of what all windows that hold it have there.",
 )  # fmt: skip
 JVP[fold] = linear_jvp(fold)
@@ -185,7 +185,7 @@ def _place(x: Any, sizes: Counts, strides: Counts, dilation: Counts, largest: bo
 
 
 window_place = Op(
-    "window_place", _place_type, _place, kind="window_place",
+    "window_place", _place_type, _place,
     doc="Which element of each window, counted row by row, is its first largest (or smallest) one, or its first NaN.",
 )  # fmt: skip
 
@@ -213,7 +213,7 @@ def _take(x: Any, found: Any, sizes: Counts, strides: Counts, dilation: Counts) 
 
 
 window_take = Op(
-    "window_take", _take_type, _take, kind="window_take",
+    "window_take", _take_type, _take,
     doc="The element of each window at a place that is given for each.",
 )  # fmt: skip
 JVP[window_take] = linear_jvp(window_take, 1)
@@ -248,7 +248,7 @@ def _put(x: Any, found: Any, shape: Counts, sizes: Counts, strides: Counts, dila
 
 
 window_put = Op(
-    "window_put", _put_type, _put, kind="window_put",
+    "window_put", _put_type, _put,
     doc="An element for each window, added to zeros at the place in the window that is given for each.",
 )  # fmt: skip
 JVP[window_put] = linear_jvp(window_put, 1)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ir.builder import Value, bind, bind_all
-from ..ir.graph import BATCH, JVP, OPS, TRANSPOSE, Eqn, Graph, Var, remembered
+from ..ir.graph import BATCH, JVP, TRANSPOSE, Eqn, Graph, Var, remembered
 from ..ir.interpreter import evaluate
 from ..ops.calls import call
-from ..ops.checkpointing import NOTHING, barrier, checkpoint
+from ..ops.checkpointing import NOTHING, barrier, checkpoint, checkpoint_name
 from ..ops.contraction import dot_general
 from ..ops.define import Tangents
 from .inline import inline
@@ -37,7 +37,7 @@ from .simplify import remove_dead
 def keeps(policy: tuple[Any, ...], e: Eqn) -> bool:
     """Whether a policy keeps what an equation computes. Policies are those of jitgrad/checkpoint_policies.py, as tuples."""
     kind, *details = policy
-    named = e.op is OPS["name"]
+    named = e.op is checkpoint_name
     if kind == "everything":
         return True
     if kind == "dots":

@@ -15,7 +15,7 @@ from ..ir.builder import Value, bind, bind_all, staging
 from ..ir.graph import BATCH, BATCHED_OUTPUTS, BY_ROWS, OPS, Graph, Op, remembered
 from ..ir.interpreter import evaluate
 from ..ir.types import TapeType
-from ..ops.control import rowwise, scan, switch, tape_add, together, while_loop
+from ..ops.control import rowwise, scan, switch, tape_add, tape_region, while_loop
 from ..ops.define import broadcast, broadcast_batch, full, reshape, transpose_axes
 from ..ops.effects import callback, io_callback, pure_callback
 from .branches import batch_branches
@@ -164,8 +164,8 @@ def _tape_add_batch(size: int, args: Sequence[Value], batched: Sequence[bool], p
     return bind_all(tape_add, *args)
 
 
-@BATCH.of(together)
-def _together_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
+@BATCH.of(tape_region)
+def _tape_region_batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     return bind_all(rowwise, *args, graph=params["graph"], mapped=tuple(batched), size=size)
 
 

@@ -170,7 +170,7 @@ class _Mover(Rewriter):
                 self._after.append((e.outputs[k], e.inputs[consts + k], chain, sources))
         for k in range(carry, len(body.outputs)):
             chain = _chain(body.outputs[k], made, uses)
-            if chain is not None and chain[-1].op.kind == "contract" and stacks.worth(chain[-1].inputs, body.output_types[k]):
+            if chain is not None and chain[-1].op is dot_general and stacks.worth(chain[-1].inputs, body.output_types[k]):
                 gone.add(k)
                 self._after.append((e.outputs[k], None, chain, [stacks.stacked(a) for a in chain[-1].inputs]))
         if not gone:

@@ -316,7 +316,8 @@ SIMPLIFY: Rules[Rule] = Rules(
     {
         "mul": _mul, "div": _div, "sub": _sub, "neg": _neg, "select": _select, "convert_element_type": _identity,
         "reshape": _reshape, "transpose": _transpose, "broadcast": _broadcast, "slice": _identity, "reverse": _reverse, "pad": _pad,
-        "concatenate": _concatenate, "iota": _iota, "integer_pow": _integer_pow, "stop_gradient": _operand, "name": _operand,
+        "concatenate": _concatenate, "iota": _iota, "integer_pow": _integer_pow, "stop_gradient": _operand,
+        "checkpoint_name": _operand,
     },
 )  # fmt: skip
 """rule(simplifier, equation, operands) -> the atom that the result is, or None."""

@@ -133,8 +133,8 @@ def _has_tapes(e: Eqn) -> bool:
 
 
 def joined_by_tapes(graph: Graph, size: int, batched: Sequence[bool], whole: bool) -> list[Eqn]:
-    """The equations, where all from the maker of tapes of one row to the last reader are one, `together`, which is batched row by
-    row: rows have loops of different lengths, and so tapes of their own.
+    """The equations, where all from the maker of tapes of one row to the last reader are one, a `tape_region`, which is batched row
+    by row: rows have loops of different lengths, and so tapes of their own.
     """
     eqns = list(graph.eqns)
     if not any(isinstance(v.type, TapeType) for e in eqns for v in e.outputs):
@@ -190,7 +190,7 @@ def _as_one(eqns: Sequence[Eqn], later: set[Atom]) -> Eqn:
     made = set(defined)
     read = list(dict.fromkeys(a for e in eqns for a in e.inputs if isinstance(a, Var) and a not in made))
     outputs = [v for v in defined if v in later]
-    return Eqn(OPS["together"], read, {"graph": Graph(read, eqns, outputs)}, outputs)
+    return Eqn(OPS["tape_region"], read, {"graph": Graph(read, eqns, outputs)}, outputs)
 
 
 def vmap_graph(graph: Graph, size: int, batched: Sequence[bool], whole: bool = False) -> Graph:

@@ -37,8 +37,8 @@ def _each_row(name: str) -> None:
 for _name in ("reshape", "transpose", "reverse", "slice", "windows", "fold"):
     _each_row(_name)
 for _name in (
-    "add", "sub", "neg", "select", "stop_gradient", "name", "barrier", "in_memory", "broadcast", "pad", "concatenate", "reduce_sum",
-    "cumsum", "gather", "dynamic_slice", "dynamic_update_slice",
+    "add", "sub", "neg", "select", "stop_gradient", "checkpoint_name", "barrier", "in_memory", "broadcast", "pad", "concatenate",
+    "reduce_sum", "cumsum", "gather", "dynamic_slice", "dynamic_update_slice",
 ):  # fmt: skip
     _each_part(_name)
 

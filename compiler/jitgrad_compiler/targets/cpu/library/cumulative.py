@@ -19,7 +19,7 @@ from ....ir.types import BOOL, I64, U8
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
 from ..long_sums import Total, join_in_memory, rounds, runs, whole
-from ..loops.accumulators import folded, identity, joined, together
+from ..loops.accumulators import folded, identity, joined, joined_pairwise
 from ..order import LONGEST, RUN, VECTOR_BYTES, lanes_for
 from ..partition import Partition, partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
@@ -221,7 +221,7 @@ class _Cumulative:
                     r.take(e.load(self._at(e, x, e.add(i, number * width)), self.dtype, width))
             with e.loop(after, high, width) as i:
                 running[0].take(self._masked_load(e, x, i, self._mask(e, i, high)))
-            total = together(e, self.op, [r.value() for r in running])
+            total = joined_pairwise(e, self.op, [r.value() for r in running])
             e.store(self._at(e, totals, unit), folded(e, self.op, total))
         e.finish()
         return Phase(f"{self.name}_totals", self.outer * chunks.tasks)

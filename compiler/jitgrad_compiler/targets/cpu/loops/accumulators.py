@@ -50,7 +50,7 @@ def filled(e: Emitter, combine: str, value: Reg, mask: Reg | None) -> Reg:
     return value if mask is None else e.select(mask, value, e.const(identity(combine, value.type), value.type))
 
 
-def together(e: Emitter, combine: str, parts: Sequence[Reg]) -> Reg:
+def joined_pairwise(e: Emitter, combine: str, parts: Sequence[Reg]) -> Reg:
     """Vectors combined by a fixed tree; their number is a power of two."""
     values = list(parts)
     while len(values) > 1:
@@ -135,7 +135,7 @@ class Accumulator:
 
     def _held(self, e: Emitter) -> Reg:
         r = self.reduction
-        return together(e, r.combine, [e.get(slot, r.operand.dtype, self.width) for slot in self.slots])
+        return joined_pairwise(e, r.combine, [e.get(slot, r.operand.dtype, self.width) for slot in self.slots])
 
     def finish(self, e: Emitter) -> Reg:
         """The one value of all lanes."""
