@@ -2,7 +2,7 @@
 `Module`, its layers, `apply` for training, `freeze` and its kin.
 
 Reading map: module.py (what a model is), training.py, holding.py; then layers: linear.py, containers.py, activation_layers.py,
-normalization_layers.py, dropout.py, attention.py, positions.py; summaries.py prints what a model has.
+normalization_layers.py, dropout.py, attention.py, positions.py, recurrent.py; summaries.py prints what a model has.
 
 >>> from jitgrad import nn
 >>> print(nn.sigmoid(0.0))
@@ -83,18 +83,20 @@ from .normalization_layers import (
     RMSNorm,
 )
 from .positions import causal_mask, rotary_embedding, sinusoidal_positions
+from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .summaries import summary
+from .torch_weights import load_torch
 from .training import apply
 
 __all__ = [
     "BatchNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "CELU", "Dense", "Dropout", "Dropout1d", "Dropout2d",
-    "Dropout3d", "ELU", "Embedding", "Flatten", "GELU", "GLU", "GroupNorm", "Hardsigmoid", "Hardswish", "Hardtanh", "Held",
-    "Identity", "InstanceNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "Lambda", "LayerNorm", "LeakyReLU",
-    "Linear", "LogSigmoid", "LogSoftmax", "Mish", "Module", "PReLU", "RMSNorm", "ReLU", "ReLU6", "Residual", "SELU",
-    "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh", "apply", "causal_mask", "celu",
-    "dot_product_attention", "elu", "freeze", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
-    "identity", "initializers", "leaky_relu", "log1mexp", "log_sigmoid", "log_softmax", "logmeanexp", "logsumexp", "mish",
-    "one_hot", "parameter_count", "relu", "relu6", "rotary_embedding", "selu", "sigmoid", "silu", "sinusoidal_positions",
-    "soft_sign", "softmax", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "standardize", "summary", "swish",
-    "tanh", "trainable", "unfreeze",
+    "Dropout3d", "ELU", "Embedding", "Flatten", "GELU", "GLU", "GRU", "GRUCell", "GroupNorm", "Hardsigmoid", "Hardswish",
+    "Hardtanh", "Held", "Identity", "InstanceNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LSTM", "LSTMCell",
+    "Lambda", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "Mish", "Module", "PReLU", "RMSNorm", "RNN",
+    "RNNCell", "ReLU", "ReLU6", "Residual", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
+    "apply", "causal_mask", "celu", "dot_product_attention", "elu", "freeze", "gelu", "glu", "hard_sigmoid", "hard_silu",
+    "hard_swish", "hard_tanh", "identity", "initializers", "leaky_relu", "load_torch", "log1mexp", "log_sigmoid",
+    "log_softmax", "logmeanexp", "logsumexp", "mish", "one_hot", "parameter_count", "relu", "relu6", "rotary_embedding",
+    "selu", "sigmoid", "silu", "sinusoidal_positions", "soft_sign", "softmax", "softplus", "sparse_plus", "sparse_sigmoid",
+    "squareplus", "standardize", "summary", "swish", "tanh", "trainable", "unfreeze",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from jitgrad.random.generator import next_key
 
 from .initializers import Initializer
 from .module import Module
+from .torch_weights import Take
 
 
 def keys_for(where: str, key: Any, count: int) -> Any:
@@ -77,6 +78,11 @@ class Linear(Module):
             self.refuse_input(f"[..., {self.in_features}] (in_features={self.in_features})", value)
         out = value @ self.weight
         return out if self.bias is None else out + self.bias
+
+    def take_torch(self, take: Take) -> None:
+        self.weight = take("weight").T
+        if self.bias is not None:
+            self.bias = take("bias")
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

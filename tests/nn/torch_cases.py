@@ -1,0 +1,143 @@
+"""Layers beside PyTorch's: what both are called with, and what PyTorch gives, stored in torch_numbers.json for where it is not.
+
+Parameters and inputs are drawn by NumPy, by PyTorch's names and shapes. `python tests/nn/torch_cases.py` writes the numbers anew:
+one of each result and gradient, its sum weighted by cosines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad import nn, tree
+
+NUMBERS = Path(__file__).with_name("torch_numbers.json")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer here and in PyTorch, given inputs that are differentiated and others that are not; how each is called."""
+
+    ours: Callable[[], Any]
+    theirs: Callable[[Any], Any]
+    inputs: tuple[Any, ...]
+    call: Callable[..., Any] = lambda layer, *xs: layer(*xs)
+    torch_call: Callable[..., Any] = lambda layer, *xs: layer(*xs)
+    parameters: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def drawn(seed: str, shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(list(seed.encode())).standard_normal(shape) * 0.5
+
+
+def state_of(shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    return {name: drawn(name, tuple(shape)) for name, shape in shapes.items()}
+
+
+def weights_of(outs: list[Any]) -> list[np.ndarray]:
+    """The cotangents of results."""
+    return [drawn(f"cotangent {i}", np.shape(out)) for i, out in enumerate(outs)]
+
+
+def our_numbers(case: Case, shapes: dict[str, tuple[int, ...]], dtype: Any = "float64") -> list[np.ndarray]:
+    """Results, then gradients by the parameters and by the inputs."""
+    state = {n: x.astype(dtype) for n, x in state_of(shapes).items()}
+    layer = tree.map(lambda x: x.astype(dtype), nn.load_torch(tree.map(lambda x: x.astype("float64"), case.ours()), state))
+    inputs = tree.map(lambda x: jnp.asarray(x.astype(dtype)), case.inputs)
+
+    def loss(layer: Any, inputs: Any) -> Any:
+        outs = tree.leaves(case.call(layer, *inputs))
+        return sum(jnp.sum(o * w.astype(o.dtype)) for o, w in zip(outs, weights_of(outs), strict=True)), outs
+
+    grads, outs = jitgrad.jit(jitgrad.grad(loss, argnums=(0, 1), has_aux=True))(layer, inputs)
+    return [np.asarray(x) for x in (*outs, *tree.leaves(grads))]
+
+
+def their_numbers(torch: Any, case: Case, dtype: str = "float64") -> tuple[list[np.ndarray], dict[str, tuple[int, ...]]]:
+    """The same of PyTorch's, in our layout, and the shapes of its parameters."""
+    layer = case.theirs(torch).to(getattr(torch, dtype))
+    shapes = {n: tuple(p.shape) for n, p in layer.named_parameters()}
+    layer.load_state_dict({n: torch.tensor(x.astype(dtype)) for n, x in state_of(shapes).items()})
+    inputs = tree.map(lambda x: torch.tensor(x.astype(dtype), requires_grad=True), case.inputs)
+    outs = tree.leaves(case.torch_call(layer, *inputs))
+    sum((o * torch.tensor(w.astype(dtype))).sum() for o, w in zip(outs, weights_of(outs), strict=True)).backward()
+    grads = nn.load_torch(tree.map(lambda x: x.astype(dtype), case.ours()), {n: p.grad for n, p in layer.named_parameters()})
+    found = [*[o.detach().numpy() for o in outs], *tree.leaves(grads), *[x.grad.numpy() for x in tree.leaves(inputs)]]
+    return [np.asarray(x) for x in found], shapes
+
+
+def digest(x: np.ndarray) -> float:
+    """An array as one number."""
+    return float(np.sum(x.ravel() * np.cos(np.arange(x.size))))
+
+
+def normal(*shape: int) -> np.ndarray:
+    return drawn(f"input {shape}", shape)
+
+
+X = normal(3, 5, 4)
+ONE, TWO = normal(1, 3, 6), normal(4, 3, 6)
+LENGTHS = np.array([5, 2, 3])
+
+
+def packed(layer: Any, x: Any, *state: Any) -> Any:
+    """PyTorch's way to give lengths."""
+    import torch
+
+    sequences = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(LENGTHS), batch_first=True, enforce_sorted=False)
+    out, last = layer(sequences, *state)
+    return torch.nn.utils.rnn.pad_packed_sequence(out, batch_first=True)[0], last
+
+
+def recurrent(name: str, *inputs: Any, **options: Any) -> Case:
+    """A layer over X [3, 5, 4], of 6 features."""
+    return Case(
+        lambda: getattr(nn, name)(4, 6, **options),
+        lambda torch: getattr(torch.nn, name)(4, 6, batch_first=True, **options),
+        (X, *inputs),
+    )
+
+
+def with_lengths(case: Case) -> Case:
+    return Case(case.ours, case.theirs, case.inputs, lambda layer, *xs: layer(*xs, lengths=LENGTHS), packed)
+
+
+def cell(name: str, *inputs: Any, **options: Any) -> Case:
+    return Case(
+        lambda: getattr(nn, name)(4, 6, **options), lambda torch: getattr(torch.nn, name)(4, 6, **options), (normal(3, 4), *inputs)
+    )
+
+
+DEEP = dict(num_layers=2, bidirectional=True)
+CASES: dict[str, Case] = {
+    "RNN": recurrent("RNN"), "RNN of relu": recurrent("RNN", ONE, nonlinearity="relu"), "deep RNN": recurrent("RNN", TWO, **DEEP),
+    "LSTM": recurrent("LSTM"), "LSTM with a state": recurrent("LSTM", (ONE, ONE[:, ::-1])), "deep LSTM": recurrent("LSTM", **DEEP),
+    "LSTM without biases": recurrent("LSTM", bias=False), "deep LSTM with a state": recurrent("LSTM", (TWO, TWO[::-1]), **DEEP),
+    "GRU": recurrent("GRU"), "deep GRU": recurrent("GRU", TWO, **DEEP), "GRU without biases": recurrent("GRU", ONE, bias=False),
+    "LSTM with lengths": with_lengths(recurrent("LSTM", **DEEP)), "GRU with lengths": with_lengths(recurrent("GRU", TWO, **DEEP)),
+    "RNNCell": cell("RNNCell", normal(3, 6)), "RNNCell of relu": cell("RNNCell", nonlinearity="relu"),
+    "LSTMCell": cell("LSTMCell", (normal(3, 6), normal(3, 6) * 2)), "GRUCell": cell("GRUCell", normal(3, 6)),
+    "GRUCell without biases": cell("GRUCell", bias=False),
+}  # fmt: skip
+
+
+def write() -> None:
+    import torch
+
+    stored = {}
+    for name, case in CASES.items():
+        found, shapes = their_numbers(torch, case)
+        stored[name] = {"parameters": shapes, "numbers": [digest(x) for x in found]}
+    rows = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in stored.items())
+    NUMBERS.write_text(f"{{\n{rows}\n}}\n")
+
+
+if __name__ == "__main__":
+    write()
