@@ -119,7 +119,7 @@ def test_the_array_is_padded_once_for_a_convolution_and_its_kernels_gradient() -
 
 
 @pytest.mark.parametrize(
-    ("run", "runs", "block"), [(192, 3, 576), (56, 56, 448), (1536, 3, 512), (9, 3, 27), (384, 5, 384), (100, 5, 500), (1009, 7, 1)]
+    ("run", "runs", "block"), [(192, 3, 192), (56, 56, 224), (1536, 3, 384), (9, 3, 27), (384, 5, 384), (100, 5, 100), (1009, 7, 1)]
 )
 def test_blocks_of_depth_are_parts_of_a_run_or_whole_runs(run: int, runs: int, block: int) -> None:
     assert block_of_runs(run, runs, 384) == block

@@ -95,6 +95,10 @@ class Contraction:
     that are read in place `pack_b_rows` and `pack_b_bytes` choose the blocks of depth.
     """
 
+    a_ahead: int = 16
+    """Steps of K for which A is asked for before they come, where each is"""
+    foreseen_bytes: int = 256
+    """so many bytes or more from the one before, which hardware does not foresee."""
     registers: int = 32
     """64-byte vectors that a core holds: 32 with AVX-512, 8 with AVX2 or NEON."""
     cache_bytes: int = 1 << 20

@@ -28,6 +28,8 @@ SPLIT_K_FROM = 2048
 """Depth from which it may be cut into chunks for several tasks; shorter sums are not worth a second pass over partial results."""
 SPLIT_K_OUTPUTS = 1 << 14
 """Outputs up to which it is; with more there are tasks enough."""
+SPLIT_K_OPERANDS = 256
+"""Elements of the operands for each output from which it is all the same: tasks that share them read them again and again."""
 DEEP, DEEP_OF_MANY = 1 << 12, 1 << 15
 """Depth, with few outputs and with more, from which blocks go in runs (long_sums.py)."""
 SHORTEST_ROWS, SHORTEST_STEPS, SHORTEST_BLOCK = 4, 12, 48

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ....ir.types import F32, DType
 from ....kernels.tuning import Contraction
-from ..order import DEEP, DEEP_OF_MANY, K_BLOCK, LONGEST, RUN, SPLIT_K_FROM, SPLIT_K_OUTPUTS, VECTOR_BYTES
+from ..order import DEEP, DEEP_OF_MANY, K_BLOCK, LONGEST, RUN, SPLIT_K_FROM, SPLIT_K_OPERANDS, SPLIT_K_OUTPUTS, VECTOR_BYTES
 
 
 @dataclass(frozen=True)
@@ -133,12 +133,13 @@ def _run(spec: ContractSpec) -> int:
 
 def split_depth(spec: ContractSpec) -> tuple[int, int, int]:
     """Chunks of K that are summed apart, their length, and that of blocks in them. By the shape alone: it is the order of a sum."""
-    outputs, whole = spec.batch * spec.m * spec.n, K_BLOCK[spec.dtype]
+    outputs, operands, whole = spec.batch * spec.m * spec.n, spec.batch * (spec.m + spec.n) * spec.k, K_BLOCK[spec.dtype]
     if spec.depth_run:
         whole = block_of_runs(spec.depth_run, spec.depth_runs, whole)
     chunks, length = 1, spec.k
-    if outputs <= SPLIT_K_OUTPUTS and spec.k >= SPLIT_K_FROM:
-        wanted = min(32, spec.k // (SPLIT_K_FROM // 2), max(2, 4 * SPLIT_K_OUTPUTS // outputs))
+    few = outputs <= SPLIT_K_OUTPUTS
+    if spec.k >= SPLIT_K_FROM and (few or operands >= SPLIT_K_OPERANDS * outputs):
+        wanted = min(32, spec.k // (SPLIT_K_FROM // 2), max(2, 4 * SPLIT_K_OUTPUTS // outputs) if few else 16)
         length = round_up(-(-spec.k // wanted), whole if spec.depth_run else 64)
         chunks = -(-spec.k // length)
     return chunks, length, whole if spec.depth_run else min(whole, round_up(max(length, 1), VECTOR_BYTES // spec.dtype.nbytes))
@@ -146,7 +147,7 @@ def split_depth(spec: ContractSpec) -> tuple[int, int, int]:
 
 def block_of_runs(run: int, runs: int, wanted: int) -> int:
     """A part of a run of K, or several evenly spaced ones, of about the wanted length."""
-    most = wanted * 5 // 3
+    most = wanted
     if run > most:
         return next(n for n in range(most, 0, -1) if run % n == 0)
     return run * next(n for n in range(max(most // run, 1), 0, -1) if runs % n == 0)

@@ -428,6 +428,13 @@ class _Contract:
         b_k = blocking.panel if blocking.pack_b or self.b_plain is None else self.b_plain.row
         return Steps(a_row, a_k, b_k, c_row, self._lost)
 
+    @property
+    def _a_ahead(self) -> int:
+        """Steps of K to look ahead for, where A lies in place and every step is far from the one before."""
+        tuning = self.module.tuning.contraction
+        far = not self.blocking.pack_a and self._steps(0).a_k * self.spec.dtype.nbytes >= tuning.foreseen_bytes
+        return tuning.a_ahead if far else 0
+
     def _runs(self) -> Runs | None:
         """The runs of K that a block has, if they are several."""
         spec, blocking = self.spec, self.blocking
@@ -453,7 +460,7 @@ class _Contract:
             shape = Tile(
                 spec.dtype, blocking.lanes, rows, vectors, side_by_side, last,
                 mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, run=blocking.run, lost=bool(self._lost),
-                in_runs=self._runs() is not None,
+                in_runs=self._runs() is not None, a_ahead=self._a_ahead,
             )  # fmt: skip
             return Reg(f"@{emit_tile(self.module, shape)}", PTR)
 

@@ -28,12 +28,13 @@ class Tile(NamedTuple):
     run: int = 0  # steps of K summed by themselves, of a long K
     lost: bool = False  # whether what the sums lost is kept behind C
     in_runs: bool = False  # whether K is several runs
+    a_ahead: int = 0  # steps of K after which a line of A will be read that hardware does not foresee; 0 where it does
 
     @property
     def name(self) -> str:
         tail = f"_{self.last_lanes}{'b' * self.mask_b}{'c' * self.mask_c}" if self.mask_b or self.mask_c else ""
         long = f"_run{self.run}{'_lost' * self.lost}" if self.run else ""
-        runs = "_runs" * self.in_runs
+        runs = "_runs" * self.in_runs + f"_ahead{self.a_ahead}" * (self.a_ahead > 0)
         return f"tile_{self.dtype}_{self.rows}x{self.vectors}x{self.lanes}{'_packed' * self.side_by_side}{tail}{long}{runs}"
 
 
@@ -193,6 +194,8 @@ def _sum_over_k(e: Emitter, tile: Tile, x: _Reading, k: Reg, start: list[list[Re
                 f"({element.typed}, {b_row[vector].typed}, {vector_type} %sum_{row}_{vector})"
             )
     e.prefetch(e.offset(b_at, x.ahead, dtype), level=2)
+    for n in range(len(bases) if tile.a_ahead else 0):
+        e.prefetch(e.offset(Reg(f"%a_{n}", PTR), e.mul(x.a_k, tile.a_ahead), dtype))
     element_type = llvm_type(dtype)
     for n in range(len(bases)):
         e.line(f"%a_next_{n} = getelementptr {element_type}, ptr %a_{n}, {x.a_k.typed}")
