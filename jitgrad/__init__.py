@@ -1,6 +1,6 @@
 """jitgrad: a JIT-compiling autodiff library. Pure functions on arrays; `jit`, `grad` and `vmap` them in any order."""
 
-import sys
+from typing import TYPE_CHECKING
 
 from . import clone as _clone  # noqa: F401  # isort: skip  (first: it finds the compiler)
 from . import (
@@ -14,14 +14,9 @@ from . import (
     experimental,
     flatten_util,
     lax,
-    nn,
     numpy,
     ops,
-    optim,
-    random,
-    scipy,
     sharding,
-    testing,
     tree,
     tree_util,
     typing,
@@ -58,14 +53,16 @@ from .dtypes import float0
 from .jacobians import hessian, jacfwd, jacobian, jacrev
 from .jit import jit
 from .linear_functions import closure_convert, linear_transpose
-from .missing import missing
+from .publishing import public as _public
 from .scalar_functions import elementwise
 from .scopes import ensure_compile_time_eval, named_call, named_scope
 from .sharding import shard_map
-from .tracebacks import boundaries
 from .tracing import ShapeDtypeStruct, eval_shape, make_graph, make_jaxpr
 from .transfers import block_until_ready, device_get, device_put
 from .vectorization import vmap
+
+if TYPE_CHECKING:
+    from . import nn, optim, random, scipy, testing
 
 __version__ = "0.1.0"
 
@@ -81,9 +78,9 @@ __all__ = [
     "testing", "tree", "tree_util", "typeof", "typing", "util", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip
 
-for _module in (
-    core, debug, dtypes, flatten_util, lax, nn, nn.initializers, numpy, numpy.linalg, ops, optim, random, scipy, scipy.linalg,
-    scipy.special, testing, tree, tree_util, util, sys.modules[__name__],
-):  # fmt: skip
-    boundaries(_module, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path") if _module is tree else ())
-    setattr(_module, "__getattr__", missing(_module.__name__, ("stats",) if _module is scipy else ()))  # noqa: B010
+for _module in (core, debug, dtypes, flatten_util, ops, tree_util, util):
+    _public(_module.__name__)
+for _module in (lax, numpy):
+    _public(_module.__name__, later=("linalg",))
+_public(tree.__name__, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path"))
+_public(__name__, later=("nn", "optim", "random", "scipy", "testing"))

@@ -23,7 +23,7 @@ def missing(module: str, later: Sequence[str] = ()) -> Callable[[str], Any]:
     def module_getattr(name: str) -> Any:
         if name in later:
             return importlib.import_module(f"{module}.{name}")
-        if name.startswith("__"):
+        if name.startswith("__") or _looks_for_submodules(sys._getframe(1)):
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         absent = importlib.import_module("jitgrad.suggestions.absent")
         text = absent.advice(module, name)
@@ -32,6 +32,11 @@ def missing(module: str, later: Sequence[str] = ()) -> Callable[[str], Any]:
         raise MissingNameError(text)
 
     return module_getattr
+
+
+def _looks_for_submodules(frame: Any) -> bool:
+    """Whether a frame is the import system's, which asks for an attribute before it imports a submodule of that name."""
+    return bool(frame.f_code.co_name == "_handle_fromlist")
 
 
 def _imports(frame: Any) -> bool:

@@ -14,6 +14,7 @@ from . import tree
 from .array import as_value
 from .differentiation import jvp, vjp
 from .errors import ArgumentError
+from .publishing import public as _public
 from .tracing import FLOAT0
 
 TOLERANCE = {F32: 1e-2, C64: 1e-2, F64: 1e-5, C128: 1e-5}
@@ -210,3 +211,6 @@ def _shaped(items: Any) -> Any:
         return np.zeros(value.type.shape, value.dtype if not value.weak else "f8")
 
     return tree.map(stand_in, items)
+
+
+_public(__name__)

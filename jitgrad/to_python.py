@@ -6,6 +6,7 @@ through it would silently be 0: it may leave as what is constant between jumps (
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ from .errors import (
     TracerBoolConversionError,
     TracerIntegerConversionError,
 )
-from .suggestions import suggest
 
 FUNCTIONS = "the array itself with jitgrad.numpy's functions, make the argument static"
 TO_SEE = (
@@ -83,7 +83,7 @@ class ToPython(Value):
             v = v.ref[0]
         if not v.owner.alive:
             return leaked(v)
-        suggestion = suggest(self.shape, self.dtype)
+        suggestion = importlib.import_module("jitgrad.suggestions.suggestion").suggest(self.shape, self.dtype)
         code = ""
         if suggestion is not None:
             what, instead = suggestion.what, suggestion.advice

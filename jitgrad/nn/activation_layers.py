@@ -9,10 +9,10 @@ from typing import Any
 
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
+from jitgrad.normalization import log_softmax, softmax
 
 from . import activations
 from .module import Module
-from .normalization import log_softmax, softmax
 
 
 def _activation(name: str, function: Callable[..., Any], **options: Any) -> type[Module]:

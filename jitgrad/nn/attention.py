@@ -20,10 +20,9 @@ from jitgrad.array import Array
 from jitgrad.checkpointing import checkpoint
 from jitgrad.differentiation import stop_gradient
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
+from jitgrad.normalization import logsumexp, softmax
 from jitgrad.operands import array_arg, broadcasts_to, inexact_arg
 from jitgrad_compiler.ir.types import BOOL
-
-from .normalization import logsumexp, softmax
 
 ArrayLike = Any
 

@@ -7,6 +7,8 @@ family. Functions take Arrays, NumPy arrays and Python numbers; lists become arr
 `jitgrad.config.default_float`.
 """
 
+from typing import TYPE_CHECKING
+
 from . import methods as _methods, protocols as _protocols  # noqa: F401
 from .elementwise import (
     absolute, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctanh, around, cbrt, ceil, conj, conjugate, cos, cosh,
@@ -160,5 +162,8 @@ __all__ = [
     "unsignedinteger", "unstack", "unwrap", "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack",
     "where", "zeros", "zeros_like",
 ]  # fmt: skip
+
+if TYPE_CHECKING:
+    from . import linalg as linalg
 
 _methods.add_elsewhere(__all__)

@@ -15,6 +15,7 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.lax import linalg
 from jitgrad.operands import ArrayLike, axes_tuple, inexact_arg
+from jitgrad.publishing import public as _public
 
 
 def vector_norm(x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Array:
@@ -95,3 +96,6 @@ def cholesky(a: ArrayLike, *, upper: bool = False, symmetrize_input: bool = True
 
 
 __all__ = ["cholesky", "matrix_norm", "norm", "vector_norm"]
+
+
+_public(__name__)

@@ -7,6 +7,7 @@ all arrays are concrete, and elsewhere an error names it.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -25,10 +26,9 @@ from jitgrad_compiler.ir.types import DType
 from .creation import array
 
 HOMES = {
-    "numpy": "jitgrad.numpy", "numpy.linalg": "jitgrad.numpy.linalg", "numpy.fft": "jitgrad.numpy.fft",
-    "scipy.special": "jitgrad.scipy.special",
+    "numpy": "jitgrad.numpy", "numpy.linalg": "jitgrad.numpy.linalg", "numpy.fft": None, "scipy.special": "jitgrad.scipy.special",
 }  # fmt: skip
-"""Where functions live, and where ours of the same name and meaning do."""
+"""Where functions live, and where ours of the same name and meaning do, if we have any."""
 RENAMED = {("clip", "a_min"): "min", ("clip", "a_max"): "max"}
 """Arguments that have another name here than in NumPy."""
 ALONG_AN_AXIS = {
@@ -57,8 +57,8 @@ def _home(function: Any) -> str | None:
 
 def counterpart(function: Any) -> Callable[..., Any] | None:
     """Our function of the name and meaning of one of NumPy's or SciPy's."""
-    home = _home(function)
-    return getattr(sys.modules.get(HOMES[home]), function.__name__, None) if home else None
+    ours = HOMES[home] if (home := _home(function)) else None
+    return getattr(importlib.import_module(ours), function.__name__, None) if ours else None
 
 
 def _named(function: Any) -> str:
@@ -225,7 +225,7 @@ def _along_axis(ufunc: np.ufunc, method: str) -> Callable[..., Any] | None:
     if path is None:
         return None
     home, _, name = path.partition(".")
-    found: Callable[..., Any] = getattr(sys.modules[f"jitgrad.{home}"], name)
+    found: Callable[..., Any] = getattr(importlib.import_module(f"jitgrad.{home}"), name)
     return found
 
 

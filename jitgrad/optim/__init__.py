@@ -14,6 +14,8 @@ an optimizer.
 [0. 0.]
 """
 
+from jitgrad.publishing import public as _public
+
 from .accumulation import (
     ApplyIfFiniteState,
     DynamicLossScaleState,
@@ -129,3 +131,5 @@ __all__ = [
     "trace", "value_and_grad_from_state", "warmup_constant_schedule", "warmup_cosine_decay_schedule",
     "warmup_exponential_decay_schedule", "with_extra_args_support",
 ]  # fmt: skip
+
+_public(__name__)

@@ -18,6 +18,8 @@ Reading map: keys.py, reuse.py, programs.py, splitting.py, bits.py, distribution
 (2, 3)
 """
 
+from jitgrad.publishing import public as _public
+
 from .bits import bits, randint, uniform
 from .counts import bernoulli, binomial, geometric, multinomial, poisson, rademacher
 from .distributions import (
@@ -51,3 +53,5 @@ __all__ = [
     "multivariate_normal", "normal", "orthogonal", "pareto", "permutation", "poisson", "rademacher", "randint", "rayleigh",
     "seed", "split", "t", "triangular", "truncated_normal", "uniform", "wald", "weibull_min", "wrap_key_data",
 ]  # fmt: skip
+
+_public(__name__)

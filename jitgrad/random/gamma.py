@@ -17,7 +17,7 @@ from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.custom_derivatives import custom_jvp
 from jitgrad.errors import ArgumentError
-from jitgrad.nn.normalization import softmax
+from jitgrad.normalization import softmax
 from jitgrad.operands import array_arg, shape_arg
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.types import F64, DType

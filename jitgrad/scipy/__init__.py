@@ -1,5 +1,11 @@
 """Functions by jax.scipy's names."""
 
+from jitgrad.publishing import public as _public
+
 from . import linalg, special
 
 __all__ = ["linalg", "special", "stats"]
+
+for _module in (linalg, special):
+    _public(_module.__name__)
+_public(__name__, later=("stats",))

@@ -8,10 +8,10 @@ from typing import Any
 
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
+from jitgrad import normalization
 from jitgrad.array import Array
 from jitgrad.errors import DTypeError
-from jitgrad.nn import normalization
-from jitgrad.nn.normalization import logsumexp
+from jitgrad.normalization import logsumexp
 from jitgrad.operands import inexact_arg, operands
 from jitgrad.promotion import strong_dtype
 from jitgrad_compiler.ir.graph import OPS

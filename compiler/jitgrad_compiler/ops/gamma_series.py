@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 
 Function = Callable[[float], float]
 
@@ -35,36 +34,35 @@ def _horner(coefficients: Sequence[float]) -> str:
     return text
 
 
-def _bernoulli(count: int) -> list[Fraction]:
-    """B_0, B_1, ... B_(2 count): sum over k of binomial(n + 1, k) B_k = 0 (NIST DLMF 24.5.3)."""
-    numbers = [Fraction(1)]
-    for n in range(1, 2 * count + 1):
-        row, total = Fraction(1), Fraction(0)
-        for k in range(n):
-            total += row * numbers[k]
-            row = row * (n + 1 - k) / (k + 1)
-        numbers.append(-total / (n + 1))
-    return numbers
+_BERNOULLI = (
+    (1, 1), (1, 6), (-1, 30), (1, 42), (-1, 30), (5, 66), (-691, 2730), (7, 6), (-3617, 510), (43867, 798), (-174611, 330),
+    (854513, 138), (-236364091, 2730),
+)  # fmt: skip
+"""B_0, B_2, ... B_24 as numerators and denominators (NIST DLMF table 24.2.3)."""
 
 
-_B = _bernoulli(12)
+def _bernoulli(k: int, divisor: int) -> float:
+    """B_2k / divisor, rounded once."""
+    numerator, denominator = _BERNOULLI[k]
+    return numerator / (denominator * divisor)
+
 
 stirling_series = polynomial(
     "stirling_series",
     "x * (lgamma(x) - (x - 1/2) log x + x - log(2 pi) / 2) at w = 1 / x^2, for x >= 10 (NIST DLMF 5.11.1).",
-    [float(_B[2 * k] / (2 * k * (2 * k - 1))) for k in range(1, 10)],
+    [_bernoulli(k, 2 * k * (2 * k - 1)) for k in range(1, 10)],
 )
 digamma_series = polynomial(
     "digamma_series",
     "x^2 * (log x - 1 / (2 x) - digamma(x)) at w = 1 / x^2, for x >= 10 (NIST DLMF 5.11.2).",
-    [float(_B[2 * k] / (2 * k)) for k in range(1, 11)],
+    [_bernoulli(k, 2 * k) for k in range(1, 11)],
 )
 logarithm_part = polynomial(
     "logarithm_part",
     "(log((1 + s) / (1 - s)) - 2 s) / s^3 at w = s^2, for w <= 0.03 (NIST DLMF 4.6.4).",
     [2 / (2 * k + 3) for k in range(12)],
 )
-EULER_MACLAURIN = tuple(float(_B[2 * j] / math.factorial(2 * j)) for j in range(1, 13))
+EULER_MACLAURIN = tuple(_bernoulli(j, math.factorial(2 * j)) for j in range(1, 13))
 """B_2j / (2j)! for j = 1 to 12 (NIST DLMF 25.11.28)."""
 
 DIGAMMA_ROOT, DIGAMMA_ROOT_LOW = 0.46163214496836236, -1.5522348162858677e-17

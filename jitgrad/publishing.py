@@ -1,0 +1,21 @@
+"""What every module for users ends with: its functions become boundaries, and a name that it lacks says what to use instead."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from .missing import missing
+from .tracebacks import boundaries
+
+
+def public(name: str, plain: Collection[str] = (), later: Sequence[str] = ()) -> None:
+    """Finish a module. `plain` functions, which are called inside all the time, stay as they are; submodules in `later` are
+    imported when they are first asked for, and finish themselves.
+    """
+    module: Any = sys.modules[name]
+    boundaries(module, plain)
+    module.__getattr__ = missing(name, later)
+    if later:
+        module.__dir__ = lambda: sorted({*vars(module), *later})
