@@ -9,10 +9,11 @@ IR is written as text because that is five to ten times faster to make than the 
 
 from __future__ import annotations
 
+import operator
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,10 +29,20 @@ STORED = [d for d in DTYPES.values() if d.is_integer or d.is_storage]
 """What a register holds as an integer: integers, and floats that are computed in another type, by their bits."""
 LLVM_TYPES = {BOOL: "i1", F32: "float", F64: "double", PTR: "ptr"} | {d: f"i{d.bits}" for d in STORED}
 MANGLED = {BOOL: "i1", F32: "f32", F64: "f64", PTR: "p0"} | {d: f"i{d.bits}" for d in STORED}
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge,
+}  # fmt: skip
 _COMPARE_FLOAT = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "unordered": "uno"}
 
 
 Number = int | float | bool
+
+_FOLDS: dict[str, Callable[[Any, Any], int]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul,
+    "sdiv": lambda a, b: abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1), "udiv": operator.floordiv,
+    "srem": lambda a, b: abs(a) % abs(b) * (1 if a >= 0 else -1), "urem": operator.mod,
+}  # fmt: skip
+_UNCHANGED = {("add", 0), ("sub", 0), ("mul", 1), ("sdiv", 1), ("udiv", 1)}
 
 
 class Reg(NamedTuple):
@@ -95,6 +106,13 @@ def spell(value: Number, type: DType) -> str:
         return "true" if value else "false"
     bits = type.bits
     return str(value - (1 << bits) if not type.is_signed and int(value) >> (bits - 1) else value)
+
+
+def _trips(first: Reg, last: Reg, step: int) -> int | None:
+    """How often a loop runs; None where that is not known."""
+    if first.constant is None or last.constant is None:
+        return None
+    return len(range(int(first.constant), int(last.constant), step))
 
 
 class Module:
@@ -269,10 +287,23 @@ class Emitter:
     def _binary(self, float_op: str, int_op: str, a: Reg | Number, b: Reg | Number) -> Reg:
         x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))
         opcode = float_op if x.type.is_float else int_op
+        if x.type.is_integer and (known := self._folded(opcode, x, y)) is not None:
+            return known
         result = self.op(f"{opcode} {x.typed}, {y.text}", x.type, x.width)
         if float_op and self.plain_nans and all(r.text in self.plain_nans or r.constant is not None for r in (x, y)):
             self.plain_nans.add(result.text)
         return result
+
+    def _folded(self, opcode: str, x: Reg, y: Reg) -> Reg | None:
+        """What is known of integers without an instruction: loops that run once and strides of 1 give much of that."""
+        a, b = x.constant, y.constant
+        if a is not None and b is not None and opcode in _FOLDS:
+            return None if b == 0 and opcode[1:] in ("div", "rem") else self.const(_FOLDS[opcode](a, b), x.type, x.width)
+        if b is not None and (opcode, b) in _UNCHANGED:
+            return x
+        if a is not None and (opcode, a) in _UNCHANGED and opcode in ("add", "mul"):
+            return y
+        return self.const(0, x.type, x.width) if opcode == "mul" and 0 in (a, b) else None
 
     def add(self, a: Reg | Number, b: Reg | Number) -> Reg:
         return self._binary("fadd", "add", a, b)
@@ -303,6 +334,8 @@ class Emitter:
         return self._binary("", "xor", a, b)
 
     def not_(self, a: Reg) -> Reg:
+        if a.constant is not None and a.type == BOOL:
+            return self.const(not a.constant, BOOL, a.width)
         return self.xor(a, -1 if a.type != BOOL else True)
 
     def shl(self, a: Reg, b: Reg | Number) -> Reg:
@@ -357,6 +390,8 @@ class Emitter:
         x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))
         if x.type.is_storage:
             x, y = small_floats.widen(self, x), small_floats.widen(self, y)
+        if x.type.is_integer and x.constant is not None and y.constant is not None:
+            return self.const(_COMPARE[predicate](x.constant, y.constant), BOOL, x.width)
         if x.type.is_float:
             return self.op(f"fcmp {_COMPARE_FLOAT[predicate]} {x.typed}, {y.text}", BOOL, x.width)
         order = predicate if predicate in ("eq", "ne") else ("s" if x.type.is_signed else "u") + predicate
@@ -368,6 +403,8 @@ class Emitter:
     def select(self, condition: Reg, a: Reg | Number, b: Reg | Number) -> Reg:
         x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))
         width = max(condition.width, x.width)
+        if condition.constant is not None:
+            return self.splat(x if condition.constant else y, width)
         condition, x, y = self.splat(condition, width), self.splat(x, width), self.splat(y, width)
         return self.op(f"select {condition.typed}, {x.typed}, {y.typed}", x.type, width)
 
@@ -404,6 +441,8 @@ class Emitter:
             return self.op(f"{'sitofp' if source.is_signed else 'uitofp'} {a.typed} to {target}", type, a.width)
         if type.bits == source.bits:
             return self._read_as(a, type)
+        if source.is_integer and a.constant is not None:
+            return self.const(a.constant, type, a.width)
         opcode = "trunc" if type.bits < source.bits else "sext" if source.is_signed else "zext"
         return self.op(f"{opcode} {a.typed} to {target}", type, a.width)
 
@@ -411,6 +450,12 @@ class Emitter:
 
     def lane_ids(self, type: DType, width: int) -> Reg:
         return self.lanes(range(width), type)
+
+    def lanes_below(self, count: Reg, width: int) -> Reg:
+        """The mask of the first `count` lanes."""
+        if count.constant is not None:
+            return self.lanes([lane < count.constant for lane in range(width)], BOOL)
+        return self.compare("lt", self.lane_ids(count.type, width), count)
 
     def extract(self, a: Reg, lane: int) -> Reg:
         return a if a.width == 1 else self.op(f"extractelement {a.typed}, i64 {lane}", a.type)
@@ -452,6 +497,8 @@ class Emitter:
 
     def offset(self, pointer: Reg, index: Reg | int, type: DType) -> Reg:
         """The address `index` elements of `type` behind `pointer`."""
+        if (index.constant if isinstance(index, Reg) else index) == 0:
+            return pointer
         element = "i8" if type == BOOL else LLVM_TYPES[type]
         text = index.typed if isinstance(index, Reg) else f"i64 {index}"
         return self.op(f"getelementptr {element}, ptr {pointer.text}, {text}", PTR)
@@ -556,6 +603,9 @@ class Emitter:
     @contextmanager
     def when(self, condition: Reg, unlikely: bool = False) -> Iterator[None]:
         """The body runs where a scalar bool holds. Values leave it through `alloca`, `set` and `get`."""
+        if condition.constant:
+            yield
+            return
         yes, done = self.fresh("then"), self.fresh("done")
         weights = ', !prof !{!"branch_weights", i32 1, i32 2000}' if unlikely else ""
         self.line(f"br i1 {condition.text}, label %{yes}, label %{done}{weights}")
@@ -569,6 +619,9 @@ class Emitter:
         """for i in range(start, stop, step), i an i64. Values are carried in allocas."""
         first = start if isinstance(start, Reg) else self.const(start, I64)
         last = stop if isinstance(stop, Reg) else self.const(stop, I64)
+        if _trips(first, last, step) == 1:
+            yield first
+            return
         head, body, done = self.fresh("head"), self.fresh("body"), self.fresh("exit")
         before, index, following = self.block, f"%{self.fresh('i')}", f"%{self.fresh('next')}"
         self.branch(head)

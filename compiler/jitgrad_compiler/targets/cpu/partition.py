@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ...ir.types import I64
 from ..emitter import Emitter, Reg
+from .phases import each_task
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Partition:
         return low, high
 
     @contextmanager
-    def units(self, e: Emitter, begin: Reg, end: Reg) -> Iterator[Reg]:
-        """The body runs for every unit of the tasks from begin to end."""
-        with e.loop(begin, end) as task:
+    def units(self, e: Emitter) -> Iterator[Reg]:
+        """The body runs for every unit of a task function's tasks."""
+        with each_task(e, self.tasks) as task:
             low, high = self.bounds(e, task)
             with e.loop(low, high) as unit:
                 yield unit

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,17 @@ from ..emitter import PTR, Emitter, Reg
 
 TASK_ARGUMENTS = (("args", PTR), ("begin", I64), ("end", I64))
 """Of a task function: the kernel's table, and the tasks from `begin` to below `end`."""
+
+
+@contextmanager
+def each_task(e: Emitter, tasks: int) -> Iterator[Reg]:
+    """The body runs for the tasks that a task function is called for; one task is no loop."""
+    _, begin, end = e.args
+    if tasks == 1:
+        yield e.const(0, I64)
+        return
+    with e.loop(begin, end) as task:
+        yield task
 
 
 @dataclass

@@ -11,21 +11,21 @@ bits do not depend on tiles, tasks, threads or vector width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ....ir.types import I64
 from ...emitter import PTR, Emitter, Module, Reg
 from ..long_sums import whole
+from ..phases import TASK_ARGUMENTS, each_task
 from .blocking import Blocking, ContractSpec, Strides, choose_blocking, round_up
 from .operands import Load, PlainMatrix, Store, split_number
 from .pack import Block, below, pack_rows, pack_strips, pack_transposed
 from .tile import Runs, Steps, Tile, emit_tile
 
 __all__ = ["ContractPlan", "ContractSpec", "Load", "PlainMatrix", "Store", "emit_contract"]
-
-TASK_ARGUMENTS = (("args", PTR), ("begin", I64), ("end", I64))
 
 
 class ContractPlan(NamedTuple):
@@ -66,6 +66,16 @@ def emit_contract(
 
 def _minimum(e: Emitter, a: Reg, b: Reg | int) -> Reg:
     return e.select(e.compare("lt", a, b), a, b)
+
+
+@contextmanager
+def _each_of_share(e: Emitter, part: Reg, parts: int, whole: int) -> Iterator[Reg]:
+    """The body runs for what the part has of 0..whole."""
+    if parts == whole:
+        yield part
+        return
+    with e.loop(*_share(e, part, parts, whole)) as number:
+        yield number
 
 
 def _share(e: Emitter, part: Reg, parts: int, whole: int) -> tuple[Reg, Reg]:
@@ -192,11 +202,10 @@ class _Contract:
             phases.append(self._emit_add_chunks(self.blocking.chunks))
         return ContractPlan(phases, (self._partial_size + self._shared_b_size) * self.spec.dtype.bits // 8)
 
-    def _function(self, part: str) -> tuple[Emitter, Reg, Reg]:
+    def _function(self, part: str) -> Emitter:
         e = Emitter(self.module, f"{self.name}{part}", TASK_ARGUMENTS, attributes="nounwind")
-        args, begin, end = e.args
-        self.prepare(e, args)
-        return e, begin, end
+        self.prepare(e, e.args[0])
+        return e
 
     def _scratch_at(self, e: Emitter, elements: Reg | int) -> Reg:
         return e.offset(self.scratch(e), elements, self.spec.dtype)
@@ -229,9 +238,10 @@ class _Contract:
             pack_strips(e, lambda at, j, mask: self._read_b(e, batch, at, j, mask), target, block, blocking.panel, ragged, address)
         else:
             ragged = spec.k % blocking.lanes != 0 or not self._even_blocks
-            pack_transposed(
-                e, lambda at, j, mask: self._read_b(e, batch, at, j, mask), target, block, blocking.panel, ragged, plain is None
-            )
+            lies = None
+            if plain and len(plain.columns) == 1:
+                lies = (lambda at, j: plain.element(e, batch, at, j, spec.dtype)), plain.column
+            pack_transposed(e, lambda at, j, mask: self._read_b(e, batch, at, j, mask), target, block, blocking.panel, ragged, lies)
 
     def _shared_panel(self, e: Emitter, batch: Reg, panel: Reg, k: tuple[Reg, Reg]) -> Reg:
         lanes = self.blocking.lanes
@@ -242,19 +252,17 @@ class _Contract:
 
     def _emit_pack_b(self) -> tuple[str, int]:
         spec, blocking = self.spec, self.blocking
-        e, begin, end = self._function("_pack")
+        e = self._function("_pack")
         grid = (spec.batch, blocking.chunks, -(-blocking.k_chunk // blocking.k_block), blocking.column_panels)
         units = grid[0] * grid[1] * grid[2] * grid[3]
         tasks = min(units, blocking.tasks)
-        with e.loop(begin, end) as task:
-            low, high = _share(e, task, tasks, units)
-            with e.loop(low, high) as unit:
-                batch, chunk, block, panel = split_number(e, unit, grid)
-                chunk_start = e.mul(chunk, blocking.k_chunk)
-                start = e.add(chunk_start, e.mul(block, blocking.k_block))
-                stop = _minimum(e, e.add(chunk_start, blocking.k_chunk), spec.k)  # the last chunk may have fewer blocks
-                k = (start, _minimum(e, e.add(start, blocking.k_block), stop))
-                self._pack_b_panel(e, batch, panel, k, self._shared_panel(e, batch, panel, k))
+        with each_task(e, tasks) as task, _each_of_share(e, task, tasks, units) as unit:
+            batch, chunk, block, panel = split_number(e, unit, grid)
+            chunk_start = e.mul(chunk, blocking.k_chunk)
+            start = e.add(chunk_start, e.mul(block, blocking.k_block))
+            stop = _minimum(e, e.add(chunk_start, blocking.k_chunk), spec.k)  # the last chunk may have fewer blocks
+            k = (start, _minimum(e, e.add(start, blocking.k_block), stop))
+            self._pack_b_panel(e, batch, panel, k, self._shared_panel(e, batch, panel, k))
         e.finish()
         return e.name, tasks
 
@@ -321,22 +329,20 @@ class _Contract:
 
     def _emit_compute(self) -> tuple[str, int]:
         spec, blocking = self.spec, self.blocking
-        e, begin, end = self._function("")
+        e = self._function("")
         grid = (blocking.chunks, spec.batch, blocking.row_strips, blocking.column_strips)
         units = grid[0] * grid[1] * grid[2] * grid[3]
-        with e.loop(begin, end) as task:
-            low, high = _share(e, task, blocking.tasks, units)
-            with e.loop(low, high) as number:
-                chunk, batch, row_strip, column_strip = split_number(e, number, grid)
-                tiles = _share(e, row_strip, blocking.row_strips, blocking.row_tiles)
-                panels = _share(e, column_strip, blocking.column_strips, blocking.column_panels)
-                start = e.mul(chunk, blocking.k_chunk)
-                stop = _minimum(e, e.add(start, blocking.k_chunk), spec.k)
-                with e.loop(start, stop, blocking.k_block) as k:
-                    following = e.add(k, blocking.k_block)
-                    end_k = _minimum(e, following, stop)
-                    first, last = e.compare("eq", k, start), e.compare("le", stop, following)
-                    self._compute_block(e, _Unit(chunk, batch, tiles, panels, (k, end_k), first, last))
+        with each_task(e, blocking.tasks) as task, _each_of_share(e, task, blocking.tasks, units) as number:
+            chunk, batch, row_strip, column_strip = split_number(e, number, grid)
+            tiles = _share(e, row_strip, blocking.row_strips, blocking.row_tiles)
+            panels = _share(e, column_strip, blocking.column_strips, blocking.column_panels)
+            start = e.mul(chunk, blocking.k_chunk)
+            stop = _minimum(e, e.add(start, blocking.k_chunk), spec.k)
+            with e.loop(start, stop, blocking.k_block) as k:
+                following = e.add(k, blocking.k_block)
+                end_k = _minimum(e, following, stop)
+                first, last = e.compare("eq", k, start), e.compare("le", stop, following)
+                self._compute_block(e, _Unit(chunk, batch, tiles, panels, (k, end_k), first, last))
         e.finish()
         return e.name, blocking.tasks
 
@@ -482,28 +488,27 @@ class _Contract:
     def _emit_add_chunks(self, chunks: int) -> tuple[str, int]:
         """The phase after a split K: the sums of the chunks, of which there may be none, added by a tree; then the epilogue."""
         spec, blocking = self.spec, self.blocking
-        e, begin, end = self._function("_add")
+        e = self._function("_add")
         rows = spec.batch * spec.m
         tasks = min(rows, -(-rows * self._columns * (chunks + 1) // self.module.tuning.contraction.added_per_task))
-        with e.loop(begin, end) as task:
-            low, high = _share(e, task, tasks, rows)
-            with (
-                e.loop(low, high) as line,
-                e.loop(0, blocking.column_panels) as panel,
-                e.loop(0, self._width(e, panel), blocking.lanes) as across,
-            ):
-                j = e.add(self._first_column(e, panel), across)
-                at = e.add(e.mul(line, self._columns), e.add(e.mul(panel, blocking.panel), across))
-                chunk_size = rows * self._columns
+        with (
+            each_task(e, tasks) as task,
+            _each_of_share(e, task, tasks, rows) as line,
+            e.loop(0, blocking.column_panels) as panel,
+            e.loop(0, self._width(e, panel), blocking.lanes) as across,
+        ):
+            j = e.add(self._first_column(e, panel), across)
+            at = e.add(e.mul(line, self._columns), e.add(e.mul(panel, blocking.panel), across))
+            chunk_size = rows * self._columns
 
-                def sum_of(first: int, last: int, at: Reg = at, size: int = chunk_size) -> Reg:
-                    if last - first == 1:
-                        return self._summed(e, self._scratch_at(e, e.add(at, first * size)))
-                    middle = (first + last) // 2
-                    return e.add(sum_of(first, middle), sum_of(middle, last))
+            def sum_of(first: int, last: int, at: Reg = at, size: int = chunk_size) -> Reg:
+                if last - first == 1:
+                    return self._summed(e, self._scratch_at(e, e.add(at, first * size)))
+                middle = (first + last) // 2
+                return e.add(sum_of(first, middle), sum_of(middle, last))
 
-                total = sum_of(0, chunks) if chunks else e.const(0, spec.dtype, blocking.lanes)
-                batch, i = split_number(e, line, (spec.batch, spec.m))
-                self._finish(e, batch, i, j, self._last_column(e, panel), total)
+            total = sum_of(0, chunks) if chunks else e.const(0, spec.dtype, blocking.lanes)
+            batch, i = split_number(e, line, (spec.batch, spec.m))
+            self._finish(e, batch, i, j, self._last_column(e, panel), total)
         e.finish()
         return e.name, tasks

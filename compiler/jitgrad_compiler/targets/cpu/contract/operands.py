@@ -76,7 +76,11 @@ def _steps(e: Emitter, index: Reg, digits: Digits) -> Reg:
 def split_number(e: Emitter, number: Reg, bases: tuple[int, ...]) -> list[Reg]:
     """The digits of a number, the last base counting fastest."""
     digits: list[Reg] = []
-    for base in reversed(bases[1:]):
-        digits.append(e.rem(number, base) if base > 1 else e.const(0, I64))
-        number = e.div(number, base) if base > 1 else number
+    none = e.const(0, I64)
+    for n in range(len(bases) - 1, 0, -1):
+        last = all(base == 1 for base in bases[:n])
+        digit, number = (
+            (none, number) if bases[n] == 1 else (number, none) if last else (e.rem(number, bases[n]), e.div(number, bases[n]))
+        )
+        digits.append(digit)
     return [number, *reversed(digits)]

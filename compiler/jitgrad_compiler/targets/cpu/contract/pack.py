@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ....ir.types import I64, DType
-from ...emitter import Emitter, Reg
+from ...emitter import PTR, Emitter, Module, Reg
 
 Load = Callable[[Reg, Reg, "Reg | None"], Reg]
 """(row, column, mask) -> a vector of the operand from that element on, along the index it is read fastest."""
@@ -19,13 +19,35 @@ Address = Callable[[Reg, Reg], Reg]
 """(row, column) -> where that element lies."""
 
 
-def transpose(e: Emitter, rows: Sequence[Reg]) -> list[Reg]:
+def emit_transpose(module: Module, dtype: DType, lanes: int) -> str:
+    """Emit `void name(ptr from, i64 apart, ptr to, i64 width)`, once for all contractions: a square of vectors that lie `apart`, in
+    elements, goes transposed to rows that are `width` apart.
+    """
+    name, arguments = f"transpose_{dtype}x{lanes}", [("from", PTR), ("apart", I64), ("to", PTR), ("width", I64)]
+    if not module.shares(name, arguments):
+        return name
+    e = Emitter(module, name, arguments, attributes="noinline nounwind")
+    source, apart, target, width = e.args
+    rows = []
+    for _ in range(lanes):
+        rows.append(e.load(source, dtype, lanes))
+        source = e.offset(source, apart, dtype)
+    for vector in _transposed(e, rows):
+        e.store(target, vector)
+        target = e.offset(target, width, dtype)
+    e.finish()
+    return name
+
+
+def _transposed(e: Emitter, rows: Sequence[Reg]) -> list[Reg]:
     """A square of 64-byte vectors transposed in registers, in shuffles that are one instruction each on x86.
 
-    Squares within the 128-bit lanes first, by unpacking pairs; then the four lanes of four vectors are exchanged whole.
+    Squares within the 128-bit lanes first, by unpacking pairs; then the four lanes of four vectors are exchanged whole. Each step
+    is a block of its own: within one LLVM spends more time on looking for shuffles to join than on all else.
     """
     width, type = rows[0].width, rows[0].type
     small = 128 // type.bits
+    halves = ((0, 1, 4, 5), (2, 3, 6, 7))
 
     def pick(a: Reg, b: Reg, within: Sequence[int]) -> Reg:
         """The same choice in every 128-bit lane; positions from `small` on are b's."""
@@ -35,28 +57,32 @@ def transpose(e: Emitter, rows: Sequence[Reg]) -> list[Reg]:
         """Whole 128-bit lanes; from 4 on b's."""
         return e.shuffle(a, b, [lane * small + p for lane in lanes for p in range(small)])
 
-    groups: list[list[Reg]] = []
-    for first in range(0, width, small):
-        r = rows[first : first + small]
-        if small == 2:
-            groups.append([pick(r[0], r[1], (0, 2)), pick(r[0], r[1], (1, 3))])
-            continue
-        low01, high01 = pick(r[0], r[1], (0, 4, 1, 5)), pick(r[0], r[1], (2, 6, 3, 7))
-        low23, high23 = pick(r[2], r[3], (0, 4, 1, 5)), pick(r[2], r[3], (2, 6, 3, 7))
-        groups.append([pick(a, b, half) for a, b in ((low01, low23), (high01, high23)) for half in ((0, 1, 4, 5), (2, 3, 6, 7))])
+    def step() -> None:
+        block = e.fresh("step")
+        e.branch(block)
+        e.label(block)
 
-    columns: list[list[Reg]] = [[], [], [], []]
-    for t in range(small):
-        for half, lanes in enumerate(((0, 1, 4, 5), (2, 3, 6, 7))):
-            upper, lower = exchange(groups[0][t], groups[1][t], lanes), exchange(groups[2][t], groups[3][t], lanes)
-            columns[2 * half].append(exchange(upper, lower, (0, 2, 4, 6)))
-            columns[2 * half + 1].append(exchange(upper, lower, (1, 3, 5, 7)))
+    groups: list[list[Reg]]
+    step()
+    if small == 2:
+        groups = [[pick(a, b, (0, 2)), pick(a, b, (1, 3))] for a, b in zip(rows[::2], rows[1::2], strict=True)]
+    else:
+        pairs = [[pick(a, b, (0, 4, 1, 5)), pick(a, b, (2, 6, 3, 7))] for a, b in zip(rows[::2], rows[1::2], strict=True)]
+        step()
+        groups = [
+            [pick(a, b, half) for a, b in zip(upper, lower, strict=True) for half in halves]
+            for upper, lower in zip(pairs[::2], pairs[1::2], strict=True)
+        ]
+    step()
+    quarters = [[exchange(groups[n][t], groups[n + 1][t], half) for n in (0, 2)] for half in halves for t in range(small)]
+    step()
+    columns = [[exchange(a, b, of) for a, b in quarters[n : n + small]] for n in (0, small) for of in ((0, 2, 4, 6), (1, 3, 5, 7))]
     return [column for lane in columns for column in lane]
 
 
 def below(e: Emitter, first: Reg, lanes: int, stop: Reg | int) -> Reg:
     """The mask of those of `lanes` consecutive indices that are below `stop`."""
-    return e.compare("lt", e.add(e.lane_ids(I64, lanes), first), stop)
+    return e.lanes_below(e.sub(stop, first), lanes)
 
 
 class Block(NamedTuple):
@@ -99,29 +125,30 @@ def pack_strips(e: Emitter, load: Load, target: Reg, block: Block, width: int, r
             e.store(e.offset(row, v * lanes, dtype), load(at, index, mask))
 
 
-def pack_transposed(e: Emitter, load: Load, target: Reg, block: Block, width: int, ragged: bool, fused: bool) -> None:
+def pack_transposed(
+    e: Emitter, load: Load, target: Reg, block: Block, width: int, ragged: bool, lies: tuple[Address, int] | None
+) -> None:
     """A panel of B that is read along k, `width` columns wide: squares go through registers.
 
-    Columns from `stop` on repeat the last one; the panel's rows are filled up to a multiple of the lanes. A hook with something
-    `fused` into it is emitted once and fills a square on the stack, a plain one is called for every row of the square.
+    Columns from `stop` on repeat the last one; the panel's rows are filled up to a multiple of the lanes. `lies` says where
+    elements are, and how far apart columns, if they lie evenly in memory: whole squares are read there, others filled on the stack.
     """
     k, lanes, dtype = block.k, block.lanes, block.dtype
-    square = e.alloca(dtype, lanes, lanes) if fused else None
+    transpose = emit_transpose(e.module, dtype, lanes)
+    in_place = lies if not ragged and block.stop % width == 0 else None
+    square = None if in_place else e.alloca(dtype, lanes, lanes)
     with e.loop(k[0], k[1], lanes) as at, e.loop(0, width, lanes) as across:
-        mask = below(e, at, lanes, k[1]) if ragged else None
         column = e.add(block.first, across)
-
-        def row(offset: Reg | int) -> Reg:
-            j = e.add(column, offset)
-            inside = j if block.stop % width == 0 else e.select(e.compare("lt", j, block.stop), j, block.stop - 1)
-            return load(at, inside, mask)
-
-        if square is None:
-            rows = [row(r) for r in range(lanes)]
+        if in_place:
+            address, apart = in_place
+            rows = address(at, column)
         else:
+            assert square is not None
+            rows, apart = square, lanes
+            mask = below(e, at, lanes, k[1]) if ragged else None
             with e.loop(0, lanes) as index:
-                e.store(e.offset(square, e.mul(index, lanes), dtype), row(index))
-            rows = [e.load(e.offset(square, r * lanes, dtype), dtype, lanes) for r in range(lanes)]
+                j = e.add(column, index)
+                inside = j if block.stop % width == 0 else e.select(e.compare("lt", j, block.stop), j, block.stop - 1)
+                e.store(e.offset(square, e.mul(index, lanes), dtype), load(at, inside, mask))
         out = e.offset(target, e.add(e.mul(e.sub(at, k[0]), width), across), dtype)
-        for r, vector in enumerate(transpose(e, rows)):
-            e.store(e.offset(out, r * width, dtype), vector)
+        e.call(transpose, None, rows, e.const(apart, I64), out, e.const(width, I64))

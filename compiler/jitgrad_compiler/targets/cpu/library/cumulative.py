@@ -88,7 +88,7 @@ class _Cumulative:
         parts = partition(self.outer * blocks, self._most_tasks())
         e, x, out, begin, end = self._function()
         whole = self.inner - self.inner % self.width
-        with parts.units(e, begin, end) as unit:
+        with parts.units(e) as unit:
             base = e.mul(e.div(unit, blocks), self.n * self.inner)
             low = e.mul(e.rem(unit, blocks), block)
             high = e.add(low, block)
@@ -279,7 +279,7 @@ class _Cumulative:
         return value
 
     def _mask(self, e: Emitter, at: Reg, high: Reg) -> Reg:
-        return e.compare("lt", e.lane_ids(I64, self.width), e.sub(high, at))
+        return e.lanes_below(e.sub(high, at), self.width)
 
     def _masked_load(self, e: Emitter, x: Reg, at: Reg, mask: Reg) -> Reg:
         value = e.load(self._at(e, x, at), self.dtype, self.width, mask)

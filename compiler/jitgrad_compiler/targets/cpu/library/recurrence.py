@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ....ir.types import I64
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
 from ..order import lanes_for
@@ -58,7 +57,7 @@ def emit_recurrence(
             with e.loop(low, high) as unit:
                 column = e.mul(e.rem(unit, blocks), width)
                 start = e.add(e.mul(e.div(unit, blocks), n * inner), column)
-                run([start], None if inner % width == 0 else e.compare("lt", e.lane_ids(I64, width), e.sub(inner, column)))
+                run([start], None if inner % width == 0 else e.lanes_below(e.sub(inner, column), width))
         else:
             together = e.add(low, e.mul(e.div(e.sub(high, low), rows), rows))
             if outer >= rows:

@@ -38,7 +38,6 @@ def emit_sort(module: Module, name: str, kernel: Kernel, pointers: Pointers, scr
 
 def _rank(rows: Rows) -> Emitted:
     e, n = rows.function(), rows.n
-    _, begin, end = e.args
     key = rows.key if rows.key in (U32, U64) else U32
     width = VECTOR_BYTES // key.nbytes
     padded = -(-n // width) * width
@@ -47,7 +46,7 @@ def _rank(rows: Rows) -> Emitted:
     with e.loop(n, padded) as i:  # behind the row, so less than or before no element of it
         e.store(e.offset(keys, i, key), e.const(-1, key))
     ranks = e.alloca(key, width)
-    with parts.units(e, begin, end) as row:
+    with parts.units(e) as row:
         base = rows.base(e, row)
         with e.loop(0, n) as i:
             e.store(e.offset(keys, i, key), e.convert(rows.load_key(e, memory, rows.at(e, base, i)), key))

@@ -65,7 +65,7 @@ def emit_update(module: Module, name: str, kernel: Kernel, pointers: Pointers, s
         at = e.select(e.compare("gt", at, n - m), e.const(n - m, I64), at)
         first = e.add(first, e.mul(at, stride))
     dtype = out.type.dtype
-    with parts.units(e, begin, end) as row:
+    with parts.units(e) as row:
         place, rest = first, row
         for n in reversed(range(lead)):
             place = e.add(place, e.mul(e.rem(rest, window[n]), strides[n]))

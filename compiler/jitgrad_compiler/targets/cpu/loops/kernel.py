@@ -21,7 +21,7 @@ from ....kernels.kernel import Kernel, Reduction, Store
 from ...emitter import Emitter, Module, Reg
 from ...expressions import Expressions, reduced_nodes, total_cost
 from ..long_sums import Cut, cut, pieces, rounds, runs
-from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
+from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers, each_task
 from .accumulators import Accumulator
 from .columns import emit_columns
 from .kept_rows import KeptRows
@@ -125,12 +125,12 @@ class LoopKernel:
     def _emit_main(self) -> None:
         s = self.s
         self.e = e = Emitter(self.module, self.name, TASK_ARGUMENTS, width=s.width)
-        args, begin, end = e.args
+        args = e.args[0]
         self.x = x = Expressions(e, s.width)
         x.pointers = self.pointers(e, args, [*self.kernel.inputs, *self.kernel.outputs])
         memory = self.scratch(e, args) if self.sums.scratch_bytes + self.kept.scratch_bytes else None
         behind = None if memory is None else e.offset(memory, self.sums.scratch_bytes, U8)
-        with e.loop(begin, end) as task, x.scope():
+        with each_task(e, s.tasks) as task, x.scope():
             self.rows_kept = self.kept.places(e, behind, task)
             self.sums.start(e, x, memory, task)
             if s.columns:
@@ -191,18 +191,14 @@ class LoopKernel:
 
     def _lanes_below(self, axis: Axis, first: Reg) -> Reg:
         """Which lanes of a vector that begins at `first` are inside the axis."""
-        e, width = self.e, self.s.width
-        if first.constant is not None:
-            left = axis.extent - int(first.constant)
-            return e.lanes([lane < left for lane in range(width)], BOOL)
-        return self._lanes_of(e.sub(axis.extent, first), axis.extent)
+        return self._lanes_of(self.e.sub(axis.extent, first), axis.extent)
 
     def _lanes_of(self, left: Reg, most: int) -> Reg:
         """Which lanes of a vector hold one of the elements that are left, `most` at most."""
         e, width = self.e, self.s.width
         if most >= 2**31:
             left = e.select(e.compare("lt", left, width), left, e.const(width, I64))
-        return e.compare("lt", e.lane_ids(I32, width), e.convert(left, I32))
+        return e.lanes_below(e.convert(left, I32), width)
 
     # -- one row, stage by stage
 

@@ -149,7 +149,7 @@ class RowSums:
         width = self.s.width if size >= self.s.width else 1
         kind = narrowest(0, size)
         with e.loop(0, size, width) as i:
-            mask = e.compare("lt", e.lane_ids(kind, width), e.convert(e.sub(size, i), kind)) if size % width else None
+            mask = e.lanes_below(e.convert(e.sub(size, i), kind), width) if size % width else None
             body(i, width, mask)
 
     def _fill(self, e: Emitter, targets: Sequence[Reg], r: Reduction) -> None:

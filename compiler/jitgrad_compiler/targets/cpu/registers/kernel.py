@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ....ir.graph import Graph, Literal, Var
-from ....ir.types import BOOL, I64, ArrayType, DType, TapeType
+from ....ir.types import BOOL, ArrayType, DType, TapeType
 from ....kernels.kernel import Kernel
 from ....ops.control import rowwise, scan, while_loop
 from ....passes.register_fit import FEW, MANY, is_large
@@ -87,12 +87,11 @@ class _Rows(_RegisterKernel):
         tuning = self.module.tuning.control
         serial = chunks * _work(self.graph, tuning.unknown_steps) < tuning.serial_work
         parts = partition(chunks, 1 if serial else tuning.most_tasks)
-        _, begin, end = e.args
-        with parts.units(e, begin, end) as chunk:
+        with parts.units(e) as chunk:
             first = e.mul(chunk, width)
             mask = None
             if size % width:
-                mask = e.compare("lt", e.lane_ids(I64, width), e.sub(e.const(size, I64), first))
+                mask = e.lanes_below(e.sub(size, first), width)
             x.mask = mask
             values = [s if s is not None else self._mapped(a, first, mask) for s, a in zip(shared, self.eqn.inputs, strict=True)]
             places = [self._row(self.found[v], v.type, first, mask) for v in self.eqn.outputs]
