@@ -1,7 +1,7 @@
 """The emitter: Python calls in, the text of LLVM functions out.
 
 Kernels and the vector math are written against this class alone, at any width: 16 or 8 lanes on a CPU, 1 on CUDA. A register
-knows its element type (jitgrad's name for it, so signedness is known) and its width. Next on the path: `cpu/compiler.py`.
+knows its element type (jitgrad's name for it, so signedness is known) and its width. Next on the path: `cpu/program.py`.
 
 IR is written as text because that is five to ten times faster to make than the objects of llvmlite.ir and prints splats as
 `splat (float 2.0)`; llvmlite's parser and LLVM's verifier read every line of it before it runs.

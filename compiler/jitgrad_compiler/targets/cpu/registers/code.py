@@ -2,8 +2,7 @@
 
 An array is a NumPy array of registers, so layout ops are NumPy's own, done to numbers of elements. At width 1 a program runs as
 scalar code. At more, every register is a chunk of rows (or one number that they share): a loop goes on while a row of the chunk
-does, under a mask; a branch is jumped over where no row takes it. register_control.py has the loops; next on the path:
-register_kernel.py.
+does, under a mask; a branch is jumped over where no row takes it. control.py has the loops; next on the path: kernel.py.
 """
 
 from __future__ import annotations

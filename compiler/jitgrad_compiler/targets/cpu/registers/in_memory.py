@@ -2,7 +2,7 @@
 
 Element k of lane l of such a value is `step` * k + `lane` * l elements behind its pointer. Operands of a program have step 1
 and, where each row has its own, the row's size as `lane`; what a chunk of rows keeps for itself lies vector beside vector. Next
-on the path: registers.py.
+on the path: code.py.
 """
 
 from __future__ import annotations
