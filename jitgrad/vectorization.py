@@ -14,7 +14,8 @@ from jitgrad_compiler.ir.builder import Value, Weak, bind, with_weak
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import I64, NAMES, ArrayType
 from jitgrad_compiler.ops.define import axis_to_front, broadcast, convert, first_axis_to
-from jitgrad_compiler.passes.vmap import batch, depends_on_batch
+from jitgrad_compiler.passes.row_dependence import varying
+from jitgrad_compiler.passes.vmap import batch
 
 from . import axes as named_axes
 from . import tree
@@ -111,7 +112,7 @@ def vmap(
         outs, batched = batch(traced.graph, size, every, flags)
         wanted = _axes_of_leaves(where, "out_axes", out_axes, _placeholders(traced.out_tree))
         if size and any(b and a is None for b, a in zip(batched, wanted, strict=True)):
-            differ = depends_on_batch(traced.graph, flags)
+            differ = varying(traced.graph, flags)
             outs = [o if d or not b else _first_row(o) for o, b, d in zip(outs, batched, differ, strict=True)]
             batched = [b and d for b, d in zip(batched, differ, strict=True)]
         placed = [_placed(where, o, b, a, size) for o, b, a in zip(outs, batched, wanted, strict=True)]

@@ -27,11 +27,8 @@ def test_the_examples_of_a_page_show_what_they_say(page):
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("jitgrad/**/*.py"), *ROOT.glob("compiler/**/*.py")]
-FILES = [
-    "/" + str(p.relative_to(ROOT))
-    for folder in ("jitgrad", "compiler", "tests", "benchmarks")
-    for p in ROOT.glob(f"{folder}/**/*.py")
-]
+FOLDERS = ("jitgrad", "compiler", "tests", "benchmarks", "examples")
+FILES = ["/" + str(p.relative_to(ROOT)) for folder in FOLDERS for p in ROOT.glob(f"{folder}/**/*.py")]
 MENTION = re.compile(r"(?<![\w/<.-])((?:[\w.]+/)*\w+\.py)\b(?!:\d)")
 
 

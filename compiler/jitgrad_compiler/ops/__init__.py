@@ -1,6 +1,6 @@
 """All ops, one room a family. Importing this package fills `ir.OPS`."""
 
-from . import (
+from . import (  # noqa: F401
     arithmetic,
     calls,
     checkpointing,
@@ -27,31 +27,3 @@ from . import (
     transcendental,
     windows,
 )
-
-__all__ = [
-    "arithmetic",
-    "calls",
-    "checkpointing",
-    "collectives",
-    "comparison",
-    "contraction",
-    "convolution",
-    "control",
-    "custom",
-    "division",
-    "effects",
-    "entropy",
-    "generation",
-    "indexing",
-    "layout",
-    "linear_solve",
-    "multiply_add",
-    "powers",
-    "recurrence",
-    "reduction",
-    "sliding",
-    "sorting",
-    "special",
-    "transcendental",
-    "windows",
-]

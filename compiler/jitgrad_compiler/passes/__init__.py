@@ -3,7 +3,7 @@
 Importing the package gives ops that have programs inside, or call Python, their rules.
 """
 
-from . import (
+from . import (  # noqa: F401
     branches,
     calls,
     checkpointing,
@@ -13,9 +13,4 @@ from . import (
     rowwise,
     scan_derivatives,
     while_derivatives,
-)  # fmt: skip
-
-__all__ = [
-    "branches", "calls", "checkpointing", "custom_derivatives", "linear_solve", "loop_batching", "rowwise", "scan_derivatives",
-    "while_derivatives",
-]  # fmt: skip
+)

@@ -95,9 +95,8 @@ def jvp_active(graph: Graph, active: Sequence[bool]) -> tuple[Graph, tuple[bool,
 
 def jvp_graph(graph: Graph, active: Sequence[bool]) -> Graph:
     """The pass: a Graph of the inputs and the tangents of the active ones, with the outputs and the tangents of all of them."""
+    both, moving = jvp_active(graph, active)
     with staging() as builder:
-        primals = [builder.input(t) for t in graph.input_types]
-        tangents = [builder.input(t) if a else None for t, a in zip(graph.input_types, active, strict=True)]
-        outs, out_tangents = jvp(lambda values: evaluate(graph, values), primals, tangents)
-        filled = [zeros(o.type) if t is None else t for o, t in zip(outs, out_tangents, strict=True)]
-        return builder.finish([*outs, *filled])[0]
+        found = evaluate(both, [builder.input(t) for t in both.input_types])
+        outs, tangents = found[: len(moving)], iter(found[len(moving) :])
+        return builder.finish([*outs, *[next(tangents) if m else zeros(o.type) for o, m in zip(outs, moving, strict=True)]])[0]

@@ -18,7 +18,8 @@ from ..ops.contraction import dot_general
 from ..ops.control import scan, tape_add, while_loop
 from ..ops.layout import reshape_op, transpose_op
 from ..ops.reduction import reduce_sum_op
-from .loop_pruning import kept, restricted
+from .loop_pruning import restricted
+from .nested_programs import picked
 from .rewrite import Rewriter
 from .simplify import remove_dead, simplify_nested
 from .vmap import vmap_graph
@@ -114,9 +115,9 @@ class _Mover(Rewriter):
         needed = _needed_for(body, wanted)
         read = {a for x in needed for a in x.inputs}
         used = [v in read for v in body.inputs]
-        inner = Graph(kept(body.inputs, used), needed, wanted)
+        inner = Graph(picked(body.inputs, used), needed, wanted)
         flags = [n >= consts + carry for n, u in enumerate(used) if u]
-        stacked = self._inline(_for_all(inner, length, flags), kept(e.inputs, used))
+        stacked = self._inline(_for_all(inner, length, flags), picked(e.inputs, used))
         gone = set(wanted)
         rest = [x for x in body.eqns if not any(v in gone for v in x.outputs)]
         changed = Graph([*body.inputs, *wanted], rest, body.outputs)
@@ -274,9 +275,8 @@ def _without_unused(e: Eqn) -> Eqn:
     body, consts, carry = p["body"], p["consts"], p["carry"]
     small, used = restricted(body, body.outputs)
     used = [u or consts <= n < consts + carry for n, u in enumerate(used)]
-    inner = simplify_nested(Graph([v for v, u in zip(body.inputs, used, strict=True) if u], small.eqns, small.outputs))
-    operands = [a for a, u in zip(e.inputs, used, strict=True) if u]
-    return Eqn(e.op, operands, {**p, "body": inner, "consts": sum(used[:consts])}, e.outputs, e.source)
+    inner = simplify_nested(Graph(picked(body.inputs, used), small.eqns, small.outputs))
+    return Eqn(e.op, picked(e.inputs, used), {**p, "body": inner, "consts": sum(used[:consts])}, e.outputs, e.source)
 
 
 def _chain(a: Atom, made: dict[Any, Eqn], uses: dict[Atom, int]) -> list[Eqn] | None:

@@ -10,6 +10,7 @@ from typing import Any
 from ..ir.graph import Atom, Eqn, Graph, Literal, Rules, Var, map_graphs
 from ..ops.control import rowwise, scan, switch, while_loop
 from ..ops.layout import broadcast_op
+from .nested_programs import picked
 from .rewrite import Rewriter
 from .simplify import remove_dead, simplify_nested
 
@@ -30,10 +31,6 @@ def restricted(graph: Graph, outputs: Sequence[Atom]) -> tuple[Graph, list[bool]
     small = remove_dead(Graph(graph.inputs, graph.eqns, outputs))
     read = {a for e in small.eqns for a in e.inputs} | set(outputs)
     return small, [v in read for v in graph.inputs]
-
-
-def kept(items: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
-    return [x for x, flag in zip(items, flags, strict=True) if flag]
 
 
 # -- results that nobody reads
@@ -61,15 +58,15 @@ def _scan(e: Eqn, needed: list[bool]) -> Eqn:
     head = 0 if p["length"] is not None else 1
     wanted = list(needed)
     while True:
-        small, used = restricted(body, kept(body.outputs, wanted))
+        small, used = restricted(body, picked(body.outputs, wanted))
         grown = [w or k < carry and used[consts + k] for k, w in enumerate(wanted)]
         if grown == wanted:
             break
         wanted = grown
     used = [u or consts <= n < consts + carry and wanted[n - consts] for n, u in enumerate(used)]
-    inner = Graph(kept(body.inputs, used), small.eqns, small.outputs)
+    inner = Graph(picked(body.inputs, used), small.eqns, small.outputs)
     params = {**p, "body": inner, "consts": sum(used[:consts]), "carry": sum(wanted[:carry])}
-    return Eqn(e.op, [*e.inputs[:head], *kept(e.inputs[head:], used)], params, kept(e.outputs, wanted), e.source)
+    return Eqn(e.op, [*e.inputs[:head], *picked(e.inputs[head:], used)], params, picked(e.outputs, wanted), e.source)
 
 
 def _while(e: Eqn, needed: list[bool]) -> Eqn:
@@ -82,7 +79,7 @@ def _while(e: Eqn, needed: list[bool]) -> Eqn:
         wanted = [a or b for a, b in zip(wanted, needed[n + 2 :], strict=True)]
     saved = [] if p["states"] else needed[n + 1 :]
     while True:
-        small, used = restricted(body, kept(body.outputs, [*wanted, *saved]))
+        small, used = restricted(body, picked(body.outputs, [*wanted, *saved]))
         grown = [w or used[consts + k] for k, w in enumerate(wanted)]
         if grown == wanted:
             break
@@ -90,28 +87,28 @@ def _while(e: Eqn, needed: list[bool]) -> Eqn:
     used_consts = [a or b for a, b in zip(used[:consts], tested[:consts], strict=True)]
     flags = [*used_consts, *wanted]
     params = {
-        **p, "body": Graph(kept(body.inputs, flags), small.eqns, small.outputs),
-        "cond": Graph(kept(cond.inputs, flags), cond.eqns, cond.outputs), "consts": sum(used_consts), "saved": sum(saved),
+        **p, "body": Graph(picked(body.inputs, flags), small.eqns, small.outputs),
+        "cond": Graph(picked(cond.inputs, flags), cond.eqns, cond.outputs), "consts": sum(used_consts), "saved": sum(saved),
     }  # fmt: skip
     steps = [True, True, *wanted] if p["states"] else [True, *saved]
-    return Eqn(e.op, kept(e.inputs, flags), params, kept(e.outputs, [*wanted, *steps]), e.source)
+    return Eqn(e.op, picked(e.inputs, flags), params, picked(e.outputs, [*wanted, *steps]), e.source)
 
 
 def _switch(e: Eqn, needed: list[bool]) -> Eqn:
-    found = [restricted(b, kept(b.outputs, needed)) for b in e.params["branches"]]
+    found = [restricted(b, picked(b.outputs, needed)) for b in e.params["branches"]]
     used = [any(column) for column in zip(*[flags for _, flags in found], strict=True)]
-    branches = tuple(Graph(kept(b.inputs, used), b.eqns, b.outputs) for b, _ in found)
-    return Eqn(e.op, [e.inputs[0], *kept(e.inputs[1:], used)], {"branches": branches}, kept(e.outputs, needed), e.source)
+    branches = tuple(Graph(picked(b.inputs, used), b.eqns, b.outputs) for b, _ in found)
+    return Eqn(e.op, [e.inputs[0], *picked(e.inputs[1:], used)], {"branches": branches}, picked(e.outputs, needed), e.source)
 
 
 def _rowwise(e: Eqn, needed: list[bool]) -> Eqn:
-    small, used = restricted(e.params["graph"], kept(e.params["graph"].outputs, needed))
+    small, used = restricted(e.params["graph"], picked(e.params["graph"].outputs, needed))
     params = {
         **e.params,
-        "graph": Graph(kept(small.inputs, used), small.eqns, small.outputs),
-        "mapped": tuple(kept(e.params["mapped"], used)),
+        "graph": Graph(picked(small.inputs, used), small.eqns, small.outputs),
+        "mapped": tuple(picked(e.params["mapped"], used)),
     }
-    return Eqn(e.op, kept(e.inputs, used), params, kept(e.outputs, needed), e.source)
+    return Eqn(e.op, picked(e.inputs, used), params, picked(e.outputs, needed), e.source)
 
 
 PRUNE: Rules[Callable[[Eqn, list[bool]], Eqn]] = Rules(

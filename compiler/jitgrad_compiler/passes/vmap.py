@@ -10,7 +10,6 @@ from ..ir.graph import BATCH, BATCHED_OUTPUTS, BY_ROWS, OPS, Atom, Eqn, Graph, L
 from ..ir.interpreter import literal_value
 from ..ir.types import ArrayType, TapeType
 from ..ops.calls import call
-from ..ops.control import scan, switch, while_loop
 from ..ops.define import broadcast_batch
 from .inline import inline
 
@@ -81,51 +80,6 @@ def batched_type(type: Any, size: int) -> Any:
 def batched_inputs(builder: Builder, graph: Graph, size: int, batched: Sequence[bool]) -> list[Value]:
     """Inputs of a Graph that is being made, for those of another: those that are batched have the batch axis."""
     return [builder.input(batched_type(t, size) if b else t) for t, b in zip(graph.input_types, batched, strict=True)]
-
-
-def depends_on_batch(graph: Graph, batched: Sequence[bool]) -> list[bool]:
-    """Which outputs can differ from example to example; loops done row by row give all of theirs the batch axis."""
-    known: dict[Var, bool] = dict(zip(graph.inputs, batched, strict=True))
-
-    def flag(a: Atom) -> bool:
-        return isinstance(a, Var) and known[a]
-
-    for e in graph.eqns:
-        known.update(zip(e.outputs, _dependent(e, tuple(map(flag, e.inputs))), strict=True))
-    return list(map(flag, graph.outputs))
-
-
-def _dependent(e: Eqn, flags: tuple[bool, ...]) -> Sequence[bool]:
-    params, every = e.params, [any(flags)] * len(e.outputs)
-    if not any(flags):
-        return every
-    if e.op.kind == "collective":
-        return BATCHED_OUTPUTS[e.op](0, params, flags)
-    if e.op.kind == "call":
-        return depends_on_batch(params["graph"], flags)
-    if e.op is switch and not flags[0]:
-        return [any(f) for f in zip(*[depends_on_batch(b, flags[1:]) for b in params["branches"]], strict=True)]
-    if e.op is scan and (params["length"] is not None or not flags[0]):
-        inner = flags if params["length"] is not None else flags[1:]
-        first, last = params["consts"], params["consts"] + params["carry"]
-        return _settled(params["body"], inner[:first], inner[first:last], inner[last:])
-    if e.op is while_loop:
-        first = params["consts"]
-        found = _settled(params["body"], flags[:first], flags[first:], ())
-        carry = found[: len(flags) - first]
-        if not depends_on_batch(params["cond"], (*flags[:first], *carry))[0]:
-            return [*carry, False, False, *carry] if params["states"] else [*carry, False, *found[len(carry) :]]
-    return every
-
-
-def _settled(body: Graph, consts: Sequence[bool], carry: Sequence[bool], rest: Sequence[bool]) -> list[bool]:
-    """Which of a loop's results depend on the batch, once its carries have handed on what they depend on."""
-    while True:
-        found = depends_on_batch(body, (*consts, *carry, *rest))
-        grown = [a or b for a, b in zip(carry, found, strict=False)]
-        if grown == list(carry):
-            return [*grown, *found[len(grown) :]]
-        carry = grown
 
 
 def _has_tapes(e: Eqn) -> bool:

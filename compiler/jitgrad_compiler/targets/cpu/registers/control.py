@@ -14,12 +14,12 @@ from ....ir.types import BOOL, I64, ArrayType, TapeType
 from ....ops.control import scan, switch, while_loop
 from ....ops.effects import callback
 from ....passes.register_fit import MOST_OPERATIONS
+from ....passes.row_dependence import varying, varying_carries
 from ...emitter import Reg
 from ..control.tape_keepers import Saved, States
 from ..machine.callbacks import call_python
 from .code import REGISTER_RULES, Held, Registers
 from .in_memory import Stored, Tape
-from .row_dependence import varying, varying_carries
 
 
 def _varies(value: Held) -> bool:
@@ -145,7 +145,7 @@ def _while(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> 
     body, cond, consts = p["body"], p["cond"], p["consts"]
     fixed, start = args[:consts], args[consts:]
     n = len(start)
-    flags, varied = varying_carries(body, [*map(_varies, fixed)], [*map(_varies, start)], [])
+    flags, varied = varying_carries(body, [*map(_varies, fixed)], [*map(_varies, start)])
     apart = varying(cond, [*map(_varies, fixed), *flags])[0]  # rows end at different steps
     types = body.output_types[:n]
     slots = [x.slots(x.regs(v), t.dtype, f) for v, t, f in zip(start, types, flags, strict=True)]

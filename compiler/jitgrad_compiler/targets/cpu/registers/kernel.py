@@ -36,6 +36,15 @@ class _RegisterKernel:
         self.found = self.table.pointers(self.e, self.e.args[0], [*self.kernel.inputs, *self.kernel.outputs])
         self.x = Registers(self.e, width, self.table)
 
+    def operand(self, a: Var | Literal, most: int) -> Held:
+        """An operand as it is, in registers where it has so few elements."""
+        if isinstance(a, Literal):
+            return self.x.constant(a)
+        if isinstance(a.type, TapeType):
+            return Tape(self.found[a], a.type.element)
+        value = Stored(self.found[a], a.type)
+        return value if is_large(a, most) else value.elements(self.e)
+
     def copy(self, source: Stored, target: Stored) -> None:
         """A large result that was made elsewhere."""
         with self.e.loop(0, source.type.size) as k:
@@ -52,7 +61,7 @@ class _Alone(_RegisterKernel):
     def emit(self) -> Emitted:
         self.start(1)
         e, x = self.e, self.x
-        values = [self._operand(a) for a in self.eqn.inputs]
+        values = [self.operand(a, FEW) for a in self.eqn.inputs]
         results = list(zip(self.graph.outputs, self.eqn.outputs, strict=True))
         for n, (inner, v) in enumerate(results):
             if isinstance(v.type, TapeType):
@@ -65,14 +74,6 @@ class _Alone(_RegisterKernel):
         x.finish()
         return Emitted([Phase(self.name, 1)])
 
-    def _operand(self, a: Var | Literal) -> Held:
-        if isinstance(a, Literal):
-            return self.x.constant(a)
-        if isinstance(a.type, TapeType):
-            return Tape(self.found[a], a.type.element)
-        value = Stored(self.found[a], a.type)
-        return value if is_large(a, FEW) else value.elements(self.e)
-
 
 class _Rows(_RegisterKernel):
     """Every row of a rowwise, one to a lane."""
@@ -82,7 +83,7 @@ class _Rows(_RegisterKernel):
         width = lanes_of(self.graph)
         self.start(width)
         e, x = self.e, self.x
-        shared = [None if m else self._shared(a) for a, m in zip(self.eqn.inputs, mapped, strict=True)]
+        shared = [None if m else self.operand(a, MANY) for a, m in zip(self.eqn.inputs, mapped, strict=True)]
         chunks = -(-size // width)
         tuning = self.module.tuning.control
         serial = chunks * _work(self.graph, tuning.unknown_steps) < tuning.serial_work
@@ -106,14 +107,6 @@ class _Rows(_RegisterKernel):
                     self.copy(out, place)
         x.finish()
         return Emitted([Phase(self.name, parts.tasks)])
-
-    def _shared(self, a: Var | Literal) -> Held:
-        if isinstance(a, Literal):
-            return self.x.constant(a)
-        if isinstance(a.type, TapeType):
-            return Tape(self.found[a], a.type.element)
-        value = Stored(self.found[a], a.type)
-        return value if is_large(a, MANY) else value.elements(self.e)
 
     def _row(self, pointer: Reg, type: ArrayType, first: Reg, mask: Reg | None) -> Stored:
         row = ArrayType(type.shape[1:], type.dtype)
