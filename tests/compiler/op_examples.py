@@ -163,6 +163,14 @@ def elementwise_examples(op: Op, shape: Shape = (3, 2)) -> Iterator[Example]:
         yield Example(op.name, operands, params)
 
 
+def orders_sums(name: str) -> bool:
+    """Whether an op adds, or does functions, in an order and with roundings of its own."""
+    return OPS[name].kind in ("reduce", "cumulative", "call") or name in (
+        "dot_general", "slide", "convolve", "fold", "window_put", "linear_recurrence", "scan", "while_loop", "switch", "rowwise",
+        "tape_add",
+    )  # fmt: skip
+
+
 def runs(name: str) -> bool:
     """Whether an op can be done as it stands; of some only the transpose is known, others are gone when their batch is made."""
     return not OPS[name].traits.transpose_only and OPS[name].kind != "collective"

@@ -14,15 +14,9 @@ from jitgrad_compiler.passes.vmap import vmap_graph
 from jitgrad_compiler.runtime.executable import run_graph
 
 from .agreement import assert_same
-from .op_examples import Example, accepted, examples, runs
+from .op_examples import Example, accepted, examples, orders_sums, runs
 
 SIZE = 3
-FAMILIES = ("reduce", "cumulative", "call")
-SUMS = (
-    "dot_general", "slide", "convolve", "fold", "window_put", "linear_recurrence", "scan", "while_loop", "switch", "rowwise",
-    "tape_add",
-)  # fmt: skip
-"""Ops that may add in another order when they are batched."""
 
 
 def dtype_for(example: Example) -> str | None:
@@ -52,7 +46,7 @@ def test_a_batched_op_is_the_op_done_to_each_element(name: str, number: int) -> 
         each = [interpret(graph, *[a[r] if b else a for a, b in zip(arrays, batched, strict=True)]) for r in range(SIZE)]
         wanted = [np.stack(outs) for outs in zip(*each, strict=True)]
         context = f"{example} in {dtype}, batched {batched}"
-        rounded = OPS[name].kind in FAMILIES or name in SUMS or OPS[name].traits.transcendental or name == "rsqrt"
+        rounded = orders_sums(name) or OPS[name].traits.transcendental or name == "rsqrt"
         for run in (interpret(made, *arrays), run_graph(made, arrays)):
             for got, want in zip(run, wanted, strict=True):
                 if rounded and got.dtype.kind == "f":

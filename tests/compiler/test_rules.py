@@ -58,11 +58,10 @@ from jitgrad_compiler.kernels.pull import is_pulled
 from jitgrad_compiler.targets.cpu.control.kernels import CONTROL
 from jitgrad_compiler.targets.cpu.library.table import LIBRARY
 from jitgrad_compiler.targets.cpu.registers.code import REGISTER_RULES
-gone = ("call", "collective", "custom_linear", "slide", "convolve", "fold", "window_place", "window_take",
-        "window_put", "window_reduce")  # before kernels are made
-loops = ("argreduce", "contract")
-lacking = [name for name, op in OPS.items()
-           if op.kind not in (*gone, *loops) and not is_pulled(op) and op not in CONTROL and op not in LIBRARY]
+families = ("call", "collective", "window_reduce", "argreduce")  # gone before kernels are made, or loops
+names = ("custom_linear", "slide", "convolve", "fold", "window_place", "window_take", "window_put", "dot_general")
+lacking = [name for name, op in OPS.items() if op.kind not in families and name not in names
+           and not is_pulled(op) and op not in CONTROL and op not in LIBRARY]
 updated = [name for name, op in OPS.items() if op.traits.updates and op not in LIBRARY]
 registers = [name for name, op in OPS.items()
              if op.traits.in_registers != (op.kind in ("elementwise", "layout") or op in REGISTER_RULES)]

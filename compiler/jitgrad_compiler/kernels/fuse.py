@@ -457,7 +457,7 @@ def _record(c: Cluster, needed: set[Var]) -> Kernel | None:
         return None
     if c.whole:
         inputs = tuple(dict.fromkeys(a for a in first.inputs if isinstance(a, Var)))
-        return Kernel(first.op.kind, c.axes, frozenset(), [], [], (first,), inputs=inputs, results=first.outputs)
+        return Kernel(first.op.name, c.axes, frozenset(), [], [], (first,), inputs=inputs, results=first.outputs)
     for r in c.reductions.values():
         r.stored = r.result in needed
     reductions = [r for r in c.reductions.values() if r.stored or r.inside]
