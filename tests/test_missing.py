@@ -21,7 +21,7 @@ CASES = {
     (jnp, "float"): "float32 or float64", (jnp, "random"): "jitgrad.random",
     (jnp, "in1d"): "jitgrad.numpy.isin", (jnp, "softmax"): "Use jitgrad.nn.softmax", (jnp,
     "Sum"): "Did you mean jitgrad.numpy.sum?",
-    (lax, "conv_general_dilated"): "no convolutions", (lax, "infeed"): "one device",
+    (lax, "infeed"): "one device",
     (nn, "NLLLoss"): "Use jitgrad.nn.log_softmax", (random, "randn"): "Use jitgrad.random.normal",
     (random, "default_rng"): "jitgrad.random.key(seed)", (scipy, "optimize"): "jitgrad.optim", (scipy.special,
     "gamaln"): "special.gammaln?",

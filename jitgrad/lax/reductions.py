@@ -119,7 +119,7 @@ def reduce(
             raise ArgumentError(f"lax.reduce: the computation must return the structure {treedef}, got {tree.structure(out)}")
         return [ops.convert(as_value(o, "lax.reduce"), x.type.dtype) for o, x in zip(tree.leaves(out), arrays, strict=True)]
 
-    name = _known_monoid(combine, arrays)
+    name = known_monoid(combine, arrays)
     if name is not None:
         reduction = OPS[MONOIDS[name]]
         if reduction.traits.empty is not None or all(arrays[0].type.shape[a] for a in axes):
@@ -128,7 +128,7 @@ def reduce(
     return tree.unflatten(treedef, _pairwise(combine, arrays, starts, axes))
 
 
-def _known_monoid(combine: Callable[..., Any], arrays: list[Array]) -> str | None:
+def known_monoid(combine: Callable[..., Any], arrays: list[Array]) -> str | None:
     """The name of the op that a computation of two scalars consists of, where a reduction goes with it."""
     if len(arrays) != 1:
         return None

@@ -12,7 +12,6 @@ from difflib import get_close_matches
 ONE_DEVICE = "There is one device, the processor, whose cores every program uses; vmap, with axis_name, batches"
 NO_FFT = "There are no Fourier transforms yet: numpy.fft works on arrays outside of transforms"
 SMALL_FLOATS = "Floats are float16, bfloat16, float32, float64 and float8_e4m3fn"
-NO_CONVOLUTION = "There are no convolutions and windows in lax yet; jitgrad.numpy.convolve is one of vectors"
 IMMUTABLE = "Arrays never change; carry the value through the function, x = x.at[i].set(v)"
 
 ABSENT: dict[str, dict[str, str]] = {
@@ -92,9 +91,8 @@ ABSENT: dict[str, dict[str, str]] = {
     },
     "jitgrad.lax": {
         NO_FFT: "fft FftType",
-        NO_CONVOLUTION: (
-            "conv conv_general_dilated conv_transpose conv_with_general_padding conv_dimension_numbers reduce_window "
-            "conv_general_dilated_patches conv_general_dilated_local ConvDimensionNumbers select_and_scatter_add padtype_to_pads"
+        "A maximum of windows is lax.reduce_window, which has derivatives": (
+            "select_and_scatter_add select_and_gather_add select_and_scatter"
         ),
         ONE_DEVICE: "pcast pvary psend precv ragged_all_to_all infeed outfeed after_all create_token",
         "Use jitgrad.lax.dot_general": "ragged_dot ragged_dot_general scaled_dot DotAlgorithm DotAlgorithmPreset",
