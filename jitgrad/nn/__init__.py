@@ -66,6 +66,7 @@ from .activations import (
 )
 from .attention import dot_product_attention
 from .containers import Flatten, Identity, Lambda, Residual, Sequential
+from .ctc import ctc_loss
 from .dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from .holding import freeze, parameter_count, unfreeze
 from .linear import Dense, Embedding, Linear
@@ -95,8 +96,8 @@ __all__ = [
     "Hardtanh", "Held", "Identity", "InstanceNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LSTM", "LSTMCell",
     "Lambda", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "Mish", "Module", "PReLU", "RMSNorm", "RNN",
     "RNNCell", "ReLU", "ReLU6", "Residual", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
-    "apply", "causal_mask", "celu", "dot_product_attention", "elu", "freeze", "gelu", "glu", "hard_sigmoid", "hard_silu",
-    "hard_swish", "hard_tanh", "identity", "initializers", "leaky_relu", "load_torch", "log1mexp", "log_sigmoid",
+    "apply", "causal_mask", "celu", "ctc_loss", "dot_product_attention", "elu", "freeze", "gelu", "glu", "hard_sigmoid",
+    "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers", "leaky_relu", "load_torch", "log1mexp", "log_sigmoid",
     "log_softmax", "logmeanexp", "logsumexp", "mish", "one_hot", "parameter_count", "relu", "relu6", "rotary_embedding",
     "selu", "sigmoid", "silu", "sinusoidal_positions", "soft_sign", "softmax", "softplus", "sparse_plus", "sparse_sigmoid",
     "squareplus", "standardize", "summary", "swish", "tanh", "trainable", "unfreeze",
