@@ -254,11 +254,6 @@ class Emitter:
         text = spell(value, type)
         return Reg(text if width == 1 else f"splat ({LLVM_TYPES[type]} {text})", type, width, value)
 
-    def const_bits(self, bits: int, type: DType, width: int = 1) -> Reg:
-        """A float constant given by its bit pattern."""
-        raw = struct.pack("<I" if type == F32 else "<Q", bits)
-        return self.const(struct.unpack("<f" if type == F32 else "<d", raw)[0], type, width)
-
     def lanes(self, values: Sequence[Number], type: DType) -> Reg:
         """A vector constant that differs from lane to lane."""
         if len(values) == 1:
@@ -407,6 +402,16 @@ class Emitter:
             return self.splat(x if condition.constant else y, width)
         condition, x, y = self.splat(condition, width), self.splat(x, width), self.splat(y, width)
         return self.op(f"select {condition.typed}, {x.typed}, {y.typed}", x.type, width)
+
+    def least(self, a: Reg | Number, b: Reg | Number) -> Reg:
+        """The smaller of two numbers, none of them NaN."""
+        x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))
+        return self.select(self.compare("lt", x, y), x, y)
+
+    def within(self, a: Reg, last: int) -> Reg:
+        """An integer held between 0 and `last`."""
+        a = self.select(self.compare("lt", a, 0), self.const(0, a.type), a)
+        return self.select(self.compare("gt", a, last), self.const(last, a.type), a)
 
     def bitcast(self, a: Reg, type: DType) -> Reg:
         if LLVM_TYPES[type] == LLVM_TYPES[a.type]:
@@ -599,6 +604,11 @@ class Emitter:
 
     def branch_if(self, condition: Reg, yes: str, no: str) -> None:
         self.line(f"br i1 {condition.text}, label %{yes}, label %{no}")
+
+    def switch(self, number: Reg, targets: Sequence[str]) -> None:
+        """To the block of this number, the last one for any other."""
+        cases = " ".join(f"i64 {n}, label %{name}" for n, name in enumerate(targets[:-1]))
+        self.line(f"switch i64 {number.text}, label %{targets[-1]} [ {cases} ]")
 
     @contextmanager
     def when(self, condition: Reg, unlikely: bool = False) -> Iterator[None]:

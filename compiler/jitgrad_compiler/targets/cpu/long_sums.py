@@ -53,7 +53,7 @@ def pieces(
     last = stop if isinstance(stop, Reg) else e.const(stop, I64)
     with e.loop(start, last, length) as first:
         behind = e.add(first, length)
-        yield first, e.select(e.compare("lt", behind, last), behind, last)
+        yield first, e.least(behind, last)
         close()
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ...ir.types import I64
 from ..emitter import Emitter, Reg
 from .phases import each_task
 
@@ -27,7 +26,7 @@ class Partition:
         low = e.mul(task, self.step)
         high = e.add(low, self.step)
         if self.count % self.step:
-            high = e.select(e.compare("lt", high, self.count), high, e.const(self.count, I64))
+            high = e.least(high, self.count)
         return low, high
 
     @contextmanager

@@ -64,10 +64,6 @@ def emit_contract(
     return _Contract(module, name, spec, blocking, load_a, load_b, store, prepare, scratch, a_plain, b_plain, c_plain).emit()
 
 
-def _minimum(e: Emitter, a: Reg, b: Reg | int) -> Reg:
-    return e.select(e.compare("lt", a, b), a, b)
-
-
 @contextmanager
 def _each_of_share(e: Emitter, part: Reg, parts: int, whole: int) -> Iterator[Reg]:
     """The body runs for what the part has of 0..whole."""
@@ -260,8 +256,8 @@ class _Contract:
             batch, chunk, block, panel = split_number(e, unit, grid)
             chunk_start = e.mul(chunk, blocking.k_chunk)
             start = e.add(chunk_start, e.mul(block, blocking.k_block))
-            stop = _minimum(e, e.add(chunk_start, blocking.k_chunk), spec.k)  # the last chunk may have fewer blocks
-            k = (start, _minimum(e, e.add(start, blocking.k_block), stop))
+            stop = e.least(e.add(chunk_start, blocking.k_chunk), spec.k)  # the last chunk may have fewer blocks
+            k = (start, e.least(e.add(start, blocking.k_block), stop))
             self._pack_b_panel(e, batch, panel, k, self._shared_panel(e, batch, panel, k))
         e.finish()
         return e.name, tasks
@@ -296,7 +292,7 @@ class _Contract:
         )
         first = e.mul(tile, blocking.tile_rows)
         if blocking.tall_tiles:
-            first = e.add(first, _minimum(e, tile, blocking.tall_tiles))
+            first = e.add(first, e.least(tile, blocking.tall_tiles))
         return first if run is None else e.add(e.mul(run, self.spec.rows), first)
 
     @property
@@ -317,7 +313,7 @@ class _Contract:
 
     def _width(self, e: Emitter, panel: Reg) -> Reg:
         """Columns of a panel."""
-        return _minimum(e, e.sub(self._last_column(e, panel), self._first_column(e, panel)), self.blocking.panel)
+        return e.least(e.sub(self._last_column(e, panel), self._first_column(e, panel)), self.blocking.panel)
 
     def _last_column(self, e: Emitter, panel: Reg) -> Reg | int:
         """Behind the run of columns that a panel is of."""
@@ -337,10 +333,10 @@ class _Contract:
             tiles = _share(e, row_strip, blocking.row_strips, blocking.row_tiles)
             panels = _share(e, column_strip, blocking.column_strips, blocking.column_panels)
             start = e.mul(chunk, blocking.k_chunk)
-            stop = _minimum(e, e.add(start, blocking.k_chunk), spec.k)
+            stop = e.least(e.add(start, blocking.k_chunk), spec.k)
             with e.loop(start, stop, blocking.k_block) as k:
                 following = e.add(k, blocking.k_block)
-                end_k = _minimum(e, following, stop)
+                end_k = e.least(following, stop)
                 first, last = e.compare("eq", k, start), e.compare("le", stop, following)
                 self._compute_block(e, _Unit(chunk, batch, tiles, panels, (k, end_k), first, last))
         e.finish()
@@ -388,7 +384,7 @@ class _Contract:
             c, c_row = e.alloca(spec.dtype, blocking.lanes, blocking.most_rows * blocking.vectors), blocking.panel
         kernel = self._kernel(e, tile, panel, in_place)
         depth = e.sub(unit.k[1], unit.k[0])
-        line = e.mul(_minimum(e, e.sub(tile, unit.tiles[0]), blocking.vectors - 1), blocking.lanes)
+        line = e.mul(e.least(e.sub(tile, unit.tiles[0]), blocking.vectors - 1), blocking.lanes)
         ahead = e.add(line, e.mul(depth, blocking.panel) if self._shared_b else blocking.panel)
         steps = [e.const(n, I64) for n in self._steps(c_row)]
         runs = self._runs()

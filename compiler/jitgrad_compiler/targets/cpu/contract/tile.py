@@ -140,7 +140,7 @@ def _sum_piece_by_piece(e: Emitter, tile: Tile, x: _Reading, k: Reg, runs: Seque
             return
         with e.loop(0, k, tile.run) as first:
             left = e.sub(k, first)
-            steps = e.select(e.compare("lt", left, tile.run), left, e.const(tile.run, I64))
+            steps = e.least(left, tile.run)
             add_up(_moved(e, tile, here, e.mul(first, x.a_k), e.mul(first, x.b_k)), steps)
 
     if tile.in_runs:

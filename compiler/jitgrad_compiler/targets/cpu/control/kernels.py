@@ -63,8 +63,10 @@ class _Control:
     def at(self, place: int) -> Reg:
         return self.e.offset(self.room, place, U8)
 
-    def finish(self, tasks: int = 1) -> Emitted:
-        self.e.branch(self.quit)
+    def finish(self, tasks: int = 1, ended: bool = False) -> Emitted:
+        """The end of the function, which an interrupted one jumps to; `ended`: every way to here has jumped already."""
+        if not ended:
+            self.e.branch(self.quit)
         self.e.label(self.quit)
         self.e.finish()
         return Emitted([Phase(self.name, tasks)], self.bytes)
@@ -237,14 +239,11 @@ class _Switch(_Control):
         nested = [self.table.nested(n) for n in range(len(branches))]
         arena = self.reserve(max(b.arena_bytes for b in nested))
         self.start()
-        e, last = self.e, len(branches) - 1
-        index = self.number(self.operands[0], self.eqn.inputs[0].type)
-        index = e.select(e.compare("lt", index, 0), e.const(0, I64), index)
-        index = e.select(e.compare("gt", index, last), e.const(last, I64), index)
+        e = self.e
+        index = e.within(self.number(self.operands[0], self.eqn.inputs[0].type), len(branches) - 1)
         labels = [e.fresh("branch") for _ in branches]
-        cases = " ".join(f"i64 {n}, label %{label}" for n, label in enumerate(labels[:-1]))
         frames = [b.frame(e, self.at(arena), self.run_state) for b in nested]
-        e.line(f"switch i64 {index.text}, label %{labels[-1]} [ {cases} ]")
+        e.switch(index, labels)
         for label, b, frame in zip(labels, nested, frames, strict=True):
             e.label(label)
             for n, pointer in enumerate(self.operands[1:]):
@@ -253,12 +252,7 @@ class _Switch(_Control):
                 b.set_output(e, frame, n, pointer)
             b.run(e, frame, self.quit)
             e.branch(self.quit)
-        return self._finished()
-
-    def _finished(self) -> Emitted:
-        self.e.label(self.quit)
-        self.e.finish()
-        return Emitted([Phase(self.name, 1)], self.bytes)
+        return self.finish(ended=True)
 
 
 class _Rowwise(_Control):

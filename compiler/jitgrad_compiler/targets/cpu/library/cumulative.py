@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ....ir.types import BOOL, I64, U8
+from ....ir.types import BOOL, U8
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter, Module, Reg
 from ..long_sums import Total, join_in_memory, rounds, runs, whole
@@ -94,7 +94,7 @@ class _Cumulative:
             high = e.add(low, block)
             source, target = self._at(e, x, base), self._at(e, out, base)
             if whole:
-                self._whole_columns(e, source, target, low, e.select(e.compare("lt", high, whole), high, e.const(whole, I64)))
+                self._whole_columns(e, source, target, low, e.least(high, whole))
             if whole < self.inner:
                 with e.when(e.compare("ge", high, self.inner)):
                     self._last_columns(e, source, target, whole)

@@ -211,8 +211,7 @@ class _Updates:
         e, g, ahead = self.e, self.g, self.tuning.ahead
         if g.count <= ahead or g.run * self.dtype.nbytes < 64 or g.lead > 1:
             return
-        later = e.add(number, ahead)
-        later = e.select(e.compare("lt", later, g.count), later, e.const(g.count - 1, I64))
+        later = e.least(e.add(number, ahead), g.count - 1)
         inside, place = self._place(indices, later)
         at = self.e.offset(self.sums, e.add(target, e.add(e.select(inside, place, 0), column)), F64 if self.wide else self.dtype)
         for line in range(0, min(self.tuning.piece_bytes, g.run * self.dtype.nbytes), 64):
@@ -243,7 +242,7 @@ class _Updates:
         low, high = columns
         whole = run - run % width
         if whole:
-            stop = e.select(e.compare("lt", high, whole), high, e.const(whole, I64)) if whole < run else high
+            stop = e.least(high, whole) if whole < run else high
             with e.loop(low, stop, width) as column:
                 body(target, source, column, width, None)
         if whole < run:

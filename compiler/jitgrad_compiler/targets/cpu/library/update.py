@@ -61,9 +61,7 @@ def emit_update(module: Module, name: str, kernel: Kernel, pointers: Pointers, s
         if n == m:
             continue
         at = e.const(int(s.value), I64) if isinstance(s, Literal) else e.convert(e.load(found[s], s.type.dtype), I64)
-        at = e.select(e.compare("lt", at, 0), e.const(0, I64), at)
-        at = e.select(e.compare("gt", at, n - m), e.const(n - m, I64), at)
-        first = e.add(first, e.mul(at, stride))
+        first = e.add(first, e.mul(e.within(at, n - m), stride))
     dtype = out.type.dtype
     with parts.units(e) as row:
         place, rest = first, row

@@ -149,7 +149,7 @@ class LoopKernel:
         low = e.mul(task, step)
         high = e.add(low, step)
         if count % step:
-            high = e.select(e.compare("lt", high, count), high, e.const(count, I64))
+            high = e.least(high, count)
         return low, high
 
     def _set_rows(self, row: Reg, axes: Sequence[Axis]) -> None:
@@ -197,7 +197,7 @@ class LoopKernel:
         """Which lanes of a vector hold one of the elements that are left, `most` at most."""
         e, width = self.e, self.s.width
         if most >= 2**31:
-            left = e.select(e.compare("lt", left, width), left, e.const(width, I64))
+            left = e.least(left, width)
         return e.lanes_below(e.convert(left, I32), width)
 
     # -- one row, stage by stage
@@ -288,7 +288,7 @@ class LoopKernel:
             stop: Reg | int = axis.extent
             if low is not None:
                 start, high = low, e.add(low, s.chunk)
-                stop = e.select(e.compare("lt", high, axis.extent), high, e.const(axis.extent, I64))
+                stop = e.least(high, axis.extent)
             length = runs_at.steps * width * copies if runs_at is not None and runs_at.loop == len(s.inner) - 1 else None
             with pieces(e, start, stop, length, lambda: self._close(accumulators)) as (first, behind), x.scope():
                 if axis.extent % width and total_cost(roots) >= self.tuning.heavy:
@@ -366,7 +366,7 @@ class LoopKernel:
         """Stage by stage: what is computed once a row as a vector over the tile's rows, then the rows' loops one after another."""
         e, x, (axis,), width = self.e, self.x, self.s.rows, self.s.width
         left = e.sub(high, first)
-        count = e.select(e.compare("lt", left, width), left, e.const(width, I64))
+        count = e.least(left, width)
         mask = self._lanes_of(left, axis.extent)
         reduced = reduced_nodes(self.kernel.roots())
         results = {id(r): self._lane_memory(r.dtype) for r in self.kernel.reductions if self.sums.kinds[id(r)] == "row"}

@@ -246,10 +246,7 @@ def _dot(e: Emitter, a: Any, b: Any, dtype: DType) -> Reg:
 
 
 def _start(e: Emitter, start: Reg, high: int) -> Reg:
-    """A start as an i64, held between 0 and `high`."""
-    start = e.convert(start, I64)
-    start = e.select(e.compare("lt", start, 0), e.const(0, I64), start)
-    return e.select(e.compare("gt", start, high), e.const(high, I64), start)
+    return e.within(e.convert(start, I64), high)
 
 
 def _dynamic_slice(x: Registers, e: Eqn, args: list[Held]) -> Any:

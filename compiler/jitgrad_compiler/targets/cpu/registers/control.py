@@ -112,7 +112,7 @@ def _steps(x: Registers, total: Reg, length: int | None, each: float, unroll: in
     with em.loop(0, total, block) as first:
         x.poll()
         end = em.add(first, block)
-        run(first, em.select(em.compare("lt", end, total), end, total))
+        run(first, em.least(end, total))
 
 
 def _stack(x: Registers, v: Any, element: ArrayType, total: Reg, wide: bool) -> Stored | Tape:
@@ -125,10 +125,9 @@ def _stack(x: Registers, v: Any, element: ArrayType, total: Reg, wide: bool) -> 
         tape = place
     else:
         tape = Tape(x.record(), element, x.width if wide else 1)
-    with em.when(
-        em.compare("lt", em.get(tape.field(em, "capacity"), I64), em.select(em.compare("lt", total, 1), em.const(1, I64), total))
-    ):
-        tape.reserve(em, em.select(em.compare("lt", total, 1), em.const(1, I64), total))
+    capacity = em.select(em.compare("lt", total, 1), em.const(1, I64), total)
+    with em.when(em.compare("lt", em.get(tape.field(em, "capacity"), I64), capacity)):
+        tape.reserve(em, capacity)
     em.set(tape.field(em, "count"), total)
     if isinstance(v.type, TapeType):
         return tape
@@ -216,10 +215,7 @@ def _put(x: Registers, tapes: Sequence[Any], number: Reg, values: Sequence[Any])
 @REGISTER_RULES.of(switch)
 def _switch(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) -> Sequence[Held]:
     em, branches = x.e, e.params["branches"]
-    index, operands = em.convert(x.regs(args[0]).flat[0], I64), args[1:]
-    last = len(branches) - 1
-    index = em.select(em.compare("lt", index, 0), em.const(0, I64), index)
-    index = em.select(em.compare("gt", index, last), em.const(last, I64), index)
+    index, operands = em.within(em.convert(x.regs(args[0]).flat[0], I64), len(branches) - 1), args[1:]
     flags = [any(c) for c in zip(*[varying(b, [*map(_varies, operands)]) for b in branches], strict=True)]
     wide = [index.width > 1 or f for f in flags]
     slots = [x.fresh_slots(v.type, w) for v, w in zip(e.outputs, wide, strict=True)]
@@ -235,8 +231,7 @@ def _switch(x: Registers, e: Eqn, args: list[Held], uses: Mapping[Atom, int]) ->
                 x.mask = before
         return [x.contents(s) for s in slots]
     labels, done = [em.fresh("branch") for _ in branches], em.fresh("joined")
-    cases = " ".join(f"i64 {n}, label %{name}" for n, name in enumerate(labels[:-1]))
-    em.line(f"switch i64 {index.text}, label %{labels[-1]} [ {cases} ]")
+    em.switch(index, labels)
     for name, b in zip(labels, branches, strict=True):
         em.label(name)
         for s, o in zip(slots, x.run(b, operands), strict=True):
