@@ -20,7 +20,8 @@ import numpy as np
 from jitgrad_compiler.ir.types import F32, F64, I64
 from jitgrad_compiler.ops import gamma_functions
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
-from jitgrad_compiler.targets.emitter import Emitter, Module
+from jitgrad_compiler.targets.emitter import Emitter
+from jitgrad_compiler.targets.llvm_text import Module
 from jitgrad_compiler.targets.numba_scalar import call_scalar, link, scalar_function
 
 LANES = 8

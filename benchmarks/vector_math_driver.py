@@ -9,7 +9,8 @@ import numpy as np
 
 from jitgrad_compiler.ir.types import I64
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
-from jitgrad_compiler.targets.emitter import Emitter, Module
+from jitgrad_compiler.targets.emitter import Emitter
+from jitgrad_compiler.targets.llvm_text import Module
 
 
 def module_text(name: str, arity: int, type: str, width: int, features: frozenset[str]) -> str:

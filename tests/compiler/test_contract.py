@@ -17,7 +17,8 @@ from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.targets.cpu.contract.contraction import ContractPlan, ContractSpec, PlainMatrix, emit_contract
 from jitgrad_compiler.targets.cpu.contract.operands import Digit
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
-from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
+from jitgrad_compiler.targets.emitter import Emitter
+from jitgrad_compiler.targets.llvm_text import Module, Reg
 
 TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 AVX2 = Tuning(contraction=Tuned(registers=8, cache_bytes=1 << 18))

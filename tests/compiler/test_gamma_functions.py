@@ -14,7 +14,8 @@ import pytest
 from jitgrad_compiler.ir.types import F32, F64, I64, DType
 from jitgrad_compiler.ops.gamma_functions import digamma, lgamma, polygamma, zeta
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
-from jitgrad_compiler.targets.emitter import Emitter, Module
+from jitgrad_compiler.targets.emitter import Emitter
+from jitgrad_compiler.targets.llvm_text import Module
 from jitgrad_compiler.targets.numba_scalar import call_scalar, link, scalar_function
 
 ZERO_TOLERANCE = {F32: 1e-6, F64: 1e-15}

@@ -15,8 +15,9 @@ from jitgrad_compiler.kernels.affine import Axis, axis_index
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.targets.cpu.loops.kernel import emit_loops
-from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
+from jitgrad_compiler.targets.emitter import Emitter
 from jitgrad_compiler.targets.expressions import Expressions
+from jitgrad_compiler.targets.llvm_text import Module, Reg
 
 PATTERN = np.arange(7, dtype=np.int8)
 STARTS = (0, 2**31 - 20, 2**32 - 20, 2**32 + 3)

@@ -15,7 +15,8 @@ import pytest
 
 from jitgrad_compiler.ir.types import F32, I64
 from jitgrad_compiler.targets.cpu.machine.native import LinkError, compile_ir, fingerprint, load_object
-from jitgrad_compiler.targets.emitter import Emitter, Module
+from jitgrad_compiler.targets.emitter import Emitter
+from jitgrad_compiler.targets.llvm_text import Module
 
 CALL_BACK = """
 declare i64 @given(i64)

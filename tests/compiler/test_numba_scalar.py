@@ -14,7 +14,8 @@ import pytest
 
 from jitgrad_compiler.ir.types import BOOL, F32, F64, I32, I64, DType
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
-from jitgrad_compiler.targets.emitter import Emitter, Module
+from jitgrad_compiler.targets.emitter import Emitter
+from jitgrad_compiler.targets.llvm_text import Module
 from jitgrad_compiler.targets.numba_scalar import ScalarFunctionError, call_scalar, link, scalar_function, scalar_name
 
 SCALE = 3.0

@@ -11,7 +11,8 @@ import pytest
 from jitgrad_compiler.ir import OPS, ArrayType
 from jitgrad_compiler.ir.graph import Op
 from jitgrad_compiler.ir.types import BOOL, F32, I8, I64, U8, DType
-from jitgrad_compiler.targets.emitter import Emitter, Module, Reg
+from jitgrad_compiler.targets.emitter import Emitter
+from jitgrad_compiler.targets.llvm_text import Module, Reg
 from jitgrad_compiler.targets.numba_scalar import call_scalar, link, scalar_function
 
 from .op_examples import dtypes_of, elementwise_params, elementwise_types

@@ -19,7 +19,8 @@ from jitgrad_compiler.ir import Graph, parse
 from jitgrad_compiler.ir.types import F32, F64, I64, DType
 from jitgrad_compiler.runtime.executable import Executable, compile_graph, run_graph
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir, host_features
-from jitgrad_compiler.targets.emitter import Emitter, Module
+from jitgrad_compiler.targets.emitter import Emitter
+from jitgrad_compiler.targets.llvm_text import Module
 
 ANY_MACHINE: frozenset[str] = frozenset()
 REAL: dict[str, Any] = {F32: np.float32, F64: np.float64}

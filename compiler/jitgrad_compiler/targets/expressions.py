@@ -15,7 +15,8 @@ from ..ir.types import BOOL, I32, I64, U8, DType, unsigned_integer
 from ..kernels.affine import Affine, Axis, Div, Mod, Runtime, axes_of_atom
 from ..kernels.expression import Apply, Const, Index, Inside, Load, Node, Reduced, walk
 from ..ops.arithmetic import select
-from .emitter import Emitter, Reg
+from .emitter import Emitter
+from .llvm_text import Reg
 from .numba_scalar import call_scalar, scalar_function
 
 

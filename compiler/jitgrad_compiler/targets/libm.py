@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..ir.types import DTYPES, F32, F64, I32, DType
-from .emitter import LLVM_TYPES, PTR, Emitter, Module, Reg, int_type
+from .emitter import Emitter
+from .llvm_text import LLVM_TYPES, PTR, Module, Reg, int_type
 
 Body = Callable[..., Reg]
 _MANTISSA = {F32: 23, F64: 52}

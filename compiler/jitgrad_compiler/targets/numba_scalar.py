@@ -26,8 +26,9 @@ import llvmlite.binding as llvm
 from ..ending import whole
 from ..errors import JitgradError
 from ..ir.types import BOOL, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64, DType
-from .emitter import LLVM_TYPES, PTR, Emitter, Module, Reg
+from .emitter import Emitter
 from .libm import MissingFunctionError, define
+from .llvm_text import LLVM_TYPES, PTR, Module, Reg
 from .private_numba import llvm_ir, numba
 
 _NUMBA_TYPES = {

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..ir.types import BF16, F8_E4M3, F16, F32, F64, I32, U8, U16, U32, DType
 
 if TYPE_CHECKING:
-    from .emitter import Emitter, Reg
+    from .emitter import Emitter
+    from .llvm_text import Reg
 
 
 class _Format(NamedTuple):

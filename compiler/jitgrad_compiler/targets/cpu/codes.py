@@ -15,7 +15,8 @@ from ...ir.types import BOOL, I64
 from ...kernels.kernel import Kernel
 from ...kernels.program import KernelProgram
 from ...kernels.structure import HostCall, host_calls, operands
-from ..emitter import PTR, Emitter, Reg
+from ..emitter import Emitter
+from ..llvm_text import PTR, Reg
 from .machine.driver import RUN
 from .machine.native import NativeModule
 from .phases import Phase

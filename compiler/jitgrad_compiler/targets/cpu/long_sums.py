@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...ir.types import I64, DType
-from ..emitter import Emitter, Reg
+from ..emitter import Emitter
+from ..llvm_text import Reg
 from .order import LONGEST, RUN
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..emitter import Emitter, Reg
+from ..emitter import Emitter
+from ..llvm_text import Reg
 from .phases import each_task
 
 

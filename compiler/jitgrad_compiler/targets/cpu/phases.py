@@ -9,7 +9,8 @@ from typing import Protocol
 
 from ...ir.graph import Eqn, Var
 from ...ir.types import I64
-from ..emitter import PTR, Emitter, Reg
+from ..emitter import Emitter
+from ..llvm_text import PTR, Reg
 
 TASK_ARGUMENTS = (("args", PTR), ("begin", I64), ("end", I64))
 """Of a task function: the kernel's table, and the tasks from `begin` to below `end`."""

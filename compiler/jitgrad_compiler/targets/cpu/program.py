@@ -23,7 +23,7 @@ from ...kernels.memory import MemoryPlan
 from ...kernels.program import KernelProgram, lower
 from ...kernels.structure import structure
 from ...kernels.tuning import Tuning
-from ..emitter import Module
+from ..llvm_text import Module
 from ..numba_scalar import link
 from .blocks import Block
 from .codes import Code, KernelTable

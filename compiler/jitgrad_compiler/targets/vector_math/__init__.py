@@ -24,7 +24,8 @@ from . import (
 )
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 
 class VectorMath:

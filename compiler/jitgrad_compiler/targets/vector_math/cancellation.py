@@ -16,7 +16,8 @@ from .logarithmic import log_tail
 from .scaling import scale, split
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 _LOW_WORD = 0xFFFFFFFF
 _WORDS = {F32: 3, F64: 6}  # the digits that cancel, those of the result, and some for roundings

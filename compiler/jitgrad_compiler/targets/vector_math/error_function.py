@@ -13,7 +13,8 @@ from .pieces import evaluate_octaves, evaluate_odd
 from .scaling import INFINITY, minimum, scale
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 # From where on erfc rounds to 0.
 ERFC_END = {F32: 10.1, F64: 27.3}

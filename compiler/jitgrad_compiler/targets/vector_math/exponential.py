@@ -15,7 +15,8 @@ from .pairs import ordered_sum
 from .scaling import horner, maximum, minimum, nearest, scale
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 
 def reduce(e: Emitter, x: Reg) -> tuple[Reg, Reg]:

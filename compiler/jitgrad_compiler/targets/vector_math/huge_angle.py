@@ -10,7 +10,8 @@ from .formats import FORMATS, RIGHT_ANGLE_PARTS
 from .scaling import INFINITY, NAN
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 _LOW_WORD = 0xFFFFFFFF
 # Words of 32 bits of y / pi that are computed: the significand's width of them is lost to truncation, about 32 or 64 are lost

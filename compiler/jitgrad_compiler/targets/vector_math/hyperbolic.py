@@ -15,7 +15,8 @@ from .pieces import evaluate_odd
 from .scaling import NAN, horner, minimum, scale
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 
 def tanh(e: Emitter, x: Reg) -> Reg:

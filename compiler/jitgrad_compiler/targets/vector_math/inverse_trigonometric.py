@@ -11,7 +11,8 @@ from .pieces import evaluate_odd
 from .scaling import horner
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 # Below which atan2 multiplies its arguments, and by what, so that the remainder of their quotient does not underflow.
 _LIFT = {F32: (2.0**-40, 2.0**80), F64: (2.0**-400, 2.0**600)}

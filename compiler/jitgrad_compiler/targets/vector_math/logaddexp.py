@@ -18,7 +18,8 @@ from .pieces import lookup
 from .scaling import horner, maximum, nearest, scale
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 _SMALL = 2.0**-6  # a result so much smaller than the larger argument is computed anew
 

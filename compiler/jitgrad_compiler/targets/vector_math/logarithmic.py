@@ -16,7 +16,8 @@ from .pairs import Pair
 from .scaling import INFINITY, NAN, horner, scale, split
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 # 1 / log(base) and log(2) / log(base), each in two parts; the last of one sign, for an infinite factor.
 _LOG2_E = {F32: ("0x1.715476p+0", "0x1.4ae0cp-26"), F64: ("0x1.71547652b82fep+0", "0x1.777d0ffda0d24p-56")}

@@ -12,7 +12,8 @@ from .logarithmic import log
 from .scaling import INFINITY, horner
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 # Numerator and denominator, lowest power first, of the quantile as a function of the named variable.
 CENTRE = (  # of 0.180625 - q**2, for q = p - 1/2 within 0.425; times q

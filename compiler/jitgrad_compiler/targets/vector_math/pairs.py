@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 
 class Pair(NamedTuple):

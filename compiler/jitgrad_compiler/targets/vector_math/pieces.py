@@ -13,7 +13,8 @@ from .pairs import Pair, ordered_sum
 from .scaling import avx512, has_avx512, nearest
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 Pieces = tuple[float, tuple[tuple[float, ...], ...]]
 

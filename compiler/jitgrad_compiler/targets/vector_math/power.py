@@ -11,7 +11,8 @@ from .pairs import Pair, add_to_constant, exact_product, ordered_sum, product, t
 from .scaling import INFINITY, NAN, horner, maximum, minimum, nearest, scale, split
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 # log2(m) = 2/log(2) s + 2/(3 log(2)) s**3 + ... with s = (m - 1) / (m + 1): the first two coefficients as pairs.
 _LOG2_LEADING = {

@@ -13,7 +13,8 @@ from ...ir.types import I32
 from .formats import FORMATS
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 INFINITY = float("inf")
 NAN = float("nan")

@@ -18,7 +18,8 @@ from .pairs import ordered_sum
 from .scaling import horner, nearest
 
 if TYPE_CHECKING:
-    from ..emitter import Emitter, Reg
+    from ..emitter import Emitter
+    from ..llvm_text import Reg
 
 # From where on three parts are not enough, or the multiple that is found is not near enough to the nearest one.
 HUGE = {F32: 2.0**17, F64: 2.0**30}

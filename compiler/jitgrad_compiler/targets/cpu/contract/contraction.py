@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ....ir.types import I64
-from ...emitter import PTR, Emitter, Module, Reg
+from ...emitter import Emitter
+from ...llvm_text import PTR, Module, Reg
 from ..long_sums import whole
 from ..phases import TASK_ARGUMENTS, each_task
 from .blocking import Blocking, ContractSpec, Strides, choose_blocking, round_up

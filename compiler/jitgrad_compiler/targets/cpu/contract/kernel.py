@@ -8,8 +8,9 @@ from ....ir.graph import Var
 from ....kernels.affine import Axis
 from ....kernels.expression import Contracted, Load, Node, walk
 from ....kernels.kernel import Kernel
-from ...emitter import Emitter, Module, Reg
+from ...emitter import Emitter
 from ...expressions import Expressions
+from ...llvm_text import Module, Reg
 from ..order import VECTOR_BYTES
 from ..phases import Emitted, Phase, Pointers
 from .blocking import split_depth

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from ....ir.types import I64, DType
-from ...emitter import Emitter, Reg
+from ...emitter import Emitter
+from ...llvm_text import Reg
 
 
 class Load(Protocol):

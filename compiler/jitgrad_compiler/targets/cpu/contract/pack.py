@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ....ir.types import I64, DType
-from ...emitter import PTR, Emitter, Module, Reg
+from ...emitter import Emitter
+from ...llvm_text import PTR, Module, Reg
 
 Load = Callable[[Reg, Reg, "Reg | None"], Reg]
 """(row, column, mask) -> a vector of the operand from that element on, along the index it is read fastest."""

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ....ir.types import BOOL, I64, DType
-from ...emitter import PTR, Emitter, Module, Reg, llvm_type
+from ...emitter import Emitter
+from ...llvm_text import PTR, Module, Reg, llvm_type
 from ..long_sums import join
 
 

@@ -14,7 +14,8 @@ from ....ir.graph import Rules, Var
 from ....ir.types import BOOL, I64, U8, ArrayType
 from ....kernels.kernel import Kernel
 from ....kernels.memory import aligned
-from ...emitter import PTR, Emitter, Module, Reg
+from ...emitter import Emitter
+from ...llvm_text import PTR, Module, Reg
 from ..machine.callbacks import call_python
 from ..machine.interrupts import poll
 from ..machine.memory_operations import copy_bytes

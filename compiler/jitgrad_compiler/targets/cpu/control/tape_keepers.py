@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 from ....ir.types import BOOL, I64
 from ....ops.control import Checkpoints
-from ...emitter import Emitter, Reg
+from ...emitter import Emitter
+from ...llvm_text import Reg
 from ..machine.memory_operations import copy_bytes
 from ..registers.in_memory import Tape
 

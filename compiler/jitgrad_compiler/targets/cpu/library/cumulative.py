@@ -17,7 +17,8 @@ from typing import Any
 
 from ....ir.types import BOOL, U8
 from ....kernels.kernel import Kernel
-from ...emitter import Emitter, Module, Reg
+from ...emitter import Emitter
+from ...llvm_text import Module, Reg
 from ..long_sums import Total, join_in_memory, rounds, runs, whole
 from ..loops.accumulators import folded, identity, joined, joined_pairwise
 from ..order import LONGEST, RUN, VECTOR_BYTES, lanes_for

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ....ir.types import I64, U32, U64, DType
-from ...emitter import PTR, Emitter, Module, Reg
+from ...emitter import Emitter
+from ...llvm_text import PTR, Module, Reg
 
 DIGIT_BITS = 8
 BUCKETS = 1 << DIGIT_BITS

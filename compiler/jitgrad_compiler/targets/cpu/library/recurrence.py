@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable
 
 from ....kernels.kernel import Kernel
-from ...emitter import Emitter, Module, Reg
+from ...emitter import Emitter
+from ...llvm_text import Module, Reg
 from ..order import lanes_for
 from ..partition import partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ....ir.types import I64, U8, U64
-from ...emitter import Emitter, Reg
+from ...emitter import Emitter
+from ...llvm_text import Reg
 from ..partition import Partition, partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase
 from .radix import BUCKETS, DIGIT_BITS, Pairs, RadixSteps

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from ....ir.graph import Var
 from ....ir.types import BOOL, U8, U64, unsigned_integer
 from ....kernels.kernel import Kernel
-from ...emitter import Emitter, Module, Reg
+from ...emitter import Emitter
+from ...llvm_text import Module, Reg
 from ..phases import TASK_ARGUMENTS, Pointers
 from .radix import Pairs
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from ....ir.types import I64, U8, U32, U64
 from ....kernels.kernel import Kernel
-from ...emitter import PTR, Module
+from ...llvm_text import PTR, Module
 from ..order import VECTOR_BYTES
 from ..partition import partition
 from ..phases import Emitted, Phase, Pointers

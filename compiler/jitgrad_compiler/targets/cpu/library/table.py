@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from ....ir.graph import Rules
 from ....kernels.kernel import Kernel
-from ...emitter import Emitter, Module, Reg
+from ...emitter import Emitter
+from ...llvm_text import Module, Reg
 from ..phases import Emitted, Pointers
 from .cumulative import emit_cumulative
 from .recurrence import emit_recurrence

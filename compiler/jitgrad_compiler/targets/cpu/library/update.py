@@ -12,7 +12,8 @@ from collections.abc import Callable
 from ....ir.graph import Literal, Var
 from ....ir.types import BOOL, I64, U8
 from ....kernels.kernel import Kernel
-from ...emitter import Emitter, Module, Reg
+from ...emitter import Emitter
+from ...llvm_text import Module, Reg
 from ..machine.memory_operations import copy_bytes
 from ..partition import partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers

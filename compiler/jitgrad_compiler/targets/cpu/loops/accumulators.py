@@ -12,7 +12,8 @@ from ....ir.graph import OPS
 from ....ir.types import BOOL, I64, DType
 from ....kernels.kernel import Reduction
 from ....ops.arithmetic import extreme
-from ...emitter import Emitter, Reg
+from ...emitter import Emitter
+from ...llvm_text import Reg
 from ..long_sums import Total
 
 ORDERS = {"max": "gt", "min": "lt"}

@@ -7,8 +7,9 @@ from typing import Any
 
 from ....kernels.affine import linear
 from ....kernels.kernel import Kernel
-from ...emitter import Emitter, Reg
+from ...emitter import Emitter
 from ...expressions import Expressions, reduced_nodes
+from ...llvm_text import Reg
 from ..long_sums import cut, rounds, runs
 from .accumulators import Accumulator
 from .schedule import Schedule

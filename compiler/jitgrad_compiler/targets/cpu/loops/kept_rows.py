@@ -14,7 +14,8 @@ from ....ir.types import BOOL, U8
 from ....kernels.affine import Affine, axis_index, linear
 from ....kernels.expression import Apply, Node
 from ....kernels.tuning import Loops
-from ...emitter import Emitter, Reg
+from ...emitter import Emitter
+from ...llvm_text import Reg
 from .schedule import Schedule
 
 

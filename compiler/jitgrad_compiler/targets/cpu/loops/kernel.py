@@ -18,8 +18,9 @@ from ....ir.types import BOOL, I32, I64, U8, DType
 from ....kernels.affine import Axis, axis_index, linear
 from ....kernels.expression import Apply, Node, walk
 from ....kernels.kernel import Kernel, Reduction, Store
-from ...emitter import Emitter, Module, Reg
+from ...emitter import Emitter
 from ...expressions import Expressions, reduced_nodes, total_cost
+from ...llvm_text import Module, Reg
 from ..long_sums import Cut, cut, pieces, rounds, runs
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers, each_task
 from .accumulators import Accumulator

@@ -14,7 +14,8 @@ of the end: what they free must be freed. Next on the path: the thread pool in r
 
 from __future__ import annotations
 
-from ...emitter import PTR, Emitter, Module
+from ...emitter import Emitter
+from ...llvm_text import PTR, Module
 from ..phases import TASK_ARGUMENTS
 from ..registers.in_memory import clear_record, free_record
 from .float_state import FLOATS_ELSEWHERE, FLOATS_X86

@@ -12,7 +12,8 @@ from __future__ import annotations
 import time
 
 from ....ir.types import BOOL, I64
-from ...emitter import Emitter, Reg
+from ...emitter import Emitter
+from ...llvm_text import Reg
 from .callbacks import CALL_PYTHON, CALLBACK
 
 POLL = "jitgrad_poll"

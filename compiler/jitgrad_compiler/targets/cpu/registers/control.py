@@ -15,7 +15,7 @@ from ....ops.control import scan, switch, while_loop
 from ....ops.effects import callback
 from ....passes.register_fit import MOST_OPERATIONS
 from ....passes.row_dependence import varying, varying_carries
-from ...emitter import Reg
+from ...llvm_text import Reg
 from ..control.tape_keepers import Saved, States
 from ..machine.callbacks import call_python
 from .code import REGISTER_RULES, Held, Registers

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ....ir.types import I64, U8, ArrayType
-from ...emitter import PTR, Emitter, Reg
+from ...emitter import Emitter
+from ...llvm_text import PTR, Reg
 
 RECORD = ("address", "count", "capacity")
 

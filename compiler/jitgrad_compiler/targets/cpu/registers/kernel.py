@@ -13,7 +13,8 @@ from ....ir.types import BOOL, ArrayType, DType, TapeType
 from ....kernels.kernel import Kernel
 from ....ops.control import rowwise, scan, while_loop
 from ....passes.register_fit import FEW, MANY, is_large
-from ...emitter import Emitter, Module, Reg
+from ...emitter import Emitter
+from ...llvm_text import Module, Reg
 from ..order import lanes_for
 from ..partition import partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Table

@@ -14,7 +14,8 @@ from ....ir.graph import Eqn
 from ....ops.arithmetic import add, mul, sub
 from ....ops.contraction import dot_general
 from ....ops.powers import integer_pow
-from ...emitter import Emitter, Reg
+from ...emitter import Emitter
+from ...llvm_text import Reg
 
 VALUES = 0.0
 """The kind of a product of two values; that of a value and a constant is the constant's size."""
