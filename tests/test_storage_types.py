@@ -177,6 +177,19 @@ def test_sums_and_contractions_are_made_in_float32_and_rounded_at_the_end(dtype:
         assert_same(product, exact, ulps=1)
 
 
+@pytest.mark.parametrize("shape", [(40,), (70000,), (6, 33), (60, 33), (100, 6), (20, 5), (3, 40, 17)], ids=str)
+@pytest.mark.parametrize("function", [lax.cumsum, lax.cumprod, lax.cummax, lax.cummin], ids=lambda f: f.__name__)
+def test_running_values_are_float32_and_rounded_where_they_are_written(function: Any, shape: tuple[int, ...]) -> None:
+    numbers = np.random.default_rng(6).standard_normal(shape) * 0.3
+    for dtype in (*HALVES, jnp.float8_e4m3fn):
+        x = jnp.asarray(numbers, dtype)
+        for axis in range(len(shape)):
+            got = jitgrad.jit(lambda x, axis=axis, dtype=dtype: function(x, axis, reverse=axis == 0))(x)
+            wide = jitgrad.jit(lambda x, axis=axis: function(x.astype("float32"), axis, reverse=axis == 0))(x)
+            assert got.dtype == dtype.dtype
+            assert_same(got, wide.astype(dtype))
+
+
 def test_means_and_variances_do_not_overflow_between() -> None:
     x = jnp.full(1000, 300.0, jnp.float16)
     for f in (jnp.mean, lambda x: jnp.mean(x * 200)):

@@ -1,6 +1,6 @@
 """Storage types computed in float32: operands are converted, and results rounded, around each equation that computes with them.
 
-What is left of storage types behind this is conversions, and moves of elements, so that kernels compute in types that machines do.
+What is left of storage types behind this is conversions, moves of elements, and ops whose kernels convert what they read and write.
 A rounding belongs to the program: the pair of conversions around a value that one equation hands to the next stays.
 
 Small values that only the program sees are moved, and kept in memory (kernels/fuse.py), as the float32 numbers that they are
@@ -45,8 +45,13 @@ def compute_in_wider_types(graph: Graph) -> Graph:
     return rewriter.finish()
 
 
+CONVERTING = ("cumulative",)
+"""Kinds of ops whose kernels convert what they read and write."""
+
+
 def _is_computed(e: Eqn) -> bool:
-    return computes(e.op, e.params) and any(a.type.dtype.is_storage for a in (*e.inputs, *e.outputs))
+    takes = any(a.type.dtype.is_storage for a in (*e.inputs, *e.outputs))
+    return takes and computes(e.op, e.params) and e.op.kind not in CONVERTING
 
 
 def _is_moved(e: Eqn, inputs: Sequence[Atom], made: Collection[Atom]) -> bool:

@@ -6,7 +6,7 @@
                         scanned in log2(lanes) shifts (Hillis and Steele, Data parallel algorithms, 1986)
 
 The first two combine in NumPy's order, the third in one of its own, fixed by shape and element type. Long sums of floats go in
-runs, each on top of the total before it (long_sums.py).
+runs, each on top of the total before it (long_sums.py). Storage types are converted where they are read and written.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class _Cumulative:
         self.tuning = module.tuning.cumulative
         self.reverse: bool = eqn.params["reverse"]
         self.op: str = eqn.op.traits.combine
-        self.dtype = U8 if self.out.type.dtype == BOOL else self.out.type.dtype  # a bool is a byte of 0 or 1
+        self.stored = U8 if self.out.type.dtype == BOOL else self.out.type.dtype  # a bool is a byte of 0 or 1
+        self.dtype = self.stored.computed
         self.n = shape[axis]
         self.inner = math.prod(shape[axis + 1 :])
         self.outer = math.prod(shape[:axis])
@@ -75,7 +76,14 @@ class _Cumulative:
         return joined(e, self.op, a, b)
 
     def _at(self, e: Emitter, pointer: Reg, index: Reg) -> Reg:
-        return e.offset(pointer, index, self.dtype)
+        """A place in the operand or in the result."""
+        return e.offset(pointer, index, self.stored)
+
+    def _read(self, e: Emitter, place: Reg, width: int = 1, mask: Reg | None = None) -> Reg:
+        return e.convert(e.load(place, self.stored, width, mask), self.dtype)
+
+    def _write(self, e: Emitter, place: Reg, value: Reg, mask: Reg | None = None) -> None:
+        e.store(place, e.convert(value, self.stored), mask)
 
     def _turned(self, e: Emitter, step: Reg) -> Reg:
         """Where along the axis a step goes."""
@@ -103,8 +111,8 @@ class _Cumulative:
         return Emitted([Phase(self.name, parts.tasks)])
 
     def _whole_columns(self, e: Emitter, x: Reg, out: Reg, low: Reg, high: Reg) -> None:
-        if self.steps is not None:
-            self._long_columns(e, x, out, low, high)
+        if self.steps is not None or self.stored != self.dtype:
+            self._kept_columns(e, x, out, low, high)
             return
         first = (self.n - 1) * self.inner if self.reverse else 0
         with e.loop(low, high, self.width) as c:
@@ -119,13 +127,13 @@ class _Cumulative:
                 b = e.load(self._at(e, source, c), self.dtype, self.width)
                 e.store(self._at(e, here, c), self._combine(e, a, b))
 
-    def _long_columns(self, e: Emitter, x: Reg, out: Reg, low: Reg, high: Reg) -> None:
-        """As above, each row on top of what the runs before came to."""
+    def _kept_columns(self, e: Emitter, x: Reg, out: Reg, low: Reg, high: Reg) -> None:
+        """The running values in memory of their own; of a long sum each row is on top of what the runs before came to."""
         dtype, width = self.dtype, self.width
         running, before, total, lost = (e.alloca(dtype, width, self.tuning.column_bytes // VECTOR_BYTES) for _ in range(4))
 
         def at(memory: Reg, c: Reg) -> Reg:
-            return self._at(e, memory, e.sub(c, low))
+            return e.offset(memory, e.sub(c, low), dtype)
 
         with e.loop(low, high, width) as c:
             for memory in (running, before, total):
@@ -142,9 +150,10 @@ class _Cumulative:
             row = e.mul(self._turned(e, step), self.inner)
             here, source = self._at(e, out, row), self._at(e, x, row)
             with e.loop(low, high, width) as c:
-                value = e.add(e.load(at(running, c), dtype, width), e.load(self._at(e, source, c), dtype, width))
+                value = self._combine(e, e.load(at(running, c), dtype, width), self._read(e, self._at(e, source, c), width))
                 e.store(at(running, c), value)
-                e.store(self._at(e, here, c), e.add(e.load(at(before, c), dtype, width), value))
+                over = value if self.steps is None else e.add(e.load(at(before, c), dtype, width), value)
+                self._write(e, self._at(e, here, c), over)
 
     def _last_columns(self, e: Emitter, x: Reg, out: Reg, first: int) -> None:
         """The columns that fill no vector, the running values in a register: a masked store is slow to read back."""
@@ -152,7 +161,7 @@ class _Cumulative:
         running = _Running(self, e, self.width)
         with runs(e, 0, self.n, 1, self.steps, running.close) as step:
             at = e.add(e.mul(self._turned(e, step), self.inner), first)
-            e.store(self._at(e, out, at), running.take(e.load(self._at(e, x, at), self.dtype, self.width, mask)), mask)
+            self._write(e, self._at(e, out, at), running.take(self._read(e, self._at(e, x, at), self.width, mask)), mask)
 
     # -- rows
 
@@ -185,7 +194,7 @@ class _Cumulative:
             first = e.add(base, self._turned(e, step))
             for number, r in enumerate(running):
                 at = e.add(first, number * self.n)
-                e.store(self._at(e, out, at), r.take(e.load(self._at(e, x, at), self.dtype)))
+                self._write(e, self._at(e, out, at), r.take(self._read(e, self._at(e, x, at))))
 
     def _long_rows(self) -> Emitted:
         if self.outer >= self.tuning.enough_rows:
@@ -219,11 +228,11 @@ class _Cumulative:
             after = e.sub(high, e.rem(e.sub(high, low), group))
             with runs(e, low, after, group, self.steps, close) as i:
                 for number, r in enumerate(running):
-                    r.take(e.load(self._at(e, x, e.add(i, number * width)), self.dtype, width))
+                    r.take(self._read(e, self._at(e, x, e.add(i, number * width)), width))
             with e.loop(after, high, width) as i:
                 running[0].take(self._masked_load(e, x, i, self._mask(e, i, high)))
             total = joined_pairwise(e, self.op, [r.value() for r in running])
-            e.store(self._at(e, totals, unit), folded(e, self.op, total))
+            e.store(e.offset(totals, unit, self.dtype), folded(e, self.op, total))
         e.finish()
         return Phase(f"{self.name}_totals", self.outer * chunks.tasks)
 
@@ -239,9 +248,9 @@ class _Cumulative:
             after = e.sub(high, e.rem(e.sub(high, low), width))
 
             def step(at: Reg, mask: Reg | None) -> None:
-                value = e.load(self._at(e, x, at), self.dtype, width) if mask is None else self._masked_load(e, x, at, mask)
+                value = self._read(e, self._at(e, x, at), width) if mask is None else self._masked_load(e, x, at, mask)
                 value = self._prefixes(e, value)
-                e.store(self._at(e, out, at), running.with_next(value), mask)
+                self._write(e, self._at(e, out, at), running.with_next(value), mask)
                 running.take(e.shuffle(value, value, [0 if self.reverse else width - 1] * width))
 
             def tail() -> None:
@@ -265,7 +274,7 @@ class _Cumulative:
         steps = e.sub(count - 1, number) if self.reverse else number
         with e.loop(0, steps) as i:
             at = e.sub(count - 1, i) if self.reverse else i
-            running.take(e.splat(e.load(self._at(e, totals, at), self.dtype), self.width))
+            running.take(e.splat(e.load(e.offset(totals, at, self.dtype), self.dtype), self.width))
             running.close()
 
     def _prefixes(self, e: Emitter, value: Reg) -> Reg:
@@ -283,7 +292,7 @@ class _Cumulative:
         return e.lanes_below(e.sub(high, at), self.width)
 
     def _masked_load(self, e: Emitter, x: Reg, at: Reg, mask: Reg) -> Reg:
-        value = e.load(self._at(e, x, at), self.dtype, self.width, mask)
+        value = self._read(e, self._at(e, x, at), self.width, mask)
         return e.select(mask, value, e.const(self.start, self.dtype, self.width))
 
 
