@@ -8,6 +8,7 @@ from .decompose import decompose
 from .inline import inline
 from .loop_motion import move_out_of_loops
 from .loop_pruning import prune_loops
+from .memory_order import keep_order_in_memory
 from .own_outputs import own_outputs
 from .simplify import simplify
 from .storage_types import compute_in_wider_types
@@ -21,6 +22,7 @@ PIPELINE = (
     prune_loops,  # and results of loops that nobody reads
     move_out_of_loops,  # what is left of loops: work that need not be done in every step
     simplify,  # their new neighbours may share it
+    keep_order_in_memory,  # while convolutions are to be seen
     write_out_windows,  # convolutions become contractions of index maps, pools slices
     decompose,  # thin contractions become reductions, which fuse
     simplify,  # and leave layout ops to join
