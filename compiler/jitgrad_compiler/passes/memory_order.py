@@ -13,6 +13,7 @@ from typing import Any
 from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Rules, Var
 from ..ops.convolution import convolve
 from ..ops.layout import reshape_op, transpose_op
+from ..ops.windows import reduce_window_max, reduce_window_min, window_place, window_put, window_take
 from .rewrite import Rewriter
 
 Order = tuple[int, ...]
@@ -122,5 +123,6 @@ def _by_axis(*names: str) -> Rule:
 
 _TURNING["pad"] = _by_axis("padding")
 _TURNING["slice"] = _by_axis("start", "limit", "strides")
-for _op in [op for op in OPS.values() if op.kind in ("window_reduce", "window_place", "window_take", "window_put")]:
-    _TURNING[_op] = _by_axis("shape", "sizes", "strides", "dilation")
+_TURNING.of(reduce_window_max, reduce_window_min, window_place, window_take, window_put)(
+    _by_axis("shape", "sizes", "strides", "dilation")
+)

@@ -161,53 +161,62 @@ def _side_by_side(r: _Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) 
 
 
 @_WRITTEN.of(fold)
-def _fold(r: _Writer, inputs: Sequence[Atom], shape: Any, sizes: Any, strides: Any, dilation: Any) -> Atom:
+def _fold(r: _Writer, inputs: Sequence[Atom], shape: Any, **of: Any) -> Atom:
     (x,) = inputs
-    rank = len(shape)
+    rank, sizes = len(shape), of["sizes"]
 
-    def at(place: Sequence[int | None]) -> Atom:
+    def at(place: _Place, move: _Move) -> Atom:
         start = [0] * rank + [k or 0 for k in place]
         limit = [*x.type.shape[:rank], *[n if k is None else k + 1 for k, n in zip(place, sizes, strict=True)]]
-        return r.op("slice", x, start=tuple(start), limit=tuple(limit), strides=(1,) * 2 * rank)
+        return move(r.op("slice", x, start=tuple(start), limit=tuple(limit), strides=(1,) * 2 * rank), 0)
 
-    return _folded(r, at, x.type.shape[:rank], shape, sizes, strides, dilation)
+    return _folded(r, at, shape, **of)
 
 
-def _folded(
-    r: _Writer, at: Callable[[Sequence[int | None]], Atom], counts: Any, shape: Any, sizes: Any, strides: Any, dilation: Any
-) -> Atom:
+_Place = Sequence["int | None"]
+"""A place in the windows; None stands for all along an axis."""
+_Move = Callable[[Atom, int], Atom]
+
+
+def _folded(r: _Writer, at: Callable[[_Place, _Move], Atom], shape: Any, sizes: Any, strides: Any, dilation: Any) -> Atom:
     """The sum of what windows have at each place, moved to where the place is in the array.
 
-    `at(place)` is [place of the window along each axis, place in the window], of those places in the window alone that are given;
-    None stands for all along an axis, where windows do not overlap: they lie one behind the other, with zeros between.
+    `at(place, move)` makes one term from what `move` brings there: [place of the window along each axis, place in it], of the given
+    places alone, with a number where no window is. Along axes on which windows do not overlap all are brought at once, for
+    they lie one behind the other.
     """
     apart = [s >= span(n, d) for n, s, d in zip(sizes, strides, dilation, strict=True)]
     terms: list[Atom] = []
     for place in itertools.product(*[[None] if a else range(n) for a, n in zip(apart, sizes, strict=True)]):
-        term: Atom = at(place)
-        inside = []
-        rank = len(shape)
-        for k, n, s, d in zip(place, sizes, strides, dilation, strict=True):
-            inside.append((0, 0, 0) if k is not None else (0, s - span(n, d), d - 1))
-        term = _padded(r, term, [*[(0, 0, 0)] * rank, *inside])
-        term = r.transposed(term, [a for pair in zip(range(rank), range(rank, 2 * rank), strict=True) for a in pair])
-        joined = tuple(term.type.shape[2 * a] * term.type.shape[2 * a + 1] for a in range(rank))
-        term = r.reshaped(term, joined)
-        around = []
-        for k, n, whole, s, d in zip(place, joined, shape, strides, dilation, strict=True):
-            low, between = (0, 0) if k is None else (k * d, s - 1)
-            reach = n + max(n - 1, 0) * between
-            around.append((low, whole - low - reach, between))
-        terms.append(_padded(r, term, around))
+
+        def move(x: Atom, number: int, place: _Place = place) -> Atom:
+            return _moved(r, x, number, place, shape, sizes, strides, dilation)
+
+        terms.append(at(place, move))
     while len(terms) > 1:  # by a tree, so that the sum is as accurate as others
         terms = [r.op("add", *terms[n : n + 2]) if n + 1 < len(terms) else terms[n] for n in range(0, len(terms), 2)]
     return terms[0]
 
 
-def _padded(r: _Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) -> Atom:
+def _moved(r: _Writer, x: Atom, number: int, place: _Place, shape: Any, sizes: Any, strides: Any, dilation: Any) -> Atom:
+    rank, inside = len(shape), []
+    for k, n, s, d in zip(place, sizes, strides, dilation, strict=True):
+        inside.append((0, 0, 0) if k is not None else (0, s - span(n, d), d - 1))
+    x = _padded(r, x, number, [*[(0, 0, 0)] * rank, *inside])
+    x = r.transposed(x, [a for pair in zip(range(rank), range(rank, 2 * rank), strict=True) for a in pair])
+    joined = tuple(x.type.shape[2 * a] * x.type.shape[2 * a + 1] for a in range(rank))
+    around = []
+    for k, n, whole, s, d in zip(place, joined, shape, strides, dilation, strict=True):
+        low, between = (0, 0) if k is None else (k * d, s - 1)
+        reach = n + max(n - 1, 0) * between
+        around.append((low, whole - low - reach, between))
+    return _padded(r, r.reshaped(x, joined), number, around)
+
+
+def _padded(r: _Writer, x: Atom, number: int, padding: Sequence[tuple[int, int, int]]) -> Atom:
     if all(p == (0, 0, 0) for p in padding):
         return x
-    return r.op("pad", x, _number(x, 0), padding=tuple(padding))
+    return r.op("pad", x, _number(x, number), padding=tuple(padding))
 
 
 def _number(x: Atom, value: int) -> Literal:
@@ -291,20 +300,28 @@ def _take(r: _Writer, inputs: Sequence[Atom], **of: Any) -> Atom:
 
 
 @_WRITTEN.of(window_put)
-def _put(r: _Writer, inputs: Sequence[Atom], shape: Any, sizes: Any, strides: Any, dilation: Any) -> Atom:
+def _put(r: _Writer, inputs: Sequence[Atom], shape: Any, **of: Any) -> Atom:
+    """Where each place and element are brought is compared there, so that nothing of the size of all windows is made."""
     x, found = inputs
-    rank = len(shape)
+    rank, sizes = len(shape), of["sizes"]
 
-    def at(place: Sequence[int | None]) -> Atom:
-        inside = tuple(n if k is None else 1 for k, n in zip(place, sizes, strict=True))
-        whole = (*x.type.shape, *inside)
-        number: Atom = Literal(I32.numpy.type(0), I32)
+    def at(place: _Place, move: _Move) -> Atom:
+        whole = (*x.type.shape, *[n if k is None else 1 for k, n in zip(place, sizes, strict=True)])
+        number, step = 0, math.prod(sizes)
+        looked_for: Atom | None = None
         for axis, (k, n) in enumerate(zip(place, sizes, strict=True)):  # counted row by row
-            if n == 1:
-                continue
-            here = Literal(I32.numpy.type(k), I32) if k is not None else r.op("iota", shape=whole, axis=rank + axis, dtype=I32)
-            number = r.op("add", r.op("mul", number, Literal(I32.numpy.type(n), I32)), here)
-        spread = [r.op("broadcast", a, shape=whole, dims=tuple(range(rank))) for a in (found, x)]
-        return r.op("select", r.op("eq", spread[0], number), spread[1], _number(x, 0))
+            step //= n
+            if k is not None:
+                number += k * step
+            elif n > 1:
+                here = move(r.op("iota", shape=whole, axis=rank + axis, dtype=I32), 0)
+                scaled = here if step == 1 else r.op("mul", here, Literal(I32.numpy.type(step), I32))
+                looked_for = scaled if looked_for is None else r.op("add", looked_for, scaled)
+        known = Literal(I32.numpy.type(number), I32)
+        looked_for = known if looked_for is None else r.op("add", looked_for, known) if number else looked_for
+        dims = tuple(range(rank))
+        there = move(r.op("broadcast", found, shape=whole, dims=dims), -1)
+        element = move(r.op("broadcast", x, shape=whole, dims=dims), 0)
+        return r.op("select", r.op("eq", there, looked_for), element, _number(x, 0))
 
-    return _folded(r, at, x.type.shape, shape, sizes, strides, dilation)
+    return _folded(r, at, shape, **of)
