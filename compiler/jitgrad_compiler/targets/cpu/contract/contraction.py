@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ....ir.types import I64
+from ....ir.types import BOOL, I64
 from ...emitter import Emitter
 from ...llvm_text import PTR, Module, Reg
 from ..long_sums import whole
@@ -383,7 +383,7 @@ class _Contract:
             c, c_row = self._scratch_at(e, e.add(e.mul(line, self._columns), e.mul(panel, blocking.panel))), self._columns
         else:
             c, c_row = e.alloca(spec.dtype, blocking.lanes, blocking.most_rows * blocking.vectors), blocking.panel
-        kernel = self._kernel(e, tile, panel, in_place)
+        kernel = self._kernel(e, panel, in_place)
         depth = e.sub(unit.k[1], unit.k[0])
         line = e.mul(e.least(e.sub(tile, unit.tiles[0]), blocking.vectors - 1), blocking.lanes)
         ahead = e.add(line, e.mul(depth, blocking.panel) if self._shared_b else blocking.panel)
@@ -391,7 +391,8 @@ class _Contract:
         runs = self._runs()
         k = depth if runs is None else e.const(spec.depth_run, I64)
         steps += [e.const(n, I64) for n in runs or ()]
-        arguments = (a, b, c, k, ahead, e.not_(unit.first), *steps)
+        full = self._is_tall(e, tile) if blocking.tall_tiles else e.const(True, BOOL)
+        arguments = (a, b, c, k, ahead, e.not_(unit.first), full, *steps)
         e.line(f"call void {kernel.text}({', '.join(x.typed for x in arguments)})")
         if in_place or self._split:
             return
@@ -451,34 +452,28 @@ class _Contract:
             b = self.b_plain.rows[-2].stride
         return Runs(blocking.k_block // spec.depth_run, a, b)
 
-    def _kernel(self, e: Emitter, tile: Reg, panel: Reg, in_place: bool) -> Reg:
-        """The micro-kernel for a tile: one of up to four, tall or short, full or at the right edge."""
+    def _kernel(self, e: Emitter, panel: Reg, in_place: bool) -> Reg:
+        """The micro-kernel for a tile: one of up to two, full or at the right edge."""
         spec, blocking = self.spec, self.blocking
         side_by_side = blocking.pack_a and spec.a_contiguous != "k"
 
-        def kernel(rows: int, columns: int) -> Reg:
+        def kernel(columns: int) -> Reg:
             vectors = -(-columns // blocking.lanes)
             last = columns - (vectors - 1) * blocking.lanes
             ragged = last < blocking.lanes
             shape = Tile(
-                spec.dtype, blocking.lanes, rows, vectors, side_by_side, last,
+                spec.dtype, blocking.lanes, blocking.most_rows, blocking.tall_tiles > 0, vectors, side_by_side, last,
                 mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, run=blocking.run, lost=bool(self._lost),
                 in_runs=self._runs() is not None, a_ahead=self._a_ahead,
             )  # fmt: skip
             return Reg(f"@{emit_tile(self.module, shape)}", PTR)
 
-        def at_height(rows: int) -> Reg:
-            rest = spec.columns % blocking.panel
-            if blocking.run_panels == 1 or rest == 0:
-                return kernel(rows, rest or blocking.panel)
-            within = panel if spec.columns == spec.n else e.rem(panel, blocking.run_panels)
-            edge = e.compare("eq", within, blocking.run_panels - 1)
-            return e.select(edge, kernel(rows, rest), kernel(rows, blocking.panel))
-
-        short, tall = blocking.tile_rows, blocking.tall_tiles
-        if not tall:
-            return at_height(short)
-        return e.select(self._is_tall(e, tile), at_height(short + 1), at_height(short))
+        rest = spec.columns % blocking.panel
+        if blocking.run_panels == 1 or rest == 0:
+            return kernel(rest or blocking.panel)
+        within = panel if spec.columns == spec.n else e.rem(panel, blocking.run_panels)
+        edge = e.compare("eq", within, blocking.run_panels - 1)
+        return e.select(edge, kernel(rest), kernel(blocking.panel))
 
     # -- split K
 

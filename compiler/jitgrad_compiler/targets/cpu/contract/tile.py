@@ -21,6 +21,7 @@ class Tile(NamedTuple):
     dtype: DType
     lanes: int
     rows: int
+    fewer: bool  # whether the last row may be missing: tiles of both heights are one function, which costs a branch in each step
     vectors: int
     side_by_side: bool  # whether the rows of A lie side by side, as they are packed along m
     last_lanes: int  # live lanes of the last vector
@@ -36,7 +37,8 @@ class Tile(NamedTuple):
         tail = f"_{self.last_lanes}{'b' * self.mask_b}{'c' * self.mask_c}" if self.mask_b or self.mask_c else ""
         long = f"_run{self.run}{'_lost' * self.lost}" if self.run else ""
         runs = "_runs" * self.in_runs + f"_ahead{self.a_ahead}" * (self.a_ahead > 0)
-        return f"tile_{self.dtype}_{self.rows}x{self.vectors}x{self.lanes}{'_packed' * self.side_by_side}{tail}{long}{runs}"
+        rows = f"{self.rows - 1}or{self.rows}" if self.fewer else self.rows
+        return f"tile_{self.dtype}_{rows}x{self.vectors}x{self.lanes}{'_packed' * self.side_by_side}{tail}{long}{runs}"
 
 
 class Steps(NamedTuple):
@@ -58,32 +60,34 @@ class Runs(NamedTuple):
 
 
 def emit_tile(module: Module, tile: Tile) -> str:
-    """Emit `void name(ptr a, ptr b, ptr c, i64 k, i64 ahead, i1 accumulate, i64 steps..., i64 runs...)`: C = A B, or C += A B, over
-    k > 0 steps, of each run where K is several.
+    """Emit `void name(ptr a, ptr b, ptr c, i64 k, i64 ahead, i1 accumulate, i1 full, i64 steps..., i64 runs...)`: C = A B, or
+    C += A B, over k > 0 steps, of each run where K is several; not `full`, a tile that may be lower has no last row.
 
     One sum an element, started at zero and carried through k in order with fused multiply-adds; of a long K one for each run, which
     then joins the sum of those before. In each step a line of B that lies
     `ahead` elements further is asked for: of the next panel, which comes from a slower cache than the hardware looks ahead for.
     """
     name = tile.name
-    arguments = [("a", PTR), ("b", PTR), ("c", PTR), ("k", I64), ("ahead", I64), ("accumulate", BOOL)]
+    arguments = [("a", PTR), ("b", PTR), ("c", PTR), ("k", I64), ("ahead", I64), ("accumulate", BOOL), ("full", BOOL)]
     arguments += [(name, I64) for name in Steps._fields]
     arguments += [(f"runs_{name}", I64) for name in Runs._fields if tile.in_runs]
     if not module.shares(name, arguments):
         return name
     e = Emitter(module, name, arguments, attributes="noinline nounwind")
-    a, b, c, k, ahead, accumulate, a_row, a_k, b_k, c_row, lost_at = e.args[:11]
-    for line in _rows(e, tile, c, c_row):  # the tile of C arrives while K runs; hardware fetches lines in pairs
+    a, b, c, k, ahead, accumulate, last, a_row, a_k, b_k, c_row, lost_at = e.args[:12]
+    with e.loop(0, tile.rows) as number:  # the tile of C arrives while K runs; hardware fetches lines in pairs
+        line = e.offset(c, e.mul(number, c_row), tile.dtype)
         for vector in range(0, tile.vectors, 2):
             e.prefetch(e.offset(line, vector * tile.lanes, tile.dtype), write=True)
-    reading = _Reading(a, b, a_row, a_k, b_k, ahead)
+    reading = _Reading(a, b, a_row, a_k, b_k, ahead, last)
     if tile.run or tile.in_runs:
-        sums = _sum_piece_by_piece(e, tile, reading, k, e.args[11:])
+        sums = _sum_piece_by_piece(e, tile, reading, k, e.args[12:])
     else:
         sums = _sum_over_k(e, tile, reading, k, None)
     edge = e.lanes([lane < tile.last_lanes for lane in range(tile.lanes)], BOOL) if tile.mask_c else None
     adding = e.splat(accumulate, tile.lanes)  # as a mask, which costs nothing, where a branch would double the code
-    for row, line in enumerate(_rows(e, tile, c, c_row)):
+
+    def write(row: int, line: Reg) -> None:
         for vector in range(tile.vectors):
             where = e.offset(line, vector * tile.lanes, tile.dtype)
             live = edge if vector == tile.vectors - 1 else None
@@ -97,6 +101,13 @@ def emit_tile(module: Module, tile: Tile) -> str:
                 continue
             total = e.select(adding, e.add(sum, e.load(where, tile.dtype, tile.lanes, live)), sum)
             e.store(where, total, live)
+
+    for row in range(tile.rows - tile.fewer):
+        write(row, c)
+        c = e.offset(c, c_row, tile.dtype)
+    if tile.fewer:
+        with e.when(last):
+            write(tile.rows - 1, c)
     e.finish()
     return name
 
@@ -110,14 +121,7 @@ class _Reading(NamedTuple):
     a_k: Reg
     b_k: Reg
     ahead: Reg
-
-
-def _rows(e: Emitter, tile: Tile, first: Reg, stride: Reg) -> list[Reg]:
-    """Where the tile's rows begin."""
-    rows = [first]
-    for _ in range(1, tile.rows):
-        rows.append(e.offset(rows[-1], stride, tile.dtype))
-    return rows
+    last: Reg  # whether there is the last row
 
 
 def _sum_piece_by_piece(e: Emitter, tile: Tile, x: _Reading, k: Reg, runs: Sequence[Reg]) -> list[list[Reg]]:
@@ -170,16 +174,16 @@ def _sum_over_k(e: Emitter, tile: Tile, x: _Reading, k: Reg, start: list[list[Re
     for _ in range(group, tile.rows, group):
         bases.append(e.offset(bases[-1], e.mul(x.a_row, group), dtype))
     apart: list[Reg | int] = [r if tile.side_by_side else e.mul(x.a_row, r) for r in range(group)]
-    before = e.block
+    before, back = e.block, "joined" if tile.fewer else "step"
     e.branch("step")
     e.label("step")
-    e.line(f"%index = phi i64 [ 0, %{before} ], [ %index_next, %step ]")
+    e.line(f"%index = phi i64 [ 0, %{before} ], [ %index_next, %{back} ]")
     for n, base in enumerate(bases):
-        e.line(f"%a_{n} = phi ptr [ {base.text}, %{before} ], [ %a_next_{n}, %step ]")
-    e.line(f"%b_at = phi ptr [ {x.b.text}, %{before} ], [ %b_next, %step ]")
+        e.line(f"%a_{n} = phi ptr [ {base.text}, %{before} ], [ %a_next_{n}, %{back} ]")
+    e.line(f"%b_at = phi ptr [ {x.b.text}, %{before} ], [ %b_next, %{back} ]")
     for row, vector in cells:
         first = start[row][vector].text if start else "zeroinitializer"
-        e.line(f"%sum_{row}_{vector} = phi {vector_type} [ {first}, %{before} ], [ %next_{row}_{vector}, %step ]")
+        e.line(f"%sum_{row}_{vector} = phi {vector_type} [ {first}, %{before} ], [ %next_{row}_{vector}, %{back} ]")
     b_at = Reg("%b_at", PTR)
     mask = e.lanes([lane < tile.last_lanes for lane in range(lanes)], BOOL) if tile.mask_b else None
     b_row = [
@@ -187,13 +191,26 @@ def _sum_over_k(e: Emitter, tile: Tile, x: _Reading, k: Reg, start: list[list[Re
     ]
     fma = f"llvm.fma.v{lanes}{dtype}"
     e.module.declare(fma, vector_type, [vector_type] * 3)
-    for row in range(tile.rows):
+
+    def add(row: int, result: str) -> None:
         element = e.splat(e.load(e.offset(Reg(f"%a_{row // group}", PTR), apart[row % group], dtype), dtype), lanes)
         for vector in range(tile.vectors):
             e.line(
-                f"%next_{row}_{vector} = call {vector_type} @{fma}"
+                f"%{result}_{row}_{vector} = call {vector_type} @{fma}"
                 f"({element.typed}, {b_row[vector].typed}, {vector_type} %sum_{row}_{vector})"
             )
+
+    for row in range(tile.rows - tile.fewer):
+        add(row, "next")
+    if tile.fewer:
+        row = tile.rows - 1
+        e.branch_if(x.last, "last", "joined")
+        e.label("last")
+        add(row, "added")
+        e.branch("joined")
+        e.label("joined")
+        for vector in range(tile.vectors):
+            e.line(f"%next_{row}_{vector} = phi {vector_type} [ %sum_{row}_{vector}, %step ], [ %added_{row}_{vector}, %last ]")
     e.prefetch(e.offset(b_at, x.ahead, dtype), level=2)
     for n in range(len(bases) if tile.a_ahead else 0):
         e.prefetch(e.offset(Reg(f"%a_{n}", PTR), e.mul(x.a_k, tile.a_ahead), dtype))
