@@ -144,3 +144,71 @@ TORCH_OPTIMIZERS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any], Any
     "Adadelta": (lambda t, p: t.Adadelta(p), lambda o: o.adadelta()),
 }
 """The optimizers of PyTorch whose formulas are ours, by its functions of torch.optim and params."""
+
+
+# Losses: values, and gradients of the sum with respect to the arrays, by torch.nn.functional `F` and by `L`, our losses.
+
+A, B, C = (_rng.normal(size=(7, 5)) for _ in range(3))
+SIGNS = np.where(_rng.normal(size=(7, 5)) > 0, 1.0, -1.0)
+PICKS = np.array([0, 4, 2, 2, 1, 3, 0])
+HOLES = np.array([0, -100, 2, 2, -100, 3, 0])
+CHANCES = np.exp(B) / np.exp(B).sum(1, keepdims=True)
+CLASS_WEIGHTS = np.array([0.5, 2.0, 1.0, 0.1, 3.0])
+HITS = (C > 0).astype(float)
+VOLUME, VOLUME_PICKS = _rng.normal(size=(2, 4, 3)), np.array([[0, 1, 3], [2, 2, 0]])
+LOSSES: dict[str, tuple[tuple[np.ndarray, ...], Callable[..., Any], Callable[..., Any]]] = {
+    "mse": ((A, B), lambda F, t, a, b: F.mse_loss(a, b, reduction="none"), lambda L, a, b: L.mse(a, b, reduction="none")),
+    "mae": ((A, B), lambda F, t, a, b: F.l1_loss(a, b), lambda L, a, b: L.mae(a, b)),
+    "huber": (
+        (A, B), lambda F, t, a, b: F.huber_loss(a, b, delta=0.7, reduction="none"),
+        lambda L, a, b: L.huber(a, b, 0.7, reduction="none")),
+    "hinge": ((A,), lambda F, t, a: F.relu(1 - t(SIGNS) * a), lambda L, a: L.hinge(a, SIGNS, reduction="none")),
+    "cross entropy": ((3 * A,), lambda F, t, a: F.cross_entropy(a, t(PICKS)), lambda L, a: L.cross_entropy(a, PICKS)),
+    "cross entropy, each": (
+        (A,), lambda F, t, a: F.cross_entropy(a, t(PICKS), reduction="none"),
+        lambda L, a: L.cross_entropy(a, PICKS, reduction="none")),
+    "cross entropy, smooth": (
+        (A,), lambda F, t, a: F.cross_entropy(a, t(PICKS), label_smoothing=0.2),
+        lambda L, a: L.cross_entropy(a, PICKS, label_smoothing=0.2)),
+    "cross entropy with holes": (
+        (A,), lambda F, t, a: F.cross_entropy(a, t(HOLES)), lambda L, a: L.cross_entropy(a, HOLES, ignore_index=-100)),
+    "cross entropy, weighted": (
+        (A,), lambda F, t, a: F.cross_entropy(a, t(HOLES), weight=t(CLASS_WEIGHTS), label_smoothing=0.1),
+        lambda L, a: L.cross_entropy(a, HOLES, class_weights=CLASS_WEIGHTS, ignore_index=-100, label_smoothing=0.1)),
+    "cross entropy of chances": ((A, CHANCES), lambda F, t, a, b: F.cross_entropy(a, b), lambda L, a, b: L.cross_entropy(a, b)),
+    "cross entropy of chances, smooth and weighted": (
+        (A,), lambda F, t, a: F.cross_entropy(a, t(CHANCES), weight=t(CLASS_WEIGHTS), label_smoothing=0.1, reduction="sum"),
+        lambda L, a: L.cross_entropy(a, CHANCES, class_weights=CLASS_WEIGHTS, label_smoothing=0.1, reduction="sum")),
+    "cross entropy in the middle": (
+        (VOLUME,), lambda F, t, a: F.cross_entropy(a, t(VOLUME_PICKS), reduction="none"),
+        lambda L, a: L.cross_entropy(a, VOLUME_PICKS, axis=1, reduction="none")),
+    "nll": ((A,), lambda F, t, a: F.nll_loss(a, t(HOLES)), lambda L, a: L.nll(a, HOLES, ignore_index=-100)),
+    "nll, weighted": (
+        (A,), lambda F, t, a: F.nll_loss(a, t(PICKS), weight=t(CLASS_WEIGHTS)),
+        lambda L, a: L.nll(a, PICKS, class_weights=CLASS_WEIGHTS)),
+    "binary": (
+        (30 * A,), lambda F, t, a: F.binary_cross_entropy_with_logits(a, t(CHANCES), reduction="none"),
+        lambda L, a: L.binary_cross_entropy_with_logits(a, CHANCES, reduction="none")),
+    "binary, weighted": (
+        (A,), lambda F, t, a: F.binary_cross_entropy_with_logits(a, t(HITS), pos_weight=t(CLASS_WEIGHTS)),
+        lambda L, a: L.binary_cross_entropy_with_logits(a, HITS, pos_weight=CLASS_WEIGHTS)),
+    "focal": (
+        (A,), lambda F, t, a: F.binary_cross_entropy_with_logits(a, t(HITS), reduction="none")
+        * (1 - (F.sigmoid(a) * t(HITS) + F.sigmoid(-a) * (1 - t(HITS)))) ** 1.5 * (0.3 * t(HITS) + 0.7 * (1 - t(HITS))),
+        lambda L, a: L.focal(a, HITS, 0.3, 1.5, reduction="none")),
+    "kl": (
+        (A,), lambda F, t, a: F.kl_div(F.log_softmax(a, 1), t(CHANCES), reduction="batchmean"),
+        lambda L, a: L.kl_divergence(L.log_softmax(a, axis=1), CHANCES)),
+    "kl of logarithms": (
+        (A, B), lambda F, t, a, b: F.kl_div(a, b, reduction="sum", log_target=True),
+        lambda L, a, b: L.kl_divergence(a, b, log_targets=True, reduction="sum")),
+    "triplet": (
+        (A, B, C), lambda F, t, a, b, c: F.triplet_margin_loss(a, b, c, reduction="none"),
+        lambda L, a, b, c: L.triplet(a, b, c, reduction="none")),
+    "triplet, swapped": (
+        (A, B, C), lambda F, t, a, b, c: F.triplet_margin_loss(a, b, c, margin=2.5, p=3.0, swap=True),
+        lambda L, a, b, c: L.triplet(a, b, c, margin=2.5, p=3.0, swap=True)),
+    "cosine": (
+        (A, B), lambda F, t, a, b: F.cosine_embedding_loss(a, b, t(SIGNS[:, 0]), margin=0.1, reduction="none"),
+        lambda L, a, b: L.cosine(a, b, SIGNS[:, 0], margin=0.1, reduction="none")),
+}  # fmt: skip

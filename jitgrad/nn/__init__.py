@@ -13,7 +13,7 @@ from jitgrad.held import Held, trainable
 from jitgrad.normalization import log_softmax, logmeanexp, logsumexp, one_hot, softmax, standardize
 from jitgrad.publishing import public as _public
 
-from . import initializers
+from . import initializers, losses
 from .activation_layers import (
     CELU,
     ELU,
@@ -93,15 +93,17 @@ from .training import apply
 __all__ = [
     "BatchNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "CELU", "Dense", "Dropout", "Dropout1d", "Dropout2d",
     "Dropout3d", "ELU", "Embedding", "Flatten", "GELU", "GLU", "GRU", "GRUCell", "GroupNorm", "Hardsigmoid", "Hardswish",
-    "Hardtanh", "Held", "Identity", "InstanceNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LSTM", "LSTMCell",
-    "Lambda", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "Mish", "Module", "PReLU", "RMSNorm", "RNN",
-    "RNNCell", "ReLU", "ReLU6", "Residual", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
-    "apply", "causal_mask", "celu", "ctc_loss", "dot_product_attention", "elu", "freeze", "gelu", "glu", "hard_sigmoid",
-    "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers", "leaky_relu", "load_torch", "log1mexp", "log_sigmoid",
-    "log_softmax", "logmeanexp", "logsumexp", "mish", "one_hot", "parameter_count", "relu", "relu6", "rotary_embedding",
-    "selu", "sigmoid", "silu", "sinusoidal_positions", "soft_sign", "softmax", "softplus", "sparse_plus", "sparse_sigmoid",
-    "squareplus", "standardize", "summary", "swish", "tanh", "trainable", "unfreeze",
+    "Hardtanh", "Held", "Identity", "InstanceNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LSTM",
+    "LSTMCell", "Lambda", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "Mish", "Module", "PReLU",
+    "RMSNorm", "RNN", "RNNCell", "ReLU", "ReLU6", "Residual", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax",
+    "Softplus", "Softsign", "Tanh", "apply", "causal_mask", "celu", "ctc_loss", "dot_product_attention", "elu", "freeze",
+    "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers", "leaky_relu",
+    "load_torch", "log1mexp", "log_sigmoid", "log_softmax", "logmeanexp", "logsumexp", "losses", "mish", "one_hot",
+    "parameter_count", "relu", "relu6", "rotary_embedding", "selu", "sigmoid", "silu", "sinusoidal_positions", "soft_sign",
+    "softmax", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "standardize", "summary", "swish", "tanh",
+    "trainable", "unfreeze",
 ]  # fmt: skip
 
 _public(initializers.__name__)
+_public(losses.__name__)
 _public(__name__)

@@ -109,8 +109,17 @@ ABSENT: dict[str, dict[str, str]] = {
         "Assign the array to an attribute of the module: self.name = array": "Parameter ParameterList ParameterDict",
         "Assign a list or a dict of modules to an attribute: self.layers = [...]": "ModuleList ModuleDict",
         "Functions are in jitgrad.nn itself": "functional",
-        "Use jitgrad.nn.log_softmax": "cross_entropy CrossEntropyLoss nll_loss NLLLoss softmax_cross_entropy",
-        "Use jitgrad.numpy.mean of the squares": "mse_loss MSELoss",
+        "Losses are functions: jitgrad.nn.losses.cross_entropy": "cross_entropy CrossEntropyLoss softmax_cross_entropy",
+        "Losses are functions: jitgrad.nn.losses.nll": "nll_loss NLLLoss",
+        "Losses are functions: jitgrad.nn.losses.mse": "mse_loss MSELoss",
+        "Losses are functions: jitgrad.nn.losses.mae": "l1_loss L1Loss",
+        "Losses are functions: jitgrad.nn.losses.huber": "huber_loss HuberLoss smooth_l1_loss SmoothL1Loss",
+        "Losses are functions: jitgrad.nn.losses.binary_cross_entropy_with_logits": (
+            "binary_cross_entropy binary_cross_entropy_with_logits BCELoss BCEWithLogitsLoss sigmoid_binary_cross_entropy"
+        ),
+        "Losses are functions: jitgrad.nn.losses.kl_divergence": "kl_div KLDivLoss",
+        "Losses are functions: jitgrad.nn.losses.triplet": "triplet_margin_loss TripletMarginLoss",
+        "Losses are functions: jitgrad.nn.losses.cosine": "cosine_embedding_loss CosineEmbeddingLoss",
         "Use jitgrad.nn.softmax(q @ k.mT / jnp.sqrt(d)) @ v": "dot_product_attention scaled_dot_product_attention",
     },
     "jitgrad.random": {

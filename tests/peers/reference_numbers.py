@@ -105,9 +105,23 @@ def torch_optimizers() -> dict[str, list[float]]:
     return out
 
 
+def losses() -> dict[str, list[float]]:
+    """The loss, and the gradient of its sum with respect to each array."""
+    import torch
+
+    out = {}
+    for name, (arrays, theirs, _) in cases.LOSSES.items():
+        given = [torch.tensor(a, requires_grad=True) for a in arrays]
+        loss = theirs(torch.nn.functional, torch.tensor, *given)
+        loss.sum().backward()
+        out[name] = [x for a in (loss.detach(), *(g.grad for g in given)) for x in numbers(a.numpy())]
+    return out
+
+
 TABLES: dict[str, tuple[str, Callable[[], Any]]] = {
     "optimizers": ("optax", optimizers),
     "torch_optimizers": ("torch", torch_optimizers),
+    "losses": ("torch", losses),
 }
 """The library that each table needs, and what it gives."""
 
