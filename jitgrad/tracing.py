@@ -33,6 +33,11 @@ def is_module(x: Any) -> bool:
     return hasattr(type(x), "__jitgrad_module__")
 
 
+def is_function(x: Any) -> bool:
+    """Whether x is a function where a pytree may stand, too: a module is called, but stands for its arrays there."""
+    return callable(x) and not is_module(x)
+
+
 def check_function(transform: str, fun: Any) -> None:
     """Raise NotAFunctionError unless fun can be called, saying what to write where it is the result of a call."""
     if callable(fun):

@@ -12,6 +12,7 @@ import jitgrad.numpy as jnp
 from jitgrad import tree
 from jitgrad.errors import ArgumentError, TreeStructureError
 from jitgrad.held import trainable
+from jitgrad.tracing import is_function
 
 from .transformation import (
     GradientTransformation,
@@ -40,7 +41,7 @@ class PartitionState(NamedTuple):
 
 def _spread(where: str, what: str, given: Any, params: PyTree) -> list[Any]:
     """One entry for each leaf of the params, of a pytree of entries (one for a whole branch will do), or of a function to one."""
-    given = trainable(given(params) if callable(given) else given)
+    given = trainable(given(params) if is_function(given) else given)
     try:
         return tree.leaves(tree.broadcast(given, params))
     except ValueError as error:

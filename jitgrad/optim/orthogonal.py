@@ -14,6 +14,7 @@ import jitgrad.numpy as jnp
 from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError, TreeStructureError
+from jitgrad.tracing import is_function
 
 from .leaves import cast, corrected_means, mean_of, next_count, no_count, zeros_like
 from .masking import partition
@@ -109,7 +110,7 @@ def _numbers(given: Any, params: PyTree) -> list[MuonDimensionNumbers | None]:
     leaves, treedef = tree.flatten(params)
     if given is None:
         return [MuonDimensionNumbers() if jnp.ndim(p) == 2 else None for p in leaves]
-    given = given(params) if callable(given) else given
+    given = given(params) if is_function(given) else given
     if isinstance(given, MuonDimensionNumbers):
         return [given for _ in leaves]
     try:
@@ -124,7 +125,7 @@ def _numbers(given: Any, params: PyTree) -> list[MuonDimensionNumbers | None]:
 
 def _of_matrices(given: Any, updates: PyTree) -> PyTree:
     """The numbers that stand for updates of which only matrices are left: those that are not None."""
-    entries = tree.leaves(given(updates) if callable(given) else given, is_leaf=lambda x: x is None)
+    entries = tree.leaves(given(updates) if is_function(given) else given, is_leaf=lambda x: x is None)
     return tree.unflatten(tree.structure(updates), [n for n in entries if n is not None])
 
 

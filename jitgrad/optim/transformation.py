@@ -21,6 +21,7 @@ from jitgrad.array import as_value
 from jitgrad.errors import ArgumentError, TreeStructureError
 from jitgrad.held import Open, open_leaves, trainable
 from jitgrad.tracebacks import boundary
+from jitgrad.tracing import is_function
 
 PyTree = Any
 
@@ -51,7 +52,7 @@ class GradientTransformation(_Pair):
             parts, opened = open_leaves(params)
             if opened.held:
                 params = opened.gradient(parts)
-                extra = {name: _of_whole(x, opened) if callable(x) else trainable(x) for name, x in extra.items()}
+                extra = {name: _of_whole(x, opened) if is_function(x) else trainable(x) for name, x in extra.items()}
             return update(trainable(updates), state, params, **extra)
 
         return super().__new__(cls, init_trainable, update_trainable)
