@@ -2,7 +2,8 @@
 `Module`, its layers, `apply` for training, `freeze` and its kin.
 
 Reading map: module.py (what a model is), training.py, holding.py; then layers: linear.py, containers.py, activation_layers.py,
-normalization_layers.py, dropout.py, attention.py, positions.py, recurrent.py; summaries.py prints what a model has.
+normalization_layers.py, dropout.py, attention.py, positions.py, multi_head.py,
+transformer.py, recurrent.py, ctc.py; summaries.py prints what a model has.
 
 >>> from jitgrad import nn
 >>> print(nn.sigmoid(0.0))
@@ -71,6 +72,7 @@ from .dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from .holding import freeze, parameter_count, unfreeze
 from .linear import Dense, Embedding, Linear
 from .module import Module
+from .multi_head import KeyValueCache, MultiHeadAttention
 from .normalization_layers import (
     BatchNorm,
     BatchNorm1d,
@@ -89,19 +91,21 @@ from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .summaries import summary
 from .torch_weights import load_torch
 from .training import apply
+from .transformer import TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
 
 __all__ = [
     "BatchNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "CELU", "Dense", "Dropout", "Dropout1d", "Dropout2d",
     "Dropout3d", "ELU", "Embedding", "Flatten", "GELU", "GLU", "GRU", "GRUCell", "GroupNorm", "Hardsigmoid", "Hardswish",
-    "Hardtanh", "Held", "Identity", "InstanceNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LSTM",
-    "LSTMCell", "Lambda", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "Mish", "Module", "PReLU",
-    "RMSNorm", "RNN", "RNNCell", "ReLU", "ReLU6", "Residual", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax",
-    "Softplus", "Softsign", "Tanh", "apply", "causal_mask", "celu", "ctc_loss", "dot_product_attention", "elu", "freeze",
-    "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers", "leaky_relu",
-    "load_torch", "log1mexp", "log_sigmoid", "log_softmax", "logmeanexp", "logsumexp", "losses", "mish", "one_hot",
-    "parameter_count", "relu", "relu6", "rotary_embedding", "selu", "sigmoid", "silu", "sinusoidal_positions", "soft_sign",
-    "softmax", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "standardize", "summary", "swish", "tanh",
-    "trainable", "unfreeze",
+    "Hardtanh", "Held", "Identity", "InstanceNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "KeyValueCache",
+    "LSTM", "LSTMCell", "Lambda", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "Mish", "Module",
+    "MultiHeadAttention", "PReLU", "RMSNorm", "RNN", "RNNCell", "ReLU", "ReLU6", "Residual", "SELU", "Sequential", "SiLU",
+    "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh", "TransformerDecoder", "TransformerDecoderLayer",
+    "TransformerEncoder", "TransformerEncoderLayer", "apply", "causal_mask", "celu", "ctc_loss", "dot_product_attention",
+    "elu", "freeze", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers",
+    "leaky_relu", "load_torch", "log1mexp", "log_sigmoid", "log_softmax", "logmeanexp", "logsumexp", "losses", "mish",
+    "one_hot", "parameter_count", "relu", "relu6", "rotary_embedding", "selu", "sigmoid", "silu", "sinusoidal_positions",
+    "soft_sign", "softmax", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "standardize", "summary", "swish",
+    "tanh", "trainable", "unfreeze",
 ]  # fmt: skip
 
 _public(initializers.__name__)

@@ -68,13 +68,14 @@ class _Band:
 
 @dataclass(frozen=True)
 class _Attention:
-    """One call's formula, on a block of its operands: `operands` are [B, K, G, T, H], keys and values [B, K, 1, S, H], bias and
-    mask [B, K, G, T, S] or 1 in place of any axis, lengths [B, 1, 1, 1, 1], and the queries' positions [1, 1, 1, T, 1].
+    """One call's formula, on a block of its operands: `operands` are [B, K, G, T, H], keys and values [B, K, 1, S, H], bias,
+    mask and kept [B, K, G, T, S] or 1 in place of any axis, lengths [B, 1, 1, 1, 1], and the queries' positions [1, 1, 1, T, 1].
     """
 
     scale: float
     band: _Band
     residual: bool
+    keep_rate: float
 
     def __call__(self, operands: dict[str, Array], first_key: int = 0) -> tuple[Array, Array | None]:
         query, key, value = operands["query"], operands["key"][:, :, 0], operands["value"][:, :, 0]
@@ -89,7 +90,10 @@ class _Attention:
         allowed = functools.reduce(jnp.logical_and, [m for m in masks if m is not None], jnp.array(True))
         if any(m is not None for m in masks):
             scores = jnp.where(allowed, scores, MASKED)
-        out = jnp.einsum("bkgts,bksh->bkgth", softmax(scores).astype(value.dtype), value)
+        weights = softmax(scores)
+        if "kept" in operands:
+            weights = jnp.where(operands["kept"], weights / self.keep_rate, 0) if self.keep_rate else jnp.zeros_like(weights)
+        out = jnp.einsum("bkgts,bksh->bkgth", weights.astype(value.dtype), value)
         return out, logsumexp(scores, axis=-1).astype(query.dtype) if self.residual else None
 
 
@@ -147,7 +151,7 @@ def _tiled(formula: _Attention, operands: dict[str, Array]) -> Any:
         """Queries first..last - 1 with the keys that they see."""
         low, high = formula.band.keys(first, last, keys)
         held = {n: lax.slice_in_dim(x, low, high, axis=3) if n in KEYED else x for n, x in block.items()}
-        for n, axis, start, end in (("bias", 4, low, high), ("mask", 4, low, high), *[(n, 3, first, last) for n in ROWED]):
+        for n, axis, start, end in (*[(n, 4, low, high) for n in PAIRED], *[(n, 3, first, last) for n in ROWED]):
             if n in held and held[n].shape[axis] > 1:
                 held[n] = lax.slice_in_dim(held[n], start, end, axis=axis)
         return _in_blocks(
@@ -165,7 +169,10 @@ def _tiled(formula: _Attention, operands: dict[str, Array]) -> Any:
     return _in_blocks(lambda block: _in_blocks(head, block, 1, some_heads), operands, 0, examples)
 
 
-ROWED = ("query", "bias", "mask", "position")
+PAIRED = ("bias", "mask", "kept")
+"""Operands whose axis 4 counts keys."""
+
+ROWED = ("query", "position", *PAIRED)
 """Operands whose axis 3 counts queries."""
 
 
@@ -218,6 +225,32 @@ def dot_product_attention(
     where = "nn.dot_product_attention"
     if implementation not in (None, "xla", "cudnn"):
         raise ArgumentError(f'{where}: implementation must be None, "xla" or "cudnn", got {implementation!r}')
+    return attend(
+        where, query, key, value, bias, mask, scale=scale, is_causal=is_causal, query_seq_lengths=query_seq_lengths,
+        key_value_seq_lengths=key_value_seq_lengths, local_window_size=local_window_size, return_residual=return_residual,
+    )  # fmt: skip
+
+
+def attend(
+    where: str,
+    query: ArrayLike,
+    key: ArrayLike,
+    value: ArrayLike,
+    bias: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    *,
+    scale: float | None = None,
+    is_causal: bool = False,
+    query_seq_lengths: ArrayLike | None = None,
+    key_value_seq_lengths: ArrayLike | None = None,
+    local_window_size: int | tuple[int, int] | None = None,
+    return_residual: bool = False,
+    kept: ArrayLike | None = None,
+    keep_rate: float = 1.0,
+) -> Any:
+    """`dot_product_attention`, as the function `where`, and with dropout: kept says which weights [B, N, T, S] stay, divided
+    by keep_rate.
+    """
     q, k, v = inexact_arg(where, query), inexact_arg(where, key), inexact_arg(where, value)
     _check_operands(where, q, k, v)
     shape = q.shape
@@ -230,14 +263,17 @@ def dot_product_attention(
         "value": jnp.transpose(v, (0, 2, 1, 3))[:, :, None],
         "position": jnp.arange(queries).reshape(1, 1, 1, queries, 1),
     }
-    for name, given in (("bias", bias), ("mask", mask)):
+    for name, given in (("bias", bias), ("mask", mask), ("kept", kept)):
         if given is not None:
             operands[name] = _grouped(where, name, given, (batch, heads, queries, keys), groups)
     if key_value_seq_lengths is not None:
         lengths = _lengths(where, "key_value_seq_lengths", key_value_seq_lengths, batch)
         operands["length"] = lengths.reshape(batch, 1, 1, 1, 1)
     formula = _Attention(
-        1 / math.sqrt(size) if scale is None else scale, _band(where, is_causal, local_window_size), bool(return_residual)
+        1 / math.sqrt(size) if scale is None else scale,
+        _band(where, is_causal, local_window_size),
+        bool(return_residual),
+        keep_rate,
     )
     large = batch * heads * queries * keys > PLAIN_SCORES
     out, residual = _tiled(formula, operands) if large else formula(operands)

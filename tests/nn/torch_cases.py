@@ -21,6 +21,9 @@ from jitgrad import nn, tree
 NUMBERS = Path(__file__).with_name("torch_numbers.json")
 
 
+PLAIN: Callable[..., Any] = lambda layer, *xs: layer(*xs)
+
+
 @dataclass(frozen=True)
 class Case:
     """A layer here and in PyTorch, given inputs that are differentiated and others that are not; how each is called."""
@@ -28,8 +31,8 @@ class Case:
     ours: Callable[[], Any]
     theirs: Callable[[Any], Any]
     inputs: tuple[Any, ...]
-    call: Callable[..., Any] = lambda layer, *xs: layer(*xs)
-    torch_call: Callable[..., Any] = lambda layer, *xs: layer(*xs)
+    call: Callable[..., Any] = PLAIN
+    torch_call: Callable[..., Any] = PLAIN
     parameters: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
@@ -115,6 +118,53 @@ def cell(name: str, *inputs: Any, **options: Any) -> Case:
     )
 
 
+Q, MEMORY = normal(2, 5, 8), normal(2, 7, 8)
+HIDDEN = drawn("mask", (5, 5)) > 0.3
+HIDDEN[:, 0] = False
+CAUSAL = ~np.tril(np.ones((5, 5), bool))
+
+
+def masked(hidden: np.ndarray) -> Any:
+    """PyTorch's masks, which are True where a pair takes no part."""
+    import torch
+
+    return torch.tensor(hidden)
+
+
+def attention(inputs: tuple[Any, ...], call: Any, torch_call: Any, **options: Any) -> Case:
+    """8 features in 2 heads. PyTorch's result is the first of a pair, and it wants keys and values said."""
+    return Case(
+        lambda: nn.MultiHeadAttention(8, 2, **options),
+        lambda torch: torch.nn.MultiheadAttention(8, 2, batch_first=True, **options),
+        inputs,
+        call,
+        lambda layer, *xs: torch_call(layer, *xs)[0],
+    )
+
+
+def transformer(kind: str, inputs: tuple[Any, ...], call: Any, torch_call: Any, **options: Any) -> Case:
+    return Case(
+        lambda: getattr(nn, kind)(8, 2, 12, **options),
+        lambda torch: getattr(torch.nn, kind)(8, 2, 12, batch_first=True, **options).eval(),
+        inputs,
+        call,
+        torch_call,
+    )
+
+
+def encoder(torch: Any) -> Any:
+    layers = torch.nn.TransformerEncoderLayer(8, 2, 12, batch_first=True)
+    return torch.nn.TransformerEncoder(layers, 2, torch.nn.LayerNorm(8), enable_nested_tensor=False).eval()
+
+
+def decoder(torch: Any) -> Any:
+    return torch.nn.TransformerDecoder(torch.nn.TransformerDecoderLayer(8, 2, 12, batch_first=True), 2).eval()
+
+
+def with_masks(layer: Any, x: Any, memory: Any) -> Any:
+    return layer(x, memory, tgt_mask=masked(CAUSAL), memory_mask=masked(HIDDEN[:, [0, 1, 2, 3, 4, 0, 1]]))
+
+
 DEEP = dict(num_layers=2, bidirectional=True)
 CASES: dict[str, Case] = {
     "RNN": recurrent("RNN"), "RNN of relu": recurrent("RNN", ONE, nonlinearity="relu"), "deep RNN": recurrent("RNN", TWO, **DEEP),
@@ -125,6 +175,32 @@ CASES: dict[str, Case] = {
     "RNNCell": cell("RNNCell", normal(3, 6)), "RNNCell of relu": cell("RNNCell", nonlinearity="relu"),
     "LSTMCell": cell("LSTMCell", (normal(3, 6), normal(3, 6) * 2)), "GRUCell": cell("GRUCell", normal(3, 6)),
     "GRUCell without biases": cell("GRUCell", bias=False),
+    "attention to itself": attention((Q,), lambda layer, x: layer(x), lambda layer, x: layer(x, x, x)),
+    "attention without biases": attention((Q,), lambda layer, x: layer(x), lambda layer, x: layer(x, x, x), bias=False),
+    "masked attention": attention(
+        (Q,), lambda layer, x: layer(x, mask=~HIDDEN), lambda layer, x: layer(x, x, x, attn_mask=masked(HIDDEN))
+    ),
+    "causal attention": attention(
+        (Q,), lambda layer, x: layer(x, is_causal=True), lambda layer, x: layer(x, x, x, attn_mask=masked(CAUSAL))
+    ),
+    "attention to others": attention(
+        (Q, normal(2, 7, 6), normal(2, 7, 5)), PLAIN, PLAIN, kdim=6, vdim=5
+    ),
+    "attention without batch": attention((Q[0], MEMORY[0]), lambda layer, *xs: layer(*xs), lambda layer, q, k: layer(q, k, k)),
+    "encoder layer": transformer("TransformerEncoderLayer", (Q,), PLAIN, PLAIN),
+    "causal encoder layer of gelu that normalises first": transformer(
+        "TransformerEncoderLayer", (Q,), lambda layer, x: layer(x, is_causal=True),
+        lambda layer, x: layer(x, src_mask=masked(CAUSAL)), activation="gelu", norm_first=True,
+    ),
+    "decoder layer": transformer("TransformerDecoderLayer", (Q, MEMORY), PLAIN, PLAIN),
+    "masked decoder layer that normalises first": transformer(
+        "TransformerDecoderLayer", (Q, MEMORY),
+        lambda layer, *xs: layer(*xs, is_causal=True, memory_mask=~HIDDEN[:, [0, 1, 2, 3, 4, 0, 1]]), with_masks, norm_first=True,
+    ),
+    "encoder": Case(
+        lambda: nn.TransformerEncoder([nn.TransformerEncoderLayer(8, 2, 12) for _ in range(2)], nn.LayerNorm(8)), encoder, (Q,)
+    ),
+    "decoder": Case(lambda: nn.TransformerDecoder([nn.TransformerDecoderLayer(8, 2, 12) for _ in range(2)]), decoder, (Q, MEMORY)),
 }  # fmt: skip
 
 
