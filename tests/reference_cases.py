@@ -212,3 +212,77 @@ LOSSES: dict[str, tuple[tuple[np.ndarray, ...], Callable[..., Any], Callable[...
         (A, B), lambda F, t, a, b: F.cosine_embedding_loss(a, b, t(SIGNS[:, 0]), margin=0.1, reduction="none"),
         lambda L, a, b: L.cosine(a, b, SIGNS[:, 0], margin=0.1, reduction="none")),
 }  # fmt: skip
+
+
+# Metrics, by sklearn.metrics `S` and by `M`, ours.
+
+SCORES = np.round(_rng.normal(size=(60, 4)), 1)
+RIGHT = np.where(_rng.random(60) < 0.5, SCORES.argmax(1), _rng.integers(0, 4, 60))
+PREDICTED = SCORES.argmax(1)
+SIDES, SIDE_SCORES = (RIGHT > 1).astype(int), np.round(SCORES[:, 2] - SCORES[:, 0], 1)
+SIDES_PREDICTED = (SIDE_SCORES > 0).astype(int)
+WEIGHTS = _rng.random(60)
+REAL, NEAR = _rng.normal(size=(60, 3)), _rng.normal(size=(60, 3))
+NEAR = REAL + 0.5 * NEAR
+ODDS = np.exp(SCORES) / np.exp(SCORES).sum(1, keepdims=True)
+METRICS: dict[str, tuple[Callable[[Any], Any], Callable[..., Any]]] = {
+    "accuracy": (lambda S: S.accuracy_score(RIGHT, PREDICTED), lambda M, **o: M.accuracy(PREDICTED, RIGHT, **o)),
+    "accuracy, weighted": (
+        lambda S: S.accuracy_score(RIGHT, PREDICTED, sample_weight=WEIGHTS),
+        lambda M, **o: M.accuracy(SCORES, RIGHT, weights=WEIGHTS, **o),
+    ),
+    "mse": (lambda S: S.mean_squared_error(REAL, NEAR), lambda M, **o: M.mean_squared_error(NEAR, REAL, **o)),
+    "mse, weighted": (
+        lambda S: S.mean_squared_error(REAL, NEAR, sample_weight=WEIGHTS),
+        lambda M, **o: M.mean_squared_error(NEAR, REAL, weights=WEIGHTS, **o),
+    ),
+    "mae": (lambda S: S.mean_absolute_error(REAL, NEAR), lambda M, **o: M.mean_absolute_error(NEAR, REAL, **o)),
+    "r2": (lambda S: S.r2_score(REAL, NEAR), lambda M, **o: M.r2(NEAR, REAL, **o)),
+    "r2, weighted": (
+        lambda S: S.r2_score(REAL[:, 0], NEAR[:, 0], sample_weight=WEIGHTS),
+        lambda M, **o: M.r2(NEAR[:, 0], REAL[:, 0], weights=WEIGHTS, **o),
+    ),
+    "perplexity": (lambda S: np.exp(S.log_loss(RIGHT, ODDS)), lambda M, **o: M.perplexity(SCORES, RIGHT, **o)),
+    "auc": (lambda S: S.roc_auc_score(SIDES, SIDE_SCORES), lambda M, **o: M.auc(SIDE_SCORES, SIDES, **o)),
+    "auc, weighted": (
+        lambda S: S.roc_auc_score(SIDES, SIDE_SCORES, sample_weight=WEIGHTS),
+        lambda M, **o: M.auc(SIDE_SCORES, SIDES, weights=WEIGHTS, **o),
+    ),
+    "auc of classes": (lambda S: S.roc_auc_score(RIGHT, ODDS, multi_class="ovr"), lambda M, **o: M.auc(ODDS, RIGHT, **o)),
+    "auc of classes, weighted": (
+        lambda S: S.roc_auc_score(RIGHT, ODDS, multi_class="ovr", average="weighted"),
+        lambda M, **o: M.auc(ODDS, RIGHT, "weighted", **o),
+    ),
+    "confusion matrix": (lambda S: S.confusion_matrix(RIGHT, PREDICTED), lambda M, **o: M.confusion_matrix(PREDICTED, RIGHT, **o)),
+    **{
+        f"confusion matrix, {how}": (
+            lambda S, how=how: S.confusion_matrix(RIGHT, PREDICTED, normalize=how, sample_weight=WEIGHTS),
+            lambda M, how=how, **o: M.confusion_matrix(SCORES, RIGHT, normalize=how, weights=WEIGHTS, **o),
+        )
+        for how in ("true", "pred", "all")
+    },
+    **{
+        f"top {k}": (
+            lambda S, k=k: S.top_k_accuracy_score(RIGHT, SCORES, k=k, labels=range(4)),
+            lambda M, k=k, **o: M.top_k_accuracy(SCORES, RIGHT, k, **o),
+        )
+        for k in (1, 2, 3)
+    },
+    **{
+        f"{ours}, {average}{', weighted' if weights is not None else ''}": (
+            lambda S, theirs=theirs, average=average, weights=weights: getattr(S, theirs)(
+                SIDES if average == "binary" else RIGHT, SIDES_PREDICTED if average == "binary" else PREDICTED,
+                average=average, sample_weight=weights,
+            ),
+            lambda M, ours=ours, average=average, weights=weights, **o: getattr(M, ours)(
+                SIDES_PREDICTED if average == "binary" else PREDICTED, SIDES if average == "binary" else RIGHT,
+                average=average, weights=weights, **o,
+            ),
+        )
+        for ours, theirs in (
+            ("precision", "precision_score"), ("recall", "recall_score"), ("f1", "f1_score"), ("iou", "jaccard_score"),
+        )
+        for average in ("binary", "macro", "micro", "weighted", None)
+        for weights in (None, WEIGHTS)
+    },
+}  # fmt: skip

@@ -118,10 +118,17 @@ def losses() -> dict[str, list[float]]:
     return out
 
 
+def metrics() -> dict[str, list[float]]:
+    import sklearn.metrics
+
+    return {name: numbers(theirs(sklearn.metrics)) for name, (theirs, _) in cases.METRICS.items()}
+
+
 TABLES: dict[str, tuple[str, Callable[[], Any]]] = {
     "optimizers": ("optax", optimizers),
     "torch_optimizers": ("torch", torch_optimizers),
     "losses": ("torch", losses),
+    "metrics": ("sklearn", metrics),
 }
 """The library that each table needs, and what it gives."""
 

@@ -14,7 +14,7 @@ import pytest
 
 PROGRAM = Path(__file__).with_name("reference_numbers.py")
 STORED = Path(__file__).parents[1] / "reference_numbers"
-NEEDS = {"optimizers": "optax", "torch_optimizers": "torch", "losses": "torch"}
+NEEDS = {"optimizers": "optax", "torch_optimizers": "torch", "losses": "torch", "metrics": "sklearn"}
 
 
 def rows(table, path=""):
