@@ -22,7 +22,7 @@ CASES = {
     (jnp, "in1d"): "jitgrad.numpy.isin", (jnp, "softmax"): "Use jitgrad.nn.softmax", (jnp,
     "Sum"): "Did you mean jitgrad.numpy.sum?",
     (lax, "infeed"): "one device",
-    (nn, "NLLLoss"): "Use jitgrad.nn.log_softmax", (random, "randn"): "Use jitgrad.random.normal",
+    (nn, "NLLLoss"): "jitgrad.nn.losses.nll", (random, "randn"): "Use jitgrad.random.normal",
     (random, "default_rng"): "jitgrad.random.key(seed)", (scipy, "optimize"): "jitgrad.optim", (scipy.special,
     "gamaln"): "special.gammaln?",
     (jitgrad, "qqqqq"): "module 'jitgrad' has no attribute 'qqqqq'",
