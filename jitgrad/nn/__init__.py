@@ -2,7 +2,7 @@
 `Module`, its layers, `apply` for training, `freeze` and its kin.
 
 Reading map: module.py (what a model is), training.py, holding.py; then layers: linear.py, containers.py, activation_layers.py,
-normalization_layers.py, dropout.py, attention.py, positions.py, multi_head.py,
+convolution_layers.py, pooling_layers.py, normalization_layers.py, dropout.py, attention.py, positions.py, multi_head.py,
 transformer.py, recurrent.py, ctc.py; summaries.py prints what a model has.
 
 >>> from jitgrad import nn
@@ -67,6 +67,14 @@ from .activations import (
 )
 from .attention import dot_product_attention
 from .containers import Flatten, Identity, Lambda, Residual, Sequential
+from .convolution_layers import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
 from .ctc import ctc_loss
 from .dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from .holding import freeze, parameter_count, unfreeze
@@ -86,6 +94,22 @@ from .normalization_layers import (
     LayerNorm,
     RMSNorm,
 )
+from .pooling_layers import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
 from .positions import causal_mask, rotary_embedding, sinusoidal_positions
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .summaries import summary
@@ -94,18 +118,20 @@ from .training import apply
 from .transformer import TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
 
 __all__ = [
-    "BatchNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "CELU", "Dense", "Dropout", "Dropout1d", "Dropout2d",
-    "Dropout3d", "ELU", "Embedding", "Flatten", "GELU", "GLU", "GRU", "GRUCell", "GroupNorm", "Hardsigmoid", "Hardswish",
-    "Hardtanh", "Held", "Identity", "InstanceNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "KeyValueCache",
-    "LSTM", "LSTMCell", "Lambda", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "Mish", "Module",
-    "MultiHeadAttention", "PReLU", "RMSNorm", "RNN", "RNNCell", "ReLU", "ReLU6", "Residual", "SELU", "Sequential", "SiLU",
-    "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh", "TransformerDecoder", "TransformerDecoderLayer",
-    "TransformerEncoder", "TransformerEncoderLayer", "apply", "causal_mask", "celu", "ctc_loss", "dot_product_attention",
-    "elu", "freeze", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers",
-    "leaky_relu", "load_torch", "log1mexp", "log_sigmoid", "log_softmax", "logmeanexp", "logsumexp", "losses", "mish",
-    "one_hot", "parameter_count", "relu", "relu6", "rotary_embedding", "selu", "sigmoid", "silu", "sinusoidal_positions",
-    "soft_sign", "softmax", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "standardize", "summary", "swish",
-    "tanh", "trainable", "unfreeze",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BatchNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d",
+    "CELU", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Dense", "Dropout",
+    "Dropout1d", "Dropout2d", "Dropout3d", "ELU", "Embedding", "Flatten", "GELU", "GLU", "GRU", "GRUCell", "GlobalAvgPool",
+    "GlobalMaxPool", "GroupNorm", "Hardsigmoid", "Hardswish", "Hardtanh", "Held", "Identity", "InstanceNorm", "InstanceNorm1d",
+    "InstanceNorm2d", "InstanceNorm3d", "KeyValueCache", "LSTM", "LSTMCell", "Lambda", "LayerNorm", "LeakyReLU", "Linear",
+    "LogSigmoid", "LogSoftmax", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Mish", "Module", "MultiHeadAttention", "PReLU",
+    "RMSNorm", "RNN", "RNNCell", "ReLU", "ReLU6", "Residual", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus",
+    "Softsign", "Tanh", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
+    "apply", "causal_mask", "celu", "ctc_loss", "dot_product_attention", "elu", "freeze", "gelu", "glu", "hard_sigmoid",
+    "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers", "leaky_relu", "load_torch", "log1mexp", "log_sigmoid",
+    "log_softmax", "logmeanexp", "logsumexp", "losses", "mish", "one_hot", "parameter_count", "relu", "relu6",
+    "rotary_embedding", "selu", "sigmoid", "silu", "sinusoidal_positions", "soft_sign", "softmax", "softplus", "sparse_plus",
+    "sparse_sigmoid", "squareplus", "standardize", "summary", "swish", "tanh", "trainable", "unfreeze",
 ]  # fmt: skip
 
 _public(initializers.__name__)

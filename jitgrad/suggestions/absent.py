@@ -103,9 +103,12 @@ ABSENT: dict[str, dict[str, str]] = {
         ),
     },
     "jitgrad.nn": {
-        "Write it as a function of parameters, a pytree of arrays, as examples/digits.py does": (
-            "Conv Conv2d LSTM GRU RNN MultiheadAttention Transformer"
-        ),
+        "Write it as a function of parameters, a pytree of arrays, as examples/digits.py does": ("MultiheadAttention Transformer"),
+        "Use jitgrad.nn.Conv1d, Conv2d or Conv3d": "Conv Conv1D Conv2D Conv3D Convolution",
+        "Use jitgrad.nn.MaxPool2d": "max_pool MaxPool MaxPooling1D MaxPooling2D MaxPooling3D max_pool2d",
+        "Use jitgrad.nn.AvgPool2d": "avg_pool AvgPool AveragePooling1D AveragePooling2D AveragePooling3D avg_pool2d",
+        "Use jitgrad.nn.GlobalAvgPool": "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D",
+        "Use jitgrad.nn.GlobalMaxPool": "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D",
         "Assign the array to an attribute of the module: self.name = array": "Parameter ParameterList ParameterDict",
         "Assign a list or a dict of modules to an attribute: self.layers = [...]": "ModuleList ModuleDict",
         "Functions are in jitgrad.nn itself": "functional",

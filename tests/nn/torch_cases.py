@@ -204,16 +204,16 @@ CASES: dict[str, Case] = {
 }  # fmt: skip
 
 
-def write() -> None:
+def write(cases: dict[str, Case], path: Path) -> None:
     import torch
 
     stored = {}
-    for name, case in CASES.items():
+    for name, case in cases.items():
         found, shapes = their_numbers(torch, case)
         stored[name] = {"parameters": shapes, "numbers": [digest(x) for x in found]}
     rows = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in stored.items())
-    NUMBERS.write_text(f"{{\n{rows}\n}}\n")
+    path.write_text(f"{{\n{rows}\n}}\n")
 
 
 if __name__ == "__main__":
-    write()
+    write(CASES, NUMBERS)
