@@ -122,6 +122,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
     "": [
         (exps, [(1000,)]), (lambda x: lax.while_loop(lambda x: x < 3.0, exps, x), [()]), (ascending, [(1000, 100)]),
         (scattered, [(1 << 20,), (3,)]), (lambda x: (jnp.sum(exps(x)), jnp.sort(x), jnp.cumsum(x)), [(1000,)]),
+        (lambda x, y: y * jnp.tanh(x @ x)[0, 0], [(128, 128), (1000,)]),
     ],
 }  # fmt: skip
 """By the section of the Tuning: programs that its fields make a difference to."""

@@ -275,3 +275,5 @@ class Tuning:
     """The same in all functions of a kernel."""
     module_bytes: int = 24_000
     """Of IR, from which the next kernel goes to another module, so that threads compile both. One more costs a millisecond."""
+    module_joined_cost: float = 12.0
+    """Simple operations an element up to which a kernel goes into a full module, as it is compiled in less than another costs."""

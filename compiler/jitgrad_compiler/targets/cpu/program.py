@@ -85,15 +85,17 @@ class _Codes:
             self._lent[name] = found
         return name in self._lent
 
-    def _module(self) -> tuple[Module, list[Code]]:
-        """The module for the next kernel, and the codes in it."""
+    def _module(self, k: Kernel) -> tuple[Module, list[Code]]:
+        """The module for a kernel, and the codes in it."""
         contracts, tuning, features = self._how
-        if not self._modules or self._modules[-1][0].size >= tuning.module_bytes:
+        full = self._modules and self._modules[-1][0].size >= tuning.module_bytes
+        small = k.kind == "loops" and sum(e.op.traits.cost for e in k.eqns) <= tuning.module_joined_cost
+        if not self._modules or full and not small:
             self._modules.append((Module(features, contracts, tuning, self._lends), []))
         return self._modules[-1]
 
     def _emit(self, k: Kernel) -> Code:
-        (module, codes), table, name = self._module(), KernelTable(k), f"kernel{next(self._numbers)}"
+        (module, codes), table, name = self._module(k), KernelTable(k), f"kernel{next(self._numbers)}"
         module.math_calls.clear()  # or the text would depend on the kernels before
         if k.registers is not None:
             emitted = emit_register_kernel(module, name, k, table, k.registers)
