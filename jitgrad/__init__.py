@@ -84,4 +84,4 @@ for _module in (core, debug, dtypes, flatten_util, ops, tree_util, util):
 for _module in (lax, numpy):
     _public(_module.__name__, later=("linalg",))
 _public(tree.__name__, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path"))
-_public(__name__, later=("metrics", "nn", "optim", "random", "scipy", "testing"))
+_public(__name__, later=("metrics", "models", "nn", "optim", "random", "scipy", "testing"))

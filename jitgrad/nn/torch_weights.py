@@ -20,11 +20,11 @@ Take = Callable[[str], Array]
 """PyTorch's parameter of a name, within the module that is loaded."""
 
 
-def load_torch(module: Module, state: Mapping[str, Any]) -> Module:
+def load_torch(module: Module, state: Mapping[str, Any], *, strict: bool = True) -> Module:
     """A copy of a module with the parameters in a state dict of PyTorch: names, such as "layers.0.weight", to arrays or tensors.
 
     Attributes must have the names that they have in PyTorch's module; elements keep the types that they have in `module`. Raises
-    ArgumentError for a name that `state` lacks or has too much, ShapeError for a parameter of another shape.
+    ArgumentError for a name that `state` lacks or, with strict, that has no place; ShapeError for a parameter of another shape.
 
     >>> import numpy as np
     >>> from jitgrad import nn
@@ -42,7 +42,7 @@ def load_torch(module: Module, state: Mapping[str, Any]) -> Module:
         return jnp.array(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
 
     _load(copy, "", take)
-    if left:
+    if left and strict:
         raise ArgumentError(f"nn.load_torch: {type(module).__name__} has no place for {', '.join(map(repr, left))}")
 
     def checked(path: Any, old: Array, new: Array) -> Array:

@@ -13,7 +13,7 @@ from .activations import gelu, relu
 from .dropout import Dropout
 from .linear import Linear, keys_for
 from .module import Module
-from .multi_head import MultiHeadAttention
+from .multi_head import KeyValueCache, MultiHeadAttention
 from .normalization_layers import LayerNorm
 
 Activation = Callable[[Array], Array]
@@ -94,6 +94,20 @@ class TransformerEncoderLayer(_TransformerLayer):
         attention = lambda h: self.self_attn(h, mask=mask, bias=bias, is_causal=is_causal)
         return self.residual(self.residual(jnp.asarray(x), self.norm1, attention), self.norm2, self.feed_forward)
 
+    def extend(self, x: Any, cache: KeyValueCache) -> tuple[Array, KeyValueCache]:
+        """The next tokens of a sequence, which see themselves and those in the cache; and the cache with them: see
+        `MultiHeadAttention.extend`.
+        """
+        grown = cache
+
+        def attention(h: Array) -> Array:
+            nonlocal grown
+            out, grown = self.self_attn.extend(h, cache)
+            return out
+
+        seen = self.residual(jnp.asarray(x), self.norm1, attention)
+        return self.residual(seen, self.norm2, self.feed_forward), grown
+
 
 class TransformerDecoderLayer(_TransformerLayer):
     """Self-attention, attention to an encoder's result, then a network for each token: layer(x, memory), x [batch, time, d_model]
@@ -118,6 +132,9 @@ class TransformerDecoderLayer(_TransformerLayer):
 
 
 class _Stack(Module):
+    layers: tuple[Any, ...]
+    norm: Any
+
     def __init__(self, layers: Sequence[Module], norm: Module | None = None) -> None:
         if not isinstance(layers, (list, tuple)):
             raise ArgumentError(
@@ -141,6 +158,18 @@ class TransformerEncoder(_Stack):
     >>> model(jnp.ones((2, 5, 8))).shape
     (2, 5, 8)
     """
+
+    def cache(self, batch: int, max_length: int) -> tuple[KeyValueCache, ...]:
+        """Empty caches of all layers, for sequences of at most max_length tokens."""
+        return tuple(layer.self_attn.cache(batch, max_length) for layer in self.layers)
+
+    def extend(self, x: Any, caches: Sequence[KeyValueCache]) -> tuple[Array, tuple[KeyValueCache, ...]]:
+        """The next tokens of a sequence, which see themselves and those in the caches; and the caches with them."""
+        grown = []
+        for layer, cache in zip(self.layers, caches, strict=True):
+            x, after = layer.extend(x, cache)
+            grown.append(after)
+        return x if self.norm is None else self.norm(x), tuple(grown)
 
 
 class TransformerDecoder(_Stack):

@@ -16,7 +16,7 @@ import numpy as np
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import nn, tree
+from jitgrad import models, nn, tree
 
 NUMBERS = Path(__file__).with_name("torch_numbers.json")
 
@@ -165,6 +165,50 @@ def with_masks(layer: Any, x: Any, memory: Any) -> Any:
     return layer(x, memory, tgt_mask=masked(CAUSAL), memory_mask=masked(HIDDEN[:, [0, 1, 2, 3, 4, 0, 1]]))
 
 
+TOKENS = np.random.default_rng(3).integers(0, 11, (2, 7))
+
+
+def gpt(torch: Any) -> Any:
+    """GPT-2 as it is published, with its names: matrices of blocks are [inputs, outputs]."""
+    module, functional = torch.nn, torch.nn.functional
+
+    class Affine(module.Module):
+        def __init__(self, inputs: int, outputs: int) -> None:
+            super().__init__()
+            self.weight, self.bias = module.Parameter(torch.zeros(inputs, outputs)), module.Parameter(torch.zeros(outputs))
+
+        def forward(self, x: Any) -> Any:
+            return x @ self.weight + self.bias
+
+    class Block(module.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ln_1, self.ln_2 = module.LayerNorm(8), module.LayerNorm(8)
+            self.attn = module.ModuleDict(dict(c_attn=Affine(8, 24), c_proj=Affine(8, 8)))
+            self.mlp = module.ModuleDict(dict(c_fc=Affine(8, 32), c_proj=Affine(32, 8)))
+
+        def forward(self, x: Any) -> Any:
+            parts = self.attn["c_attn"](self.ln_1(x)).split(8, dim=2)
+            q, k, v = (p.reshape(*p.shape[:2], 2, 4).transpose(1, 2) for p in parts)
+            seen = functional.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
+            x = x + self.attn["c_proj"](seen.reshape(x.shape))
+            return x + self.mlp["c_proj"](functional.gelu(self.mlp["c_fc"](self.ln_2(x)), approximate="tanh"))
+
+    class Twin(module.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.wte, self.wpe = module.Embedding(11, 8), module.Embedding(9, 8)
+            self.h, self.ln_f = module.ModuleList([Block(), Block()]), module.LayerNorm(8)
+
+        def forward(self) -> Any:
+            x = self.wte(torch.tensor(TOKENS)) + self.wpe(torch.arange(TOKENS.shape[1]))
+            for block in self.h:
+                x = block(x)
+            return self.ln_f(x) @ self.wte.weight.T
+
+    return Twin()
+
+
 DEEP = dict(num_layers=2, bidirectional=True)
 CASES: dict[str, Case] = {
     "RNN": recurrent("RNN"), "RNN of relu": recurrent("RNN", ONE, nonlinearity="relu"), "deep RNN": recurrent("RNN", TWO, **DEEP),
@@ -201,6 +245,7 @@ CASES: dict[str, Case] = {
         lambda: nn.TransformerEncoder([nn.TransformerEncoderLayer(8, 2, 12) for _ in range(2)], nn.LayerNorm(8)), encoder, (Q,)
     ),
     "decoder": Case(lambda: nn.TransformerDecoder([nn.TransformerDecoderLayer(8, 2, 12) for _ in range(2)]), decoder, (Q, MEMORY)),
+    "GPT": Case(lambda: models.GPT(11, 9, 8, 2, 2), gpt, (), lambda layer: layer(TOKENS)),
 }  # fmt: skip
 
 
