@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..ir.graph import Eqn, Var
 from .affine import Affine, Axis, axis_index
@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     from .fuse import Fusion
 
 
+class Member(NamedTuple):
+    """A value that a cluster computes in its loops: at which index of it they are, and how."""
+
+    at: LayoutIndex
+    node: Node
+
+
+class Row(NamedTuple):
+    """The row of a cluster of several stages: the axes that are reduced first, and the reductions whose results are then read."""
+
+    axes: frozenset[Axis] | None = None
+    inside: frozenset[Var] = frozenset()
+
+
 class Cluster:
     """A kernel under construction."""
 
@@ -24,10 +38,9 @@ class Cluster:
         self.plan, self.number, self.shape = plan, number, shape
         self.axes = tuple(Axis(n, d) for n, d in zip(_axis_names(), shape, strict=False))
         self.natural: LayoutIndex = tuple(map(axis_index, self.axes))
-        self.inner: frozenset[Axis] | None = None
+        self.row = Row()
         self.eqns: list[Eqn] = []
-        self.members: dict[Var, LayoutIndex] = {}
-        self.values: dict[Var, Node] = {}
+        self.members: dict[Var, Member] = {}
         self.reductions: dict[Var, Reduction] = {}
         self.puller = Puller(self._definition, self._resolve)
         self.counted: set[int] = set()
@@ -46,32 +59,34 @@ class Cluster:
     # -- what the puller may see
 
     def _definition(self, var: Var) -> Eqn | None:
-        if any(self.plan.owner.get(v) is self for v in self.plan.behind.get(var, ())):
+        if any(self.plan.owner.get(v) is self for v in self.plan.repeats.behind.get(var, ())):
             raise Unfusable("behind a barrier")
-        again = var in self.members or var in self.plan.inlined or (not self.from_memory and self.plan.repeats(var))
-        return self.plan.definitions[var] if again else None
+        again = var in self.members or var in self.plan.repeats.inlined or (not self.from_memory and self.plan.repeats.again(var))
+        return self.plan.repeats.definitions[var] if again else None
 
     def _resolve(self, puller: Puller, var: Var, index: LayoutIndex) -> Node | None:
         if var is self.dot:
             if index != self.natural:
                 raise Unfusable("a contraction's result elsewhere")
-            return self.values[var]
+            return self.members[var].node
         r = self.reductions.get(var)
         if r is not None:
             return self._use(r, index)
-        at = self.members.get(var)
-        if at == index:
-            return self.values[var]
-        if at is not None:
-            dear = self.values[var].cost > self.plan.tuning.repeat_cost and (self.plan.uses[var] > 1 or var in self.plan.stored)
-            if dear or self.values[var].stage or self.dot or var in self.plan.cut_off:
-                raise Unfusable("too much to do again")
+        member = self.members.get(var)
+        if member is None:
+            return None
+        if member.at == index:
+            return member.node
+        plan = self.plan.repeats
+        dear = member.node.cost > plan.tuning.repeat_cost and (plan.uses[var] > 1 or var in plan.stored)
+        if dear or member.node.stage or self.dot or var in plan.cut_off:
+            raise Unfusable("too much to do again")
         return None
 
     def _use(self, r: Reduction, index: LayoutIndex) -> Node:
-        if index != r.index or r.position or (self.inner is not None and r.axes != self.inner):
+        if index != r.index or r.position or (self.row.axes is not None and r.axes != self.row.axes):
             raise Unfusable("a reduction's result elsewhere")
-        if self.inner is None:
+        if self.row.axes is None:
             tuning = self.plan.tuning
             row = math.prod(a.extent for a in r.axes)
             rows = math.prod(self.shape) // max(row, 1)
@@ -84,8 +99,7 @@ class Cluster:
                 o.operand.axes and o.axes & r.axes and o.axes != r.axes and not o.axes >= r.axes for o in self.reductions.values()
             ):
                 raise Unfusable("reductions over other parts of a row")
-            self.inner = r.axes
-        r.inside = True
+        self.row = Row(r.axes, self.row.inside | {r.result})
         node = self.puller.nodes.get(("reduced", r.name))
         if node is None:
             rows_axes = frozenset(a for a in self.axes if a not in r.axes and a.extent != 1)
@@ -99,8 +113,8 @@ class Cluster:
         if self.contraction is not None:  # its axes are flattened ones, so shapes are compared whole
             return self.natural if shape == self.shape else None
         found = _match(shape, self.axes)
-        if found is None and (self.inner is not None or self.reductions):
-            for inner in [self.inner] if self.inner is not None else [r.axes for r in self.reductions.values()]:
+        if found is None:
+            for inner in [self.row.axes] if self.row.axes is not None else [r.axes for r in self.reductions.values()]:
                 found = _match(shape, tuple(a for a in self.axes if a not in inner))
                 if found is not None:
                     return found
@@ -118,16 +132,14 @@ class Cluster:
         """Take an equation in if it fits, but for the clusters that must now run before this one, which are returned as a mask."""
         if self.full:
             return None
-        saved = self.inner, {r: r.inside for r in self.reductions.values()}
+        before = self.row
         try:
             new = self._reduce(e) if e.op.kind in ("reduce", "argreduce") and not is_small_reduction(e) else self._map(e)
         except Unfusable:
             new = None
         loads = None if new is None else self._new_dependencies(new)
         if new is None or loads is None:
-            self.inner = saved[0]
-            for r, inside in saved[1].items():
-                r.inside = inside
+            self.row = before
             self.puller.memo.clear()
             self._forget(e)
             return None
@@ -161,7 +173,6 @@ class Cluster:
     def _forget(self, e: Eqn) -> None:
         for v in e.outputs:
             self.members.pop(v, None)
-            self.values.pop(v, None)
             self.reductions.pop(v, None)
 
     def _map(self, e: Eqn) -> Node | None:
@@ -170,13 +181,10 @@ class Cluster:
         if index is None:
             return None
         node = self.puller.expand(e, index, None)
-        if (
-            self.inner is not None
-            and node.axes & self.inner
-            and frozenset().union(*[i.axes for i in index]) & self.inner == frozenset()
-        ):
+        inner = self.row.axes or frozenset()
+        if node.axes & inner and not any(i.axes & inner for i in index):
             return None
-        self.members[out], self.values[out] = index, node
+        self.members[out] = Member(index, node)
         return node
 
     def _reduce(self, e: Eqn) -> Node | None:
@@ -189,11 +197,9 @@ class Cluster:
         axes = (e.params["axis"],) if e.op.kind == "argreduce" else e.params["axes"]
         operand = self.puller.pull(x, index)
         over = frozenset(a for k in axes for a in index[k].axes)
-        if self.inner is not None and over & self.inner and not over >= self.inner:
+        if self.row.axes is not None and over & self.row.axes and not over >= self.row.axes:
             return None
-        if self.inner is None and any(
-            r.inside is False and r.axes != over and _crossing(r.axes, over, self.axes) for r in self.reductions.values()
-        ):
+        if self.row.axes is None and any(r.axes != over and _crossing(r.axes, over, self.axes) for r in self.reductions.values()):
             return None
         kept = tuple(i for k, i in enumerate(index) if k not in axes)
         out = e.outputs[0]
@@ -222,7 +228,7 @@ class Cluster:
         return None if mask >> self.number & 1 else (mask, fresh)
 
     def _roots(self) -> list[Node]:
-        roots = [*self.values.values(), *[r.operand for r in self.reductions.values()]]
+        roots = [*[m.node for m in self.members.values()], *[r.operand for r in self.reductions.values()]]
         if self.contraction is not None:
             roots += [self.contraction.left, self.contraction.right]
         return roots

@@ -2,42 +2,28 @@
 
 A cluster is a kernel under construction over a domain, the shape its loops run over. An equation fits a cluster when its elements
 can be pulled (pull.py) at the loop indices: at the full domain, or at one row of it where reductions over the rest are done first.
-Layout ops, and cheap arithmetic on operands much smaller than the result, belong to no cluster: whoever reads them does them again.
-Greedy in program order; a join that would make kernels wait for each other in a circle is refused. What is behind a barrier is
-never computed by the kernel that makes the barrier's operand. Kernels run in program order where they can.
+Layout ops, and cheap arithmetic on operands much smaller than the result, belong to no cluster: whoever reads them does them again
+(repeats.py). Greedy in program order; a join that would make kernels wait for each other in a circle is refused. Kernels run in
+program order where they can. Next on the path: cluster.py, what fits a kernel.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..ir.graph import Eqn, Graph, Literal, Var
-from ..ir.storage import small
-from ..ops.arithmetic import convert_element_type
 from ..ops.contraction import dot_general
-from ..ops.indexing import gather, scatter
-from ..ops.layout import broadcast_op, reshape_op
+from ..ops.indexing import scatter
+from ..ops.layout import broadcast_op
 from .affine import Affine, Axis, axis_index, linear, split
-from .cluster import Cluster
+from .cluster import Cluster, Member
 from .expression import Contracted, Load, walk
 from .kernel import Contraction, Kernel, Store
 from .pull import is_pulled, is_small_reduction
+from .repeats import Repeats
 from .tuning import Tuning
-
-MOST_INLINED = 60
-"""Layout ops one inside another that a reader does again; pulling through them recurses."""
-RESHAPE_DEPTH = 8
-"""What a reshape counts there whose index needs division: such indices, one inside another, grow by a factor each time."""
-CHOICE_COST = 2.0
-"""Of doing a piece of a concatenation or a pad again; free ones, one inside another, would be done again 2**n times."""
-
-
-def is_mixing(reshape: Eqn) -> bool:
-    """Whether a reshape does more than to add and remove axes of size 1."""
-    before, after = reshape.inputs[0].type.shape, reshape.params["shape"]
-    return [n for n in before if n != 1] != [n for n in after if n != 1]
 
 
 class Fusion:
@@ -46,146 +32,19 @@ class Fusion:
     def __init__(self, graph: Graph, tuning: Tuning, updates: Sequence[Eqn] = ()) -> None:
         self.graph, self.tuning = graph, tuning.fusion
         self.in_place = {id(e) for e in updates}
-        self.definitions: dict[Var, Eqn] = {v: e for e in graph.eqns for v in e.outputs}
         self.owner: dict[Var, Cluster] = {}
+        """The kernel that makes a value."""
+        self.repeats = Repeats(graph, self.tuning, self.owner)
         self.clusters: list[Cluster] = []
-        self.stored = {a for a in graph.outputs if isinstance(a, Var)}
         self.by_shape: dict[tuple[int, ...], list[Cluster]] = {}
-        self.inlined: set[Var] = set()
-        self.cut_off: set[Var] = set()
-        """Results of layout ops that are stored after all, for too many stand one inside another."""
         self.places: dict[Any, int] = {v: n for n, e in enumerate(graph.eqns) for v in (*e.outputs, id(e))}
         """Where in the program an equation, by its id, or a value stands."""
-        self.chains: dict[Var, tuple[float, frozenset[Var]]] = {}
         self.awaited = 0
         """Bit n is set when a cluster waits for cluster n."""
         self.apart: set[frozenset[int]] = set()
         """Clusters that could not become one."""
-        self.uses: dict[Var, int] = {}
-        for e in graph.eqns:
-            for a in e.inputs:
-                if isinstance(a, Var):
-                    self.uses[a] = self.uses.get(a, 0) + 1
         self.effects: Cluster | None = None
         """The last kernel so far that has effects, which come in the order of the program."""
-        self.behind: dict[Var, list[Var]] = {}
-        """For each barrier the values in memory that it stands for."""
-        self._find_inlined()
-        self._find_barriers()
-
-    # -- what is done again by every reader
-
-    def _find_inlined(self) -> None:
-        leaves: dict[Var, dict[Var, None]] = {v: {v: None} for v in self.graph.inputs}
-        cost: dict[Var, float] = {}
-        depth: dict[Var, int] = {}
-        for e in self.graph.eqns:
-            below: dict[Var, None] = {}
-            total = e.op.traits.cost
-            for a in e.inputs:
-                if isinstance(a, Var):
-                    below |= leaves[a]
-                    total += cost.get(a, 0.0)
-            inline = e.op.traits.free or widens(e) and not self._keeps_wide(e)
-            if not inline and e.op.kind == "elementwise" or is_small_reduction(e):
-                factor = math.prod(e.inputs[0].type.shape) // max(e.outputs[0].type.size, 1) if is_small_reduction(e) else 1
-                total *= max(factor, 1)
-                small = sum(v.type.nbytes for v in below) * self.tuning.inlined_ratio <= e.outputs[0].type.nbytes
-                large = e.outputs[0].type.nbytes >= self.tuning.inlined_bytes
-                inline = total <= self.tuning.repeat_cost and small and large
-            above = max((depth.get(a, 0) for a in e.inputs if isinstance(a, Var)), default=0)
-            deep = above + (RESHAPE_DEPTH if e.op is reshape_op and is_mixing(e) else 1)
-            if inline and deep > MOST_INLINED:
-                inline = False
-                self.cut_off.update(e.outputs)
-                self.stored.update(e.outputs)
-            for v in e.outputs:
-                # arithmetic in a kernel that is read elsewhere in it is done again there, with the layout ops below it
-                depth[v] = deep if inline else above if e.op.kind == "elementwise" else 0
-                leaves[v] = below if inline else {v: None}
-                if not e.op.traits.free:
-                    cost[v] = total if inline else 0.0
-                else:
-                    cost[v] = cost.get(e.inputs[0], 0.0) if e.inputs and isinstance(e.inputs[0], Var) else 0.0
-                if inline:
-                    self.inlined.add(v)
-
-    def _keeps_wide(self, e: Eqn) -> bool:
-        """Whether what an equation widens is small and was rounded by the program itself, so that it is stored wide."""
-        (x,) = e.inputs
-        before = self.definitions.get(x) if isinstance(x, Var) else None
-        return before is not None and before.op is convert_element_type and small(x.type)
-
-    def _find_barriers(self) -> None:
-        for e in self.graph.eqns:
-            if e.op.traits.in_memory:
-                self.stored.update(e.outputs)
-            if not e.op.traits.barrier:
-                continue
-            seen = [a for a in e.inputs if isinstance(a, Var)]
-            for v in seen:
-                if v in self.inlined:
-                    seen += [a for a in self.definitions[v].inputs if isinstance(a, Var) and a not in seen]
-            self.behind[e.outputs[0]] = found = [v for v in seen if v not in self.inlined]
-            self.stored.update(v for v in found if v in self.definitions)
-
-    def store(self, values: Iterable[Var]) -> None:
-        """These values are written to memory, whoever makes them."""
-        fresh = set(values) - self.stored
-        if fresh:
-            self.stored |= fresh
-            self.chains.clear()
-
-    def repeats(self, var: Var) -> bool:
-        """Whether another kernel does better to compute a value again than to have it stored: cheap, from operands no larger."""
-        if var not in self.owner or self.owner[var].contraction is not None or var in self.stored:
-            return False
-        cost, leaves = self._chain(var)
-        if cost > self.tuning.repeat_large_cost or var in leaves:
-            return False
-        return bool(sum(v.type.nbytes for v in leaves) <= 2 * var.type.nbytes + self.tuning.repeat_bytes)
-
-    def _chain(self, var: Var) -> tuple[float, frozenset[Var]]:
-        """The cost of computing a value from values in memory, and those values. What is found on the way is kept until more is
-        stored.
-        """
-        stack = [var]
-        while stack:
-            v = stack[-1]
-            if v in self.chains:
-                stack.pop()
-                continue
-            e = self._again(v)
-            missing = [] if e is None else [a for a in e.inputs if isinstance(a, Var) and a not in self.chains]
-            if missing:
-                stack += missing
-            else:
-                self.chains[v] = (0.0, frozenset((v,))) if e is None else self._chained(v, e)
-        return self.chains[var]
-
-    def _again(self, var: Var) -> Eqn | None:
-        """The equation to do again for a value; None where it is read from memory."""
-        e = self.definitions.get(var)
-        if e is None or var in self.stored or e.op.traits.cost > self.tuning.repeat_op_cost or e.op is gather:
-            return None
-        return e if var in self.inlined or self._in_kernel(var) else None
-
-    def _in_kernel(self, var: Var) -> bool:
-        owner = self.owner.get(var)
-        return owner is not None and var in owner.members and owner.contraction is None
-
-    def _chained(self, var: Var, e: Eqn) -> tuple[float, frozenset[Var]]:
-        choices = CHOICE_COST * (len(e.inputs) - 1) if e.op.kind == "layout" and e.inputs else 0.0
-        cost = e.op.traits.cost if e.op.kind == "elementwise" else choices
-        leaves: frozenset[Var] = frozenset()
-        for a in dict.fromkeys(e.inputs):
-            if isinstance(a, Var):
-                more, below = self.chains[a]
-                cost += more
-                leaves |= below
-            if cost > self.tuning.repeat_large_cost:
-                return (0.0, frozenset((var,))) if self._in_kernel(var) else (cost, leaves)
-        return cost, leaves
 
     # -- clusters
 
@@ -215,8 +74,8 @@ class Fusion:
         seen = set(stack)
         while stack:
             v = stack.pop()
-            if v not in self.owner and v in self.inlined and v not in self.behind:
-                fresh = [a for a in self.definitions[v].inputs if isinstance(a, Var) and a not in seen]
+            if v not in self.owner and v in self.repeats.inlined and v not in self.repeats.behind:
+                fresh = [a for a in self.repeats.definitions[v].inputs if isinstance(a, Var) and a not in seen]
                 seen.update(fresh)
                 stack += fresh
         return seen
@@ -233,7 +92,7 @@ class Fusion:
 
     def cut(self) -> list[Kernel]:
         for e in self.graph.eqns:
-            if e.outputs and e.outputs[0] in self.inlined and not any(v in self.stored for v in e.outputs):
+            if e.outputs and e.outputs[0] in self.repeats.inlined and not any(v in self.repeats.stored for v in e.outputs):
                 continue
             if id(e) in self.in_place:
                 self._own_kernel(e)
@@ -273,7 +132,7 @@ class Fusion:
         """Kernels of as few elements that need not wait any longer with the equation, though they share nothing with it. What is
         done again on purpose stays in a kernel of its own.
         """
-        if e.op.kind in ("reduce", "argreduce") or any(v in self.behind for v in self.reads(e)):
+        if e.op.kind in ("reduce", "argreduce") or any(v in self.repeats.behind for v in self.reads(e)):
             return []
         waits = 0
         for c in self.producers(e):
@@ -341,7 +200,7 @@ class Fusion:
         before = {v: self.owner[v] for e in eqns for v in e.outputs}
         for v in before:
             del self.owner[v]
-        self.chains.clear()
+        self.repeats.forget()
         mask = sum(1 << c.number for c in parts)
         # built beside the parts: their numbers are still set in others' masks, so the new number joins those
         c = Cluster(self, len(self.clusters), max((p.shape for p in parts), key=len))
@@ -353,7 +212,7 @@ class Fusion:
         if not all(c.add(e) for e in eqns):
             self.clusters.pop()
             self.owner.update(before)
-            self.chains.clear()
+            self.repeats.forget()
             for other in self.clusters:
                 other.dependencies &= ~(1 << c.number)
             return None
@@ -378,7 +237,7 @@ class Fusion:
         c.natural = (*places[0], *places[1], *places[2])
         c.dot = e.outputs[0]
         used = frozenset(a for a in c.axes if a.extent != 1)
-        c.values[c.dot] = Contracted(c.dot.type.dtype, used)
+        c.members[c.dot] = Member(c.natural, Contracted(c.dot.type.dtype, used))
         c.from_memory = True
         c.contraction = Contraction(
             batch,
@@ -398,15 +257,14 @@ class Fusion:
                 raise AssertionError("fuse: a contraction waits for itself")
             mask |= found[0]
             c._count(found[1])
-        self.store(v for v in c.sources if v in self.owner)
-        c.members[c.dot] = c.natural
+        self.repeats.store(v for v in c.sources if v in self.owner)
         c.eqns.append(e)
         self.owner[c.dot] = c
         self.depend(c, mask)
 
     def _own_kernel(self, e: Eqn) -> None:
         """An op with a kernel of its own reads its operands from memory; a scatter into one number takes the number."""
-        x = self.definitions.get(e.inputs[0]) if e.op is scatter and isinstance(e.inputs[0], Var) else None
+        x = self.repeats.definitions.get(e.inputs[0]) if e.op is scatter and isinstance(e.inputs[0], Var) else None
         if x is not None and x.op is broadcast_op and isinstance(x.inputs[0], Literal):
             e = Eqn(e.op, [x.inputs[0], *e.inputs[1:]], e.params, e.outputs, e.source)
         c = self.new_cluster(whole=True)
@@ -417,11 +275,11 @@ class Fusion:
             self.effects = c
         for a in e.inputs:
             if isinstance(a, Var):
-                if a in self.inlined and a not in self.owner:
-                    self.store([a])
-                    if not self.new_cluster(a.type.shape).add(self.definitions[a]):
+                if a in self.repeats.inlined and a not in self.owner:
+                    self.repeats.store([a])
+                    if not self.new_cluster(a.type.shape).add(self.repeats.definitions[a]):
                         raise AssertionError("fuse: a layout op does not fit a kernel of its own")
-                self.store([a])
+                self.repeats.store([a])
                 owner = self.owner.get(a)
                 if owner is not None:
                     self.depend(c, (1 << owner.number) | owner.dependencies)
@@ -432,7 +290,7 @@ class Fusion:
 
     def _kernels(self) -> list[Kernel]:
         alive = [c for c in self.clusters if not c.dead]
-        needed = set(self.stored)
+        needed = set(self.repeats.stored)
         for c in alive:
             reads = [a for a in c.eqns[0].inputs if isinstance(a, Var)] if c.whole else c.sources
             needed.update(reads)
@@ -459,12 +317,12 @@ def _record(c: Cluster, needed: set[Var]) -> Kernel | None:
         inputs = tuple(dict.fromkeys(a for a in first.inputs if isinstance(a, Var)))
         return Kernel(first.op.name, c.axes, frozenset(), [], [], (first,), inputs=inputs, results=first.outputs)
     for r in c.reductions.values():
-        r.stored = r.result in needed
+        r.stored, r.inside = r.result in needed, r.result in c.row.inside
     reductions = [r for r in c.reductions.values() if r.stored or r.inside]
     stores = []
-    for v in sorted((v for v in c.values if v in needed), key=c.plan.places.__getitem__):
-        offset = linear(c.members[v], v.type.shape)
-        stores.append(Store(v, offset, c.values[v]))
+    for v in sorted((v for v in c.members if v in needed), key=c.plan.places.__getitem__):
+        index, node = c.members[v]
+        stores.append(Store(v, linear(index, v.type.shape), node))
     if not reductions and not stores:
         return None
     roots = [*[r.operand for r in reductions], *[s.node for s in stores]]
@@ -472,7 +330,7 @@ def _record(c: Cluster, needed: set[Var]) -> Kernel | None:
         roots += [c.contraction.left, c.contraction.right]
     inputs = tuple(dict.fromkeys(n.source for n in walk(roots) if isinstance(n, Load)))
     kind = "loops" if c.contraction is None else "contract"
-    inner = c.inner if c.inner is not None and any(r.inside for r in reductions) else frozenset()
+    inner = c.row.axes if c.row.axes is not None and any(r.inside for r in reductions) else frozenset()
     return Kernel(kind, c.axes, inner, reductions, stores, tuple(c.eqns), c.contraction, inputs)
 
 
@@ -481,9 +339,3 @@ def fuse(graph: Graph, tuning: Tuning, updates: Sequence[Eqn] = ()) -> list[Kern
     memory.py's `updates_in_place`.
     """
     return Fusion(graph, tuning, updates).cut()
-
-
-def widens(e: Eqn) -> bool:
-    """Whether an equation reads a storage type as the one it is computed in: a shift or so, and less to read than its result."""
-    source, made = e.inputs[0].type.dtype if e.inputs else None, e.outputs[0].type.dtype if e.outputs else None
-    return e.op is convert_element_type and source is not None and source.is_storage and made is source.computed

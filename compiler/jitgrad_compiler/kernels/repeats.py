@@ -1,0 +1,179 @@
+"""What readers of a value do again, rather than to have it stored: layout ops and cheap arithmetic, each for a reason of its own.
+
+`inlined` values belong to no kernel: whoever reads them computes them. Of others a kernel may ask whether to do them `again`. What
+is behind a barrier is never computed by the kernel that makes the barrier's operand. Next on the path: cluster.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from ..ir.graph import Eqn, Graph, Var
+from ..ir.storage import small
+from ..ops.arithmetic import convert_element_type
+from ..ops.indexing import gather
+from ..ops.layout import reshape_op
+from .pull import is_small_reduction
+from .tuning import Fusion
+
+if TYPE_CHECKING:
+    from .cluster import Cluster
+
+MOST_INLINED = 60
+"""Layout ops one inside another that a reader does again; pulling through them recurses."""
+RESHAPE_DEPTH = 8
+"""What a reshape counts there whose index needs division: such indices, one inside another, grow by a factor each time."""
+CHOICE_COST = 2.0
+"""Of doing a piece of a concatenation or a pad again; free ones, one inside another, would be done again 2**n times."""
+
+
+def is_mixing(reshape: Eqn) -> bool:
+    """Whether a reshape does more than to add and remove axes of size 1."""
+    before, after = reshape.inputs[0].type.shape, reshape.params["shape"]
+    return [n for n in before if n != 1] != [n for n in after if n != 1]
+
+
+def widens(e: Eqn) -> bool:
+    """Whether an equation reads a storage type as the one it is computed in: a shift or so, and less to read than its result."""
+    source, made = e.inputs[0].type.dtype if e.inputs else None, e.outputs[0].type.dtype if e.outputs else None
+    return e.op is convert_element_type and source is not None and source.is_storage and made is source.computed
+
+
+class Repeats:
+    """What may be computed again in one Graph. `owner` says which kernel makes a value, and is filled while kernels are cut."""
+
+    def __init__(self, graph: Graph, tuning: Fusion, owner: Mapping[Var, Cluster]) -> None:
+        self.graph, self.tuning, self.owner = graph, tuning, owner
+        self.definitions: dict[Var, Eqn] = {v: e for e in graph.eqns for v in e.outputs}
+        self.stored = {a for a in graph.outputs if isinstance(a, Var)}
+        self.inlined: set[Var] = set()
+        self.cut_off: set[Var] = set()
+        """Results of layout ops that are stored after all, for too many stand one inside another."""
+        self.behind: dict[Var, list[Var]] = {}
+        """For each barrier the values in memory that it stands for."""
+        self.uses: dict[Var, int] = {}
+        for e in graph.eqns:
+            for a in e.inputs:
+                if isinstance(a, Var):
+                    self.uses[a] = self.uses.get(a, 0) + 1
+        self._chains: dict[Var, tuple[float, frozenset[Var]]] = {}
+        self._find_inlined()
+        self._find_barriers()
+
+    def _find_inlined(self) -> None:
+        leaves: dict[Var, dict[Var, None]] = {v: {v: None} for v in self.graph.inputs}
+        cost: dict[Var, float] = {}
+        depth: dict[Var, int] = {}
+        for e in self.graph.eqns:
+            below: dict[Var, None] = {}
+            total = e.op.traits.cost
+            for a in e.inputs:
+                if isinstance(a, Var):
+                    below |= leaves[a]
+                    total += cost.get(a, 0.0)
+            inline = e.op.traits.free or widens(e) and not self._keeps_wide(e)
+            if not inline and e.op.kind == "elementwise" or is_small_reduction(e):
+                factor = math.prod(e.inputs[0].type.shape) // max(e.outputs[0].type.size, 1) if is_small_reduction(e) else 1
+                total *= max(factor, 1)
+                small = sum(v.type.nbytes for v in below) * self.tuning.inlined_ratio <= e.outputs[0].type.nbytes
+                large = e.outputs[0].type.nbytes >= self.tuning.inlined_bytes
+                inline = total <= self.tuning.repeat_cost and small and large
+            above = max((depth.get(a, 0) for a in e.inputs if isinstance(a, Var)), default=0)
+            deep = above + (RESHAPE_DEPTH if e.op is reshape_op and is_mixing(e) else 1)
+            if inline and deep > MOST_INLINED:
+                inline = False
+                self.cut_off.update(e.outputs)
+                self.stored.update(e.outputs)
+            for v in e.outputs:
+                # arithmetic in a kernel that is read elsewhere in it is done again there, with the layout ops below it
+                depth[v] = deep if inline else above if e.op.kind == "elementwise" else 0
+                leaves[v] = below if inline else {v: None}
+                if not e.op.traits.free:
+                    cost[v] = total if inline else 0.0
+                else:
+                    cost[v] = cost.get(e.inputs[0], 0.0) if e.inputs and isinstance(e.inputs[0], Var) else 0.0
+                if inline:
+                    self.inlined.add(v)
+
+    def _keeps_wide(self, e: Eqn) -> bool:
+        """Whether what an equation widens is small and was rounded by the program itself, so that it is stored wide."""
+        (x,) = e.inputs
+        before = self.definitions.get(x) if isinstance(x, Var) else None
+        return before is not None and before.op is convert_element_type and small(x.type)
+
+    def _find_barriers(self) -> None:
+        for e in self.graph.eqns:
+            if e.op.traits.in_memory:
+                self.stored.update(e.outputs)
+            if not e.op.traits.barrier:
+                continue
+            seen = [a for a in e.inputs if isinstance(a, Var)]
+            for v in seen:
+                if v in self.inlined:
+                    seen += [a for a in self.definitions[v].inputs if isinstance(a, Var) and a not in seen]
+            self.behind[e.outputs[0]] = found = [v for v in seen if v not in self.inlined]
+            self.stored.update(v for v in found if v in self.definitions)
+
+    def store(self, values: Iterable[Var]) -> None:
+        """These values are written to memory, whoever makes them."""
+        fresh = set(values) - self.stored
+        if fresh:
+            self.stored |= fresh
+            self.forget()
+
+    def forget(self) -> None:
+        """Kernels have changed, and with them what a value is computed from."""
+        self._chains.clear()
+
+    def again(self, var: Var) -> bool:
+        """Whether another kernel does better to compute a value again than to have it stored: cheap, from operands no larger."""
+        if var not in self.owner or self.owner[var].contraction is not None or var in self.stored:
+            return False
+        cost, leaves = self._chain(var)
+        if cost > self.tuning.repeat_large_cost or var in leaves:
+            return False
+        return bool(sum(v.type.nbytes for v in leaves) <= 2 * var.type.nbytes + self.tuning.repeat_bytes)
+
+    def _chain(self, var: Var) -> tuple[float, frozenset[Var]]:
+        """The cost of computing a value from values in memory, and those values. What is found on the way is kept until more is
+        stored.
+        """
+        stack = [var]
+        while stack:
+            v = stack[-1]
+            if v in self._chains:
+                stack.pop()
+                continue
+            e = self._definition(v)
+            missing = [] if e is None else [a for a in e.inputs if isinstance(a, Var) and a not in self._chains]
+            if missing:
+                stack += missing
+            else:
+                self._chains[v] = (0.0, frozenset((v,))) if e is None else self._chained(v, e)
+        return self._chains[var]
+
+    def _definition(self, var: Var) -> Eqn | None:
+        """The equation to do again for a value; None where it is read from memory."""
+        e = self.definitions.get(var)
+        if e is None or var in self.stored or e.op.traits.cost > self.tuning.repeat_op_cost or e.op is gather:
+            return None
+        return e if var in self.inlined or self._in_kernel(var) else None
+
+    def _in_kernel(self, var: Var) -> bool:
+        owner = self.owner.get(var)
+        return owner is not None and var in owner.members and owner.contraction is None
+
+    def _chained(self, var: Var, e: Eqn) -> tuple[float, frozenset[Var]]:
+        choices = CHOICE_COST * (len(e.inputs) - 1) if e.op.kind == "layout" and e.inputs else 0.0
+        cost = e.op.traits.cost if e.op.kind == "elementwise" else choices
+        leaves: frozenset[Var] = frozenset()
+        for a in dict.fromkeys(e.inputs):
+            if isinstance(a, Var):
+                more, below = self._chains[a]
+                cost += more
+                leaves |= below
+            if cost > self.tuning.repeat_large_cost:
+                return (0.0, frozenset((var,))) if self._in_kernel(var) else (cost, leaves)
+        return cost, leaves
