@@ -16,17 +16,16 @@ from contextlib import ExitStack, nullcontext
 
 from ....ir.types import BOOL, I32, I64, U8, DType
 from ....kernels.affine import Axis, axis_index, linear
-from ....kernels.expression import Apply, Node, walk
+from ....kernels.expression import Node
 from ....kernels.kernel import Kernel, Reduction, Store
 from ...emitter import Emitter
 from ...expressions import Expressions, reduced_nodes, total_cost
 from ...llvm_text import Module, Reg
-from ..long_sums import Cut, cut, pieces, rounds, runs
+from ..long_sums import Cut, pieces, rounds, runs
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers, each_task
 from .accumulators import Accumulator
 from .columns import emit_columns
-from .kept_rows import KeptRows
-from .row_sums import RowSums, axes_left
+from .plan import LoopPlan
 from .schedule import Schedule, schedule
 
 
@@ -42,10 +41,8 @@ class LoopKernel:
         self.s: Schedule = schedule(kernel, self.tuning)
         self.kernel = kernel = self.s.kernel
         self.stages = range(max([n.stage for n in kernel.roots()], default=0) + 1)
-        self.kept = self._kept_rows()
-        self.row_nodes = self._dear_row_nodes()
-        rows_per_step = self.s.width if self.row_nodes else 1
-        self.sums = RowSums(kernel, self.s, self._lanes, -(-self.s.rows_per_task // rows_per_step), self._additions)
+        self.plan = plan = LoopPlan(self.s, self.tuning)
+        self.kept, self.row_nodes, self.sums = plan.kept, plan.row_nodes, plan.sums
 
     def emit(self) -> Emitted:
         phases = [Phase(self.name, self.s.tasks)]
@@ -57,69 +54,6 @@ class LoopKernel:
             e.finish()
             phases.append(Phase(e.name, 1))
         return Emitted(phases, self.sums.scratch_bytes + self.kept.scratch_bytes)
-
-    # -- what is decided before anything is emitted
-
-    def _in_loop(self, axes: frozenset[Axis]) -> bool:
-        return bool(axes & set(self.s.inner))
-
-    def _loops(self, r: Reduction) -> bool:
-        """Whether a reduction takes in values inside the loop over a row, not one value a row."""
-        return self._in_loop(r.axes | axes_left(r)) or self.sums.kinds[id(r)] == "row"
-
-    def _lanes(self, r: Reduction) -> tuple[int, int, int]:
-        """Lanes, copies and turns of the running value of a sum over everything."""
-        if self._in_loop(r.axes):
-            copies = self._copies(self.kernel.roots(), r)
-            return self.s.width, copies, self._turns(r, copies)
-        return (self.s.width if self.row_nodes else 1), 1, 1
-
-    def _turns(self, r: Reduction, copies: int) -> int:
-        """How many running values of a sum take turns in a loop over a row that is too long for one."""
-        long = rounds(r.combine, r.dtype) and bool(self.s.inner) and cut(self._trips(copies)) is not None
-        alike = [o for o in self.kernel.reductions if o.operand.stage == r.operand.stage and rounds(o.combine, o.dtype)]
-        if not long:
-            return 1
-        turns, room = self.tuning.turns, self.tuning.turning // (copies * len(alike))
-        return turns if room >= turns else 2 if room >= 2 else 1
-
-    def _copies(self, roots: Sequence[Node], r: Reduction) -> int:
-        """How many accumulators a reduction has: several where the body is so short that adding to one would be waited for."""
-        long = bool(self.s.inner) and self.s.inner[-1].extent >= 8 * self.s.width
-        return self.tuning.copies if long and total_cost(roots) <= self.tuning.heavy / 2 and r.position is None else 1
-
-    def _additions(self, r: Reduction) -> int:
-        """How many additions a step of the loop over rows makes to each running value of a sum over rows, or to each place."""
-        if not self._in_loop(r.axes | axes_left(r)):
-            return 1
-        _, copies, turns = self._lanes(r)
-        over = set(self.s.inner) - axes_left(r)
-        trips = [n for a, n in zip(self.s.inner, self._trips(copies), strict=True) if a in over]
-        return -(-math.prod(trips) // turns) * (self.s.width if self.row_nodes else 1)
-
-    def _trips(self, copies: int) -> list[int]:
-        """How often the loops over a row run."""
-        *outer, last = self.s.inner
-        length = self.s.chunk if self.s.chunks > 1 else last.extent
-        return [*[a.extent for a in outer], -(-length // (self.s.width * copies))]
-
-    def _kept_rows(self) -> KeptRows:
-        k, s = self.kernel, self.s
-        if not s.inner or not k.inner or s.columns:
-            return KeptRows(s, [], self.tuning)
-        roots = [*[r.operand for r in k.reductions], *[st.node for st in k.stores if self._in_loop(st.offset.axes)]]
-        return KeptRows(s, roots, self.tuning)
-
-    def _dear_row_nodes(self) -> list[Node]:
-        """What is computed once a row and dear, where rows are short and go in tiles; else nothing."""
-        k, s = self.kernel, self.s
-        size = math.prod(a.extent for a in s.inner)
-        tiles = len(s.rows) == 1 and s.rows[0].extent >= 2 * s.width and s.chunks == 1 and not s.columns
-        if not tiles or not k.inner or self.kept.slots or size > self.tuning.short_row or any(r.position for r in k.reductions):
-            return []
-        applied = [n for n in walk(k.roots()) if isinstance(n, Apply) and not self._in_loop(n.axes)]
-        once: list[Node] = [n for n in applied if n.op.traits.cost >= self.tuning.dear]
-        return once if sum(n.op.traits.cost for n in applied if n in once) >= self.tuning.dear_row else []
 
     # -- the main function
 
@@ -232,27 +166,21 @@ class LoopKernel:
         """What a stage does once a row: sums over rows of one value each, and stores."""
         e, x = self.e, self.x
         for r in reductions:
-            if self._loops(r):
+            if self.plan.loops(r):
                 continue
             if self.sums.kinds[id(r)] == "outer":
                 self.sums.add_outer(e, x, r, x.emit(r.operand))
                 continue
             self.sums.running[id(r)].add(e, x.emit(r.operand), x.mask)
-        self._store([st for st in stores if not self._in_loop(st.offset.axes)])
+        self._store([st for st in stores if not self.plan.in_loop(st.offset.axes)])
 
     def _row_loop(self, reductions: Sequence[Reduction], stores: Sequence[Store], low: Reg | None) -> list[Accumulator]:
         """The stage's loop over a row. Returns the accumulators of its reductions that give one value a row."""
-        looped = [r for r in reductions if self._loops(r)]
-        inner_stores = [st for st in stores if self._in_loop(st.offset.axes)]
+        looped = [r for r in reductions if self.plan.loops(r)]
+        inner_stores = [st for st in stores if self.plan.in_loop(st.offset.axes)]
         roots = [*[r.operand for r in looped], *[st.node for st in inner_stores]]
-        kinds = self.sums.kinds
-        accumulators = []
-        copies = {id(r): self._copies(roots, r) if kinds[id(r)] == "row" else self._lanes(r)[1] for r in looped}
-        most = max(copies.values(), default=1)
-        turns = {id(r): self._turns(r, copies[id(r)]) if kinds[id(r)] != "outer" else 1 for r in looped}
-        long = [r for r in looped if rounds(r.combine, r.dtype) and kinds[id(r)] != "outer"]
-        additions = [most / copies[id(r)] / turns[id(r)] for r in long]
-        runs_at = cut(self._trips(most), max(additions)) if additions and self.s.inner else None
+        kinds, accumulators = self.sums.kinds, []
+        copies, turns, runs_at = self.plan.running(looped, roots)
         for r in looped:
             a = Accumulator(r, kinds[id(r)], self.s.width if self.s.inner else 1)
             if a.kind == "row":
