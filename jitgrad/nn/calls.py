@@ -160,6 +160,8 @@ FOREIGN = {
 
 
 def missing_attribute(module: Any, name: str) -> str:
+    if hasattr(type(module), name):
+        return f"the property {name!r} of {type(module).__name__} raised an AttributeError itself: call its fget to see it"
     start = f"{type(module).__name__} has no attribute {name!r}"
     for text, names in FOREIGN.items():
         if name in names.split():

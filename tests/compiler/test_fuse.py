@@ -363,3 +363,32 @@ def test_every_second_element_of_an_odd_number_is_read_without_the_one_behind_th
     x = np.arange(33, dtype=np.float32)
     (got,) = run_graph(graph, [x])
     np.testing.assert_array_equal(got, -x[::2])
+
+
+def centred(axes: tuple[int, ...], order: tuple[int, ...] = ()) -> Callable[[Value], Value]:
+    """A value less its mean along axes, of an operand that is transposed first."""
+
+    def f(x: Value) -> Value:
+        x = op("transpose", x, permutation=order) if order else x
+        shape = x.type.shape
+        kept = tuple(k for k in range(len(shape)) if k not in axes)
+        count = int(np.prod([shape[k] for k in axes]))
+        return x - broadcast(op("reduce_sum", x, axes=axes) / count, shape, kept)
+
+    return f
+
+
+@pytest.mark.parametrize(
+    ("f", "shape", "most"),
+    [
+        (centred((1,)), (300, 64), 1), (centred((0,)), (300, 64), 2), (centred((0, 1, 2)), (4, 9, 9, 64), 2),
+        (centred((0, 2, 3)), (4, 64, 9, 9), 1), (centred((1,), (1, 0)), (300, 64), 2), (centred((0,), (1, 0)), (64, 300), 1),
+        (centred((0,)), (20, 10), 1),
+    ],
+)  # fmt: skip
+def test_stages_go_from_row_to_row_where_rows_lie_side_by_side_in_memory(
+    f: Callable[[Value], Value], shape: tuple[int, ...], most: int
+) -> None:
+    graph = traced(f, f32(*shape))
+    assert len(kernels_of(graph)) == most
+    assert_agrees(graph)

@@ -93,6 +93,8 @@ class Cluster:
             enough = rows >= tuning.enough_rows or math.prod(self.shape) <= tuning.serial_elements
             if not enough or row * r.dtype.nbytes > tuning.row_bytes or not r.operand.axes >= r.axes:
                 raise Unfusable("rows too few or too long")
+            if math.prod(self.shape) > tuning.across_elements and _lies_across(r):
+                raise Unfusable("rows whose elements lie apart")
             if any(o.position is not None and o.axes != r.axes for o in self.reductions.values()):
                 raise Unfusable("an argmax over other parts of a row")
             if any(
@@ -232,6 +234,20 @@ class Cluster:
         if self.contraction is not None:
             roots += [self.contraction.left, self.contraction.right]
         return roots
+
+
+def _lies_across(r: Reduction) -> bool:
+    """Whether most of what a reduction reads lies side by side along axes that it keeps. It runs best down all columns at once; a
+    kernel of several stages goes from row to row, and each element of a row would be on a cache line of its own.
+    """
+    kept = reduced = 0
+    for n in walk([r.operand]):
+        if isinstance(n, Load) and n.axes & r.axes:
+            size = math.prod(a.extent for a in n.axes)
+            beside = [a for a in n.axes if a.extent != 1 and n.offset.factor(a) == 1]
+            kept += size * any(a not in r.axes for a in beside)
+            reduced += size * any(a in r.axes for a in beside)
+    return kept > reduced
 
 
 def _crossing(a: frozenset[Axis], b: frozenset[Axis], axes: Sequence[Axis]) -> bool:

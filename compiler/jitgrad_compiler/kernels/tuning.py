@@ -48,6 +48,8 @@ class Fusion:
     """The fewest rows that a kernel of rows may have, or threads would be idle."""
     serial_elements: int = 1 << 15
     """Elements up to which it may have fewer, for it runs on one thread."""
+    across_elements: int = 1 << 10
+    """Elements up to which its rows may lie across memory, element by element on cache lines of their own."""
 
 
 @dataclass(frozen=True)
