@@ -63,10 +63,22 @@ def narrow(e: Emitter, x: Reg, type: DType) -> Reg:
         rounded = e.select(odd, e.add(bits, 0x8000), e.add(bits, 0x7FFF))
         if x.text not in e.plain_nans:
             rounded = e.select(e.isnan(x), e.or_(bits, 1 << 22), rounded)
-        result = e.bitcast(e.convert(e.shr(rounded, 16), U16), BF16)
+        result = e.bitcast(_upper_halves(e, rounded), BF16)
         e.rounded[result.text] = rounded
         return result
     return _without_infinities(e, x, type)
+
+
+def _upper_halves(e: Emitter, bits: Reg) -> Reg:
+    if bits.width != 16 or "avx512bw" not in e.module.features:
+        return e.convert(e.shr(bits, 16), U16)
+    # vpermw, where LLVM makes a shift and vpmovdw, two operations more
+    permute, halves = "llvm.x86.avx512.permvar.hi.512", "<32 x i16>"
+    e.module.declare(permute, halves, [halves, halves])
+    words = e.op(f"bitcast {bits.typed} to {halves}", U16, 32)
+    odd = e.lanes([2 * (lane % 16) + 1 for lane in range(32)], U16)
+    picked = e.op(f"call {halves} @{permute}({words.typed}, {odd.typed})", U16, 32)
+    return e.shuffle(picked, picked, range(16))
 
 
 def _without_infinities(e: Emitter, x: Reg, type: DType) -> Reg:
