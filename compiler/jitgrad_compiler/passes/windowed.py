@@ -141,10 +141,12 @@ def _by_step(item: tuple[int, int]) -> tuple[int, int]:
 
 
 def _side_by_side(r: _Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) -> Atom:
-    """x padded, with the batch or the features, whichever are nearer to each other, innermost in memory."""
+    """x padded, with the batch or the features, whichever are nearer to each other, innermost in memory; one of them as it is."""
     steps = r.strides(x)
     last = x.type.rank - 1
-    inner = 1 if steps[1] and (not steps[last] or steps[1] < steps[last]) else last
+    inner = 1 if steps[1] < steps[last] else last
+    if not steps[1] or not steps[last]:
+        inner = min(range(x.type.rank), key=lambda a: steps[a] or math.inf)
     order = sorted(range(x.type.rank), key=lambda a: (-steps[a] if a != inner else 1, a))
     padded = any(p != (0, 0, 0) for p in padding)
     if not padded and steps[inner] <= 1:

@@ -34,7 +34,7 @@ DEEP, DEEP_OF_MANY = 1 << 12, 1 << 15
 """Depth, with few outputs and with more, from which blocks go in runs (long_sums.py). Shorter sums of equal terms err by up to
 3.5e-6, as BLAS's do: runs of 16, 32 or 64 steps everywhere would take 13, 8 or 5 % of a square product's speed.
 """
-SHORTEST_ROWS, SHORTEST_STEPS, SHORTEST_BLOCK = 4, 12, 48
+SHORTEST_ROWS, SHORTEST_STEPS, SHORTEST_BLOCK = 4, 3, 48
 """Runs of rows and of steps of depth, and blocks of depth, that are gone through in place; else the operand is packed."""
 
 MANY_UPDATES = 1 << 16
