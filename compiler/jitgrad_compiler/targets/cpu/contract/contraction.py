@@ -21,7 +21,8 @@ from ...emitter import Emitter
 from ...llvm_text import PTR, Module, Reg
 from ..long_sums import whole
 from ..phases import TASK_ARGUMENTS, each_task
-from .blocking import Blocking, ContractSpec, Strides, choose_blocking, round_up
+from .blocking import Blocking, ContractSpec, Strides, choose_blocking
+from .memory import ContractMemory
 from .operands import Load, PlainMatrix, Store, split_number
 from .pack import Block, below, pack_rows, pack_strips, pack_transposed
 from .tile import Runs, Steps, Tile, emit_tile
@@ -62,7 +63,10 @@ def emit_contract(
         Strides(p.row, p.column, len(p.rows) > 1 or len(p.columns) > 1) if p else None for p in (a_plain, b_plain)
     )
     blocking = choose_blocking(spec, module.tuning.contraction, strides_a, strides_b)
-    return _Contract(module, name, spec, blocking, load_a, load_b, store, prepare, scratch, a_plain, b_plain, c_plain).emit()
+    memory = ContractMemory(spec, blocking, c_plain is not None)
+    return _Contract(
+        module, name, spec, blocking, load_a, load_b, store, prepare, scratch, a_plain, b_plain, c_plain, memory
+    ).emit()  # fmt: skip
 
 
 @contextmanager
@@ -110,94 +114,18 @@ class _Contract:
     a_plain: PlainMatrix | None
     b_plain: PlainMatrix | None
     c_plain: PlainMatrix | None
-
-    # -- what lies where in scratch memory, in elements
-
-    @property
-    def _columns(self) -> int:
-        """N filled up to whole panels."""
-        return self.blocking.column_panels * self.blocking.panel
-
-    @property
-    def _split(self) -> bool:
-        return self.blocking.chunks > 1
-
-    @property
-    def _partial(self) -> bool:
-        """Whether sums wait in scratch memory: K is split, or has several blocks and C cannot hold them itself."""
-        several = self.blocking.k_chunk > self.blocking.k_block
-        return self._split or self.blocking.long or (self.c_plain is None and several)
-
-    @property
-    def _shared_b(self) -> bool:
-        """Whether B is packed by a phase of its own: where several tasks would pack the same panel."""
-        return self.blocking.pack_b and self.blocking.row_strips > 1
-
-    @property
-    def _lost(self) -> int:
-        """How far behind the sums in scratch memory lies what they lost; 0 where that is not kept."""
-        return self.blocking.chunks * self.spec.batch * self.spec.m * self._columns if self.blocking.long else 0
-
-    @property
-    def _partial_size(self) -> int:
-        sums = self.blocking.chunks * self.spec.batch * self.spec.m * self._columns if self._partial else 0
-        return sums + self._lost
-
-    @property
-    def _depth(self) -> int:
-        """K with each block filled up to whole vectors."""
-        k, block = self.spec.k, self.blocking.k_block
-        return round_up(k, self.blocking.lanes) if self._even_blocks else k // block * self._block_depth
-
-    @property
-    def _even_blocks(self) -> bool:
-        """Whether blocks of K are whole vectors; else all have one length."""
-        return self.blocking.k_block % self.blocking.lanes == 0
-
-    @property
-    def _block_depth(self) -> int:
-        return round_up(self.blocking.k_block, self.blocking.lanes)
-
-    @property
-    def _shared_b_size(self) -> int:
-        return self.spec.batch * self._depth * self._columns if self._shared_b else 0
-
-    @property
-    def _a_row_stride(self) -> int:
-        """Of a packed block that is read along k: one vector more than K, or rows would meet in one set of the cache."""
-        return self.blocking.k_block + self.blocking.lanes
-
-    @property
-    def _a_strip_width(self) -> int:
-        return round_up(self.blocking.most_rows, self.blocking.lanes)
-
-    def _room_for_a(self, e: Emitter) -> Reg:
-        """Stack for the packed block of A."""
-        blocking = self.blocking
-        tiles = -(-blocking.row_tiles // blocking.row_strips)
-        if self.spec.a_contiguous == "k":
-            elements = tiles * blocking.most_rows * self._a_row_stride
-        else:
-            elements = tiles * blocking.k_block * self._a_strip_width
-        return e.alloca(self.spec.dtype, blocking.lanes, elements // blocking.lanes)
-
-    def _room_for_b(self, e: Emitter) -> Reg | None:
-        """Stack for one panel of B, where a task packs its own."""
-        blocking = self.blocking
-        if self._shared_b or not blocking.pack_b:
-            return None
-        return e.alloca(self.spec.dtype, blocking.lanes, self._block_depth * blocking.vectors)
+    memory: ContractMemory
 
     def emit(self) -> ContractPlan:
         if self.spec.k == 0:
             return ContractPlan([self._emit_add_chunks(0)], 0)
         phases: list[tuple[str, int]] = []
-        if self._shared_b:
+        if self.memory.shared_b:
             phases.append(self._emit_pack_b())
         phases.append(self._emit_compute())
-        if self._split:
+        if self.memory.split:
             phases.append(self._emit_add_chunks(self.blocking.chunks))
-        return ContractPlan(phases, (self._partial_size + self._shared_b_size) * self.spec.dtype.bits // 8)
+        return ContractPlan(phases, (self.memory.partial_size + self.memory.shared_b_size) * self.spec.dtype.bits // 8)
 
     def _function(self, part: str) -> Emitter:
         e = Emitter(self.module, f"{self.name}{part}", TASK_ARGUMENTS, attributes="nounwind")
@@ -234,7 +162,7 @@ class _Contract:
             ragged = spec.n % blocking.panel != 0
             pack_strips(e, lambda at, j, mask: self._read_b(e, batch, at, j, mask), target, block, blocking.panel, ragged, address)
         else:
-            ragged = spec.k % blocking.lanes != 0 or not self._even_blocks
+            ragged = spec.k % blocking.lanes != 0 or not self.memory.even_blocks
             lies = None
             if plain and len(plain.columns) == 1:
                 lies = (lambda at, j: plain.element(e, batch, at, j, spec.dtype)), plain.column
@@ -243,9 +171,9 @@ class _Contract:
     def _shared_panel(self, e: Emitter, batch: Reg, panel: Reg, k: tuple[Reg, Reg]) -> Reg:
         lanes = self.blocking.lanes
         depth = e.mul(e.div(e.add(e.sub(k[1], k[0]), lanes - 1), lanes), lanes * self.blocking.panel)
-        start = k[0] if self._even_blocks else e.mul(e.div(k[0], self.blocking.k_block), self._block_depth)
-        block = e.mul(e.add(e.mul(batch, self._depth), start), self._columns)
-        return self._scratch_at(e, e.add(e.add(block, e.mul(panel, depth)), self._partial_size))
+        start = k[0] if self.memory.even_blocks else e.mul(e.div(k[0], self.blocking.k_block), self.memory.block_depth)
+        block = e.mul(e.add(e.mul(batch, self.memory.depth), start), self.memory.columns)
+        return self._scratch_at(e, e.add(e.add(block, e.mul(panel, depth)), self.memory.partial_size))
 
     def _emit_pack_b(self) -> tuple[str, int]:
         spec, blocking = self.spec, self.blocking
@@ -273,15 +201,15 @@ class _Contract:
 
         if spec.a_contiguous == "k":
             last = self._first_row(e, unit.tiles[1])
-            ragged = spec.k % blocking.lanes != 0 or not self._even_blocks
-            pack_rows(e, load, target, block, last, self._a_row_stride, ragged)
+            ragged = spec.k % blocking.lanes != 0 or not self.memory.even_blocks
+            pack_rows(e, load, target, block, last, self.memory.a_row_stride, ragged)
             return
         plain = None if self.load_a else self.a_plain
         address = (lambda at, i: plain.element(e, unit.batch, i, at, spec.dtype)) if plain else None
         with e.loop(*unit.tiles) as tile:
-            strip = e.offset(target, e.mul(e.sub(tile, unit.tiles[0]), blocking.k_block * self._a_strip_width), spec.dtype)
+            strip = e.offset(target, e.mul(e.sub(tile, unit.tiles[0]), blocking.k_block * self.memory.a_strip_width), spec.dtype)
             block = block._replace(first=self._first_row(e, tile))
-            pack_strips(e, load, strip, block, self._a_strip_width, True, address)
+            pack_strips(e, load, strip, block, self.memory.a_strip_width, True, address)
 
     def _first_row(self, e: Emitter, tile: Reg) -> Reg:
         """The first tiles of a run are the tall ones."""
@@ -347,11 +275,11 @@ class _Contract:
         """All tiles of a unit for one block of K."""
         spec, blocking = self.spec, self.blocking
         if blocking.pack_a:
-            packed_a = self._room_for_a(e)
+            packed_a = self.memory.room_for_a(e)
             self._pack_a_block(e, unit, packed_a)
-        packed_b = self._room_for_b(e)
+        packed_b = self.memory.room_for_b(e)
         with e.loop(*unit.panels) as panel:
-            if self._shared_b:
+            if self.memory.shared_b:
                 b = self._shared_panel(e, unit.batch, panel, unit.k)
             elif packed_b:
                 b = packed_b
@@ -365,28 +293,35 @@ class _Contract:
                     assert self.a_plain
                     a = self.a_plain.element(e, unit.batch, row, unit.k[0], spec.dtype)
                 elif spec.a_contiguous == "k":
-                    a = e.offset(packed_a, e.mul(e.sub(row, self._first_row(e, unit.tiles[0])), self._a_row_stride), spec.dtype)
+                    a = e.offset(
+                        packed_a, e.mul(e.sub(row, self._first_row(e, unit.tiles[0])), self.memory.a_row_stride), spec.dtype
+                    )
                 else:
-                    a = e.offset(packed_a, e.mul(e.sub(tile, unit.tiles[0]), blocking.k_block * self._a_strip_width), spec.dtype)
+                    a = e.offset(
+                        packed_a, e.mul(e.sub(tile, unit.tiles[0]), blocking.k_block * self.memory.a_strip_width), spec.dtype
+                    )
                 self._compute_tile(e, unit, tile, panel, row, a, b)
 
     def _compute_tile(self, e: Emitter, unit: _Unit, tile: Reg, panel: Reg, row: Reg, a: Reg, b: Reg) -> None:
         """One tile for one block of K and, after the last block, its epilogue."""
         spec, blocking = self.spec, self.blocking
         column = self._first_column(e, panel)
-        in_place = self.c_plain is not None and not self._split and not self.blocking.long
+        in_place = self.c_plain is not None and not self.memory.split and not self.blocking.long
         if in_place:
             assert self.c_plain
             c, c_row = self.c_plain.element(e, unit.batch, row, column, spec.dtype), self.c_plain.row
-        elif self._partial:
+        elif self.memory.partial:
             line = e.add(e.mul(e.add(e.mul(unit.chunk, spec.batch), unit.batch), spec.m), row)
-            c, c_row = self._scratch_at(e, e.add(e.mul(line, self._columns), e.mul(panel, blocking.panel))), self._columns
+            c, c_row = (
+                self._scratch_at(e, e.add(e.mul(line, self.memory.columns), e.mul(panel, blocking.panel))),
+                self.memory.columns,
+            )
         else:
             c, c_row = e.alloca(spec.dtype, blocking.lanes, blocking.most_rows * blocking.vectors), blocking.panel
         kernel = self._kernel(e, panel, in_place)
         depth = e.sub(unit.k[1], unit.k[0])
         line = e.mul(e.least(e.sub(tile, unit.tiles[0]), blocking.vectors - 1), blocking.lanes)
-        ahead = e.add(line, e.mul(depth, blocking.panel) if self._shared_b else blocking.panel)
+        ahead = e.add(line, e.mul(depth, blocking.panel) if self.memory.shared_b else blocking.panel)
         steps = [e.const(n, I64) for n in self._steps(c_row)]
         runs = self._runs()
         k = depth if runs is None else e.const(spec.depth_run, I64)
@@ -394,7 +329,7 @@ class _Contract:
         full = self._is_tall(e, tile) if blocking.tall_tiles else e.const(True, BOOL)
         arguments = (a, b, c, k, ahead, e.not_(unit.first), full, *steps)
         e.line(f"call void {kernel.text}({', '.join(x.typed for x in arguments)})")
-        if in_place or self._split:
+        if in_place or self.memory.split:
             return
         with e.when(unit.last):
             rows = self._tile_rows(e, tile)
@@ -407,7 +342,7 @@ class _Contract:
         """A vector of sums from scratch memory."""
         dtype, lanes = self.spec.dtype, self.blocking.lanes
         value = e.load(at, dtype, lanes)
-        return whole(e, value, e.load(e.offset(at, self._lost, dtype), dtype, lanes)) if self._lost else value
+        return whole(e, value, e.load(e.offset(at, self.memory.lost, dtype), dtype, lanes)) if self.memory.lost else value
 
     def _tile_rows(self, e: Emitter, tile: Reg) -> Reg:
         short, tall = self.blocking.tile_rows, self.blocking.tall_tiles
@@ -428,9 +363,9 @@ class _Contract:
             assert self.a_plain
             a_row, a_k = self.a_plain.row, self.a_plain.column
         else:
-            a_row, a_k = (self._a_row_stride, 1) if spec.a_contiguous == "k" else (1, self._a_strip_width)
+            a_row, a_k = (self.memory.a_row_stride, 1) if spec.a_contiguous == "k" else (1, self.memory.a_strip_width)
         b_k = blocking.panel if blocking.pack_b or self.b_plain is None else self.b_plain.row
-        return Steps(a_row, a_k, b_k, c_row, self._lost)
+        return Steps(a_row, a_k, b_k, c_row, self.memory.lost)
 
     @property
     def _a_ahead(self) -> int:
@@ -463,7 +398,7 @@ class _Contract:
             ragged = last < blocking.lanes
             shape = Tile(
                 spec.dtype, blocking.lanes, blocking.most_rows, blocking.tall_tiles > 0, vectors, side_by_side, last,
-                mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, run=blocking.run, lost=bool(self._lost),
+                mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, run=blocking.run, lost=bool(self.memory.lost),
                 in_runs=self._runs() is not None, a_ahead=self._a_ahead,
             )  # fmt: skip
             return Reg(f"@{emit_tile(self.module, shape)}", PTR)
@@ -482,7 +417,7 @@ class _Contract:
         spec, blocking = self.spec, self.blocking
         e = self._function("_add")
         rows = spec.batch * spec.m
-        tasks = min(rows, -(-rows * self._columns * (chunks + 1) // self.module.tuning.contraction.added_per_task))
+        tasks = min(rows, -(-rows * self.memory.columns * (chunks + 1) // self.module.tuning.contraction.added_per_task))
         with (
             each_task(e, tasks) as task,
             _each_of_share(e, task, tasks, rows) as line,
@@ -490,8 +425,8 @@ class _Contract:
             e.loop(0, self._width(e, panel), blocking.lanes) as across,
         ):
             j = e.add(self._first_column(e, panel), across)
-            at = e.add(e.mul(line, self._columns), e.add(e.mul(panel, blocking.panel), across))
-            chunk_size = rows * self._columns
+            at = e.add(e.mul(line, self.memory.columns), e.add(e.mul(panel, blocking.panel), across))
+            chunk_size = rows * self.memory.columns
 
             def sum_of(first: int, last: int, at: Reg = at, size: int = chunk_size) -> Reg:
                 if last - first == 1:
