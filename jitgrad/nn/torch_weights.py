@@ -14,6 +14,7 @@ from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 
+from .containers import Sequential
 from .module import Module
 
 Take = Callable[[str], Array]
@@ -23,8 +24,9 @@ Take = Callable[[str], Array]
 def load_torch(module: Module, state: Mapping[str, Any], *, strict: bool = True) -> Module:
     """A copy of a module with the parameters in a state dict of PyTorch: names, such as "layers.0.weight", to arrays or tensors.
 
-    Attributes must have the names that they have in PyTorch's module; elements keep the types that they have in `module`. Raises
-    ArgumentError for a name that `state` lacks or, with strict, that has no place; ShapeError for a parameter of another shape.
+    Attributes must have the names that they have in PyTorch's module; layers of a Sequential have numbers. Elements keep the types
+    that they have in `module`. Raises ArgumentError for a name that `state` lacks or, with strict, that has no place, but for the
+    counts of batches that momentum=None alone needs; ShapeError for a parameter of another shape.
 
     >>> import numpy as np
     >>> from jitgrad import nn
@@ -42,8 +44,9 @@ def load_torch(module: Module, state: Mapping[str, Any], *, strict: bool = True)
         return jnp.array(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
 
     _load(copy, "", take)
-    if left and strict:
-        raise ArgumentError(f"nn.load_torch: {type(module).__name__} has no place for {', '.join(map(repr, left))}")
+    unknown = [name for name in left if name.split(".")[-1] != "num_batches_tracked"]
+    if unknown and strict:
+        raise ArgumentError(f"nn.load_torch: {type(module).__name__} has no place for {', '.join(map(repr, unknown))}")
 
     def checked(path: Any, old: Array, new: Array) -> Array:
         if old.shape != new.shape:
@@ -59,7 +62,8 @@ def _load(part: Any, prefix: str, take: Take) -> None:
     if hasattr(type(part), "take_torch"):
         part.take_torch(lambda name: take(prefix + name))
         return
-    items = vars(part) if isinstance(part, Module) else part if isinstance(part, dict) else dict(enumerate(part))
+    parts = part.layers if isinstance(part, Sequential) else part
+    items = vars(parts) if isinstance(parts, Module) else parts if isinstance(parts, dict) else dict(enumerate(parts))
     for name, value in list(items.items()):
         if isinstance(part, Module) and isinstance(value, Array):
             setattr(part, name, take(f"{prefix}{name}"))
