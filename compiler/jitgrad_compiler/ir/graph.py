@@ -305,7 +305,7 @@ class Graph:
     @lazy
     def key(self) -> str:
         """The structural hash: equal graphs have equal keys in every process."""
-        return hashlib.sha256(print_graph(self, sources=False).encode()).hexdigest()
+        return hashlib.sha256(_text(self, False, "", lambda g, indent: f"graph {g.key}").encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Graph) and self.key == other.key
@@ -387,15 +387,20 @@ def print_literal(literal: Literal) -> str:
     return f"{text}:{dtype}"
 
 
-def print_param(value: Any, sources: bool, indent: str) -> str:
+def print_param(value: Any, indent: str, nested: Callable[[Graph, str], str]) -> str:
     if isinstance(value, Graph):
-        return print_graph(value, sources, indent).lstrip()
+        return nested(value, indent)
     if isinstance(value, tuple) and value and isinstance(value[0], Graph):
-        return f"({', '.join(print_param(g, sources, indent) for g in value)})"
+        return f"({', '.join(nested(g, indent) for g in value)})"
     return repr(value)
 
 
 def print_graph(graph: Graph, sources: bool = True, indent: str = "") -> str:
+    return _text(graph, sources, indent, lambda g, indent: print_graph(g, sources, indent).lstrip())
+
+
+def _text(graph: Graph, sources: bool, indent: str, nested: Callable[[Graph, str], str]) -> str:
+    """A graph as text, with what `nested` writes for the graphs inside it at an indentation."""
     names: dict[Var, str] = {}
     fresh = variable_names()
 
@@ -409,7 +414,7 @@ def print_graph(graph: Graph, sources: bool = True, indent: str = "") -> str:
     lines = [f"{indent}graph({', '.join(map(bind, graph.inputs))}) {{"]
     for e in graph.eqns:
         operands = " ".join([e.op.name, *map(use, e.inputs)])
-        params = ", ".join(f"{k}={print_param(v, sources, indent + '  ')}" for k, v in sorted(e.params.items()))
+        params = ", ".join(f"{k}={print_param(v, indent + '  ', nested)}" for k, v in sorted(e.params.items()))
         defined = f"{', '.join(map(bind, e.outputs))} = " if e.outputs else ""
         text = f"{indent}  {defined}{operands}{f' [{params}]' if params else ''}"
         if sources and e.source:
