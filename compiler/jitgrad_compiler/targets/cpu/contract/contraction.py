@@ -391,15 +391,16 @@ class _Contract:
         """The micro-kernel for a tile: one of up to two, full or at the right edge."""
         spec, blocking = self.spec, self.blocking
         side_by_side = blocking.pack_a and spec.a_contiguous != "k"
+        fewer = blocking.tall_tiles > 0 or blocking.run_tiles > 2  # of many equal tiles, too, as others share it
 
         def kernel(columns: int) -> Reg:
             vectors = -(-columns // blocking.lanes)
             last = columns - (vectors - 1) * blocking.lanes
             ragged = last < blocking.lanes
             shape = Tile(
-                spec.dtype, blocking.lanes, blocking.most_rows, blocking.tall_tiles > 0, vectors, side_by_side, last,
-                mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, run=blocking.run, lost=bool(self.memory.lost),
-                in_runs=self._runs() is not None, a_ahead=self._a_ahead,
+                spec.dtype, blocking.lanes, blocking.most_rows, fewer, vectors, side_by_side, last,
+                mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, adds=blocking.k_chunk > blocking.k_block,
+                run=blocking.run, lost=bool(self.memory.lost), in_runs=self._runs() is not None, a_ahead=self._a_ahead,
             )  # fmt: skip
             return Reg(f"@{emit_tile(self.module, shape)}", PTR)
 

@@ -27,6 +27,7 @@ class Tile(NamedTuple):
     last_lanes: int  # live lanes of the last vector
     mask_b: bool  # whether the dead lanes of the last vector must not be read from B
     mask_c: bool  # or written to C
+    adds: bool  # whether it may add to C, where K is several blocks
     run: int = 0  # steps of K summed by themselves, of a long K
     lost: bool = False  # whether what the sums lost is kept behind C
     in_runs: bool = False  # whether K is several runs
@@ -38,7 +39,8 @@ class Tile(NamedTuple):
         long = f"_run{self.run}{'_lost' * self.lost}" if self.run else ""
         runs = "_runs" * self.in_runs + f"_ahead{self.a_ahead}" * (self.a_ahead > 0)
         rows = f"{self.rows - 1}or{self.rows}" if self.fewer else self.rows
-        return f"tile_{self.dtype}_{rows}x{self.vectors}x{self.lanes}{'_packed' * self.side_by_side}{tail}{long}{runs}"
+        shape = f"{rows}x{self.vectors}x{self.lanes}{'_adds' * self.adds}{'_packed' * self.side_by_side}"
+        return f"tile_{self.dtype}_{shape}{tail}{long}{runs}"
 
 
 class Steps(NamedTuple):
@@ -99,8 +101,9 @@ def emit_tile(module: Module, tile: Tile) -> str:
                 e.store(where, e.select(adding, total, sum))
                 e.store(beside, e.select(adding, lost, 0.0))
                 continue
-            total = e.select(adding, e.add(sum, e.load(where, tile.dtype, tile.lanes, live)), sum)
-            e.store(where, total, live)
+            if tile.adds:
+                sum = e.select(adding, e.add(sum, e.load(where, tile.dtype, tile.lanes, live)), sum)
+            e.store(where, sum, live)
 
     for row in range(tile.rows - tile.fewer):
         write(row, c)
