@@ -101,24 +101,10 @@ def is_finite(x: Parts) -> Value:
 # -- parts and conversions
 
 
-@rule("real")
-def real_part(x: Parts) -> Value:
-    return x.real
-
-
-@rule("imag")
-def imaginary_part(x: Parts) -> Value:
-    return x.imag
-
-
-@rule("conj")
-def conjugate(x: Parts) -> Parts:
-    return Parts(x.real, -x.imag)
-
-
-@rule("complex")
-def of_parts(x: Value, y: Value) -> Parts:
-    return Parts(x, y)
+rule("real")(lambda x: x.real)
+rule("imag")(lambda x: x.imag)
+rule("conj")(lambda x: Parts(x.real, -x.imag))
+rule("complex")(Parts)
 
 
 @rule("convert_element_type")

@@ -15,8 +15,8 @@ from typing import Any
 from ...ir.builder import Value
 from ...ops.arithmetic import op
 from ...ops.contraction import Dims, free_axes
-from ...ops.define import reshape, transpose_axes
-from .table import Parts, Planes, of_planes, rule
+from ...ops.define import axis_to_front, reshape
+from .table import Parts, Planes, of_planes, one_of, rule
 
 
 def _of_four(name: str, x: Parts, y: Parts, **params: Any) -> Parts:
@@ -48,7 +48,7 @@ def contracted(x: Parts, y: Parts, dims: Dims) -> Parts:
     result = math.prod(a.shape[i] for i in bx) * rows * columns
     if result < min(a.size, b.size):
         every = op("dot_general", _stacked(x), _stacked(y), dims=((_up(cx, 1), _up(cy, 1)), (_up(bx, 1), _up(by, 1))))
-        (rr, ri), (ir, ii) = [[_one_of(_one_of(every, first, n), first + len(fx), m) for m in (0, 1)] for n in (0, 1)]
+        (rr, ri), (ir, ii) = [[one_of(one_of(every, first, n), first + len(fx), m) for m in (0, 1)] for n in (0, 1)]
         return Parts(rr - ii, ri + ir)
     on_left = a.size <= b.size
     left, right = (_matrix(x), _stacked(y)) if on_left else (_stacked(x), _matrix(y))
@@ -56,7 +56,7 @@ def contracted(x: Parts, y: Parts, dims: Dims) -> Parts:
     over = ((0, *_up(cx, up_x)), (0, *_up(cy, up_y)))
     found = op("dot_general", left, right, dims=(over, (_up(bx, up_x), _up(by, up_y))))
     axis = first + (0 if on_left else len(fx))  # that of the parts stands in front of the free ones of whose matrix was taken
-    return of_planes(transpose_axes(found, (axis, *[i for i in range(found.type.rank) if i != axis])))
+    return of_planes(axis_to_front(found, axis))
 
 
 def _up(axes: tuple[int, ...], by: int) -> tuple[int, ...]:
@@ -73,10 +73,3 @@ def _stacked(values: Sequence[Value]) -> Value:
 def _matrix(x: Parts) -> Value:
     """[part of the other operand, part of the product, ...]."""
     return _stacked((_stacked((x.real, x.imag)), _stacked((-x.imag, x.real))))
-
-
-def _one_of(x: Value, axis: int, n: int) -> Value:
-    start, limit = [0] * x.type.rank, list(x.type.shape)
-    start[axis], limit[axis] = n, n + 1
-    taken = op("slice", x, start=tuple(start), limit=tuple(limit), strides=(1,) * x.type.rank)
-    return reshape(taken, x.type.shape[:axis] + x.type.shape[axis + 1 :])

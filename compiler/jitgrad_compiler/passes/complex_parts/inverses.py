@@ -5,6 +5,7 @@ elementary functions, 1987), whose terms have one sign, so that no digits are lo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from ...ir.builder import Value, literal
 from ...ir.types import F64
@@ -44,17 +45,18 @@ def _scaled_back(x: Value, more: Value) -> Value:
     return x * where(op("gt", more, literal(0, F64)), literal(4, F64), 1)
 
 
-@rule("asin")
-@in_double
-def arc_sine(x: Parts) -> Parts:
-    return _arc_sine(x)
+def _turned(f: Callable[[Parts], Parts]) -> Callable[[Parts], Parts]:
+    """-i f(ix): the inverse hyperbolic sine of the arc sine, and their kin."""
+
+    def of(x: Parts) -> Parts:
+        found = f(Parts(-x.imag, x.real))
+        return Parts(found.imag, -found.real)
+
+    return of
 
 
-@rule("asinh")
-@in_double
-def inverse_hyperbolic_sine(x: Parts) -> Parts:
-    found = _arc_sine(Parts(-x.imag, x.real))
-    return Parts(found.imag, -found.real)
+rule("asin")(in_double(_arc_sine))
+rule("asinh")(in_double(_turned(_arc_sine)))
 
 
 def _arc_cosine(x: Parts) -> Parts:
@@ -66,10 +68,7 @@ def _arc_cosine(x: Parts) -> Parts:
     return Parts(op("select", both(is_zero(x.real), is_nan(x.imag)), quarter, real), imag)
 
 
-@rule("acos")
-@in_double
-def arc_cosine(x: Parts) -> Parts:
-    return _arc_cosine(x)
+rule("acos")(in_double(_arc_cosine))
 
 
 @rule("acosh")
@@ -77,19 +76,6 @@ def arc_cosine(x: Parts) -> Parts:
 def inverse_hyperbolic_cosine(x: Parts) -> Parts:
     found = _arc_cosine(x)
     return Parts(op("abs", found.imag), op("copysign", found.real, x.imag))
-
-
-@rule("atanh")
-@in_double
-def inverse_hyperbolic_tangent(x: Parts) -> Parts:
-    return _inverse_hyperbolic_tangent(x)
-
-
-@rule("atan")
-@in_double
-def arc_tangent(x: Parts) -> Parts:
-    found = _inverse_hyperbolic_tangent(Parts(-x.imag, x.real))
-    return Parts(found.imag, -found.real)
 
 
 def _inverse_hyperbolic_tangent(x: Parts) -> Parts:
@@ -110,3 +96,7 @@ def _inverse_hyperbolic_tangent(x: Parts) -> Parts:
     imag = op("select", far, where(is_nan(b), b, op("copysign", literal(math.pi / 2, F64), b)), turn)
     alone = both(is_zero(a), is_nan(b))
     return Parts(op("select", alone, x.real, real), imag)
+
+
+rule("atanh")(in_double(_inverse_hyperbolic_tangent))
+rule("atan")(in_double(_turned(_inverse_hyperbolic_tangent)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from ...ir.builder import Value, bind_all, literal
+from ...ir.builder import Value, bind_all
 from ...ir.graph import BATCH, OPS
 from ...ir.types import I64, DType
 from ...ops.arithmetic import op
-from ...ops.define import reshape
+from ...ops.define import axis_to_front, first_axis_to, full, reshape, transpose_axes
 from .arithmetic import multiply
 from .control import in_steps
 from .table import Operand, Parts, Planes, of_planes, rule, zero_like
@@ -75,11 +76,7 @@ def _one_by_one(x: Parts, indices: Value, updates: Parts, axes: tuple[int, ...],
     *outer, width = indices.type.shape
     points = [op("convert_element_type", indices, dtype=I64)]
     points = [op("iota", shape=(*outer, 1), axis=n, dtype=I64) for n in range(batch)] + points
-    shape = x.real.type.shape
-    count = 1
-    for n in outer:
-        count *= n
-    every = (*range(batch), *axes)
+    shape, count, every = x.real.type.shape, math.prod(outer), (*range(batch), *axes)
     places = reshape(op("concatenate", *points, axis=len(outer)), (count, 1, batch + width))
     whole = tuple(n for a, n in enumerate(shape) if a not in every)
     rows = [reshape(part, (count, 1, *whole)) for part in updates]
@@ -108,20 +105,12 @@ def _combined(x: Parts, y: Parts, kind: str) -> Parts:
 
 
 def _in_front(x: Parts, axis: int, reverse: bool) -> list[Value]:
-    rank = x.real.type.rank
-    order = (axis, *[i for i in range(rank) if i != axis])
-    turned = [op("reverse", part, axes=(axis,)) if reverse else part for part in x]
-    return [op("transpose", part, permutation=order) for part in turned]
+    return [axis_to_front(op("reverse", part, axes=(axis,)) if reverse else part, axis) for part in x]
 
 
 def _back(rows: list[Value], axis: int, reverse: bool) -> Parts:
-    order = (*range(1, axis + 1), 0, *range(axis + 1, rows[0].type.rank))
-    put = [op("transpose", part, permutation=order) for part in rows]
+    put = [first_axis_to(part, axis) for part in rows]
     return Parts(*[op("reverse", part, axes=(axis,)) if reverse else part for part in put])
-
-
-def _filled(shape: tuple[int, ...], number: float, dtype: DType) -> Value:
-    return op("broadcast", literal(number, dtype), shape=shape, dims=())
 
 
 @rule("linear_recurrence")
@@ -133,14 +122,14 @@ def recurrence(a: Parts, b: Parts, axis: int, reverse: bool) -> Parts:
         product = multiply(Parts(*slices[:2]), Parts(*carries))
         return [product.real + slices[2], product.imag + slices[3]]
 
-    start = [_filled(tuple(row), 0, terms[0].type.dtype)] * 2
+    start = [full(tuple(row), 0, terms[0].type.dtype)] * 2
     return _back(in_steps(step, count, start, [*factors, *terms])[1], axis, reverse)
 
 
 def _products(rows: list[Value]) -> tuple[list[Value], list[Value]]:
     """Of the rows along the first axis the product, and those on the way."""
     count, *row = rows[0].type.shape
-    start = [_filled(tuple(row), n, rows[0].type.dtype) for n in (1, 0)]
+    start = [full(tuple(row), n, rows[0].type.dtype) for n in (1, 0)]
     return in_steps(lambda carries, slices: list(multiply(Parts(*carries), Parts(*slices))), count, start, rows)
 
 
@@ -153,10 +142,5 @@ def running_product(x: Parts, axis: int, reverse: bool) -> Parts:
 def product(x: Parts, axes: tuple[int, ...]) -> Parts:
     shape = x.real.type.shape
     kept = tuple(i for i in range(len(shape)) if i not in axes)
-    count = 1
-    for a in axes:
-        count *= shape[a]
-    rows = [
-        reshape(op("transpose", part, permutation=(*axes, *kept)), (count, *[shape[i] for i in kept])) for part in x
-    ]  # fmt: skip
-    return Parts(*_products(rows)[0])
+    row = (math.prod(shape[a] for a in axes), *[shape[i] for i in kept])
+    return Parts(*_products([reshape(transpose_axes(part, (*axes, *kept)), row) for part in x])[0])

@@ -29,10 +29,17 @@ class Planes(Parts):
     stacked: Value
 
 
+def one_of(x: Value, axis: int, n: int) -> Value:
+    """Element n along an axis, which is gone."""
+    shape = x.type.shape
+    start, limit = [0] * len(shape), list(shape)
+    start[axis], limit[axis] = n, n + 1
+    taken = op("slice", x, start=tuple(start), limit=tuple(limit), strides=(1,) * len(shape))
+    return reshape(taken, shape[:axis] + shape[axis + 1 :])
+
+
 def of_planes(x: Value) -> Planes:
-    shape = x.type.shape[1:]
-    rows = [op("slice", x, start=(n, *[0] * len(shape)), limit=(n + 1, *shape), strides=(1,) * x.type.rank) for n in (0, 1)]
-    made = Planes(*[reshape(row, shape) for row in rows])
+    made = Planes(one_of(x, 0, 0), one_of(x, 0, 1))
     made.stacked = x
     return made
 
@@ -70,13 +77,8 @@ def whole_type(type: Type) -> Type:
 
 
 def apart(x: Value) -> Parts:
-    *shape, _ = x.type.shape
-
-    def part(n: int) -> Value:
-        taken = op("slice", x, start=(*[0] * len(shape), n), limit=(*shape, n + 1), strides=(1,) * len(x.type.shape))
-        return reshape(taken, tuple(shape))
-
-    return Parts(part(0), part(1))
+    last = x.type.rank - 1
+    return Parts(one_of(x, last, 0), one_of(x, last, 1))
 
 
 def side_by_side(x: Parts) -> Value:
