@@ -20,7 +20,7 @@ from ..ops.define import broadcast, broadcast_batch, full, reshape, transpose_ax
 from ..ops.effects import callback, io_callback, pure_callback
 from .branches import batch_branches
 from .loop_parts import Loop
-from .nested_programs import Flags
+from .nested_programs import Flags, build
 from .register_fit import MANY, fits_registers
 from .vmap import batch, batched_inputs, by_rows, vmap_graph
 
@@ -115,16 +115,15 @@ def _in_step(cond: Graph, body: Graph, size: int, fixed: Flags) -> tuple[Graph, 
     """
     test = vmap_graph(cond, size, (*fixed, *[True] * len(body.outputs)))
     step = vmap_graph(body, size, (*fixed, *[True] * len(body.outputs)))
-    with staging() as builder:
-        inputs = [builder.input(t) for t in step.input_types]
+
+    def held(*inputs: Value) -> Sequence[Value]:
         (goes_on,) = evaluate(test, inputs)
-        found = evaluate(step, inputs)
-        kept = [chosen(goes_on, new, old) for new, old in zip(found, inputs[len(fixed) :], strict=True)]
-        made = builder.finish(kept)[0]
-    with staging() as builder:
-        inputs = [builder.input(t) for t in step.input_types]
-        (goes_on,) = evaluate(test, inputs)
-        return made, builder.finish([bind(OPS["reduce_or"], goes_on, axes=(0,))])[0]
+        return [chosen(goes_on, new, old) for new, old in zip(evaluate(step, inputs), inputs[len(fixed) :], strict=True)]
+
+    def any_goes_on(*inputs: Value) -> Sequence[Value]:
+        return [bind(OPS["reduce_or"], *evaluate(test, inputs), axes=(0,))]
+
+    return build(step.input_types, held), build(step.input_types, any_goes_on)
 
 
 def chosen(condition: Value, x: Value, y: Value) -> Value:

@@ -85,22 +85,13 @@ class _Mover(Rewriter):
             return e
         fixed, rest = list(e.inputs[head : head + consts]), list(e.inputs[head + consts :])
         extra: list[Atom] = []
-        new: dict[str, list[Var]] = {}
-        for name, g in graphs.items():
-            known = Graph(g.inputs[:consts], _needed_for(g, moved[name]), moved[name])
-            extra += self._inline(known, fixed)
-            new[name] = moved[name]
         made = {}
         for name, g in graphs.items():
-            others = [Var(v.type) for other in graphs if other != name for v in new[other]]
-            before = [v for other in graphs for v in (new[other] if other == name else [])]
-            ordered: list[Var] = []
-            spare = iter(others)
-            for other in graphs:
-                ordered += before if other == name else [next(spare) for _ in new[other]]
+            extra += self._inline(Graph(g.inputs[:consts], _needed_for(g, moved[name]), moved[name]), fixed)
+            hidden = [v if other == name else Var(v.type) for other in graphs for v in moved[other]]
             gone = set(moved[name])
             eqns = [x for x in g.eqns if not any(v in gone for v in x.outputs)]
-            made[name] = simplify_nested(remove_dead(Graph([*g.inputs[:consts], *ordered, *g.inputs[consts:]], eqns, g.outputs)))
+            made[name] = simplify_nested(remove_dead(Graph([*g.inputs[:consts], *hidden, *g.inputs[consts:]], eqns, g.outputs)))
         params = {**p, **made, "consts": consts + len(extra)}
         return Eqn(e.op, [*e.inputs[:head], *fixed, *extra, *rest], params, e.outputs, e.source)
 

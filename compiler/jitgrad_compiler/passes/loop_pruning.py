@@ -18,7 +18,7 @@ from .simplify import remove_dead, simplify_nested
 def prune_loops(graph: Graph) -> Graph:
     if not any(e.op in PRUNE for e in graph.eqns):
         return graph
-    return _settled(_without_unread(graph))
+    return _Settler(_without_unread(graph)).run()
 
 
 def _inner(graph: Graph) -> Graph:
@@ -103,11 +103,8 @@ def _switch(e: Eqn, needed: list[bool]) -> Eqn:
 
 def _rowwise(e: Eqn, needed: list[bool]) -> Eqn:
     small, used = restricted(e.params["graph"], picked(e.params["graph"].outputs, needed))
-    params = {
-        **e.params,
-        "graph": Graph(picked(small.inputs, used), small.eqns, small.outputs),
-        "mapped": tuple(picked(e.params["mapped"], used)),
-    }
+    inner = Graph(picked(small.inputs, used), small.eqns, small.outputs)
+    params = {**e.params, "graph": inner, "mapped": tuple(picked(e.params["mapped"], used))}
     return Eqn(e.op, picked(e.inputs, used), params, picked(e.outputs, needed), e.source)
 
 
@@ -118,10 +115,6 @@ PRUNE: Rules[Callable[[Eqn, list[bool]], Eqn]] = Rules(
 
 
 # -- operands and results that are the same in every step
-
-
-def _settled(graph: Graph) -> Graph:
-    return _Settler(graph).run()
 
 
 class _Settler(Rewriter):
@@ -206,19 +199,15 @@ class _Settler(Rewriter):
         places = [*range(consts), *[consts + k for k in same]]
         for k in same:
             self.atoms[e.outputs[k]] = inputs[consts + k]
+        held = [k for k in places if isinstance(inputs[k], Var)]
+        wanted = [*held, *[consts + k for k in moving]]
         graphs = {}
         for name, g in (("cond", cond), ("body", body)):
             changed = _with_numbers(g, [(g.inputs[k], inputs[k]) for k in places])
             outputs = changed.outputs if g is cond else [*[changed.outputs[k] for k in moving], *changed.outputs[n:]]
-            held = [k for k in places if isinstance(inputs[k], Var)]
-            graphs[name] = simplify_nested(
-                Graph([g.inputs[k] for k in [*held, *[consts + k for k in moving]]], changed.eqns, outputs)
-            )
-        held = [k for k in places if isinstance(inputs[k], Var)]
-        self._put(
-            e, [*[inputs[k] for k in held], *[inputs[consts + k] for k in moving]], {**p, **graphs, "consts": len(held)},
-            [*[e.outputs[k] for k in moving], *e.outputs[n:]],
-        )  # fmt: skip
+            graphs[name] = simplify_nested(Graph([g.inputs[k] for k in wanted], changed.eqns, outputs))
+        params = {**p, **graphs, "consts": len(held)}
+        self._put(e, [inputs[k] for k in wanted], params, [*[e.outputs[k] for k in moving], *e.outputs[n:]])
 
     def _rowwise(self, e: Eqn, inputs: list[Atom]) -> None:
         graph, mapped = e.params["graph"], e.params["mapped"]

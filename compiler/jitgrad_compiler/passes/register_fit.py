@@ -8,6 +8,7 @@ emitted.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from ..ir.graph import Eqn, Graph, Var, remembered
 from ..ir.types import TapeType
@@ -52,6 +53,11 @@ def _operations(graph: Graph, large: frozenset[Var], elements: int) -> float:
     return total
 
 
+def _inner(graph: Graph, read: Sequence[bool], elements: int) -> float:
+    """Of a graph inside, of whose first inputs some are large."""
+    return _operations(graph, frozenset(v for v, r in zip(graph.inputs, read, strict=False) if r), elements)
+
+
 def _stacks(e: Eqn, output: int) -> bool:
     if e.op is scan:
         return bool(output >= e.params["carry"])
@@ -68,28 +74,17 @@ def _one(e: Eqn, large: set[Var], elements: int) -> float:
         if any(read[first:last]):
             return math.inf
         body = e.params["body"]
-        inner = [
-            v
-            for v, r in zip(body.inputs, [*read[head:first], *[False] * (len(body.inputs) - e.params["consts"])], strict=True)
-            if r
-        ]
         if any(is_large(v, elements) for v in body.inputs[e.params["consts"] :]):
             return math.inf
-        return _operations(body, frozenset(inner), elements)
+        return _inner(body, read[head:first], elements)
     if e.op is while_loop:
         if e.params["states"] and elements > FEW:
             return math.inf  # which states a row keeps depends on its own number of steps
         if any(read[e.params["consts"] :]):
             return math.inf
-        return sum(
-            _operations(g, frozenset(v for v, r in zip(g.inputs, read, strict=True) if r), elements)
-            for g in (e.params["cond"], e.params["body"])
-        )
+        return _inner(e.params["cond"], read, elements) + _inner(e.params["body"], read, elements)
     if e.op is switch:
-        return sum(
-            _operations(g, frozenset(v for v, r in zip(g.inputs, read[1:], strict=True) if r), elements)
-            for g in e.params["branches"]
-        )
+        return sum(_inner(g, read[1:], elements) for g in e.params["branches"])
     if e.op is callback:
         return float(10 + sum(a.type.size for a in e.inputs))
     if any(read[1:]) or read[:1] == [True] and not e.op.traits.reads_places:
