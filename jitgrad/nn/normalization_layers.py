@@ -305,12 +305,19 @@ class GroupNorm(Module):
         axis = channel_axis(self.data_format, rank)
         if rank < 2 or value.shape[axis] != self.num_channels:
             self.refuse_input(images(self.num_channels, self.data_format), value)
-        shape = value.shape
-        grouped = value.reshape((*shape[:axis], self.num_groups, shape[axis] // self.num_groups, *shape[axis + 1 :]))
-        out = _normalized(grouped, *_moments(grouped, [a for a in range(1, rank + 1) if a != axis]), self.eps).reshape(shape)
+        places = tuple(a for a in range(1, rank) if a != axis)
+        mean = self.over_groups(jnp.mean(value, axis=places, keepdims=True))
+        variance = self.over_groups(jnp.mean(jnp.square(value - mean), axis=places, keepdims=True))
+        out = _normalized(value, mean, variance, self.eps)
         if self.weight is None or self.bias is None:
             return out
         return out * along(self.weight, axis, rank) + along(self.bias, axis, rank)
+
+    def over_groups(self, means: Array) -> Array:
+        """Of one number a channel the mean of its group, stored: else every element of the input would gather its own again."""
+        groups = means.reshape((means.shape[0], self.num_groups, -1))
+        spread = jnp.broadcast_to(jnp.mean(groups, axis=-1, keepdims=True), groups.shape).reshape(means.shape)
+        return lax.optimization_barrier(spread)
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.weight is not None}"
