@@ -166,7 +166,7 @@ def _tiled(formula: _Attention, operands: dict[str, Array]) -> Any:
         found = [piece(block, a, b) for a, b in zip(ends, ends[1:], strict=False)]
         return tree.map(lambda *parts: jnp.concatenate(parts, axis=3), *found)
 
-    return _in_blocks(lambda block: _in_blocks(head, block, 1, some_heads), operands, 0, examples)
+    return _in_blocks(lambda block: _in_blocks(checkpoint(head), block, 1, some_heads), operands, 0, examples)
 
 
 PAIRED = ("bias", "mask", "kept")

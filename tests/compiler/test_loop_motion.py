@@ -278,3 +278,26 @@ def test_what_is_made_of_indices_alone_is_done_once_in_front_of_the_loop() -> No
     assert [e.op.name for e in moved.eqns] == ["iota", "convert_element_type", "dot_general", "scan"]
     assert [e.op.name for e in moved.eqns[-1].params["body"].eqns] == ["add", "mul"]
     agree(graph, moved)
+
+
+def attention_like(rows: int, length: int = 8) -> list[str]:
+    """The ops left in a scan over [rows, 64], of products with [2048, 64] and the sum of their products with the slices."""
+    wide = f"[{rows},2048]"
+    graph = parse(f"""graph(a:f32[{length},{rows},64], b:f32[2048,64]) {{
+  c:f32[2048,64] = scan b b a [body=graph(a:f32[2048,64], b:f32[2048,64], c:f32[{rows},64]) {{
+    d:f32{wide} = dot_general c a [dims=(((1,), (1,)), ((), ()))]
+    e:f32{wide} = tanh d
+    f:f32[2048,64] = dot_general e c [dims=(((0,), (0,)), ((), ()))]
+    g:f32[2048,64] = add b f
+    return g
+  }}, carry=1, consts=1, length={length}, reverse=False, unroll=1]
+  return c
+}}""")
+    moved = move_out_of_loops(graph)
+    agree(graph, moved, ulps=64)
+    return [x.op.name for e in moved.eqns if e.op.name == "scan" for x in e.params["body"].eqns]
+
+
+def test_large_contractions_stay_in_their_step_where_more_is_stacked_for_them_than_they_read_or_give() -> None:
+    assert attention_like(256).count("dot_general") == 2
+    assert "dot_general" not in attention_like(16)

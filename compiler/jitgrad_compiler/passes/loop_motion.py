@@ -8,6 +8,7 @@ steps too. What would be stacked for that is bounded: STACKED_BYTES.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +30,11 @@ STACKED_AT_MOST = 4
 STACKED_BYTES = 64 << 20
 """What may be stacked for all steps of any scan. It may be more where scans stack as much anyway, as for a gradient, and one
 contraction then does the work of many; a product of two slices is the same work in its step."""
+
+LARGE_PRODUCTS = 1 << 24
+"""A contraction of so many products is as fast in its step as with those of others. It moves only where little is stacked for it:
+GROWTH times the slices that it reads, or, behind a loop, as much as its result."""
+GROWTH = 8
 
 
 def move_out_of_loops(graph: Graph) -> Graph:
@@ -135,7 +141,7 @@ class _Mover(Rewriter):
             work = _work_of(x, made, counted)
             size = length * sum(v.type.nbytes for y in work if y.op.kind != "layout" for v in y.outputs)
             shared = any(a in fixed for a in x.inputs)
-            if size <= (self._room if shared else min(self._room, STACKED_BYTES)):
+            if not any(_spreads(y, fixed) for y in work) and size <= (self._room if shared else min(self._room, STACKED_BYTES)):
                 self._room -= size
                 counted.update(map(id, work))
                 found.append(x.outputs[0])
@@ -156,13 +162,13 @@ class _Mover(Rewriter):
         gone: set[int] = set()
         for k in range(carry):
             chain = _summed(body.outputs[k], body.inputs[consts + k], made, uses)
-            if chain is not None and stacks.worth(chain[-1].inputs, body.output_types[k]) and not stacks.fixed(chain[-1].inputs):
+            if chain is not None and stacks.worth(chain[-1], body.output_types[k]) and not stacks.fixed(chain[-1].inputs):
                 gone.add(k)
                 sources = [stacks.stacked(a) for a in chain[-1].inputs]
                 self._after.append((e.outputs[k], e.inputs[consts + k], chain, sources))
         for k in range(carry, len(body.outputs)):
             chain = _chain(body.outputs[k], made, uses)
-            if chain is not None and chain[-1].op is dot_general and stacks.worth(chain[-1].inputs, body.output_types[k]):
+            if chain is not None and chain[-1].op is dot_general and stacks.worth(chain[-1], body.output_types[k]):
                 gone.add(k)
                 self._after.append((e.outputs[k], None, chain, [stacks.stacked(a) for a in chain[-1].inputs]))
         if not gone:
@@ -248,6 +254,19 @@ def _for_all(graph: Graph, length: int, flags: Sequence[bool]) -> Graph:
     return simplify_nested(vmap_graph(graph, length, flags))
 
 
+def _products(e: Eqn) -> int:
+    """How many products of elements a contraction adds up."""
+    summed = e.params["dims"][0][0]
+    count: int = e.outputs[0].type.size * math.prod(e.inputs[0].type.shape[a] for a in summed)
+    return count
+
+
+def _spreads(e: Eqn, fixed: set[Var]) -> bool:
+    """Whether it is a large contraction that makes much more than it reads of a step."""
+    slices = sum(a.type.size for a in e.inputs if a not in fixed)
+    return e.op is dot_general and _products(e) >= LARGE_PRODUCTS and e.outputs[0].type.size > GROWTH * slices
+
+
 def _work_of(e: Eqn, made: dict[Var, Eqn], counted: set[int]) -> list[Eqn]:
     """The equation, and those it depends on, that are not counted yet."""
     found, waiting = {id(e): e}, [e]
@@ -306,9 +325,10 @@ class _Stacks:
         self.ys = {a: v for a, v in zip(body.outputs[carry:], e.outputs[carry:], strict=True) if a not in moved}
         self.fresh: dict[Atom, Var] = {}
 
-    def worth(self, operands: Sequence[Atom], result: ArrayType) -> bool:
-        fresh = [a for a in operands if a not in self.xs and a not in self.ys and a not in self.fresh and a not in self.consts]
-        few = sum(a.type.size for a in fresh) <= STACKED_AT_MOST * result.size
+    def worth(self, work: Eqn, result: ArrayType) -> bool:
+        fresh = [a for a in work.inputs if a not in self.xs and a not in self.ys and a not in self.fresh and a not in self.consts]
+        most = 1 if work.op is dot_general and _products(work) >= LARGE_PRODUCTS else STACKED_AT_MOST
+        few = sum(a.type.size for a in fresh) <= most * result.size
         return bool(few and self.length * sum(a.type.nbytes for a in fresh) <= self.room)
 
     def fixed(self, operands: Sequence[Atom]) -> bool:
