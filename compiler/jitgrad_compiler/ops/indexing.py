@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 from ..ir.builder import Value, bind_all, literal
-from ..ir.graph import OPS, Op
+from ..ir.graph import JVP, OPS, Op
 from ..ir.types import I64, ArrayType
 from .arithmetic import op, where
 from .define import (
@@ -28,6 +28,7 @@ from .define import (
     convert,
     full,
     is_linear,
+    linear_jvp,
     type_of_operand,
     zeros,
 )
@@ -97,11 +98,6 @@ def _gather(x: Any, indices: Any, axes: Axes, batch: int, mode: str) -> Any:
     return out if mode == "clip" else np.where(inside, out, np.zeros((), x.dtype))
 
 
-def _gather_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
-    (x, indices), (t, _) = primals, tangents
-    return [op("gather", x, indices, **params)], [None if t is None else op("gather", t, indices, **params)]
-
-
 def _gather_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     x, indices = operands
     assert isinstance(indices, Value)
@@ -127,10 +123,11 @@ def _gather_batch(size: int, args: Sequence[Value], batched: Sequence[bool], par
 
 
 gather = Op(
-    "gather", _gather_type, _gather, computes=False, in_registers=True, reads_places=True, jvp=_gather_jvp,
+    "gather", _gather_type, _gather, computes=False, in_registers=True, reads_places=True,
     transpose=_gather_transpose, batch=_gather_batch,
     doc="Points and whole slices of x at indices.",
 )  # fmt: skip
+JVP[gather] = linear_jvp(gather, 1)
 
 SCATTER_KINDS = {
     "set": None, "add": np.add, "mul": np.multiply, "min": np.minimum, "max": np.maximum,
@@ -276,11 +273,6 @@ def _window(x: Any, starts: Sequence[Any], sizes: Sequence[int]) -> tuple[slice,
     return tuple(slice(s, s + n) for s, n in zip(held, sizes, strict=True))
 
 
-def _dynamic_slice_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
-    out = op("dynamic_slice", *primals, **params)
-    return [out], [None if tangents[0] is None else op("dynamic_slice", tangents[0], *primals[1:], **params)]
-
-
 def _dynamic_slice_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     x, *starts = operands
     known = [s for s in starts if isinstance(s, Value)]
@@ -316,9 +308,10 @@ def _dynamic_slice_batch(size: int, args: Sequence[Value], batched: Sequence[boo
 dynamic_slice = Op(
     "dynamic_slice", _dynamic_slice_type, lambda x, *starts, sizes: np.asarray(x)[_window(x, starts, sizes)], computes=False,
     in_registers=True, reads_places=True,
-    jvp=_dynamic_slice_jvp, transpose=_dynamic_slice_transpose, batch=_dynamic_slice_batch,
+    transpose=_dynamic_slice_transpose, batch=_dynamic_slice_batch,
     doc="A window of a fixed size at a computed place.",
 )  # fmt: skip
+JVP[dynamic_slice] = linear_jvp(dynamic_slice, 1)
 
 
 def _update_type(x: ArrayType, update: ArrayType, *starts: ArrayType) -> ArrayType:
@@ -333,15 +326,6 @@ def _update(x: Any, update: Any, *starts: Any) -> Any:
     x = np.array(x)
     x[_window(x, starts, np.shape(update))] = update
     return x
-
-
-def _update_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
-    (x, update, *starts), (tx, tu, *_) = primals, tangents
-    out = op("dynamic_update_slice", x, update, *starts)
-    if (tx is None and tu is None) or not x.type.dtype.is_inexact:
-        return [out], [None]
-    tx, tu = zeros(x.type) if tx is None else tx, zeros(update.type) if tu is None else tu
-    return [out], [op("dynamic_update_slice", tx, tu, *starts)]
 
 
 def _update_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
@@ -366,7 +350,8 @@ def _update_batch(size: int, args: Sequence[Value], batched: Sequence[bool], par
 
 
 dynamic_update_slice = Op(
-    "dynamic_update_slice", _update_type, _update, computes=False, in_registers=True, updates=True, jvp=_update_jvp,
+    "dynamic_update_slice", _update_type, _update, computes=False, in_registers=True, updates=True,
     transpose=_update_transpose,
     batch=_update_batch, doc="x with a window at a computed place replaced.",
 )  # fmt: skip
+JVP[dynamic_update_slice] = linear_jvp(dynamic_update_slice, 2)

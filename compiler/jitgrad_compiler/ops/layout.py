@@ -15,7 +15,6 @@ from ..ir.types import BOOL, ArrayType
 from .arithmetic import op
 from .define import (
     Operand,
-    Tangents,
     broadcast_batch,
     check_dtypes,
     is_linear,
@@ -23,7 +22,6 @@ from .define import (
     reduce_sum,
     reshape,
     type_of_operand,
-    zeros,
 )
 
 
@@ -235,17 +233,8 @@ def _concatenate_batch(size: int, args: Sequence[Value], batched: Sequence[bool]
     return [op("concatenate", *[broadcast_batch(a, size, b) for a, b in zip(args, batched, strict=True)], axis=params["axis"] + 1)]
 
 
-def _concatenate_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
-    out = op("concatenate", *primals, **params)
-    if all(t is None for t in tangents) or not out.type.dtype.is_inexact:
-        return [out], [None]
-    return [out], [
-        op("concatenate", *[zeros(p.type) if t is None else t for p, t in zip(primals, tangents, strict=True)], **params)
-    ]
-
-
 concatenate = Op(
     "concatenate", _concatenate_type, lambda *xs, axis: np.concatenate(xs, axis), kind="layout", computes=False, in_registers=True,
-    jvp=_concatenate_jvp,
     batch=_concatenate_batch, transpose=_concatenate_transpose, doc="Arrays one behind the other along an axis.",
 )  # fmt: skip
+JVP[concatenate] = linear_jvp(concatenate)
