@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jitgrad.numpy as jnp
-from jitgrad import errors, grad, jit, optim, tree, vmap
+from jitgrad import config, errors, grad, jit, lax, optim, tree, vmap
 from jitgrad.held import Held
 from jitgrad.testing import assert_close
 
@@ -315,3 +315,34 @@ def test_arrays_are_updated_apart_from_each_other(name, shapes):
     whole, *flat = [np.concatenate([np.ravel(x) for x in arrays]) for arrays in (params, *gradients)]
     together, alone = after(opt, gradients, params)[0][-1], after(opt, flat, whole)[0][-1]
     np.testing.assert_array_equal(np.concatenate([np.ravel(u) for u in together]), alone)
+
+
+def test_steps_of_many_arrays_are_the_same_to_the_bit_alone_in_a_loop_and_on_several_threads(monkeypatch):
+    sizes = [20000 + 7 * n for n in range(12)]
+    opt = optim.adamw(0.1)
+
+    def step(carry, _):
+        params, state = carry
+        gradients = [jnp.sin(p) for p in params]
+        updates, state = opt.update(gradients, state, params)
+        return (optim.apply_updates(params, updates), state), None
+
+    params = [jnp.linspace(-1.0, 1.0, n) for n in sizes]
+    start = (params, opt.init(params))
+    monkeypatch.setattr(config, "num_threads", 4)
+    looped = jit(lambda c: lax.scan(step, c, None, length=5)[0])(start)
+    alone = start
+    one = jit(lambda c: step(c, None)[0])
+    for _ in range(5):
+        alone = one(alone)
+    donating = tree.map(jnp.copy, start)
+    given_away = jit(lambda c: step(c, None)[0], donate_argnums=0)
+    for _ in range(5):
+        donating = given_away(donating)
+    monkeypatch.setattr(config, "num_threads", 1)
+    single = start
+    for _ in range(5):
+        single = one(single)
+    for other in (alone, donating, single):
+        for a, b in zip(tree.leaves(looped), tree.leaves(other), strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -29,8 +29,8 @@ class MemoryPlan:
     scratch: dict[int, int]
     arena_bytes: int
     donated: dict[Var, Var]
-    handed_on: frozenset[Var]
-    """Outputs that may be written over the input they were paired with."""
+    handed_on: dict[Var, tuple[Var, ...]]
+    """Outputs that may be written over the inputs they were paired with, and these."""
 
 
 @dataclass
@@ -102,9 +102,10 @@ def plan_memory(
     for n, k in enumerate(kernels):
         for v in k.outputs:
             made.setdefault(same.get(v, v), n)  # the first that writes there
-    handed_on = frozenset(
-        out for out, v in pairs if isinstance(out, Var) and out in made and _may_overwrite(kernels, last_use, made, v, out)
-    )
+    handed_on: dict[Var, tuple[Var, ...]] = {}
+    for out, v in pairs:
+        if isinstance(out, Var) and out in made and _may_overwrite(kernels, last_use, made, v, out):
+            handed_on[out] = (*handed_on.get(out, ()), v)
     return MemoryPlan(values, rooms, size, _reused(kernels, last_use, made, outputs, donated), handed_on)
 
 

@@ -54,6 +54,15 @@ class KernelProgram:
         slot = self.slots.get(v)
         return (None, self.memory.values[v]) if slot is None else (slot, 0)
 
+    def memory_of(self, v: Var) -> tuple[tuple[int | None, int, int], ...]:
+        """The memory that a value lies in, or may: where, its first byte and the one behind its last. An output lies in that of the
+        inputs which it may be written over, too.
+        """
+        v = self.same.get(v, v)
+        given = self.memory.donated.get(v)
+        over = (*self.memory.handed_on.get(v, ()), *(() if given is None else (given,)))
+        return tuple((slot, offset, offset + v.type.nbytes) for slot, offset in map(self.place, (v, *over)))
+
     @lazy
     def structure(self) -> str:
         """All that a program's plan, and how it is run, depend on."""

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from functools import cache
 
-from ..targets.cpu.machine.driver import CLEAR, ENTRY, FREE, OBJECTS, RUN, driver_text
+from ..targets.cpu.machine.driver import CLEAR, ENTRY, FREE, OBJECTS, RUN, TOGETHER, driver_text
 from ..targets.cpu.machine.native import NativeModule, compile_ir, host_features
 from . import interruption, pool
 
@@ -33,5 +33,5 @@ def symbols() -> dict[str, int]:
     """The addresses of all that kernels and plans call, and that compiling them does."""
     with _lock:
         module = _load()[0]
-    ours = {name: module.address(name) for name in (RUN, CLEAR, FREE, OBJECTS)}
+    ours = {name: module.address(name) for name in (RUN, CLEAR, FREE, OBJECTS, TOGETHER)}
     return {pool.SYMBOL: pool.address(), **interruption.symbols(), **ours}

@@ -17,7 +17,8 @@ from ...kernels.kernel import Kernel
 from ...kernels.program import KernelProgram
 from ...kernels.structure import operands
 from .codes import Code, arena_slot, sites
-from .machine.driver import CLEAR, FREE, NOWHERE
+from .machine.driver import CLEAR, FREE, NOWHERE, TABLE, TOGETHER
+from .together import together
 
 
 class Block:
@@ -30,6 +31,7 @@ class Block:
         self.codes = [code_of(k) for k in program.kernels]
         self.asks_state = any(c.asks_state for c in self.codes)
         self._plan: ctypes.Array[ctypes.c_int64] | None = None
+        self._records: list[ctypes.Array[ctypes.c_int64]] = []
 
     def plan(self, symbols: Mapping[str, int]) -> int:
         """The address of the plan, once the kernels are compiled; it is there as long as this block."""
@@ -44,14 +46,34 @@ class Block:
         begin = [[symbols[CLEAR], 1, 0, 1, *self._place(v)] for v in tapes]
         end = [[symbols[FREE], 1, 0, 1, *self._place(v)] for v in tapes if v not in self.program.slots]
         steps = [*begin]
-        for number, (kernel, code) in enumerate(zip(kernels, self.codes, strict=True)):
-            table = self._table(number, kernel, code, symbols)
-            for phase in code.phases:
-                steps.append([code.address(phase), phase.tasks, int(code.asks_state), len(table) // 2, *table])
-                table = []
+        for numbers in together(self.program, self.codes):
+            some = [step for number in numbers for step in self._steps(number, symbols)]
+            steps += some if len(numbers) == 1 else [self._as_one(some, symbols)]
         most = max([1, *[step[3] for step in (*steps, *end)]])
         state = self.arena_slot + 1 if self.asks_state else 0  # a run that asks for none has none
         return [len(steps), len(steps) + len(end), state, most, *[word for step in (*steps, *end) for word in step]]
+
+    def _steps(self, number: int, symbols: Mapping[str, int]) -> list[list[int]]:
+        """The phases of a kernel; those behind the first keep its table."""
+        code = self.codes[number]
+        table = self._table(number, self.program.kernels[number], code, symbols)
+        return [
+            [code.address(p), p.tasks, int(code.asks_state), len(table) // 2 if n == 0 else 0, *(table if n == 0 else [])]
+            for n, p in enumerate(code.phases)
+        ]
+
+    def _as_one(self, steps: list[list[int]], symbols: Mapping[str, int]) -> list[int]:
+        """Several steps that may run at once as one, of all their tasks."""
+        words: list[int] = []
+        index: list[int] = []
+        tasks = 0
+        for step in steps:
+            index += [tasks, 2 + 2 * len(steps) + 1 + len(words)]
+            words += step
+            tasks += step[1]
+        record = [len(steps), max(step[3] for step in steps), *index, tasks, *words]
+        self._records.append((ctypes.c_int64 * len(record))(*record))
+        return [symbols[TOGETHER], tasks, 0, 2, TABLE, 0, NOWHERE, ctypes.addressof(self._records[-1])]
 
     def _table(self, number: int, kernel: Kernel, code: Code, symbols: Mapping[str, int]) -> list[int]:
         """The operands of a step: where each lies."""

@@ -9,7 +9,16 @@ A plan is an array of 64-bit words:
 A program's table has the address of its plan, then those of its inputs, outputs, arena and the run's state. For each step the
 driver makes the kernel's own table: what stands at a place of the table, plus the offset; at place -1 the offset alone. A step
 without operands keeps the table of the one before. A run that is to stop leaves out what is left of the steps, and does those
-of the end: what they free must be freed. Next on the path: the thread pool in runtime/, which steps of several tasks go to.
+of the end: what they free must be freed.
+
+Steps that may run at once, as the updates of a model's parameters, are one step: the function is `jitgrad_together`, its tasks are
+those of all of them, and its operands the program's table (place -2) and a record:
+
+    members, most operands of a member
+    for each member: the number of its first task, where its step stands in the record; behind the last, how many tasks there are
+    for each member: its step, as in a plan
+
+Next on the path: the thread pool in runtime/, which steps of several tasks go to.
 """
 
 from __future__ import annotations
@@ -32,11 +41,100 @@ OBJECTS = "jitgrad_objects"
 """void (ptr args, i64 begin, i64 end): tasks that make the objects of modules, each with a machine of its own. A task takes the
 next module until there is none left. Its arguments: private_llvmlite.py.
 """
-NOWHERE = -1
-"""The place of an operand whose offset is an address."""
+TOGETHER = "jitgrad_together"
+"""A task function: the tasks of several steps."""
+NOWHERE, TABLE = -1, -2
+"""The places of an operand whose offset is an address, and of one that is the program's table itself."""
 
 _RUN_TEXT = """
 declare void @jitgrad_parallel(ptr, ptr, i64)
+declare i64 @llvm.smax.i64(i64, i64)
+declare i64 @llvm.smin.i64(i64, i64)
+
+define internal void @fill(ptr %own, ptr %table, ptr %operands, i64 %count) {
+entry:
+  br label %fill
+fill:
+  %n = phi i64 [ 0, %entry ], [ %n_next, %put ]
+  %filling = icmp slt i64 %n, %count
+  br i1 %filling, label %operand, label %filled
+operand:
+  %twice = shl i64 %n, 1
+  %place_at = getelementptr i64, ptr %operands, i64 %twice
+  %place = load i64, ptr %place_at
+  %offset_at = getelementptr i64, ptr %place_at, i64 1
+  %offset = load i64, ptr %offset_at
+  %somewhere = icmp sge i64 %place, 0
+  br i1 %somewhere, label %look_up, label %elsewhere
+look_up:
+  %base_at = getelementptr ptr, ptr %table, i64 %place
+  %base = load ptr, ptr %base_at
+  br label %put
+elsewhere:
+  %itself = icmp eq i64 %place, -2
+  %table_or_none = select i1 %itself, ptr %table, ptr null
+  br label %put
+put:
+  %from = phi ptr [ %table_or_none, %elsewhere ], [ %base, %look_up ]
+  %address = getelementptr i8, ptr %from, i64 %offset
+  %own_at = getelementptr ptr, ptr %own, i64 %n
+  store ptr %address, ptr %own_at
+  %n_next = add i64 %n, 1
+  br label %fill
+filled:
+  ret void
+}
+
+define void @jitgrad_together(ptr %args, i64 %begin, i64 %end) {
+entry:
+  %table = load ptr, ptr %args
+  %record_at = getelementptr ptr, ptr %args, i64 1
+  %record = load ptr, ptr %record_at
+  %members = load i64, ptr %record
+  %most_at = getelementptr i64, ptr %record, i64 1
+  %most = load i64, ptr %most_at
+  %own = alloca ptr, i64 %most, align 16
+  %index = getelementptr i64, ptr %record, i64 2
+  br label %find
+find:
+  %behind = phi i64 [ 1, %entry ], [ %behind_next, %find ]
+  %behind_twice = shl i64 %behind, 1
+  %stop_at = getelementptr i64, ptr %index, i64 %behind_twice
+  %stop = load i64, ptr %stop_at
+  %earlier = icmp sle i64 %stop, %begin
+  %behind_next = add i64 %behind, 1
+  %at = sub i64 %behind, 1
+  br i1 %earlier, label %find, label %look
+look:
+  %member = phi i64 [ %at, %find ], [ %member_next, %work ]
+  %member_twice = shl i64 %member, 1
+  %first_at = getelementptr i64, ptr %index, i64 %member_twice
+  %first = load i64, ptr %first_at
+  %there = icmp slt i64 %member, %members
+  %before_end = icmp slt i64 %first, %end
+  %more = and i1 %there, %before_end
+  br i1 %more, label %work, label %done
+work:
+  %place_at = getelementptr i64, ptr %first_at, i64 1
+  %place = load i64, ptr %place_at
+  %step = getelementptr i64, ptr %record, i64 %place
+  %function = load ptr, ptr %step
+  %tasks_at = getelementptr i64, ptr %step, i64 1
+  %tasks = load i64, ptr %tasks_at
+  %count_at = getelementptr i64, ptr %step, i64 3
+  %count = load i64, ptr %count_at
+  %operands = getelementptr i64, ptr %step, i64 4
+  call void @fill(ptr %own, ptr %table, ptr %operands, i64 %count)
+  %since = sub i64 %begin, %first
+  %from = call i64 @llvm.smax.i64(i64 %since, i64 0)
+  %until = sub i64 %end, %first
+  %to = call i64 @llvm.smin.i64(i64 %until, i64 %tasks)
+  call void %function(ptr %own, i64 %from, i64 %to)
+  %member_next = add i64 %member, 1
+  br label %look
+done:
+  ret void
+}
 
 define i1 @jitgrad_run(ptr %table) {
 entry:
@@ -67,31 +165,9 @@ look:
   %step_next = getelementptr i64, ptr %operands, i64 %words
   %in_steps = icmp slt i64 %number, %steps
   %left_out = and i1 %stop, %in_steps
-  br i1 %left_out, label %next, label %fill
-fill:
-  %n = phi i64 [ 0, %look ], [ %n_next, %put ]
-  %filling = icmp slt i64 %n, %count
-  br i1 %filling, label %operand, label %call
-operand:
-  %twice = shl i64 %n, 1
-  %place_at = getelementptr i64, ptr %operands, i64 %twice
-  %place = load i64, ptr %place_at
-  %offset_at = getelementptr i64, ptr %place_at, i64 1
-  %offset = load i64, ptr %offset_at
-  %somewhere = icmp sge i64 %place, 0
-  br i1 %somewhere, label %look_up, label %put
-look_up:
-  %base_at = getelementptr ptr, ptr %table, i64 %place
-  %base = load ptr, ptr %base_at
-  br label %put
-put:
-  %from = phi ptr [ null, %operand ], [ %base, %look_up ]
-  %address = getelementptr i8, ptr %from, i64 %offset
-  %own_at = getelementptr ptr, ptr %own, i64 %n
-  store ptr %address, ptr %own_at
-  %n_next = add i64 %n, 1
-  br label %fill
+  br i1 %left_out, label %next, label %call
 call:
+  call void @fill(ptr %own, ptr %table, ptr %operands, i64 %count)
   %function = load ptr, ptr %step
   %tasks_at = getelementptr i64, ptr %step, i64 1
   %tasks = load i64, ptr %tasks_at
