@@ -49,7 +49,19 @@ def test_an_import_of_a_missing_name_says_so_too():
     assert stats is scipy.stats and importlib.import_module("jitgrad.scipy.stats") is stats
 
 
-LATER = ["nn", "optim", "random", "scipy", "scipy.stats", "testing", "numpy.linalg", "suggestions.absent", "suggestions.suggestion"]
+LATER = [
+    "metrics",
+    "models",
+    "nn",
+    "optim",
+    "random",
+    "scipy",
+    "scipy.stats",
+    "testing",
+    "numpy.linalg",
+    "suggestions.absent",
+    "suggestions.suggestion",
+]
 
 
 def test_families_and_tables_are_loaded_when_they_are_needed():
