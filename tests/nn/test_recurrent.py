@@ -136,6 +136,6 @@ def test_parameters_of_another_architecture_are_refused():
     with pytest.raises(errors.ShapeError, match=r"\.weight must have shape \(2, 2\), but the state's has \(3, 2\)"):
         nn.load_torch(nn.Linear(2, 2), state)
     model = nn.Sequential(nn.Linear(3, 2), jnp.tanh)
-    loaded = nn.load_torch(model, {f"layers.0.{n}": x for n, x in state.items()})
+    loaded = nn.load_torch(model, {f"0.{n}": x for n, x in state.items()})
     assert loaded.layers[0].weight.dtype == np.float32
     np.testing.assert_allclose(loaded(np.ones(3)), np.tanh([3.0, 3.0]), rtol=1e-6)
