@@ -137,3 +137,23 @@ def test_chunks_of_a_split_depth_are_whole_blocks() -> None:
 def test_runs_that_are_no_parts_of_the_whole_are_refused() -> None:
     with pytest.raises(ValueError, match="runs are no parts of the whole"):
         ContractSpec(1, 10, 4, 8, row_run=3)
+
+
+DILATED = {  # array, kernel, padding, dilation of the array: the result's lengths are and are no multiples of the dilation
+    "one axis": ((1, 2, 9, 7, 5), (1, 3, 3, 5, 6), ((1, 1), (1, 1)), (2, 1)),
+    "both axes": ((1, 2, 9, 7, 5), (1, 3, 2, 5, 6), ((1, 2), (0, 1)), (2, 3)),
+    "a kernel that misses phases": ((1, 2, 8, 8, 17), (1, 1, 1, 17, 4), ((0, 1), (0, 1)), (2, 2)),
+    "what is cut off": ((1, 1, 6, 6, 3), (1, 3, 3, 3, 2), ((-3, 2), (3, -2)), (3, 2)),
+    "groups": ((3, 2, 6, 5, 2), (3, 3, 3, 2, 4), ((2, 2), (2, 1)), (2, 2)),
+}
+
+
+@pytest.mark.parametrize(("x", "w", "padding", "dilation"), DILATED.values(), ids=DILATED)
+def test_a_dilated_array_is_convolved_phase_by_phase(x: Any, w: Any, padding: Any, dilation: Any) -> None:
+    params = dict(strides=(1, 1), padding=padding, x_dilation=dilation, w_dilation=(1, 1))
+    with staging() as builder:
+        inputs = [builder.input(ArrayType(shape, F64)) for shape in (x, w)]
+        graph, _ = builder.finish([bind(OPS["convolve"], *inputs, **params)])
+    arrays = operands(graph)
+    for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)

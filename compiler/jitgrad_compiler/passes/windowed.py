@@ -102,6 +102,9 @@ _WRITTEN: Rules[Rule] = Rules("writing out windows")
 def _convolve(r: _Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_dilation: Any, w_dilation: Any) -> Atom:
     x, w = inputs
     rank = len(strides)
+    for axis, (s, d, e) in enumerate(zip(strides, x_dilation, w_dilation, strict=True)):
+        if d > 1 and s == e == 1:
+            return _in_phases(r, x, w, axis, padding, x_dilation, strides=strides, w_dilation=w_dilation)
     x = _side_by_side(r, x, whole_padding(padding, x_dilation))
     sizes = w.type.shape[1:-2]
     seen: Atom = r.op("windows", x, sizes=of_space(sizes), strides=of_space(strides), dilation=of_space(w_dilation))
@@ -134,6 +137,44 @@ def _convolve(r: _Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_
 def _nearest(axes: Sequence[tuple[int, int]]) -> float:
     """How near the nearest elements along any of the axes are."""
     return min((step for step, _ in axes if step), default=math.inf)
+
+
+def _in_phases(r: _Writer, x: Atom, w: Atom, axis: int, padding: Any, x_dilation: Any, **of: Any) -> Atom:
+    """A convolution of an array that is dilated along an axis: of the array itself with every d-th element of the kernel, for each
+    of d phases of the result. The gradient of a convolution with strides is one; most of its products would be with zeros.
+    """
+    (out,) = convolve.types([x.type, w.type], dict(padding=padding, x_dilation=x_dilation, **of))
+    d, (low, _), n, results = x_dilation[axis], padding[axis], x.type.shape[axis + 2], out.shape[axis + 2]
+    count = -(-results // d)
+    phases: list[Atom] = []
+    for phase in range(d):
+        first = (low - phase) % d
+        taken = _every(r, w, axis + 1, first, d)
+        before = (low - phase - first) // d
+        around = (before, count + taken.type.shape[axis + 1] - 1 - before - n)
+        if not taken.type.shape[axis + 1]:
+            shape = (*out.shape[: axis + 2], count, *out.shape[axis + 3 :])
+            phases.append(r.op("broadcast", _number(x, 0), shape=shape, dims=()))
+            continue
+        within = [(*p[:axis], v, *p[axis + 1 :]) for p, v in ((padding, around), (x_dilation, 1))]
+        phases.append(_convolve(r, [x, taken], padding=within[0], x_dilation=within[1], **of))
+    at = axis + 3
+    apart = [r.reshaped(p, (*p.type.shape[:at], 1, *p.type.shape[at:])) for p in phases]
+    joined = r.op("concatenate", *apart, axis=at)
+    whole = r.reshaped(joined, (*joined.type.shape[: at - 1], count * d, *joined.type.shape[at + 1 :]))
+    return _cut(r, whole, axis + 2, results)
+
+
+def _every(r: _Writer, x: Atom, axis: int, first: int, step: int) -> Atom:
+    """Every step-th element along an axis."""
+    start, strides, limit = [0] * x.type.rank, [1] * x.type.rank, list(x.type.shape)
+    start[axis], strides[axis] = min(first, limit[axis]), step
+    return r.op("slice", x, start=tuple(start), limit=tuple(limit), strides=tuple(strides))
+
+
+def _cut(r: _Writer, x: Atom, axis: int, size: int) -> Atom:
+    limit = (*x.type.shape[:axis], size, *x.type.shape[axis + 1 :])
+    return r.op("slice", x, start=(0,) * x.type.rank, limit=limit, strides=(1,) * x.type.rank)
 
 
 def _by_step(item: tuple[int, int]) -> tuple[int, int]:
