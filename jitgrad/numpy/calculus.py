@@ -240,8 +240,12 @@ def _slid(where_: str, a: ArrayLike, v: ArrayLike, mode: str, turned: bool) -> A
     }[mode]
     if m > n:  # the same sums, with the shorter one moved along the longer one
         x, kernel, n, m = op("reverse", kernel, axes=(0,)), op("reverse", x, axes=(0,)), m, n
-    padding = (m - 1 - start, start + count - n, 0)
-    return op("slide", op("pad", x, constant(0, x.type.dtype), padding=(padding,)), kernel)
+    padding = ((m - 1 - start, start + count - n),)
+    out = op(
+        "convolve", reshape(x, (1, 1, n, 1)), reshape(kernel, (1, m, 1, 1)), strides=(1,), padding=padding, x_dilation=(1,),
+        w_dilation=(1,),
+    )  # fmt: skip
+    return reshape(out, (count,))
 
 
 def convolve(a: ArrayLike, v: ArrayLike, mode: str = "full", *, precision: Any = None, preferred_element_type: Any = None) -> Array:

@@ -166,7 +166,7 @@ def elementwise_examples(op: Op, shape: Shape = (3, 2)) -> Iterator[Example]:
 def orders_sums(name: str) -> bool:
     """Whether an op adds, or does functions, in an order and with roundings of its own."""
     return OPS[name].kind in ("reduce", "cumulative", "call") or name in (
-        "dot_general", "slide", "convolve", "fold", "window_put", "linear_recurrence", "scan", "while_loop", "switch", "rowwise",
+        "dot_general", "convolve", "fold", "window_put", "linear_recurrence", "scan", "while_loop", "switch", "rowwise",
         "tape_add",
     )  # fmt: skip
 
@@ -362,10 +362,6 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
         ((Data((3, 0)), Data((0, 5))), dict(dims=(((1,), (0,)), _NO_BATCH))),
         ((Data((0, 4)), Data((4, 5))), dict(dims=(((1,), (0,)), _NO_BATCH))),
         ((Data((33, 40)), Data((40, 17))), dict(dims=(((1,), (0,)), _NO_BATCH))),
-    ],
-    "slide": [
-        ((Data((7,)), Data((3,))), {}), ((Data((5,)), Data((5,))), {}), ((Data((40,)), Data((1,))), {}),
-        ((Data((2, 70)), Data((2, 13))), {}), ((Data((2, 3, 9)), Data((2, 3, 4))), {}), ((Data((0, 4)), Data((0, 2))), {}),
     ],
     "windows": _windowed(), "reduce_window_max": _windowed(), "reduce_window_min": _windowed(),
     "window_place": [(operands, dict(params, largest=largest)) for operands, params in _windowed() for largest in (True, False)],

@@ -21,7 +21,6 @@ from . import (  # noqa: F401
     powers,
     recurrence,
     reduction,
-    sliding,
     sorting,
     special,
     transcendental,

@@ -2,21 +2,18 @@
 
 Contractions that are no matrix products are products and sums, which fuse with everything around them: with one row, one column or
 one step of depth a contraction is bound by memory; as a reduction it shares its pass over the operands. A concatenation of many
-pieces is joined in groups, for every element looks through all the pieces of its kernel. A
-vector moved along another (slide) is a product with all its windows, and a sum. An argmax over a single element is 0.
+pieces is joined in groups, for every element looks through all the pieces of its kernel. An argmax over a single element is 0.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from ..ir.graph import Atom, Eqn, Graph, Literal
 from ..ir.types import F32, F64
 from ..ops.contraction import dot_general, free_axes
 from ..ops.layout import concatenate
-from ..ops.sliding import slide
 from .rewrite import Rewriter
 
 MOST_PIECES = 32
@@ -29,8 +26,6 @@ def decompose(graph: Graph) -> Graph:
         inputs = [rewriter.read(a) for a in e.inputs]
         if e.op is dot_general and _thin(e):
             rewriter.atoms[e.outputs[0]] = _product_and_sum(rewriter, e, inputs)
-        elif e.op is slide:
-            rewriter.atoms[e.outputs[0]] = _windows_and_sum(rewriter, e, inputs)
         elif e.op.kind == "argreduce" and e.inputs[0].type.shape[e.params["axis"]] == 1:
             out = e.outputs[0].type
             zero = Literal(out.dtype.numpy.type(0), out.dtype)
@@ -87,28 +82,6 @@ def _product_and_sum(r: Rewriter, e: Eqn, inputs: list[Atom]) -> Atom:
     left = [role for role in order if role[0] != "c"]
     wanted = [role for kind in "bxy" for role in sorted(left) if role[0] == kind]
     return r.emit("transpose", [total], {"permutation": tuple(left.index(role) for role in wanted)}, e.source)
-
-
-def _windows_and_sum(r: Rewriter, e: Eqn, inputs: list[Atom]) -> Atom:
-    """All windows of x side by side, which take no memory: x repeated, and read in rows of one element more.
-
-    x itself is behind a barrier: each of its elements is read as often as the other vector is long.
-    """
-    x, y = inputs
-    *batch, n = x.type.shape
-    m, first = y.type.shape[-1], len(batch)
-    count, before, none = n - m + 1, (0,) * first, (1,) * first
-
-    def emit(op: str, a: Atom, **params: Any) -> Atom:
-        return r.emit(op, [a], params, e.source)
-
-    repeated = emit("broadcast", emit("barrier", x), shape=(*batch, count + 1, n), dims=(*range(first), first + 1))
-    flat = emit("reshape", repeated, shape=(*batch, (count + 1) * n))
-    whole = emit("slice", flat, start=(*before, 0), limit=(*batch, count * (n + 1)), strides=(*none, 1))
-    rows = emit("reshape", whole, shape=(*batch, count, n + 1))
-    windows = emit("slice", rows, start=(*before, 0, 0), limit=(*batch, count, m), strides=(*none, 1, 1))
-    kernel = emit("broadcast", y, shape=(*batch, count, m), dims=(*range(first), first + 1))
-    return emit("reduce_sum", r.emit("mul", [windows, kernel], {}, e.source), axes=(first + 1,))
 
 
 def _roles(

@@ -26,11 +26,6 @@ def _of_four(name: str, x: Parts, y: Parts, **params: Any) -> Parts:
     return Parts(real(0, 0) - real(1, 1), real(0, 1) + real(1, 0))
 
 
-@rule("slide")
-def slid(x: Parts, y: Parts) -> Parts:
-    return _of_four("slide", x, y)
-
-
 @rule("convolve")
 def convolved(x: Parts, y: Parts, **params: Any) -> Parts:
     return _of_four("convolve", x, y, **params)
