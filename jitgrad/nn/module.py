@@ -30,7 +30,7 @@ from jitgrad.tree_registration import NAMESPACE
 
 from . import calls
 from .parts import check_places, modules
-from .plans import Kind, Plan, kind_of, make_plan
+from .plans import Kind, Plan, kind_of, make_plan, seen_as
 from .printing import module_text
 
 
@@ -196,10 +196,10 @@ _set_held, _set_plan, _set_run, _set_attributes = (vars(Module)[n].__set__ for n
 def _after_assignment(module: Module, plan: Plan, name: str, value: Any) -> Plan:
     """The plan of a module after an assignment, which it needs not look at other attributes for."""
     known = plan.kinds.get(name)
-    kind = kind_of(value)
+    kind = seen_as(value)
     if kind is Kind.STATIC and known not in (None, Kind.STATIC) and kind_of(vars(module)[name]) is Kind.STATIC:
         kind = known  # one leaf for another in a tree of leaves that are no arrays
-    if kind is known and kind is not Kind.STATIC and plan.held == module._held:
+    if kind == known and kind is not Kind.STATIC and plan.held == module._held:
         return plan
     return make_plan(type(module), {**vars(module), name: value}, module._held, {**plan.kinds, name: kind})
 

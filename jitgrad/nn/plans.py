@@ -121,11 +121,47 @@ def _rebuilt(container: Any, f: Callable[[Any], Any]) -> Any:
     return type(container)([f(x) for x in container])
 
 
-def wrapped(x: Any) -> Any:
-    """A MIXED value whose static items are `Fixed`."""
-    if x is None or (kind := kind_of(x)) is Kind.ARRAYS:
+CHILD, ALONE = "child", "static"
+Pattern = Any
+"""Of a MIXED value: for each item CHILD, ALONE or a Pattern, behind what `_form` says of the container."""
+Seen = Any
+"""A Kind, or the Pattern of a MIXED value."""
+
+
+def _items(container: Any) -> list[Any]:
+    return list(container.values() if type(container) is dict else container)
+
+
+def _form(container: Any) -> Any:
+    return (type(container), tuple(container) if type(container) is dict else len(container))
+
+
+def pattern_of(x: Any) -> Pattern:
+    """Which items of a value are children."""
+    kind = Kind.ARRAYS if x is None else kind_of(x)
+    if kind is Kind.MIXED:
+        return (_form(x), *map(pattern_of, _items(x)))
+    return CHILD if kind is Kind.ARRAYS else ALONE
+
+
+def seen_as(value: Any) -> Seen:
+    """The kind of a value, or its pattern where it is MIXED."""
+    kind = kind_of(value)
+    return pattern_of(value) if kind is Kind.MIXED else kind
+
+
+def wrapped(x: Any, pattern: Pattern) -> Any:
+    """A MIXED value whose static items are `Fixed`. An item that the pattern has as a child is one, whatever leaf stands there, and
+    so is what has become one since.
+    """
+    if pattern is CHILD or x is None:
         return x
-    return _rebuilt(x, wrapped) if kind is Kind.MIXED else Fixed(x)
+    if pattern is ALONE or not _is_container(x) or _form(x) != pattern[0]:
+        pattern = pattern_of(x)
+        if type(pattern) is str:
+            return x if pattern is CHILD else Fixed(x)
+    patterns = iter(pattern[1:])
+    return _rebuilt(x, lambda item: wrapped(item, next(patterns)))
 
 
 def unwrapped(x: Any) -> Any:
@@ -162,10 +198,10 @@ class Plan:
         "names", "template", "training", "twin", "values",
     )  # fmt: skip
 
-    def __init__(self, cls: type, kinds: Mapping[str, Kind], attributes: Mapping[str, Any], held: Mapping[str, str]) -> None:
+    def __init__(self, cls: type, kinds: Mapping[str, Seen], attributes: Mapping[str, Any], held: Mapping[str, str]) -> None:
         self.cls, self.kinds, self.held, self.training = cls, dict(kinds), held, False
         self.names = tuple(n for n, k in kinds.items() if k is not Kind.STATIC or n in held)
-        self.mixed = tuple(n for n in self.names if kinds[n] is Kind.MIXED)
+        self.mixed = {n: kinds[n] for n in self.names if type(kinds[n]) is tuple}
         static = {n: attributes[n] for n, k in kinds.items() if k is Kind.STATIC and n not in held}
         self.fixed = {n: comparable(x) for n, x in static.items()}
         self.changing = tuple(n for n, x in static.items() if _is_mutable(x))
@@ -173,7 +209,7 @@ class Plan:
         self.is_plain = not (held or self.mixed or self.changing)
         self.keys = [GetAttrKey(n) for n in self.names]
         self.values = _getter(self.names)
-        self.key: Any = (cls, self.names, self.mixed, tuple(sorted(held.items())), tuple(self.fixed.items()), False)
+        self.key: Any = (cls, self.names, tuple(self.mixed.items()), tuple(sorted(held.items())), tuple(self.fixed.items()), False)
         self.hash = hash(self.key)
         self.inference: Plan = self
         self.twin: Plan | None = None
@@ -207,7 +243,7 @@ class Plan:
             return self.values(attributes)
         children = []
         for name, child in zip(self.names, self.values(attributes), strict=True):
-            child = wrapped(child) if name in self.mixed else child
+            child = wrapped(child, self.mixed[name]) if name in self.mixed else child
             children.append(Held(child) if name in self.held else child)
         return children
 
@@ -234,15 +270,15 @@ def _one(plan: Plan) -> Plan:
     return _plans.setdefault(plan.key, plan)
 
 
-def make_plan(cls: type, attributes: Mapping[str, Any], held: Mapping[str, str], known: Mapping[str, Kind] | None = None) -> Plan:
+def make_plan(cls: type, attributes: Mapping[str, Any], held: Mapping[str, str], known: Mapping[str, Seen] | None = None) -> Plan:
     """The plan of a module with these attributes; `known` are the kinds of those that were not assigned since they were found.
 
     Values of cached properties are left out: they are computed again.
     """
-    kinds = {}
+    kinds: dict[str, Seen] = {}
     for name, value in attributes.items():
         if known is not None and name in known:
             kinds[name] = known[name]
         elif not isinstance(getattr(cls, name, None), functools.cached_property):
-            kinds[name] = kind_of(value)
+            kinds[name] = seen_as(value)
     return _one(Plan(cls, kinds, attributes, held))

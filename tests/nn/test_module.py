@@ -129,6 +129,21 @@ def test_leaves_that_are_no_arrays_stay_leaves_when_others_are_assigned():
     assert vmap(lambda m, x: m(x), (axes, None))(stacked, jnp.ones(2)).shape == (5, 3)
 
 
+def test_leaves_among_static_items_may_be_anything_and_items_may_change():
+    class Holder(nn.Module):
+        def __init__(self):
+            self.items = [jnp.ones(2), jnp.tanh, (jnp.zeros(3), {"a": 1})]
+
+    model = Holder()
+    shapes = tree.map(lambda x: x.shape, model)
+    assert tree.structure(tree.map(lambda x: 0, shapes, is_leaf=lambda x: x in ((2,), (3,)))) == tree.structure(model)
+    assert tree.structure(tree.map(lambda x: None, model)) != tree.structure(model)
+    assert vmap(lambda m: m)(tree.map(lambda x: jnp.stack([x, x]), model)).items[2][0].shape == (2, 3)
+    model.items[1] = Scale(2)
+    model.items.append(jnp.ones(1))
+    assert paths(model) == [".items[0]", ".items[1].factor", ".items[2][0]", ".items[3]"]
+
+
 def test_containers_of_every_kind_hold_children():
     class Pair(NamedTuple):
         one: object
