@@ -134,7 +134,7 @@ ABSENT: dict[str, dict[str, str]] = {
         "Use jitgrad.random.choice": "choices",
     },
     "jitgrad.scipy": {
-        NO_FFT: "fft signal",
+        NO_FFT: "fft",
         "Use jitgrad.optim": "optimize",
         "Use SciPy's, outside of transforms": "integrate interpolate ndimage spatial cluster io constants",
     },

@@ -1,0 +1,147 @@
+"""Convolutions and correlations of arrays with any number of axes, by jax.scipy.signal's names, summed directly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jitgrad.numpy as jnp
+from jitgrad.array import Array
+from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.lax.contraction import PrecisionLike, check_precision
+from jitgrad.lax.convolution import conv_general_dilated
+from jitgrad.numpy.manipulation import promoted
+from jitgrad.operands import inexact_arg
+from jitgrad.publishing import public as _public
+
+ArrayLike = Any
+
+_MODES = ("full", "same", "valid")
+_BOUNDARIES = {"fill": "constant", "wrap": "wrap", "symm": "symmetric"}
+
+
+def _pair(where: str, in1: ArrayLike, in2: ArrayLike, mode: str, axes: int | None) -> list[Array]:
+    values = promoted(where, [inexact_arg(where, in1), inexact_arg(where, in2)])
+    shapes = [v.shape for v in values]
+    if len(shapes[0]) != len(shapes[1]) or axes not in (None, len(shapes[0])):
+        raise ShapeError(
+            f"{where}: operands must have {'one number of' if axes is None else axes} axes, got shapes {shapes[0]} and {shapes[1]}"
+        )
+    if 0 in (*shapes[0], *shapes[1]):
+        raise ShapeError(f"{where}: operands must have at least one element, got shapes {shapes[0]} and {shapes[1]}")
+    if mode not in _MODES:
+        raise ArgumentError(f"{where}: mode must be one of {', '.join(map(repr, _MODES))}, got {mode!r}")
+    ahead = {n > m for n, m in zip(*shapes, strict=True) if n != m}
+    if mode == "valid" and len(ahead) > 1:
+        raise ShapeError(
+            f"{where}: with mode 'valid' one operand must be as large as the other along each axis, got shapes {shapes}"
+        )
+    return values
+
+
+def _convolved(x: Array, y: Array, mode: str, turned: bool = False) -> Array:
+    """The convolution of arrays of one number of axes; the smaller one is moved along the larger one.
+
+    turned: with "same" and an even size of y, the middle is one further, as correlations of planes have it.
+    """
+    places = []
+    for n, m in zip(x.shape, y.shape, strict=True):  # first result, counted in those of "full", and number of results
+        places.append(
+            {"full": (0, n + m - 1), "same": ((m - (not turned)) // 2, n), "valid": (min(n, m) - 1, abs(n - m) + 1)}[mode]
+        )
+    if y.size > x.size:
+        x, y = y, x
+    padding = [(m - 1 - at, at + count - n) for n, m, (at, count) in zip(x.shape, y.shape, places, strict=True)]
+    kernel = jnp.flip(y)[..., None, None]
+    letters = "".join(map(chr, range(ord("a"), ord("a") + x.ndim)))
+    numbers = (f"N{letters}C", f"{letters}IO", f"N{letters}C")
+    return conv_general_dilated(x[None, ..., None], kernel, (1,) * x.ndim, padding, dimension_numbers=numbers)[0, ..., 0]
+
+
+def _mirrored(y: Array) -> Array:
+    return jnp.conj(jnp.flip(y))
+
+
+def _check_method(where: str, method: str, precision: Any) -> None:
+    check_precision(where, precision)
+    if method not in ("auto", "direct"):
+        raise ArgumentError(f"{where}: method must be 'auto' or 'direct', got {method!r}. There is no FFT yet.")
+
+
+def convolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = "auto", precision: PrecisionLike = None) -> Array:
+    """The sums over j of in1[j] * in2[k - j], as floats; both have one number of axes.
+
+    mode: "full" (all k), "same" (as many as in1 has, from the middle of them) or "valid" (where the smaller one is inside). Raises
+    ShapeError for operands without elements or of other axes, ArgumentError for other modes and for method="fft".
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(convolve(jnp.array([1.0, 2.0, 3.0]), jnp.array([1.0, 1.0])))
+    [1. 3. 5. 3.]
+    """
+    where = "scipy.signal.convolve"
+    _check_method(where, method, precision)
+    x, y = _pair(where, in1, in2, mode, None)
+    return _convolved(x, y, mode)
+
+
+def correlate(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = "auto", precision: PrecisionLike = None) -> Array:
+    """The sums over j of in1[j + k] * conj(in2[j]), as floats: `convolve` with in2 turned round and conjugated.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(correlate(jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0]), "valid"))
+    [2. 3.]
+    """
+    where = "scipy.signal.correlate"
+    _check_method(where, method, precision)
+    x, y = _pair(where, in1, in2, mode, None)
+    return _convolved(x, _mirrored(y), mode)
+
+
+def _in_plane(
+    where: str, in1: ArrayLike, in2: ArrayLike, mode: str, boundary: str, fillvalue: Any, precision: Any, turned: bool
+) -> Array:  # fmt: skip
+    check_precision(where, precision)
+    x, y = _pair(where, in1, in2, mode, 2)
+    if boundary not in _BOUNDARIES:
+        raise ArgumentError(f"{where}: boundary must be one of {', '.join(map(repr, _BOUNDARIES))}, got {boundary!r}")
+    y = _mirrored(y) if turned else y
+    zeros = boundary == "fill" and isinstance(fillvalue, (int, float, complex)) and fillvalue == 0
+    if zeros or mode == "valid":
+        return _convolved(x, y, mode, turned)
+    around = [(m - 1, m - 1) for m in y.shape]
+    more = {"constant_values": fillvalue} if boundary == "fill" else {}
+    whole = _convolved(jnp.pad(x, around, mode=_BOUNDARIES[boundary], **more), y, "valid")
+    if mode == "full":
+        return whole
+    first = [(m - (not turned)) // 2 for m in y.shape]
+    return whole[first[0] : first[0] + x.shape[0], first[1] : first[1] + x.shape[1]]
+
+
+def convolve2d(
+    in1: ArrayLike, in2: ArrayLike, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0, precision: PrecisionLike = None
+) -> Array:
+    """`convolve` of two matrices; boundary: what stands around in1, "fill" (fillvalue), "wrap" or "symm" (mirrored at its edge).
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(convolve2d(jnp.ones((2, 2)), jnp.ones((2, 2)), boundary="wrap", mode="same"))
+    [[4. 4.]
+     [4. 4.]]
+    """
+    return _in_plane("scipy.signal.convolve2d", in1, in2, mode, boundary, fillvalue, precision, False)
+
+
+def correlate2d(
+    in1: ArrayLike, in2: ArrayLike, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0, precision: PrecisionLike = None
+) -> Array:
+    """`correlate` of two matrices; boundary as of `convolve2d`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(correlate2d(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[0.0, 1.0]]), mode="valid"))
+    [[2.]
+     [4.]]
+    """
+    return _in_plane("scipy.signal.correlate2d", in1, in2, mode, boundary, fillvalue, precision, True)
+
+
+__all__ = ["convolve", "convolve2d", "correlate", "correlate2d"]
+
+_public(__name__)
