@@ -190,7 +190,9 @@ class Fusion:
             if more is None or more & mask:
                 largest.give_back(done)
                 self.owner.update(before)
+                self.repeats.forget(before)
                 return None
+        self.repeats.forget(before)
         largest.eqns.sort(key=lambda e: self.places[id(e)])
         self.depend(largest, waits)
         return largest
@@ -200,7 +202,7 @@ class Fusion:
         before = {v: self.owner[v] for e in eqns for v in e.outputs}
         for v in before:
             del self.owner[v]
-        self.repeats.forget()
+        self.repeats.forget(before)
         mask = sum(1 << c.number for c in parts)
         # built beside the parts: their numbers are still set in others' masks, so the new number joins those
         c = Cluster(self, len(self.clusters), max((p.shape for p in parts), key=len))
@@ -212,7 +214,7 @@ class Fusion:
         if not all(c.add(e) for e in eqns):
             self.clusters.pop()
             self.owner.update(before)
-            self.repeats.forget()
+            self.repeats.forget(before)
             for other in self.clusters:
                 other.dependencies &= ~(1 << c.number)
             return None

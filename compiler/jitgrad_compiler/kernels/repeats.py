@@ -59,6 +59,8 @@ class Repeats:
                 if isinstance(a, Var):
                     self.uses[a] = self.uses.get(a, 0) + 1
         self._chains: dict[Var, tuple[float, frozenset[Var]]] = {}
+        self._followed: dict[Var, list[Var]] = {}
+        """For a value that is in chains the values whose chains go on from its own."""
         self._find_inlined()
         self._find_barriers()
 
@@ -121,11 +123,15 @@ class Repeats:
         fresh = set(values) - self.stored
         if fresh:
             self.stored |= fresh
-            self.forget()
+            self.forget(fresh)
 
-    def forget(self) -> None:
-        """Kernels have changed, and with them what a value is computed from."""
-        self._chains.clear()
+    def forget(self, values: Iterable[Var]) -> None:
+        """Where these values are made or kept has changed, and with it what those behind them are computed from."""
+        stack = list(values)
+        while stack:
+            v = stack.pop()
+            if self._chains.pop(v, None) is not None:
+                stack += self._followed.pop(v, ())
 
     def again(self, var: Var) -> bool:
         """Whether another kernel does better to compute a value again than to have it stored: cheap, from operands no larger."""
@@ -137,8 +143,8 @@ class Repeats:
         return bool(sum(v.type.nbytes for v in leaves) <= 2 * var.type.nbytes + self.tuning.repeat_bytes)
 
     def _chain(self, var: Var) -> tuple[float, frozenset[Var]]:
-        """The cost of computing a value from values in memory, and those values. What is found on the way is kept until more is
-        stored.
+        """The cost of computing a value from values in memory, and those values. What is found on the way is kept until it
+        changes.
         """
         stack = [var]
         while stack:
@@ -152,6 +158,9 @@ class Repeats:
                 stack += missing
             else:
                 self._chains[v] = (0.0, frozenset((v,))) if e is None else self._chained(v, e)
+                for a in () if e is None else e.inputs:
+                    if isinstance(a, Var):
+                        self._followed.setdefault(a, []).append(v)
         return self._chains[var]
 
     def _definition(self, var: Var) -> Eqn | None:
