@@ -139,7 +139,7 @@ class Contraction:
     """To pack four bytes of B on the way; in a phase before, which writes them to memory, it takes twice that."""
     again_c_cycles: float = 0.2
     """To fetch four bytes of C again for a block of K, where C does not stay in the cache."""
-    alias_a_bytes: int = 8192
+    alias_a_bytes: int = 4096
     """Rows of A that are a multiple of this apart drive each other out of the cache."""
     alias_b_bytes: int = 4096
     """The same of B."""
