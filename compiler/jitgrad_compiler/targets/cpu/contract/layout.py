@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ....kernels.affine import Affine, Axis, axis_index
+from ....kernels.affine import Affine, Axis, axis_index, linear
 from ....kernels.kernel import Contraction
 from ....kernels.tuning import Contraction as Tuning
 from ..order import K_BLOCK, SHORTEST_BLOCK, SHORTEST_ROWS, SHORTEST_STEPS, VECTOR_BYTES
@@ -50,10 +50,7 @@ class _Indices:
         digits = []
         for name, axis, sizes in zip("ijk", (c.row, c.column, c.depth), c.digits, strict=True):
             digits.append([Axis(f"{name}{n}", size) for n, size in enumerate(sizes)])
-            whole = Affine(0)
-            for digit in digits[-1]:
-                whole = whole * digit.extent + axis_index(digit)
-            self.joined[axis] = whole
+            self.joined[axis] = linear(map(axis_index, digits[-1]), sizes)
         self.row, self.column, self.depth = digits
         self.every = {*self.row, *self.column, *self.depth}
 
@@ -61,9 +58,9 @@ class _Indices:
         """An offset's part for the batch, and its factors of digits; None where it is no sum of these."""
         if offset is None:
             return None
-        terms = offset.substitute(self.joined).terms
-        factors = {a: f for a, f in terms.items() if isinstance(a, Axis) and a in self.every}
-        first = Affine(offset.substitute(self.joined).constant, {a: f for a, f in terms.items() if a not in factors})
+        spread = offset.substitute(self.joined)
+        factors = {a: f for a, f in spread.terms.items() if isinstance(a, Axis) and a in self.every}
+        first = Affine(spread.constant, {a: f for a, f in spread.terms.items() if a not in factors})
         return (first, factors) if first.axes <= {self.batch} else None
 
 
