@@ -1,7 +1,7 @@
 """Metrics, each as a function of predictions and targets, and as a streaming form over batches with its name in capitals.
 
-metric.py says what a streaming metric is; means.py, classification.py, ranking.py and regression.py hold them. Results are float64
-and agree with scikit-learn's.
+metric.py says what a streaming metric is; means.py, classification.py, ranking.py, regression.py and sequences.py hold them.
+Results are float64 and agree with scikit-learn's.
 
 >>> import jitgrad.numpy as jnp
 >>> from jitgrad import metrics
@@ -34,12 +34,13 @@ from .means import (
 from .metric import Collection, Metric, Running
 from .ranking import AUC, AUCState, auc
 from .regression import R2, R2State, r2
+from .sequences import LabelErrorRate, label_error_rate
 
 __all__ = [
-    "AUC", "AUCState", "Accuracy", "Collection", "ConfusionMatrix", "F1", "IoU", "MeanAbsoluteError", "MeanSquaredError",
-    "MeanState", "Metric", "Perplexity", "Precision", "R2", "R2State", "Recall", "Running", "TopKAccuracy", "accuracy", "auc",
-    "confusion_matrix", "f1", "iou", "mean_absolute_error", "mean_squared_error", "perplexity", "precision", "r2", "recall",
-    "top_k_accuracy",
+    "AUC", "AUCState", "Accuracy", "Collection", "ConfusionMatrix", "F1", "IoU", "LabelErrorRate", "MeanAbsoluteError",
+    "MeanSquaredError", "MeanState", "Metric", "Perplexity", "Precision", "R2", "R2State", "Recall", "Running", "TopKAccuracy",
+    "accuracy", "auc", "confusion_matrix", "f1", "iou", "label_error_rate", "mean_absolute_error", "mean_squared_error",
+    "perplexity", "precision", "r2", "recall", "top_k_accuracy",
 ]  # fmt: skip
 
 _public(__name__)

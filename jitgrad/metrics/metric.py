@@ -1,6 +1,6 @@
 """What a metric is: `init`, `update` and `compute`, pure functions whose state is a pytree; and `Running`, which keeps the state.
 
-Next on the path: means.py, then classification.py, ranking.py and regression.py.
+Next on the path: means.py, then classification.py, ranking.py, regression.py and sequences.py.
 """
 
 from __future__ import annotations

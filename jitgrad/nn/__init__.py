@@ -3,7 +3,7 @@
 
 Reading map: module.py (what a model is), training.py, holding.py; then layers: linear.py, containers.py, activation_layers.py,
 convolution_layers.py, pooling_layers.py, normalization_layers.py, dropout.py, attention.py, positions.py, multi_head.py,
-transformer.py, recurrent.py, ctc.py; summaries.py prints what a model has.
+transformer.py, recurrent.py, ctc.py, ctc_decoding.py; summaries.py prints what a model has.
 
 >>> from jitgrad import nn
 >>> print(nn.sigmoid(0.0))
@@ -76,6 +76,7 @@ from .convolution_layers import (
     ConvTranspose3d,
 )
 from .ctc import ctc_loss
+from .ctc_decoding import ctc_beam_decode, ctc_greedy_decode
 from .dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from .holding import freeze, parameter_count, unfreeze
 from .linear import Dense, Embedding, Linear
@@ -127,7 +128,8 @@ __all__ = [
     "LogSigmoid", "LogSoftmax", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Mish", "Module", "MultiHeadAttention", "PReLU",
     "RMSNorm", "RNN", "RNNCell", "ReLU", "ReLU6", "Residual", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus",
     "Softsign", "Tanh", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
-    "apply", "causal_mask", "celu", "ctc_loss", "dot_product_attention", "elu", "freeze", "gelu", "glu", "hard_sigmoid",
+    "apply", "causal_mask", "celu", "ctc_beam_decode", "ctc_greedy_decode", "ctc_loss",
+    "dot_product_attention", "elu", "freeze", "gelu", "glu", "hard_sigmoid",
     "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers", "leaky_relu", "load_torch", "log1mexp", "log_sigmoid",
     "log_softmax", "logmeanexp", "logsumexp", "losses", "mish", "one_hot", "parameter_count", "relu", "relu6",
     "rotary_embedding", "selu", "sigmoid", "silu", "sinusoidal_positions", "soft_sign", "softmax", "softplus", "sparse_plus",

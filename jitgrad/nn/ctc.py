@@ -1,4 +1,7 @@
-"""Connectionist temporal classification: the loss of label sequences whose places in time nobody knows."""
+"""Connectionist temporal classification: the loss of label sequences whose places in time nobody knows.
+
+What scores spell is found in ctc_decoding.py.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +48,9 @@ def ctc_loss(
         )
     if not wanted.type.dtype.is_integer:
         raise DTypeError(f"{where}: labels must be integers, got {wanted.dtype}")
-    if not isinstance(blank_id, int) or not 0 <= blank_id < scores.shape[2]:
-        raise ArgumentError(f"{where}: blank_id must be the number of one of the {scores.shape[2]} classes, got {blank_id!r}")
-    frames = _present(where, "logit_paddings", logit_paddings, scores.shape[:2])
-    spelt = _present(where, "label_paddings", label_paddings, wanted.shape)
+    check_blank(where, blank_id, scores.shape[2])
+    frames = present(where, "logit_paddings", logit_paddings, scores.shape[:2])
+    spelt = present(where, "label_paddings", label_paddings, wanted.shape)
 
     batch, length = wanted.shape
     wrong = jnp.logical_or(wanted < 0, wanted == blank_id)
@@ -82,7 +84,12 @@ def _moved(paths: Array, places: int) -> Array:
     return jnp.pad(paths, ((0, 0), (places, 0)), constant_values=-math.inf)[:, : paths.shape[1]]
 
 
-def _present(where: str, name: str, paddings: ArrayLike, shape: tuple[int, ...]) -> Array:
+def check_blank(where: str, blank_id: Any, classes: int) -> None:
+    if not isinstance(blank_id, int) or not 0 <= blank_id < classes:
+        raise ArgumentError(f"{where}: blank_id must be the number of one of the {classes} classes, got {blank_id!r}")
+
+
+def present(where: str, name: str, paddings: ArrayLike, shape: tuple[int, ...]) -> Array:
     """Where there is no padding."""
     x = array_arg(where, paddings)
     if x.shape != shape:
