@@ -1,9 +1,10 @@
 """Neural networks: functions by jax.nn's names (activations, softmax and its kin, one_hot, `initializers`), and models as pytrees:
 `Module`, its layers, `apply` for training, `freeze` and its kin.
 
-Reading map: module.py (what a model is), training.py, holding.py; then layers: linear.py, containers.py, activation_layers.py,
-convolution_layers.py, pooling_layers.py, normalization_layers.py, dropout.py, attention.py, positions.py, multi_head.py,
-transformer.py, recurrent.py, ctc.py, ctc_decoding.py; summaries.py prints what a model has.
+Reading map: module.py (what a model is), training.py, sizes.py (layers that find their input sizes), holding.py; then layers:
+linear.py, containers.py, activation_layers.py, convolution_layers.py, pooling_layers.py, normalization_layers.py, dropout.py,
+attention.py, positions.py, multi_head.py, transformer.py, recurrent.py, ctc.py, ctc_decoding.py;
+summaries.py prints what a model has.
 
 >>> from jitgrad import nn
 >>> print(nn.sigmoid(0.0))
@@ -113,6 +114,7 @@ from .pooling_layers import (
 )
 from .positions import causal_mask, rotary_embedding, sinusoidal_positions
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from .sizes import build
 from .summaries import summary
 from .torch_weights import load_torch
 from .training import apply
@@ -128,7 +130,7 @@ __all__ = [
     "LogSigmoid", "LogSoftmax", "MaxPool1d", "MaxPool2d", "MaxPool3d", "Mish", "Module", "MultiHeadAttention", "PReLU",
     "RMSNorm", "RNN", "RNNCell", "ReLU", "ReLU6", "Residual", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus",
     "Softsign", "Tanh", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
-    "apply", "causal_mask", "celu", "ctc_beam_decode", "ctc_greedy_decode", "ctc_loss",
+    "apply", "build", "causal_mask", "celu", "ctc_beam_decode", "ctc_greedy_decode", "ctc_loss",
     "dot_product_attention", "elu", "freeze", "gelu", "glu", "hard_sigmoid",
     "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers", "leaky_relu", "load_torch", "log1mexp", "log_sigmoid",
     "log_softmax", "logmeanexp", "logsumexp", "losses", "mish", "one_hot", "parameter_count", "relu", "relu6",

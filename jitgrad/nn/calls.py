@@ -18,17 +18,18 @@ from jitgrad.tracebacks import leave
 from jitgrad_compiler.ir.builder import state
 
 from .parts import modules, shown
+from .unbuilt import ADVICE, is_unbuilt
 
 
 class Run:
-    """What the modules of one `apply` share: whether they are in training, the key, how many keys were drawn of it, and the trace
-    that all this belongs to.
+    """What the modules of one `apply` share: whether they are in training, the key, how many keys were drawn of it, the trace that
+    all this belongs to, and who is told which layer found its input size (`build`).
     """
 
-    __slots__ = ("count", "key", "staging", "train")
+    __slots__ = ("count", "found", "key", "staging", "train")
 
-    def __init__(self, train: bool, key: Any, staging: Any) -> None:
-        self.train, self.key, self.staging, self.count = train, key, staging, 0
+    def __init__(self, train: bool, key: Any, staging: Any, found: Callable[[Any, Any], None] | None = None) -> None:
+        self.train, self.key, self.staging, self.count, self.found = train, key, staging, 0, found
 
 
 BUILDING = Run(False, None, None)
@@ -163,6 +164,8 @@ def missing_attribute(module: Any, name: str) -> str:
     if hasattr(type(module), name):
         return f"the property {name!r} of {type(module).__name__} raised an AttributeError itself: call its fget to see it"
     start = f"{type(module).__name__} has no attribute {name!r}"
+    if is_unbuilt(module):
+        return f"{start}: it {ADVICE}"
     for text, names in FOREIGN.items():
         if name in names.split():
             return f"{start}. {text}."

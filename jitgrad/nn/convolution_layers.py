@@ -20,41 +20,45 @@ from jitgrad.operands import size_arg
 from .data_format import CHANNELS_LAST, along, channel_axis
 from .initializers import Initializer
 from .linear import fan_in_uniform, keys_for
+from .sizes import Sized
 from .torch_weights import Take
+from .unbuilt import is_unbuilt
 from .windows import OfSpace, each, of_ranks, padding_arg, pads_of
 
 _SPACE = "HWD"
 _PADDING_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-class _Convolution(OfSpace):
+class _Convolution(OfSpace, Sized):
     """What convolutions and transposed ones have in common."""
 
     weight: Array
     bias: Array | None
 
-    def set_sizes(self, inputs: int, outputs: int, kernel_size: Any, stride: Any, dilation: Any, groups: int) -> None:
+    def set_sizes(self, outputs: int, kernel_size: Any, stride: Any, dilation: Any, groups: int) -> None:
         where, rank = self.where, self.rank
-        self.in_channels = size_arg(where, inputs, "in_channels must be an integer")
         self.out_channels = size_arg(where, outputs, "out_channels must be an integer")
         self.kernel_size = each(where, "kernel_size", kernel_size, rank)
         self.stride, self.dilation = each(where, "stride", stride, rank), each(where, "dilation", dilation, rank)
         self.groups = size_arg(where, groups, "groups must be an integer")
-        if self.groups < 1 or self.in_channels % self.groups or self.out_channels % self.groups:
+        self.check_groups(outputs, "out_channels")
+
+    def check_groups(self, channels: int, name: str) -> None:
+        if self.groups < 1 or channels % self.groups:
             raise ArgumentError(
-                f"{where}: groups must divide in_channels and out_channels, got {groups} groups of {inputs} and {outputs} channels"
+                f"{self.where}: groups must divide in_channels and out_channels, got {self.groups} groups and {name}={channels}"
             )
 
-    def set_weights(
-        self,
-        shape: Any,
-        inputs: int,
-        bias: bool,
-        key: Any,
-        dtype: Any,
-        weight_init: Initializer | None,
-        bias_init: Initializer | None,
-    ) -> None:
+    def features(self) -> tuple[int, int]:
+        """Of the weight the channels that each result reads, and how many results there are."""
+        raise NotImplementedError
+
+    def create(self, size: Any, key: Any, *options: Any) -> None:
+        bias, dtype, weight_init, bias_init = options
+        self.in_channels = size_arg(self.where, size, "in_channels must be an integer")
+        self.check_groups(self.in_channels, "in_channels")
+        shape = (*self.kernel_size, *self.features())
+        inputs = math.prod(shape[:-1])
         weight_key, bias_key = keys_for(self.where, key, 2)
         if weight_init is None:
             self.weight = fan_in_uniform(weight_key, shape, dtype, inputs)
@@ -66,6 +70,15 @@ class _Convolution(OfSpace):
             self.bias = fan_in_uniform(bias_key, (self.out_channels,), dtype, inputs)
         else:
             self.bias = bias_init(bias_key, (self.out_channels,), dtype)
+
+    def __call__(self, x: Any) -> Array:
+        value = jnp.asarray(x)
+        if is_unbuilt(self):
+            self.run(value, None, lambda batch: self.sized(batch, channel_axis(self.data_format, batch.ndim)))
+        return self.run(value, self.in_channels, self._of_batch)
+
+    def _of_batch(self, x: Array) -> Array:
+        raise NotImplementedError
 
     def convolved(self, x: Array, weight: Array, strides: Any, padding: Any, x_dilation: Any) -> Array:
         """x by [*window, channels in a group, out_channels], plus the bias."""
@@ -87,7 +100,7 @@ class _Convolution(OfSpace):
 class _Conv(_Convolution):
     def __init__(
         self,
-        in_channels: int,
+        in_channels: int | None,
         out_channels: int,
         kernel_size: int | Sequence[int],
         stride: int | Sequence[int] = 1,
@@ -104,20 +117,17 @@ class _Conv(_Convolution):
         bias_init: Initializer | None = None,
     ) -> None:
         self.set_format(data_format)
-        self.set_sizes(in_channels, out_channels, kernel_size, stride, dilation, groups)
+        self.set_sizes(out_channels, kernel_size, stride, dilation, groups)
         self.padding = padding_arg(self.where, padding, self.rank)
         if padding_mode != "zeros" and padding_mode not in _PADDING_MODES:
             raise ArgumentError(
                 f"{self.where}: padding_mode must be 'zeros', {', '.join(map(repr, _PADDING_MODES))}, got {padding_mode!r}"
             )
         self.padding_mode = padding_mode
-        features = self.in_channels // self.groups
-        inputs = features * math.prod(self.kernel_size)
-        shape = (*self.kernel_size, features, self.out_channels)
-        self.set_weights(shape, inputs, bias, key, dtype, weight_init, bias_init)
+        self.start(in_channels, key, bias, dtype, weight_init, bias_init)
 
-    def __call__(self, x: Any) -> Array:
-        return self.run(x, self.in_channels, self._of_batch)
+    def features(self) -> tuple[int, int]:
+        return self.in_channels // self.groups, self.out_channels
 
     def _of_batch(self, x: Array) -> Array:
         padding: Any = self.padding
@@ -143,9 +153,10 @@ Conv1d, Conv2d, Conv3d = of_ranks(
     __name__,
     """A convolution of {what}: [batch, *space, in_channels] to [batch, *places, out_channels], or of one example without the batch.
 
-    kernel_size, stride, dilation: an integer, or {rank} of them. padding: "same" (as many places as elements, divided by the stride
-    and rounded up), "valid" (none), a number of zeros on each side, {rank} of them, or {rank} pairs. padding_mode: what stands
-    there instead of zeros: "reflect", "replicate" or "circular". groups: groups of channels that have each a part of the results.
+    in_channels may be None: then the first input gives it (`nn.build`). kernel_size, stride, dilation: an integer, or {rank} of
+    them. padding: "same" (as many places as elements, divided by the stride and rounded up), "valid" (none), a number of zeros on
+    each side, {rank} of them, or {rank} pairs. padding_mode: what stands there instead of zeros: "reflect", "replicate" or
+    "circular". groups: groups of channels that have each a part of the results.
     data_format="channels_first": [batch, in_channels, *space].
 
     weight is [*kernel_size, in_channels / groups, out_channels], bias [out_channels] or None. Both start uniform in +-1 / sqrt(n)
@@ -163,7 +174,7 @@ Conv1d, Conv2d, Conv3d = of_ranks(
 class _ConvTranspose(_Convolution):
     def __init__(
         self,
-        in_channels: int,
+        in_channels: int | None,
         out_channels: int,
         kernel_size: int | Sequence[int],
         stride: int | Sequence[int] = 1,
@@ -180,7 +191,7 @@ class _ConvTranspose(_Convolution):
         bias_init: Initializer | None = None,
     ) -> None:
         self.set_format(data_format)
-        self.set_sizes(in_channels, out_channels, kernel_size, stride, dilation, groups)
+        self.set_sizes(out_channels, kernel_size, stride, dilation, groups)
         pads = padding_arg(self.where, padding, self.rank)
         if isinstance(pads, str):
             raise ArgumentError(f"{self.where}: padding must be numbers of elements, got {padding!r}")
@@ -191,13 +202,10 @@ class _ConvTranspose(_Convolution):
                 f"{self.where}: output_padding must be smaller than stride or dilation, got {output_padding} beside stride "
                 f"{stride} and dilation {dilation}"
             )
-        results = self.out_channels // self.groups
-        inputs = results * math.prod(self.kernel_size)
-        shape = (*self.kernel_size, results, self.in_channels)
-        self.set_weights(shape, inputs, bias, key, dtype, weight_init, bias_init)
+        self.start(in_channels, key, bias, dtype, weight_init, bias_init)
 
-    def __call__(self, x: Any) -> Array:
-        return self.run(x, self.in_channels, self._of_batch)
+    def features(self) -> tuple[int, int]:
+        return self.out_channels // self.groups, self.in_channels
 
     def _of_batch(self, x: Array) -> Array:
         reach = [d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True)]

@@ -34,7 +34,7 @@ def along(values: Array, axis: int, rank: int) -> Array:
     return values if axis == rank - 1 else jnp.reshape(values, (-1,) + (1,) * (rank - axis - 1))
 
 
-def images(channels: int, data_format: str, ranks: tuple[int, ...] = ()) -> str:
+def images(channels: int | str, data_format: str, ranks: tuple[int, ...] = ()) -> str:
     """What a layer takes, for errors."""
     shape = f"[batch, ..., {channels}]" if data_format == CHANNELS_LAST else f"[batch, {channels}, ...]"
     wanted = f" with {' or '.join(map(str, ranks))} axes" if ranks else ""

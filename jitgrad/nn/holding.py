@@ -11,6 +11,7 @@ from jitgrad.errors import ArgumentError
 
 from .module import Module, mark
 from .parts import arrays, is_array, is_module, modules, parts, shown
+from .sizes import check_built
 
 M = TypeVar("M", bound=Module)
 Where = Callable[[str], bool] | str | Iterable[str] | None
@@ -52,6 +53,7 @@ def parameter_count(module: Any, trainable: bool = False) -> int:
     >>> parameter_count(nn.Linear(4, 8))
     40
     """
+    check_built("nn.parameter_count", module)
     total = sum(x.size for _, x in arrays(module))
     for _, m in modules(module):
         counted = [value for name, value in vars(m).items() if m._held.get(name) in (None, *(() if trainable else ("frozen",)))]
@@ -63,6 +65,7 @@ def _marked(where: str, module: M, chosen: Where, why: str) -> M:
     """A copy of the module, whose chosen parameters are frozen or not."""
     if not is_module(module):
         raise ArgumentError(f"{where}: the first argument must be a Module, got {type(module).__name__}.")
+    check_built(where, module)
     if isinstance(chosen, str):
         chosen = (chosen,)
     wanted = chosen if chosen is None or callable(chosen) else tuple(chosen)

@@ -157,3 +157,27 @@ kaiming_uniform = he_uniform
 kaiming_normal = he_normal
 lecun_uniform = _scheme("lecun_uniform", 1.0, "fan_in", "uniform", _LECUN)
 lecun_normal = _scheme("lecun_normal", 1.0, "fan_in", "truncated_normal", _LECUN)
+
+
+def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
+    """An initializer of matrices with orthonormal columns, or rows where there are fewer of them, times scale (Saxe, McClelland and
+    Ganguli, 2014). column_axis: the columns' axis; all others are the rows. Raises ArgumentError for shapes of less than two axes.
+
+    >>> import jitgrad
+    >>> weight = orthogonal()(jitgrad.random.key(0), (3, 2))
+    >>> bool(jnp.allclose(weight.T @ weight, jnp.eye(2), atol=1e-6))
+    True
+    """
+    chosen = dtype
+
+    def init(key: Any, shape: Any, dtype: Any = None) -> Array:
+        if len(shape) < 2:
+            raise ArgumentError(f"nn.initializers.orthogonal: the shape must have two axes or more, got {tuple(shape)}")
+        if not math.prod(shape):
+            return jnp.zeros(shape, dtype or chosen)
+        columns = shape[column_axis]
+        drawn = random.orthogonal(key, math.prod(shape) // columns, (), dtype or chosen or float, columns)
+        others = [n for a, n in enumerate(shape) if a != column_axis % len(shape)]
+        return jnp.moveaxis(drawn.reshape((*others, columns)), -1, column_axis) * scale
+
+    return init

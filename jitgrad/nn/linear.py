@@ -1,4 +1,4 @@
-"""Layers that multiply by a matrix of weights, or pick its rows: Linear, Embedding.
+"""Layers that multiply by a matrix of weights, or pick its rows: Linear, Dense, Embedding.
 
 Weights are [inputs, outputs], as `jitgrad.nn.initializers` makes them: PyTorch's, which are [outputs, inputs], transposed.
 """
@@ -11,11 +11,14 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad import random
 from jitgrad.array import Array
+from jitgrad.errors import ArgumentError
 from jitgrad.operands import size_arg
 from jitgrad.random.generator import next_key
 
 from .initializers import Initializer
 from .module import Module
+from .named import activation_arg, initializer_arg
+from .sizes import Sized
 from .torch_weights import Take
 
 
@@ -30,12 +33,13 @@ def fan_in_uniform(key: Any, shape: Any, dtype: Any, inputs: int) -> Array:
     return random.uniform(key, shape, dtype, -bound, bound)
 
 
-class Linear(Module):
+class Linear(Sized):
     """x @ weight + bias, along the last axis of x: [..., in_features] to [..., out_features].
 
-    weight is [in_features, out_features], bias [out_features] or None. Both start uniform in +-1 / sqrt(in_features), as PyTorch's;
-    weight_init and bias_init are other initializers (`nn.initializers`). key: what the initial values are drawn from, by default a
-    key of the generator that `random.seed` sets. dtype: of the parameters, `config.default_float` by default.
+    in_features may be None: then the first input gives it (`nn.build`). weight is [in_features, out_features], bias [out_features]
+    or None. Both start uniform in +-1 / sqrt(in_features), as PyTorch's; weight_init and bias_init are other initializers
+    (`nn.initializers`). key: what the initial values are drawn from, by default a key of the generator that `random.seed` sets.
+    dtype: of the parameters, `config.default_float` by default.
 
     >>> import jitgrad, jitgrad.numpy as jnp
     >>> layer = Linear(3, 2, key=jitgrad.random.key(0))
@@ -48,7 +52,7 @@ class Linear(Module):
 
     def __init__(
         self,
-        in_features: int,
+        in_features: int | None,
         out_features: int,
         bias: bool = True,
         *,
@@ -57,8 +61,12 @@ class Linear(Module):
         weight_init: Initializer | None = None,
         bias_init: Initializer | None = None,
     ) -> None:
-        self.in_features = size_arg("nn.Linear", in_features, "in_features must be an integer")
         self.out_features = size_arg("nn.Linear", out_features, "out_features must be an integer")
+        self.start(in_features, key, bias, dtype, weight_init, bias_init)
+
+    def create(self, size: Any, key: Any, *options: Any) -> None:
+        bias, dtype, weight_init, bias_init = options
+        self.in_features = size_arg("nn.Linear", size, "in_features must be an integer")
         weight_key, bias_key = keys_for("nn.Linear", key, 2)
         shape = (self.in_features, self.out_features)
         if weight_init is None:
@@ -73,7 +81,7 @@ class Linear(Module):
             self.bias = bias_init(bias_key, shape[1:], dtype)
 
     def __call__(self, x: Any) -> Array:
-        value = jnp.asarray(x)
+        value = self.sized(x)
         if not value.ndim or value.shape[-1] != self.in_features:
             self.refuse_input(f"[..., {self.in_features}] (in_features={self.in_features})", value)
         out = value @ self.weight
@@ -88,8 +96,43 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-Dense = Linear
-"""Keras' name of it."""
+class Dense(Linear):
+    """Keras' fully connected layer: activation(x @ weight + bias), [..., features] to [..., units]. The first input gives it its
+    size: `nn.build`, `nn.apply` or `jitgrad.train`. `nn.Linear` is the layer whose two sizes are given.
+
+    activation: a name of Keras', such as "relu", or a function. kernel_initializer, bias_initializer: names of Keras' or functions
+    of `nn.initializers`. key and dtype: as `nn.Linear`'s. Raises ArgumentError for a name that is not known.
+
+    >>> import jitgrad
+    >>> from jitgrad import nn
+    >>> nn.build(Dense(10, activation="relu"), (1, 4), key=jitgrad.random.key(0)).weight.shape
+    (4, 10)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        *,
+        key: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        if isinstance(activation, int):
+            raise ArgumentError(
+                f"nn.Dense: takes the number of units and an activation, got {units} and {activation}. The layer that takes both "
+                f"sizes is nn.Linear({units}, {activation}); nn.Dense({activation}) finds the first in its input."
+            )
+        self.activation = activation_arg("nn.Dense", activation)
+        weight_init = initializer_arg("nn.Dense", "kernel_initializer", kernel_initializer)
+        bias_init = initializer_arg("nn.Dense", "bias_initializer", bias_initializer)
+        super().__init__(None, units, use_bias, key=key, dtype=dtype, weight_init=weight_init, bias_init=bias_init)
+
+    def __call__(self, x: Any) -> Any:
+        out = super().__call__(x)
+        return out if self.activation is None else self.activation(out)
 
 
 class Embedding(Module):

@@ -14,8 +14,8 @@ from jitgrad.operands import inexact_arg, size_arg
 from . import initializers
 from .attention import attend
 from .linear import Linear, keys_for
-from .module import Module
 from .positions import rotary_embedding
+from .sizes import Sized
 from .torch_weights import Take
 
 
@@ -27,7 +27,7 @@ class KeyValueCache(NamedTuple):
     length: Array
 
 
-class MultiHeadAttention(Module):
+class MultiHeadAttention(Sized):
     """Attention of num_heads heads between linear maps (Vaswani et al., Attention is all you need, 2017): layer(query, key, value).
 
     query is [batch, time, embed_dim], key [batch, keys, kdim] and value [batch, keys, vdim], all without batch, too; the result has
@@ -55,7 +55,7 @@ class MultiHeadAttention(Module):
 
     def __init__(
         self,
-        embed_dim: int,
+        embed_dim: int | None,
         num_heads: int,
         *,
         num_kv_heads: int | None = None,
@@ -68,28 +68,33 @@ class MultiHeadAttention(Module):
         dtype: Any = None,
     ) -> None:
         where = "nn.MultiHeadAttention"
-        self.embed_dim = size_arg(where, embed_dim, "embed_dim must be an integer")
         self.num_heads = size_arg(where, num_heads, "num_heads must be an integer")
         self.num_kv_heads = num_heads if num_kv_heads is None else size_arg(where, num_kv_heads, "num_kv_heads must be an integer")
-        if not self.num_heads or self.embed_dim % self.num_heads:
-            raise ArgumentError(f"{where}: embed_dim must be a multiple of num_heads, got {embed_dim} and {num_heads}")
-        if not self.num_kv_heads or self.num_heads % self.num_kv_heads:
+        if not self.num_heads or not self.num_kv_heads or self.num_heads % self.num_kv_heads:
             raise ArgumentError(f"{where}: num_heads must be a multiple of num_kv_heads, got {num_heads} and {num_kv_heads}")
         if not 0 <= dropout <= 1:
             raise ArgumentError(f"{where}: dropout is a probability, from 0 to 1, got {dropout}")
-        self.head_dim = self.embed_dim // self.num_heads
         self.dropout, self.rotary = float(dropout), bool(rotary)
+        self.start(embed_dim, key, bias, kdim, vdim, dtype)
+
+    def create(self, size: Any, key: Any, *options: Any) -> None:
+        bias, kdim, vdim, dtype = options
+        where = "nn.MultiHeadAttention"
+        self.embed_dim = embed_dim = size_arg(where, size, "embed_dim must be an integer")
+        if embed_dim % self.num_heads:
+            raise ArgumentError(f"{where}: embed_dim must be a multiple of num_heads, got {embed_dim} and {self.num_heads}")
+        self.head_dim = embed_dim // self.num_heads
         kdim, vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
         shared = self.num_kv_heads * self.head_dim
         keys = keys_for(where, key, 4)
         packed = initializers.variance_scaling(0.5, "fan_avg", "uniform")  # Glorot's, of the three matrices as one
         alone = initializers.glorot_uniform()
         entry = packed if kdim == vdim == embed_dim else alone
-        options = dict(bias=bias, dtype=dtype, bias_init=initializers.zeros)
-        self.query = Linear(embed_dim, embed_dim, key=keys[0], weight_init=entry, **options)
-        self.key = Linear(kdim, shared, key=keys[1], weight_init=entry, **options)
-        self.value = Linear(vdim, shared, key=keys[2], weight_init=entry, **options)
-        self.out = Linear(embed_dim, embed_dim, key=keys[3], **options)
+        shared_options = dict(bias=bias, dtype=dtype, bias_init=initializers.zeros)
+        self.query = Linear(embed_dim, embed_dim, key=keys[0], weight_init=entry, **shared_options)
+        self.key = Linear(kdim, shared, key=keys[1], weight_init=entry, **shared_options)
+        self.value = Linear(vdim, shared, key=keys[2], weight_init=entry, **shared_options)
+        self.out = Linear(embed_dim, embed_dim, key=keys[3], **shared_options)
 
     def __call__(
         self,
@@ -134,6 +139,7 @@ class MultiHeadAttention(Module):
     def _projected(self, query: Any, key: Any, value: Any) -> tuple[Array, Array, Array]:
         """Queries, keys and values by heads."""
         q, k, v = (inexact_arg("nn.MultiHeadAttention", x) for x in (query, key, value))
+        self.sized(q)
         if q.ndim not in (2, 3):
             self.refuse_input(f"[batch, time, {self.embed_dim}] or [time, {self.embed_dim}]", q)
         parts = self.query(q), self.key(k), self.value(v)

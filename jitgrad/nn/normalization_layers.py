@@ -18,7 +18,8 @@ from jitgrad.errors import ArgumentError
 from jitgrad.operands import inexact_arg, shape_arg, size_arg
 
 from .data_format import along, channel_axis, check_format, images
-from .module import Module
+from .sizes import Sized
+from .unbuilt import is_unbuilt
 
 
 def _moments(x: Array, axes: Sequence[int]) -> tuple[Array, Array]:
@@ -31,7 +32,7 @@ def _normalized(x: Array, mean: Array, variance: Array, eps: float) -> Array:
     return (x - mean) * lax.rsqrt(variance + eps)
 
 
-class _ChannelNorm(Module):
+class _ChannelNorm(Sized):
     """What layers have in common whose statistics and parameters are one number a channel: BatchNorm and InstanceNorm."""
 
     ranks: ClassVar[tuple[int, ...]] = ()
@@ -44,7 +45,7 @@ class _ChannelNorm(Module):
 
     def __init__(
         self,
-        num_features: int,
+        num_features: int | None,
         eps: float,
         momentum: float | None,
         affine: bool,
@@ -52,16 +53,19 @@ class _ChannelNorm(Module):
         data_format: str,
         dtype: Any,
     ) -> None:
-        where = f"nn.{type(self).__name__}"
-        self.num_features = size_arg(where, num_features, "num_features must be an integer")
         self.eps, self.momentum, self.track_running_stats = eps, momentum, track_running_stats
-        self.data_format = check_format(where, data_format)
+        self.data_format = check_format(f"nn.{type(self).__name__}", data_format)
+        self.start(num_features, None, affine, dtype)
+
+    def create(self, size: Any, key: Any, *options: Any) -> None:
+        affine, dtype = options
+        self.num_features = size_arg(f"nn.{type(self).__name__}", size, "num_features must be an integer")
         self.weight = jnp.ones(self.num_features, dtype) if affine else None
         self.bias = jnp.zeros(self.num_features, dtype) if affine else None
-        if track_running_stats:
+        if self.track_running_stats:
             self.register_buffer("running_mean", jnp.zeros(self.num_features, dtype))
             self.register_buffer("running_var", jnp.ones(self.num_features, dtype))
-            if momentum is None:
+            if self.momentum is None:
                 self.register_buffer("num_batches_tracked", jnp.zeros((), "int32"))
 
     def __call__(self, x: Any) -> Array:
@@ -69,6 +73,10 @@ class _ChannelNorm(Module):
         rank = value.ndim
         fits = rank in self.ranks if self.ranks else rank >= 2
         axis = channel_axis(self.data_format, rank)
+        if fits:
+            self.sized(value, axis)
+        elif is_unbuilt(self):
+            self.refuse_input(images("channels", self.data_format, self.ranks), value)
         if not fits or value.shape[axis] != self.num_features:
             self.refuse_input(images(self.num_features, self.data_format, self.ranks), value)
         axes = self.reduced(axis, rank)
@@ -129,7 +137,7 @@ class BatchNorm(_ChannelNorm):
 
     def __init__(
         self,
-        num_features: int,
+        num_features: int | None,
         eps: float = 1e-5,
         momentum: float | None = 0.1,
         affine: bool = True,
@@ -157,7 +165,7 @@ class InstanceNorm(_ChannelNorm):
 
     def __init__(
         self,
-        num_features: int,
+        num_features: int | None,
         eps: float = 1e-5,
         momentum: float = 0.1,
         affine: bool = False,
@@ -190,12 +198,13 @@ InstanceNorm2d = _of_rank(InstanceNorm, "InstanceNorm2d", (4,), "images")
 InstanceNorm3d = _of_rank(InstanceNorm, "InstanceNorm3d", (5,), "volumes")
 
 
-class LayerNorm(Module):
+class LayerNorm(Sized):
     """The last axes of each example less their mean, divided by their standard deviation, times weight, plus bias (Ba, Kiros and
     Hinton, 2016).
 
-    normalized_shape: the sizes of these axes, or of the one. elementwise_affine=False: without weight and bias; bias=False: without
-    bias. Both have the shape normalized_shape. Raises ShapeError for inputs that do not end with it.
+    normalized_shape: the sizes of these axes, or of the one; None: the last one, of the size that the first input gives.
+    elementwise_affine=False: without weight and bias; bias=False: without bias. Both have the shape normalized_shape. Raises
+    ShapeError for inputs that do not end with it.
 
     >>> import jitgrad.numpy as jnp
     >>> print(LayerNorm(2)(jnp.array([[0.0, 2.0], [5.0, 3.0]])))
@@ -208,19 +217,24 @@ class LayerNorm(Module):
 
     def __init__(
         self,
-        normalized_shape: int | Sequence[int],
+        normalized_shape: int | Sequence[int] | None,
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
         *,
         dtype: Any = None,
     ) -> None:
-        self.normalized_shape, self.eps = shape_arg("nn.LayerNorm", normalized_shape), eps
+        self.eps = eps
+        self.start(normalized_shape, None, elementwise_affine, bias, dtype)
+
+    def create(self, size: Any, key: Any, *options: Any) -> None:
+        elementwise_affine, bias, dtype = options
+        self.normalized_shape = shape_arg("nn.LayerNorm", size)
         self.weight = jnp.ones(self.normalized_shape, dtype) if elementwise_affine else None
         self.bias = jnp.zeros(self.normalized_shape, dtype) if elementwise_affine and bias else None
 
     def __call__(self, x: Any) -> Array:
-        value, axes = _trailing(self, x, self.normalized_shape)
+        value, axes = _trailing(self, x)
         out = _normalized(value, *_moments(value, axes), self.eps)
         out = out if self.weight is None else out * self.weight
         return out if self.bias is None else out + self.bias
@@ -229,11 +243,12 @@ class LayerNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
 
 
-class RMSNorm(Module):
+class RMSNorm(Sized):
     """The last axes of each example divided by the root of their mean square, times weight (Zhang and Sennrich, 2019).
 
-    normalized_shape: the sizes of these axes, or of the one. eps: added to the mean square; by default the smallest number that the
-    input's type can add to 1. elementwise_affine=False: without weight. Raises ShapeError for inputs of another shape.
+    normalized_shape: the sizes of these axes, or of the one; None: the last one, of the size that the first input gives. eps: added
+    to the mean square; by default the smallest number that the input's type can add to 1. elementwise_affine=False: without weight.
+    Raises ShapeError for inputs of another shape.
 
     >>> import jitgrad.numpy as jnp
     >>> print(RMSNorm(2)(jnp.array([3.0, 3.0])))
@@ -243,13 +258,23 @@ class RMSNorm(Module):
     weight: Array | None
 
     def __init__(
-        self, normalized_shape: int | Sequence[int], eps: float | None = None, elementwise_affine: bool = True, *, dtype: Any = None
+        self,
+        normalized_shape: int | Sequence[int] | None,
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        *,
+        dtype: Any = None,
     ) -> None:
-        self.normalized_shape, self.eps = shape_arg("nn.RMSNorm", normalized_shape), eps
+        self.eps = eps
+        self.start(normalized_shape, None, elementwise_affine, dtype)
+
+    def create(self, size: Any, key: Any, *options: Any) -> None:
+        elementwise_affine, dtype = options
+        self.normalized_shape = shape_arg("nn.RMSNorm", size)
         self.weight = jnp.ones(self.normalized_shape, dtype) if elementwise_affine else None
 
     def __call__(self, x: Any) -> Array:
-        value, axes = _trailing(self, x, self.normalized_shape)
+        value, axes = _trailing(self, x)
         eps = float(jnp.finfo(value.dtype).eps) if self.eps is None else self.eps
         out = value * lax.rsqrt(jnp.mean(jnp.square(value), axis=axes, keepdims=True) + eps)
         return out if self.weight is None else out * self.weight
@@ -258,15 +283,16 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
 
 
-def _trailing(module: Module, x: Any, shape: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
-    """An input that ends with a shape, and the axes that have it."""
-    value = inexact_arg(f"nn.{type(module).__name__}", x)
+def _trailing(module: LayerNorm | RMSNorm, x: Any) -> tuple[Array, tuple[int, ...]]:
+    """An input that ends with the layer's shape, and the axes that have it."""
+    value = module.sized(inexact_arg(f"nn.{type(module).__name__}", x))
+    shape = module.normalized_shape
     if value.shape[value.ndim - len(shape) :] != shape or value.ndim < len(shape):
         module.refuse_input(f"[..., {', '.join(map(str, shape))}] (normalized_shape={shape})", value)
     return value, tuple(range(value.ndim - len(shape), value.ndim))
 
 
-class GroupNorm(Module):
+class GroupNorm(Sized):
     """The channels of each example in num_groups groups, each less its mean, divided by its standard deviation; times weight, plus
     bias, a number a channel (Wu and He, 2018).
 
@@ -284,7 +310,7 @@ class GroupNorm(Module):
     def __init__(
         self,
         num_groups: int,
-        num_channels: int,
+        num_channels: int | None,
         eps: float = 1e-5,
         affine: bool = True,
         *,
@@ -292,10 +318,14 @@ class GroupNorm(Module):
         dtype: Any = None,
     ) -> None:
         self.num_groups = size_arg("nn.GroupNorm", num_groups, "num_groups must be an integer")
-        self.num_channels = size_arg("nn.GroupNorm", num_channels, "num_channels must be an integer")
-        if self.num_groups < 1 or self.num_channels % self.num_groups:
-            raise ArgumentError(f"nn.GroupNorm: {num_channels} channels can't be divided into {num_groups} equal groups.")
         self.eps, self.data_format = eps, check_format("nn.GroupNorm", data_format)
+        self.start(num_channels, None, affine, dtype)
+
+    def create(self, size: Any, key: Any, *options: Any) -> None:
+        affine, dtype = options
+        self.num_channels = size_arg("nn.GroupNorm", size, "num_channels must be an integer")
+        if self.num_groups < 1 or self.num_channels % self.num_groups:
+            raise ArgumentError(f"nn.GroupNorm: {self.num_channels} channels can't be divided into {self.num_groups} equal groups.")
         self.weight = jnp.ones(self.num_channels, dtype) if affine else None
         self.bias = jnp.zeros(self.num_channels, dtype) if affine else None
 
@@ -303,6 +333,10 @@ class GroupNorm(Module):
         value = inexact_arg("nn.GroupNorm", x)
         rank = value.ndim
         axis = channel_axis(self.data_format, rank)
+        if rank >= 2:
+            self.sized(value, axis)
+        elif is_unbuilt(self):
+            self.refuse_input(images("channels", self.data_format), value)
         if rank < 2 or value.shape[axis] != self.num_channels:
             self.refuse_input(images(self.num_channels, self.data_format), value)
         places = tuple(a for a in range(1, rank) if a != axis)

@@ -13,9 +13,16 @@ from jitgrad.errors import ArgumentError
 from jitgrad.tracing import is_module
 from jitgrad.tree_keys import key_of
 
+from .unbuilt import Unbuilt
+
 
 def is_array(x: Any) -> bool:
     return isinstance(x, (Array, np.ndarray))
+
+
+def has_parameters(x: Any) -> bool:
+    """Whether x is an array, or stands for those that a layer does not have yet."""
+    return is_array(x) or isinstance(x, Unbuilt)
 
 
 def below(x: Any) -> Iterator[tuple[str, Any]]:
@@ -77,7 +84,7 @@ def check_places(module: Any) -> None:
                     "trained apart. For tied weights keep it in one place and use it from there (Embedding.attend does); for two "
                     "that start equal assign x.copy()."
                 )
-            if any(True for _ in parts(x, is_array)):
+            if any(True for _ in parts(x, has_parameters)):
                 raise ArgumentError(
                     f"{where}: {shown(first)} and {shown(path)} are one {type(x).__name__}. As parts of a pytree they would be two "
                     "modules, trained apart. For tied weights keep it in one place and call it from there (Embedding.attend does); "

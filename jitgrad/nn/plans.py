@@ -24,7 +24,8 @@ from jitgrad.signatures import comparable
 from jitgrad.tree_keys import GetAttrKey
 from jitgrad.tree_registration import Held, register_pytree_node
 
-from .parts import is_array, is_module, parts
+from .parts import has_parameters, is_module, parts
+from .unbuilt import Unbuilt
 
 
 class Kind(enum.Enum):
@@ -42,7 +43,7 @@ PLAIN = (str, bytes, int, float, complex, type(None), np.generic, np.dtype, type
 
 def kind_of(value: Any) -> Kind:
     """How pytrees see an attribute of this value."""
-    if isinstance(value, Array) or is_module(value):
+    if isinstance(value, (Array, Unbuilt)) or is_module(value):
         return Kind.ARRAYS
     if isinstance(value, PLAIN):
         return Kind.STATIC
@@ -64,7 +65,7 @@ def kind_of(value: Any) -> Kind:
 def _check_function(f: Any) -> None:
     """Raise ArgumentError for a function that has a module with arrays inside: they would be no leaves, and stay what they are."""
     for module in _modules_inside(f, 4):
-        if any(True for _ in parts(module, is_array)):
+        if any(True for _ in parts(module, has_parameters)):
             raise ArgumentError(
                 f"nn.Module: the function {getattr(f, '__name__', type(f).__name__)!r} can't be an attribute, because it has a "
                 f"{type(module).__name__} inside, whose arrays would be no leaves of this module, so that nothing trains them. "

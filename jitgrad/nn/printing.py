@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .parts import below, is_array, is_module, parts
+from .unbuilt import is_unbuilt
 
 
 def type_text(x: Any) -> str:
@@ -13,7 +14,7 @@ def type_text(x: Any) -> str:
 
 def module_text(module: Any) -> str:
     """The module's class, what it says of itself, and its submodules, each in lines of its own."""
-    extra = module.extra_repr()
+    extra = None if is_unbuilt(module) else module.extra_repr()
     lines: list[str] = []
     attributes = []
     for name, value in vars(module).items():

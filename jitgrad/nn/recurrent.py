@@ -18,14 +18,14 @@ from jitgrad.operands import array_arg, size_arg
 
 from .activations import relu, sigmoid
 from .linear import keys_for
-from .module import Module
+from .sizes import Sized
 from .torch_weights import Take
 
 State = Any
 """Of a step: h [..., hidden_size]; of an LSTM's the pair (h, c)."""
 
 
-class _Cell(Module):
+class _Cell(Sized):
     """One step of a recurrent network: what the three kinds share."""
 
     gates: ClassVar[int]
@@ -35,10 +35,15 @@ class _Cell(Module):
     bias_ih: Array | None
     bias_hh: Array | None
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, key: Any = None, dtype: Any = None) -> None:
+    def __init__(self, input_size: int | None, hidden_size: int, bias: bool = True, *, key: Any = None, dtype: Any = None) -> None:
         where = f"nn.{type(self).__name__}"
-        self.input_size = size_arg(where, input_size, "input_size must be an integer")
         self.hidden_size = size_arg(where, hidden_size, "hidden_size must be an integer")
+        self.start(input_size, key, bias, dtype)
+
+    def create(self, size: Any, key: Any, *options: Any) -> None:
+        bias, dtype = options
+        where = f"nn.{type(self).__name__}"
+        self.input_size = size_arg(where, size, "input_size must be an integer")
         bound = 1 / math.sqrt(max(self.hidden_size, 1))
         width = self.gates * self.hidden_size
         shapes = [(self.input_size, width), (self.hidden_size, width), (width,), (width,)]
@@ -48,7 +53,7 @@ class _Cell(Module):
         self.bias_ih, self.bias_hh = drawn[2:] if bias else (None, None)
 
     def __call__(self, x: Any, state: State = None) -> State:
-        value = jnp.asarray(x)
+        value = self.sized(x)
         if not value.ndim or value.shape[-1] != self.input_size:
             self.refuse_input(f"[..., {self.input_size}] (input_size={self.input_size})", value)
         projected = self.project(value)
@@ -103,7 +108,7 @@ class RNNCell(_Cell):
 
     def __init__(
         self,
-        input_size: int,
+        input_size: int | None,
         hidden_size: int,
         bias: bool = True,
         nonlinearity: str = "tanh",
@@ -169,7 +174,7 @@ class GRUCell(_Cell):
         return (1 - z) * candidate + z * state
 
 
-class _Recurrent(Module):
+class _Recurrent(Sized):
     """Layers of cells over a sequence: what the three kinds share. `cells[layer][direction]` are the cells."""
 
     cell: ClassVar[type[_Cell]]
@@ -177,7 +182,7 @@ class _Recurrent(Module):
 
     def __init__(
         self,
-        input_size: int,
+        input_size: int | None,
         hidden_size: int,
         num_layers: int = 1,
         *,
@@ -200,17 +205,22 @@ class _Recurrent(Module):
         if not 0 <= dropout <= 1:
             raise ArgumentError(f"{where}: dropout must be a probability, got {dropout!r}")
         self.dropout, self.bidirectional = float(dropout), bool(bidirectional)
-        directions = 2 if bidirectional else 1
+        self.hidden_size = size_arg(where, hidden_size, "hidden_size must be an integer")
+        self.start(input_size, key, bias, dtype, kind)
+
+    def create(self, size: Any, key: Any, *options: Any) -> None:
+        bias, dtype, kind = options
+        where, hidden_size = f"nn.{type(self).__name__}", self.hidden_size
+        self.input_size = size_arg(where, size, "input_size must be an integer")
+        directions = 2 if self.bidirectional else 1
         keys = iter(keys_for(where, key, self.num_layers * directions))
-        sizes = [input_size, *[directions * hidden_size] * (self.num_layers - 1)]
+        sizes = [self.input_size, *[directions * hidden_size] * (self.num_layers - 1)]
         self.cells = tuple(
-            tuple(self.cell(size, hidden_size, bias, key=next(keys), dtype=dtype, **kind) for _ in range(directions))
-            for size in sizes
+            tuple(self.cell(n, hidden_size, bias, key=next(keys), dtype=dtype, **kind) for _ in range(directions)) for n in sizes
         )
-        self.input_size, self.hidden_size = self.cells[0][0].input_size, self.cells[0][0].hidden_size
 
     def __call__(self, x: Any, state: State = None, *, lengths: Any = None) -> tuple[Array, State]:
-        value = jnp.asarray(x)
+        value = self.sized(x)
         if value.ndim not in (2, 3) or value.shape[-1] != self.input_size:
             self.refuse_input(
                 f"[batch, time, {self.input_size}] or [time, {self.input_size}] (input_size={self.input_size})", value
@@ -318,7 +328,7 @@ class RNN(_Recurrent):
 
     def __init__(
         self,
-        input_size: int,
+        input_size: int | None,
         hidden_size: int,
         num_layers: int = 1,
         nonlinearity: str = "tanh",

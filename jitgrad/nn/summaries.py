@@ -6,13 +6,13 @@ from typing import Any, TextIO
 
 from jitgrad import tree
 from jitgrad.errors import ArgumentError
-from jitgrad.promotion import default_float
-from jitgrad.tracing import ShapeDtypeStruct, eval_shape
+from jitgrad.tracing import eval_shape
 
 from .calls import running
 from .holding import parameter_count
 from .module import Module
 from .parts import is_module, modules, shown
+from .sizes import check_built, stand_in
 
 
 def summary(module: Module, *inputs: Any, dtype: Any = None, file: TextIO | None = None) -> None:
@@ -37,7 +37,8 @@ def summary(module: Module, *inputs: Any, dtype: Any = None, file: TextIO | None
         raise ArgumentError(f"nn.summary: the first argument must be a Module, got {type(module).__name__}.")
     if not inputs:
         raise ArgumentError("nn.summary: give the input's shape, the batch's axis included: nn.summary(module, (1, 28, 28, 1)).")
-    given = [_stand_in(x, dtype) for x in inputs]
+    check_built("nn.summary", module)
+    given = [stand_in("nn.summary", x, dtype) for x in inputs]
     paths = {id(m): (path, m) for path, m in modules(module)}
     outputs: dict[int, list[str]] = {key: [] for key in paths}
 
@@ -69,14 +70,6 @@ def _print(rows: list[tuple[str, str, str]], module: Module, file: TextIO | None
     size = sum(x.nbytes for x in leaves)
     print(lines[0], line, *lines[1:], line, sep="\n", file=file)
     print(f"{total:,} parameters, {trained:,} of them trained; {buffers:,} numbers in buffers; {size:,} bytes", file=file)
-
-
-def _stand_in(x: Any, dtype: Any) -> Any:
-    if isinstance(x, (tuple, list)) and all(isinstance(n, int) for n in x):
-        return ShapeDtypeStruct(tuple(x), default_float().numpy if dtype is None else dtype)
-    if isinstance(x, int):
-        raise ArgumentError(f"nn.summary: a shape has the batch's axis, too: give (1, {x}), got {x}.")
-    return x
 
 
 def _shapes(out: Any) -> str:

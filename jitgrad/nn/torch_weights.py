@@ -16,6 +16,7 @@ from jitgrad.errors import ArgumentError, ShapeError
 
 from .containers import Sequential
 from .module import Module
+from .sizes import check_built
 
 Take = Callable[[str], Array]
 """PyTorch's parameter of a name, within the module that is loaded."""
@@ -34,6 +35,7 @@ def load_torch(module: Module, state: Mapping[str, Any], *, strict: bool = True)
     >>> print(layer(np.ones(3)))
     [3. 3.]
     """
+    check_built("nn.load_torch", module)
     copy = tree.map(lambda x: x, module)
     left = dict(state)
 

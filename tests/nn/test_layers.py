@@ -22,7 +22,6 @@ def test_a_linear_layer_starts_as_torchs_does():
     assert nn.Linear(3, 2, key=KEY, dtype="float64")(np.ones(3)).dtype == np.float64
     started = nn.Linear(3, 2, key=KEY, weight_init=nn.initializers.ones, bias_init=nn.initializers.zeros)
     np.testing.assert_array_equal(started(jnp.ones(3)), [3.0, 3.0])
-    assert nn.Dense is nn.Linear
 
 
 def test_tied_weights_go_through_attend():
