@@ -62,14 +62,14 @@ from .transfers import block_until_ready, device_get, device_put
 from .vectorization import vmap
 
 if TYPE_CHECKING:
-    from . import audio, image, metrics, models, nn, optim, random, scipy, testing
+    from . import audio, data, image, metrics, models, nn, optim, random, scipy, testing
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Array", "Device", "ShapeDtypeStruct", "ad_checkpoint", "audio", "block_until_ready", "checkpoint", "checkpoint_name",
     "checkpoint_policies", "closure_convert", "config", "core", "custom_batching", "custom_gradient", "custom_jvp",
-    "custom_vjp", "debug", "debug_infs", "debug_nans", "default_backend", "default_matmul_precision", "device_count",
+    "custom_vjp", "data", "debug", "debug_infs", "debug_nans", "default_backend", "default_matmul_precision", "device_count",
     "device_get", "device_put", "devices", "disable_jit", "dtypes", "elementwise", "enable_x64", "ensure_compile_time_eval",
     "errors", "eval_shape", "experimental", "flatten_util", "float0", "grad", "hessian", "image", "io_callback", "jacfwd",
     "jacobian", "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "local_device_count", "local_devices",
@@ -84,4 +84,4 @@ for _module in (core, debug, dtypes, flatten_util, ops, tree_util, util):
 for _module in (lax, numpy):
     _public(_module.__name__, later=("linalg",))
 _public(tree.__name__, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path"))
-_public(__name__, later=("audio", "image", "metrics", "models", "nn", "optim", "random", "scipy", "testing"))
+_public(__name__, later=("audio", "data", "image", "metrics", "models", "nn", "optim", "random", "scipy", "testing"))

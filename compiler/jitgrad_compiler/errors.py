@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from types import FrameType
 
-_INSIDE = ("jitgrad", "jitgrad_compiler", "optree")
+_INSIDE = ("jitgrad", "jitgrad_compiler", "optree", "threading")
 
 
 def user_frame() -> tuple[FrameType | None, str]:
