@@ -62,7 +62,7 @@ from .transfers import block_until_ready, device_get, device_put
 from .vectorization import vmap
 
 if TYPE_CHECKING:
-    from . import audio, data, image, metrics, models, nn, optim, random, scipy, testing
+    from . import audio, data, image, io, metrics, models, nn, optim, random, scipy, testing
 
 __version__ = "0.1.0"
 
@@ -71,7 +71,7 @@ __all__ = [
     "checkpoint_policies", "closure_convert", "config", "core", "custom_batching", "custom_gradient", "custom_jvp",
     "custom_vjp", "data", "debug", "debug_infs", "debug_nans", "default_backend", "default_matmul_precision", "device_count",
     "device_get", "device_put", "devices", "disable_jit", "dtypes", "elementwise", "enable_x64", "ensure_compile_time_eval",
-    "errors", "eval_shape", "experimental", "flatten_util", "float0", "grad", "hessian", "image", "io_callback", "jacfwd",
+    "errors", "eval_shape", "experimental", "flatten_util", "float0", "grad", "hessian", "image", "io", "io_callback", "jacfwd",
     "jacobian", "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "local_device_count", "local_devices",
     "make_graph", "make_jaxpr", "metrics", "models", "named_call", "named_scope", "nn", "numpy", "numpy_dtype_promotion",
     "numpy_rank_promotion", "ops", "optim", "process_count", "process_index", "pure_callback", "random", "remat", "scipy",
@@ -84,4 +84,4 @@ for _module in (core, debug, dtypes, flatten_util, ops, tree_util, util):
 for _module in (lax, numpy):
     _public(_module.__name__, later=("linalg",))
 _public(tree.__name__, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path"))
-_public(__name__, later=("audio", "data", "image", "metrics", "models", "nn", "optim", "random", "scipy", "testing"))
+_public(__name__, later=("audio", "data", "image", "io", "metrics", "models", "nn", "optim", "random", "scipy", "testing"))

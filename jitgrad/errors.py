@@ -92,6 +92,14 @@ class DonatedBufferError(JitgradError, RuntimeError):
     """An array was used after its memory had been donated to a jitted function."""
 
 
+class FileFormatError(JitgradError, ValueError):
+    """A file that is broken, or of another kind or a newer version than what reads it."""
+
+
+class MissingFileError(JitgradError, FileNotFoundError):
+    """A file or folder that is not there."""
+
+
 __all__ = [
     "ArgumentError",
     "BranchTypeError",
@@ -99,9 +107,11 @@ __all__ = [
     "ConcretizationTypeError",
     "DTypeError",
     "DonatedBufferError",
+    "FileFormatError",
     "ImmutableArrayError",
     "IndexingError",
     "JitgradError",
+    "MissingFileError",
     "MissingNameError",
     "MissingRuleError",
     "NonConcreteBooleanIndexError",

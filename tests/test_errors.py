@@ -415,7 +415,7 @@ def test_every_error_has_a_docstring_and_is_also_one_of_pythons_kinds(name):
     assert error.__doc__
     assert issubclass(error, errors.JitgradError)
     if name != "JitgradError":
-        assert issubclass(error, (TypeError, ValueError, IndexError, RuntimeError, AttributeError, NameError, ImportError))
+        assert issubclass(error, (TypeError, ValueError, IndexError, RuntimeError, AttributeError, NameError, ImportError, OSError))
 
 
 @pytest.mark.parametrize("transform", [grad, value_and_grad, jacfwd, jacrev, hessian])
