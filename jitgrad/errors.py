@@ -88,6 +88,14 @@ class KeyReuseError(JitgradError, TypeError):
     """A random key was used a second time, while `config.debug_key_reuse` was on."""
 
 
+class BadRecordError(JitgradError, ValueError):
+    """A file that can't be read as what it should be; the message names it and the record, line or byte."""
+
+
+class MissingPackageError(JitgradError, ImportError):
+    """A function needs a package that is not installed; the message says which extra of jitgrad has it."""
+
+
 class DonatedBufferError(JitgradError, RuntimeError):
     """An array was used after its memory had been donated to a jitted function."""
 
@@ -102,6 +110,7 @@ class MissingFileError(JitgradError, FileNotFoundError):
 
 __all__ = [
     "ArgumentError",
+    "BadRecordError",
     "BranchTypeError",
     "CarryTypeError",
     "ConcretizationTypeError",
@@ -113,6 +122,7 @@ __all__ = [
     "JitgradError",
     "MissingFileError",
     "MissingNameError",
+    "MissingPackageError",
     "MissingRuleError",
     "NonConcreteBooleanIndexError",
     "NonDifferentiableError",

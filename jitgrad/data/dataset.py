@@ -15,6 +15,7 @@ from typing import Any
 from jitgrad.errors import ArgumentError, ParametersError
 
 from . import streams
+from .augmentation import chain
 from .caching import Cache
 from .prefetching import prefetched
 from .seeds import check_seed
@@ -89,6 +90,21 @@ class Dataset:
         >>> noisy = pairs.batch(2).map(lambda x, y, random: (x + random.normal(size=x.shape), y), seed=0)
         """
         return self._mapped(f, None if seed is None else check_seed("data: map", seed))
+
+    def augment(self, *steps: Callable[..., Any], seed: int | None = None) -> Dataset:
+        """Images through random changes, others in every epoch: those of augmentation.py, or functions f(images, generator).
+
+        An element is a batch of images, or a tuple whose first part is one: it goes through the steps, the rest stays.
+
+        >>> import numpy as np
+        >>> from jitgrad import data
+        >>> images, labels = np.zeros((100, 32, 32, 3), np.uint8), np.zeros(100, int)
+        >>> train = data.from_arrays(images, labels).shuffle(seed=0).batch(50)
+        >>> train = train.augment(data.RandomFlip(), data.RandomCrop(padding=4), data.Normalize([0.5] * 3, [0.25] * 3), seed=0)
+        >>> [x.dtype.name for x, y in train]
+        ['float32', 'float32']
+        """
+        return self._mapped(chain(steps), check_seed("data: augment", seed))
 
     def filter(self, keep: Callable[..., Any]) -> Dataset:
         """The elements of which keep is true; the parts of a tuple are its arguments. How many that are is not known before.
