@@ -14,11 +14,11 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
-def run(name, folder):
+def run(name, folder, *arguments):
     """An example's output, from a run in another folder."""
     paths = [str(ROOT), str(ROOT / "compiler"), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    command = [sys.executable, str(ROOT / "examples" / f"{name}.py"), "--quick"]
+    command = [sys.executable, str(ROOT / "examples" / f"{name}.py"), "--quick", *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -89,6 +89,33 @@ def test_newtons_root_has_the_exact_derivatives_through_its_loop_and_implicitly(
     assert [name for name, _ in differences] == [f"{way}, {order}" for way in ways for order in ("first", "second")]
     assert all(float(difference) < 1e-8 for _, difference in differences)
     assert (tmp_path / "newton.png").stat().st_size > 0
+
+
+def test_a_gpt_learns_to_write(tmp_path):
+    output = run("gpt", tmp_path)
+    assert int(re.match(r"(\d+) characters", output)[1]) > 300_000
+    assert output.splitlines()[-1].startswith("held-out loss: ")
+    assert number(output, "held-out loss") < 2.9  # 60 steps of the 2000; the entropy of single characters is 3.26
+    assert (tmp_path / "gpt.png").stat().st_size > 0
+
+
+def test_a_gpt_learns_from_a_file_of_ones_own(tmp_path):
+    (tmp_path / "counting.txt").write_text("one two three four five six seven\n" * 1000, encoding="utf-8")
+    output = run("gpt", tmp_path, "--text", "counting.txt")
+    assert number(output, "held-out loss") < 0.5
+
+
+def test_spam_is_found_by_its_words(tmp_path):
+    output = run("spam", tmp_path)
+    assert number(output, "precision") > 0.9 and number(output, "recall") > 0.9
+    assert (tmp_path / "spam.png").stat().st_size > 0
+
+
+def test_spam_is_found_in_a_file_of_messages(tmp_path):
+    lines = [f'ham\tsee you at {n}, "love"\nspam\twin {n} now!\tcall\n' for n in range(40)]
+    (tmp_path / "messages").write_text("".join(lines), encoding="utf-8")
+    output = run("spam", tmp_path, "--data", "messages")
+    assert "messages [right, found]: [10, 0] [0, 10]" in output
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)

@@ -70,21 +70,28 @@ class GPT(nn.Module):
         """tokens [batch, time], and `count` more behind them: [batch, time + count].
 
         Without a key each is the most probable one. With a key it is drawn from softmax(logits / temperature), of the top_k most
-        probable ones where top_k is given. The model sees each token once (a cache has the keys and values of those before). Raises
-        ArgumentError where the context is too short.
+        probable ones where top_k is given. The model sees each token once (a cache has the keys and values of those before). Where
+        these are more than the context, it goes on from the last half of a context. Raises ArgumentError for tokens that are none,
+        or more than the context.
         """
         given = jnp.asarray(tokens)
         count = size_arg("GPT.generate", count, "count must be an integer")
-        if given.ndim != 2 or not given.shape[1] or given.shape[1] + count > self.context:
+        if given.ndim != 2 or not 1 <= given.shape[1] <= self.context:
             raise ArgumentError(
-                f"GPT.generate: tokens [batch, time] and the {count} more must be 1 to {self.context} (context={self.context}), "
+                f"GPT.generate: tokens must be [batch, time], of 1 to {self.context} tokens (context={self.context}), "
                 f"got shape {given.shape}"
             )
         if not temperature > 0:
             raise ArgumentError(f"GPT.generate: temperature must be positive, got {temperature}. Leave key out for the best token.")
         if top_k is not None and not 1 <= top_k <= self.vocab_size:
             raise ArgumentError(f"GPT.generate: top_k must be from 1 to vocab_size={self.vocab_size}, got {top_k}")
-        return _generate(self, given, key, temperature, count, top_k) if count else given
+        out, end = given, given.shape[1] + count
+        while out.shape[1] < end:
+            seen = out if out.shape[1] <= self.context else out[:, -max(self.context // 2, 1) :]
+            more = min(end - out.shape[1], self.context + 1 - seen.shape[1])
+            drawn = key if key is None or out is given else random.fold_in(key, out.shape[1])
+            out = jnp.concatenate([out, _generate(self, seen, drawn, temperature, more, top_k)], axis=1)
+        return out
 
     def next_logits(self, tokens: Array, caches: Any) -> tuple[Array, Any]:
         """The logits [batch, vocab_size] of what comes behind the next tokens, and the caches with these."""
@@ -134,7 +141,7 @@ def _sampled(logits: Array, key: Any, temperature: Any, top_k: int | None) -> Ar
 
 @functools.partial(jit, static_argnames=("count", "top_k"))
 def _generate(model: GPT, tokens: Array, key: Any, temperature: Any, count: int, top_k: int | None) -> Array:
-    """`GPT.generate` as one program: the given tokens at once, then a loop of one token each."""
+    """The `count` tokens behind those given, in one program: these at once, then a loop of one token each."""
     caches = model.blocks.cache(tokens.shape[0], tokens.shape[1] + count)
     keys = None if key is None else random.split(key, count)
 
@@ -150,4 +157,4 @@ def _generate(model: GPT, tokens: Array, key: Any, temperature: Any, count: int,
     logits, caches = model.next_logits(tokens, caches)
     first = chosen(logits, None if keys is None else keys[0])
     _, rest = lax.scan(step, (first, caches), None if keys is None else keys[1:], length=count - 1)
-    return jnp.concatenate([tokens, first[:, None], rest.T], axis=1)
+    return jnp.concatenate([first[:, None], rest.T], axis=1)

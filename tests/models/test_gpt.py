@@ -63,6 +63,22 @@ def test_it_writes_what_it_holds_most_probable():
     np.testing.assert_array_equal(model.generate(TOKENS, 1), written[:, :4])
 
 
+@pytest.mark.parametrize("context", [1, 5, 12])
+def test_where_the_context_ends_it_goes_on_from_the_last_half(context):
+    model = models.GPT(vocab_size=20, context=context, width=16, layers=2, heads=4, key=KEY)
+    tokens = TOKENS[:, :1]
+    written = np.asarray(model.generate(tokens, 30))
+    np.testing.assert_array_equal(model.generate(tokens, 30, key=KEY, top_k=1), written)
+    start, end = 0, context + 1  # what is seen first, and where its last guess ends
+    for at in range(1, 31):
+        if at == end:
+            start, end = at - max(context // 2, 1), at - max(context // 2, 1) + context + 1
+        np.testing.assert_array_equal(jnp.argmax(model(written[:, start:at])[:, -1], axis=-1), written[:, at])
+    drawn = model.generate(tokens, 30, key=KEY)
+    assert drawn.shape == (2, 31) and len(set(np.asarray(drawn)[0, -12:].tolist())) > 3
+    np.testing.assert_array_equal(drawn, model.generate(tokens, 30, key=KEY))
+
+
 def test_it_draws_by_probability():
     model = small()
     many = model.generate(jnp.tile(TOKENS[:1], (4000, 1)), 1, key=KEY, temperature=0.05)[:, 3]
@@ -82,7 +98,8 @@ def test_dropout_is_in_training_alone():
 REFUSED = {
     "GPT: the input must be [batch, time], of at most 12 tokens (context=12)": lambda m: m(jnp.zeros((1, 13), int)),
     "wte (Embedding): the input must be an array of integers": lambda m: m(jnp.zeros((1, 3))),
-    "the 10 more must be 1 to 12": lambda m: m.generate(TOKENS, 10),
+    "tokens must be [batch, time], of 1 to 12 tokens (context=12)": lambda m: m.generate(jnp.zeros((1, 13), int), 1),
+    "got shape (3,)": lambda m: m.generate(TOKENS[0], 1),
     "temperature must be positive": lambda m: m.generate(TOKENS, 2, key=KEY, temperature=0.0),
     "top_k must be from 1 to vocab_size=20": lambda m: m.generate(TOKENS, 2, key=KEY, top_k=21),
 }
