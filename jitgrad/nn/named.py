@@ -48,13 +48,20 @@ INITIALIZERS: dict[str, Initializer] = {
 }
 
 
+def found(where: str, what: str, name: str, table: Mapping[str, Any]) -> Any:
+    """What a table has under a name. Raises ArgumentError, which tells the near names, where it has none."""
+    if name in table:
+        return table[name]
+    lower = {n.lower(): n for n in table}
+    near = [lower[n] for n in get_close_matches(name.lower(), lower, 3, 0.5)]
+    shown = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"There are {', '.join(map(repr, table))}."
+    raise ArgumentError(f"{where}: there is no {what} {name!r}. {shown}")
+
+
 def named(where: str, what: str, given: Any, table: Mapping[str, Any]) -> Any:
-    """What a name in a table stands for, or a function as it is. ArgumentError for another name says which ones are near."""
+    """What a name in a table stands for, or a function as it is."""
     if isinstance(given, str):
-        if given in table:
-            return table[given]
-        near = get_close_matches(given, table, 3, 0.4) or list(table)
-        raise ArgumentError(f"{where}: there is no {what} {given!r}. There are {', '.join(map(repr, near))}.")
+        return found(where, what, given, table)
     if isinstance(given, type) or not callable(given):
         kind = f"the class {given.__name__}: make one of it, {given.__name__}()" if isinstance(given, type) else repr(given)
         raise ArgumentError(f"{where}: {what} must be a name or a function, got {kind}.")

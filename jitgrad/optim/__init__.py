@@ -1,8 +1,8 @@
 """Optimizers in Optax's form: pure functions of gradients and a state, both pytrees.
 
 transformation.py says what an optimizer is; scaling.py, moments.py, layerwise.py, masking.py and accumulation.py hold the parts,
-optimizers.py, orthogonal.py and quasi_newton.py join them; schedules.py and plateau.py have learning rates; minimization.py runs
-an optimizer.
+optimizers.py, orthogonal.py and quasi_newton.py join them; schedules.py and plateau.py have learning rates; injection.py
+puts their numbers into the state; minimization.py runs an optimizer.
 
 >>> import jitgrad, jitgrad.numpy as jnp
 >>> from jitgrad import optim
@@ -28,6 +28,7 @@ from .accumulation import (
     ema,
     incremental_update,
 )
+from .injection import InjectHyperparamsState, inject_hyperparams
 from .layerwise import FactoredState, clip_by_block_rms, scale_by_factored_rms, scale_by_param_block_rms, scale_by_trust_ratio
 from .line_search import ScaleByZoomLinesearchState, ZoomLinesearchInfo, scale_by_zoom_linesearch, value_and_grad_from_state
 from .masking import MaskedNode, MaskedState, PartitionState, masked, multi_transform, partition, set_to_zero
@@ -114,21 +115,22 @@ from .transformation import (
 
 __all__ = [
     "ApplyIfFiniteState", "DynamicLossScaleState", "EmaState", "EmptyState", "FactoredState", "GradientTransformation",
-    "GradientTransformationExtraArgs", "MaskedNode", "MaskedState", "MinimizeResult", "MultiSteps", "MultiStepsState",
-    "MuonDimensionNumbers", "MuonState", "PartitionState", "ReduceLROnPlateauState", "ScaleByAdaDeltaState", "ScaleByAdamState",
-    "ScaleByAmsgradState", "ScaleByLBFGSState", "ScaleByLionState", "ScaleByRStdDevState", "ScaleByRStdDevWithCountState",
-    "ScaleByRmsState", "ScaleByRmsWithCountState", "ScaleByRssState", "ScaleByScheduleState", "ScaleByZoomLinesearchState",
-    "TraceState", "ZoomLinesearchInfo", "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamaxw", "adamw",
-    "add_decayed_weights", "all_finite", "amsgrad", "apply_if_finite", "apply_updates", "chain", "clip", "clip_by_block_rms",
-    "clip_by_global_norm", "constant_schedule", "cosine_decay_schedule", "cosine_onecycle_schedule", "dynamic_loss_scale", "ema",
-    "exponential_decay", "global_norm", "identity", "incremental_update", "join_schedules", "lamb", "lars", "lbfgs",
+    "GradientTransformationExtraArgs", "InjectHyperparamsState", "MaskedNode", "MaskedState", "MinimizeResult", "MultiSteps",
+    "MultiStepsState", "MuonDimensionNumbers", "MuonState", "PartitionState", "ReduceLROnPlateauState",
+    "ScaleByAdaDeltaState", "ScaleByAdamState", "ScaleByAmsgradState", "ScaleByLBFGSState", "ScaleByLionState",
+    "ScaleByRStdDevState", "ScaleByRStdDevWithCountState", "ScaleByRmsState", "ScaleByRmsWithCountState", "ScaleByRssState",
+    "ScaleByScheduleState", "ScaleByZoomLinesearchState", "TraceState", "ZoomLinesearchInfo", "adadelta", "adafactor",
+    "adagrad", "adam", "adamax", "adamaxw", "adamw", "add_decayed_weights", "all_finite", "amsgrad", "apply_if_finite",
+    "apply_updates", "chain", "clip", "clip_by_block_rms", "clip_by_global_norm", "constant_schedule",
+    "cosine_decay_schedule", "cosine_onecycle_schedule", "dynamic_loss_scale", "ema", "exponential_decay", "global_norm",
+    "identity", "incremental_update", "inject_hyperparams", "join_schedules", "lamb", "lars", "lbfgs",
     "linear_onecycle_schedule", "linear_schedule", "lion", "masked", "minimize", "multi_transform", "muon", "nadam", "nadamw",
     "partition", "piecewise_constant_schedule", "piecewise_interpolate_schedule", "polynomial_schedule", "radam",
     "reduce_on_plateau", "rmsprop", "scale", "scale_by_adadelta", "scale_by_adam", "scale_by_adamax", "scale_by_amsgrad",
     "scale_by_factored_rms", "scale_by_lbfgs", "scale_by_learning_rate", "scale_by_lion", "scale_by_muon",
     "scale_by_param_block_rms", "scale_by_radam", "scale_by_rms", "scale_by_rss", "scale_by_schedule", "scale_by_shape",
-    "scale_by_sign", "scale_by_stddev", "scale_by_trust_ratio", "scale_by_zoom_linesearch", "set_to_zero", "sgd", "sgdr_schedule",
-    "trace", "value_and_grad_from_state", "warmup_constant_schedule", "warmup_cosine_decay_schedule",
+    "scale_by_sign", "scale_by_stddev", "scale_by_trust_ratio", "scale_by_zoom_linesearch", "set_to_zero", "sgd",
+    "sgdr_schedule", "trace", "value_and_grad_from_state", "warmup_constant_schedule", "warmup_cosine_decay_schedule",
     "warmup_exponential_decay_schedule", "with_extra_args_support",
 ]  # fmt: skip
 

@@ -205,9 +205,9 @@ def test_dense_takes_names_of_activations_and_initializers():
     np.testing.assert_array_equal(layer(x), [[0.0, 0.0]])
     assert nn.build(nn.Dense(2, jnp.tanh, use_bias=False), x).bias is None
     assert nn.build(nn.Dense(2, nn.PReLU()), x)(x).shape == (1, 2)
-    with pytest.raises(errors.ArgumentError, match="no activation 'reul'. There are 'relu'"):
+    with pytest.raises(errors.ArgumentError, match="no activation 'reul'. Did you mean 'relu'"):
         nn.Dense(2, "reul")
-    with pytest.raises(errors.ArgumentError, match="no kernel_initializer 'glorot'. There are 'glorot_"):
+    with pytest.raises(errors.ArgumentError, match="no kernel_initializer 'glorot'. Did you mean 'glorot_"):
         nn.Dense(2, kernel_initializer="glorot")
     with pytest.raises(errors.ArgumentError, match=r"nn.Linear\(784, 10\)"):
         nn.Dense(784, 10)
