@@ -55,6 +55,13 @@ def test_a_convolutional_network_reads_digits(tmp_path):
     assert (tmp_path / "digits_cnn.png").stat().st_size > 0
 
 
+def test_speech_is_recognised(tmp_path):
+    output = run("speech", tmp_path)
+    assert output.splitlines()[-1].startswith("label error: ")
+    assert number(output, "label error") < 0.1
+    assert (tmp_path / "speech.png").stat().st_size > 0
+
+
 def test_gradients_follow_pythons_control_flow(tmp_path):
     output = run("dynamic_graph", tmp_path)
     assert "turn 3" in output

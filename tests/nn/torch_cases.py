@@ -209,6 +209,31 @@ def gpt(torch: Any) -> Any:
     return Twin()
 
 
+def speech(torch: Any) -> Any:
+    """models.SpeechRecognizer: nothing is behind an utterance's end for convolutions either."""
+    module = torch.nn
+
+    class Twin(module.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv1, self.conv2 = module.Conv1d(4, 6, 11, 2, 5), module.Conv1d(6, 6, 11, 1, 5)
+            self.norm1, self.norm2 = module.LayerNorm(6), module.LayerNorm(6)
+            self.rnn = module.GRU(6, 6, 2, batch_first=True, bidirectional=True)
+            self.out = module.Linear(12, 7)
+
+        def forward(self, x: Any) -> Any:
+            lengths = torch.tensor(FRAMES)
+            for conv, norm in ((self.conv1, self.norm1), (self.conv2, self.norm2)):
+                here = torch.arange(x.shape[1]) < lengths[:, None]
+                x = norm(conv((x * here[..., None]).transpose(1, 2)).transpose(1, 2)).relu()
+                lengths = torch.tensor(-(-FRAMES // 2))
+            sequences = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+            return self.out(torch.nn.utils.rnn.pad_packed_sequence(self.rnn(sequences)[0], batch_first=True)[0])
+
+    return Twin()
+
+
+FRAMES = np.array([13, 4, 9])
 DEEP = dict(num_layers=2, bidirectional=True)
 CASES: dict[str, Case] = {
     "RNN": recurrent("RNN"), "RNN of relu": recurrent("RNN", ONE, nonlinearity="relu"), "deep RNN": recurrent("RNN", TWO, **DEEP),
@@ -245,6 +270,9 @@ CASES: dict[str, Case] = {
         lambda: nn.TransformerEncoder([nn.TransformerEncoderLayer(8, 2, 12) for _ in range(2)], nn.LayerNorm(8)), encoder, (Q,)
     ),
     "decoder": Case(lambda: nn.TransformerDecoder([nn.TransformerDecoderLayer(8, 2, 12) for _ in range(2)]), decoder, (Q, MEMORY)),
+    "speech recogniser": Case(
+        lambda: models.SpeechRecognizer(7, 4, hidden=6, layers=2), speech, (normal(3, 13, 4),), lambda layer, x: layer(x, FRAMES)[0]
+    ),
     "GPT": Case(lambda: models.GPT(11, 9, 8, 2, 2), gpt, (), lambda layer: layer(TOKENS)),
 }  # fmt: skip
 
