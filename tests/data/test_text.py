@@ -1,0 +1,101 @@
+"""Text: characters and byte pairs come back, what is not in a vocabulary is named."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jitgrad import data, errors
+
+
+@settings(derandomize=True, max_examples=80, deadline=None)
+@given(text=st.text(min_size=1))
+def test_characters_come_back_from_their_tokens(text):
+    vocabulary = data.Characters.of(text)
+    tokens = vocabulary.encode(text)
+    assert vocabulary.decode(tokens) == text and tokens.dtype == np.int32 and len(tokens) == len(text)
+    assert sorted(set(tokens.tolist())) == list(range(len(vocabulary)))
+    assert data.Characters(vocabulary.characters) == vocabulary
+
+
+def test_what_is_not_in_a_vocabulary_is_named():
+    vocabulary = data.Characters.of("abc")
+    with pytest.raises(errors.ArgumentError, match="'d' at index 2"):
+        vocabulary.encode("abd")
+    with pytest.raises(errors.ArgumentError, match="0 to 2, got 3 at index 1"):
+        vocabulary.decode([0, 3])
+    with pytest.raises(errors.ArgumentError, match="got -1"):
+        vocabulary.decode([-1])
+    with pytest.raises(errors.DTypeError, match="float64"):
+        vocabulary.decode(np.array([0.5]))
+    with pytest.raises(errors.ParametersError, match="a str, got bytes"):
+        vocabulary.encode(b"abc")
+    with pytest.raises(errors.ArgumentError, match="in order"):
+        data.Characters("ba")
+    with pytest.raises(errors.ArgumentError, match="Characters.of"):
+        data.Characters.of("")
+    assert vocabulary.decode([]) == "" and vocabulary.encode("").size == 0
+
+
+def test_a_text_file_is_read_with_one_kind_of_line_end(tmp_path):
+    path = tmp_path / "poem.txt"
+    path.write_bytes("eins\r\nzwei\rdrei – vier\n".encode())
+    assert data.read_text(path) == "eins\nzwei\ndrei – vier\n"
+    packed = tmp_path / "packed"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert data.read_text(packed) == data.read_text(path)
+    path.write_bytes(b"one\ntwo \xe9\n")
+    with pytest.raises(errors.BadRecordError, match=r"poem.txt, line 2, byte 8: e9 is not utf-8 .*latin-1"):
+        data.read_text(path)
+    assert data.read_text(path, "latin-1") == "one\ntwo é\n"
+
+
+# Byte pairs
+
+
+TEXT = "the cat sat on the mat, the rat sat on the cat. " * 20
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    pytest.importorskip("tokenizers")
+    return data.BytePairs.train(TEXT, 265)
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_byte_pairs_encode_every_text_and_give_it_back(pairs, text):
+    tokens = pairs.encode(text)
+    assert pairs.decode(tokens) == text and tokens.dtype == np.int32 and (tokens < len(pairs)).all()
+
+
+def test_common_pieces_are_one_token(pairs):
+    assert len(pairs) == 265 and len(pairs.encode(TEXT)) < len(TEXT) / 2
+    assert len(pairs.encode(" the")) == 1
+
+
+def test_a_tokenizer_comes_back_from_its_file(pairs, tmp_path):
+    pairs.save(tmp_path / "pairs.json")
+    again = data.BytePairs.load(tmp_path / "pairs.json")
+    np.testing.assert_array_equal(again.encode(TEXT), pairs.encode(TEXT))
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(errors.BadRecordError, match="other.json is no file of a tokenizer"):
+        data.BytePairs.load(tmp_path / "other.json")
+
+
+def test_tokens_outside_the_vocabulary_and_small_vocabularies_are_refused(pairs):
+    with pytest.raises(errors.ArgumentError, match="0 to 264, got 265 at index 0"):
+        pairs.decode([265])
+    with pytest.raises(errors.ArgumentError, match="257 or more, got 100"):
+        data.BytePairs.train(TEXT, 100)
+
+
+def test_a_package_that_is_not_there_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(ImportError, match=r"data.BytePairs.train needs tokenizers, .* pip install 'jitgrad\[train\]'"):
+        data.BytePairs.train(TEXT, 300)
