@@ -166,8 +166,8 @@ def elementwise_examples(op: Op, shape: Shape = (3, 2)) -> Iterator[Example]:
 def orders_sums(name: str) -> bool:
     """Whether an op adds, or does functions, in an order and with roundings of its own."""
     return OPS[name].kind in ("reduce", "cumulative", "call") or name in (
-        "dot_general", "convolve", "fold", "window_put", "linear_recurrence", "scan", "while_loop", "switch", "rowwise",
-        "tape_add",
+        "dot_general", "convolve", "tiled_convolve", "tiled_kernel", "fold", "window_put", "linear_recurrence", "scan",
+        "while_loop", "switch", "rowwise", "tape_add",
     )  # fmt: skip
 
 
@@ -376,6 +376,12 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
         ((Data((*placed(x.shape, **params), *params["sizes"])),), dict(params, shape=x.shape)) for (x,), params in _windowed()
     ],
     "convolve": _convolutions(),
+    "tiled_convolve": [
+        ((Data((2, 6, 10, 32)), Data((3, 3, 32, 64))), {}), ((Data((17, 6, 14, 64)), Data((3, 3, 64, 32))), {}),
+    ],
+    "tiled_kernel": [
+        ((Data((2, 6, 10, 32)), Data((2, 4, 8, 64))), {}), ((Data((17, 6, 14, 64)), Data((17, 4, 12, 32))), {}),
+    ],
     "iota": [((), dict(shape=shape, axis=axis, dtype=dtype)) for shape, axis, dtype in (
         ((5,), 0, I32), ((3, 40), 1, F32), ((3, 4), 0, U8), ((2, 3, 4), 1, F64), ((0, 2), 1, I64), ((300,), 0, I8),
     )],

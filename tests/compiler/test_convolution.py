@@ -95,21 +95,21 @@ def in_place(kernel: Kernel, along: tuple[str, str]) -> Any:
 
 
 def test_windows_are_read_in_place_in_runs_of_rows_and_of_depth() -> None:
-    forward, *_ = contractions((16, 56, 56, 64, 64, 3, 1, 1, 1))
+    forward, *_ = contractions((16, 56, 56, 48, 64, 3, 1, 1, 1))
     found = in_place(forward, ("k", "n"))
     assert found.left and found.right
-    assert (found.spec.row_run, found.spec.depth_run, found.spec.depth_runs) == (56, 192, 3)
-    assert [tuple(d) for d in found.left.rows] == [(16, 58 * 58 * 64), (56, 58 * 64), (56, 64)]
-    assert [tuple(d) for d in found.left.columns] == [(3, 58 * 64), (192, 1)]
+    assert (found.spec.row_run, found.spec.depth_run, found.spec.depth_runs) == (56, 144, 3)
+    assert [tuple(d) for d in found.left.rows] == [(16, 58 * 58 * 48), (56, 58 * 48), (56, 48)]
+    assert [tuple(d) for d in found.left.columns] == [(3, 58 * 48), (144, 1)]
 
 
 def test_the_gradient_of_a_kernel_reads_windows_in_place_in_runs_of_columns() -> None:
     gradients = [
-        k for k in contractions((16, 56, 56, 64, 64, 3, 1, 1, 1)) if k.contraction and k.contraction.depth.extent == 16 * 56 * 56
+        k for k in contractions((16, 56, 56, 48, 64, 3, 1, 1, 1)) if k.contraction and k.contraction.depth.extent == 16 * 56 * 56
     ]
     found = in_place(gradients[0], ("m", "n"))
     assert found.left and found.right
-    assert (found.spec.column_run, found.spec.depth_run, found.spec.depth_runs) == (192, 56, 56)
+    assert (found.spec.column_run, found.spec.depth_run, found.spec.depth_runs) == (144, 56, 56)
 
 
 def test_the_array_is_padded_once_for_a_convolution_and_its_kernels_gradient() -> None:

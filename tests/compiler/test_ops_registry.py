@@ -184,7 +184,10 @@ def test_the_kernel_agrees_with_the_interpreter_for_every_element_type(name: str
                 assert_same(got, want, ulps=1, context=context)
             elif orders_sums(name) and dtype.is_float:
                 tolerance = {F32: 2e-5, F64: 1e-13}[dtype]
-                np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance, err_msg=context)
+                near = tolerance * (
+                    float(np.abs(want).max()) if name.startswith("tiled") else 1
+                )  # of sums of sums no element is near
+                np.testing.assert_allclose(got, want, rtol=tolerance, atol=near, err_msg=context)
                 assert got.dtype == want.dtype
             else:
                 assert_same(got, want, context=context)

@@ -157,6 +157,10 @@ class Contraction:
     """M above which, and K from which, packing pays of a B whose rows drive each other out."""
     rows_ahead: int = 16
     """Rows that are asked for from memory while others are packed."""
+    tiled_bytes: int = 5 << 16
+    """Of a block of a convolution's tiles, transformed, with its products: contract/winograd.py."""
+    most_tiled_tasks: int = 16
+    """Tasks of such a convolution, each of which has memory for a block."""
     pointer_rows: int = 5
     """Rows of A reached from one pointer: with the multiples of their stride, pointers are as many as registers allow."""
 

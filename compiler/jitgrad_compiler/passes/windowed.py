@@ -17,6 +17,7 @@ from ..ir.types import I32
 from ..ops.convolution import convolve, of_space, whole_padding
 from ..ops.windows import fold, reduce_window_max, reduce_window_min, span, window_place, window_put, window_take
 from .rewrite import Rewriter
+from .winograd import Tiling, tiling
 
 MOST_WRITTEN_OUT = 32
 """Elements of a window that are compared one by one, as slices of the array."""
@@ -67,11 +68,15 @@ class _Writer(Rewriter):
             found = _reshaped_strides(e.inputs[0].type.shape, self.strides(e.inputs[0]), x.type.shape)
             if found is not None:
                 return found
-        steps, step = [], 1
-        for n in reversed(x.type.shape):
-            steps.append(0 if n == 1 else step)
-            step *= n
-        return tuple(reversed(steps))
+        return _row_major(x.type.shape)
+
+
+def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    steps, step = [], 1
+    for n in reversed(shape):
+        steps.append(0 if n == 1 else step)
+        step *= n
+    return tuple(reversed(steps))
 
 
 def _reshaped_strides(shape: tuple[int, ...], strides: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -105,6 +110,9 @@ def _convolve(r: _Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_
     for axis, (s, d, e) in enumerate(zip(strides, x_dilation, w_dilation, strict=True)):
         if d > 1 and s == e == 1:
             return _in_phases(r, x, w, axis, padding, x_dilation, strides=strides, w_dilation=w_dilation)
+    tiled = tiling(x, w, strides, padding, x_dilation, w_dilation)
+    if tiled and (found := _in_tiles(r, x, w, tiled)):
+        return found
     x = _side_by_side(r, x, whole_padding(padding, x_dilation))
     sizes = w.type.shape[1:-2]
     seen: Atom = r.op("windows", x, sizes=of_space(sizes), strides=of_space(strides), dilation=of_space(w_dilation))
@@ -132,6 +140,27 @@ def _convolve(r: _Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_
         order = [first + by_row.index(a) for a in range(1, rank + 2)] + [first + rank + 1]
     out = r.transposed(out, [*range(first), *order])
     return r.reshaped(out, (groups, *out.type.shape[first:]))
+
+
+def _in_tiles(r: _Writer, x: Atom, w: Atom, how: Tiling) -> Atom | None:
+    """A convolution in tiles; None where the features of the array do not lie side by side."""
+    rank = x.type.rank
+    held = _side_by_side(r, x, whole_padding(how.padding, (1, 1)))
+    images = (0, 4, 2, 3, 1) if how.of_kernel else tuple(range(rank))
+    x = r.transposed(held, images)
+    if r.strides(x) != _row_major(x.type.shape):
+        return None
+    x = r.reshaped(x, x.type.shape[1:])
+    w = r.reshaped(w, w.type.shape[1:])
+    if how.of_kernel:
+        ct = r.transposed(w, (2, 0, 1, 3))
+        ct = _padded(r, ct, 0, [(0, 0, 0), *[(0, n, 0) for n in how.beyond], (0, 0, 0)])
+        out: Atom = r.transposed(r.op("tiled_kernel", x, ct), (2, 0, 1, 3))
+    else:
+        out = r.op("tiled_convolve", x, w)
+        for axis, n in enumerate(how.beyond, 1):
+            out = _cut(r, out, axis, out.type.shape[axis] - n) if n else out
+    return r.reshaped(out, (1, *out.type.shape))
 
 
 def _nearest(axes: Sequence[tuple[int, int]]) -> float:
@@ -188,7 +217,7 @@ def _side_by_side(r: _Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) 
     inner = 1 if steps[1] < steps[last] else last
     if not steps[1] or not steps[last]:
         inner = min(range(x.type.rank), key=lambda a: steps[a] or math.inf)
-    order = sorted(range(x.type.rank), key=lambda a: (-steps[a] if a != inner else 1, a))
+    order = sorted(range(x.type.rank), key=lambda a: (1 if a == inner else -steps[a] or -math.inf, a))
     padded = any(p != (0, 0, 0) for p in padding)
     if not padded and steps[inner] <= 1:
         return x
@@ -196,7 +225,9 @@ def _side_by_side(r: _Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) 
     if padded:
         zero = Literal(x.type.dtype.numpy.type(0), x.type.dtype)
         turned = r.op("pad", turned, zero, padding=tuple(padding[a] for a in order))
-    held = r.op("in_memory", turned)
+    alone = turned.type.shape[0] == 1 and order[0] == 0  # one group is no axis of what is in memory: it would be copied without it
+    held: Atom = r.op("in_memory", r.reshaped(turned, turned.type.shape[alone:]))
+    held = r.reshaped(held, turned.type.shape)
     return r.transposed(held, [order.index(a) for a in range(x.type.rank)])
 
 

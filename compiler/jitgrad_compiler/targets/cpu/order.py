@@ -37,5 +37,12 @@ DEEP, DEEP_OF_MANY = 1 << 12, 1 << 15
 SHORTEST_ROWS, SHORTEST_STEPS, SHORTEST_BLOCK = 4, 3, 48
 """Runs of rows and of steps of depth, and blocks of depth, that are gone through in place; else the operand is packed."""
 
+TILES = 56
+"""Tiles of a convolution whose products are summed by themselves: contract/winograd.py."""
+BLOCKS_OF_TILES, FEW_PRODUCTS = (16, 64), 1 << 14
+"""Such blocks in a chunk, whose sums have memory of their own: where features times results are few, and where they are many, which
+takes the memory and makes tasks enough.
+"""
+
 MANY_UPDATES = 1 << 16
 """Updates of a scatter from which too many may meet at one place, even if they are few for each on average."""

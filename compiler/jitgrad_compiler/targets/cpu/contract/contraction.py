@@ -70,16 +70,16 @@ def emit_contract(
 
 
 @contextmanager
-def _each_of_share(e: Emitter, part: Reg, parts: int, whole: int) -> Iterator[Reg]:
+def each_of_share(e: Emitter, part: Reg, parts: int, whole: int) -> Iterator[Reg]:
     """The body runs for what the part has of 0..whole."""
     if parts == whole:
         yield part
         return
-    with e.loop(*_share(e, part, parts, whole)) as number:
+    with e.loop(*share(e, part, parts, whole)) as number:
         yield number
 
 
-def _share(e: Emitter, part: Reg, parts: int, whole: int) -> tuple[Reg, Reg]:
+def share(e: Emitter, part: Reg, parts: int, whole: int) -> tuple[Reg, Reg]:
     """The range that is the part's share when 0..whole is cut into nearly equal parts."""
     if parts == whole:
         return part, e.add(part, 1)
@@ -181,7 +181,7 @@ class _Contract:
         grid = (spec.batch, blocking.chunks, -(-blocking.k_chunk // blocking.k_block), blocking.column_panels)
         units = grid[0] * grid[1] * grid[2] * grid[3]
         tasks = min(units, blocking.tasks)
-        with each_task(e, tasks) as task, _each_of_share(e, task, tasks, units) as unit:
+        with each_task(e, tasks) as task, each_of_share(e, task, tasks, units) as unit:
             batch, chunk, block, panel = split_number(e, unit, grid)
             chunk_start = e.mul(chunk, blocking.k_chunk)
             start = e.add(chunk_start, e.mul(block, blocking.k_block))
@@ -257,10 +257,10 @@ class _Contract:
         e = self._function("")
         grid = (blocking.chunks, spec.batch, blocking.row_strips, blocking.column_strips)
         units = grid[0] * grid[1] * grid[2] * grid[3]
-        with each_task(e, blocking.tasks) as task, _each_of_share(e, task, blocking.tasks, units) as number:
+        with each_task(e, blocking.tasks) as task, each_of_share(e, task, blocking.tasks, units) as number:
             chunk, batch, row_strip, column_strip = split_number(e, number, grid)
-            tiles = _share(e, row_strip, blocking.row_strips, blocking.row_tiles)
-            panels = _share(e, column_strip, blocking.column_strips, blocking.column_panels)
+            tiles = share(e, row_strip, blocking.row_strips, blocking.row_tiles)
+            panels = share(e, column_strip, blocking.column_strips, blocking.column_panels)
             start = e.mul(chunk, blocking.k_chunk)
             stop = e.least(e.add(start, blocking.k_chunk), spec.k)
             with e.loop(start, stop, blocking.k_block) as k:
@@ -421,7 +421,7 @@ class _Contract:
         tasks = min(rows, -(-rows * self.memory.columns * (chunks + 1) // self.module.tuning.contraction.added_per_task))
         with (
             each_task(e, tasks) as task,
-            _each_of_share(e, task, tasks, rows) as line,
+            each_of_share(e, task, tasks, rows) as line,
             e.loop(0, blocking.column_panels) as panel,
             e.loop(0, self._width(e, panel), blocking.lanes) as across,
         ):

@@ -11,6 +11,7 @@ from ....ir.graph import Rules
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
+from ..contract.winograd import emit_tiled
 from ..phases import Emitted, Pointers
 from .cumulative import emit_cumulative
 from .recurrence import emit_recurrence
@@ -22,6 +23,7 @@ LIBRARY: Rules[Callable[[Module, str, Kernel, Pointers, Callable[[Emitter, Reg],
     "a kernel of its own",
     {
         "scatter": emit_scatter, "sort": emit_sort, "linear_recurrence": emit_recurrence, "dynamic_update_slice": emit_update,
+        **dict.fromkeys(("tiled_convolve", "tiled_kernel"), emit_tiled),
         **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), emit_cumulative),
     },
 )  # fmt: skip
