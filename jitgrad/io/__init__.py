@@ -1,7 +1,7 @@
 """Files: pytrees saved and loaded, checkpoints of long runs, and weights of other libraries. All are safetensors, never pickle.
 
 Reading map: trees.py (`save`, `load`, and what a file of ours says), leaves.py (what of a leaf is stored), safetensors.py (the
-format), atomic.py (a file is there whole or not at all); checkpoints.py.
+format), atomic.py (a file is there whole or not at all); checkpoints.py; torch_files.py.
 
 >>> import os, tempfile
 >>> import jitgrad.numpy as jnp
@@ -15,8 +15,9 @@ format), atomic.py (a file is there whole or not at all); checkpoints.py.
 from jitgrad.publishing import public as _public
 
 from .checkpoints import Checkpoints
+from .torch_files import load_torch, save_torch
 from .trees import load, metadata, save
 
-__all__ = ["Checkpoints", "load", "metadata", "save"]
+__all__ = ["Checkpoints", "load", "load_torch", "metadata", "save", "save_torch"]
 
 _public(__name__)

@@ -15,6 +15,7 @@ import numpy as np
 from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, TreeStructureError
+from jitgrad.nn.sizes import check_built
 from jitgrad.tree_keys import path_text
 
 from .atomic import path_arg, replacing
@@ -125,6 +126,7 @@ def read(where: str, path: Any) -> tuple[Contents, Stored, dict[str, Any]]:
 
 def named_leaves(where: str, x: Any) -> tuple[list[tuple[str, Any]], Any]:
     """The leaves of a tree with the names of their paths, and its structure. Raises ArgumentError for two of one name."""
+    check_built(where, x)
     pairs, structure = tree.flatten_with_path(x, is_key)
     named: list[tuple[str, Any]] = []
     paths: dict[str, Any] = {}

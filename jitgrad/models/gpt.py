@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
+
+import numpy as np
 
 import jitgrad.numpy as jnp
 from jitgrad import jit, lax, nn, random
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.nn import initializers
-from jitgrad.nn.torch_weights import Take
+from jitgrad.nn.torch_weights import Layout, as_numpy, plain
 from jitgrad.operands import size_arg
 from jitgrad.random.generator import next_key
+
+_MASK = re.compile(r"h\.\d+\.attn\.(masked_)?bias")
+"""Buffers of files of Hugging Face's, which say that attention is causal."""
 
 
 class GPT(nn.Module):
@@ -21,9 +27,9 @@ class GPT(nn.Module):
 
     context: the most tokens that it sees; width: features of a token; layers, heads: how many. The embedding of tokens is the
     output's matrix, too. dropout: the probability by which, in training, embeddings, attention weights, hidden units and results of
-    blocks become 0. GPT() is GPT-2 small, of 124,439,808 parameters; `nn.load_torch(model, state, strict=False)` takes published
-    weights by their names ("wte.weight", "h.0.attn.c_attn.weight", ...). Weights start normal, of deviation 0.02, those at the end
-    of residual blocks of 0.02 / sqrt(2 * layers), and biases 0.
+    blocks become 0. GPT() is GPT-2 small, of 124,439,808 parameters; `io.load_torch(model, path)` takes published weights by their
+    names ("wte.weight", "h.0.attn.c_attn.weight", ...). Weights start normal, of deviation 0.02, those at the end of residual
+    blocks of 0.02 / sqrt(2 * layers), and biases 0.
 
     >>> import jitgrad
     >>> model = GPT(vocab_size=50, context=8, width=16, layers=2, heads=2, key=jitgrad.random.key(0))
@@ -98,20 +104,33 @@ class GPT(nn.Module):
         x, caches = self.blocks.extend(self._embedded(tokens, caches[0].length), caches)
         return self.wte.attend(x[:, -1]), caches
 
-    def take_torch(self, take: Take) -> None:
-        self.wte.weight, self.wpe.weight = take("wte.weight"), take("wpe.weight")
+    def torch_layout(self) -> Layout:
+        layout = {"wte.weight": plain(self.wte.weight), "wpe.weight": plain(self.wpe.weight)}
         for i, block in enumerate(self.blocks.layers):
             attention = block.self_attn
-            weights = jnp.split(take(f"h.{i}.attn.c_attn.weight"), 3, axis=1)
-            biases = jnp.split(take(f"h.{i}.attn.c_attn.bias"), 3)
-            for linear, weight, bias in zip((attention.query, attention.key, attention.value), weights, biases, strict=True):
-                linear.weight, linear.bias = weight, bias
+            projections = attention.query, attention.key, attention.value
+            layout[f"h.{i}.attn.c_attn.weight"] = plain(*(p.weight for p in projections), axis=1)
+            layout[f"h.{i}.attn.c_attn.bias"] = plain(*(p.bias for p in projections))
             for part, name in (
                 (attention.out, "attn.c_proj"), (block.linear1, "mlp.c_fc"), (block.linear2, "mlp.c_proj"),
                 (block.norm1, "ln_1"), (block.norm2, "ln_2"),
             ):  # fmt: skip
-                part.weight, part.bias = take(f"h.{i}.{name}.weight"), take(f"h.{i}.{name}.bias")
-        self.blocks.norm.weight, self.blocks.norm.bias = take("ln_f.weight"), take("ln_f.bias")
+                layout |= {f"h.{i}.{name}.weight": plain(part.weight), f"h.{i}.{name}.bias": plain(part.bias)}
+        norm = self.blocks.norm
+        return layout | {"ln_f.weight": plain(norm.weight), "ln_f.bias": plain(norm.bias)}
+
+    def torch_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Published weights, which may have "transformer." in front of names, masks, and the output's matrix a second time.
+
+        Raises ArgumentError where that is another matrix than the embedding of tokens.
+        """
+        named = {name.removeprefix("transformer."): x for name, x in state.items()}
+        named = {name: x for name, x in named.items() if not _MASK.fullmatch(name)}
+        output = named.pop("lm_head.weight", None)
+        table = named.setdefault("wte.weight", output) if output is not None else None
+        if table is not output and not np.array_equal(as_numpy(table), as_numpy(output)):
+            raise ArgumentError("models.GPT: lm_head.weight must be wte.weight, which gives the logits here, and has other numbers")
+        return named
 
 
 def _block(width: int, heads: int, dropout: float, keys: Any, layers: int, dtype: Any) -> nn.TransformerEncoderLayer:

@@ -21,7 +21,7 @@ from .data_format import CHANNELS_LAST, along, channel_axis
 from .initializers import Initializer
 from .linear import fan_in_uniform, keys_for
 from .sizes import Sized
-from .torch_weights import Take
+from .torch_weights import Layout, plain, turned
 from .unbuilt import is_unbuilt
 from .windows import OfSpace, each, of_ranks, padding_arg, pads_of
 
@@ -137,10 +137,8 @@ class _Conv(_Convolution):
             padding = "VALID"
         return self.convolved(x, self.weight, self.stride, padding, None)
 
-    def take_torch(self, take: Take) -> None:
-        self.weight = jnp.moveaxis(take("weight"), (0, 1), (-1, -2))
-        if self.bias is not None:
-            self.bias = take("bias")
+    def torch_layout(self) -> Layout:
+        return {"weight": turned(self.weight), "bias": plain(self.bias)}
 
     def extra_repr(self) -> str:
         padding = "" if self.padding == ((0, 0),) * self.rank else f", padding={self.padding}"
@@ -221,10 +219,8 @@ class _ConvTranspose(_Convolution):
         )
         return self.convolved(x, kernel, (1,) * rank, pads, self.stride)
 
-    def take_torch(self, take: Take) -> None:
-        self.weight = jnp.moveaxis(take("weight"), (0, 1), (-1, -2))
-        if self.bias is not None:
-            self.bias = take("bias")
+    def torch_layout(self) -> Layout:
+        return {"weight": turned(self.weight), "bias": plain(self.bias)}
 
     def extra_repr(self) -> str:
         return f"{self.sizes_text()}, padding={self.padding}, data_format={self.data_format!r}"

@@ -19,7 +19,7 @@ from .initializers import Initializer
 from .module import Module
 from .named import activation_arg, initializer_arg
 from .sizes import Sized
-from .torch_weights import Take
+from .torch_weights import Layout, plain, turned
 
 
 def keys_for(where: str, key: Any, count: int) -> Any:
@@ -87,10 +87,8 @@ class Linear(Sized):
         out = value @ self.weight
         return out if self.bias is None else out + self.bias
 
-    def take_torch(self, take: Take) -> None:
-        self.weight = take("weight").T
-        if self.bias is not None:
-            self.bias = take("bias")
+    def torch_layout(self) -> Layout:
+        return {"weight": turned(self.weight), "bias": plain(self.bias)}
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -16,7 +16,7 @@ from .attention import attend
 from .linear import Linear, keys_for
 from .positions import rotary_embedding
 from .sizes import Sized
-from .torch_weights import Take
+from .torch_weights import Layout, plain, turned
 
 
 class KeyValueCache(NamedTuple):
@@ -156,16 +156,15 @@ class MultiHeadAttention(Sized):
         out = attend("nn.MultiHeadAttention", queries, keys, values, kept=kept, keep_rate=1 - self.dropout, **options)
         return self.out(out.reshape(*out.shape[:-2], self.embed_dim))
 
-    def take_torch(self, take: Take) -> None:
-        if self.key.in_features == self.value.in_features == self.embed_dim:
-            weights = jnp.split(take("in_proj_weight"), 3)
-        else:
-            weights = [take(f"{n}_proj_weight") for n in "qkv"]
-        biased = self.query.bias is not None
-        biases = jnp.split(take("in_proj_bias"), 3) if biased else [None] * 3
-        for layer, weight, bias in zip((self.query, self.key, self.value), weights, biases, strict=True):
-            layer.weight, layer.bias = weight.T, bias
-        self.out.take_torch(lambda name: take(f"out_proj.{name}"))
+    def torch_layout(self) -> Layout:
+        layers = self.query, self.key, self.value
+        packed = self.key.in_features == self.value.in_features == self.embed_dim
+        weights = {f"{n}_proj_weight": turned(layer.weight) for n, layer in zip("qkv", layers, strict=True)}
+        return {
+            **({"in_proj_weight": turned(*(layer.weight for layer in layers))} if packed else weights),
+            "in_proj_bias": plain(*(layer.bias for layer in layers)),
+            **{f"out_proj.{name}": tensor for name, tensor in self.out.torch_layout().items()},
+        }
 
     def extra_repr(self) -> str:
         return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}, num_kv_heads={self.num_kv_heads}, dropout={self.dropout}"

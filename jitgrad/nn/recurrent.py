@@ -19,7 +19,7 @@ from jitgrad.operands import array_arg, size_arg
 from .activations import relu, sigmoid
 from .linear import keys_for
 from .sizes import Sized
-from .torch_weights import Take
+from .torch_weights import Layout, plain, turned
 
 State = Any
 """Of a step: h [..., hidden_size]; of an LSTM's the pair (h, c)."""
@@ -77,11 +77,10 @@ class _Cell(Sized):
         """The next state, of what `project` gave and the state."""
         raise NotImplementedError
 
-    def take_torch(self, take: Take, suffix: str = "") -> None:
+    def torch_layout(self, suffix: str = "") -> Layout:
         """The parameters of PyTorch's cell, or of one of its layers, whose names end in `suffix`."""
-        self.weight_ih, self.weight_hh = take(f"weight_ih{suffix}").T, take(f"weight_hh{suffix}").T
-        if self.bias_ih is not None:
-            self.bias_ih, self.bias_hh = take(f"bias_ih{suffix}"), take(f"bias_hh{suffix}")
+        weights = {f"weight_{n}{suffix}": turned(getattr(self, f"weight_{n}")) for n in ("ih", "hh")}
+        return weights | {f"bias_{n}{suffix}": plain(getattr(self, f"bias_{n}")) for n in ("ih", "hh")}
 
     def extra_repr(self) -> str:
         return f"input_size={self.input_size}, hidden_size={self.hidden_size}, bias={self.bias_ih is not None}"
@@ -276,10 +275,12 @@ class _Recurrent(Sized):
         single = [p[0] if states == 1 else p for p in parts]
         return [single[i : i + directions] for i in range(0, count, directions)]
 
-    def take_torch(self, take: Take) -> None:
+    def torch_layout(self) -> Layout:
+        layout: Layout = {}
         for number, layer in enumerate(self.cells):
             for cell, direction in zip(layer, ("", "_reverse"), strict=False):
-                cell.take_torch(take, f"_l{number}{direction}")
+                layout |= cell.torch_layout(f"_l{number}{direction}")
+        return layout
 
     def extra_repr(self) -> str:
         return (

@@ -1,33 +1,116 @@
-"""`load_torch`: a module with the parameters of PyTorch's module of the same architecture.
+"""PyTorch's parameters of a module: which tensors they are, by which names, and how they become ours and ours become them.
 
-A layer whose parameters PyTorch names or lays out otherwise has a method `take_torch(take)`, which assigns them: `take(name)` is
-PyTorch's parameter of that name. All others are taken as they are, by the names of attributes.
+Attributes have the names that they have in PyTorch's module, and layers of a Sequential have numbers. A layer whose parameters
+PyTorch names or lays out otherwise has a method `torch_layout()`, which gives a dict of names to `Tensor`s. A model of which files
+are published with other names has a method `torch_state(state)`, which gives their tensors by these names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-import jitgrad.numpy as jnp
+import numpy as np
+
 from jitgrad import tree
-from jitgrad.array import Array
-from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.array import from_numpy
+from jitgrad.errors import ArgumentError, NotAnArrayError, ShapeError
+from jitgrad.tree_keys import key_of, path_text
+from jitgrad.tree_registration import Held
 
 from .containers import Sequential
 from .module import Module
 from .sizes import check_built
 
-Take = Callable[[str], Array]
-"""PyTorch's parameter of a name, within the module that is loaded."""
+M = TypeVar("M", bound=Module)
+MOST_SHOWN = 5
 
 
-def load_torch(module: Module, state: Mapping[str, Any], *, strict: bool = True) -> Module:
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of PyTorch: arrays of ours side by side along an axis. turned: its first two axes are our last two, in the other
+    order, as [out, in, *kernel] is for our [*kernel, in, out].
+    """
+
+    parts: tuple[Any, ...]
+    axis: int = 0
+    turned: bool = False
+
+    def theirs(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """The tensor that consists of these arrays."""
+        laid = [np.moveaxis(a, (-1, -2), (0, 1)) if self.turned else a for a in arrays]
+        return laid[0] if len(laid) == 1 else np.concatenate(laid, self.axis)
+
+    def ours(self, tensor: np.ndarray, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The arrays that the tensor consists of; `arrays` are of their shapes."""
+        pieces = [tensor]
+        if len(arrays) > 1:
+            sizes = [self.theirs([a]).shape[self.axis] for a in arrays]
+            pieces = np.split(tensor, np.cumsum(sizes)[:-1], self.axis)
+        return [np.moveaxis(p, (0, 1), (-1, -2)) if self.turned else p for p in pieces]
+
+
+Layout = dict[str, Tensor]
+
+
+def plain(*parts: Any, axis: int = 0) -> Tensor:
+    """A tensor that is laid out as ours, or several of ours side by side along an axis."""
+    return Tensor(parts, axis)
+
+
+def turned(*parts: Any) -> Tensor:
+    """A tensor [out, in, *kernel] of our [*kernel, in, out], or of several, one behind the other along its first axis."""
+    return Tensor(parts, turned=True)
+
+
+class _Leaf:
+    """Stands for a leaf of a module, by its number."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def torch_layout(module: Any) -> Layout:
+    """The tensors that PyTorch has of a module; their parts are numbers of the module's leaves.
+
+    Raises ArgumentError for a leaf that would be in none.
+    """
+    pairs, structure = tree.flatten_with_path(module)
+    found: Layout = {}
+    _collect(tree.unflatten(structure, map(_Leaf, range(len(pairs)))), "", found)
+    numbered = {name: Tensor(tuple(p.number for p in t.parts), t.axis, t.turned) for name, t in found.items()}
+    placed = {number for tensor in numbered.values() for number in tensor.parts}
+    if left := [path_text(path) for number, (path, _) in enumerate(pairs) if number not in placed]:
+        raise ArgumentError(f"{type(module).__name__}: PyTorch has no name for {_some(left)}")
+    return numbered
+
+
+def _collect(x: Any, prefix: str, found: Layout) -> None:
+    """Note the tensors of a part of a module whose leaves are `_Leaf`s."""
+    if isinstance(x, _Leaf):
+        found[prefix.removesuffix(".")] = plain(x)
+    elif hasattr(type(x), "torch_layout"):
+        for name, tensor in x.torch_layout().items():
+            if any(p is not None for p in tensor.parts):  # a layer without bias has none
+                found[prefix + name] = tensor
+    elif (registration := tree.registration(type(x))) is not None:
+        children, _, entries = tree.flatten_one_level(x)
+        for child, entry in zip(children, entries, strict=True):
+            named = not isinstance(x, Sequential | Held)
+            name = path_text((key_of(registration.kind, type(x), entry),), simple=True) if named else ""
+            _collect(child, f"{prefix}{name}." if named else prefix, found)
+
+
+def load_torch(module: M, state: Mapping[str, Any], *, strict: bool = True, prefix: str = "") -> M:
     """A copy of a module with the parameters in a state dict of PyTorch: names, such as "layers.0.weight", to arrays or tensors.
 
     Attributes must have the names that they have in PyTorch's module; layers of a Sequential have numbers. Elements keep the types
-    that they have in `module`. Raises ArgumentError for a name that `state` lacks or, with strict, that has no place, but for the
-    counts of batches that momentum=None alone needs; ShapeError for a parameter of another shape.
+    that they have in `module`. strict=False: parameters that `state` lacks stay as they are, and what it has besides is left out.
+    prefix: only names that begin so are looked at, and without it. `jitgrad.io.load_torch` takes a file.
+
+    Raises ArgumentError for names that `state` lacks and that have no place, all of them, but for the counts of batches that
+    momentum=None alone needs; ShapeError for parameters of other shapes.
 
     >>> import numpy as np
     >>> from jitgrad import nn
@@ -35,39 +118,82 @@ def load_torch(module: Module, state: Mapping[str, Any], *, strict: bool = True)
     >>> print(layer(np.ones(3)))
     [3. 3.]
     """
-    check_built("nn.load_torch", module)
-    copy = tree.map(lambda x: x, module)
-    left = dict(state)
-
-    def take(name: str) -> Array:
-        if name not in left:
-            raise ArgumentError(f"nn.load_torch: the state has no {name!r}. It has {', '.join(state) or 'nothing'}.")
-        value = left.pop(name)
-        return jnp.array(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
-
-    _load(copy, "", take)
-    unknown = [name for name in left if name.split(".")[-1] != "num_batches_tracked"]
-    if unknown and strict:
-        raise ArgumentError(f"nn.load_torch: {type(module).__name__} has no place for {', '.join(map(repr, unknown))}")
-
-    def checked(path: Any, old: Array, new: Array) -> Array:
-        if old.shape != new.shape:
-            raise ShapeError(f"nn.load_torch: {tree.path_text(path)} must have shape {old.shape}, but the state's has {new.shape}")
-        return new.astype(old.dtype)
-
-    loaded: Module = tree.map_with_path(checked, module, copy)
-    return loaded
+    return loaded("nn.load_torch", module, state, strict, prefix)
 
 
-def _load(part: Any, prefix: str, take: Take) -> None:
-    """Assign all parameters inside a module, list or dict."""
-    if hasattr(type(part), "take_torch"):
-        part.take_torch(lambda name: take(prefix + name))
-        return
-    parts = part.layers if isinstance(part, Sequential) else part
-    items = vars(parts) if isinstance(parts, Module) else parts if isinstance(parts, dict) else dict(enumerate(parts))
-    for name, value in list(items.items()):
-        if isinstance(part, Module) and isinstance(value, Array):
-            setattr(part, name, take(f"{prefix}{name}"))
-        elif isinstance(value, (Module, list, tuple, dict)):
-            _load(value, f"{prefix}{name}.", take)
+def loaded(where: str, module: M, state: Mapping[str, Any], strict: bool, prefix: str) -> M:
+    """`load_torch`, for `where`."""
+    check_built(where, module)
+    if not isinstance(state, Mapping):
+        raise ArgumentError(
+            f"{where}: the state must be a dict of names to arrays, model.state_dict() for example, got {type(state).__name__}. "
+            "jitgrad.io.load_torch reads safetensors files."
+        )
+    given = {name.removeprefix(prefix): x for name, x in state.items() if name.startswith(prefix)}
+    if hasattr(type(module), "torch_state"):
+        given = module.torch_state(given)
+    leaves, structure = tree.flatten(module)
+    layout = torch_layout(module)
+    shapes = [np.broadcast_to(np.zeros((), np.int8), np.shape(x)) for x in leaves]  # without memory
+    wanted = {name: tensor.theirs([shapes[n] for n in tensor.parts]).shape for name, tensor in layout.items()}
+    _check(where, module, {name: _shape(where, name, x) for name, x in given.items()}, wanted, strict)
+    for name, tensor in layout.items():
+        if name in given:
+            pieces = tensor.ours(as_numpy(given[name]), [shapes[n] for n in tensor.parts])
+            for number, piece in zip(tensor.parts, pieces, strict=True):
+                leaves[number] = from_numpy(np.array(piece, order="C")).astype(leaves[number].dtype)
+    out: M = tree.unflatten(structure, leaves)
+    return out
+
+
+def _shape(where: str, name: str, x: Any) -> tuple[int, ...]:
+    if not hasattr(x, "shape"):
+        raise NotAnArrayError(f"{where}: {name!r} must be an array or a tensor, got {type(x).__name__}")
+    return tuple(x.shape)
+
+
+def _check(
+    where: str, module: Module, given: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]], strict: bool
+) -> None:
+    """Raise an error that tells all names and shapes of a state that do not fit."""
+    missing = [f"{n!r}" for n in wanted if n not in given]
+    unknown = [f"{n!r}" for n in given if n not in wanted and n.split(".")[-1] != "num_batches_tracked"]
+    others = [
+        f"{n!r} must have shape {shape}, but the state's has {given[n]}"
+        for n, shape in wanted.items()
+        if given.get(n, shape) != shape
+    ]
+    parts = []
+    if strict or len(missing) == len(wanted):
+        parts += [f"the state has no {_some(missing)}"] if missing else []
+        parts += [f"{type(module).__name__} has no place for {_some(unknown)}"] if unknown else []
+    text = "; ".join([*parts, *([_some(others)] if others else [])])
+    if parts:
+        raise ArgumentError(f"{where}: {text}")
+    if others:
+        raise ShapeError(f"{where}: {text}")
+
+
+def _some(items: Sequence[str]) -> str:
+    more = f", and {len(items) - MOST_SHOWN} more" if len(items) > MOST_SHOWN else ""
+    return ", ".join(items[:MOST_SHOWN]) + more
+
+
+def as_numpy(x: Any) -> np.ndarray:
+    """An array or a tensor of PyTorch in NumPy; small floats of PyTorch, which NumPy has no names for, as float32."""
+    if not hasattr(x, "detach"):
+        return np.asarray(x)
+    tensor = x.detach().cpu()
+    try:
+        return np.asarray(tensor.numpy())
+    except TypeError:
+        return np.asarray(tensor.float().numpy())
+
+
+def torch_tensors(where: str, module: Module, prefix: str = "") -> dict[str, np.ndarray]:
+    """A module's arrays as PyTorch names and lays them out."""
+    check_built(where, module)
+    leaves = tree.leaves(module)
+    return {
+        prefix + name: tensor.theirs([np.asarray(leaves[n]) for n in tensor.parts]) for name, tensor in torch_layout(module).items()
+    }
