@@ -18,7 +18,7 @@ import jitgrad_compiler
 from jitgrad import lax
 from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.kernels.program import lower
-from jitgrad_compiler.kernels.tuning import Tuning
+from jitgrad_compiler.kernels.tuning import Loops, Tuning
 from jitgrad_compiler.runtime.executable import run_graph
 from jitgrad_compiler.targets.cpu import program
 
@@ -92,6 +92,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (jnp.exp, [(1 << 14,)]), (jnp.exp, [(3, 100_000)]),
         (moments, [(1 << 20,)]),
         (lambda x: jnp.sum(x, axis=0), [(4000, 300)]), (lambda x: jnp.sum(x, axis=1), [(400, 300, 4)]),
+        (lambda x: jnp.sum(x, axis=0), [(4000, 1000)]),
         (lambda x: jnp.stack([x, x * 2], -1), [(40, 20)]),
         (softmax, [(1000, 1001)]), (softmax, [(1000, 600)]),
         (lambda x: jnp.log(jnp.sum(jnp.exp(x), -1)) * jnp.tanh(jnp.sum(x, -1)), [(1000, 10)]),
@@ -189,6 +190,26 @@ def test_sums_are_the_same_but_for_rounding(tuning: Tuning) -> None:
     graph = jitgrad.make_graph(summed)(*args)
     for got, expected in zip(run_graph(graph, args, tuning=tuning), run_graph(graph, args), strict=True):
         np.testing.assert_allclose(got, expected, rtol=2e-6, atol=2e-5)
+
+
+def columns(x: Any, y: Any, n: Any) -> Any:
+    """Sums down columns: of whole strips of them, with some left over that fill vectors or not, in runs, of several at once."""
+    wide = [x[:, :k] for k in (600, 513, 128, 130)]
+    batched, windows = x.reshape(4, 64, 600)[:, :, :530], x[:, :576].reshape(1, 16, 16, 576)
+    return (
+        [jnp.sum(a, axis=0) for a in wide], y[:, 0] @ x, jnp.exp(y[:1, :256]) @ x, jnp.sum(batched * 0.5, axis=1),
+        jnp.sum(x, axis=0) * x[3] + 1, (jnp.max(x, axis=0), jnp.mean(x * y, axis=0)),
+        lax.reduce_window(windows, 0.0, lax.add, (1, 3, 3, 1), (1, 2, 2, 1), "SAME"), jnp.sum(n, axis=0),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 32])
+def test_columns_that_are_run_down_together_have_the_sums_that_they_have_alone(number: int) -> None:
+    args = arguments()
+    graph = jitgrad.make_graph(columns)(*args)
+    tuning = Tuning(loops=Loops(side_by_side=number, enough_tasks=1))
+    for got, expected in zip(run_graph(graph, args, tuning=tuning), run_graph(graph, args), strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_code_is_kept_for_each_tuning(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,12 @@ class Loops:
     """The same where each task keeps sums of its own, as large as the result, which are added at the end."""
     columns_at_least: int = 512
     """Elements of a result from which a sum over leading axes has its vectors along the others, and runs down them."""
+    side_by_side: int = 8
+    """Vectors of such columns that are run down together, and their sums, at most. Rows far apart in memory cost a page's address
+    each, and hardware does not foresee the next.
+    """
+    enough_tasks: int = 8
+    """Tasks from which there may be fewer of them, of more columns each."""
     written_out: int = 4
     """Steps of the longest last axis that is written out, beside vectors along the axis before it."""
     pairs_at_least: int = 16
@@ -88,7 +94,7 @@ class Loops:
     """Kept rows on a thread's stack, where the next row finds them in the cache; the others lie in scratch memory."""
 
     def __post_init__(self) -> None:
-        _power_of_two(self, 1, "copies", "turns")
+        _power_of_two(self, 1, "copies", "turns", "side_by_side")
 
 
 @dataclass(frozen=True)

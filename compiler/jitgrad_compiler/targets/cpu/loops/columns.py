@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from ....kernels.affine import linear
+from ....kernels.affine import Axis, linear
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter
 from ...expressions import Expressions, reduced_nodes
@@ -15,18 +15,19 @@ from .accumulators import Accumulator
 from .schedule import Schedule
 
 
-def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> None:
-    """One block of the vector axis, at whose first element its axis value stands."""
+def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule, together: int = 1) -> None:
+    """So many vectors that lie side by side in the vector axis, at whose first element its axis value stands."""
     if not kernel.reductions:
-        _write_pairs(x, kernel, s)
+        _write_pairs(e, x, kernel, s)
         return
     roots = [r.operand for r in kernel.reductions]
-    steps = range(s.unrolled.extent) if s.unrolled is not None else range(1)
+    apart = s.unrolled if s.unrolled is not None else s.vector_axis if together > 1 else None
+    steps = _steps(e, s, x, together)
     runs_at = cut([a.extent for a in s.inner]) if any(rounds(r.combine, r.dtype) for r in kernel.reductions) else None
     running = {
         (id(r), u): Accumulator(r, "row", s.width).start(e, 1, runs_at is not None and rounds(r.combine, r.dtype))
         for r in kernel.reductions
-        for u in steps
+        for u in range(len(steps))
     }
 
     def close() -> None:
@@ -34,10 +35,10 @@ def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> Non
             a.close(e)
 
     x.stage = 0
-    x.hoist(roots, [*s.inner, *([s.unrolled] if s.unrolled is not None else [])])
+    x.hoist(roots, [*s.inner, *([apart] if apart is not None else [])])
     fixed: list[dict[Any, Reg]] = [{} for _ in steps]
-    for u in steps:  # what varies along the axis that is written out, but not along the reduction
-        _at_step(x, s, u)
+    for u, step in enumerate(steps):  # what varies along the axis that is written out, but not along the reduction
+        _go_to(x, step)
         x.scopes.append(fixed[u])
         x.hoist(roots, s.inner)
         x.scopes.pop()
@@ -46,37 +47,48 @@ def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> Non
             steps_of_run = runs_at.steps if runs_at is not None and runs_at.loop == n else None
             x.axis_values[axis] = loops.enter_context(runs(e, 0, axis.extent, 1, steps_of_run, close))
         loops.enter_context(x.scope())
-        if s.unrolled is not None:
-            x.hoist(roots, [s.unrolled])
-        for u in steps:
-            _at_step(x, s, u)
+        if apart is not None:
+            x.hoist(roots, [apart])
+        for u, step in enumerate(steps):
+            _go_to(x, step)
             x.scopes.append(dict(fixed[u]))
             for r in kernel.reductions:
                 running[id(r), u].add(e, x.emit(r.operand))
             x.scopes.pop()
-    for u in steps:
-        _at_step(x, s, u)
+    for u, step in enumerate(steps):
+        _go_to(x, step)
         with x.scope():
             _finish(e, x, kernel, {r.name: running[id(r), u].value(e) for r in kernel.reductions})
 
 
-def _write_pairs(x: Expressions, kernel: Kernel, s: Schedule) -> None:
+def _steps(e: Emitter, s: Schedule, x: Expressions, together: int) -> list[tuple[Axis, Reg | int] | None]:
+    """What is written out one after the other in the body of the loop: an axis and its value there."""
+    if s.unrolled is not None:
+        return [(s.unrolled, u) for u in range(s.unrolled.extent)]
+    axis = s.vector_axis
+    if axis is None or together == 1:
+        return [None]
+    first = x.axis_values[axis]
+    return [(axis, e.add(first, u * s.width)) for u in range(together)]
+
+
+def _go_to(x: Expressions, step: tuple[Axis, Reg | int] | None) -> None:
+    if step is not None:
+        x.axis_values[step[0]] = step[1]
+
+
+def _write_pairs(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> None:
     """A map whose last axis has two steps: both values before the first store, which may be over what the second is made from."""
     x.hoist([st.node for st in kernel.stores], [s.unrolled] if s.unrolled is not None else [])
-    values = []
-    for u in range(2):
-        _at_step(x, s, u)
+    steps, values = _steps(e, s, x, 1), []
+    for step in steps:
+        _go_to(x, step)
         with x.scope():
             values.append([x.emit(st.node) for st in kernel.stores])
-    _at_step(x, s, 0)
+    _go_to(x, steps[0])
     with x.scope():
         for st, first, second in zip(kernel.stores, *values, strict=True):
             x.store_pairs(x.pointers[st.target], st.offset, first, second)
-
-
-def _at_step(x: Expressions, s: Schedule, u: int) -> None:
-    if s.unrolled is not None:
-        x.axis_values[s.unrolled] = u
 
 
 def _finish(e: Emitter, x: Expressions, kernel: Kernel, values: dict[str, Reg]) -> None:

@@ -109,20 +109,37 @@ class LoopKernel:
         e, x, s = self.e, self.x, self.s
         axis = s.vector_axis
         assert axis is not None
-        blocks = -(-axis.extent // s.width)
         others = [a for a in s.rows if a is not axis and a is not s.unrolled]
-        low, high = self._range(task, s.rows_per_task, math.prod(a.extent for a in others) * blocks)
-        with e.loop(low, high) as block, x.scope():
-            start = block
+        low, high = self._range(task, s.rows_per_task, math.prod(a.extent for a in others) * s.strips)
+        with e.loop(low, high) as strip, x.scope():
+            start = strip
             if others:
-                self._set_rows(e.div(block, blocks), others)
-                start = e.rem(block, blocks)
-            x.axis_values[axis] = e.mul(start, s.width)
+                self._set_rows(e.div(strip, s.strips), others)
+                start = e.rem(strip, s.strips)
+            size = s.width * s.together
+            first = e.mul(start, size)
             x.vector_axis = axis
-            if axis.extent % s.width:
-                x.mask = self._lanes_below(axis, e.mul(start, s.width))
-            emit_columns(e, x, self.kernel, s)
-            x.mask, x.vector_axis = None, None
+            if s.together == 1:
+                self._strip(axis, first, 1)
+            elif axis.extent % size == 0:
+                self._strip(axis, first, s.together)
+            else:
+                behind = e.add(first, size)
+                whole = e.compare("le", behind, axis.extent)
+                with e.when(whole), x.scope():
+                    self._strip(axis, first, s.together)
+                with e.when(e.not_(whole)), e.loop(first, e.const(axis.extent, I64), s.width) as i, x.scope():
+                    self._strip(axis, i, 1)
+            x.vector_axis = None
+
+    def _strip(self, axis: Axis, first: Reg, together: int) -> None:
+        """So many vectors side by side from the column `first`."""
+        x = self.x
+        x.axis_values[axis] = first
+        if together == 1 and axis.extent % self.s.width:
+            x.mask = self._lanes_below(axis, first)
+        emit_columns(self.e, x, self.kernel, self.s, together)
+        x.mask = None
 
     def _lanes_below(self, axis: Axis, first: Reg) -> Reg:
         """Which lanes of a vector that begins at `first` are inside the axis."""

@@ -39,6 +39,15 @@ class Schedule:
     chunk: int
     chunks: int
     unrolled: Axis | None = None
+    together: int = 1
+    """Vectors of columns that are run down side by side."""
+
+    @property
+    def strips(self) -> int:
+        """Of so many columns, along the vector axis."""
+        axis = self.vector_axis
+        assert axis is not None
+        return -(-axis.extent // (self.width * self.together))
 
     @property
     def row_count(self) -> int:
@@ -182,11 +191,8 @@ def _merge(axes: Sequence[Axis], places: Sequence[Affine], merged: dict[Axis, Af
 def _tasks(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> None:
     count = s.row_count
     if s.columns:
-        axis = s.vector_axis
-        assert axis is not None
-        blocks = -(-axis.extent // s.width)
-        outer = math.prod(a.extent for a in s.rows if a is not axis and a is not s.unrolled)
-        count = outer * blocks
+        s.together = _together(s, kernel, work, tuning)
+        count = s.strips * math.prod(a.extent for a in s.rows if a is not s.vector_axis and a is not s.unrolled)
     if work < tuning.serial_work or count == 0:
         s.rows_per_task, s.tasks = max(count, 1), 1
         return
@@ -209,6 +215,26 @@ def _tasks(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> None:
     if count >= 8 * s.width and not s.columns:  # tiles of rows are whole
         s.rows_per_task = -(-s.rows_per_task // s.width) * s.width
     s.tasks = -(-count // s.rows_per_task)
+
+
+def _together(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> int:
+    """How many vectors of columns are run down side by side: all of a row's that are read lie on a page or two then."""
+    axis, sums = s.vector_axis, len(kernel.reductions)
+    if s.unrolled is not None or axis is None or not sums:
+        return 1
+    cost = total_cost([r.operand for r in kernel.reductions])
+    vectors = -(-axis.extent // s.width)
+    count = vectors * math.prod(a.extent for a in s.rows if a is not axis)
+    tasks = min(tuning.enough_tasks, work // (tuning.serial_work / 4)) if work >= tuning.serial_work else 1
+    together = tuning.side_by_side
+    while together > 1 and (
+        together > vectors
+        or together * sums > tuning.side_by_side
+        or together * cost > 2 * tuning.heavy
+        or count < together * tasks
+    ):
+        together //= 2
+    return together
 
 
 def reduction_kind(r: Reduction, s: Schedule) -> str:
