@@ -43,19 +43,27 @@ def chain(steps: Sequence[Step]) -> Callable[..., Any]:
 class Augmentation:
     """What all have: the images' layout."""
 
+    def __post_init__(self) -> None:
+        if self._format not in FORMATS:
+            raise ArgumentError(f"{self._name}: data_format is one of {', '.join(FORMATS)}, got {self._format!r}")
+
+    @property
+    def _format(self) -> str:
+        return str(vars(self)["data_format"])
+
+    @property
+    def _name(self) -> str:
+        return f"data.{type(self).__name__}"
+
     def axes(self, images: Any) -> tuple[np.ndarray, int, int, int]:
         """The images, and their axes of height, width and channels."""
-        where = f"data.{type(self).__name__}"
-        data_format = vars(self)["data_format"]
-        if data_format not in FORMATS:
-            raise ArgumentError(f"{where}: data_format is one of {', '.join(FORMATS)}, got {data_format!r}")
-        array = parts.as_numbers(where, images)
+        array = parts.as_numbers(self._name, images)
         if array.ndim != 4:
             raise ShapeError(
-                f"{where}: expected a batch of images with four axes, got shape {array.shape}. Put it behind .batch(...), and give "
-                "grey images an axis of channels: images[..., None]"
+                f"{self._name}: expected a batch of images with four axes, got shape {array.shape}. Put it behind .batch(...), and "
+                "give grey images an axis of channels: images[..., None]"
             )
-        return array, *FORMATS[data_format]
+        return array, *FORMATS[self._format]
 
 
 @dataclass(frozen=True)
@@ -74,12 +82,15 @@ class RandomFlip(Augmentation):
     vertical: float = 0.0
     data_format: str = "channels_last"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (0 <= self.horizontal <= 1 and 0 <= self.vertical <= 1):
+            raise ArgumentError(f"data.RandomFlip: probabilities are between 0 and 1, got {self.horizontal} and {self.vertical}")
+
     def __call__(self, images: Any, random: np.random.Generator) -> np.ndarray:
         array, height, width, _ = self.axes(images)
         out = array.copy()
         for axis, probability in ((width, self.horizontal), (height, self.vertical)):
-            if not 0 <= probability <= 1:
-                raise ArgumentError(f"data.RandomFlip: a probability is between 0 and 1, got {probability}")
             chosen = random.random(len(out)) < probability
             out[chosen] = np.flip(out[chosen], axis)
         return out
@@ -103,6 +114,14 @@ class RandomCrop(Augmentation):
     padding: int = 0
     fill: float = 0.0
     data_format: str = "channels_last"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        pair = self.size is None or (isinstance(self.size, (tuple, list)) and len(self.size) == 2)
+        if not pair or self.padding < 0:
+            raise ArgumentError(
+                f"data.RandomCrop: size is (height, width) and padding 0 or more, got {self.size!r} and {self.padding!r}"
+            )
 
     def __call__(self, images: Any, random: np.random.Generator) -> np.ndarray:
         array, height, width, _ = self.axes(images)
@@ -167,6 +186,14 @@ class ColorJitter(Augmentation):
     saturation: float = 0.0
     data_format: str = "channels_last"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.brightness, self.contrast, self.saturation) < 0:
+            raise ArgumentError(
+                "data.ColorJitter: brightness, contrast and saturation are 0 or larger, got "
+                f"{self.brightness}, {self.contrast} and {self.saturation}"
+            )
+
     def __call__(self, images: Any, random: np.random.Generator) -> np.ndarray:
         array, height, width, channels = self.axes(images)
         integers = array.dtype.kind in "iu"
@@ -196,8 +223,6 @@ class ColorJitter(Augmentation):
 
     def _factors(self, random: np.random.Generator, name: str, kind: np.dtype, number: int) -> np.ndarray:
         amount = vars(self)[name]
-        if amount < 0:
-            raise ArgumentError(f"data.ColorJitter: {name} is 0 or larger, got {amount}")
         return random.uniform(max(0.0, 1 - amount), 1 + amount, size=(number, 1, 1, 1)).astype(kind)
 
 

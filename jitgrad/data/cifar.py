@@ -38,6 +38,15 @@ def read_cifar10(folder: Name, *, train: bool = True, data_format: str = "channe
 
     Raises ArgumentError where these files are not, also for those of the python version, and BadRecordError for damaged ones, which
     names the file and the record.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from jitgrad import data
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "test_batch.bin").write_bytes(bytes([6]) + bytes(3 * 32 * 32))
+    ...     x, y = data.read_cifar10(folder, train=False)
+    >>> x.shape, y.tolist()
+    ((1, 32, 32, 3), [6])
     """
     names = [f"data_batch_{i}" for i in range(1, 6)] if train else ["test_batch"]
     images, labels = _read("data.read_cifar10", folder, TEN, names, (10,), data_format)
@@ -51,6 +60,14 @@ def read_cifar100(
 
     labels: "fine", 0 to 99, or "coarse", 0 to 19. folder: where the files are, or where cifar-100-binary is. data_format and errors
     are those of `read_cifar10`.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from jitgrad import data
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "train.bin").write_bytes(bytes([11, 49]) + bytes(3 * 32 * 32))
+    ...     data.read_cifar100(folder)[1].tolist(), data.read_cifar100(folder, labels="coarse")[1].tolist()
+    ([49], [11])
     """
     if labels not in ("fine", "coarse"):
         raise ArgumentError(f'data.read_cifar100: labels is "fine" or "coarse", got {labels!r}')

@@ -17,7 +17,7 @@ from jitgrad.errors import ArgumentError, ParametersError
 from . import streams
 from .augmentation import chain
 from .caching import Cache
-from .prefetching import prefetched
+from .prefetching import prefetched_stream
 from .seeds import check_seed
 
 
@@ -193,17 +193,17 @@ class Dataset:
         """
         return Stream(Cache(lambda: self._elements(0)).elements, self._count())
 
-    def prefetch(self, number: int = 2) -> Dataset:
-        """The same elements, of which up to `number` are made ahead by a thread, while others are worked with.
+    def prefetch(self, number: int = 2, *, threads: int = 1) -> Dataset:
+        """The same elements, of which up to `number` are made ahead by threads, while others are worked with.
 
-        An error of the thread is raised where the element was to come. The thread ends when an iteration ends or is left.
+        An error of a thread is raised where the element was to come. Threads end when an iteration ends or is left. Several work on
+        elements that are known by number: batches of images that are decoded. A stream is gone through by one.
 
         >>> from jitgrad import data
         >>> [batch.tolist() for batch in data.from_arrays([1, 2, 3]).batch(2).prefetch()]
         [[1, 2], [3]]
         """
-        ahead = size("data: prefetch", number)
-        return Stream(lambda epoch: prefetched(lambda: self._elements(epoch), ahead), self._count())
+        return self._prefetched(size("data: prefetch", number), size("data: prefetch: threads", threads))
 
     def to_arrays(self) -> Any:
         """All elements of the first epoch, stacked: arrays with a first axis of elements, in the structure of an element.
@@ -243,6 +243,14 @@ class Dataset:
         return Stream(
             lambda epoch: streams.skipped(self._elements(epoch), number), None if known is None else max(known - number, 0)
         )
+
+    def _prefetched(self, number: int, threads: int) -> Dataset:
+        if threads > 1:
+            raise ArgumentError(
+                f"data: prefetch: the elements of a stream are made one after the other, by one thread, got threads={threads}. "
+                "Read what has numbers by data.from_indexable, and put filter and repeat behind prefetch"
+            )
+        return Stream(lambda epoch: prefetched_stream(self._elements(epoch), number), self._count())
 
     def _repeated(self, times: int | None) -> Dataset:
         known = self._count()

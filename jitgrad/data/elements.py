@@ -149,6 +149,20 @@ def _at(path: str) -> str:
     return f" at {path}" if path else ""
 
 
+class noted:  # noqa: N801
+    """An error inside gets a note with the number of the element that it was raised for."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, Exception):
+            error.add_note(f"data: this was raised for element {self.number} of a dataset")
+
+
 def call(f: Callable[..., Any], element: Any, *more: Any) -> Any:
     """f of an element: the parts of a tuple are its arguments."""
     return f(*element, *more) if type(element) is tuple else f(element, *more)

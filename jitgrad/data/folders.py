@@ -48,6 +48,19 @@ def image_folder(
 
     Raises ArgumentError for a folder without classes and for a class without images; BadRecordError, which names the file, where an
     image can't be read. Needs Pillow, of the extra jitgrad[train].
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from jitgrad import data
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name, colour in (("leaf", "green"), ("rose", "red")):
+    ...         Path(folder, name).mkdir()
+    ...         Image.new("RGB", (20, 10), colour).save(Path(folder, name, "1.png"))
+    ...     images = data.image_folder(folder, (5, 5))
+    ...     x, y = next(iter(images.batch(2)))
+    >>> images.classes, x.shape, y.tolist(), x[1, 0, 0].tolist()
+    (['leaf', 'rose'], (2, 5, 5, 3), [0, 1], [255, 0, 0])
     """
     _check(WHERE, size, channels)
     if data_format not in ("channels_last", "channels_first"):
@@ -73,6 +86,14 @@ def read_image(path: Name, size: tuple[int, int] | None = None, channels: int = 
     """An image file, as bytes [height, width, channels], upright if a camera noted how it was held.
 
     size: (height, width) to resize to. Raises BadRecordError where Pillow can't read it, or it is suspiciously large.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> from jitgrad import data
+    >>> with tempfile.NamedTemporaryFile(suffix=".png") as file:
+    ...     Image.new("RGB", (20, 10), "red").save(file.name)
+    ...     data.read_image(file.name).shape
+    (10, 20, 3)
     """
     _check("data.read_image", size, channels)
     pillow, operations = package("data.read_image", "PIL.Image"), package("data.read_image", "PIL.ImageOps")

@@ -63,6 +63,17 @@ def read_mnist(folder: Name, *, train: bool = True) -> tuple[np.ndarray, np.ndar
     puts them in it (raw, MNIST/raw). Axes of channels are made by `images[..., None]`.
 
     Raises ArgumentError where there are no such files, BadRecordError for damaged ones, which names the file and the record.
+
+    >>> import struct, tempfile
+    >>> from pathlib import Path
+    >>> from jitgrad import data
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     images = struct.pack(">4B3I", 0, 0, 8, 3, 2, 28, 28) + bytes(2 * 28 * 28)
+    ...     _ = Path(folder, "train-images-idx3-ubyte").write_bytes(images)
+    ...     _ = Path(folder, "train-labels-idx1-ubyte").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, 2) + bytes([7, 2]))
+    ...     x, y = data.read_mnist(folder)
+    >>> x.shape, y.tolist()
+    ((2, 28, 28), [7, 2])
     """
     where = "data.read_mnist"
     part = "train" if train else "t10k"

@@ -6,6 +6,7 @@ They give one element (`_get`) or the rows of many as a batch (`_gather`), for a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy as np
 from jitgrad.errors import IndexingError, ParametersError
 
 from . import elements as parts
-from .dataset import Dataset, batches_of
+from .dataset import Dataset, Stream, batches_of
+from .prefetching import END, prefetched
 from .seeds import generator
 
 Positions = range | np.ndarray
@@ -68,6 +70,13 @@ class Indexed(Dataset):
     def _skipped(self, number: int) -> Dataset:
         return Selected(self, range(self._size())[number:])
 
+    def _prefetched(self, number: int, threads: int) -> Dataset:
+        def elements(epoch: int) -> Iterator[Any]:
+            last = self._size()
+            return prefetched(lambda i: self._get(epoch, i) if i < last else END, max(number, threads), threads)
+
+        return Stream(elements, self._size())
+
     def _repeated(self, times: int | None) -> Dataset:
         return super()._repeated(None) if times is None else Repeated(self, times)
 
@@ -103,11 +112,8 @@ class Records(Indexed):
         return self._number
 
     def _get(self, epoch: int, i: int) -> Any:
-        try:
+        with parts.noted(i):
             return self._read(i)
-        except Exception as error:
-            error.add_note(f"data: this was raised for element {i} of a dataset")
-            raise
 
 
 class Stage(Indexed):
@@ -139,20 +145,15 @@ class Selected(Stage):
 
 
 class Shuffled(Stage):
-    """A permutation of the elements. That of the epoch asked for last is kept."""
+    """A permutation of the elements. Those of two epochs are kept: of one that is gone through, and another that is looked into."""
 
     def __init__(self, inner: Indexed, seed: int, every_epoch: bool) -> None:
         super().__init__(inner)
-        self._seed, self._every_epoch = seed, every_epoch
-        self._last: tuple[int, np.ndarray] = -1, np.empty(0, int)
+        self._every_epoch = every_epoch
+        self._orders = functools.lru_cache(2)(lambda epoch: generator(seed, epoch).permutation(inner._size()))
 
     def _order(self, epoch: int) -> np.ndarray:
-        number = epoch if self._every_epoch else 0
-        known, order = self._last
-        if known != number:
-            order = generator(self._seed, number).permutation(self._size())
-            self._last = number, order
-        return order
+        return self._orders(epoch if self._every_epoch else 0)
 
     def _get(self, epoch: int, i: int) -> Any:
         return self._inner._get(epoch, int(self._order(epoch)[i]))
@@ -191,7 +192,8 @@ class Mapped(Stage):
 
     def _get(self, epoch: int, i: int) -> Any:
         element = self._inner._get(epoch, i)
-        return parts.call(self._f, element, *(() if self._seed is None else (generator(self._seed, epoch, i),)))
+        with parts.noted(i):
+            return parts.call(self._f, element, *(() if self._seed is None else (generator(self._seed, epoch, i),)))
 
 
 class Batched(Stage):

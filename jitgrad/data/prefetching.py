@@ -1,78 +1,93 @@
-"""Elements made ahead by a thread.
+"""Elements made ahead by threads.
 
-The thread and the consumer share a `Buffer` and nothing else, so that an iteration that is left, and then collected, is seen by the
-thread: the generator's end closes the buffer. The thread is a daemon, which does not keep the process when an element takes long.
+The threads and the consumer share an `Ahead` and nothing else, so that an iteration that is left, and then collected, is seen by
+the threads: the end of the generator tells them. They are daemons, which do not keep the process when an element takes long.
 """
 
 from __future__ import annotations
 
 import contextvars
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .streams import closing_of
+Get = Callable[[int], Any]
+"""Element number i; END behind the last."""
+
+END: Any = object()
 
 
-class Buffer:
-    """Up to `size` elements between a thread that puts them in and one that takes them out."""
+class Ahead:
+    """The elements that are being made, by number, or are made and not yet taken: `number` at most."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.elements: deque[Any] = deque()
+    def __init__(self, get: Get, number: int) -> None:
+        self.get, self.number = get, number
         self.changed = threading.Condition()
-        self.ended = self.left = False
-        self.error: BaseException | None = None
+        self.claimed = self.taken = 0
+        self.made: dict[int, tuple[Any, BaseException | None]] = {}
+        self.left = False
 
-    def fill(self, make: Callable[[], Iterator[Any]]) -> None:
-        """What the thread does: put elements in until they end, or nobody wants them."""
+    def work(self, close: Callable[[], None]) -> None:
+        """What a thread does: make the next element that no other makes, until there are none, one fails or nobody wants them."""
         try:
-            source = make()
-            with closing_of(source):
-                for element in source:
-                    with self.changed:
-                        self.elements.append(element)
-                        self.changed.notify()
-                        self.changed.wait_for(lambda: self.left or len(self.elements) < self.size)
-                        if self.left:
-                            return
-        except BaseException as error:  # raised where the element was to come
-            self.error = error
+            while not self.left:
+                with self.changed:
+                    self.changed.wait_for(lambda: self.left or self.claimed < self.taken + self.number)
+                    if self.left:
+                        return
+                    i = self.claimed
+                    self.claimed += 1
+                found, failed = None, None
+                try:
+                    found = self.get(i)
+                except BaseException as error:  # raised where the element was to come
+                    failed = error
+                with self.changed:
+                    self.made[i] = found, failed
+                    self.changed.notify_all()
+                if failed is not None or found is END:
+                    return
+                del found
         finally:
-            with self.changed:
-                self.ended = True
-                self.changed.notify()
+            close()
 
     def drain(self) -> Iterator[Any]:
+        """The elements in the order of their numbers."""
         while True:
             with self.changed:
-                self.changed.wait_for(lambda: self.elements or self.ended)
-                if not self.elements:
-                    break
-                element = self.elements.popleft()
-                self.changed.notify()
+                self.changed.wait_for(lambda: self.taken in self.made)
+                element, failed = self.made.pop(self.taken)
+                self.taken += 1
+                self.changed.notify_all()
+            if element is END:
+                return
+            if failed is not None:
+                try:
+                    raise failed
+                finally:
+                    del failed  # its traceback has this frame
             yield element
             del element
-        if self.error is not None:
-            try:
-                raise self.error
-            finally:
-                self.error = None  # its traceback has this frame, and so this buffer
 
     def leave(self) -> None:
         with self.changed:
             self.left = True
-            self.elements.clear()
-            self.changed.notify()
+            self.made.clear()
+            self.changed.notify_all()
 
 
-def prefetched(make: Callable[[], Iterator[Any]], size: int) -> Iterator[Any]:
-    """The elements of `make()`, which a thread of this iteration makes, up to `size` ahead."""
-    buffer = Buffer(size)
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(buffer.fill, make), name="jitgrad-prefetch", daemon=True)
-    thread.start()
+def prefetched(get: Get, number: int, threads: int, close: Callable[[], None] = lambda: None) -> Iterator[Any]:
+    """The elements of an iteration, up to `number` made ahead by threads of its own, which end with it; then `close` is called."""
+    ahead = Ahead(get, number)
+    for _ in range(threads):
+        run = contextvars.copy_context().run
+        threading.Thread(target=run, args=(ahead.work, close), name="jitgrad-prefetch", daemon=True).start()
     try:
-        yield from buffer.drain()
+        yield from ahead.drain()
     finally:
-        buffer.leave()
+        ahead.leave()
+
+
+def prefetched_stream(elements: Iterator[Any], number: int) -> Iterator[Any]:
+    """The same of a stream, which one thread goes through and closes."""
+    return prefetched(lambda i: next(elements, END), number, 1, getattr(elements, "close", lambda: None))

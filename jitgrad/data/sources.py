@@ -8,6 +8,7 @@ from typing import Any
 from jitgrad.errors import ParametersError
 
 from . import elements as parts
+from . import streams
 from .dataset import Dataset, Stream, size
 from .indexed import Arrays, Indexed, Records
 
@@ -60,7 +61,8 @@ def from_indexable(source: Any) -> Indexed:
 def from_iterable(source: Iterable[Any] | Callable[[], Iterable[Any]], *, length: int | None = None) -> Dataset:
     """A stream of the elements of an iterable, or of what a function returns: a generator function, which is called in each epoch.
 
-    Only what stages keep is in memory. `length` says how many elements an epoch has, where that is known.
+    Only what stages keep is in memory. `length` says how many elements an epoch has, where that is known; another number is an
+    error.
 
     Raises ParametersError for an iterator, which could be gone through once.
 
@@ -87,6 +89,7 @@ def from_iterable(source: Iterable[Any] | Callable[[], Iterable[Any]], *, length
     known = None if length is None else size("data.from_iterable: length", length)
 
     def elements(epoch: int) -> Iterator[Any]:
-        return iter(source() if callable(source) else source)
+        made = iter(source() if callable(source) else source)
+        return made if known is None else streams.counted(made, known)
 
     return Stream(elements, known)

@@ -22,7 +22,24 @@ def mapped(elements: Elements, f: Callable[..., Any], seed: int | None, epoch: i
     """f of each; with a seed f gets a generator of random numbers, too, the element's own."""
     with closing_of(elements):
         for i, element in enumerate(elements):
-            yield parts.call(f, element) if seed is None else parts.call(f, element, generator(seed, epoch, i))
+            with parts.noted(i):
+                made = parts.call(f, element, *(() if seed is None else (generator(seed, epoch, i),)))
+            yield made
+
+
+def counted(elements: Elements, length: int) -> Elements:
+    """The same. Raises ArgumentError where there are not `length` of them."""
+    count = 0
+    with closing_of(elements):
+        for element in elements:
+            count += 1
+            if count > length:
+                break
+            yield element
+    if count != length:
+        raise ArgumentError(
+            f"data: from_iterable: length={length} was promised, and there were {count if count < length else 'more'} elements"
+        )
 
 
 def filtered(elements: Elements, keep: Callable[..., Any]) -> Elements:

@@ -21,6 +21,14 @@ def read_text(path: Name, encoding: str = "utf-8") -> str:
     """A text file, compressed by gzip or not; ends of lines become newline characters.
 
     Raises BadRecordError for bytes that are not of the encoding, which names the file, the line and the byte.
+
+    >>> import tempfile
+    >>> from jitgrad import data
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     _ = file.write(b"one\\r\\ntwo\\n")
+    ...     file.flush()
+    ...     data.read_text(file.name)
+    'one\\ntwo\\n'
     """
     with opened(path) as file:
         content = file.read()
@@ -114,6 +122,12 @@ class BytePairs:
     Made by `BytePairs.train` or `BytePairs.load`. The work is done by the package tokenizers, of the extra jitgrad[train].
 
     Sennrich, Haddow, Birch: Neural machine translation of rare words with subword units, ACL 2016; on bytes as in GPT-2.
+
+    >>> from jitgrad import data
+    >>> pairs = data.BytePairs.train("low lower lowest " * 100, 262)
+    >>> tokens = pairs.encode("lower")
+    >>> len(pairs), len(tokens) < 5, pairs.decode(tokens)
+    (262, True, 'lower')
     """
 
     def __init__(self, tokenizer: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -42,15 +43,10 @@ class RandomWindows(Windows):
 
     def __init__(self, tokens: np.ndarray, length: int, number: int, seed: int) -> None:
         super().__init__(tokens, length, number, 1)
-        self._seed = seed
-        self._last: tuple[int, np.ndarray] = -1, np.empty(0, int)
+        self._all_starts = functools.lru_cache(2)(lambda epoch: generator(seed, epoch).integers(len(tokens) - length, size=number))
 
     def _starts(self, epoch: int, positions: np.ndarray) -> np.ndarray:
-        known, starts = self._last
-        if known != epoch:
-            starts = generator(self._seed, epoch).integers(len(self._tokens) - self._length, size=self._number)
-            self._last = epoch, starts
-        return starts[positions]
+        return self._all_starts(epoch)[positions]
 
 
 def windows(tokens: Any, length: int, *, step: int | None = None) -> Dataset:

@@ -133,6 +133,25 @@ ABSENT: dict[str, dict[str, str]] = {
         "Use jitgrad.random.randint": "integers random_integers",
         "Use jitgrad.random.choice": "choices",
     },
+    "jitgrad.data": {
+        "Use jitgrad.data.from_arrays(x, y).shuffle().batch(n), which can be gone through like a DataLoader": (
+            "DataLoader TensorDataset from_tensor_slices from_tensors ArrayDataset BatchSampler RandomSampler"
+        ),
+        "Datasets have a length and numbered elements: give yours to jitgrad.data.from_indexable": "MapDataset IterDataPipe",
+        "Use jitgrad.data.from_iterable": "IterableDataset from_generator",
+        "Use jitgrad.data.train_test_split, which takes datasets, too": "random_split Subset StratifiedShuffleSplit",
+        "Use jitgrad.data.image_folder": "ImageFolder image_dataset_from_directory ImageDataGenerator flow_from_directory",
+        "Use jitgrad.data.Standardizer.fit(x_train)": "StandardScaler standardise standardize Normalization",
+        "Use jitgrad.data.one_hot": "OneHotEncoder LabelBinarizer get_dummies",
+        "Use jitgrad.data.RandomFlip": "RandomHorizontalFlip RandomVerticalFlip random_flip_left_right",
+        "Use jitgrad.data.RandomCrop": "RandomResizedCrop CenterCrop random_crop RandomTranslation",
+        "Images are arrays already; jitgrad.data.Normalize divides bytes by 255": "ToTensor ToPILImage Rescaling",
+        "Give the steps to a dataset: .augment(step, step, seed=0)": "Compose transforms",
+        "Use jitgrad.data.read_mnist": "mnist MNIST FashionMNIST fashion_mnist KMNIST",
+        "Use jitgrad.data.read_cifar10 or read_cifar100": "cifar10 cifar100 CIFAR10 CIFAR100",
+        "Threads are a number: .prefetch(4, threads=2)": "AUTOTUNE experimental",
+        "Batches of one shape are stacked; .map(f) in front of .batch(n) makes them so": "default_collate collate pad_sequence",
+    },
     "jitgrad.scipy": {
         NO_FFT: "fft",
         "Use jitgrad.optim": "optimize",
@@ -154,6 +173,7 @@ ABSENT: dict[str, dict[str, str]] = {
 ELSEWHERE = (
     "jitgrad", "jitgrad.numpy", "jitgrad.nn", "jitgrad.lax", "jitgrad.random", "jitgrad.scipy.special", "jitgrad.tree",
     "jitgrad.ops", "jitgrad.optim", "jitgrad.scipy.stats", "jitgrad.tree_util", "jitgrad.testing",
+    "jitgrad.data",
 )  # fmt: skip
 """Modules where a name may be that was looked for in another one, in this order."""
 

@@ -102,14 +102,26 @@ def test_a_dataset_augments_its_images_anew_in_every_epoch():
 
 
 @pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: data.RandomFlip(2.0), "probabilities"),
+        (lambda: data.RandomFlip(data_format="NHWC"), "channels_last, channels_first"),
+        (lambda: data.RandomCrop(32), "height, width"),
+        (lambda: data.RandomCrop(padding=-1), "0 or more"),
+        (lambda: data.ColorJitter(-0.1), "0 or larger"),
+    ],
+)  # fmt: skip
+def test_an_augmentation_that_makes_no_sense_is_refused_when_it_is_made(make, words):
+    with pytest.raises(errors.ArgumentError, match=words):
+        make()
+
+
+@pytest.mark.parametrize(
     ("step", "images", "error", "words"),
     [
         (data.RandomFlip(), BYTES[..., 0], errors.ShapeError, r"images\[..., None\]"),
-        (data.RandomFlip(2.0), BYTES, errors.ArgumentError, "probability"),
-        (data.RandomFlip(data_format="NHWC"), BYTES, errors.ArgumentError, "channels_last, channels_first"),
         (data.RandomCrop((10, 3)), BYTES, errors.ShapeError, "no pieces of 10 x 3"),
         (data.ColorJitter(0.1), FLOATS * 2 - 1, errors.ArgumentError, "before Normalize"),
-        (data.ColorJitter(-0.1), BYTES, errors.ArgumentError, "0 or larger"),
         (data.ColorJitter(saturation=0.1), BYTES[..., :1], errors.ShapeError, "3 channels"),
         (data.Normalize([0.5], [0.0]), BYTES, errors.ArgumentError, "above 0"),
         (data.Normalize([0.5] * 2, [1.0] * 2), BYTES, errors.ArgumentError, "each of 3 channels"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -339,6 +341,22 @@ def test_an_error_of_a_record_tells_its_number():
     with pytest.raises(OSError, match="disk") as caught:
         list(data.from_indexable(Broken()).batch(2))
     assert caught.value.__notes__ == ["data: this was raised for element 3 of a dataset"]
+
+
+def test_an_error_of_map_tells_the_elements_number():
+    for source in (numbers(5), stream(5)):
+        with pytest.raises(ZeroDivisionError) as caught:
+            list(source.map(lambda v: 1 // (int(v) - 2)))
+        assert caught.value.__notes__ == ["data: this was raised for element 2 of a dataset"]
+
+
+@pytest.mark.parametrize(("source", "count"), [(range(3), "3"), (itertools.count, "more")])
+def test_a_length_that_was_promised_is_held_to(source, count):
+    dataset = data.from_iterable(source, length=4)
+    assert len(dataset) == 4
+    with pytest.raises(errors.ArgumentError, match=f"length=4 was promised, and there were {count}"):
+        list(dataset)
+    assert values(data.from_iterable(range(4), length=4)) == [0, 1, 2, 3]
 
 
 def test_a_dataset_is_true_and_prints_its_length():

@@ -151,3 +151,64 @@ def test_a_process_ends_while_threads_are_ahead():
     )
     out, _ = process.communicate(timeout=60)
     assert out == "done\n" and process.returncode == 0
+
+
+# Several threads
+
+
+def test_several_threads_give_the_elements_of_one():
+    started = threading.Barrier(3)
+
+    def together(x):
+        if x[0] < 9:
+            started.wait(30)  # three elements are in work at once
+        return x + 1
+
+    dataset = data.from_arrays(np.arange(60)).batch(3).map(together)
+    out = [b.tolist() for b in dataset.prefetch(4, threads=3)]
+    assert out == [[3 * i + 1, 3 * i + 2, 3 * i + 3] for i in range(20)]
+
+
+def test_random_numbers_do_not_depend_on_threads():
+    dataset = data.from_arrays(np.zeros(100)).shuffle(seed=0).batch(4).map(lambda x, r: x + r.random(4), seed=1)
+    expected = [b.tolist() for b in dataset]
+    for threads in (1, 2, 5):
+        assert [b.tolist() for b in dataset.prefetch(3, threads=threads).epoch(0)] == expected
+
+
+def test_an_error_of_one_of_several_threads_comes_in_its_place_and_ends_all():
+    def fail(v):
+        if v == 5:
+            raise ValueError("bad")
+        return v
+
+    before = set(prefetchers())
+    seen = []
+    with pytest.raises(ValueError, match="bad") as caught:
+        for v in data.from_arrays(np.arange(40)).map(fail).prefetch(6, threads=3):
+            seen.append(int(v))
+    assert seen == [0, 1, 2, 3, 4] and "element 5" in caught.value.__notes__[0]
+    assert ends(set(prefetchers()) - before)
+
+
+def test_a_stop_iteration_of_the_users_does_not_end_an_epoch_in_silence():
+    for source in (data.from_arrays(np.arange(3)), data.from_iterable(range(3))):
+        for dataset in (source.map(lambda v: next(iter([]))), source.map(lambda v: next(iter([]))).prefetch()):
+            with pytest.raises(RuntimeError, match="StopIteration"):
+                list(dataset)
+
+
+def test_several_threads_end_when_an_iteration_is_left():
+    before = set(prefetchers())
+    iterator = iter(data.from_arrays(np.arange(1000)).prefetch(6, threads=3))
+    assert int(next(iterator)) == 0
+    mine = set(prefetchers()) - before
+    assert len(mine) == 3
+    del iterator
+    gc.collect()
+    assert ends(mine)
+
+
+def test_a_stream_has_one_thread():
+    with pytest.raises(errors.ArgumentError, match="by one thread, got threads=2"):
+        data.from_iterable(range(3)).prefetch(2, threads=2)
