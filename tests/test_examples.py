@@ -62,6 +62,21 @@ def test_speech_is_recognised(tmp_path):
     assert (tmp_path / "speech.png").stat().st_size > 0
 
 
+def test_an_autoencoders_bound_lies_below_the_likelihood_and_above_that_of_independent_pixels(tmp_path):
+    output = run("vae", tmp_path)
+    assert output.splitlines()[-1].startswith("ELBO: ")
+    assert number(output, "independent pixels") + 1 < number(output, "ELBO") < number(output, "log-likelihood") < -20
+    assert (tmp_path / "vae.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize(("options", "least"), [((), 0.9), (("--overfit",), 1)], ids=["digits", "overfit"])
+def test_a_residual_network_reads_digits_and_learns_noise_by_heart(tmp_path, options, least):
+    output = run("resnet", tmp_path, *options)
+    assert output.splitlines()[-1].startswith("accuracy: ")
+    assert number(output, "accuracy") >= least
+    assert (tmp_path / "resnet.png").stat().st_size > 0
+
+
 def test_gradients_follow_pythons_control_flow(tmp_path):
     output = run("dynamic_graph", tmp_path)
     assert "turn 3" in output
