@@ -62,7 +62,7 @@ from .transfers import block_until_ready, device_get, device_put
 from .vectorization import vmap
 
 if TYPE_CHECKING:
-    from . import audio, data, image, io, metrics, models, nn, optim, random, scipy, testing
+    from . import audio, data, image, io, metrics, models, nn, optim, random, scipy, testing, train
 
 __version__ = "0.1.0"
 
@@ -75,8 +75,8 @@ __all__ = [
     "jacobian", "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "local_device_count", "local_devices",
     "make_graph", "make_jaxpr", "metrics", "models", "named_call", "named_scope", "nn", "numpy", "numpy_dtype_promotion",
     "numpy_rank_promotion", "ops", "optim", "process_count", "process_index", "pure_callback", "random", "remat", "scipy",
-    "shard_map", "sharding", "stop_gradient", "testing", "tree", "tree_util", "typeof", "typing", "util", "value_and_grad",
-    "vjp", "vmap",
+    "shard_map", "sharding", "stop_gradient", "testing", "train", "tree", "tree_util", "typeof", "typing", "util",
+    "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip
 
 for _module in (core, debug, dtypes, flatten_util, ops, tree_util, util):
@@ -84,4 +84,4 @@ for _module in (core, debug, dtypes, flatten_util, ops, tree_util, util):
 for _module in (lax, numpy):
     _public(_module.__name__, later=("linalg",))
 _public(tree.__name__, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path"))
-_public(__name__, later=("audio", "data", "image", "io", "metrics", "models", "nn", "optim", "random", "scipy", "testing"))
+_public(__name__, later=("audio", "data", "image", "io", "metrics", "models", "nn", "optim", "random", "scipy", "testing", "train"))

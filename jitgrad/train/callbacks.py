@@ -1,0 +1,371 @@
+"""What `fit` calls while it runs: `Callback` by Keras' interface, and those that people use.
+
+A callback changes the training by its model: `self.model.stop_training = True`, `self.model.learning_rate = 1e-4`. With data in
+memory an epoch is one native call as long as no callback has a method for batches; then it is one call a batch.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import math
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from jitgrad.errors import ArgumentError
+from jitgrad.publishing import public as _public
+
+Logs = Mapping[str, Any]
+
+
+class Callback:
+    """The base of callbacks: what is called does nothing unless a subclass says otherwise.
+
+    `self.model` is the Model that is being trained, `self.params` the arguments epochs, steps and verbose of its fit. logs: losses
+    and metrics by name.
+    """
+
+    model: Any
+    params: dict[str, Any]
+
+    def set_model(self, model: Any) -> None:
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Before the first epoch."""
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """After the last one; not where an error ends the training."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Before an epoch, counted from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """After an epoch and its validation."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Before a step."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """After a step; logs are those of the epoch so far."""
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Before an evaluation."""
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """After an evaluation."""
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Before a batch of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        """After a batch of an evaluation."""
+
+
+class LambdaCallback(Callback):
+    """A callback of functions, given by the names of the methods: `LambdaCallback(on_epoch_end=lambda epoch, logs:
+    print(epoch))`."""
+
+    def __new__(cls, **functions: Callable[..., Any]) -> Any:
+        known = {n for n in vars(Callback) if n.startswith("on_")}
+        if unknown := functions.keys() - known:
+            raise ArgumentError(
+                f"train.callbacks.LambdaCallback: there is no {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
+            )
+        methods = {n: staticmethod(f) for n, f in functions.items()}
+        return object.__new__(type(cls.__name__, (cls,), methods))  # a class of its own: fit looks for its methods there
+
+    def __init__(self, **functions: Callable[..., Any]) -> None: ...
+
+
+class History(Callback):
+    """What `fit` gives: `epoch`, the numbers of the epochs, and `history`, lists of the losses and metrics by name, an item an
+    epoch."""
+
+    def __init__(self) -> None:
+        self.epoch: list[int] = []
+        self.history: dict[str, list[Any]] = {}
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+    def plot(self, path: Any = None) -> Any:
+        """Curves of the losses and metrics by epoch, those of validation dashed, as a matplotlib figure; written to `path` if
+        given.
+
+        Raises ArgumentError where matplotlib is not installed.
+        """
+        try:
+            figures = importlib.import_module("matplotlib.figure")
+        except ImportError:
+            raise ArgumentError("History.plot: draws by matplotlib. Install it with pip install 'jitgrad[train]'.") from None
+        names = [n for n, values in self.history.items() if not n.startswith("val_") and not np.ndim(values[0])]
+        figure = figures.Figure(figsize=(4.5 * max(len(names), 1), 3.5), layout="constrained")
+        for axes, name in zip(np.atleast_1d(figure.subplots(1, max(len(names), 1))), names, strict=False):
+            for key, style, label in ((name, "-", "training"), (f"val_{name}", "--", "validation")):
+                if key in self.history:
+                    values = self.history[key]
+                    axes.plot(self.epoch[-len(values) :], values, style, label=label)
+            axes.set(title=name, xlabel="epoch")
+            axes.legend()
+        if path is not None:
+            figure.savefig(path)
+        return figure
+
+
+class TerminateOnNaN(Callback):
+    """End the training where the loss is not finite, instead of raising; the model is as it was before that step."""
+
+
+class _Monitor(Callback):
+    """Compares a log by name. mode: "min", "max", or "auto", which is "max" for accuracies and the like, and "min" otherwise."""
+
+    GREATER = ("acc", "auc", "precision", "recall", "f1", "r2", "iou")
+
+    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        if mode not in ("auto", "min", "max"):
+            raise ArgumentError(f'{self._name}: mode is "auto", "min" or "max", got {mode!r}')
+        greater = mode == "max" or (mode == "auto" and any(word in monitor.lower() for word in self.GREATER))
+        self.monitor, self.mode, self.min_delta = monitor, "max" if greater else "min", abs(min_delta)
+
+    @property
+    def _name(self) -> str:
+        return f"train.callbacks.{type(self).__name__}"
+
+    def value(self, logs: Logs) -> float:
+        """The log of the present epoch."""
+        if self.monitor not in logs:
+            raise ArgumentError(
+                f"{self._name}: there is no {self.monitor!r} to look at; there are {', '.join(logs) or 'none'}"
+                f"{'. Give fit validation data.' if self.monitor.startswith('val_') else ''}"
+            )
+        return float(logs[self.monitor])
+
+    def better(self, value: float, than: float) -> bool:
+        """Whether a value is better by more than min_delta."""
+        return value > than + self.min_delta if self.mode == "max" else value < than - self.min_delta
+
+    @property
+    def worst(self) -> float:
+        return -math.inf if self.mode == "max" else math.inf
+
+
+class EarlyStopping(_Monitor):
+    """End the training when a log has not become better for `patience` epochs, by more than min_delta.
+
+    baseline: what it must be better than within `patience` epochs. restore_best_weights: give the model back the parameters of the
+    best epoch. start_from_epoch: the first epoch that is looked at. `stopped_epoch` is the epoch where it ended the training, or 0.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        self.patience, self.verbose, self.baseline = patience, verbose, baseline
+        self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
+        self.on_train_begin()
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best = self.worst
+        self._module: Any = None
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if epoch < self.start_from_epoch:
+            return
+        value = self.value(logs)
+        self.wait += 1
+        if self.better(value, self.best):
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self._module = self.model.module
+            if self.baseline is None or self.better(value, self.baseline):
+                self.wait = 0
+        if self.wait >= self.patience and epoch > self.start_from_epoch:
+            self.stopped_epoch, self.model.stop_training = epoch, True
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if self.stopped_epoch and self.verbose:
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.restore_best_weights and self._module is not None:
+            self.model.module = self._module
+            if self.verbose:
+                print(f"Weights of epoch {self.best_epoch + 1}, the best one, are restored")
+
+
+class ModelCheckpoint(_Monitor):
+    """Write the model to a file after each epoch, or with save_best_only after those in which a log became better.
+
+    filepath: may hold the epoch's number, from 1, and logs, as "run-{epoch:02d}-{val_loss:.2f}.safetensors". save_weights_only: the
+    module alone, otherwise all that `Model.load` needs to go on.
+    """
+
+    def __init__(
+        self,
+        filepath: Any,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        super().__init__(monitor, mode)
+        self.filepath, self.verbose = os.fspath(filepath), verbose
+        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
+        self.best = self.worst if initial_value_threshold is None else initial_value_threshold
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.save_best_only:
+            value = self.value(logs)
+            if not self.better(value, self.best):
+                return
+            self.best = value
+        try:
+            path = self.filepath.format(epoch=epoch + 1, **logs)
+        except (KeyError, ValueError) as error:
+            raise ArgumentError(
+                f"{self._name}: filepath {self.filepath!r} can't be made of epoch and {', '.join(logs)} ({error})"
+            ) from None
+        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: the model is saved to {path}")
+
+
+class CSVLogger(Callback):
+    """Write a line of epoch and logs to a CSV file after each epoch. append: go on behind what the file has."""
+
+    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
+        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        self._names: list[str] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._names = []
+        if self.append and os.path.exists(self.filename):
+            with open(self.filename, newline="", encoding="utf-8") as file:
+                self._names = next(csv.reader(file, delimiter=self.separator), [])
+        else:
+            open(self.filename, "w", encoding="utf-8").close()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        row = {"epoch": epoch, **{n: x.tolist() if isinstance(x, np.ndarray) else x for n, x in logs.items()}}
+        with open(self.filename, "a", newline="", encoding="utf-8") as file:
+            if not self._names:
+                self._names = list(row)
+                csv.writer(file, delimiter=self.separator).writerow(self._names)
+            csv.DictWriter(file, self._names, restval="", extrasaction="ignore", delimiter=self.separator).writerow(row)
+
+
+class LearningRateScheduler(Callback):
+    """Set the learning rate before each epoch: schedule(epoch, learning rate so far) -> learning rate."""
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        if not callable(schedule):
+            raise ArgumentError(f"train.callbacks.LearningRateScheduler: schedule must be a function, got {schedule!r}")
+        self.schedule, self.verbose = schedule, verbose
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.model.learning_rate = rate = float(self.schedule(epoch, self.model.learning_rate))
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: learning rate {rate:g}")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs["learning_rate"] = self.model.learning_rate
+
+
+class ReduceLROnPlateau(_Monitor):
+    """Multiply the learning rate by `factor`, down to min_lr, when a log has not become better for `patience` epochs; then wait for
+    `cooldown` epochs.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        if not factor < 1:
+            raise ArgumentError(f"{self._name}: factor must be less than 1, got {factor!r}")
+        self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = factor, patience, verbose, cooldown, min_lr
+        self.on_train_begin()
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.wait = self.cooling = 0
+        self.best = self.worst
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        value, rate = self.value(logs), self.model.learning_rate
+        logs["learning_rate"] = rate
+        if self.cooling:
+            self.cooling, self.wait = self.cooling - 1, 0
+        if self.better(value, self.best):
+            self.best, self.wait = value, 0
+        elif not self.cooling:
+            self.wait += 1
+            if self.wait >= self.patience and rate > self.min_lr:
+                self.model.learning_rate = reduced = max(rate * self.factor, self.min_lr)
+                self.cooling, self.wait = self.cooldown, 0
+                if self.verbose:
+                    print(f"Epoch {epoch + 1}: learning rate {reduced:g}")
+
+
+class TensorBoard(Callback):
+    """Write losses and metrics to a folder that TensorBoard reads, by the writer of tensorboardX or of PyTorch."""
+
+    def __init__(self, log_dir: Any = "logs") -> None:
+        self.log_dir = os.fspath(log_dir)
+        self._writer = _writer()
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._open = {name: self._writer(os.path.join(self.log_dir, name)) for name in ("train", "validation")}
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        for name, value in logs.items():
+            if isinstance(value, float):
+                part = "validation" if name.startswith("val_") else "train"
+                self._open[part].add_scalar(f"epoch_{name.removeprefix('val_')}", value, epoch)
+        for writer in self._open.values():
+            writer.flush()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        for writer in self._open.values():
+            writer.close()
+
+
+def _writer() -> Any:
+    for name in ("tensorboardX", "torch.utils.tensorboard"):
+        try:
+            return importlib.import_module(name).SummaryWriter
+        except ImportError:
+            pass
+    raise ArgumentError("train.callbacks.TensorBoard: needs a writer: pip install tensorboardX")
+
+
+__all__ = [
+    "CSVLogger", "Callback", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint",
+    "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN",
+]  # fmt: skip
+
+_public(__name__)

@@ -1,0 +1,366 @@
+"""The epochs of `Model.fit`: what its arguments mean, when callbacks are called, and which of the two loops runs: that of
+epochs.py, one native call an epoch, or one call a batch, for datasets and for callbacks that want to see each batch.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import jitgrad.numpy as jnp
+from jitgrad import random, tree
+from jitgrad.errors import ArgumentError, InvalidValueError
+from jitgrad.metrics import Metric
+from jitgrad.tracing import eval_shape
+
+from .arrays import batches_of, class_weights, in_memory, is_dataset, some_batches, split_last
+from .bars import Bar, verbosity
+from .callbacks import Callback, History, TerminateOnNaN
+from .learner import numbers
+from .steps import Batch, called, rows_of
+
+BATCH_SIZE = 32
+
+
+class Source(NamedTuple):
+    """Data to train with or to test: `data` in memory, in batches of `size`, or a dataset."""
+
+    data: Batch | None
+    dataset: Iterable[Any]
+    size: int
+
+    @property
+    def batches(self) -> int | None:
+        """How many batches there are, where somebody knows."""
+        if self.data is not None:
+            return -(-rows_of(self.data) // self.size)
+        return len(self.dataset) if isinstance(self.dataset, Sized) else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The arguments of `Model.fit`."""
+
+    x: Any
+    y: Any
+    batch_size: int | None
+    epochs: int
+    verbose: int | str
+    callbacks: Any
+    validation_split: float
+    validation_data: Any
+    shuffle: bool
+    class_weight: Mapping[int, float] | None
+    sample_weight: Any
+    initial_epoch: int
+    steps_per_epoch: int | None
+    validation_steps: int | None
+    validation_batch_size: int | None
+    validation_freq: int
+
+
+def size_of(where: str, batch_size: int | None) -> int:
+    """A batch size that was given, or the default."""
+    return count(where, "batch_size", batch_size, BATCH_SIZE)
+
+
+def count(where: str, name: str, value: Any, default: Any, least: int = 1) -> Any:
+    """An integer of at least `least`, or the default for None."""
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ArgumentError(f"{where}: {name} must be an integer of {least} or more, got {value!r}")
+    return int(value)
+
+
+def source(where: str, model: Any, x: Any, y: Any, weight: Any, size: int | None) -> Source:
+    """What is given as x, y and weights."""
+    if not is_dataset(x):
+        return Source(in_memory(where, x, y, weight, model._dtype), (), size_of(where, size))
+    for name, value in (("y", y), ("sample_weight", weight), ("batch_size", size)):
+        if value is not None:
+            raise ArgumentError(f"{where}: x is a dataset, whose batches say it all: leave {name} out")
+    return Source(None, x, 0)
+
+
+def dispatcher(where: str, model: Any, callbacks: Any) -> list[Callback]:
+    """The callbacks as a list, each with its model."""
+    given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+    for callback in given:
+        if not isinstance(callback, Callback):
+            raise ArgumentError(f"{where}: callbacks are objects of train.callbacks.Callback, got {callback!r}")
+        callback.set_model(model)
+    return given
+
+
+def _watched(model: Any, callbacks: Iterable[Callback], what: str) -> bool:
+    """Whether somebody wants to see each batch: a callback, or who looks into a model that runs eagerly."""
+    names = f"on_{what}_batch_begin", f"on_{what}_batch_end"
+    return model._learner.eager or any(getattr(type(c), n) is not getattr(Callback, n) for c in callbacks for n in names)
+
+
+def tell(callbacks: Iterable[Callback], event: str, *args: Any) -> None:
+    for callback in callbacks:
+        getattr(callback, event)(*args)
+
+
+def fit(model: Any, plan: Plan) -> History:
+    """See `Model.fit`."""
+    where = f"{model._name}.fit"
+    model._compiled("fit")
+    first, last = count(where, "initial_epoch", plan.initial_epoch, 0, 0), count(where, "epochs", plan.epochs, 1, 0)
+    verbose = verbosity(where, plan.verbose)
+    training, validation = _sources(where, model, plan)
+    every = count(where, "validation_freq", plan.validation_freq, 1)
+    steps = count(where, "steps_per_epoch", plan.steps_per_epoch, None)
+    history = History()
+    callbacks = dispatcher(where, model, [*dispatcher(where, model, plan.callbacks), history])
+    epochs = _Epochs(where, model, training, plan, steps, callbacks)
+    model.history, model.stop_training = history, False
+    for callback in callbacks:
+        callback.set_params({"epochs": last, "steps": epochs.batches, "verbose": verbose})
+    tell(callbacks, "on_train_begin", {})
+    for epoch in range(first, last):
+        tell(callbacks, "on_epoch_begin", epoch, {})
+        bar = Bar(verbose, f"Epoch {epoch + 1}/{last}", epochs.batches)
+        try:
+            done, logs = epochs.run(epoch, bar)
+            if validation is not None and (epoch + 1) % every == 0:
+                found = evaluate(model, validation, plan.validation_steps, 0, callbacks)
+                logs |= {f"val_{name}": x for name, x in found.items()}
+            bar.close(done, logs)
+        finally:
+            bar.close()
+        tell(callbacks, "on_epoch_end", epoch, logs)
+        if model.stop_training:
+            break
+    tell(callbacks, "on_train_end", {})
+    return history
+
+
+def _sources(where: str, model: Any, plan: Plan) -> tuple[Source, Source | None]:
+    """What to train with, and what to validate with."""
+    training = source(where, model, plan.x, plan.y, plan.sample_weight, plan.batch_size)
+    validation: Source | None = None
+    if plan.validation_data is not None:
+        given = plan.validation_data
+        parts = (given,) if is_dataset(given) else tuple(given)
+        if not is_dataset(given) and not 2 <= len(parts) <= 3:
+            raise ArgumentError(f"{where}: validation_data is (x, y), (x, y, weights) or a dataset, got {len(parts)} parts")
+        x, y, weight = (*parts, None, None)[:3]
+        size = None if is_dataset(x) else plan.validation_batch_size or plan.batch_size
+        validation = source(f"{where}, validation_data", model, x, y, weight, size)
+    elif plan.validation_split:
+        if training.data is None:
+            raise ArgumentError(f"{where}: validation_split needs data in memory, and x is a dataset: give validation_data")
+        kept, held = split_last(where, training.data, plan.validation_split)
+        training = training._replace(data=kept)
+        validation = Source(held, (), size_of(where, plan.validation_batch_size or training.size))
+    if plan.class_weight is not None and training.data is not None:
+        training = training._replace(data=class_weights(where, training.data, plan.class_weight, model._dtype))
+    for given in (training, validation):
+        if given is not None and given.data is not None:
+            model._ready(given.data.x)
+            check_labels(model, given.data)
+    return training, validation
+
+
+def check_labels(model: Any, batch: Batch) -> None:
+    """Have the loss look at the examples of the least and the greatest label: it refuses labels out of range where they are
+    concrete, which they are not within a compiled step."""
+    if not isinstance(batch.y, np.ndarray) or batch.y.dtype.kind not in "iu":
+        return
+    rows = batch.y.reshape(rows_of(batch), -1)
+    low, high = rows.min(), rows.max()
+    if model._labels is not None and model._labels[0] <= low and high <= model._labels[1]:
+        return
+    chosen = [int((rows == edge).any(1).argmax()) for edge in (low, high)]
+    few = tree.map(lambda a: np.asarray(a)[chosen], batch)
+    predictions = eval_shape(called, model.module, few.x)
+    model._learner.recipe.loss(few.y, tree.map(lambda p: jnp.zeros(p.shape, p.dtype), predictions))
+    model._labels = (low, high)
+
+
+class _Epochs:
+    """Runs the epochs of one `fit`."""
+
+    def __init__(self, where: str, model: Any, training: Source, plan: Plan, steps: int | None, callbacks: list[Callback]) -> None:
+        self.where, self.model, self.training, self.plan, self.steps, self.callbacks = (
+            where,
+            model,
+            training,
+            plan,
+            steps,
+            callbacks,
+        )
+        self.watched = _watched(model, callbacks, "train")
+        self.iterator: Iterator[Batch] | None = None
+        """The batches that are left, where steps_per_epoch makes an epoch end before they do."""
+        self.batches = steps or training.batches
+
+    def run(self, epoch: int, bar: Bar) -> tuple[int, dict[str, Any]]:
+        """An epoch: how many batches it had, and its logs."""
+        if self.training.data is not None and not self.watched and self.steps is None:
+            return self._native(epoch, bar)
+        return self._by_batches(epoch, bar)
+
+    def _native(self, epoch: int, bar: Bar) -> tuple[int, dict[str, Any]]:
+        model, data = self.model, self.training.data
+        state = model._state()
+        size = min(self.training.size, rows_of(data))
+        trained = model._learner.epoch(state, self._order_key(), data, size, self.plan.shuffle, bar.show, model._keep)
+        done = int(trained.done)
+        logs = numbers(trained.logs)
+        if not trained.finite:
+            self._not_finite(epoch, done, logs)
+        return done, logs
+
+    def _order_key(self) -> Any:
+        return random.fold_in(self.model._order_key, self.model._steps)
+
+    def _by_batches(self, epoch: int, bar: Bar) -> tuple[int, dict[str, Any]]:
+        model, learner = self.model, self.model._learner
+        totals, done = learner.recipe.start(), 0
+        for batch in itertools.islice(self._iterate(), self.steps):
+            model._ready(batch.x)
+            check_labels(model, batch)
+            tell(self.callbacks, "on_train_batch_begin", done, {})
+            state, totals, finite = learner.step(model._state(), totals, batch)
+            model._keep(state)
+            done += 1
+            if not finite:
+                self._not_finite(epoch, done, learner.logs(totals))
+            if self.watched or bar.due():
+                logs = learner.logs(totals)
+                bar.show(done, logs)
+                tell(self.callbacks, "on_train_batch_end", done - 1, logs)
+            if model.stop_training:
+                break
+        if not done:
+            raise ArgumentError(
+                f"{self.where}: the dataset gave no batches in epoch {epoch + 1}. It is empty, or an iterator that has ended: give "
+                "a dataset that can be iterated again, such as those of jitgrad.data, or steps_per_epoch"
+            )
+        return done, learner.logs(totals)
+
+    def _iterate(self) -> Iterator[Batch]:
+        """The batches of an epoch. With steps_per_epoch they go on where the last epoch has ended, and begin again at their end."""
+        if self.steps is None:
+            return self._pass()
+        if self.iterator is None:
+            self.iterator = self._endless()
+        return self.iterator
+
+    def _endless(self) -> Iterator[Batch]:
+        given = True
+        while given:
+            given = False
+            for batch in self._pass():
+                given = True
+                yield batch
+
+    def _pass(self) -> Iterator[Batch]:
+        training, plan = self.training, self.plan
+        if training.data is None:
+            return batches_of(self.where, training.dataset, self.model._dtype, plan.class_weight)
+        order = np.asarray(random.permutation(self._order_key(), rows_of(training.data))) if plan.shuffle else None
+        return some_batches(training.data, training.size, order)
+
+    def _not_finite(self, epoch: int, done: int, logs: dict[str, Any]) -> None:
+        """The loss of the last batch was not finite: end the training where a callback wants that, and raise otherwise."""
+        if any(isinstance(c, TerminateOnNaN) for c in self.callbacks):
+            logs["loss"] = math.nan
+            self.model.stop_training = True
+            return
+        raise InvalidValueError(
+            f"{self.where}: the loss was not finite in epoch {epoch + 1}, at batch {done} of it. The model is as it was before "
+            f"that batch.{self._reason()}"
+        )
+
+    def _reason(self) -> str:
+        """What may be the cause, and what to do about it."""
+        for name, part in zip(("x", "y", "sample_weight"), self.training.data or (), strict=False):
+            for leaf in tree.leaves(part):
+                bad = np.flatnonzero(~np.isfinite(np.asarray(leaf)).reshape(len(leaf), -1).all(1))
+                if len(bad):
+                    return f" {name} itself is not finite in {len(bad)} of its {len(leaf)} examples, example {bad[0]} among them."
+        return (
+            " Lower the learning rate, clip gradients (clipnorm=, optim.clip_by_global_norm), or look for logarithms of 0 in the "
+            "loss; jitgrad.config.update('debug_nans', True) with compile(run_eagerly=True) finds the line."
+        )
+
+
+def evaluate(model: Any, given: Source, steps: int | None, verbose: int, callbacks: list[Callback]) -> dict[str, Any]:
+    """The loss and the metrics over a source, by name."""
+    where, learner = f"{model._name}.evaluate", model._learner
+    steps = count(where, "steps", steps, None)
+    watched = _watched(model, callbacks, "test")
+    tell(callbacks, "on_test_begin", {})
+    bar, data = Bar(verbose, "evaluate", steps or given.batches), given.data
+    if data is None:
+        batches: Iterable[Batch] = batches_of(where, given.dataset, model._dtype)
+    else:
+        model._ready(data.x)
+        batches = some_batches(data, given.size, None)
+    try:
+        if data is not None and steps is None and not watched:
+            done = -(-rows_of(data) // given.size)
+            logs = learner.tests(model.module, data, min(given.size, rows_of(data)), bar.show)
+        else:
+            totals, done = learner.recipe.start(), 0
+            for batch in itertools.islice(batches, steps):
+                model._ready(batch.x)
+                tell(callbacks, "on_test_batch_begin", done, {})
+                totals = learner.test(model.module, totals, batch)
+                done += 1
+                if watched or bar.due():
+                    logs = learner.logs(totals)
+                    bar.show(done, logs)
+                    tell(callbacks, "on_test_batch_end", done - 1, logs)
+            if not done:
+                raise ArgumentError(f"{where}: the dataset gave no batches")
+            logs = learner.logs(totals)
+        bar.close(done, logs)
+    finally:
+        bar.close()
+    tell(callbacks, "on_test_end", logs)
+    return logs
+
+
+def train_on_batch(model: Any, x: Any, y: Any, weight: Any, by_class: Mapping[int, float] | None) -> dict[str, Any]:
+    """See `Model.train_on_batch`."""
+    where = f"{model._name}.train_on_batch"
+    learner = model._compiled("train_on_batch")
+    batch = in_memory(where, x, y, weight, model._dtype)
+    if by_class is not None:
+        batch = class_weights(where, batch, by_class, model._dtype)
+    model._ready(batch.x)
+    state, totals, finite = learner.step(model._state(), learner.recipe.start(), batch)
+    if not finite:
+        raise InvalidValueError(f"{where}: the loss was not finite. The model is as it was before.")
+    model._keep(state)
+    return learner.logs(totals)
+
+
+def as_list(where: str, metrics: Any) -> list[Any]:
+    """Metrics as they are given to `compile`: none, one, or several."""
+    if metrics is None:
+        return []
+    return list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
+
+
+def named(metrics: Iterable[tuple[str, Metric]]) -> dict[str, Metric]:
+    """Metrics by their names, made distinct by numbers."""
+    found: dict[str, Metric] = {}
+    for name, metric in metrics:
+        numbers = itertools.count(1)
+        distinct = name
+        while distinct in found or distinct == "loss":
+            distinct = f"{name}_{next(numbers)}"
+        found[distinct] = metric
+    return found

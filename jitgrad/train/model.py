@@ -1,0 +1,372 @@
+"""`Model` and `Sequential`, the stateful face of training: they own a module, the optimizer's state and the random key.
+
+Next on the path: fitting.py (the epochs of `fit`), learner.py (the programs), epochs.py (an epoch as one native call), steps.py
+(what it does with a batch).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import jitgrad.numpy as jnp
+from jitgrad import nn, random, tree
+from jitgrad.errors import ArgumentError
+from jitgrad.jit import jit
+from jitgrad.nn.parts import is_array
+from jitgrad.nn.sizes import unbuilt_paths
+from jitgrad.promotion import default_float
+from jitgrad.random.generator import next_key
+from jitgrad.tracing import ShapeDtypeStruct
+
+from . import fitting
+from .arrays import arrays, batches_of, in_memory, is_dataset
+from .bars import Bar, verbosity
+from .callbacks import Callback, History
+from .epochs import predict_all
+from .learner import Learner
+from .losses import resolve_loss
+from .metrics import resolve_metric
+from .optimizers import resolve_optimizer
+from .steps import Recipe, State, arguments, called
+
+_predict = jit(predict_all, static_argnames=("size",))
+_call = jit(called)
+
+
+class Model:
+    """A module with what trains it: `compile`, `fit`, `evaluate`, `predict`, with Keras' arguments and meaning.
+
+    module: an nn.Module. Layers without an input size get theirs from the first batch, or from `input_shape`, the shape of one
+    example without the batch's axis. key: what initial values, dropout and the order of examples are drawn from, by default a key
+    of the generator that `random.seed` sets.
+
+    `model.module` is the module as it is now: a pytree, to use with jit, grad and vmap.
+
+    >>> import jitgrad, numpy as np
+    >>> from jitgrad import nn, train
+    >>> x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
+    >>> model = train.Model(nn.Linear(1, 1), key=jitgrad.random.key(0))
+    >>> model.compile(optimizer="sgd", loss="mse")
+    >>> history = model.fit(x, 3 * x + 1, epochs=1000, verbose=0)
+    >>> print(round(float(model.predict(np.float32([[2.0]]), verbose=0)[0, 0]), 1))
+    7.0
+    """
+
+    def __init__(self, module: Any, *, input_shape: Sequence[int] | None = None, key: Any = None) -> None:
+        name = f"train.{type(self).__name__}"
+        if not isinstance(module, nn.Module):
+            raise ArgumentError(f"{name}: takes a module of jitgrad.nn, got {type(module).__name__}")
+        self._key, self._order_key, self._build_key = random.split(next_key(name) if key is None else key, 3)
+        self._module = module
+        self._optimizer_state: Any = None
+        self._steps: Any = jnp.int64(0)
+        self._learner: Learner | None = None
+        self._labels: tuple[Any, Any] | None = None
+        """The least and the greatest label that the loss has taken."""
+        self.history: History | None = None
+        self.stop_training = False
+        if input_shape is not None:
+            self.build((None, *input_shape))
+
+    # What it owns
+
+    @property
+    def module(self) -> Any:
+        """The module as it is now. A module of the same structure may be assigned."""
+        return self._module
+
+    @module.setter
+    def module(self, module: Any) -> None:
+        if detail := tree.difference(tree.structure(self._module), tree.structure(module)):
+            raise ArgumentError(f"{self._name}.module: the new module must have the structure of the old one ({detail})")
+        self._module = module
+
+    @property
+    def built(self) -> bool:
+        """Whether all layers know their input sizes, and have parameters."""
+        return not unbuilt_paths(self._module)
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Give the layers their input sizes: input_shape is that of a batch, whose first number, the batch's, may be None."""
+        shape = tuple(1 if n is None else int(n) for n in input_shape)
+        self._module = nn.build(self._module, ShapeDtypeStruct(shape, self._dtype), key=self._build_key)
+
+    def get_state(self) -> dict[str, Any]:
+        """The module, the optimizer's state, the number of steps and the random keys, as one pytree: what a checkpoint holds."""
+        return self._state()._asdict() | {"order_key": self._order_key}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `get_state` gave, of this model or one of the same structure."""
+        self.module = state["module"]
+        self._optimizer_state, self._key, self._steps = state["optimizer"], state["key"], state["step"]
+        self._order_key = state["order_key"]
+
+    @property
+    def _name(self) -> str:
+        return f"train.{type(self).__name__}"
+
+    @property
+    def _dtype(self) -> np.dtype[Any]:
+        """The element type that floats of x and y are cast to: that of the parameters."""
+        floats = [x.dtype for x in tree.leaves(self._module) if is_array(x) and jnp.issubdtype(x.dtype, jnp.floating)]
+        return np.dtype(jnp.result_type(*floats) if floats else default_float().numpy)
+
+    def _compiled(self, where: str) -> Learner:
+        if self._learner is None:
+            raise ArgumentError(f"{self._name}.{where}: call compile(optimizer=..., loss=...) before")
+        return self._learner
+
+    def _state(self) -> State:
+        if self._optimizer_state is None and self._learner is not None:
+            self._optimizer_state = self._learner.recipe.optimizer.init(self._module)
+        return State(self._module, self._optimizer_state, self._key, self._steps)
+
+    def _keep(self, state: State) -> None:
+        self._module, self._optimizer_state, _, self._steps = state
+
+    def _ready(self, x: Any) -> None:
+        """Build what is unbuilt for examples of the inputs."""
+        if self._optimizer_state is None and not self.built:
+            args, kwargs = arguments(tree.map(lambda a: a[:1], x))
+            if kwargs:
+                raise ArgumentError(f"{self._name}: layers without an input size need inputs by position, not by name")
+            self._module = nn.build(self._module, *args, key=self._build_key)
+
+    # Training
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        *,
+        run_eagerly: bool = False,
+    ) -> None:
+        """Say how to train.
+
+        optimizer: a name ("adam", "sgd", ...), one of `train.optimizers` or of `jitgrad.optim`. loss: a name ("mse",
+        "sparse_categorical_crossentropy", ...), one of `train.losses`, or a function of targets and predictions that gives one loss
+        an example, or one number; predictions are whatever the module gives. metrics: names, or metrics of `train.metrics` or
+        `jitgrad.metrics`; weighted_metrics: those that take examples by their weights. run_eagerly: compile nothing, so that print
+        and pdb in the model see numbers.
+        """
+        if loss is None:
+            raise ArgumentError(f"{self._name}.compile: loss is missing. Name one, such as loss='mse', or give a function.")
+        where = f"{self._name}.compile"
+        self._loss = resolve_loss(loss)
+        plain, weighted = fitting.as_list(where, metrics), fitting.as_list(where, weighted_metrics)
+        named = fitting.named([resolve_metric(m, self._loss) for m in (*plain, *weighted)])
+        recipe = Recipe(self._loss, resolve_optimizer(optimizer), named, frozenset([*named][len(plain) :]))
+        self._learner = Learner(recipe, run_eagerly)
+        self._optimizer_state = self._labels = None
+        self.stop_training = False
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Iterable[Callback] | Callback | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+    ) -> History:
+        """Train for some epochs, and give the history of losses and metrics: `history.history` by name, `history.plot()`.
+
+        x, y: data in memory, arrays of [examples, ...], where a tuple or dict x has the module's arguments; or x is a dataset,
+        which gives batches x, (x, y) or (x, y, weights), anew each time that it is iterated. With data in memory an epoch is one
+        native call, unless a callback wants to see each batch or steps_per_epoch is given.
+
+        batch_size: 32 by default. verbose: 1 for a bar an epoch, 2 for a line, 0 for silence; "auto" is 1 where tqdm is installed.
+        validation_split: the share of examples, the last ones, that are kept for validation; validation_data: (x, y), (x, y,
+        weights) or a dataset. class_weight: by label. steps_per_epoch, validation_steps: the most batches, all by default. The
+        rest is Keras', too.
+
+        Ctrl-C ends it with the model as it was after the last whole step. Raises InvalidValueError where the loss is not finite:
+        the model is as it was before that step then.
+        """
+        return fitting.fit(self, fitting.Plan(**{n: v for n, v in locals().items() if n != "self"}))
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Iterable[Callback] | Callback | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The loss and the metrics over data in memory or a dataset, in inference: a number, a list with the loss first where there
+        are metrics, or a dict by name with return_dict=True.
+        """
+        where = f"{self._name}.evaluate"
+        self._compiled("evaluate")
+        source = fitting.source(where, self, x, y, sample_weight, batch_size)
+        logs = fitting.evaluate(self, source, steps, verbosity(where, verbose), fitting.dispatcher(where, self, callbacks))
+        if return_dict:
+            return logs
+        return logs["loss"] if len(logs) == 1 else list(logs.values())
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None) -> Any:
+        """The module's results for all examples of x, data in memory or a dataset, in inference: NumPy arrays."""
+        where = f"{self._name}.predict"
+        size = fitting.size_of(where, batch_size)
+        bar = Bar(min(verbosity(where, verbose), 1), "predict", None)
+        try:
+            if not is_dataset(x):
+                data = in_memory(where, x, None, None, self._dtype)
+                self._ready(data.x)
+                results = _predict(self._module, data.x, size=size)
+            else:
+                found = []
+                for batch in itertools.islice(batches_of(where, x, self._dtype), steps):
+                    self._ready(batch.x)
+                    found.append(_call(self._module, batch.x))
+                    bar.show(len(found), {})
+                if not found:
+                    raise ArgumentError(f"{where}: the dataset gave no batches")
+                results = tree.map(lambda *parts: np.concatenate(parts), *found)
+        finally:
+            bar.close()
+        return tree.map(np.array, results)
+
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        """The module's result for a batch. training: as in a step of `fit`, but the model stays as it is."""
+        given = arrays(f"{self._name}", "x", x, self._dtype)
+        self._ready(given)
+        if not training:
+            return called(self._module, given)
+        args, kwargs = arguments(given)
+        return nn.apply(self._module, *args, train=True, key=random.fold_in(self._key, self._steps), **kwargs)[0]
+
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None) -> dict[str, Any]:
+        """One step with a batch; its loss and metrics by name."""
+        return fitting.train_on_batch(self, x, y, sample_weight, class_weight)
+
+    # Looks and files
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer that `compile` was given, or made of its name."""
+        return self._compiled("optimizer").recipe.optimizer
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's learning rate as it is now. A number may be assigned.
+
+        Raises ArgumentError where the state does not have it: optimizers of `train.optimizers` keep it there, those of
+        `jitgrad.optim` do with `optim.inject_hyperparams`.
+        """
+        self._compiled("learning_rate")
+        return float(self._hyperparams()["learning_rate"])
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._compiled("learning_rate")
+        given = self._hyperparams()
+        if callable(getattr(self.optimizer, "learning_rate", None)):
+            raise ArgumentError(f"{self._name}.learning_rate: the optimizer has a schedule, which would set it anew in each step")
+        changed = {**given, "learning_rate": jnp.asarray(value, given["learning_rate"].dtype)}
+        self._optimizer_state = self._optimizer_state._replace(hyperparams=changed)
+
+    def _hyperparams(self) -> Any:
+        found = getattr(self._state().optimizer, "hyperparams", {})
+        if "learning_rate" not in found:
+            raise ArgumentError(
+                f"{self._name}.learning_rate: the optimizer does not keep it in its state. Take one of train.optimizers, or make "
+                "it by optim.inject_hyperparams(optim.adam)(learning_rate=1e-3)"
+            )
+        return found
+
+    def summary(self, *inputs: Any) -> None:
+        """Print the layers, the shapes of what they give for a batch of `inputs`' shape, and their parameters."""
+        nn.summary(self._module, *inputs)
+
+    def count_params(self) -> int:
+        """How many numbers the parameters have, buffers included, as Keras counts."""
+        return sum(int(np.prod(x.shape)) for x in tree.leaves(self._module))
+
+    def get_weights(self) -> list[np.ndarray]:
+        """All arrays of the module, parameters and buffers, in its order."""
+        return [np.array(x) for x in tree.leaves(self._module)]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Put arrays in the places of those that `get_weights` gives; shapes must agree."""
+        leaves, structure = tree.flatten(self._module)
+        if len(weights) != len(leaves):
+            raise ArgumentError(f"{self._name}.set_weights: the model has {len(leaves)} arrays, got {len(weights)}")
+        for number, (old, new) in enumerate(zip(leaves, weights, strict=True)):
+            if old.shape != np.shape(new):
+                raise ArgumentError(
+                    f"{self._name}.set_weights: array {number} must be {list(old.shape)}, got {list(np.shape(new))}"
+                )
+        self._module = tree.unflatten(structure, [jnp.asarray(n, o.dtype) for o, n in zip(leaves, weights, strict=True)])
+
+    def save_weights(self, path: Any) -> None:
+        """Write the module's arrays to a safetensors file (`jitgrad.io`)."""
+        from jitgrad import io
+
+        io.save(path, self._module)
+
+    def load_weights(self, path: Any) -> None:
+        """Read what `save_weights` has written, for a model of the same structure."""
+        from jitgrad import io
+
+        self._module = io.load(path, like=self._module)
+
+    def save(self, path: Any) -> None:
+        """Write all of the training's state, the optimizer's and the keys included, to a safetensors file: `load` goes on from
+        it."""
+        from jitgrad import io
+
+        io.save(path, self.get_state())
+
+    def load(self, path: Any) -> None:
+        """Go on from what `save` has written, in a model of the same structure, compiled with an optimizer of the same kind."""
+        from jitgrad import io
+
+        self.set_state(io.load(path, like=self.get_state()))
+
+    def __repr__(self) -> str:
+        return f"{self._name}({self._module!r})"
+
+
+class Sequential(Model):
+    """A Model of layers one after another: modules and functions, a list or one by one.
+
+    >>> from jitgrad import nn, train
+    >>> model = train.Sequential([nn.Dense(10, activation="relu"), nn.Dense(1)], input_shape=(4,))
+    >>> model.count_params()
+    61
+    """
+
+    def __init__(self, *layers: Any, input_shape: Sequence[int] | None = None, key: Any = None) -> None:
+        given = list(layers[0]) if len(layers) == 1 and isinstance(layers[0], (list, tuple)) else list(layers)
+        super().__init__(nn.Sequential(given), input_shape=input_shape, key=key)
+
+    @property
+    def layers(self) -> tuple[Any, ...]:
+        """The layers as they are now."""
+        return tuple(self._module.layers)
+
+    def add(self, layer: Any) -> None:
+        """Put a layer behind the others. Not after training has begun: the optimizer's state is that of the layers before."""
+        if self._optimizer_state is not None:
+            raise ArgumentError(f"{self._name}.add: the model is being trained already. Make a new one with all layers.")
+        self._module = nn.Sequential([*self._module.layers, layer])
