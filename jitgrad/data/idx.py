@@ -15,6 +15,7 @@ from jitgrad.errors import BadRecordError
 
 from .files import Name, found_in, opened, read_bytes
 
+MOST_AXES = 32
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
@@ -34,7 +35,7 @@ def read_idx(path: Name) -> np.ndarray:
     """
     with opened(path) as file:
         start = read_bytes(file, 4)
-        if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not start[3]:
+        if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 0 < start[3] <= MOST_AXES:
             raise BadRecordError(
                 f"data.read_idx: {path} is no IDX file: it begins with the bytes {start.hex(' ') or '(none)'}, not 00 00, a type "
                 f"(one of {', '.join(f'{t:02x}' for t in TYPES)}) and a number of axes"
@@ -53,6 +54,8 @@ def read_idx(path: Name) -> np.ndarray:
             )
         if file.read(1):
             raise BadRecordError(f"data.read_idx: {path} has bytes behind the {shape[0]} records of its shape {shape}")
+    if 0 in shape:
+        raise BadRecordError(f"data.read_idx: {path} has no elements: its shape is {shape}")
     return np.frombuffer(content, kind).astype(kind.newbyteorder("="), copy=False).reshape(shape)
 
 

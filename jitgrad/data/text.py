@@ -157,7 +157,9 @@ class BytePairs:
         content = read_text(path)
         try:
             return cls(tokenizers.Tokenizer.from_str(content))
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # panics of the package are no Exceptions
             raise BadRecordError(f"data.BytePairs.load: {path} is no file of a tokenizer: {error}") from None
 
     def save(self, path: Name) -> None:

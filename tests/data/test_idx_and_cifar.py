@@ -24,7 +24,7 @@ def idx(array):
 
 
 @settings(derandomize=True, max_examples=60, deadline=None)
-@given(array=hnp.arrays(st.sampled_from(sorted(CODES)), hnp.array_shapes(max_dims=4, max_side=5, min_side=0)), packed=st.booleans())
+@given(array=hnp.arrays(st.sampled_from(sorted(CODES)), hnp.array_shapes(max_dims=4, max_side=5, min_side=1)), packed=st.booleans())
 def test_an_array_comes_back_from_its_idx_file(array, packed, tmp_path_factory):
     path = tmp_path_factory.mktemp("idx") / "array"
     path.write_bytes(gzip.compress(idx(array)) if packed else idx(array))
@@ -60,6 +60,8 @@ WHOLE = idx(np.arange(12, dtype=np.int16).reshape(3, 4))
         (b"\0\0\x0a\x01" + bytes(8), "no IDX file"),
         (WHOLE[:9], "ends within its shape of 2 axes"),
         (WHOLE[:-3], r"ends in record 2, at byte 33; by its shape \(3, 4\) there are 3 records of 8 bytes"),
+        (b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"\0", "no IDX file"),
+        (idx(np.zeros((0, 3), np.uint8)), r"no elements: its shape is \(0, 3\)"),
         (WHOLE + b"\0", "bytes behind the 3 records"),
         (b"\0\0\x08\x03" + b"\xff" * 12 + bytes(100), "ends in record 0"),
         (gzip.compress(WHOLE)[:-9], "gzip file is damaged or ends early"),
@@ -72,6 +74,20 @@ def test_a_damaged_idx_file_is_named_with_its_record(tmp_path, content, words):
     with pytest.raises(errors.BadRecordError, match=words) as caught:
         data.read_idx(path)
     assert str(path) in str(caught.value)
+
+
+@settings(derandomize=True, max_examples=150, deadline=None)
+@given(places=st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=4), end=st.integers(0, len(WHOLE)))
+def test_any_bytes_are_an_array_or_an_error_of_the_file(places, end, tmp_path_factory):
+    content = bytearray(WHOLE)
+    for place, byte in places:
+        content[place] = byte
+    path = tmp_path_factory.mktemp("idx") / "array"
+    path.write_bytes(content[:end])
+    try:
+        assert data.read_idx(path).size
+    except errors.BadRecordError as error:
+        assert str(path) in str(error)
 
 
 def test_mnist_without_its_files_or_with_others_is_refused(tmp_path):

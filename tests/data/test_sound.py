@@ -7,6 +7,8 @@ import wave
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.io import wavfile
 
 from jitgrad import data, errors
@@ -111,6 +113,23 @@ def test_what_is_no_whole_wav_file_is_named(tmp_path, content, words):
     with pytest.raises(errors.BadRecordError, match=words) as caught:
         data.read_wav(path)
     assert str(path) in str(caught.value)
+
+
+WHOLE = wav(FORMAT, chunk(b"LIST", b"odd"), chunk(b"data", bytes(range(40))))
+
+
+@settings(derandomize=True, max_examples=200, deadline=None)
+@given(places=st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=4), end=st.integers(0, len(WHOLE)))
+def test_any_bytes_are_samples_or_an_error_of_the_file(places, end, tmp_path_factory):
+    content = bytearray(WHOLE)
+    for place, byte in places:
+        content[place] = byte
+    path = tmp_path_factory.mktemp("wav") / "a.wav"
+    path.write_bytes(content[:end])
+    try:
+        assert data.read_wav(path)[0].size
+    except errors.BadRecordError as error:
+        assert str(path) in str(error)
 
 
 def test_rates_and_samples_that_make_no_sense_are_refused():

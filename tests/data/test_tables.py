@@ -152,6 +152,17 @@ def test_a_bad_cell_is_named_by_its_line_in_every_block(tmp_path, monkeypatch):
         read(tmp_path, text, types={"a": int})
 
 
+@settings(derandomize=True, max_examples=150, deadline=None)
+@given(content=st.binary(max_size=40) | st.text('ab,"\n\r\t 01\0', max_size=40).map(str.encode))
+def test_any_bytes_are_a_table_or_an_error_that_names_the_file(content, tmp_path_factory):
+    path = tmp_path_factory.mktemp("csv") / "t.csv"
+    path.write_bytes(content)
+    try:
+        assert len(data.read_csv(path))
+    except (errors.BadRecordError, errors.ArgumentError) as error:
+        assert str(path) in str(error)
+
+
 # From a table to what models are fitted to
 
 
