@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import abc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import optree
@@ -223,6 +223,13 @@ def mark(module: Module, held: dict[str, str]) -> None:
     plan = plan_of(module)
     _set_held(module, held)
     _set_plan(module, make_plan(type(module), vars(module), held, plan.kinds))
+
+
+def put_last(module: Module, names: Iterable[str]) -> None:
+    """Let these attributes come behind the others."""
+    attributes = module.__dict__
+    attributes.update({n: attributes.pop(n) for n in names})
+    _set_plan(module, None)
 
 
 def set_run(module: Module, run: calls.Run | None) -> None:

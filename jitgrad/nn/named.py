@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import jitgrad.numpy as jnp
+from jitgrad import random
 from jitgrad.errors import ArgumentError
 from jitgrad.normalization import log_softmax, softmax
 
@@ -32,11 +33,20 @@ ACTIVATIONS: dict[str, Callable[[Any], Any] | None] = {
     },
 }
 
+
+def _uniform(key: Any, shape: Any, dtype: Any = None) -> Any:
+    return random.uniform(key, shape, dtype, -0.05, 0.05)
+
+
 INITIALIZERS: dict[str, Initializer] = {
     "zeros": initializers.zeros,
     "ones": initializers.ones,
     "random_normal": initializers.normal(0.05),
-    "random_uniform": lambda key, shape, dtype=None: initializers.uniform(0.1)(key, shape, dtype) - 0.05,
+    "random_uniform": _uniform,
+    "zero": initializers.zeros,
+    "one": initializers.ones,
+    "normal": initializers.normal(0.05),
+    "uniform": _uniform,
     "truncated_normal": initializers.truncated_normal(0.05),
     "orthogonal": initializers.orthogonal(),
     "identity": lambda key, shape, dtype=None: jnp.eye(shape[0], shape[1], dtype=dtype),

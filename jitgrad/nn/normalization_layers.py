@@ -88,24 +88,29 @@ class _ChannelNorm(Sized):
                 self.refuse_input("of more than one number a channel in training, where its variance is taken", value)
             mean, variance = _moments(value, axes)
             if self.track_running_stats:
-                self.keep(mean, variance * (count / (count - 1)), axis)
+                self.keep(mean, variance, count, axis)
         out = _normalized(value, mean, variance, self.eps)
-        if self.weight is None or self.bias is None:
-            return out
-        return out * along(self.weight, axis, rank) + along(self.bias, axis, rank)
+        return self.scaled(out, axis)
+
+    def scaled(self, x: Array, axis: int) -> Array:
+        """x times the weight, plus the bias, where there are such."""
+        x = x if self.weight is None else x * along(self.weight, axis, x.ndim)
+        return x if self.bias is None else x + along(self.bias, axis, x.ndim)
 
     def reduced(self, axis: int, rank: int) -> list[int]:
         """The axes that statistics are taken over."""
         raise NotImplementedError
 
-    def keep(self, mean: Array, variance: Array, axis: int) -> None:
-        """Let the running statistics follow those of a batch, with the weight `momentum`; where that is None, as means of all."""
+    def keep(self, mean: Array, variance: Array, count: int, axis: int) -> None:
+        """Let the running statistics follow those of a batch, which has `count` numbers a channel, by `momentum`; where
+        that is None, as means of all.
+        """
         factor: Any = self.momentum
         if factor is None:
             self.num_batches_tracked = self.num_batches_tracked + 1
             factor = 1 / self.num_batches_tracked.astype(self.running_mean.dtype)
         others = tuple(a for a in range(mean.ndim) if a != axis)
-        for name, batch in (("running_mean", mean), ("running_var", variance)):
+        for name, batch in (("running_mean", mean), ("running_var", variance * (count / (count - 1)))):
             running = getattr(self, name)
             seen = stop_gradient(jnp.mean(batch, axis=others))
             setattr(self, name, ((1 - factor) * running + factor * seen).astype(running.dtype))

@@ -239,7 +239,8 @@ class _Recurrent(Sized):
                 kept = random.bernoulli(self.next_key(), 1 - self.dropout, flow.shape)
                 flow = jnp.where(kept, flow / (1 - self.dropout) if self.dropout < 1 else 0.0, 0.0)
             found = [
-                _run(cell, flow, start, present, i == 1) for i, (cell, start) in enumerate(zip(layer, starts[number], strict=True))
+                over_time(cell, flow, start, present, i == 1)
+                for i, (cell, start) in enumerate(zip(layer, starts[number], strict=True))
             ]
             flow = jnp.concatenate([out for out, _ in found], axis=-1) if len(found) > 1 else found[0][0]
             ends += [end for _, end in found]
@@ -289,7 +290,7 @@ class _Recurrent(Sized):
         )
 
 
-def _run(cell: _Cell, x: Array, start: State, present: Array | None, reverse: bool) -> tuple[Array, State]:
+def over_time(cell: _Cell, x: Array, start: State, present: Array | None, reverse: bool) -> tuple[Array, State]:
     """A cell over x [time, batch, features], from the last step to the first if reverse: h of every step, and the last state."""
 
     def step(state: State, at: tuple[Array, Array | None]) -> tuple[State, Array]:

@@ -19,7 +19,7 @@ from jitgrad.tracing import ShapeDtypeStruct, eval_shape
 from jitgrad_compiler.ir.builder import state
 
 from . import calls
-from .module import Module, set_run
+from .module import Module, put_last, set_run
 from .parts import is_module, modules, shown
 from .unbuilt import ADVICE, NAME, Unbuilt, is_unbuilt
 
@@ -65,15 +65,12 @@ class Sized(Module):
 
 def complete(layer: Sized, size: Any, key: Any) -> None:
     """Let a layer create its parameters, at the place among its attributes where its constructor would have."""
-    attributes = vars(layer)
-    names = list(attributes)
-    after = {n: attributes[n] for n in names[names.index(NAME) + 1 :]}
-    unbuilt = attributes[NAME]
-    for name in (NAME, *after):
-        delattr(layer, name)
+    names = list(vars(layer))
+    after = names[names.index(NAME) + 1 :]
+    unbuilt = vars(layer)[NAME]
+    delattr(layer, NAME)
     layer.create(size, key, *unbuilt.options)
-    for name, value in after.items():
-        setattr(layer, name, value)
+    put_last(layer, after)
 
 
 def build(module: M, *inputs: Any, key: Any = None, dtype: Any = None) -> M:
