@@ -99,3 +99,7 @@ class InceptionV1(nn.Module):
                 x = self.pool4(x)
         out = self.fc(self.dropout(self.avgpool(x)))
         return (out, *others) if others else out
+
+    def keras_flattened(self) -> dict[str, tuple[int, int, int]]:
+        """The shapes of what is flattened before linear layers."""
+        return {f"{name}.fc1": (4, 4, 128) for name in _AUXILIARY.values()}

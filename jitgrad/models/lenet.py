@@ -34,3 +34,7 @@ class LeNet(nn.Module):
         x = self.pool(nn.relu(self.conv2(x)))
         x = nn.relu(self.fc1(flat(x, self.data_format)))
         return self.fc3(nn.relu(self.fc2(x)))
+
+    def keras_flattened(self) -> dict[str, tuple[int, int, int]]:
+        """The shape of what is flattened before a linear layer."""
+        return {"fc1": (5, 5, 16)}

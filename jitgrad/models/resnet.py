@@ -7,6 +7,7 @@ from typing import Any
 
 from jitgrad import nn
 from jitgrad.array import Array
+from jitgrad.errors import ArgumentError
 from jitgrad.nn.data_format import CHANNELS_LAST
 
 from .building import Options, options
@@ -108,6 +109,12 @@ class ResNet(nn.Module):
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         out: Array = self.fc(self.avgpool(x))
         return out
+
+    def keras_names(self) -> dict[str, str]:
+        raise ArgumentError(
+            "io.load_keras: ResNet is another network in keras.applications than here and in torchvision: blocks stride in their "
+            "first convolution, and convolutions have biases. Take weights of torchvision's, by io.load_torch."
+        )
 
 
 def _resnet(depth: int, blocks: Sequence[int], bottleneck: bool, count: str) -> Any:

@@ -60,6 +60,21 @@ class VGG(nn.Module):
         out: Array = self.classifier(flat(self.pool(self.features(x)), self.data_format))
         return out
 
+    def keras_names(self) -> dict[str, str]:
+        """The layers' names in keras.applications."""
+        names, stage, number = {}, 1, 0
+        for i, layer in enumerate(self.features):
+            if isinstance(layer, nn.Conv2d):
+                number += 1
+                names[f"features.{i}"] = f"block{stage}_conv{number}"
+            elif isinstance(layer, nn.MaxPool2d):
+                stage, number = stage + 1, 0
+        return names | {"classifier.0": "fc1", "classifier.3": "fc2", "classifier.6": "predictions"}
+
+    def keras_flattened(self) -> dict[str, tuple[int, int, int]]:
+        """The shape of what is flattened before a linear layer."""
+        return {"classifier.0": (7, 7, _CHANNELS[-1])}
+
 
 def _vgg(depth: int, count: str) -> Any:
     def made(classes: int = 1000, channels: int = 3, **options: Any) -> VGG:

@@ -7,7 +7,7 @@ are published with other names has a method `torch_state(state)`, which gives th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -64,11 +64,32 @@ def turned(*parts: Any) -> Tensor:
     return Tensor(parts, turned=True)
 
 
-class _Leaf:
+class Leaf:
     """Stands for a leaf of a module, by its number."""
 
     def __init__(self, number: int) -> None:
         self.number = number
+
+
+def numbered(module: M) -> M:
+    """A module whose leaves are their numbers, as `Leaf`s: what its attributes say of them is where they belong."""
+    structure = tree.structure(module)
+    made: M = tree.unflatten(structure, map(Leaf, range(structure.num_leaves)))
+    return made
+
+
+def children(x: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """What a container holds, with PyTorch's names for their places: those of attributes, and numbers in a Sequential."""
+    registration = tree.registration(type(x))
+    if registration is None:
+        return
+    items, _, entries = tree.flatten_one_level(x)
+    for item, entry in zip(items, entries, strict=True):
+        if isinstance(x, Sequential | Held):
+            yield path, item
+        else:
+            name = path_text((key_of(registration.kind, type(x), entry),), simple=True)
+            yield f"{path}.{name}" if path else name, item
 
 
 def torch_layout(module: Any) -> Layout:
@@ -76,30 +97,26 @@ def torch_layout(module: Any) -> Layout:
 
     Raises ArgumentError for a leaf that would be in none.
     """
-    pairs, structure = tree.flatten_with_path(module)
     found: Layout = {}
-    _collect(tree.unflatten(structure, map(_Leaf, range(len(pairs)))), "", found)
-    numbered = {name: Tensor(tuple(p.number for p in t.parts), t.axis, t.turned) for name, t in found.items()}
-    placed = {number for tensor in numbered.values() for number in tensor.parts}
-    if left := [path_text(path) for number, (path, _) in enumerate(pairs) if number not in placed]:
+    _collect(numbered(module), "", found)
+    by_number = {name: Tensor(tuple(p.number for p in t.parts), t.axis, t.turned) for name, t in found.items()}
+    placed = {number for tensor in by_number.values() for number in tensor.parts}
+    if left := [path_text(path) for number, (path, _) in enumerate(tree.leaves_with_path(module)) if number not in placed]:
         raise ArgumentError(f"{type(module).__name__}: PyTorch has no name for {_some(left)}")
-    return numbered
+    return by_number
 
 
-def _collect(x: Any, prefix: str, found: Layout) -> None:
-    """Note the tensors of a part of a module whose leaves are `_Leaf`s."""
-    if isinstance(x, _Leaf):
-        found[prefix.removesuffix(".")] = plain(x)
+def _collect(x: Any, path: str, found: Layout) -> None:
+    """Note the tensors of a part of a module whose leaves are `Leaf`s."""
+    if isinstance(x, Leaf):
+        found[path] = plain(x)
     elif hasattr(type(x), "torch_layout"):
         for name, tensor in x.torch_layout().items():
             if any(p is not None for p in tensor.parts):  # a layer without bias has none
-                found[prefix + name] = tensor
-    elif (registration := tree.registration(type(x))) is not None:
-        children, _, entries = tree.flatten_one_level(x)
-        for child, entry in zip(children, entries, strict=True):
-            named = not isinstance(x, Sequential | Held)
-            name = path_text((key_of(registration.kind, type(x), entry),), simple=True) if named else ""
-            _collect(child, f"{prefix}{name}." if named else prefix, found)
+                found[f"{path}.{name}" if path else name] = tensor
+    else:
+        for place, item in children(x, path):
+            _collect(item, place, found)
 
 
 def load_torch(module: M, state: Mapping[str, Any], *, strict: bool = True, prefix: str = "") -> M:
