@@ -157,3 +157,64 @@ def test_a_dilated_array_is_convolved_phase_by_phase(x: Any, w: Any, padding: An
     arrays = operands(graph)
     for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+GROUPED = {  # of every group: array [batch, *space, features], kernel [*window, features, results], strides, padding, dilation
+    "depthwise": ((3, 9, 10, 1), (3, 3, 1, 1), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    "strides": ((2, 9, 10, 1), (3, 3, 1, 1), (2, 2), ((1, 1), (0, 1)), (1, 1)),
+    "gaps": ((2, 11, 10, 1), (3, 2, 1, 1), (1, 2), ((2, 2), (1, 0)), (2, 3)),
+    "a multiplier": ((2, 8, 9, 1), (3, 3, 1, 3), (1, 1), ((1, 1), (1, 1)), (1, 1)),
+    "two features": ((2, 8, 9, 2), (3, 3, 2, 1), (2, 1), ((0, 0), (1, 1)), (1, 1)),
+    "a large window": ((2, 12, 12, 1), (7, 7, 1, 1), (1, 1), ((3, 3), (3, 3)), (1, 1)),
+    "one axis": ((4, 33, 1), (5, 1, 1), (1,), ((2, 2),), (1,)),
+    "an array cut off": ((2, 9, 9, 1), (3, 3, 1, 1), (1, 1), ((-2, 1), (1, -3)), (1, 1)),
+}
+
+
+def grouped(x: Any, w: Any, strides: Any, padding: Any, dilation: Any, groups: int, features_last: bool, dtype: DType) -> Graph:
+    """A convolution of groups, of an array whose features are its last axis in memory, or its second, with its gradients."""
+    rank, results = len(strides), w[-1]
+    params = dict(strides=strides, padding=padding, x_dilation=(1,) * rank, w_dilation=dilation)
+    batch, *space, features = x
+    shape = (batch, *space, groups, features) if features_last else (batch, groups, features, *space)
+    order = (rank + 1, 0, *range(1, rank + 1), rank + 2) if features_last else (1, 0, *range(3, rank + 3), 2)
+
+    def convolved(values: Any) -> Any:
+        x, w = values
+        turned = bind(OPS["transpose"], x, permutation=order)
+        kernel = bind(OPS["transpose"], w, permutation=(rank + 1, *range(rank + 1), rank + 2))
+        out = bind(OPS["convolve"], turned, kernel, **params)
+        return [bind(OPS["transpose"], out, permutation=tuple(order.index(a) for a in range(rank + 3)))]
+
+    with staging() as builder:
+        inputs = [builder.input(ArrayType(s, dtype)) for s in (shape, (*w[:-1], groups, results))]
+        lin = linearize(convolved, inputs, [True, True])
+        graph, _ = builder.finish([*lin.outputs, *lin.transpose(lin.outputs)])
+    return graph
+
+
+@pytest.mark.parametrize("features_last", [False, True])
+@pytest.mark.parametrize("of", GROUPED.values(), ids=GROUPED)
+def test_convolutions_of_many_groups_and_their_gradients_agree_with_the_interpreter(of: Any, features_last: bool) -> None:
+    graph = grouped(*of, 20, features_last, F64)
+    arrays = operands(graph)
+    for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12 * np.abs(want).max())
+
+
+@pytest.mark.parametrize("features_last", [False, True])
+def test_a_depthwise_convolution_and_its_gradients_are_written_in_the_order_of_memory(features_last: bool) -> None:
+    graph = prepare(grouped(*GROUPED["depthwise"], 64, features_last, F32))
+    assert not [e for e in graph.eqns if e.op.name in ("dot_general", "windows")]
+    for kernel in fuse(graph, Tuning()):
+        inmost = [a for a in kernel.axes if a.extent > 1][-1]
+        assert all(s.offset.factor(inmost, 1) == 1 for s in kernel.stores if s.target.type.size > 64 * 9)
+
+
+def test_phases_with_few_results_are_one_contraction() -> None:
+    params = dict(strides=(1, 1), padding=((3, 4), (3, 4)), x_dilation=(2, 2), w_dilation=(1, 1))
+    for results, count in ((3, 1), (5, 2), (9, 4)):
+        with staging() as builder:
+            inputs = [builder.input(ArrayType(shape, F32)) for shape in ((1, 2, 16, 16, 32), (1, 7, 7, 32, results))]
+            graph, _ = builder.finish([bind(OPS["convolve"], *inputs, **params)])
+        assert [e.op.name for e in prepare(graph).eqns].count("dot_general") == count

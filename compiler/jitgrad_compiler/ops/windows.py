@@ -1,8 +1,7 @@
 """Windows: all the places at which a small box fits into an array, and what is put back from there.
 
 `windows` is an index map, so what reads it (a sum, a largest element, a contraction) reads the array itself; `fold`, its transpose,
-adds up what all windows say of each element. passes/windowed.py writes the ops of this room and `convolve` as what kernels are
-made of.
+adds up what all windows say of each element. passes/windowed.py writes the ops of this room as what kernels are made of.
 """
 
 from __future__ import annotations

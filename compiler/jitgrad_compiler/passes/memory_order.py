@@ -52,7 +52,7 @@ class _Turner(Rewriter):
             self.turned[e.outputs[0]] = (inputs[0], e.params["permutation"])
             return
         self.keep(e, inputs)
-        if e.op is convolve or e.op is reshape_op and inputs[0] in self.convolved and _only_ones(e):
+        if e.op is convolve and not _in_order(e) or e.op is reshape_op and inputs[0] in self.convolved and _only_ones(e):
             self.convolved.add(e.outputs[0])
 
     def back(self, a: Atom, order: Order) -> Atom:
@@ -72,6 +72,12 @@ class _Turner(Rewriter):
         else:
             self.turned[e.outputs[0]] = (out, order)
         return True
+
+
+def _in_order(e: Eqn) -> bool:
+    """Whether a convolution keeps its array's order in memory: one of groups that have one result each."""
+    shape = e.outputs[0].type.shape
+    return bool(shape[0] > 1 and shape[-1] == 1)
 
 
 def inverse(order: Order) -> Order:

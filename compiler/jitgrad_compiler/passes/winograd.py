@@ -1,7 +1,7 @@
 """Convolutions with windows of 3 x 3, and the cotangents of their kernels, as the tiled ops of ops/winograd.py.
 
 In: the sizes of a `convolve`. Out: whether it is done so. That depends on shapes and the element type alone, so that a program's
-results do not depend on where it runs. windowed.py, which brings the operands into the order of memory, asks and writes the ops.
+results do not depend on where it runs. convolutions.py brings the operands into the order of memory, asks and writes the ops.
 """
 
 from __future__ import annotations
