@@ -20,6 +20,7 @@ from jitgrad.nn.parts import is_array
 from jitgrad.nn.sizes import unbuilt_paths
 from jitgrad.promotion import default_float
 from jitgrad.random.generator import next_key
+from jitgrad.tracebacks import boundary_methods
 from jitgrad.tracing import ShapeDtypeStruct
 
 from . import fitting
@@ -56,10 +57,13 @@ class Model:
     7.0
     """
 
-    def __init__(self, module: Any, *, input_shape: Sequence[int] | None = None, key: Any = None) -> None:
+    def __init__(self, module: Any = None, *, input_shape: Sequence[int] | None = None, key: Any = None) -> None:
         name = f"train.{type(self).__name__}"
         if not isinstance(module, nn.Module):
-            raise ArgumentError(f"{name}: takes a module of jitgrad.nn, got {type(module).__name__}")
+            raise ArgumentError(
+                f"{name}: takes a module of jitgrad.nn, got {'none' if module is None else type(module).__name__}. A model of "
+                "one's own is a class Net(nn.Module) with __call__ or forward; train.Model(Net()) then has compile and fit"
+            )
         self._key, self._order_key, self._build_key = random.split(next_key(name) if key is None else key, 3)
         self._module = module
         self._optimizer_state: Any = None
@@ -67,6 +71,8 @@ class Model:
         self._learner: Learner | None = None
         self._labels: tuple[Any, Any] | None = None
         """The least and the greatest label that the loss has taken."""
+        self._inputs: Any = None
+        """Examples of the call's arguments, once they are known."""
         self.history: History | None = None
         self.stop_training = False
         if input_shape is not None:
@@ -92,8 +98,8 @@ class Model:
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Give the layers their input sizes: input_shape is that of a batch, whose first number, the batch's, may be None."""
-        shape = tuple(1 if n is None else int(n) for n in input_shape)
-        self._module = nn.build(self._module, ShapeDtypeStruct(shape, self._dtype), key=self._build_key)
+        self._inputs = (ShapeDtypeStruct(tuple(1 if n is None else int(n) for n in input_shape), self._dtype),)
+        self._module = nn.build(self._module, *self._inputs, key=self._build_key)
 
     def get_state(self) -> dict[str, Any]:
         """The module, the optimizer's state, the number of steps and the random keys, as one pytree: what a checkpoint holds."""
@@ -130,11 +136,15 @@ class Model:
 
     def _ready(self, x: Any) -> None:
         """Build what is unbuilt for examples of the inputs."""
-        if self._optimizer_state is None and not self.built:
-            args, kwargs = arguments(tree.map(lambda a: a[:1], x))
-            if kwargs:
+        if self._inputs is not None:
+            return
+        args, kwargs = arguments(tree.map(lambda a: ShapeDtypeStruct((1, *a.shape[1:]), a.dtype), x))
+        if kwargs:
+            if not self.built:
                 raise ArgumentError(f"{self._name}: layers without an input size need inputs by position, not by name")
-            self._module = nn.build(self._module, *args, key=self._build_key)
+            return
+        self._module = nn.build(self._module, *args, key=self._build_key)
+        self._inputs = args
 
     # Training
 
@@ -295,8 +305,9 @@ class Model:
         return found
 
     def summary(self, *inputs: Any) -> None:
-        """Print the layers, the shapes of what they give for a batch of `inputs`' shape, and their parameters."""
-        nn.summary(self._module, *inputs)
+        """Print the layers, the shapes of what they give for a batch of `inputs`' shape, by default that of inputs so far with one
+        example, and their parameters."""
+        nn.summary(self._module, *(inputs or self._inputs or ()))
 
     def count_params(self) -> int:
         """How many numbers the parameters have, buffers included, as Keras counts."""
@@ -369,4 +380,8 @@ class Sequential(Model):
         """Put a layer behind the others. Not after training has begun: the optimizer's state is that of the layers before."""
         if self._optimizer_state is not None:
             raise ArgumentError(f"{self._name}.add: the model is being trained already. Make a new one with all layers.")
-        self._module = nn.Sequential([*self._module.layers, layer])
+        self._module, self._inputs = nn.Sequential([*self._module.layers, layer]), None
+
+
+for _class in (Sequential, Model):  # the subclass first: it takes the methods as they are
+    boundary_methods(_class, plain=("__init__",))

@@ -370,3 +370,38 @@ def test_lines_and_bars(capsys):
     assert "Epoch 2/2: 100%" in capsys.readouterr().err
     compiled().fit(*data(), verbose=0)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_setting_that_would_be_ignored_is_refused():
+    model = compiled(optimizer=train.optimizers.Adam(learning_rate=0.1))
+    with pytest.raises(ArgumentError, match=r"model.learning_rate = "):
+        model.optimizer.learning_rate = 0.5
+    model.learning_rate = 0.5
+    assert model.learning_rate == 0.5
+    scheduled = compiled(optimizer=train.optimizers.SGD(train.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)))
+    with pytest.raises(ArgumentError, match="the optimizer has a schedule"):
+        scheduled.learning_rate = 0.5
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'epoch'. Did you mean epochs=\?"):
+        model.fit(*data(), epoch=3)
+    with pytest.raises(ArgumentError, match=r"class Net\(nn.Module\)"):
+        train.Model()
+
+
+def test_a_summary_knows_the_inputs_so_far(capsys):
+    model = train.Sequential([nn.Dense(4), nn.Dense(1)], key=KEY)
+    model.compile("sgd", "mse")
+    model.fit(*data(), verbose=0)
+    model.summary()
+    assert "layers[0]  Dense" in capsys.readouterr().out
+
+
+def test_layers_find_their_sizes_in_the_first_batch_or_in_input_shape():
+    first = train.Sequential([nn.Dense(4), nn.Dense(1)], key=KEY)
+    assert not first.built
+    first.compile("sgd", "mse")
+    first.fit(*data(), verbose=0)
+    second = train.Sequential([nn.Dense(4), nn.Dense(1)], input_shape=(3,), key=KEY)
+    assert second.built
+    second.compile("sgd", "mse")
+    second.fit(*data(), verbose=0)
+    states_agree(first, second)

@@ -42,7 +42,7 @@ class Optimizer(optim.GradientTransformationExtraArgs):
 
     parameters: ClassVar[inspect.Signature]
     core: ClassVar[Callable[..., optim.GradientTransformation]]
-    learning_rate: Any
+    _rate: Any
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         where = f"train.optimizers.{cls.__name__}"
@@ -71,8 +71,20 @@ class Optimizer(optim.GradientTransformationExtraArgs):
 
         made = optim.inject_hyperparams(chained)(rate)
         optimizer: Any = super().__new__(cls, made.init, made.update)
-        optimizer.learning_rate = rate
+        optimizer._rate = rate
         return optimizer
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate or schedule that it was made with; the present one is in the state. Assigning raises ArgumentError."""
+        return self._rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        raise ArgumentError(
+            f"train.optimizers.{type(self).__name__}: an optimizer does not change, its learning rate is in the state of training. "
+            "Set it there: model.learning_rate = ..., or state.hyperparams['learning_rate']"
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(learning_rate={self.learning_rate})"
