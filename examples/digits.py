@@ -65,7 +65,7 @@ def main():
 
     found = np.asarray(jitgrad.jit(predict)(params, x_test)).argmax(-1)
     print(classification_report(y_test, found, digits=3))
-    print(f"loss curve, confusion matrix and misread digits: {draw('digits.png', losses, x_test, y_test, found)}")
+    print(f"loss curve, confusion matrix and misread digits: {draw('digits.png', losses, x_test.reshape(-1, 8, 8), y_test, found)}")
     print(f"test accuracy: {np.mean(found == y_test):.4f}")
 
 

@@ -1,4 +1,4 @@
-"""The picture that digits.py makes: loss curve, confusion matrix with its counts, and up to twelve misread digits."""
+"""The picture that digits.py and digits_cnn.py make: loss curve, confusion matrix with counts, and up to twelve misread digits."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from sklearn.metrics import confusion_matrix
 
 
 def draw(name, losses, images, labels, found):
-    """Saves the picture under a name in the current folder; returns its path."""
+    """Saves the picture of images [n, height, width] or [n, height, width, channels] in the current folder; returns its path."""
     plt.switch_backend("Agg")
     figure = plt.figure(figsize=(13, 4.8), layout="constrained")
     figure.suptitle(f"Handwritten digits: {np.mean(found == labels):.1%} of {len(labels)} test images read right", fontsize=14)
@@ -32,7 +32,7 @@ def draw(name, losses, images, labels, found):
     right.suptitle(f"{len(wrong)} digits were misread" + (", of which 12:" if len(wrong) > 12 else ":"))
     cells = right.subplots(3, 4).flat
     for cell, n in zip(cells, wrong, strict=False):
-        cell.imshow(images[n].reshape(8, 8), cmap="gray_r")
+        cell.imshow(images[n].squeeze(), cmap="gray_r")
         cell.set_title(f"{labels[n]}, read as {found[n]}", fontsize=9)
     for cell in right.axes:
         cell.axis("off")

@@ -2,45 +2,44 @@
 
 A quarter of the images is held out; the accuracy on these is printed last. With --overfit the network learns random labels of 64
 random images by heart instead, and the accuracy is that on the same. Writes resnet.png (loss, accuracy) to the current folder.
+Takes files of MNIST or CIFAR, too.
 """
 
 import argparse
 
+import image_sets
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.datasets import load_digits
 from tqdm import tqdm
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import data, image, metrics, models, nn, optim, random
+from jitgrad import data, image, models, nn, optim, random
 from jitgrad.nn import losses
 
 
-def digits():
-    """Images and labels to train with, then those held out."""
-    greys, labels = load_digits(return_X_y=True)
-    images = image.resize(jnp.float32(greys / 8 - 1).reshape(-1, 8, 8, 1), (len(greys), 32, 32, 1), "cubic")
-    x, x_test, y, y_test = data.train_test_split(np.asarray(images), labels, test_size=0.25, seed=0, stratify=labels)
-    return (x, y), (x_test, y_test)
-
-
-def noise():
-    """64 random images with random labels, to train with and to be tested on."""
-    rng = np.random.default_rng(0)
-    both = rng.standard_normal((64, 32, 32, 3)).astype(np.float32), rng.integers(0, 10, 64)
-    return both, both
+def load(options):
+    """Images [n, 32, 32, channels] with their labels: those to train with, and those to be tested on."""
+    if options.overfit:
+        rng = np.random.default_rng(0)
+        noise = rng.standard_normal((64, 32, 32, 3)).astype(np.float32), rng.integers(0, 10, 64)
+        return noise, noise
+    sets = image_sets.load(options)
+    return [(np.asarray(image.resize(2 * x - 1, (len(x), 32, 32, x.shape[3]), "cubic")), y) for x, y in sets]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer epochs, and for digits a network of 10 layers")
+    parser.add_argument("--quick", action="store_true", help="fewer epochs, and but for --overfit a network of 10 layers")
     parser.add_argument("--overfit", action="store_true", help="learn 64 random images by heart")
+    image_sets.add_options(parser)
     options = parser.parse_args()
-    (x, y), (x_test, y_test) = noise() if options.overfit else digits()
+
+    (x, y), (x_test, y_test) = load(options)
     epochs = (40 if options.overfit else 2) if options.quick else (60 if options.overfit else 8)
 
     train = data.from_arrays(x, y).shuffle(seed=0).batch(64, drop_remainder=True)
+    test = data.from_arrays(x_test, y_test).batch(500)
     optimizer = optim.adamw(optim.cosine_onecycle_schedule(epochs * len(train), 3e-3), weight_decay=1e-2)
 
     @jitgrad.jit
@@ -53,10 +52,7 @@ def main():
         updates, state = optimizer.update(gradient, state, model)
         return optim.apply_updates(model, updates), state, value
 
-    @jitgrad.jit
-    def accuracy(model):
-        return metrics.accuracy(model(x_test), y_test)
-
+    hits = jitgrad.jit(lambda model, images, labels: jnp.sum(model(images).argmax(-1) == labels))
     blocks = (1, 1, 1, 1) if options.quick and not options.overfit else (2, 2, 2, 2)
     model = models.ResNet(blocks, 10, x.shape[-1], key=random.key(0))
     state, values, accuracies = optimizer.init(model), [], []
@@ -66,7 +62,7 @@ def main():
             model, state, value = step(model, state, images, labels)
             found.append(float(value))
         values.append(np.mean(found))
-        accuracies.append(float(accuracy(model)))
+        accuracies.append(sum(int(hits(model, *batch)) for batch in test) / len(x_test))
         bar.set_postfix(loss=f"{values[-1]:.4f}", accuracy=f"{accuracies[-1]:.4f}")
 
     plt.switch_backend("Agg")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -60,6 +62,24 @@ def test_speech_is_recognised(tmp_path):
     assert output.splitlines()[-1].startswith("label error: ")
     assert number(output, "label error") < 0.1
     assert (tmp_path / "speech.png").stat().st_size > 0
+
+
+def idx(values):
+    """An array of bytes as a file of MNIST's."""
+    return struct.pack(f">4B{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.astype(np.uint8).tobytes()
+
+
+def test_files_of_mnist_and_cifar_are_read(tmp_path):
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 128), ("t10k", 20)):
+        labels = rng.integers(0, 10, count)
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx(np.repeat(labels * 25, 28 * 28).reshape(-1, 28, 28)))
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels))
+    for part in ("test_batch", *(f"data_batch_{n}" for n in range(1, 6))):
+        record = np.concatenate([rng.integers(0, 10, (20, 1)), rng.integers(0, 256, (20, 3072))], axis=1)
+        (tmp_path / f"{part}.bin").write_bytes(record.astype(np.uint8).tobytes())
+    for name, option in (("digits_cnn", "--mnist"), ("resnet", "--cifar")):
+        assert 0 <= number(run(name, tmp_path, option, str(tmp_path)), "accuracy") <= 1
 
 
 def test_an_autoencoders_bound_lies_below_the_likelihood_and_above_that_of_independent_pixels(tmp_path):
