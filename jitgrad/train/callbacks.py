@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import inspect
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad import tree
 from jitgrad.errors import ArgumentError
 from jitgrad.publishing import public as _public
 
@@ -30,6 +32,12 @@ class Callback:
 
     model: Any
     params: dict[str, Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for when in ("begin", "end"):  # Keras' short names
+            if f"on_batch_{when}" in vars(cls) and f"on_train_batch_{when}" not in vars(cls):
+                setattr(cls, f"on_train_batch_{when}", vars(cls)[f"on_batch_{when}"])
 
     def set_model(self, model: Any) -> None:
         self.model = model
@@ -197,6 +205,7 @@ class EarlyStopping(_Monitor):
                 self._module = self.model.module
             if self.baseline is None or self.better(value, self.baseline):
                 self.wait = 0
+                return
         if self.wait >= self.patience and epoch > self.start_from_epoch:
             self.stopped_epoch, self.model.stop_training = epoch, True
 
@@ -224,9 +233,14 @@ class ModelCheckpoint(_Monitor):
         save_best_only: bool = False,
         save_weights_only: bool = False,
         mode: str = "auto",
+        save_freq: str = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
+        if save_freq != "epoch":
+            raise ArgumentError(
+                f"{self._name}: save_freq must be 'epoch', got {save_freq!r}. Write a Callback with on_train_batch_end."
+            )
         self.filepath, self.verbose = os.fspath(filepath), verbose
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.best = self.worst if initial_value_threshold is None else initial_value_threshold
@@ -273,15 +287,21 @@ class CSVLogger(Callback):
 
 
 class LearningRateScheduler(Callback):
-    """Set the learning rate before each epoch: schedule(epoch, learning rate so far) -> learning rate."""
+    """Set the learning rate before each epoch: schedule(epoch, learning rate so far) -> learning rate, or schedule(epoch)."""
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if not callable(schedule):
             raise ArgumentError(f"train.callbacks.LearningRateScheduler: schedule must be a function, got {schedule!r}")
         self.schedule, self.verbose = schedule, verbose
+        try:
+            inspect.signature(schedule).bind(0, 0.0)
+            self._takes_rate = True
+        except (TypeError, ValueError):
+            self._takes_rate = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.model.learning_rate = rate = float(self.schedule(epoch, self.model.learning_rate))
+        given = (epoch, self.model.learning_rate) if self._takes_rate else (epoch,)
+        self.model.learning_rate = rate = float(self.schedule(*given))
         if self.verbose:
             print(f"Epoch {epoch + 1}: learning rate {rate:g}")
 
@@ -332,10 +352,25 @@ class ReduceLROnPlateau(_Monitor):
 
 
 class TensorBoard(Callback):
-    """Write losses and metrics to a folder that TensorBoard reads, by the writer of tensorboardX or of PyTorch."""
+    """Write losses and metrics to a folder that TensorBoard reads, by the writer of tensorboardX or of PyTorch.
 
-    def __init__(self, log_dir: Any = "logs") -> None:
-        self.log_dir = os.fspath(log_dir)
+    histogram_freq: write histograms of all arrays of the model every so many epochs; 0 for none. Other arguments of Keras' are
+    taken, and there is no graph, and no images and profile to write. Raises ArgumentError where neither writer is installed.
+    """
+
+    def __init__(
+        self,
+        log_dir: Any = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: Any = "epoch",
+        profile_batch: Any = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: Any = None,
+    ) -> None:
+        self.log_dir, self.histogram_freq = os.fspath(log_dir), histogram_freq
         self._writer = _writer()
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -346,6 +381,9 @@ class TensorBoard(Callback):
             if isinstance(value, float):
                 part = "validation" if name.startswith("val_") else "train"
                 self._open[part].add_scalar(f"epoch_{name.removeprefix('val_')}", value, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            for keys, leaf in tree.leaves_with_path(self.model.module):
+                self._open["train"].add_histogram("".join(map(str, keys)).lstrip("."), np.asarray(leaf), epoch)
         for writer in self._open.values():
             writer.flush()
 

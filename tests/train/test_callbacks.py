@@ -76,6 +76,16 @@ def test_early_stopping_waits_and_restores_the_best():
     assert (model.module.weight == kept[1]).all() and (kept[3] != kept[1]).any()
 
 
+def test_early_stopping_without_patience_goes_on_while_there_is_progress():
+    stop = cb.EarlyStopping("loss2")
+    history = fit(model_of(), Scripted("loss2", [4.0, 3.0, 2.0, 2.5, 1.0]), stop, epochs=5)
+    assert history.epoch == [0, 1, 2, 3] and stop.best == 2.0
+    late = fit(model_of(), Scripted("loss2", [1.0, 2.0, 3.0, 2.5, 4.0]), cb.EarlyStopping("loss2", start_from_epoch=2), epochs=5)
+    assert late.epoch == [0, 1, 2, 3, 4]
+    unmet = cb.EarlyStopping("loss2", patience=2, baseline=0.5)
+    assert fit(model_of(), Scripted("loss2", [4.0, 3.0, 2.0, 1.0, 0.9]), unmet, epochs=5).epoch == [0, 1]
+
+
 def test_min_delta_and_the_direction_that_a_name_has():
     assert cb.EarlyStopping("val_accuracy").mode == "max" and cb.EarlyStopping("val_loss").mode == "min"
     history = fit(model_of(), Scripted("loss2", [1.0, 0.95, 0.9]), cb.EarlyStopping("loss2", min_delta=0.2, patience=1), epochs=3)
@@ -116,6 +126,49 @@ def test_a_learning_rate_schedule_by_epoch():
     model.learning_rate = 0
     fit(model)
     assert (model.module.weight == before).all()
+
+
+def test_a_schedule_may_take_the_epoch_alone():
+    history = fit(model_of(0.1), cb.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1)), epochs=2)
+    np.testing.assert_allclose(history.history["learning_rate"], [0.1, 0.05], rtol=1e-6)
+
+
+def test_batches_may_be_seen_by_keras_short_names():
+    class Seen(cb.Callback):
+        batches = 0
+
+        def on_batch_end(self, batch, logs=None):
+            self.batches += 1
+
+    seen = Seen()
+    fit(model_of(), seen, epochs=2)
+    assert seen.batches == 4
+
+
+def test_tensorboard_writes_scalars_and_histograms(tmp_path, monkeypatch):
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            self.folder = folder
+
+        def add_scalar(self, name, value, step):
+            written.append((name, step))
+
+        def add_histogram(self, name, values, step):
+            written.append((name, values.shape))
+
+        def flush(self):
+            pass
+
+        def close(self):
+            written.append("closed")
+
+    monkeypatch.setattr(cb, "_writer", lambda: Writer)
+    fit(model_of(), cb.TensorBoard(tmp_path, histogram_freq=1))
+    assert ("epoch_loss", 0) in written
+    assert ("weight", (2, 1)) in written
+    assert written[-1] == "closed"
 
 
 def test_the_learning_rate_is_reduced_on_a_plateau():
