@@ -71,6 +71,13 @@ def test_families_and_tables_are_loaded_when_they_are_needed():
     assert done.stdout.split() == []
 
 
+def test_data_loads_what_only_some_readers_need_when_they_do():
+    slow = ["scipy.ndimage", "scipy.signal", "PIL", "tokenizers"]
+    code = f"import jitgrad.data, sys; print(*[n for n in {slow} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize("way", ["{outer}.{name}", "from {outer} import {name}", "import {outer}.{name}"])
 def test_what_is_loaded_later_is_there_by_every_way_of_asking(way):
     lines = ["import jitgrad"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -61,25 +62,35 @@ def kind_named(where: str, name: str, given: Any) -> Kind:
     return kinds[letter]
 
 
+def _is_number(cell: str) -> bool:
+    try:
+        return not math.isnan(float(cell))
+    except ValueError:
+        return False
+
+
 def read_cells(cells: Sequence[str], kind: Kind | None, missing: Collection[str]) -> Reading:
     """The cells as an array of a kind, or of the first that goes with all. Raises CellError for one that does not go with it."""
     if kind is Kind.TEXT:
         return Reading(kind, _text(cells, missing), len(cells))
-    found = _numbers(cells, kind) if kind is not Kind.BOOL else None
-    if found is not None:
-        return found
+    if kind is not Kind.BOOL and not any(map(_is_number, missing)):
+        found = _numbers(cells, kind)
+        if found is not None:
+            return found
     present = [i for i, cell in enumerate(cells) if cell.strip() not in missing]
-    if not present:
+    if not present and kind is not Kind.BOOL:
         return Reading(None, None, len(cells))
-    if len(present) < len(cells) and kind is not Kind.BOOL:
+    if kind is not Kind.BOOL:
         inner = _numbers([cells[i] for i in present], kind)
+        if inner is not None and len(present) == len(cells):
+            return inner
         if inner is not None and inner.values is not None:
             spread = np.full(len(cells), np.nan)
             spread[present] = inner.values
             return Reading(inner.kind, spread, len(cells))
     if kind in (None, Kind.BOOL):
         known = BOOLS if kind is None else TOLD_BOOLS
-        bools = [known.get(cell.strip().lower()) for cell in cells]
+        bools = [None if cell.strip() in missing else known.get(cell.strip().lower()) for cell in cells]
         if None not in bools:
             return Reading(Kind.BOOL, np.array(bools), len(cells))
         if kind is Kind.BOOL:

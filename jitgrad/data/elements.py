@@ -66,15 +66,14 @@ def as_numbers(where: str, value: Any) -> np.ndarray:
             f"{where}: expected numbers or strings, got a {type(value).__name__} that NumPy reads as Python objects. Make it an "
             "array with an element type: numpy.asarray(x, dtype='float32'), or dtype=str"
         )
-    if array.dtype == np.float64 and isinstance(_innermost(value), float) and not isinstance(_innermost(value), np.generic):
+    if array.dtype == np.float64 and _is_pythons(value):
         return array.astype(config.default_float)
     return array
 
 
-def _innermost(value: Any) -> Any:
-    while isinstance(value, (list, tuple)) and value:
-        value = value[0]
-    return value
+def _is_pythons(value: Any) -> bool:
+    """Whether a number, or all in a list, are Python's."""
+    return all(map(_is_pythons, value)) if isinstance(value, (list, tuple)) else type(value) in (bool, int, float)
 
 
 def stack(where: str, elements: Sequence[Any]) -> Any:
@@ -104,8 +103,8 @@ def pick(element: Any, rows: Any) -> Any:
 
 
 def pick_one(element: Any, row: int) -> Any:
-    """Of each part one row, in memory of its own; of parts with one axis it is a NumPy scalar."""
-    return map_parts(lambda _, part: part[row].copy(), element)
+    """Of each part one row, in memory of its own; of parts with one axis it is a NumPy scalar or a str."""
+    return copy(map_parts(lambda _, part: part[row], element))
 
 
 def concatenate(batches: Sequence[Any]) -> Any:

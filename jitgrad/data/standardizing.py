@@ -59,9 +59,10 @@ class Standardizer:
                 f"{where}: the feature at {', '.join(map(str, bad))} has NaNs or infinities; fill or leave out such examples"
             )
         scale = np.sqrt(squares)
-        scale[scale <= 64 * np.finfo(np.float64).eps * np.abs(mean)] = 1  # constant, up to the rounding of its mean
+        constant = scale <= 64 * np.finfo(np.float64).eps * np.abs(mean)  # up to the rounding of its mean
+        scale = np.where(constant, 1, scale)
         kind = array.dtype if np.issubdtype(array.dtype, np.floating) else np.dtype(config.default_float)
-        return cls(mean.astype(kind), scale.astype(kind))
+        return cls(np.asarray(mean, kind), np.asarray(scale, kind))
 
     def __call__(self, x: Any) -> Any:
         """x, whose rows are as those of `fit`, standardised: an array of NumPy's, or of jitgrad's if x is one."""

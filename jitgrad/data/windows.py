@@ -85,10 +85,10 @@ def random_windows(tokens: Any, length: int, number: int | None = None, *, seed:
 
 def _checked(where: str, tokens: Any, length: int) -> np.ndarray:
     array = parts.as_numbers(where, tokens)
-    if array.ndim != 1:
-        raise ShapeError(f"{where}: tokens are a row of integers, got shape {array.shape}")
     if array.dtype.kind not in "iu":
         raise DTypeError(f"{where}: tokens are integers, got {array.dtype}; a vocabulary's encode makes them of text")
+    if array.ndim != 1:
+        raise ShapeError(f"{where}: tokens are a row of integers, got shape {array.shape}")
     if len(array) <= size(f"{where}: length", length):
         raise ArgumentError(f"{where}: a window of {length} tokens and the one that follows need {length + 1}, got {len(array)}")
     return array

@@ -65,7 +65,9 @@ def test_arrays_of_jitgrad_and_lists_are_taken():
     x, y = next(iter(data.from_arrays(jnp.ones((3, 2)), [1.0, 2.0, 3.0]).batch(2)))
     assert type(x) is np.ndarray and x.dtype == np.float32
     assert y.dtype == np.float32, "Python's floats are default_float"
+    assert data.from_arrays([[1, 2.5], [3, 4]]).arrays.dtype == np.float32, "whole ones among them, too"
     assert next(iter(data.from_arrays(np.ones(3)).batch(2))).dtype == np.float64
+    assert data.from_arrays([np.float64(1), 2.0]).arrays.dtype == np.float64
 
 
 def test_a_memory_map_stays_on_disk_and_gives_plain_arrays(tmp_path):

@@ -113,6 +113,14 @@ def test_means_and_deviations_of_large_numbers_are_accurate():
     np.testing.assert_allclose(standard.scale, x.std(0, np.float64), rtol=1e-6)
 
 
+def test_one_row_of_numbers_is_standardised_as_a_whole():
+    x = np.array([1.0, 3.0, 5.0])
+    standard = data.Standardizer.fit(x)
+    np.testing.assert_allclose(standard(x), (x - 3) / np.std(x))
+    np.testing.assert_allclose(standard.inverse(standard(x)), x)
+    assert data.Standardizer.fit([2, 2]).scale == 1
+
+
 def test_a_constant_feature_has_scale_one():
     x = np.full((7, 2), 0.1)
     x[:, 1] = np.arange(7)

@@ -106,6 +106,18 @@ def records_missing():
     return MISSING
 
 
+def test_numbers_may_stand_for_no_value(tmp_path):
+    text = "a,b,c\n1,-999,x\n-999,2,-999\n3,4,y\n"
+    table = read(tmp_path, text, missing=["-999"])
+    np.testing.assert_array_equal(table["a"], [1, np.nan, 3])
+    np.testing.assert_array_equal(table["b"], [np.nan, 2, 4])
+    assert table["c"].tolist() == ["x", "", "y"]
+    np.testing.assert_array_equal(read(tmp_path, text, missing=["-999"], types={"a": float})["a"], [1, np.nan, 3])
+    assert read(tmp_path, "a,b\n1,2\n", missing=["0"])["a"].dtype == np.int64
+    with pytest.raises(errors.BadRecordError, match="line 2, column 'a': expected true or false, got '0'"):
+        read(tmp_path, "a,b\n0,2\n", missing=["0"], types={"a": bool})
+
+
 def test_files_without_a_header_of_other_delimiters_and_compressed(tmp_path):
     table = read(tmp_path, "1;2\n3;4\n", header=False, delimiter=";")
     assert table.names == ("column0", "column1") and table["column1"].tolist() == [2, 4]
@@ -203,6 +215,15 @@ def test_a_table_is_not_changed_by_what_is_made_of_it(tmp_path):
 def test_what_a_table_can_not_give_is_refused(tmp_path, f, error, words):
     with pytest.raises(error, match=words):
         f(read(tmp_path, FLOWERS))
+
+
+def test_columns_of_text_go_through_datasets(tmp_path):
+    names = read(tmp_path, FLOWERS)["kind"]
+    dataset = data.from_arrays(names, np.arange(3))
+    assert dataset[1] == ("lily", 1)
+    batch, _ = next(iter(dataset.map(lambda name, i: (name.upper(), i)).batch(3)))
+    assert batch.tolist() == ["ROSE", "LILY", "ROSE"]
+    assert next(iter(dataset.shuffle(seed=0).batch(3)))[0].shape == (3,)
 
 
 # Streams
