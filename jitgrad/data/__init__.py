@@ -19,7 +19,7 @@ from jitgrad.publishing import public as _public
 from .augmentation import ColorJitter, Normalize, RandomCrop, RandomFlip, RandomRotation
 from .categories import one_hot, to_categorical
 from .cifar import read_cifar10, read_cifar100
-from .combining import zip
+from .combining import concatenate, zip
 from .dataset import Dataset
 from .folders import image_folder, read_image
 from .idx import read_idx, read_mnist
@@ -28,14 +28,14 @@ from .sources import from_arrays, from_indexable, from_iterable
 from .splitting import train_test_split
 from .standardizing import Standardizer
 from .tables import Table, read_csv, stream_csv
-from .text import BytePairs, Characters, read_text
+from .text import BytePairs, Characters, pad_sequences, read_text
 from .windows import random_windows, windows
 
 __all__ = [
     "BytePairs", "Characters", "ColorJitter", "Dataset", "Normalize", "RandomCrop", "RandomFlip", "RandomRotation",
-    "Standardizer", "Table", "from_arrays", "from_indexable", "from_iterable", "image_folder", "one_hot", "random_windows",
-    "read_cifar10", "read_cifar100", "read_csv", "read_idx", "read_image", "read_mnist", "read_text", "read_wav", "resample",
-    "stream_csv", "to_categorical", "train_test_split", "windows", "zip",
+    "Standardizer", "Table", "concatenate", "from_arrays", "from_indexable", "from_iterable", "image_folder", "one_hot",
+    "pad_sequences", "random_windows", "read_cifar10", "read_cifar100", "read_csv", "read_idx", "read_image", "read_mnist",
+    "read_text", "read_wav", "resample", "stream_csv", "to_categorical", "train_test_split", "windows", "zip",
 ]  # fmt: skip
 
 _public(__name__)

@@ -228,6 +228,30 @@ class Zipped(Indexed):
         return tuple(d._gather(epoch, positions) for d in self._inner)
 
 
+class Concatenated(Indexed):
+    """The elements of several datasets, one behind the other."""
+
+    def __init__(self, inner: Sequence[Indexed]) -> None:
+        super().__init__()
+        self._inner = inner
+        self._starts = np.cumsum([0, *(d._size() for d in inner)])
+
+    def _size(self) -> int:
+        return int(self._starts[-1])
+
+    def _get(self, epoch: int, i: int) -> Any:
+        which = int(np.searchsorted(self._starts, i, "right")) - 1
+        return self._inner[which]._get(epoch, i - int(self._starts[which]))
+
+    def _gather(self, epoch: int, positions: Positions) -> Any:
+        """Of each dataset its share, then all in the order that was asked for."""
+        wanted = np.asarray(positions)
+        which = np.searchsorted(self._starts, wanted, "right") - 1
+        order = np.argsort(which, kind="stable")
+        shares = [self._inner[d]._gather(epoch, wanted[which == d] - self._starts[d]) for d in np.unique(which).tolist()]
+        return parts.pick(parts.concatenate(shares), np.argsort(order)) if len(shares) > 1 else shares[0]
+
+
 class Cached(Stage):
     """The elements of the first epoch, each kept from when it was first asked for."""
 

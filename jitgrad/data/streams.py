@@ -109,6 +109,14 @@ def repeated(epochs: Iterable[Elements]) -> Elements:
             raise ArgumentError("data: repeat: the dataset is empty")
 
 
+def concatenated(makes: Iterable[Callable[[], Elements]]) -> Elements:
+    """One behind the other, each made when it is its turn."""
+    for make in makes:
+        elements = make()
+        with closing_of(elements):
+            yield from elements
+
+
 def zipped(streams: list[Elements]) -> Elements:
     """Tuples of one element of each, until one ends."""
     with ExitStack() as stack:

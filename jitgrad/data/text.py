@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad.errors import ArgumentError, BadRecordError, DTypeError, ParametersError
+from jitgrad.errors import ArgumentError, BadRecordError, DTypeError, ParametersError, ShapeError
 
 from . import elements as parts
 from .dataset import size
@@ -41,6 +41,47 @@ def read_text(path: Name, encoding: str = "utf-8") -> str:
             f"{encoding} ({error.reason}). Say which encoding it has: encoding='latin-1', for example"
         ) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def pad_sequences(sequences: Iterable[Any], length: int | None = None, *, value: float = 0, side: str = "right") -> np.ndarray:
+    """Rows of different lengths as one array [rows, length, ...], which is `value` where a row has ended.
+
+    length: that of the longest row by default; longer rows lose what is on the side of the padding: "right", the end, or "left",
+    the beginning.
+
+    >>> from jitgrad import data
+    >>> data.pad_sequences([[1, 2, 3], [4]])
+    array([[1, 2, 3],
+           [4, 0, 0]])
+    >>> data.pad_sequences([[1, 2, 3], [4]], 2, side="left")
+    array([[2, 3],
+           [0, 4]])
+    """
+    where = "data.pad_sequences"
+    if side not in ("left", "right"):
+        raise ArgumentError(f'{where}: side is "left" or "right", got {side!r}')
+    rows = [parts.as_numbers(where, row) for row in sequences]
+    filled = [row for row in rows if row.size]
+    if not filled:
+        raise ArgumentError(f"{where}: expected rows of which one at least has elements")
+    for i, row in enumerate(rows):
+        if not row.ndim or (row.size and row.shape[1:] != filled[0].shape[1:]):
+            raise ShapeError(
+                f"{where}: rows differ along their first axis alone, got shapes {filled[0].shape} and, as row {i}, {row.shape}"
+            )
+    width = max(map(len, rows)) if length is None else size(f"{where}: length", length)
+    kind = np.result_type(*filled)
+    if kind.kind in "iu" and not (float(value).is_integer() and np.iinfo(kind).min <= value <= np.iinfo(kind).max):
+        raise ArgumentError(f"{where}: rows of {kind} can't be padded with {value}")
+    out = np.full((len(rows), width, *filled[0].shape[1:]), value, kind)
+    for i, row in enumerate(rows):
+        if not row.size:
+            continue
+        if side == "right":
+            out[i, : len(row)] = row[:width]
+        else:
+            out[i, -len(row) :] = row[-width:]
+    return out
 
 
 def _text(where: str, text: Any) -> str:

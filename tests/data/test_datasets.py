@@ -195,6 +195,21 @@ def test_zip_ends_with_the_shortest():
     assert x.tolist() == y.tolist() == [0, 1, 2]
 
 
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(counts=st.lists(st.integers(1, 7), min_size=1, max_size=4), size=st.integers(1, 9), seed=st.integers(0, 5))
+def test_concatenated_datasets_are_one(counts, size, seed):
+    ends = np.cumsum(counts)
+    pieces = [np.arange(end - n, end) for n, end in zip(counts, ends, strict=True)]
+    both = data.concatenate(*(data.from_arrays(p, p + 1) for p in pieces))
+    assert len(both) == ends[-1] and [int(x) for x, _ in both] == list(range(ends[-1]))
+    batches = list(both.shuffle(seed=seed).batch(size))
+    assert all((y == x + 1).all() for x, y in batches)
+    order = np.concatenate([x for x, _ in batches])
+    assert sorted(order) == list(range(ends[-1])) and order.tolist() == values(both.shuffle(seed=seed).map(lambda x, y: x))
+    mixed = data.concatenate(data.from_iterable(pieces[0].tolist()), *(data.from_arrays(p) for p in pieces[1:]))
+    assert values(mixed) == values(mixed) == list(range(ends[-1]))
+
+
 def test_unbatch_undoes_batch():
     dataset = data.from_arrays(X, Y)
     for (x, y), (a, b) in zip(dataset, dataset.batch(4).unbatch(), strict=True):
@@ -313,6 +328,7 @@ def test_arrays_of_unequal_length_are_refused():
         (lambda: len(numbers().repeat()), TypeError, "no length"),
         (lambda: data.zip(), errors.ParametersError, "nothing"),
         (lambda: data.zip(numbers(), X), errors.ParametersError, "ndarray"),
+        (lambda: data.concatenate(X), errors.ParametersError, "data.concatenate: expected datasets, got ndarray"),
     ],
 )  # fmt: skip
 def test_what_makes_no_dataset_is_refused(make, error, words):

@@ -55,6 +55,41 @@ def test_a_text_file_is_read_with_one_kind_of_line_end(tmp_path):
     assert data.read_text(path, "latin-1") == "one\ntwo é\n"
 
 
+# Rows of different lengths
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(
+    rows=st.lists(st.lists(st.integers(-9, 9), max_size=6), min_size=1, max_size=5).filter(any),
+    length=st.none() | st.integers(1, 8),
+    side=st.sampled_from(["left", "right"]),
+)
+def test_rows_are_padded_and_cut_on_one_side(rows, length, side):
+    out = data.pad_sequences(rows, length, value=77, side=side)
+    width = length or max(map(len, rows))
+    assert out.shape == (len(rows), width) and out.dtype == np.int64
+    for row, padded in zip(rows, out.tolist(), strict=True):
+        if side == "right":
+            assert padded == (row + [77] * width)[:width]
+        else:
+            assert padded == ([77] * width + row)[-width:]
+
+
+def test_rows_may_have_features_and_must_have_the_same():
+    out = data.pad_sequences([np.ones((2, 3), np.float32), np.ones((4, 3), np.float32)])
+    assert out.shape == (2, 4, 3) and out.dtype == np.float32 and out[0, 2:].sum() == 0
+    with pytest.raises(errors.ShapeError, match=r"\(2, 3\) and, as row 1, \(4, 2\)"):
+        data.pad_sequences([np.ones((2, 3)), np.ones((4, 2))])
+    for rows in ([], [[]]):
+        with pytest.raises(errors.ArgumentError, match="one at least has elements"):
+            data.pad_sequences(rows)
+    for rows, value in (([[1]], 0.5), ([np.ones(1, np.uint8)], -1), ([[1]], np.nan)):
+        with pytest.raises(errors.ArgumentError, match="can't be padded"):
+            data.pad_sequences(rows, value=value)
+    with pytest.raises(errors.ArgumentError, match="side"):
+        data.pad_sequences([[1]], side="pre")
+
+
 # Byte pairs
 
 
