@@ -29,12 +29,12 @@ from .tuning import Tuning
 class Fusion:
     """The cutting of one Graph."""
 
-    def __init__(self, graph: Graph, tuning: Tuning, updates: Sequence[Eqn] = ()) -> None:
+    def __init__(self, graph: Graph, tuning: Tuning, updates: Sequence[Eqn] = (), again: frozenset[Var] = frozenset()) -> None:
         self.graph, self.tuning = graph, tuning.fusion
         self.in_place = {id(e) for e in updates}
         self.owner: dict[Var, Cluster] = {}
         """The kernel that makes a value."""
-        self.repeats = Repeats(graph, self.tuning, self.owner)
+        self.repeats = Repeats(graph, self.tuning, self.owner, again)
         self.clusters: list[Cluster] = []
         self.by_shape: dict[tuple[int, ...], list[Cluster]] = {}
         self.places: dict[Any, int] = {v: n for n, e in enumerate(graph.eqns) for v in (*e.outputs, id(e))}
@@ -113,11 +113,11 @@ class Fusion:
             first = [] if merged is None else [merged]
             candidates = [*first, *[c for c in candidates if not c.dead and c is not merged]]
         if not candidates or all(tuple(n for n in c.shape if n != 1) != domain for c in candidates):
-            reads = set(a for a in e.inputs if isinstance(a, Var))
+            reads = self.repeats.read_again(e) or set(a for a in e.inputs if isinstance(a, Var))
             siblings = [
                 c
                 for c in reversed(self.by_shape.get(domain, [])[-8:])
-                if not c.dead and c not in candidates and c.contraction is None
+                if not c.dead and c not in candidates and (c.contraction is None or not candidates and self.repeats.writes_again(e))
             ]
             candidates += [c for c in siblings if not reads.isdisjoint(c.sources)]
         candidates.sort(key=lambda c: (c.contraction is None, -math.prod(c.shape), -c.number))
@@ -336,8 +336,8 @@ def _record(c: Cluster, needed: set[Var]) -> Kernel | None:
     return Kernel(kind, c.axes, inner, reductions, stores, tuple(c.eqns), c.contraction, inputs)
 
 
-def fuse(graph: Graph, tuning: Tuning, updates: Sequence[Eqn] = ()) -> list[Kernel]:
+def fuse(graph: Graph, tuning: Tuning, updates: Sequence[Eqn] = (), again: frozenset[Var] = frozenset()) -> list[Kernel]:
     """The kernels of a Graph, in an order in which they can run. `updates` are equations that change a window of memory they own:
-    memory.py's `updates_in_place`.
+    memory.py's `updates_in_place`. `again` are values that every reader computes: recompute.py's.
     """
-    return Fusion(graph, tuning, updates).cut()
+    return Fusion(graph, tuning, updates, again).cut()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..ir.graph import Eqn, Graph, Var, lazy
+from ..ir.graph import Atom, Eqn, Graph, Var, lazy
 from ..ops.control import rowwise, scan, switch, tape_add, while_loop
 from ..ops.effects import callback, io_callback, pure_callback
 from ..passes.pipeline import prepare
@@ -19,6 +19,7 @@ from ..passes.scales import join_scales
 from .fuse import fuse
 from .kernel import Kernel
 from .memory import MemoryPlan, plan_memory, updates_in_place
+from .recompute import recompute
 from .structure import host_calls, operands, structure
 from .tuning import Tuning
 
@@ -107,15 +108,26 @@ def lower(
     """
     graph = prepare(graph)
     pairs = [(graph.outputs[out], graph.inputs[given]) for out, given in handed_on]
-    updates = updates_in_place(graph, pairs)
-    same = {e.outputs[0]: out for out, chain in updates.items() for e in chain[:-1]}
-    found = fuse(graph, tuning, [e for chain in updates.values() for e in chain])
+    graph, found, same = _cut(graph, tuning, pairs)
     kernels = tuple(_with_bodies(k, tuning, scratch, contracts) for k in found)
     outputs = [v for v in graph.outputs if isinstance(v, Var)]
     given = [graph.inputs[i] for i in donated]
     memory = plan_memory(kernels, [scratch(k) for k in kernels], graph.inputs, outputs, given, pairs, same)
     in_place = frozenset(out for out, _ in handed_on if graph.outputs[out] in memory.handed_on)
     return KernelProgram(graph, kernels, memory, same, in_place, contracts, tuning)
+
+
+def _cut(graph: Graph, tuning: Tuning, pairs: Sequence[tuple[Atom, Var]]) -> tuple[Graph, list[Kernel], dict[Var, Var]]:
+    """The Graph, with what is better computed again; its kernels; and which values lie in an output's memory."""
+
+    def fused(graph: Graph, again: frozenset[Var] = frozenset()) -> tuple[Graph, list[Kernel], dict[Var, Var]]:
+        updates = updates_in_place(graph, pairs)
+        kernels = fuse(graph, tuning, [e for chain in updates.values() for e in chain], again)
+        return graph, kernels, {e.outputs[0]: out for out, chain in updates.items() for e in chain[:-1]}
+
+    best = fused(graph)
+    found = recompute(*best[:2], tuning.fusion)
+    return best if found is None else fused(*found)
 
 
 def _with_bodies(kernel: Kernel, tuning: Tuning, scratch: Callable[[Kernel], int], contracts: bool) -> Kernel:

@@ -44,8 +44,8 @@ def widens(e: Eqn) -> bool:
 class Repeats:
     """What may be computed again in one Graph. `owner` says which kernel makes a value, and is filled while kernels are cut."""
 
-    def __init__(self, graph: Graph, tuning: Fusion, owner: Mapping[Var, Cluster]) -> None:
-        self.graph, self.tuning, self.owner = graph, tuning, owner
+    def __init__(self, graph: Graph, tuning: Fusion, owner: Mapping[Var, Cluster], again: frozenset[Var] = frozenset()) -> None:
+        self.graph, self.tuning, self.owner, self.everywhere = graph, tuning, owner, again
         self.definitions: dict[Var, Eqn] = {v: e for e in graph.eqns for v in e.outputs}
         self.stored = {a for a in graph.outputs if isinstance(a, Var)}
         self.inlined: set[Var] = set()
@@ -75,7 +75,7 @@ class Repeats:
                 if isinstance(a, Var):
                     below |= leaves[a]
                     total += cost.get(a, 0.0)
-            inline = e.op.traits.free or widens(e) and not self._keeps_wide(e)
+            inline = e.op.traits.free or widens(e) and not self._keeps_wide(e) or not self.everywhere.isdisjoint(e.outputs)
             if not inline and e.op.kind == "elementwise" or is_small_reduction(e):
                 factor = math.prod(e.inputs[0].type.shape) // max(e.outputs[0].type.size, 1) if is_small_reduction(e) else 1
                 total *= max(factor, 1)
@@ -117,6 +117,24 @@ class Repeats:
                     seen += [a for a in self.definitions[v].inputs if isinstance(a, Var) and a not in seen]
             self.behind[e.outputs[0]] = found = [v for v in seen if v not in self.inlined]
             self.stored.update(v for v in found if v in self.definitions)
+
+    def writes_again(self, e: Eqn) -> bool:
+        """Whether an equation is the last of what is computed again, to be stored."""
+        return self.everywhere.isdisjoint(e.outputs) and not self.everywhere.isdisjoint(a for a in e.inputs if isinstance(a, Var))
+
+    def read_again(self, e: Eqn) -> set[Var]:
+        """What lies in memory, as large as what an equation goes over, and is read for what it computes again."""
+        stack = [a for a in e.inputs if isinstance(a, Var) and a in self.everywhere]
+        size = max((a.type.size for a in stack), default=0)
+        seen = set(stack)
+        found: set[Var] = set()
+        while stack:
+            v = stack.pop()
+            found.update(a for a in self.behind.get(v, ()) if a.type.size >= size)
+            fresh = [a for a in self.definitions[v].inputs if isinstance(a, Var) and a in self.everywhere and a not in seen]
+            seen.update(fresh)
+            stack += fresh
+        return found
 
     def store(self, values: Iterable[Var]) -> None:
         """These values are written to memory, whoever makes them."""

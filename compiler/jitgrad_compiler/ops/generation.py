@@ -67,6 +67,6 @@ def _emit_threefry(e: Any, key: Any, counter: Any) -> Any:
 
 
 threefry2x32 = elementwise(
-    "threefry2x32", _threefry, _emit_threefry, arity=2, accepts=U64, transcendental=True,
+    "threefry2x32", _threefry, _emit_threefry, arity=2, accepts=U64, transcendental=True, cost=100.0,
     doc="64 random bits of a key and a counter, each two 32-bit words in one, the first one high.",
 )  # fmt: skip
