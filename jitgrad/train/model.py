@@ -32,7 +32,7 @@ from .learner import Learner
 from .losses import resolve_loss
 from .metrics import resolve_metric
 from .optimizers import resolve_optimizer
-from .steps import Recipe, State, arguments, called
+from .steps import Recipe, State, arguments, called, rows_of
 
 _predict = jit(predict_all, static_argnames=("size",))
 _call = jit(called)
@@ -237,12 +237,19 @@ class Model:
         """The module's results for all examples of x, data in memory or a dataset, in inference: NumPy arrays."""
         where = f"{self._name}.predict"
         size = fitting.size_of(where, batch_size)
-        bar = Bar(min(verbosity(where, verbose), 1), "predict", None)
+        total = steps = fitting.count(where, "steps", steps, None)
+        inputs = None
+        if not is_dataset(x):
+            inputs = in_memory(where, x, None, None, self._dtype).x
+            if steps is not None:
+                inputs = tree.map(lambda a: a[: steps * size], inputs)
+            total = -(-rows_of(inputs) // size)
+        bar = Bar(min(verbosity(where, verbose), 1), "predict", total)
         try:
-            if not is_dataset(x):
-                data = in_memory(where, x, None, None, self._dtype)
-                self._ready(data.x)
-                results = _predict(self._module, data.x, size=size)
+            if inputs is not None:
+                self._ready(inputs)
+                results = _predict(self._module, inputs, size=size)
+                bar.show(total or 0, {})
             else:
                 found = []
                 for batch in itertools.islice(batches_of(where, x, self._dtype), steps):

@@ -368,8 +368,13 @@ def test_lines_and_bars(capsys):
     assert len(lines) == 2 and lines[1].startswith("Epoch 2/2 - ") and "loss: " in lines[1]
     compiled().fit(*data(), epochs=2, verbose=1)
     assert "Epoch 2/2: 100%" in capsys.readouterr().err
-    compiled().fit(*data(), verbose=0)
+    model = compiled()
+    model.fit(*data(), verbose=0)
+    model.predict(data()[0], verbose=0)
     assert capsys.readouterr() == ("", "")
+    model.predict(data()[0], verbose=1)
+    assert "predict: 100%" in capsys.readouterr().err
+    assert model.predict(data()[0], batch_size=4, steps=3, verbose=0).shape == (12, 1)
 
 
 def test_a_setting_that_would_be_ignored_is_refused():
