@@ -5,7 +5,6 @@ last tenth is held out. Prints some text of its own and the loss there, in nats 
 """
 
 import argparse
-from pathlib import Path
 from pydoc_data.topics import topics
 
 import matplotlib.pyplot as plt
@@ -13,9 +12,9 @@ import numpy as np
 from tqdm import tqdm
 
 import jitgrad
-from jitgrad import models, nn, optim, random
+from jitgrad import data, models, nn, optim, random
 
-CONTEXT, BATCH = 128, 16
+CONTEXT = 128
 
 
 def reference():
@@ -23,12 +22,10 @@ def reference():
     return "\n\n".join(dict.fromkeys("\n\n".join(topics.values()).split("\n\n")))
 
 
-def rows(codes):
-    """Codes in rows of a context, and beside each the one that comes behind it; -1 where there is none."""
-    count = len(codes) // CONTEXT + 1
-    padded = np.full(count * CONTEXT + 1, -1)
-    padded[: len(codes)] = codes
-    return np.maximum(padded[:-1], 0).reshape(count, CONTEXT), padded[1:].reshape(count, CONTEXT)
+def rows(tokens):
+    """All tokens in rows of a context, and beside each the one that comes behind it; -1 where there is none."""
+    padded = np.append(tokens, np.full(CONTEXT - (len(tokens) - 1) % CONTEXT, -1))
+    return np.maximum(padded[:-1], 0).reshape(-1, CONTEXT), padded[1:].reshape(-1, CONTEXT)
 
 
 def loss(model, x, y):
@@ -38,14 +35,14 @@ def loss(model, x, y):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer steps")
+    parser.add_argument("--quick", action="store_true", help="fewer steps, of fewer windows")
     parser.add_argument("--text", help="a plain-text file to learn from instead")
     args = parser.parse_args()
-    steps = 60 if args.quick else 2000
+    steps, batch = (100, 8) if args.quick else (2000, 16)
 
-    text = Path(args.text).read_text(encoding="utf-8") if args.text else reference()
-    alphabet, codes = np.unique(list(text), return_inverse=True)
-    train, held_out = np.split(codes, [len(codes) * 9 // 10])
+    text = data.read_text(args.text) if args.text else reference()
+    alphabet = data.Characters.of(text)
+    train, held_out = np.split(alphabet.encode(text), [len(text) * 9 // 10])
     print(f"{len(text)} characters, {len(alphabet)} different ones; {len(held_out)} are held out")
 
     model = models.GPT(len(alphabet), CONTEXT, width=128, layers=2, heads=4, key=random.key(0))
@@ -59,19 +56,19 @@ def main():
         updates, state = optimizer.update(gradient, state, model)
         return optim.apply_updates(model, updates), state, value
 
-    rng, state, losses, held_out_losses = np.random.default_rng(0), optimizer.init(model), [], {}
-    bar = tqdm(range(1, steps + 1), desc="training")
-    for i in bar:
-        at = rng.integers(len(train) - CONTEXT, size=(BATCH, 1)) + np.arange(CONTEXT)
-        model, state, value = step(model, state, train[at], train[at + 1])
+    batches = data.random_windows(train, CONTEXT, steps * batch, seed=0).batch(batch)
+    state, losses, held_out_losses = optimizer.init(model), [], {}
+    bar = tqdm(batches, desc="training")
+    for x, y in bar:
+        model, state, value = step(model, state, x, y)
         losses.append(float(value))
-        if i % 200 == 0 or i == steps:
-            held_out_losses[i] = float(jitgrad.jit(loss)(model, *rows(held_out)))
-            bar.set_postfix(loss=f"{losses[-1]:.3f}", held_out=f"{held_out_losses[i]:.3f}")
+        if len(losses) % 200 == 0 or len(losses) == steps:
+            held_out_losses[len(losses)] = float(jitgrad.jit(loss)(model, *rows(held_out)))
+            bar.set_postfix(held_out_loss=f"{held_out_losses[len(losses)]:.3f}")
 
     prompt = held_out[None, : CONTEXT // 2]
     written = model.generate(prompt, 100 if args.quick else 1000, key=random.key(1), temperature=0.8)
-    print("".join(alphabet[np.asarray(written[0])]))
+    print(alphabet.decode(written[0]))
 
     plt.switch_backend("Agg")
     plt.plot(losses, linewidth=0.7, label="of each step")

@@ -6,7 +6,6 @@ as the SMS Spam Collection's. Prints precision and recall for messages that it w
 
 import argparse
 import re
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +16,7 @@ from tqdm import tqdm
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import metrics, nn, optim
+from jitgrad import data, metrics, nn, optim
 
 SPAM = """you have won {sum} pounds | claim your {prize} now | call {number} to claim | free entry to win a {prize} | reply yes
 urgent, your account was selected | text {number} to stop | cheap loans up to {sum} pounds | your mobile number won a {prize}
@@ -44,8 +43,8 @@ def made_up(count):
 
 
 def read(path):
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    return zip(*(line.split("\t", 1)[::-1] for line in lines), strict=True)
+    lines = data.read_text(path).split("\n")
+    return zip(*(line.split("\t", 1)[::-1] for line in lines if line), strict=True)
 
 
 def draw(words, weights, spam, found):
