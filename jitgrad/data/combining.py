@@ -33,7 +33,7 @@ def concatenate(*datasets: Dataset) -> Dataset:
     ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5])
     """
     indexed, counts = _checked("data.concatenate", datasets)
-    if indexed:
+    if indexed and counts:
         return Concatenated(indexed)
     return Stream(
         lambda epoch: streams.concatenated(partial(d._elements, epoch) for d in datasets), sum(counts) if counts else None

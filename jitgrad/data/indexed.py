@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad.errors import IndexingError, ParametersError
+from jitgrad.errors import ArgumentError, IndexingError, ParametersError
 
 from . import elements as parts
 from .dataset import Dataset, Stream, batches_of
@@ -20,6 +20,9 @@ from .prefetching import END, prefetched
 from .seeds import generator
 
 Positions = range | np.ndarray
+
+MOST, ENDLESS = 1 << 62, 1 << 40
+"""A dataset without end has about MOST elements; one with more than ENDLESS counts as such."""
 
 
 class Indexed(Dataset):
@@ -36,8 +39,8 @@ class Indexed(Dataset):
     def _size(self) -> int:
         raise NotImplementedError
 
-    def _count(self) -> int:
-        return self._size()
+    def _count(self) -> int | None:
+        return None if self._size() > ENDLESS else self._size()
 
     def _elements(self, epoch: int) -> Iterator[Any]:
         return (self._get(epoch, i) for i in range(self._size()))
@@ -62,7 +65,11 @@ class Indexed(Dataset):
         return Batched(self, batch_size, batches_of(self._size(), batch_size, drop_remainder))
 
     def _shuffled(self, buffer: int | None, seed: int, every_epoch: bool) -> Dataset:
-        return Shuffled(self, seed, every_epoch)
+        if self._count() is not None:
+            return Shuffled(self, seed, every_epoch)
+        if buffer is None:
+            raise ArgumentError("data: shuffle: an endless dataset has no order as a whole. Put shuffle in front of repeat")
+        return super()._shuffled(buffer, seed, every_epoch)
 
     def _taken(self, number: int) -> Dataset:
         return Selected(self, range(self._size())[:number])
@@ -78,10 +85,19 @@ class Indexed(Dataset):
         return Stream(elements, self._size())
 
     def _repeated(self, times: int | None) -> Dataset:
-        return super()._repeated(None) if times is None else Repeated(self, times)
+        if not self._size():
+            raise ArgumentError("data: repeat: the dataset is empty")
+        return Repeated(self, MOST // self._size() if times is None else times)
 
     def cache(self) -> Dataset:
+        if self._count() is None:
+            raise ArgumentError("data: cache: an endless dataset would fill the memory. Put cache in front of repeat")
         return Cached(self)
+
+    def to_arrays(self) -> Any:
+        if self._count() is None:
+            raise ArgumentError("data: to_arrays: the dataset is endless; .take(n) of it is not")
+        return super().to_arrays()
 
 
 class Arrays(Indexed):

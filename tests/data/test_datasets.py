@@ -122,6 +122,39 @@ def test_repeated_epochs_are_shuffled_each_its_own_way():
     assert [len(b) for b in batches] == [15, 15, 10] and np.concatenate(batches).tolist() == twice
 
 
+def test_numbered_elements_repeat_without_end_and_batches_stay_quick():
+    read = []
+
+    class Watched:
+        def __len__(self):
+            return 6
+
+        def __getitem__(self, i):
+            read.append(i)
+            return i
+
+    dataset = data.from_indexable(Watched()).shuffle(seed=3)
+    endless = dataset.repeat().batch(4)
+    batches = [b.tolist() for b in endless.take(5)]
+    expected = [v for n in range(4) for v in values(dataset.epoch(n))]
+    assert batches == [expected[4 * i : 4 * i + 4] for i in range(5)]
+    assert "unknown" in repr(endless) and len(endless.take(7)) == 7
+    rows = data.from_arrays(X, Y).shuffle(seed=0).repeat().batch(7)
+    assert type(rows).__name__ == "Batched", "whole batches are indexed, not rows stacked"
+    assert all((x == X[y]).all() for x, y in rows.take(9))
+    ahead = iter(rows.map(lambda x, y: y).prefetch(3, threads=2))
+    assert [next(ahead).tolist() for _ in range(4)] == [y.tolist() for _, y in rows.take(4).epoch(0)]
+    ahead.close()
+    assert [(int(a), int(b)) for a, b in data.zip(numbers(3).repeat(), numbers(2).repeat()).take(4)] == [
+        (0, 0),
+        (1, 1),
+        (2, 0),
+        (0, 1),
+    ]
+    assert values(data.concatenate(numbers(2), numbers(2).repeat()).take(5)) == [0, 1, 0, 1, 0]
+    assert sorted(values(numbers(4).repeat().shuffle(3, seed=0).take(2)))[1] < 4
+
+
 def test_two_iterations_at_once_do_not_disturb_each_other():
     dataset = numbers(30).shuffle(seed=2)
     a, b = iter(dataset), iter(dataset)
@@ -326,6 +359,11 @@ def test_arrays_of_unequal_length_are_refused():
         (lambda: numbers().take(-1), errors.ArgumentError, "0 or more"),
         (lambda: len(stream()), TypeError, "no length"),
         (lambda: len(numbers().repeat()), TypeError, "no length"),
+        (lambda: numbers().repeat().shuffle(seed=0), errors.ArgumentError, "in front of repeat"),
+        (lambda: numbers().repeat().cache(), errors.ArgumentError, "in front of repeat"),
+        (lambda: numbers().repeat().to_arrays(), errors.ArgumentError, "endless"),
+        (lambda: numbers().take(0).repeat(), errors.ArgumentError, "empty"),
+        (lambda: data.train_test_split(numbers().repeat()), TypeError, "no length"),
         (lambda: data.zip(), errors.ParametersError, "nothing"),
         (lambda: data.zip(numbers(), X), errors.ParametersError, "ndarray"),
         (lambda: data.concatenate(X), errors.ParametersError, "data.concatenate: expected datasets, got ndarray"),
