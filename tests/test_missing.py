@@ -23,6 +23,7 @@ CASES = {
     "Sum"): "Did you mean jitgrad.numpy.sum?",
     (lax, "infeed"): "one device",
     (nn, "NLLLoss"): "jitgrad.nn.losses.nll", (random, "randn"): "Use jitgrad.random.normal",
+    (jitgrad, "save"): "Use jitgrad.io.save.", (jitgrad.io, "CheckpointManager"): "Use jitgrad.io.Checkpoints.",
     (random, "default_rng"): "jitgrad.random.key(seed)", (scipy, "optimize"): "jitgrad.optim", (scipy.special,
     "gamaln"): "special.gammaln?",
     (jitgrad, "qqqqq"): "module 'jitgrad' has no attribute 'qqqqq'",
@@ -51,6 +52,7 @@ def test_an_import_of_a_missing_name_says_so_too():
 
 LATER = [
     "data",
+    "io",
     "metrics",
     "models",
     "nn",

@@ -146,8 +146,12 @@ FOREIGN = {
     "Training and inference are two ways to call it: nn.apply(module, x, train=True, key=key), and module(x)": "train eval",
     "nn.freeze(module, 'layers[0]') freezes parameters": "requires_grad requires_grad_ trainable",
     "A module is a pytree: use jitgrad.tree.leaves(module), or jitgrad.tree.leaves_with_path": (
-        "parameters named_parameters children named_children named_modules buffers named_buffers state_dict load_state_dict params "
+        "parameters named_parameters children named_children named_modules buffers named_buffers params "
         "variables weights trainable_variables get_weights set_weights"
+    ),
+    "jitgrad.io.save(path, module) saves a module, jitgrad.io.save_torch with PyTorch's names": "state_dict save save_weights",
+    "jitgrad.io.load(path, like=module) gives a saved module, jitgrad.io.load_torch(module, state) takes PyTorch's parameters": (
+        "load_state_dict load load_weights"
     ),
     "Gradients are results of jitgrad.grad, and nothing is kept": "zero_grad backward grad",
     "jitgrad.tree.map(lambda x: x.astype(...), module) changes the types of arrays": "half float double to type bfloat16",

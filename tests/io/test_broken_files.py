@@ -167,6 +167,33 @@ def test_any_header_is_read_as_the_library_reads_it_or_refused(tmp_path, entries
             assert {n: tuple(file.get_slice(n).get_shape()) for n in found} == {n: x.shape for n, x in found.items()}
 
 
+json_values = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.sampled_from(["python", "threefry2x32", 128])
+    ),
+    lambda inside: st.one_of(
+        st.lists(inside, max_size=2),
+        st.dictionaries(st.sampled_from(["key", "complex", "weak", "int", "float", "str", "bool", "a"]), inside, max_size=2),
+    ),
+    max_leaves=5,
+)
+notes = st.dictionaries(st.sampled_from(["a", "b", "u", "w"]), json_values, max_size=3)
+
+
+@ANYWHERE
+@given(st.one_of(notes, json_values), st.sampled_from([1, 1, 1, 0, 2, "1", None, True]))
+def test_any_notes_are_read_or_refused(tmp_path, notes, version):
+    path = tmp_path / "notes.safetensors"
+    more = {
+        "u": {"dtype": "U32", "shape": [2], "data_offsets": [4, 12]},
+        "w": {"dtype": "F64", "shape": [], "data_offsets": [12, 20]},
+    }
+    path.write_bytes(file_of({**ours(notes=notes, version=version), **more}, bytes(20)))
+    found = read_or_refused(path)
+    if found is not None:
+        io.save(path, found)
+
+
 @ANYWHERE
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused(tmp_path, data):
