@@ -154,12 +154,12 @@ class Stored:
             return Type(entry.code, shape=shape)
         return Type("array", strong_dtype(NAMES[dtype], weak).numpy, shape, weak)
 
-    def value(self, file: Any, name: str) -> Any:
+    def value(self, name: str) -> Any:
         """A leaf: an Array, a KeyArray, or a value of Python's."""
         note = self.notes.get(name, {})
         if name not in self.contents.entries:
             return self._python(name, note)
-        array = self.contents.read(file, name)
+        array = self.contents.read(name)
         if "complex" in note:
             array = array.view(np.complex128).reshape(array.shape[:-1])
         if "key" in note:

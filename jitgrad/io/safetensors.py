@@ -7,11 +7,12 @@ every number of the header is compared with the size of the file before memory i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 
@@ -50,18 +51,19 @@ class Entry(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What a file has: its arrays by name, and its texts."""
+    """What an open file has: its arrays by name, and its texts. All is of this file, whatever takes its place meanwhile."""
 
     where: str
     path: str
+    file: BinaryIO
     entries: dict[str, Entry]
     metadata: dict[str, str]
 
     def refuse(self, why: str) -> NoReturn:
         refuse(self.where, self.path, why)
 
-    def read(self, file: BinaryIO, name: str) -> np.ndarray:
-        """The array of a name, in memory of its own; `file` is this file, opened."""
+    def read(self, name: str) -> np.ndarray:
+        """The array of a name, in memory of its own."""
         entry = self.entries[name]
         dtype = ELEMENT_TYPES.get(entry.code)
         if dtype is None:
@@ -69,8 +71,8 @@ class Contents(NamedTuple):
                 f"{shown(name)} has elements of type {entry.code}, which arrays here do not have; there are "
                 f"{', '.join(ELEMENT_TYPES)}"
             )
-        file.seek(entry.start)
-        found = np.fromfile(file, np.uint8, entry.nbytes)
+        self.file.seek(entry.start)
+        found = np.fromfile(self.file, np.uint8, entry.nbytes)
         if found.size < entry.nbytes:
             self.refuse("it became shorter while it was read")
         if entry.code == "BOOL" and found.size and found.max() > 1:
@@ -89,25 +91,20 @@ def shown(name: object) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def read_contents(where: str, path: str) -> Contents:
-    """What a file has, without the arrays. Raises FileFormatError for a file that is broken or no safetensors file."""
+@contextlib.contextmanager
+def opened(where: str, path: str) -> Iterator[Contents]:
+    """What a file has. Raises FileFormatError for a file that is broken or no safetensors file."""
     with open_to_read(where, path) as file:
-        size = os.fstat(file.fileno()).st_size
-        start = file.read(8)
-        if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
-            refuse(where, path, f"it looks like a file of torch.save or pickle, which can run any code. {_IN_TORCH}")
-        if start[:4] == b"\x89HDF":
-            refuse(where, path, "it is an HDF5 file, as Keras writes; give a dict {v.path: v.numpy() for v in model.variables}")
-        length = int.from_bytes(start, "little")
-        if len(start) < 8 or length > size - 8 or length > MAX_HEADER:
-            refuse(
-                where,
-                path,
-                f"it has {size} bytes, and its header is to have {length}: it was cut off, or it is no safetensors file"
-                if len(start) == 8
-                else f"it has {size} bytes, which is no safetensors file",
-            )
-        text = file.read(length)
+        yield _contents(where, path, file)
+
+
+def _contents(where: str, path: str, file: BinaryIO) -> Contents:
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(8)
+    length = int.from_bytes(start, "little")
+    if len(start) < 8 or length > min(size - 8, MAX_HEADER):
+        refuse(where, path, _what_else(start, size, length))
+    text = file.read(length)
     try:
         header = json.loads(text.decode("utf-8"), object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
@@ -121,10 +118,21 @@ def read_contents(where: str, path: str) -> Contents:
     base = 8 + length
     entries = {name: _entry(where, path, name, value, base) for name, value in header.items()}
     _check_places(where, path, entries, base, size)
-    return Contents(where, path, entries, metadata)
+    return Contents(where, path, file, entries, metadata)
 
 
-_IN_TORCH = "Write it anew in PyTorch: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')."
+def _what_else(start: bytes, size: int, length: int) -> str:
+    """What a file may be that does not begin with the length of a header."""
+    if start.startswith((b"PK\x03\x04", b"\x80")):
+        return (
+            "it looks like a file of torch.save or pickle, which can run any code. Write it anew in PyTorch: "
+            "safetensors.torch.save_file(model.state_dict(), 'model.safetensors')."
+        )
+    if start.startswith(b"\x89HDF"):
+        return "it is an HDF5 file, as Keras writes; give a dict {v.path: v.numpy() for v in model.variables}"
+    if len(start) < 8:
+        return f"it has {size} bytes, which is no safetensors file"
+    return f"it has {size} bytes, and its header is to have {length}: it was cut off, or it is no safetensors file"
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

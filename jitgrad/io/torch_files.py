@@ -6,14 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import numpy as np
-
 from jitgrad.errors import ArgumentError
 from jitgrad.nn.module import Module
 from jitgrad.nn.torch_weights import loaded, torch_tensors
 
 from .atomic import path_arg, replacing
-from .safetensors import CODES, read_contents, write
+from .safetensors import CODES, opened, write
 
 M = TypeVar("M", bound=Module)
 
@@ -65,6 +63,5 @@ def arrays_of(where: str, source: Any) -> Mapping[str, Any]:
         return source
     if not isinstance(source, str | os.PathLike):
         raise ArgumentError(f"{where}: the source must be a path or a dict of names to arrays, got {type(source).__name__}")
-    contents = read_contents(where, path_arg(where, source))
-    with open(contents.path, "rb") as file:
-        return dict[str, np.ndarray]((name, contents.read(file, name)) for name in contents.entries)
+    with opened(where, path_arg(where, source)) as contents:
+        return {name: contents.read(name) for name in contents.entries}

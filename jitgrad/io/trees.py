@@ -7,7 +7,7 @@ and the user's metadata.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,12 @@ from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, TreeStructureError
 from jitgrad.nn.sizes import check_built
+from jitgrad.tracing import ShapeDtypeStruct
 from jitgrad.tree_keys import path_text
 
 from .atomic import path_arg, replacing
 from .leaves import Stored, Type, is_key, stored, type_of
-from .safetensors import Contents, read_contents, shown, write
+from .safetensors import Contents, opened, shown, write
 
 VERSION = 1
 """Of the format. One more where files would be misread by what reads this one."""
@@ -66,8 +67,8 @@ def load(path: Any, like: Any = None, *, strict: bool = True) -> Any:
 
     like: a tree of the same names, shapes and element types, whose other values do not matter: a new model, for example, or one of
     `jitgrad.eval_shape`, which takes no memory. Arrays of NumPy's become such again; Python's numbers may stand for arrays of one
-    number. strict=False: leaves that the file lacks stay as they are in `like`, and what it has besides is left out. Files of other
-    programs are read, too.
+    number. strict=False: leaves that the file lacks stay as they are in `like`, and what it has besides is left out, as long as
+    there is anything that both have. Files of other programs are read, too.
 
     Raises TreeStructureError, which lists the first names that differ, for a file of another tree; FileFormatError for a file that
     is broken, no safetensors file, or of a newer version; MissingFileError.
@@ -80,16 +81,14 @@ def load(path: Any, like: Any = None, *, strict: bool = True) -> Any:
     (3, 2)
     """
     where = "io.load"
-    contents, leaves, head = read(where, path)
-    if like is None:
-        with open(contents.path, "rb") as file:
-            return {name: leaves.value(file, name) for name in leaves.names}
-    pairs, structure = named_leaves(where, like)
-    _check_fits(where, contents, leaves, pairs, strict, head.get("kind"))
-    has = set(leaves.names)
-    with open(contents.path, "rb") as file:
-        found = [as_like(leaves.value(file, name), leaf) if name in has else leaf for name, leaf in pairs]
-    return tree.unflatten(structure, found)
+    with opened(where, path_arg(where, path)) as contents:
+        leaves, head = _leaves(contents)
+        if like is None:
+            return {name: leaves.value(name) for name in leaves.names}
+        pairs, structure = named_leaves(where, like)
+        _check_fits(where, contents, leaves, pairs, strict, head.get("kind"))
+        has = set(leaves.names)
+        return tree.unflatten(structure, [as_like(leaves.value(name), leaf) if name in has else leaf for name, leaf in pairs])
 
 
 def metadata(path: Any) -> Any:
@@ -102,16 +101,16 @@ def metadata(path: Any) -> Any:
     >>> io.metadata(path)
     {'epoch': 3}
     """
-    contents, _, head = read("io.metadata", path)
-    return head["metadata"] if head else contents.metadata
+    with opened("io.metadata", path_arg("io.metadata", path)) as contents:
+        head = _leaves(contents)[1]
+        return head["metadata"] if head else contents.metadata
 
 
-def read(where: str, path: Any) -> tuple[Contents, Stored, dict[str, Any]]:
-    """What a file has, its leaves, and what `save` wrote of them, which is empty for files of other programs."""
-    contents = read_contents(where, path_arg(where, path))
+def _leaves(contents: Contents) -> tuple[Stored, dict[str, Any]]:
+    """The leaves of a file, and what `save` wrote of them, which is empty for files of other programs."""
     text = contents.metadata.get(MARK)
     if text is None:
-        return contents, Stored(contents, {}), {}
+        return Stored(contents, {}), {}
     try:
         head = json.loads(text)
     except (ValueError, RecursionError):
@@ -121,7 +120,7 @@ def read(where: str, path: Any) -> tuple[Contents, Stored, dict[str, Any]]:
         contents.refuse(f"it was written by a newer jitgrad, in version {version} of the format; this one reads up to {VERSION}")
     if type(version) is not int or version < 1 or not isinstance(head.get("notes"), dict) or "metadata" not in head:
         contents.refuse(f"what it says in {MARK!r} of its metadata was not written by io.save: {shown(text)}")
-    return contents, Stored(contents, head["notes"]), head
+    return Stored(contents, head["notes"]), head
 
 
 def named_leaves(where: str, x: Any) -> tuple[list[tuple[str, Any]], Any]:
@@ -184,6 +183,7 @@ def _check_fits(where: str, contents: Contents, leaves: Stored, pairs: Sequence[
     unexpected = [n for n in leaves.names if n not in wanted]
     other = [n for n, t in wanted.items() if n in has and not (t and t.takes(leaves.type(n)))]
     empty = [n for n, leaf in pairs if n not in has and _is_abstract(leaf)]
+    strict = strict or 0 < len(missing) == len(wanted)  # nothing that both have
     if not other and not (missing or unexpected if strict else empty):
         return
     parts = [
@@ -192,7 +192,7 @@ def _check_fits(where: str, contents: Contents, leaves: Stored, pairs: Sequence[
         ("different", [f"{n} is {leaves.type(n)} and must be {wanted[n] or 'of a type that files have'}" for n in other]),
     ]
     text = "".join(f"\n  {what}: {some(items)}" for what, items in parts if items)
-    advice = "\n  strict=False loads what both have." if strict and not other else ""
+    advice = "\n  strict=False loads what both have." if strict and not other and len(missing) < len(wanted) else ""
     saved = f", of a {kind}," if isinstance(kind, str) else ""
     raise TreeStructureError(f"{where}: {contents.path!r}{saved} does not fit like=:{text}{advice}")
 
@@ -204,8 +204,5 @@ def some(items: Sequence[str]) -> str:
 
 
 def _is_abstract(leaf: Any) -> bool:
-    return any(not isinstance(x, Array | np.ndarray | np.generic | int | float | complex | str) for x in _parts(leaf))
-
-
-def _parts(leaf: Any) -> Iterable[Any]:
-    return tree.leaves(leaf)
+    """Whether a leaf has no numbers that could stay."""
+    return any(isinstance(x, ShapeDtypeStruct) for x in tree.leaves(leaf))

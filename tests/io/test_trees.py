@@ -312,6 +312,31 @@ def test_a_narrow_session_loads_what_a_wide_one_saved(path):
 
 def test_the_header_says_its_version(path):
     io.save(path, {"x": jnp.ones(2), "n": 2})
-    assert json.loads(file_format.read_contents("", str(path)).metadata["jitgrad"]) == {
+    with file_format.opened("", str(path)) as contents:
+        head = json.loads(contents.metadata["jitgrad"])
+    assert head == {
         "version": 1, "kind": "dict", "notes": {"n": {"int": 2}}, "metadata": {},
     }  # fmt: skip
+
+
+def test_nothing_in_common_is_an_error_even_where_not_all_is_asked_for(path):
+    io.save(path, {"a": 1})
+    with pytest.raises(errors.TreeStructureError, match="missing: b\n  unexpected: a\n  at"):
+        io.load(path, {"b": 2}, strict=False)
+    assert io.load(path, {}, strict=False) == {}
+
+
+def test_a_file_that_is_replaced_while_it_is_read_stays_what_it_was(path):
+    io.save(path, {"a": jnp.zeros(3), "b": jnp.zeros(3)})
+    with file_format.opened("io.load", str(path)) as contents:
+        first = contents.read("a")
+        io.save(path, {"b": jnp.ones(3), "a": jnp.ones(3)})
+        np.testing.assert_array_equal([first, contents.read("b")], 0)
+    np.testing.assert_array_equal(io.load(path)["b"], 1)
+
+
+def test_files_of_every_length_of_header_are_read(path):
+    """Lengths begin with any byte: some as pickles and archives do."""
+    for n in range(0, 300, 4):
+        io.save(path, {"x" * n: 1})
+        assert io.load(path) == {"x" * n: 1}
