@@ -225,6 +225,31 @@ def mark(module: Module, held: dict[str, str]) -> None:
     _set_plan(module, make_plan(type(module), vars(module), held, plan.kinds))
 
 
+def pour(module: Module, other: Module) -> None:
+    """Let a module have all that another one of its class has, and keep the modules inside of it, which get theirs from those
+    inside the other."""
+    if module is other:
+        return
+    attributes = {name: _poured(module.__dict__.get(name), value) for name, value in other.__dict__.items()}
+    module.__dict__.clear()
+    module.__dict__.update(attributes)
+    _set_held(module, other._held)
+    _set_plan(module, other._plan)
+
+
+def _poured(old: Any, new: Any) -> Any:
+    if type(old) is not type(new):
+        return new
+    if isinstance(new, Module):
+        pour(old, new)
+        return old
+    if type(new) in (list, tuple) and len(old) == len(new):
+        return type(new)([_poured(a, b) for a, b in zip(old, new, strict=True)])
+    if type(new) is dict and old.keys() == new.keys():
+        return {name: _poured(old[name], value) for name, value in new.items()}
+    return new
+
+
 def put_last(module: Module, names: Iterable[str]) -> None:
     """Let these attributes come behind the others."""
     attributes = module.__dict__

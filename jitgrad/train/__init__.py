@@ -6,9 +6,14 @@ steps.py; callbacks.py, losses.py, metrics/ and optimizers/ are what they take.
 
 from jitgrad.publishing import public as _public
 
-from . import callbacks, losses, metrics, optimizers
+from . import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, regularizers, utils
+from .functional import Input
+from .layers import Layer
 from .model import Model, Sequential
 
-__all__ = ["Model", "Sequential", "callbacks", "losses", "metrics", "optimizers"]
+__all__ = [
+    "Input", "Layer", "Model", "Sequential", "activations", "callbacks", "initializers", "layers", "losses", "metrics", "models",
+    "optimizers", "regularizers", "utils",
+]  # fmt: skip
 
 _public(__name__)

@@ -16,6 +16,7 @@ import jitgrad.numpy as jnp
 from jitgrad import nn, random, tree
 from jitgrad.errors import ArgumentError
 from jitgrad.jit import jit
+from jitgrad.nn.module import pour
 from jitgrad.nn.parts import is_array
 from jitgrad.nn.sizes import unbuilt_paths
 from jitgrad.promotion import default_float
@@ -28,11 +29,14 @@ from .arrays import arrays, batches_of, in_memory, is_dataset
 from .bars import Bar, verbosity
 from .callbacks import Callback, History
 from .epochs import predict_all
+from .functional import Functional, examples
+from .layers import Layer
 from .learner import Learner
 from .losses import resolve_loss
 from .metrics import resolve_metric
 from .optimizers import resolve_optimizer
 from .steps import Recipe, State, arguments, called, rows_of
+from .symbolic import UNKNOWN, Symbolic, is_symbolic, recorded
 
 _predict = jit(predict_all, static_argnames=("size",))
 _call = jit(called)
@@ -41,9 +45,10 @@ _call = jit(called)
 class Model:
     """A module with what trains it: `compile`, `fit`, `evaluate`, `predict`, with Keras' arguments and meaning.
 
-    module: an nn.Module. Layers without an input size get theirs from the first batch, or from `input_shape`, the shape of one
-    example without the batch's axis. key: what initial values, dropout and the order of examples are drawn from, by default a key
-    of the generator that `random.seed` sets.
+    module: an nn.Module; or, with `outputs`, what `Input` gave, and then it is what lies between the two: `Model(inputs, outputs)`.
+    Such models share the layers that they are put together of: training one trains the layers of all. Layers without an input size
+    get theirs from the first batch, or from `input_shape`, the shape of one example without the batch's axis. key: what initial
+    values, dropout and the order of examples are drawn from, by default a key of the generator that `random.seed` sets.
 
     `model.module` is the module as it is now: a pytree, to use with jit, grad and vmap.
 
@@ -57,8 +62,21 @@ class Model:
     7.0
     """
 
-    def __init__(self, module: Any = None, *, input_shape: Sequence[int] | None = None, key: Any = None) -> None:
+    def __init__(
+        self,
+        module: Any = None,
+        outputs: Any = None,
+        *,
+        inputs: Any = None,
+        input_shape: Sequence[int] | None = None,
+        key: Any = None,
+        name: str | None = None,
+    ) -> None:
+        self.name = name
         name = f"train.{type(self).__name__}"
+        symbolic = module if inputs is None else inputs
+        if outputs is not None:
+            module = Functional(symbolic, outputs, self.name)
         if not isinstance(module, nn.Module):
             raise ArgumentError(
                 f"{name}: takes a module of jitgrad.nn, got {'none' if module is None else type(module).__name__}. A model of "
@@ -77,13 +95,31 @@ class Model:
         self.stop_training = False
         if input_shape is not None:
             self.build((None, *input_shape))
+        if outputs is not None:
+            self._shared, self._inputs = True, examples(symbolic)
+            self._build(*self._inputs)
 
     # What it owns
+
+    _owned: Any
+    _shared = False
+    """Whether other models have the module's layers, too, so that it must be changed and not be replaced."""
+
+    @property
+    def _module(self) -> Any:
+        return self._owned
+
+    @_module.setter
+    def _module(self, module: Any) -> None:
+        if self._shared:
+            pour(self._owned, module)
+        else:
+            self._owned = module
 
     @property
     def module(self) -> Any:
         """The module as it is now. A module of the same structure may be assigned."""
-        return self._module
+        return tree.map(lambda x: x, self._owned) if self._shared else self._owned
 
     @module.setter
     def module(self, module: Any) -> None:
@@ -99,7 +135,12 @@ class Model:
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Give the layers their input sizes: input_shape is that of a batch, whose first number, the batch's, may be None."""
         self._inputs = (ShapeDtypeStruct(tuple(1 if n is None else int(n) for n in input_shape), self._dtype),)
-        self._module = nn.build(self._module, *self._inputs, key=self._build_key)
+        self._build(*self._inputs)
+
+    def _build(self, *inputs: Any) -> None:
+        if not self.built:
+            self._build_key, key = random.split(self._build_key)
+            self._module = nn.build(self._module, *inputs, key=key)
 
     def get_state(self) -> dict[str, Any]:
         """The module, the optimizer's state, the number of steps and the random keys, as one pytree: what a checkpoint holds."""
@@ -134,6 +175,11 @@ class Model:
     def _keep(self, state: State) -> None:
         self._module, self._optimizer_state, _, self._steps = state
 
+    def _listed(self, x: Any) -> Any:
+        """x, where a list of arrays is what a model of several inputs takes."""
+        several = isinstance(self._module, Functional) and len(self._module.input_names) > 1
+        return tuple(x) if several and isinstance(x, list) else x
+
     def _ready(self, x: Any) -> None:
         """Build what is unbuilt for examples of the inputs."""
         if self._inputs is not None:
@@ -143,7 +189,7 @@ class Model:
             if not self.built:
                 raise ArgumentError(f"{self._name}: layers without an input size need inputs by position, not by name")
             return
-        self._module = nn.build(self._module, *args, key=self._build_key)
+        self._build(*args)
         self._inputs = args
 
     # Training
@@ -240,7 +286,7 @@ class Model:
         total = steps = fitting.count(where, "steps", steps, None)
         inputs = None
         if not is_dataset(x):
-            inputs = in_memory(where, x, None, None, self._dtype).x
+            inputs = in_memory(where, self._listed(x), None, None, self._dtype).x
             if steps is not None:
                 inputs = tree.map(lambda a: a[: steps * size], inputs)
             total = -(-rows_of(inputs) // size)
@@ -263,9 +309,14 @@ class Model:
             bar.close()
         return tree.map(np.array, results)
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
-        """The module's result for a batch. training: as in a step of `fit`, but the model stays as it is."""
-        given = arrays(f"{self._name}", "x", x, self._dtype)
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
+        """The module's result for a batch. training: as in a step of `fit`, but the model stays as it is. Called with symbolic
+        arrays it is a layer of the model that is being put together, which trains it, too.
+        """
+        if is_symbolic(x):
+            self._shared = True
+            return recorded(self._module, (x,), {})
+        given = arrays(f"{self._name}", "x", self._listed(x), self._dtype)
         self._ready(given)
         if not training:
             return called(self._module, given)
@@ -366,7 +417,8 @@ class Model:
 
 
 class Sequential(Model):
-    """A Model of layers one after another: modules and functions, a list or one by one.
+    """A Model of layers one after another: modules and functions, a list or one by one. `Input(shape)` in front of them, or
+    input_shape of the first one, says the shape of an example, so that they are built at once.
 
     >>> from jitgrad import nn, train
     >>> model = train.Sequential([nn.Dense(10, activation="relu"), nn.Dense(1)], input_shape=(4,))
@@ -374,9 +426,12 @@ class Sequential(Model):
     61
     """
 
-    def __init__(self, *layers: Any, input_shape: Sequence[int] | None = None, key: Any = None) -> None:
+    def __init__(self, *layers: Any, input_shape: Sequence[int] | None = None, key: Any = None, name: str | None = None) -> None:
         given = list(layers[0]) if len(layers) == 1 and isinstance(layers[0], (list, tuple)) else list(layers)
-        super().__init__(nn.Sequential(given), input_shape=input_shape, key=key)
+        self._shape = _batch_shape(given)
+        super().__init__(nn.Sequential([x for x in given if type(x) is not Symbolic]), input_shape=input_shape, key=key, name=name)
+        if input_shape is None and self._shape is not None:
+            self.build(self._shape)
 
     @property
     def layers(self) -> tuple[Any, ...]:
@@ -387,7 +442,20 @@ class Sequential(Model):
         """Put a layer behind the others. Not after training has begun: the optimizer's state is that of the layers before."""
         if self._optimizer_state is not None:
             raise ArgumentError(f"{self._name}.add: the model is being trained already. Make a new one with all layers.")
-        self._module, self._inputs = nn.Sequential([*self._module.layers, layer]), None
+        self._shape = self._shape if self._module.layers or self._shape else _batch_shape([layer])
+        if type(layer) is not Symbolic:
+            self._module, self._inputs = nn.Sequential([*self._module.layers, layer]), None
+        if self._shape is not None and self._module.layers:
+            self.build(self._shape)
+
+
+def _batch_shape(layers: Sequence[Any]) -> Any:
+    """The shape of a batch, where the first of some layers knows it."""
+    first = layers[0] if layers else None
+    if type(first) is Symbolic:
+        return tuple(UNKNOWN[0] if n is None else n for n in first.shape)
+    shape = getattr(first, "input_shape", None) if isinstance(first, Layer) else None
+    return None if shape is None else (1, *(UNKNOWN[0] if n is None else n for n in shape))
 
 
 for _class in (Sequential, Model):  # the subclass first: it takes the methods as they are

@@ -331,12 +331,12 @@ def test_the_first_layer_may_know_the_shape_of_an_example():
     assert layers.Dense(2, input_shape=(3,)).input_shape == (3,)
     assert layers.Dense(2, input_dim=3).input_shape == (3,)
     assert layers.LSTM(2, batch_input_shape=(None, 5, 3)).input_shape == (5, 3)
-    assert layers.Input((28, 28)).input_shape == (28, 28)
+    assert layers.Input((28, 28)).shape == (None, 28, 28)
     assert layers.InputLayer(input_shape=(7,)).input_shape == (7,)
     assert layers.Dense(2).input_shape is None
     assert layers.Bidirectional(layers.LSTM(2, input_shape=(5, 3))).input_shape == (5, 3)
     with pytest.raises(errors.ArgumentError, match="shape of an example"):
-        layers.Input()
+        layers.InputLayer()
 
 
 @pytest.mark.parametrize(

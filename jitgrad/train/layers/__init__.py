@@ -120,7 +120,7 @@ from .normalizations import (
 )
 from .recurrent import GRU, LSTM, Bidirectional, SimpleRNN, TimeDistributed
 
-Input = InputLayer
+from ..functional import Input  # isort: skip  (it needs the layers above)
 
 __all__ = [
     "ELU", "GRU", "LSTM", "Activation", "Add", "Attention", "Average", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D",

@@ -24,6 +24,7 @@ from jitgrad.nn.sizes import Sized
 from jitgrad.nn.unbuilt import is_unbuilt
 
 from .. import regularizers as _regularizers
+from ..symbolic import is_symbolic, recorded
 
 COMMON = ("name", "dtype", "trainable", "input_shape", "batch_input_shape", "batch_shape", "input_dim", "autocast")
 """Arguments that all layers have."""
@@ -120,6 +121,8 @@ class Layer(Sized):
     # Calls
 
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        if is_symbolic(args, kwargs):
+            return recorded(self, args, kwargs if training is None else {**kwargs, "training": bool(training)})
         if training is None or bool(training) == self.training:
             return self._called(*args, **kwargs)
         if training:

@@ -1,0 +1,9 @@
+"""Keras' module of models: `Model` and `Sequential`."""
+
+from jitgrad.publishing import public as _public
+
+from .model import Model, Sequential
+
+__all__ = ["Model", "Sequential"]
+
+_public(__name__)

@@ -1,0 +1,224 @@
+"""Code as Keras' tutorials have it, with `from jitgrad import train as keras`; models that are put together by calling layers."""
+
+import numpy as np
+import pytest
+
+import jitgrad.numpy as jnp
+from jitgrad import errors, nn, random, tree
+from jitgrad import train as keras
+from jitgrad.train import layers
+
+DRAWS = np.random.default_rng(0)
+X = DRAWS.normal(size=(96, 6)).astype("float32")
+Y = (X[:, 0] + X[:, 1] > 0).astype("int64")
+IMAGES = DRAWS.uniform(size=(48, 8, 8, 1)).astype("float32")
+DIGITS = DRAWS.integers(0, 3, 48)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    random.seed(0)
+
+
+def test_a_classifier_of_images():
+    model = keras.models.Sequential([
+        keras.Input(shape=(8, 8, 1)),
+        layers.Conv2D(4, (3, 3), activation="relu", padding="same"),
+        layers.MaxPooling2D((2, 2)),
+        layers.BatchNormalization(),
+        layers.Flatten(),
+        layers.Dropout(0.25),
+        layers.Dense(3, activation="softmax"),
+    ])  # fmt: skip
+    assert model.count_params() == 4 * 9 + 4 + 4 * 4 + 64 * 3 + 3
+    model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    y = keras.utils.to_categorical(DIGITS, num_classes=3)
+    history = model.fit(IMAGES, y, batch_size=16, epochs=3, validation_split=0.25, verbose=0)
+    assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    loss, accuracy = model.evaluate(IMAGES, y, verbose=0)
+    assert 0 <= accuracy <= 1 and np.isfinite(loss)
+    np.testing.assert_allclose(model.predict(IMAGES, verbose=0).sum(-1), 1, rtol=1e-5)
+
+
+def test_a_binary_classifier_learns_layer_by_layer(capsys):
+    model = keras.Sequential(name="classifier")
+    model.add(layers.Dense(16, input_shape=(6,), activation="relu", kernel_regularizer=keras.regularizers.l2(1e-4)))
+    model.add(layers.Dense(1, activation="sigmoid"))
+    first, second = model.layers[0].get_weights()[0], model.layers[1].get_weights()[0]
+    assert first.shape == (6, 16) and second.shape == (16, 1)
+    model.summary()
+    assert "129 parameters" in capsys.readouterr().out
+    model.compile(
+        loss=keras.losses.BinaryCrossentropy(),
+        optimizer=keras.optimizers.Adam(learning_rate=0.02),
+        metrics=[keras.metrics.BinaryAccuracy(name="acc"), keras.metrics.AUC(), "mae"],
+    )
+    stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=20, restore_best_weights=True)
+    history = model.fit(X, Y, epochs=40, validation_data=(X, Y), callbacks=[stop], verbose=0)
+    assert set(history.history) == {*("loss", "acc", "auc", "mae"), *("val_loss", "val_acc", "val_auc", "val_mae")}
+    assert model.evaluate(X, Y, verbose=0, return_dict=True)["acc"] > 0.95
+
+
+def test_layers_that_are_added_draw_their_own_values():
+    model = keras.Sequential([layers.Dense(6, input_shape=(6,))])
+    model.add(layers.Dense(6))
+    assert not np.array_equal(model.layers[0].weight, model.layers[1].weight)
+
+
+def test_a_regression_of_normalized_data():
+    normalizer = layers.Normalization(axis=-1)
+    normalizer.adapt(X * 7 + 3)
+    model = keras.Sequential([normalizer, layers.Dense(units=1)])
+    model.compile(optimizer=keras.optimizers.Adam(learning_rate=0.1), loss="mean_absolute_error")
+    history = model.fit(X * 7 + 3, X[:, 0] * 2 + 1, epochs=60, verbose=0)
+    assert history.history["loss"][-1] < 0.1
+    np.testing.assert_allclose(model.module.layers[0].mean, (X * 7 + 3).mean(0), rtol=1e-4)
+
+
+def test_a_classifier_of_texts():
+    words = DRAWS.integers(0, 20, (32, 10))
+    model = keras.Sequential([
+        layers.Embedding(20, 8),
+        layers.Bidirectional(layers.LSTM(4, return_sequences=True)),
+        layers.GlobalMaxPooling1D(),
+        layers.Dense(1),
+    ])  # fmt: skip
+    model.compile(loss=keras.losses.BinaryCrossentropy(from_logits=True), optimizer="rmsprop", metrics=["accuracy"])
+    history = model.fit(words, (words[:, 0] > 10).astype("float32"), epochs=2, verbose=0)
+    assert len(history.history["accuracy"]) == 2
+
+
+def test_regularizers_are_in_the_loss():
+    model = keras.Sequential([layers.Dense(1, input_shape=(6,), kernel_regularizer="l2")])
+    model.compile("sgd", "mse")
+    penalty = 0.01 * np.sum(np.square(model.layers[0].kernel))
+    expected = np.mean((model.predict(X, verbose=0)[:, 0] - Y) ** 2) + penalty
+    np.testing.assert_allclose(model.evaluate(X, Y, verbose=0), expected, rtol=1e-5)
+
+
+def functional():
+    inputs = keras.Input(shape=(8, 8, 1), name="image")
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
+    shortcut = x
+    x = layers.Conv2D(4, 3, padding="same")(x)
+    x = layers.Add()([x, shortcut])
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs=inputs, outputs=layers.Dense(3)(x), name="residual")
+
+
+def test_a_functional_model_is_trained_and_is_a_module():
+    model = functional()
+    assert model.count_params() == 40 + 148 + 15
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+    before = model.get_weights()
+    model.fit(IMAGES, DIGITS, epochs=2, verbose=0)
+    assert all((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+    one, two, _, _, dense = model.module.layers
+    x = one(IMAGES)
+    expected = dense(jnp.mean(two(x) + x, axis=(1, 2)))
+    np.testing.assert_allclose(model.predict(IMAGES, verbose=0), expected, rtol=1e-4, atol=1e-5)
+    kept = model.module
+    model.fit(IMAGES, DIGITS, epochs=1, verbose=0)
+    assert (kept.layers[0].weight != model.module.layers[0].weight).any()
+
+
+def test_symbolic_arrays_have_shapes_and_arithmetic():
+    x = keras.Input(shape=(None, 4))
+    assert x.shape == (None, None, 4)
+    y = layers.Conv1D(3, 2)(x)
+    assert y.shape == (None, None, 3)
+    assert layers.LSTM(5)(y).shape == (None, 5)
+    z = 2 * (y - 1.0) / 3 + y**2 - (-y)
+    first = z[:, 0]
+    assert (z.shape, first.shape) == ((None, None, 3), (None, 3))
+    model = keras.Model(x, first)
+    given = DRAWS.normal(size=(2, 7, 4)).astype("float32")
+    inner = np.asarray(next(m for _, m in nn.parts.modules(model.module) if isinstance(m, layers.Conv1D))(given))
+    np.testing.assert_allclose(
+        model.predict(given, verbose=0), (2 * (inner - 1) / 3 + inner**2 + inner)[:, 0], rtol=1e-4, atol=1e-5
+    )
+    assert keras.Input((28,), dtype="int32").dtype == np.int32
+    with pytest.raises(errors.ArgumentError, match="layers.Lambda"):
+        jnp.sin(x)
+    with pytest.raises(errors.ArgumentError, match="shape of an example"):
+        keras.Input()
+
+
+def test_several_inputs_and_outputs_are_lists_or_names():
+    left, right = keras.Input(shape=(6,), name="left"), keras.Input(shape=(2,), name="right")
+    shared = layers.Dense(4, activation="tanh")
+    joined = layers.Concatenate()([shared(left), shared(left * 2), right])
+    model = keras.Model(inputs=[left, right], outputs=layers.Dense(1)(joined))
+    assert len([m for _, m in nn.parts.modules(model.module) if isinstance(m, layers.Dense)]) == 2
+    model.compile("adam", "mse")
+    history = model.fit([X, X[:, :2]], Y.astype("float32"), epochs=2, verbose=0)
+    assert len(history.history["loss"]) == 2
+    by_list, by_name = model.predict([X, X[:, :2]], verbose=0), model.predict({"right": X[:, :2], "left": X}, verbose=0)
+    np.testing.assert_array_equal(by_list, by_name)
+    with pytest.raises(errors.ArgumentError, match=r"takes 2 inputs \('left', 'right'\), got 1"):
+        model.predict(X, verbose=0)
+    both = keras.Model([left, right], {"sum": left[:, :2] + right, "left": left})
+    found = both.predict([X, X[:, :2]], verbose=0)
+    np.testing.assert_allclose(found["sum"], X[:, :2] * 2, rtol=1e-6)
+    with pytest.raises(errors.ArgumentError, match="an output needs the input right"):
+        keras.Model(left, joined)
+
+
+def test_models_share_the_layers_that_they_are_made_of():
+    inputs = keras.Input(shape=(6,))
+    code = layers.Dense(2)(inputs)
+    encoder = keras.Model(inputs, code, name="encoder")
+    decoder = keras.Sequential([layers.Dense(6)], name="decoder")
+    autoencoder = keras.Model(inputs, decoder(encoder(inputs)))
+    autoencoder.compile("adam", "mse")
+    before = encoder.predict(X, verbose=0)
+    autoencoder.fit(X, X, epochs=2, verbose=0)
+    after = encoder.predict(X, verbose=0)
+    assert not np.array_equal(before, after)
+    np.testing.assert_allclose(autoencoder.predict(X, verbose=0), decoder.predict(after, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+def test_the_best_weights_of_a_functional_model_are_restored():
+    model = functional()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    kept = []
+
+    class Worse(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            kept.append(self.model.module)
+            logs["score"] = float(epoch)
+
+    model.fit(
+        IMAGES,
+        DIGITS,
+        epochs=3,
+        callbacks=[Worse(), keras.callbacks.EarlyStopping("score", patience=5, restore_best_weights=True)],
+        verbose=0,
+    )
+    tree.map(np.testing.assert_array_equal, model.module, kept[0])
+
+
+def test_custom_layers_stand_in_functional_models():
+    class Scale(keras.layers.Layer):
+        def build(self, input_shape):
+            self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+
+        def call(self, inputs, training=False):
+            return inputs * self.factor
+
+    inputs = keras.Input((6,))
+    model = keras.Model(inputs, layers.Dense(1)(Scale()(inputs)))
+    model.compile("adam", lambda y_true, y_pred: jnp.mean(abs(y_true - y_pred[:, 0])))
+    model.fit(X, Y.astype("float32"), epochs=1, verbose=0)
+    assert (model.module.layers[0].factor != 1).all()
+
+
+def test_tools_are_found_by_keras_names():
+    np.testing.assert_allclose(keras.utils.normalize([[3.0, 4.0], [0.0, 0.0]]), [[0.6, 0.8], [0, 0]])
+    keras.utils.set_random_seed(3)
+    first = keras.Sequential([layers.Dense(2, input_shape=(3,))]).get_weights()
+    keras.utils.set_random_seed(3)
+    np.testing.assert_array_equal(keras.Sequential([layers.Dense(2, input_shape=(3,))]).get_weights()[0], first[0])
+    np.testing.assert_array_equal(keras.activations.get("relu")(jnp.array([-1.0, 2.0])), [0.0, 2.0])
+    assert keras.activations.get(None)(3) == 3 and keras.layers.Input is keras.Input
+    assert keras.models.Model is keras.Model
