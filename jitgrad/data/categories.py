@@ -33,7 +33,6 @@ def one_hot(labels: Any, num_classes: int | None = None, dtype: Any = None) -> n
         raise DTypeError(
             f"data.one_hot: labels must be integers, got {array.dtype}; numpy.unique(labels, return_inverse=True) numbers them"
         )
-    array = array.astype(np.int64)
     if not array.size and num_classes is None:
         raise ArgumentError("data.one_hot: without labels the number of classes is not known; give num_classes=")
     classes = int(array.max()) + 1 if num_classes is None else size("data.one_hot: num_classes", num_classes)
@@ -43,7 +42,7 @@ def one_hot(labels: Any, num_classes: int | None = None, dtype: Any = None) -> n
         at = ", ".join(map(str, place))
         raise ArgumentError(f"data.one_hot: labels of {classes} classes are 0 to {classes - 1}, got {array[place]} at index {at}")
     made = np.zeros((array.size, classes), config.default_float if dtype is None else dtype)
-    made[np.arange(array.size), array.ravel()] = 1
+    made[np.arange(array.size), array.ravel().astype(np.int64)] = 1
     return made.reshape(*array.shape, classes)
 
 

@@ -12,7 +12,7 @@ from itertools import count
 from operator import index
 from typing import Any
 
-from jitgrad.errors import ArgumentError, ParametersError
+from jitgrad.errors import ArgumentError, NotAFunctionError, ParametersError
 
 from . import streams
 from .augmentation import chain
@@ -89,6 +89,7 @@ class Dataset:
         [(10.0, 0), (20.0, 1)]
         >>> noisy = pairs.batch(2).map(lambda x, y, random: (x + random.normal(size=x.shape), y), seed=0)
         """
+        _check_function("data: map", f)
         return self._mapped(f, None if seed is None else check_seed("data: map", seed))
 
     def augment(self, *steps: Callable[..., Any], seed: int | None = None) -> Dataset:
@@ -104,6 +105,10 @@ class Dataset:
         >>> [x.dtype.name for x, y in train]
         ['float32', 'float32']
         """
+        if not steps:
+            raise ParametersError("data: augment: expected steps, such as data.RandomFlip(), got none")
+        for step in steps:
+            _check_function("data: augment", step)
         return self._mapped(chain(steps), check_seed("data: augment", seed))
 
     def filter(self, keep: Callable[..., Any]) -> Dataset:
@@ -113,6 +118,7 @@ class Dataset:
         >>> [int(n) for n in data.from_arrays([1, 2, 3, 4]).filter(lambda n: n % 2 == 0)]
         [2, 4]
         """
+        _check_function("data: filter", keep)
         return Stream(lambda epoch: streams.filtered(self._elements(epoch), keep), None)
 
     def batch(self, batch_size: int, *, drop_remainder: bool = False) -> Dataset:
@@ -276,14 +282,19 @@ class Stream(Dataset):
         return self._known
 
 
+def _check_function(where: str, f: Any) -> None:
+    if not callable(f):
+        raise NotAFunctionError(f"{where}: expected a function, got {f!r}")
+
+
 def size(where: str, number: Any, least: int = 1) -> int:
-    """A number of elements. Raises ParametersError for what is no integer, ArgumentError for one that is too small."""
+    """A size or another number. Raises ParametersError for what is no integer, ArgumentError for one that is too small."""
     try:
         found = index(number)
     except TypeError:
-        raise ParametersError(f"{where}: expected a number of elements, an integer, got {number!r}") from None
+        raise ParametersError(f"{where}: expected an integer, got {number!r}") from None
     if isinstance(number, bool) or found < least:
-        raise ArgumentError(f"{where}: expected a number of elements, {least} or more, got {number!r}")
+        raise ArgumentError(f"{where}: expected an integer, {least} or more, got {number!r}")
     return found
 
 

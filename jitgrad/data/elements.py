@@ -164,4 +164,13 @@ class noted:  # noqa: N801
 
 def call(f: Callable[..., Any], element: Any, *more: Any) -> Any:
     """f of an element: the parts of a tuple are its arguments."""
-    return f(*element, *more) if type(element) is tuple else f(element, *more)
+    arguments = (*element, *more) if type(element) is tuple else (element, *more)
+    try:
+        return f(*arguments)
+    except TypeError as error:
+        if error.__traceback__ is not None and error.__traceback__.tb_next is None:  # of the call itself
+            error.add_note(
+                f"data: the function was called with {len(arguments)} arguments: the parts of a tuple, and a random generator "
+                "where there is a seed"
+            )
+        raise

@@ -10,6 +10,7 @@ import numpy as np
 from jitgrad.errors import ArgumentError, ParametersError
 
 from . import elements as parts
+from .dataset import Dataset
 from .indexed import Indexed, Positions, Selected
 from .seeds import check_seed, generator
 
@@ -42,6 +43,8 @@ def train_test_split(
     >>> x_train.shape, x_test.shape, sorted(y_test.tolist())
     ((6, 2), (4, 2), [0, 0, 1, 1])
     """
+    if any(isinstance(a, Dataset) and not isinstance(a, Indexed) for a in arrays):
+        raise ArgumentError(f"{WHERE}: a stream has no numbered elements to pick from; .take(n) and .skip(n) of it are two parts")
     given = tuple(a if isinstance(a, Indexed) else parts.as_numbers(WHERE, a) for a in arrays)
     count = parts.common_length(WHERE, given)
     train, test = _sizes(count, train_size, test_size)

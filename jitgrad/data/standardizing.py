@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.config import config
-from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.operands import axis_number
 
 from . import elements as parts
@@ -46,6 +46,8 @@ class Standardizer:
         """
         where = "data.Standardizer.fit"
         array = parts.as_numbers(where, x)
+        if array.dtype.kind not in "biuf":
+            raise DTypeError(f"{where}: expected real numbers, got {array.dtype}")
         parts.common_length(where, array)
         axes = tuple(axis_number(where, a, array.ndim) for a in ((axis,) if isinstance(axis, int) else axis))
         if 0 not in axes:

@@ -44,8 +44,10 @@ def counted(elements: Elements, length: int) -> Elements:
 
 def filtered(elements: Elements, keep: Callable[..., Any]) -> Elements:
     with closing_of(elements):
-        for element in elements:
-            if parts.call(keep, element):
+        for i, element in enumerate(elements):
+            with parts.noted(i):
+                kept = parts.call(keep, element)
+            if kept:
                 yield element
 
 

@@ -364,8 +364,13 @@ def test_arrays_of_unequal_length_are_refused():
         (lambda: numbers().repeat().to_arrays(), errors.ArgumentError, "endless"),
         (lambda: numbers().take(0).repeat(), errors.ArgumentError, "empty"),
         (lambda: data.train_test_split(numbers().repeat()), TypeError, "no length"),
+        (lambda: data.train_test_split(stream()), errors.ArgumentError, "take"),
         (lambda: data.zip(), errors.ParametersError, "nothing"),
         (lambda: data.zip(numbers(), X), errors.ParametersError, "ndarray"),
+        (lambda: numbers().map(None), errors.NotAFunctionError, "map: expected a function, got None"),
+        (lambda: numbers().filter(3), errors.NotAFunctionError, "filter"),
+        (lambda: numbers().augment(seed=0), errors.ParametersError, "steps"),
+        (lambda: numbers().augment(3, seed=0), errors.NotAFunctionError, "got 3"),
         (lambda: data.concatenate(X), errors.ParametersError, "data.concatenate: expected datasets, got ndarray"),
     ],
 )  # fmt: skip
@@ -404,6 +409,13 @@ def test_an_error_of_map_tells_the_elements_number():
         with pytest.raises(ZeroDivisionError) as caught:
             list(source.map(lambda v: 1 // (int(v) - 2)))
         assert caught.value.__notes__ == ["data: this was raised for element 2 of a dataset"]
+
+
+def test_a_function_of_another_number_of_arguments_is_told_how_many_there_are():
+    for f in (lambda pair: pair, lambda x, y, random: x):
+        with pytest.raises(TypeError) as caught:
+            list(data.from_arrays(X, Y).map(f))
+        assert "called with 2 arguments: the parts of a tuple" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize(("source", "count"), [(range(3), "3"), (itertools.count, "more")])

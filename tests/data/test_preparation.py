@@ -143,6 +143,8 @@ def test_what_can_not_be_standardised_is_refused():
         data.Standardizer.fit(x)
     with pytest.raises(errors.ArgumentError, match="empty"):
         data.Standardizer.fit(x[:0])
+    with pytest.raises(errors.DTypeError, match="real numbers"):
+        data.Standardizer.fit(np.array(["a"]))
     with pytest.raises(errors.ArgumentError, match="axis"):
         data.Standardizer.fit(x, 1)
     with pytest.raises(errors.ShapeError, match=r"rows of shape \(3,\), got an array of shape \(3,\)"):
@@ -171,6 +173,7 @@ def test_labels_become_vectors_of_any_shape():
         ([np.nan], None, errors.DTypeError, "integers"),
         (["cat"], None, errors.DTypeError, "numpy.unique"),
         ([], None, errors.ArgumentError, "num_classes"),
+        (np.array([2**63], np.uint64), 3, errors.ArgumentError, "got 9223372036854775808 at"),
         ([0], 0, errors.ArgumentError, "1 or more"),
     ],
 )  # fmt: skip
