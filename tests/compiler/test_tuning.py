@@ -76,6 +76,10 @@ def scattered(x: Any, u: Any) -> Any:
     return x.at[jnp.arange(len(u)) % len(x)].add(u)
 
 
+def between(x: Any) -> Any:
+    return lax.pad(x, 0.0, [(0, 0, 0), (0, 1, 1)]) + lax.pad(x, 1.0, [(0, 0, 0), (1, 0, 1)])
+
+
 SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
     "fusion": [
         (lambda v, w, a: ((v * w) @ a, jnp.sum(v * w, axis=0)), [(128, 1), (128,), (128, 128)]),
@@ -93,7 +97,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (moments, [(1 << 20,)]),
         (lambda x: jnp.sum(x, axis=0), [(4000, 300)]), (lambda x: jnp.sum(x, axis=1), [(400, 300, 4)]),
         (lambda x: jnp.sum(x, axis=0), [(4000, 1000)]),
-        (lambda x: jnp.stack([x, x * 2], -1), [(40, 20)]),
+        (lambda x: jnp.stack([x, x * 2], -1), [(40, 20)]), (between, [(9, 20)]),
         (softmax, [(1000, 1001)]), (softmax, [(1000, 600)]),
         (lambda x: jnp.log(jnp.sum(jnp.exp(x), -1)) * jnp.tanh(jnp.sum(x, -1)), [(1000, 10)]),
         (lambda x: x / jnp.sqrt(jnp.mean(x, -1, keepdims=True) + 1e-5), [(1000, 100)]),

@@ -80,6 +80,8 @@ class Loops:
     """Tasks from which there may be fewer of them, of more columns each."""
     written_out: int = 4
     """Steps of the longest last axis that is written out, beside vectors along the axis before it."""
+    written_remainders: int = 500
+    """Nodes times remainders of a map in which each remainder of an index is written out by itself."""
     pairs_at_least: int = 16
     """Steps of the shortest axis along which pairs are made by vectors, and shuffled together."""
     heavy: float = 24.0

@@ -15,7 +15,7 @@ from typing import Any
 from ..ir.graph import Atom, Literal
 from ..ops.convolution import convolve, of_space, whole_padding
 from ..ops.windows import span
-from .window_writer import MOST_WRITTEN_OUT, WRITTEN, Writer, added, cut, every, like, padded, part, row_major
+from .window_writer import MOST_WRITTEN_OUT, WRITTEN, Writer, cut, every, joined, like, padded, part, row_major
 from .winograd import Tiling, tiling
 
 MOST_RESULTS = 4
@@ -123,7 +123,7 @@ def _by_groups(r: Writer, x: Atom, w: Atom, strides: Any, w_dilation: Any) -> At
             here = seen(start, shape[1:], (1, *strides, 1))
             whole = r.op("broadcast", r.reshaped(factor, (groups,)), shape=here.type.shape, dims=(order.index(0),))
             terms.append(r.op("mul", here, whole))
-        return r.transposed(added(r, terms), [order.index(a) for a in range(x.type.rank)])
+        return r.transposed(joined(r, "add", terms), [order.index(a) for a in range(x.type.rank)])
     kernel = r.transposed(r.reshaped(w, (groups, 1, *sizes, features)), order)
     for image, *place in itertools.product(*map(range, (images, *places))):
         start = (image, *[k * s for k, s in zip(place, strides, strict=True)], 0)

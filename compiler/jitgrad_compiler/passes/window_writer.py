@@ -100,10 +100,10 @@ def like(x: Atom, value: int) -> Literal:
     return Literal(x.type.dtype.numpy.type(value), x.type.dtype)
 
 
-def added(r: Writer, terms: list[Atom]) -> Atom:
-    """A sum by a tree, so that it is as accurate as others."""
+def joined(r: Writer, combine: str, terms: list[Atom]) -> Atom:
+    """By a tree, so that a sum is as accurate as others."""
     while len(terms) > 1:
-        terms = [r.op("add", *terms[n : n + 2]) if n + 1 < len(terms) else terms[n] for n in range(0, len(terms), 2)]
+        terms = [r.op(combine, *terms[n : n + 2]) if n + 1 < len(terms) else terms[n] for n in range(0, len(terms), 2)]
     return terms[0]
 
 

@@ -181,7 +181,12 @@ class Emitter:
         return self._binary("frem", "srem" if signed else "urem", a, b)
 
     def and_(self, a: Reg | Number, b: Reg | Number) -> Reg:
-        return self._binary("", "and", a, b)
+        x, y = self.same(a, b) if isinstance(a, Reg) else reversed(self.same(b, a))
+        if x.type == BOOL and x.constant is not None:
+            return y if x.constant else x
+        if y.type == BOOL and y.constant is not None:
+            return x if y.constant else y
+        return self._binary("", "and", x, y)
 
     def or_(self, a: Reg | Number, b: Reg | Number) -> Reg:
         return self._binary("", "or", a, b)

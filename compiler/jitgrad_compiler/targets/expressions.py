@@ -85,7 +85,7 @@ class Expressions:
             if held is not None and held[2] < self.stage:
                 self.bind(node, self._from_scratch(node, held))
                 continue
-            missing = [a for a in node.args if self.known(id(a)) is None]
+            missing = [a for a in self._needed(node) if self.known(id(a)) is None]
             if missing:
                 stack += missing
                 continue
@@ -94,6 +94,15 @@ class Expressions:
             if held is not None and held[2] == self.stage:
                 self.e.store(self.e.offset(held[0], self.scalar_index(held[1]), node.dtype), self.e.splat(value, self.width))
         return self.known(id(root))  # type: ignore[return-value]
+
+    def _needed(self, node: Node) -> Sequence[Node]:
+        """The operands to emit next: of a choice the condition, then both sides, or the one that is known to be chosen."""
+        if not isinstance(node, Apply) or node.op is not select:
+            return node.args
+        condition = self.known(id(node.args[0]))
+        if condition is None:
+            return node.args[:1]
+        return node.args if condition.constant is None else (node.args[1 if condition.constant else 2],)
 
     def _from_scratch(self, node: Node, held: tuple[Reg, Affine, int]) -> Reg:
         return self.e.load(self.e.offset(held[0], self.scalar_index(held[1]), node.dtype), node.dtype, self.width)
@@ -105,13 +114,13 @@ class Expressions:
         if isinstance(node, Load):
             return self._load(node)
         if isinstance(node, Apply):
+            if node.op is select and len(chosen := self._needed(node)) == 1:
+                return self.emit(chosen[0])
             args = [self.emit(a) for a in node.args]
             scalar = node.op.traits.scalar
             if scalar is not None:
                 types, computed_in = tuple(a.type for a in args), node.op.traits.computed_in
                 return call_scalar(e, scalar_function(scalar, types, node.dtype, computed_in), *args)
-            if node.op is select and args[0].constant is not None:
-                return args[1] if args[0].constant else args[2]
             if node.op.emit is None:
                 raise AssertionError(f"{node.op.name} has neither an emission nor a scalar function")
             return node.op.emit(e, *args, **node.params)  # type: ignore[no-any-return]
@@ -123,28 +132,35 @@ class Expressions:
 
     def _inside(self, node: Inside) -> Reg:
         e, holds = self.e, None
-        if (number := self._known_index(node.index)) is not None:
-            inside = (node.low is None or node.low <= number) and (node.high is None or number < node.high)
-            return e.const(inside and number % node.step == 0, BOOL)
-        value = self.index(node.index) if node.step < 2**31 else e.convert(self.index(node.index), I64)
-        for predicate, bound in (("ge", node.low), ("lt", node.high)):
-            if bound is not None:
-                test = e.compare(predicate, value, bound)
-                holds = test if holds is None else e.and_(holds, test)
-        if node.step > 1:
-            test = e.compare("eq", e.rem(value, node.step), 0)
+        index = self._settled(node.index)
+        low, high = index.range
+        if not index.terms:
+            inside = (node.low is None or node.low <= low) and (node.high is None or low < node.high)
+            return e.const(inside and low % node.step == 0, BOOL)
+        if all(isinstance(a, Axis) and factor % node.step == 0 for a, factor in index.terms.items()):
+            step = 1
+            if index.constant % node.step:
+                return e.const(False, BOOL)
+        else:
+            step = node.step
+        tests = [("ge", node.low)] if node.low is not None and low < node.low else []
+        tests += [("lt", node.high)] if node.high is not None and high >= node.high else []
+        if not tests and step == 1:
+            return e.const(True, BOOL)
+        value = self.index(index) if step < 2**31 else e.convert(self.index(index), I64)
+        for predicate, bound in tests:
+            test = e.compare(predicate, value, bound)
             holds = test if holds is None else e.and_(holds, test)
-        return holds if holds is not None else e.const(True, BOOL)
+        if step > 1:
+            test = e.compare("eq", e.rem(value, step), 0)
+            holds = test if holds is None else e.and_(holds, test)
+        assert holds is not None
+        return holds
 
-    def _known_index(self, index: Affine) -> int | None:
-        """The index as a number, where all its axes are at steps that are written out."""
-        total = index.constant
-        for atom, factor in index.terms.items():
-            step = self.axis_values.get(atom) if isinstance(atom, Axis) else None
-            if not isinstance(step, int) or atom is self.vector_axis:
-                return None
-            total += factor * step
-        return total
+    def _settled(self, index: Affine) -> Affine:
+        """An index with numbers in place of the axes whose steps are written out."""
+        steps = {a: Affine(n) for a, n in self.axis_values.items() if isinstance(n, int) and a is not self.vector_axis}
+        return index.substitute(steps) if steps and not steps.keys().isdisjoint(index.axes) else index
 
     # -- indices
 
@@ -241,8 +257,8 @@ class Expressions:
         if factor == 0 and not self.varies(node.offset.axes):
             value = e.splat(self._scalar_load(node, pointer, None if guard is None else e.any(guard)), self.width)
             return value if guard is None else e.select(guard, value, e.const(0, node.dtype))
-        if factor == 2 and guard is None and node.dtype != BOOL and self._in_pairs(node):
-            return self._one_of_pairs(node, pointer)
+        if factor == 2 and node.dtype != BOOL and self._in_pairs(node):
+            return self._one_of_pairs(node, pointer, mask)
         return e.gather(*self.places(pointer, node.offset, node.dtype), node.dtype, mask)
 
     def _in_pairs(self, node: Load) -> bool:
@@ -250,14 +266,14 @@ class Expressions:
         even = all(isinstance(a, Axis) and f % 2 == 0 for a, f in node.offset.terms.items())
         return even and node.source.type.size % 2 == 0
 
-    def _one_of_pairs(self, node: Load, pointer: Reg) -> Reg:
+    def _one_of_pairs(self, node: Load, pointer: Reg, mask: Reg | None) -> Reg:
         """Two vectors read as they lie in memory, and every second lane of both."""
         e, width, odd = self.e, self.width, node.offset.constant % 2
         base = node.offset + -odd
-        key = ("pairs", node.source, base)
+        key = ("pairs", node.source, base, None if mask is None else mask.text)
         both = self.known(key)
         if both is None:
-            mask = None if self.mask is None else e.shuffle(self.mask, self.mask, [lane // 2 for lane in range(2 * width)])
+            mask = None if mask is None else e.shuffle(mask, mask, [lane // 2 for lane in range(2 * width)])
             both = e.load(e.offset(pointer, self.scalar_index(base), node.dtype), node.dtype, 2 * width, mask)
             self.scopes[-1][key] = both
         return e.shuffle(both, both, [2 * lane + odd for lane in range(width)])
@@ -290,15 +306,16 @@ class Expressions:
         else:
             e.scatter(*self.places(pointer, offset, value.type), value, self.mask)
 
-    def store_pairs(self, pointer: Reg, offset: Affine, first: Reg, second: Reg) -> None:
-        """Two vectors whose lanes alternate in memory, from `offset` on."""
+    def store_pairs(self, pointer: Reg, offset: Affine, pair: tuple[Reg, Reg], masks: tuple[Reg | None, Reg | None]) -> None:
+        """Two vectors whose lanes alternate in memory, from `offset` on, each under its mask."""
         e, width = self.e, self.width
-        if first.type == BOOL:
-            first, second = (e.convert(v, U8) for v in (first, second))
+        first, second = (e.splat(e.convert(v, U8) if v.type == BOOL else v, width) for v in pair)
         order = [lane // 2 + width * (lane % 2) for lane in range(2 * width)]
-        value = e.shuffle(e.splat(first, width), e.splat(second, width), order)
-        mask = None if self.mask is None else e.shuffle(self.mask, self.mask, [lane // 2 for lane in range(2 * width)])
-        e.store(e.offset(pointer, self.scalar_index(offset), value.type), value, mask)
+        mask = None
+        if masks != (None, None):
+            low, high = (e.const(True, BOOL, width) if m is None else e.splat(m, width) for m in masks)
+            mask = e.shuffle(low, high, order)
+        e.store(e.offset(pointer, self.scalar_index(offset), first.type), e.shuffle(first, second, order), mask)
 
 
 def narrowest(low: int, high: int) -> DType:

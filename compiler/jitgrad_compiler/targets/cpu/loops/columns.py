@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from ....kernels.affine import Axis, linear
+from ....ir.types import I32
+from ....kernels.affine import Axis, axis_index, linear
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter
 from ...expressions import Expressions, reduced_nodes
@@ -18,10 +21,10 @@ from .schedule import Schedule
 def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule, together: int = 1) -> None:
     """So many vectors that lie side by side in the vector axis, at whose first element its axis value stands."""
     if not kernel.reductions:
-        _write_pairs(e, x, kernel, s)
+        _write_out(e, x, kernel, s)
         return
     roots = [r.operand for r in kernel.reductions]
-    apart = s.unrolled if s.unrolled is not None else s.vector_axis if together > 1 else None
+    apart = s.unrolled if s.unrolled or together == 1 else [a for a in (s.vector_axis,) if a is not None]
     steps = _steps(e, s, x, together)
     runs_at = cut([a.extent for a in s.inner]) if any(rounds(r.combine, r.dtype) for r in kernel.reductions) else None
     running = {
@@ -35,10 +38,10 @@ def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule, togeth
             a.close(e)
 
     x.stage = 0
-    x.hoist(roots, [*s.inner, *([apart] if apart is not None else [])])
+    x.hoist(roots, [*s.inner, *apart])
     fixed: list[dict[Any, Reg]] = [{} for _ in steps]
-    for u, step in enumerate(steps):  # what varies along the axis that is written out, but not along the reduction
-        _go_to(x, step)
+    for u, step in enumerate(steps):  # what varies along the axes that are written out, but not along the reduction
+        x.axis_values.update(step)
         x.scopes.append(fixed[u])
         x.hoist(roots, s.inner)
         x.scopes.pop()
@@ -47,48 +50,75 @@ def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule, togeth
             steps_of_run = runs_at.steps if runs_at is not None and runs_at.loop == n else None
             x.axis_values[axis] = loops.enter_context(runs(e, 0, axis.extent, 1, steps_of_run, close))
         loops.enter_context(x.scope())
-        if apart is not None:
-            x.hoist(roots, [apart])
+        if apart:
+            x.hoist(roots, apart)
         for u, step in enumerate(steps):
-            _go_to(x, step)
+            x.axis_values.update(step)
             x.scopes.append(dict(fixed[u]))
             for r in kernel.reductions:
                 running[id(r), u].add(e, x.emit(r.operand))
             x.scopes.pop()
     for u, step in enumerate(steps):
-        _go_to(x, step)
+        x.axis_values.update(step)
         with x.scope():
             _finish(e, x, kernel, {r.name: running[id(r), u].value(e) for r in kernel.reductions})
 
 
-def _steps(e: Emitter, s: Schedule, x: Expressions, together: int) -> list[tuple[Axis, Reg | int] | None]:
-    """What is written out one after the other in the body of the loop: an axis and its value there."""
-    if s.unrolled is not None:
-        return [(s.unrolled, u) for u in range(s.unrolled.extent)]
+def _steps(e: Emitter, s: Schedule, x: Expressions, together: int) -> Sequence[Mapping[Axis, Reg | int]]:
+    """What is written out one after the other in the body of the loop: the values of some axes there."""
     axis = s.vector_axis
-    if axis is None or together == 1:
-        return [None]
+    if s.unrolled or axis is None or together == 1:
+        return _written_out(s.unrolled)
     first = x.axis_values[axis]
-    return [(axis, e.add(first, u * s.width)) for u in range(together)]
+    return [{axis: e.add(first, u * s.width)} for u in range(together)]
 
 
-def _go_to(x: Expressions, step: tuple[Axis, Reg | int] | None) -> None:
-    if step is not None:
-        x.axis_values[step[0]] = step[1]
+def _written_out(axes: Sequence[Axis]) -> list[dict[Axis, int]]:
+    """All steps of some axes."""
+    return [dict(zip(axes, step, strict=True)) for step in itertools.product(*[range(a.extent) for a in axes])]
 
 
-def _write_pairs(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> None:
-    """A map whose last axis has two steps: both values before the first store, which may be over what the second is made from."""
-    x.hoist([st.node for st in kernel.stores], [s.unrolled] if s.unrolled is not None else [])
-    steps, values = _steps(e, s, x, 1), []
-    for step in steps:
-        _go_to(x, step)
-        with x.scope():
-            values.append([x.emit(st.node) for st in kernel.stores])
-    _go_to(x, steps[0])
-    with x.scope():
-        for st, first, second in zip(kernel.stores, *values, strict=True):
-            x.store_pairs(x.pointers[st.target], st.offset, first, second)
+def _write_out(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> None:
+    """A map, for each step of the axes that are written out. Where the last of these has two, side by side in memory, vectors of
+    both are written together. All values come before the first store, which may be over what another is made from.
+    """
+    x.hoist([st.node for st in kernel.stores], s.unrolled)
+    *before, last = s.unrolled
+    axis, whole = s.vector_axis, x.mask
+    assert axis is not None
+    in_pairs = all(st.offset.factor(axis) == 2 and st.offset.factor(last) == 1 for st in kernel.stores)
+    for step in _written_out(before if in_pairs else s.unrolled):
+        with ExitStack() as steps:
+            for c in s.cuts:  # the last step of an axis may lack some remainders
+                if c.steps is not axis and (count := c.count(step.get(c.remainder, 0))) < c.steps.extent:
+                    steps.enter_context(e.when(e.compare("lt", x.scalar_index(axis_index(c.steps)), count)))
+            steps.enter_context(x.scope())
+            x.axis_values.update(step)
+            values, masks = [], []
+            for rest in _written_out([last]) if in_pairs else [{}]:
+                x.axis_values.update(rest)
+                x.mask = _mask(e, x, s, whole)
+                with x.scope():
+                    values.append([x.emit(st.node) for st in kernel.stores])
+                masks.append(x.mask)
+            if in_pairs:
+                x.axis_values[last] = 0
+            for n, st in enumerate(kernel.stores):
+                if in_pairs:
+                    x.store_pairs(x.pointers[st.target], st.offset, (values[0][n], values[1][n]), (masks[0], masks[1]))
+                else:
+                    x.store(x.pointers[st.target], st.offset, values[0][n])
+            x.mask = whole
+
+
+def _mask(e: Emitter, x: Expressions, s: Schedule, whole: Reg | None) -> Reg | None:
+    """The lanes of the vector axis that have an element with the remainder at hand; `whole`: those within the axis."""
+    for c in s.cuts:
+        if c.steps is s.vector_axis:
+            count = c.count(x.axis_values[c.remainder])  # type: ignore[arg-type]
+            if count < c.steps.extent:
+                return e.lanes_below(e.convert(e.sub(count, x.scalar_index(axis_index(c.steps))), I32), s.width)
+    return whole
 
 
 def _finish(e: Emitter, x: Expressions, kernel: Kernel, values: dict[str, Reg]) -> None:

@@ -109,7 +109,7 @@ class LoopKernel:
         e, x, s = self.e, self.x, self.s
         axis = s.vector_axis
         assert axis is not None
-        others = [a for a in s.rows if a is not axis and a is not s.unrolled]
+        others = [a for a in s.rows if a is not axis and a not in s.unrolled]
         low, high = self._range(task, s.rows_per_task, math.prod(a.extent for a in others) * s.strips)
         with e.loop(low, high) as strip, x.scope():
             start = strip

@@ -19,12 +19,14 @@ from ....kernels.tuning import Loops
 from ...expressions import total_cost
 from ..contract.blocking import round_up
 from ..order import lanes_for
+from .remainders import Cut, cuts_of
 
 
 @dataclass
 class Schedule:
     """`kernel` is the one that was asked for, in terms of merged axes; rows and inner are its loops; `columns` says that the vector
-    axis is the last of the rows, not of the inner.
+    axis is the last of the rows that are not `unrolled`, which are written out step by step, instead of the last of the inner.
+    `cuts` says which of those are remainders.
 
     A task is `rows_per_task` rows, or `chunk` elements of the last inner axis of one row where there are `chunks` of them.
     """
@@ -38,7 +40,8 @@ class Schedule:
     rows_per_task: int
     chunk: int
     chunks: int
-    unrolled: Axis | None = None
+    unrolled: Sequence[Axis] = ()
+    cuts: Sequence[Cut] = ()
     together: int = 1
     """Vectors of columns that are run down side by side."""
 
@@ -56,26 +59,32 @@ class Schedule:
     @property
     def vector_axis(self) -> Axis | None:
         axes = self.rows if self.columns else self.inner
-        axes = [a for a in axes if a is not self.unrolled]
+        axes = [a for a in axes if a not in self.unrolled]
         return axes[-1] if axes else None
 
 
 def schedule(kernel: Kernel, tuning: Loops) -> Schedule:
     wide = [a for a in kernel.axes if a.extent != 1]
-    rows, inner, columns = _divide(kernel, wide, tuning)
     width = lanes_for(max([n.dtype.nbytes for n in walk(kernel.roots()) if n.dtype != BOOL] or [1]))
-    unrolled = None
-    if columns and len(rows) > 1 and rows[-1].extent <= tuning.written_out:
-        unrolled = rows[-1]
+    cuts = cuts_of(kernel, wide, width, tuning)
+    if cuts:
+        unrolled = [c.remainder for c in cuts.values()]
+        kernel = _renamed(kernel, {a: c.index for a, c in cuts.items()})
+        wide = [*[cuts[a].steps if a in cuts else a for a in wide], *unrolled]
+        rows, inner, columns = wide, list[Axis](), True
+    else:
+        rows, inner, columns = _divide(kernel, wide, tuning)
+        unrolled = rows[-1:] if columns and len(rows) > 1 and rows[-1].extent <= tuning.written_out else []
     merged: dict[Axis, Affine] = {}
     places = _places(kernel)
     if all(a.extent for a in wide):
-        rows = _merge(rows, places, merged, unrolled)
-        inner = _merge(inner, places, merged, None)
+        apart = {*unrolled, *[c.steps for c in cuts.values() if c.short]}
+        rows = _merge(rows, places, merged, apart)
+        inner = _merge(inner, places, merged, apart)
     if merged:
         kernel = _renamed(kernel, merged)
     work = math.prod(a.extent for a in wide) * total_cost(kernel.roots())
-    s = Schedule(kernel, rows, inner, columns, width, 1, 1, 0, 1, unrolled)
+    s = Schedule(kernel, rows, inner, columns, width, 1, 1, 0, 1, unrolled, list(cuts.values()))
     _tasks(s, kernel, work, tuning)
     return s
 
@@ -162,7 +171,7 @@ def _side_by_side(place: Affine, a: Axis, b: Axis) -> bool:
     return fa is not None and fb is not None and fa == fb * b.extent
 
 
-def _merge(axes: Sequence[Axis], places: Sequence[Affine], merged: dict[Axis, Affine], apart: Axis | None) -> list[Axis]:
+def _merge(axes: Sequence[Axis], places: Sequence[Affine], merged: dict[Axis, Affine], apart: set[Axis]) -> list[Axis]:
     """Neighbouring axes that every index expression walks as if they were one, made one. Fills in what the old axes are now."""
     out: list[Axis] = []
     group: list[Axis] = []
@@ -179,7 +188,7 @@ def _merge(axes: Sequence[Axis], places: Sequence[Affine], merged: dict[Axis, Af
             out.append(one)
 
     for a in axes:
-        if group and a is not apart and all(_side_by_side(p, group[-1], a) for p in places):
+        if group and a not in apart and group[-1] not in apart and all(_side_by_side(p, group[-1], a) for p in places):
             group.append(a)
             continue
         close()
@@ -192,7 +201,7 @@ def _tasks(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> None:
     count = s.row_count
     if s.columns:
         s.together = _together(s, kernel, work, tuning)
-        count = s.strips * math.prod(a.extent for a in s.rows if a is not s.vector_axis and a is not s.unrolled)
+        count = s.strips * math.prod(a.extent for a in s.rows if a is not s.vector_axis and a not in s.unrolled)
     if work < tuning.serial_work or count == 0:
         s.rows_per_task, s.tasks = max(count, 1), 1
         return
@@ -220,7 +229,7 @@ def _tasks(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> None:
 def _together(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> int:
     """How many vectors of columns are run down side by side: all of a row's that are read lie on a page or two then."""
     axis, sums = s.vector_axis, len(kernel.reductions)
-    if s.unrolled is not None or axis is None or not sums:
+    if s.unrolled or axis is None or not sums:
         return 1
     cost = total_cost([r.operand for r in kernel.reductions])
     vectors = -(-axis.extent // s.width)
