@@ -52,9 +52,27 @@ Softsign = _activation("Softsign", activations.soft_sign)
 Hardtanh = _activation("Hardtanh", activations.hard_tanh)
 Hardsigmoid = _activation("Hardsigmoid", activations.hard_sigmoid)
 Hardswish = _activation("Hardswish", activations.hard_swish)
+Hardshrink = _activation("Hardshrink", activations.hard_shrink, lambd=0.5)
+Softshrink = _activation("Softshrink", activations.soft_shrink, lambd=0.5)
+Tanhshrink = _activation("Tanhshrink", activations.tanh_shrink)
+Softmin = _activation("Softmin", activations.softmin, axis=-1)
 GLU = _activation("GLU", activations.glu, axis=-1)
 Softmax = _activation("Softmax", softmax, axis=-1)
 LogSoftmax = _activation("LogSoftmax", log_softmax, axis=-1)
+
+
+class Threshold(Module):
+    """`nn.threshold` as a layer: x where it is above a threshold, else a value.
+
+    >>> print(Threshold(0.5, 20.0)(jnp.array([0.1, 3.0])))
+    [20.  3.]
+    """
+
+    def __init__(self, threshold: float, value: float) -> None:
+        self.threshold, self.value = threshold, value
+
+    def __call__(self, x: Any) -> Array:
+        return activations.threshold(x, self.threshold, self.value)
 
 
 class PReLU(Module):

@@ -10,6 +10,7 @@ import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.errors import ShapeError
+from jitgrad.normalization import softmax
 from jitgrad.operands import array_arg, axis_number, inexact_arg
 
 ArrayLike = Any
@@ -119,6 +120,56 @@ def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
     """
     value = inexact_arg("nn.leaky_relu", x)
     return jnp.where(value >= 0, value, negative_slope * value)
+
+
+def threshold(x: ArrayLike, threshold: ArrayLike, value: ArrayLike) -> Array:
+    """x where it is above a threshold, else a value.
+
+    >>> print(threshold(0.1, 0.5, 20.0))
+    20.0
+    """
+    given = inexact_arg("nn.threshold", x)
+    return jnp.where(given > threshold, given, value)
+
+
+def hard_shrink(x: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
+    """0 from -lambd to lambd, x elsewhere.
+
+    >>> print(hard_shrink(0.4))
+    0.0
+    """
+    value = inexact_arg("nn.hard_shrink", x)
+    return jnp.where(jnp.abs(value) <= lambd, 0, value)
+
+
+def soft_shrink(x: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
+    """x, nearer to 0 by lambd: 0 where that is beyond.
+
+    >>> print(soft_shrink(2.0))
+    1.5
+    """
+    value = inexact_arg("nn.soft_shrink", x)
+    return jnp.where(jnp.abs(value) <= lambd, 0, value - lambd * jnp.sign(value))
+
+
+def tanh_shrink(x: ArrayLike) -> Array:
+    """x - tanh(x).
+
+    >>> print(tanh_shrink(0.0))
+    0.0
+    """
+    value = inexact_arg("nn.tanh_shrink", x)
+    return value - jnp.tanh(value)
+
+
+def softmin(x: ArrayLike, axis: int = -1) -> Array:
+    """softmax of -x along an axis.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(softmin(jnp.array([1.0, 1.0])))
+    [0.5 0.5]
+    """
+    return softmax(-inexact_arg("nn.softmin", x), axis)
 
 
 def squareplus(x: ArrayLike, b: ArrayLike = 4.0) -> Array:

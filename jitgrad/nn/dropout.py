@@ -47,6 +47,31 @@ class Dropout(Module):
         return x.shape
 
 
+class AlphaDropout(Dropout):
+    """Dropout for networks of selu: elements become selu's lowest value instead of 0; then all are scaled and shifted, so that
+    mean 0 and variance 1 stay (Klambauer et al., Self-normalizing neural networks, 2017). As `nn.Dropout` otherwise.
+
+    >>> import jitgrad, jitgrad.numpy as jnp
+    >>> from jitgrad import nn
+    >>> y, _ = nn.apply(AlphaDropout(0.5), jnp.ones(6), train=True, key=jitgrad.random.key(1))
+    >>> len(set(y.tolist()))
+    2
+    """
+
+    lowest = -1.7580993408473766
+    """selu's value of minus infinity."""
+
+    def __call__(self, x: Any) -> Array:
+        value = inexact_arg("nn.AlphaDropout", x)
+        if not self.training or self.p == 0:
+            return value
+        if self.p == 1:
+            return jnp.zeros_like(value)
+        keep = random.bernoulli(self.next_key(), jnp.float32(1 - self.p), value.shape)
+        scale = ((1 - self.p) * (1 + self.p * self.lowest**2)) ** -0.5
+        return scale * (jnp.where(keep, value, self.lowest) - self.p * self.lowest)
+
+
 class _ChannelDropout(Dropout):
     rank: ClassVar[int]
 

@@ -1,4 +1,4 @@
-"""Layers that multiply by a matrix of weights, or pick its rows: Linear, Dense, Embedding.
+"""Layers that multiply by a matrix of weights, or pick its rows: Linear, Dense, Bilinear, Embedding, EmbeddingBag.
 
 Weights are [inputs, outputs], as `jitgrad.nn.initializers` makes them: PyTorch's, which are [outputs, inputs], transposed.
 """
@@ -133,6 +133,49 @@ class Dense(Linear):
         return out if self.activation is None else self.activation(out)
 
 
+class Bilinear(Module):
+    """For each output the sum of products of two inputs' features, by a matrix of weights, plus bias: [..., in1_features] and
+    [..., in2_features] to [..., out_features].
+
+    weight is [out_features, in1_features, in2_features], as PyTorch's, bias [out_features] or None; both start uniform in
+    +-1 / sqrt(in1_features). key and dtype: as `nn.Linear`'s. Raises ShapeError for inputs of other shapes.
+
+    >>> import jitgrad, jitgrad.numpy as jnp
+    >>> layer = Bilinear(3, 4, 2, key=jitgrad.random.key(0))
+    >>> layer(jnp.ones((5, 3)), jnp.ones((5, 4))).shape
+    (5, 2)
+    """
+
+    weight: Array
+    bias: Array | None
+
+    def __init__(
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, *, key: Any = None, dtype: Any = None
+    ) -> None:
+        where = "nn.Bilinear"
+        self.in1_features = size_arg(where, in1_features, "in1_features must be an integer")
+        self.in2_features = size_arg(where, in2_features, "in2_features must be an integer")
+        self.out_features = size_arg(where, out_features, "out_features must be an integer")
+        weight_key, bias_key = keys_for(where, key, 2)
+        shape = (self.out_features, self.in1_features, self.in2_features)
+        self.weight = fan_in_uniform(weight_key, shape, dtype, self.in1_features)
+        self.bias = fan_in_uniform(bias_key, shape[:1], dtype, self.in1_features) if bias else None
+
+    def __call__(self, x: Any, y: Any) -> Array:
+        first, second = jnp.asarray(x), jnp.asarray(y)
+        for value, size, name in ((first, self.in1_features, "in1_features"), (second, self.in2_features, "in2_features")):
+            if not value.ndim or value.shape[-1] != size or value.shape[:-1] != first.shape[:-1]:
+                self.refuse_input(f"[..., {size}] ({name}={size}), both with the same axes before the last", value)
+        out = jnp.einsum("...i,oij,...j->...o", first, self.weight, second)
+        return out if self.bias is None else out + self.bias
+
+    def extra_repr(self) -> str:
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
+
+
 class Embedding(Module):
     """Rows of a table by their numbers: integers [...] to vectors [..., embedding_dim].
 
@@ -178,3 +221,54 @@ class Embedding(Module):
 
     def extra_repr(self) -> str:
         return f"num_embeddings={self.num_embeddings}, embedding_dim={self.embedding_dim}"
+
+
+class EmbeddingBag(Embedding):
+    """The sums, means or maxima of rows of a table: numbers of rows [batch, count] to [batch, embedding_dim].
+
+    mode: "mean", "sum" or "max". padding_idx: the number that stands for no row; of none, the result is 0. In a call, weights
+    [batch, count] are what rows are multiplied by, with mode "sum". The rest is `nn.Embedding`'s. Raises ShapeError for inputs of
+    another shape, ArgumentError for other modes.
+
+    >>> import jitgrad, jitgrad.numpy as jnp
+    >>> bag = EmbeddingBag(10, 4, mode="sum", padding_idx=0, key=jitgrad.random.key(0))
+    >>> print(jnp.allclose(bag(jnp.array([[3, 5, 0]]))[0], bag.weight[3] + bag.weight[5]))
+    True
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        mode: str = "mean",
+        padding_idx: int | None = None,
+        *,
+        key: Any = None,
+        dtype: Any = None,
+        weight_init: Initializer | None = None,
+    ) -> None:
+        if mode not in ("mean", "sum", "max"):
+            raise ArgumentError(f"nn.EmbeddingBag: mode must be 'mean', 'sum' or 'max', got {mode!r}")
+        super().__init__(num_embeddings, embedding_dim, key=key, dtype=dtype, weight_init=weight_init)
+        self.mode, self.padding_idx = mode, padding_idx
+
+    def __call__(self, indices: Any, weights: Any = None) -> Array:
+        value = jnp.asarray(indices)
+        if value.ndim != 2:
+            self.refuse_input("[batch, count], the rows' numbers", value)
+        if weights is not None and (self.mode != "sum" or jnp.shape(weights) != value.shape):
+            raise ArgumentError(
+                f"nn.EmbeddingBag: weights are for mode='sum', of the shape {value.shape} of the indices, got {jnp.shape(weights)} "
+                f"with mode={self.mode!r}"
+            )
+        rows = super().__call__(value)
+        there = jnp.ones(value.shape, bool) if self.padding_idx is None else value != self.padding_idx
+        if self.mode == "max":
+            largest = jnp.max(jnp.where(there[..., None], rows, -jnp.inf), axis=1, initial=-jnp.inf)
+            return jnp.where(jnp.any(there, axis=1, keepdims=True), largest, 0)
+        rows = rows if weights is None else rows * jnp.asarray(weights)[..., None]
+        total = jnp.sum(jnp.where(there[..., None], rows, 0), axis=1)
+        return total if self.mode == "sum" else total / jnp.maximum(jnp.sum(there, axis=1, keepdims=True), 1)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, mode={self.mode!r}, padding_idx={self.padding_idx}"

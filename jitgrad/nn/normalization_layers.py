@@ -17,7 +17,8 @@ from jitgrad.differentiation import stop_gradient
 from jitgrad.errors import ArgumentError
 from jitgrad.operands import inexact_arg, shape_arg, size_arg
 
-from .data_format import along, channel_axis, check_format, images
+from .data_format import CHANNELS_LAST, along, channel_axis, check_format, images
+from .module import Module
 from .sizes import Sized
 from .unbuilt import is_unbuilt
 
@@ -360,3 +361,39 @@ class GroupNorm(Sized):
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.weight is not None}"
+
+
+class LocalResponseNorm(Module):
+    """x / (k + alpha * the mean of squares in `size` neighbouring channels)**beta (Krizhevsky, Sutskever and Hinton, 2012). As in
+    PyTorch, what is beyond the first and the last channel counts as zeros, and for an even size more channels before than behind.
+
+    Inputs are [batch, ..., channels], or [batch, channels, ...] with data_format="channels_first".
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(LocalResponseNorm(1, alpha=1.0, beta=1.0)(jnp.array([[1.0, 3.0]])))
+    [[0.5 0.3]]
+    """
+
+    def __init__(
+        self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0, *, data_format: str = CHANNELS_LAST
+    ) -> None:
+        self.size = size_arg("nn.LocalResponseNorm", size, "size must be an integer")
+        if self.size < 1:
+            raise ArgumentError(f"nn.LocalResponseNorm: size must be 1 or more, got {size}")
+        self.alpha, self.beta, self.k = alpha, beta, k
+        self.data_format = check_format("nn.LocalResponseNorm", data_format)
+
+    def __call__(self, x: Any) -> Array:
+        value = inexact_arg("nn.LocalResponseNorm", x)
+        if value.ndim < 2:
+            self.refuse_input(images(0, self.data_format).replace("0", "channels"), value)
+        axis = channel_axis(self.data_format, value.ndim)
+        one = (1,) * value.ndim
+        window = (*one[:axis], self.size, *one[axis + 1 :])
+        around = [(0, 0)] * value.ndim
+        around[axis] = (self.size // 2, (self.size - 1) // 2)
+        squares = lax.reduce_window(jnp.square(value), 0, lax.add, window, one, around) / self.size
+        return value / (self.k + self.alpha * squares) ** self.beta
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}, data_format={self.data_format!r}"

@@ -11,6 +11,7 @@ import numpy as np
 import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad.array import Array
+from jitgrad.differentiation import stop_gradient
 from jitgrad.errors import ArgumentError
 from jitgrad.operands import inexact_arg, size_arg
 
@@ -19,11 +20,18 @@ from .module import Module
 from .windows import Counts, OfSpace, each, of_ranks, padding_arg, pads_of
 
 
-def _lowest(x: Array) -> Any:
+def lowest(x: Array) -> Any:
     """What is below or equal to all numbers of a type."""
     if x.dtype == bool:
         return False
     return -math.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
+
+
+def highest(x: Array) -> Any:
+    """What is above or equal to all numbers of a type."""
+    if x.dtype == bool:
+        return True
+    return math.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).max
 
 
 class _Pool(OfSpace):
@@ -76,14 +84,37 @@ class _MaxPool(_Pool):
         padding: str | int | Sequence[Any] = 0,
         dilation: int | Sequence[int] = 1,
         ceil_mode: bool = False,
+        return_indices: bool = False,
         *,
         data_format: str = CHANNELS_LAST,
     ) -> None:
         self.set_format(data_format)
         self.set_windows(kernel_size, stride, padding, dilation, ceil_mode)
+        self.return_indices = return_indices
 
-    def __call__(self, x: Any) -> Array:
-        return self.run(x, None, lambda value: self.reduced(value, _lowest(value), lax.max, self.pads(self.space(value))))
+    def __call__(self, x: Any) -> Any:
+        out = self.run(x, None, self._of_batch)
+        return (out, self.run(x, None, self._places)) if self.return_indices else out
+
+    def _of_batch(self, x: Array) -> Array:
+        return self.reduced(x, lowest(x), lax.max, self.pads(self.space(x)))
+
+    def _places(self, x: Array) -> Array:
+        """Where in space, counted row by row, the first largest element of each window is (or its first NaN)."""
+        value = stop_gradient(x)
+        largest = self._of_batch(value)
+        space, pads, found = self.space(x), self.pads(self.space(x)), self.space(largest)
+        places = jnp.zeros(largest.shape, int)
+        for offset in reversed(list(np.ndindex(*self.kernel_size))):  # the first one has the last word
+            element, place, inside = value, np.zeros((), int), np.ones((), bool)
+            for axis, (n, (low, _)) in enumerate(zip(space, pads, strict=True)):
+                at = np.arange(found[axis]) * self.stride[axis] - low + offset[axis] * self.dilation[axis]
+                element = jnp.take(element, np.clip(at, 0, n - 1), axis=self.whole(range(self.rank), -1).index(axis))
+                place, inside = np.add.outer(place * n, at), np.logical_and.outer(inside, (at >= 0) & (at < n))
+            shape = self.whole(found, 1)
+            here = ((element == largest) | (element != element)) & inside.reshape(shape)
+            places = jnp.where(here, place.reshape(shape), places)
+        return places
 
 
 _ARGUMENTS = """kernel_size: an integer, or {rank} of them; stride: the same, by default kernel_size. padding: "same",
@@ -97,6 +128,8 @@ MaxPool1d, MaxPool2d, MaxPool3d = of_ranks(
     f"""The largest element of each window of {{what}}: [batch, *space, channels] to [batch, *places, channels].
 
     {_ARGUMENTS} dilation: how far apart a window's elements are.
+    return_indices: the result is a pair, of which the second says where these elements are, counted row by row in space:
+    what `nn.MaxUnpool{{rank}}d` takes.
     The derivative is that of the first of several largest elements. Raises ShapeError for inputs of another shape.
 
     >>> import jitgrad.numpy as jnp
@@ -229,10 +262,10 @@ class _AdaptiveAvgPool(_AdaptivePool):
 
 class _AdaptiveMaxPool(_AdaptivePool):
     def outside(self, x: Array) -> Any:
-        return _lowest(x)
+        return lowest(x)
 
     def pooled(self, x: Array, sizes: Counts, held: list[np.ndarray]) -> Array:
-        return lax.reduce_window(x, _lowest(x), lax.max, self.whole(sizes, 1), self.whole(sizes, 1))
+        return lax.reduce_window(x, lowest(x), lax.max, self.whole(sizes, 1), self.whole(sizes, 1))
 
 
 _ADAPTIVE = """{what} of each of output_size windows, that are as large as they must be, of {{what}}: [batch, *space, channels] to

@@ -165,7 +165,26 @@ def with_masks(layer: Any, x: Any, memory: Any) -> Any:
     return layer(x, memory, tgt_mask=masked(CAUSAL), memory_mask=masked(HIDDEN[:, [0, 1, 2, 3, 4, 0, 1]]))
 
 
+ZERO = np.zeros((1, 4))
+ROWS = np.array([[3, 0, 5, 5, 1, 10, 0], [2, 7, 0, 0, 0, 8, 9]])
 TOKENS = np.random.default_rng(3).integers(0, 11, (2, 7))
+
+
+def bag(mode: str, *weights: Any) -> Case:
+    """A table whose row 0 stands for none."""
+    return Case(
+        lambda: nn.EmbeddingBag(11, 3, mode, 0),
+        lambda torch: torch.nn.EmbeddingBag(11, 3, mode=mode, padding_idx=0),
+        weights,
+        lambda layer, *more: layer(ROWS, *more),
+        lambda layer, *more: layer(masked(ROWS), None, *more),
+    )
+
+
+def normalized(*arguments: Any) -> Any:
+    import torch
+
+    return torch.nn.functional.normalize(*arguments)
 
 
 def gpt(torch: Any) -> Any:
@@ -270,6 +289,28 @@ CASES: dict[str, Case] = {
         lambda: nn.TransformerEncoder([nn.TransformerEncoderLayer(8, 2, 12) for _ in range(2)], nn.LayerNorm(8)), encoder, (Q,)
     ),
     "decoder": Case(lambda: nn.TransformerDecoder([nn.TransformerDecoderLayer(8, 2, 12) for _ in range(2)]), decoder, (Q, MEMORY)),
+    "Bilinear": Case(
+        lambda: nn.Bilinear(4, 6, 5), lambda torch: torch.nn.Bilinear(4, 6, 5), (normal(3, 2, 4), normal(3, 2, 6))
+    ),
+    "Bilinear without bias": Case(
+        lambda: nn.Bilinear(4, 6, 5, bias=False), lambda torch: torch.nn.Bilinear(4, 6, 5, bias=False), (normal(3, 4), normal(3, 6))
+    ),
+    **{f"bag of embeddings, {mode}": bag(mode) for mode in ("sum", "mean", "max")},
+    "bag of embeddings, weighted": bag("sum", normal(2, 7)),
+    "CosineSimilarity": Case(
+        nn.CosineSimilarity, lambda torch: torch.nn.CosineSimilarity(dim=-1), (normal(3, 4), np.concatenate([normal(2, 4), ZERO]))
+    ),
+    "PairwiseDistance": Case(
+        lambda: nn.PairwiseDistance(3.0, keepdims=True), lambda torch: torch.nn.PairwiseDistance(3.0, keepdim=True), (Q, Q[:, ::-1])
+    ),
+    "normalize": Case(
+        nn.Identity, lambda torch: torch.nn.Identity(), (np.concatenate([normal(2, 4), ZERO]),), lambda _, x: nn.normalize(x),
+        lambda _, x: normalized(x),
+    ),
+    "normalize, the 1-norm of columns": Case(
+        nn.Identity, lambda torch: torch.nn.Identity(), (normal(3, 4),), lambda _, x: nn.normalize(x, 1.0, 0),
+        lambda _, x: normalized(x, 1.0, 0),
+    ),
     "speech recogniser": Case(
         lambda: models.SpeechRecognizer(7, 4, hidden=6, layers=2), speech, (normal(3, 13, 4),), lambda layer, x: layer(x, FRAMES)[0]
     ),

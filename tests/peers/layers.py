@@ -134,10 +134,12 @@ def by_channels(name: str, draw: Any, torch_name: str = "", takes: str = "") -> 
 
 
 ACTIVATIONS = (
-    "ReLU ReLU6 ELU CELU SELU GELU SiLU Mish Sigmoid LogSigmoid Tanh Softplus Softsign Hardtanh Hardswish LeakyReLU"
+    "ReLU ReLU6 ELU CELU SELU GELU SiLU Mish Sigmoid LogSigmoid Tanh Softplus Softsign Hardtanh Hardswish LeakyReLU "
+    "Hardshrink Softshrink Tanhshrink"
 ).split()
 OPTIONS = {
     "ELU": ({}, {"alpha": 0.5}), "CELU": ({}, {"alpha": 0.5}), "LeakyReLU": ({}, {"negative_slope": 0.2}),
+    "Hardshrink": ({}, {"lambd": 0.3}), "Softshrink": ({}, {"lambd": 0.3}),
 }  # fmt: skip
 
 PAIRS: dict[str, Pair] = {
@@ -159,6 +161,8 @@ PAIRS: dict[str, Pair] = {
     "GELU, approximate": Pair(named("GELU", approximate="tanh"), lambda dtype: nn.GELU(approximate=True), elements()),
     "PReLU": Pair(named("PReLU"), ours("PReLU"), elements({"num_parameters": 1})),
     "GLU": Pair(named("GLU", dim=-1), ours("GLU", False), elements(even=True)),
+    "Threshold": Pair(named("Threshold"), ours("Threshold", False), elements({"threshold": 0.1, "value": -20.0})),
+    "Softmin": Pair(named("Softmin", dim=-1), ours("Softmin", False), elements()),
     "Softmax": Pair(named("Softmax", dim=-1), ours("Softmax", False), elements()),
     "LogSoftmax": Pair(named("LogSoftmax", dim=0), lambda dtype: nn.LogSoftmax(axis=0), elements()),
     "Flatten": Pair(
