@@ -40,6 +40,7 @@ def test_linear_regression_fits_the_line(tmp_path):
 def test_logistic_regression_finds_malignant_samples(tmp_path):
     output = run("logistic_regression", tmp_path)
     assert all(number(output, name) > 0.9 for name in ("accuracy", "precision", "recall"))
+    assert (tmp_path / "logistic_regression.png").stat().st_size > 0
 
 
 def test_digits_are_read(tmp_path):
@@ -191,3 +192,9 @@ def test_the_network_of_a_pytorch_tutorial_is_trained(tmp_path):
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
 def test_an_example_is_short(path):
     assert len(path.read_text().splitlines()) < 100
+
+
+@pytest.mark.parametrize("path", [p for p in EXAMPLES if "def main" in p.read_text()], ids=lambda p: p.stem)
+def test_an_example_that_is_run_has_help_and_a_quick_way(path):
+    text = path.read_text()
+    assert "ArgumentParser(description=__doc__)" in text and '"--quick"' in text and f"Run: python {path.name}" in text
