@@ -6,6 +6,8 @@ flattens images channel by channel, where Keras does element by element, by `ker
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -30,13 +32,24 @@ Pieces = Callable[[np.ndarray], Sequence[np.ndarray]]
 class Variable:
     """A variable of a layer in Keras: the arrays of ours that it becomes, by `pieces`; by default one of the same elements.
 
-    shape: Keras', where it is another than ours. fill: what ours is where Keras' layer does without the variable.
+    shape: Keras', where it is another than ours. fill: what ours is where Keras' layer does without the variable. heads: whether
+    Keras may have one axis of ours as two, those of attention's heads.
     """
 
     parts: tuple[Any, ...]
     shape: tuple[int, ...] | None = None
     pieces: Pieces | None = None
     fill: float | None = None
+    heads: bool = False
+
+    def takes(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+        """Whether a variable of this shape is one of the shape that is wanted."""
+        split = self.heads and len(given) == len(wanted) + 1 and math.prod(given) == math.prod(wanted)
+        return given == wanted or (split and (len(wanted) == 1 or given[0] == wanted[0] or given[-1] == wanted[-1]))
+
+
+def _linear(layer: Any) -> dict[str, Variable]:
+    return {"kernel": Variable((layer.weight,), heads=True), "bias": Variable((layer.bias,), heads=True)}
 
 
 def _affine(layer: Any) -> dict[str, Variable]:
@@ -107,15 +120,17 @@ def _cell(cell: Any) -> dict[str, Variable]:
 
 VARIABLES: list[tuple[tuple[type, ...], Callable[[Any], dict[str, Variable]]]] = [
     ((nn.Conv1d, nn.Conv2d, nn.Conv3d), _convolution),
-    ((nn.Linear, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d), _affine),
+    ((nn.Linear,), _linear),
+    ((nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d), _affine),
     ((nn.BatchNorm,), _batch_norm),
     ((nn.LayerNorm, nn.GroupNorm), _norm),
     ((nn.RMSNorm,), lambda layer: {"scale": Variable((layer.weight,))}),
     ((nn.Embedding,), lambda layer: {"embeddings": Variable((layer.weight,))}),
     ((nn.MultiHeadAttention,), _attention),
     ((nn.RNN, nn.LSTM, nn.GRU), _recurrent),
+    ((nn.RNNCell, nn.LSTMCell, nn.GRUCell), _cell),
 ]  # fmt: skip
-"""By the class of our layer."""
+"""By the class of our layer. Variables of other layers have the names of attributes."""
 
 
 def load_keras(module: M, source: Any, *, names: Mapping[str, str] | Sequence[str] | None = None, strict: bool = True) -> M:
@@ -123,9 +138,9 @@ def load_keras(module: M, source: Any, *, names: Mapping[str, str] | Sequence[st
 
     source: a dict {v.path: v.numpy() for v in model.variables}, or a safetensors file of one. names: for each layer here with
     parameters, by its path, such as "conv1" or, in a Sequential, "0", the name of Keras' layer, such as "conv2d_1"; or a list of
-    Keras' names in the order of the layers here. By default layers have the same names; `models.VGG16` and `VGG19` know those of
-    keras.applications. Elements keep the types that they have in `module`. strict=False: layers that the source lacks stay as they
-    are, and what it has besides is left out.
+    Keras' names in the order of the layers here. By default layers have the same names, those of `jitgrad.train.layers` the `name`
+    that they were given; `models.VGG16` and `VGG19` know those of keras.applications. Elements keep the types that they have in
+    `module`. strict=False: layers that the source lacks stay as they are, and what it has besides is left out.
 
     Kernels of Dense, Conv (depthwise, too), transposed Conv, Embedding, attention, SimpleRNN, LSTM and GRU (with reset_after), and
     the parameters of norms and their moving statistics are laid out as here need be. What is no variable must be told to the layers
@@ -163,7 +178,7 @@ def load_keras(module: M, source: Any, *, names: Mapping[str, str] | Sequence[st
                 taken.append((variable, np.full(wanted, variable.fill)))
             elif not full:
                 missing.append(f"{name}/{variable_name}")
-            elif (given := tuple(np.shape(arrays[full]))) != wanted:
+            elif not variable.takes(given := tuple(np.shape(arrays[full])), wanted):
                 others.append(f"{full!r} must have shape {wanted}, and has {given}")
             else:
                 array = as_numpy(arrays[full])
@@ -174,6 +189,8 @@ def load_keras(module: M, source: Any, *, names: Mapping[str, str] | Sequence[st
     for variable, array in taken:
         pieces = variable.pieces(array) if variable.pieces else [array]
         for part, piece in zip(variable.parts, pieces, strict=True):
+            if part is None:  # of two biases one, to which Keras adds zeros
+                continue
             leaf = leaves[part.number]
             leaves[part.number] = from_numpy(np.array(piece, order="C").reshape(leaf.shape)).astype(leaf.dtype)
     loaded: M = tree.unflatten(structure, leaves)
@@ -181,20 +198,24 @@ def load_keras(module: M, source: Any, *, names: Mapping[str, str] | Sequence[st
 
 
 def _layers(x: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The layers with parameters inside a module of `Leaf`s, by their paths; a `Leaf` itself where no layer of Keras has it."""
-    if isinstance(x, Leaf) or any(isinstance(x, classes) for classes, _ in VARIABLES):
-        if tree.leaves(x):
-            yield path, x
-    else:
-        for place, item in children(x, path):
-            yield from _layers(item, place)
+    """The layers with parameters inside a module of `Leaf`s, by their paths."""
+    inside = list(children(x, path))
+    known = _of_class(x) is not None
+    if (known and tree.leaves(x)) or any(isinstance(item, Leaf) for _, item in inside):
+        yield path, x
+    for place, item in [] if known else inside:
+        yield from _layers(item, place)
+
+
+def _of_class(layer: Any) -> Callable[[Any], dict[str, Variable]] | None:
+    return next((rows for classes, rows in VARIABLES if isinstance(layer, classes)), None)
 
 
 def _rows(where: str, path: str, layer: Any) -> dict[str, Variable]:
     """The variables that Keras has of a layer, without those that this one does without."""
-    if isinstance(layer, Leaf):
-        raise ArgumentError(f"{where}: there is no layer of Keras' known here that has the parameter {path!r}")
-    rows = next(rows for classes, rows in VARIABLES if isinstance(layer, classes))
+    rows = _of_class(layer)
+    if rows is None:
+        return {name.split(".")[-1]: Variable((item,)) for name, item in children(layer, path) if isinstance(item, Leaf)}
     try:
         found = rows(layer)
     except ArgumentError as error:
@@ -207,7 +228,7 @@ def _names(
 ) -> dict[str, str]:
     """The name of Keras' layer for each layer of ours, by its path."""
     if given is None:
-        known = module.keras_names() if hasattr(type(module), "keras_names") else {}
+        known = module.keras_names() if hasattr(type(module), "keras_names") else dict(_own_names(module, "", layers))
         return {path: known.get(path, path.replace(".", "/")) for path in layers}
     if isinstance(given, Mapping):
         if given.keys() != layers.keys():
@@ -221,6 +242,22 @@ def _names(
     return dict(zip(layers, given, strict=True))
 
 
+def _own_names(x: Any, path: str, layers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Paths of layers within those that were given a name, as `jitgrad.train.layers` may be, and Keras' names of them: that name,
+    and the rest of the path where there are several within it.
+    """
+    own = getattr(x, "name", None) if isinstance(x, Module) and "name" in vars(x) else None
+    if isinstance(own, str):
+        inside = [p for p in layers if p == path or p.startswith(f"{path}.")]
+        yield from ((p, own if len(inside) == 1 else f"{own}{p.removeprefix(path).replace('.', '/')}") for p in inside)
+    else:
+        for place, item in children(x, path):
+            yield from _own_names(item, place, layers)
+
+
+_CELL = re.compile(r"(simple_rnn|lstm|gru)_cell(_\d+)?")
+
+
 def _place(full: str) -> tuple[str, ...]:
     """The layers that lead to a variable and its name: ("sequential", "lstm", "kernel") for "sequential/lstm/lstm_cell/kernel:0".
 
@@ -229,7 +266,7 @@ def _place(full: str) -> tuple[str, ...]:
     *layers, name = full.removesuffix(":0").split("/")
     if name == "seed_generator_state":
         return ()
-    kept = [part for i, part in enumerate(layers) if not part.endswith("_cell") and (not i or layers[i - 1] != part)]
+    kept = [part for i, part in enumerate(layers) if not i or (layers[i - 1] != part and not _CELL.fullmatch(part))]
     return (*kept, {"depthwise_kernel": "kernel"}.get(name, name))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad import nn, random
+from jitgrad.train import layers
 
 NUMBERS = Path(__file__).with_name("keras_numbers.json")
 KEY = random.key(0)
@@ -57,6 +58,39 @@ class Attention(nn.Module):
         return self.attention(self.norm(x))
 
 
+def of_images() -> Any:
+    """Of Keras' layers here, whose names are those of Keras'."""
+    return nn.build(nn.Sequential(image_layers(layers)), (1, 9, 9, 4))
+
+
+def image_layers(k: Any) -> list[Any]:
+    return [
+        k.Conv2D(6, 3, padding="same", groups=2, activation="relu", name="c"), k.DepthwiseConv2D(3, name="d"),
+        k.BatchNormalization(name="b"), k.PReLU(name="p"), k.Conv2DTranspose(3, 3, 2, name="t"), k.LayerNormalization(name="l"),
+        k.Flatten(), k.Dense(2, name="out"),
+    ]  # fmt: skip
+
+
+class OfSequences(nn.Module):
+    def __init__(self) -> None:
+        self.embedding = layers.Embedding(7, 6, name="e")
+        self.layers = sequence_layers(layers)
+        self.attention = layers.MultiHeadAttention(2, 3, name="attention")
+
+    def __call__(self, x: Any) -> Any:
+        x = self.embedding(x)
+        for layer in self.layers:
+            x = layer(x)
+        return self.attention(x, x)
+
+
+def sequence_layers(k: Any) -> list[Any]:
+    return [
+        k.SimpleRNN(5, return_sequences=True, name="r"), k.LSTM(5, return_sequences=True, name="s"),
+        k.Bidirectional(k.GRU(4, return_sequences=True, name="g"), name="both"),
+    ]  # fmt: skip
+
+
 class Outputs(nn.Module):
     """A recurrent layer's outputs."""
 
@@ -97,6 +131,15 @@ CASES: dict[str, Case] = {
     ),
     "embedding": Case(lambda: nn.Embedding(7, 3, key=KEY), lambda k: [k.Embedding(7, 3, name="e")], ["e"], (5,), 7),
     "attention": Case(Attention, lambda k: [k.LayerNormalization(name="norm"), "attention"], None, (5, 6)),
+    "Keras' layers of images": Case(of_images, image_layers, None, (9, 9, 4)),
+    "Keras' layers of sequences": Case(
+        lambda: nn.build(OfSequences(), np.zeros((1, 4), int)),
+        lambda k: [k.Embedding(7, 6, name="e"), *sequence_layers(k), "attention"],
+        [
+            "e", "r", "s", "both/forward_g", "both/backward_g",
+            *(f"attention/{n}" for n in ("query", "key", "value", "attention_output")),
+        ], (4,), 7,
+    ),
     "SimpleRNN": recurrent("RNN", "SimpleRNN"), "LSTM": recurrent("LSTM", "LSTM"), "GRU": recurrent("GRU", "GRU"),
     "both LSTM": recurrent("LSTM", "LSTM", bidirectional=True), "both GRU": recurrent("GRU", "GRU", bidirectional=True),
 }  # fmt: skip

@@ -114,7 +114,7 @@ REFUSED = {
     "'a' may be the layer of 'x/a/kernel' or of 'y/a/kernel'": lambda: io.load_keras(
         two(), dense("x/a", "y/a"), names=["a", "b"]
     ),
-    "known here that has the parameter '0.weight'": lambda: io.load_keras(nn.Sequential(nn.PReLU()), {}, names=["a"]),
+    "the source has no 'a/weight'": lambda: io.load_keras(nn.Sequential(nn.PReLU()), {}, names=["a"]),
     "layer: a layer of Keras' has one cell": lambda: io.load_keras(
         CASES["LSTM"].ours().__class__(nn.LSTM(3, 4, 2, key=KEY)), {}, names=["a"]
     ),
@@ -128,6 +128,11 @@ def test_what_does_not_fit_is_told(message):
     with pytest.raises((errors.ArgumentError, errors.ShapeError)) as error:
         REFUSED[message]()
     assert message in str(error.value) and str(error.value).startswith("io.load_keras: ")
+
+
+def test_layers_may_be_called_cells():
+    loaded = io.load_keras(two(), dense("my_cell", "lstm_cell"), names=["my_cell", "lstm_cell"])
+    np.testing.assert_array_equal(loaded[2].weight, 1)
 
 
 def test_what_both_have_is_loaded_where_that_is_asked_for():
