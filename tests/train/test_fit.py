@@ -410,3 +410,30 @@ def test_layers_find_their_sizes_in_the_first_batch_or_in_input_shape():
     second.compile("sgd", "mse")
     second.fit(*data(), verbose=0)
     states_agree(first, second)
+
+
+def test_keras_code_that_says_its_input_shape_builds_at_once_or_when_its_layers_are_there():
+    layers = train.layers
+    whole = train.Sequential(
+        [layers.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(5), layers.Dense(5)], key=KEY
+    )
+    assert whole.built and [w.shape for w in whole.get_weights()] == [(3, 3, 1, 4), (4,), (144, 5), (5,), (5, 5), (5,)]
+    grown = train.Sequential(key=KEY)
+    for layer in (layers.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(5), layers.Dense(5)):
+        grown.add(layer)
+    for one, other in zip(whole.get_weights(), grown.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    words = train.Sequential([layers.Embedding(10, 4, input_shape=(6,)), layers.LSTM(3), layers.Dense(1)])
+    assert words.built and words.count_params() == 40 + 4 * 3 * (4 + 3 + 1) + 4
+    with pytest.raises(ShapeError, match=r"layers\[1\] \(Conv2D\): the input must be"):
+        train.Sequential([layers.Input((5,)), layers.Conv2D(3, 3)])
+
+
+def test_regularizers_of_layers_are_part_of_the_loss():
+    dense = train.layers.Dense(4, kernel_regularizer="l2", input_shape=(3,))
+    model = train.Sequential([dense, train.layers.Dense(1)], key=KEY)
+    model.compile("sgd", "mse")
+    weight = model.get_weights()[0]
+    assert model.evaluate(np.zeros((4, 3)), np.zeros((4, 1)), verbose=0) == pytest.approx(0.01 * np.sum(weight**2), rel=1e-6)
+    model.fit(np.zeros((4, 3)), np.zeros((4, 1)), verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], weight * (1 - 0.01 * 2 * 0.01), rtol=1e-6)
