@@ -61,6 +61,15 @@ def parameter_count(module: Any, trainable: bool = False) -> int:
     return total
 
 
+def hold(module: Any, frozen: bool) -> None:
+    """Freeze all parameters of a module that nobody else has, or none of them."""
+    for _, m in modules(module):
+        held = {n: why for n, why in m._held.items() if why == "buffer"}
+        if frozen:
+            held |= {n: "frozen" for n, value in vars(m).items() if n not in held and any(True for _ in arrays(value))}
+        mark(m, held)
+
+
 def _marked(where: str, module: M, chosen: Where, why: str) -> M:
     """A copy of the module, whose chosen parameters are frozen or not."""
     if not is_module(module):

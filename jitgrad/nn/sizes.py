@@ -42,6 +42,9 @@ class Sized(Module):
         else:
             self.create(size, key, *options)
 
+    def created(self) -> None:
+        """Called when the parameters of a layer are there that had no size before."""
+
     def sized(self, x: Any, axis: int = -1) -> Array:
         """The input as an Array, whose size along an axis is the layer's from here on, if it had none."""
         value = jnp.asarray(x)
@@ -71,6 +74,7 @@ def complete(layer: Sized, size: Any, key: Any) -> None:
     delattr(layer, NAME)
     layer.create(size, key, *unbuilt.options)
     put_last(layer, after)
+    layer.created()
 
 
 def build(module: M, *inputs: Any, key: Any = None, dtype: Any = None) -> M:

@@ -9,7 +9,8 @@ from jitgrad.publishing import public as _public
 from . import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, regularizers, utils
 from .functional import Input
 from .layers import Layer
-from .model import Model, Sequential
+from .model import Model
+from .sequential import Sequential
 
 __all__ = [
     "Input", "Layer", "Model", "Sequential", "activations", "callbacks", "initializers", "layers", "losses", "metrics", "models",

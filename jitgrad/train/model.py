@@ -1,4 +1,4 @@
-"""`Model` and `Sequential`, the stateful face of training: they own a module, the optimizer's state and the random key.
+"""`Model`, the stateful face of training: it owns a module, the optimizer's state and the random key. sequential.py: `Sequential`.
 
 Next on the path: fitting.py (the epochs of `fit`), learner.py (the programs), epochs.py (an epoch as one native call), steps.py
 (what it does with a batch).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from jitgrad import nn, random, tree
 from jitgrad.errors import ArgumentError
 from jitgrad.jit import jit
 from jitgrad.nn.module import pour
-from jitgrad.nn.parts import is_array
+from jitgrad.nn.parts import is_array, is_module
 from jitgrad.nn.sizes import unbuilt_paths
 from jitgrad.promotion import default_float
 from jitgrad.random.generator import next_key
@@ -36,7 +36,8 @@ from .losses import resolve_loss
 from .metrics import resolve_metric
 from .optimizers import resolve_optimizer
 from .steps import Recipe, State, arguments, called, rows_of
-from .symbolic import UNKNOWN, Symbolic, is_symbolic, recorded
+from .subclassing import module_class
+from .symbolic import is_symbolic, recorded
 
 _predict = jit(predict_all, static_argnames=("size",))
 _call = jit(called)
@@ -77,10 +78,13 @@ class Model:
         symbolic = module if inputs is None else inputs
         if outputs is not None:
             module = Functional(symbolic, outputs, self.name)
+        elif module is None and self._module_class is not None:
+            module = self._module_class()
         if not isinstance(module, nn.Module):
             raise ArgumentError(
                 f"{name}: takes a module of jitgrad.nn, got {'none' if module is None else type(module).__name__}. A model of "
-                "one's own is a class Net(nn.Module) with __call__ or forward; train.Model(Net()) then has compile and fit"
+                "one's own is a class Net(nn.Module) with __call__ or forward; train.Model(Net()) then has compile and fit. Or it "
+                "is a subclass of train.Model with a method call"
             )
         self._key, self._order_key, self._build_key = random.split(next_key(name) if key is None else key, 3)
         self._module = module
@@ -98,6 +102,29 @@ class Model:
         if outputs is not None:
             self._shared, self._inputs = True, examples(symbolic)
             self._build(*self._inputs)
+
+    # Models that are classes with a method `call`
+
+    _module_class: ClassVar[type[nn.Module] | None] = None
+    """The class of the module of a subclass that has a method `call`."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._module_class = module_class(cls, Model)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._module_class is None or name.startswith("_") or name in _OWN or hasattr(Model, name):
+            object.__setattr__(self, name, value)
+        elif "_owned" not in vars(self):
+            raise ArgumentError(f"{self._name}: call super().__init__() before {name} is assigned")
+        else:
+            setattr(self._owned, name, value)
+            self._inputs = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._module_class is None or name.startswith("_") or "_owned" not in vars(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self._owned, name)
 
     # What it owns
 
@@ -126,6 +153,38 @@ class Model:
         if detail := tree.difference(tree.structure(self._module), tree.structure(module)):
             raise ArgumentError(f"{self._name}.module: the new module must have the structure of the old one ({detail})")
         self._module = module
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any parameter is trained. Assign True or False before `compile`: all are trained then, or frozen."""
+        return nn.parameter_count(self._module, trainable=True) > 0
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if isinstance(self._module, Layer):
+            self._module.trainable = value
+        else:
+            for layer in self.layers:
+                if isinstance(layer, Layer):
+                    layer.trainable = value
+            self._module = nn.unfreeze(self._module) if value else nn.freeze(self._module)
+        self._optimizer_state = None
+
+    @property
+    def layers(self) -> tuple[Any, ...]:
+        """The layers as they are now: those of a Sequential or a functional model, or all modules that are attributes."""
+        found = getattr(self._module, "layers", None)
+        return tuple(found) if isinstance(found, tuple) else tuple(m for m in vars(self._module).values() if is_module(m))
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """A layer by its name, or by its number."""
+        if index is not None:
+            return self.layers[index]
+        names = {getattr(layer, "name", None): layer for layer in self.layers}
+        if name not in names:
+            known = ", ".join(repr(n) for n in names if n is not None)
+            raise ArgumentError(f"{self._name}.get_layer: there is no layer {name!r}. Layers that have names: {known or 'none'}.")
+        return names[name]
 
     @property
     def built(self) -> bool:
@@ -416,47 +475,10 @@ class Model:
         return f"{self._name}({self._module!r})"
 
 
-class Sequential(Model):
-    """A Model of layers one after another: modules and functions, a list or one by one. `Input(shape)` in front of them, or
-    input_shape of the first one, says the shape of an example, so that they are built at once.
-
-    >>> from jitgrad import nn, train
-    >>> model = train.Sequential([nn.Dense(10, activation="relu"), nn.Dense(1)], input_shape=(4,))
-    >>> model.count_params()
-    61
-    """
-
-    def __init__(self, *layers: Any, input_shape: Sequence[int] | None = None, key: Any = None, name: str | None = None) -> None:
-        given = list(layers[0]) if len(layers) == 1 and isinstance(layers[0], (list, tuple)) else list(layers)
-        self._shape = _batch_shape(given)
-        super().__init__(nn.Sequential([x for x in given if type(x) is not Symbolic]), input_shape=input_shape, key=key, name=name)
-        if input_shape is None and self._shape is not None:
-            self.build(self._shape)
-
-    @property
-    def layers(self) -> tuple[Any, ...]:
-        """The layers as they are now."""
-        return tuple(self._module.layers)
-
-    def add(self, layer: Any) -> None:
-        """Put a layer behind the others. Not after training has begun: the optimizer's state is that of the layers before."""
-        if self._optimizer_state is not None:
-            raise ArgumentError(f"{self._name}.add: the model is being trained already. Make a new one with all layers.")
-        self._shape = self._shape if self._module.layers or self._shape else _batch_shape([layer])
-        if type(layer) is not Symbolic:
-            self._module, self._inputs = nn.Sequential([*self._module.layers, layer]), None
-        if self._shape is not None and self._module.layers:
-            self.build(self._shape)
+_OWN = ("name", "history", "stop_training")
+"""Attributes of a Model itself."""
+_PLAIN = ("__init__", "__setattr__", "__getattr__")
+"""Methods whose errors keep their frames until they leave another one."""
 
 
-def _batch_shape(layers: Sequence[Any]) -> Any:
-    """The shape of a batch, where the first of some layers knows it."""
-    first = layers[0] if layers else None
-    if type(first) is Symbolic:
-        return tuple(UNKNOWN[0] if n is None else n for n in first.shape)
-    shape = getattr(first, "input_shape", None) if isinstance(first, Layer) else None
-    return None if shape is None else (1, *(UNKNOWN[0] if n is None else n for n in shape))
-
-
-for _class in (Sequential, Model):  # the subclass first: it takes the methods as they are
-    boundary_methods(_class, plain=("__init__",))
+boundary_methods(Model, plain=_PLAIN)

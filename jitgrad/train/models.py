@@ -2,7 +2,8 @@
 
 from jitgrad.publishing import public as _public
 
-from .model import Model, Sequential
+from .model import Model
+from .sequential import Sequential
 
 __all__ = ["Model", "Sequential"]
 

@@ -213,6 +213,72 @@ def test_custom_layers_stand_in_functional_models():
     assert (model.module.layers[0].factor != 1).all()
 
 
+class Net(keras.Model):
+    def __init__(self, units=8):
+        super().__init__()
+        self.units = units
+        self.hidden = layers.Dense(units, activation="relu")
+        self.drop = layers.Dropout(0.5)
+        self.out = layers.Dense(2)
+
+    def call(self, x, training=False):
+        return self.out(self.drop(self.features(x), training=training))
+
+    def features(self, x):
+        return self.hidden(x)
+
+
+def test_a_model_may_be_a_class_with_a_method_call():
+    model = Net(units=5)
+    assert model.units == 5
+    assert model(X[:2]).shape == (2, 2)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    before = model.get_weights()
+    model.fit(X, Y, epochs=2, verbose=0)
+    assert all((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+    np.testing.assert_allclose(model.predict(X, verbose=0), model.out(model.features(X)), rtol=1e-4, atol=1e-5)
+    assert [type(x).__name__ for x in model.layers] == ["Dense", "Dropout", "Dense"]
+    with pytest.raises(AttributeError, match="has no attribute 'inner'"):
+        print(model.inner)
+    with pytest.raises(errors.ArgumentError, match="train_step can't be changed"):
+        type("Own", (keras.Model,), {"call": Net.call, "train_step": lambda self, data: None})
+
+    class Early(keras.Model):
+        def __init__(self):
+            self.out = layers.Dense(2)
+
+        def call(self, x):
+            return self.out(x)
+
+    with pytest.raises(errors.ArgumentError, match=r"super\(\).__init__\(\) before out"):
+        Early()
+
+
+def test_what_is_not_trainable_stays():
+    base = keras.Sequential([layers.Dense(4, input_shape=(6,)), layers.BatchNormalization()])
+    base.trainable = False
+    inputs = keras.Input((6,))
+    model = keras.Model(inputs, layers.Dense(1, name="head")(base(inputs)))
+    assert nn.parameter_count(model.module, trainable=True) == 5
+    model.compile("adam", "mse")
+    before = base.get_weights()
+    model.fit(X, Y.astype("float32"), epochs=1, verbose=0)
+    for a, b in zip(before, base.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (model.get_layer("head").weight != 0).all() and not base.trainable
+    base.trainable = True
+    model.compile("adam", "mse")
+    model.fit(X, Y.astype("float32"), epochs=1, verbose=0)
+    assert all((a != b).any() for a, b in zip(before, base.get_weights(), strict=True))
+    late = keras.Sequential([layers.Dense(4, trainable=False), layers.Dense(1)])
+    late.compile("adam", "mse")
+    late.fit(X, Y.astype("float32"), epochs=1, verbose=0)
+    np.testing.assert_array_equal(late.layers[0].bias, 0)
+    assert (late.layers[1].bias != 0).all()
+    with pytest.raises(errors.ArgumentError, match="there is no layer 'tail'. Layers that have names: 'head'"):
+        model.get_layer("tail")
+
+
 def test_tools_are_found_by_keras_names():
     np.testing.assert_allclose(keras.utils.normalize([[3.0, 4.0], [0.0, 0.0]]), [[0.6, 0.8], [0, 0]])
     keras.utils.set_random_seed(3)

@@ -353,7 +353,6 @@ def test_the_first_layer_may_know_the_shape_of_an_example():
         (lambda: layers.BatchNormalization(axis=0), "axis must be -1"),
         (lambda: layers.RandomFlip("up"), "mode must be"),
         (lambda: layers.Reshape((5,))(jnp.ones((2, 6))), r"of examples that have the shape \[5\]"),
-        (lambda: layers.Dense(2, trainable=False), r"nn\.freeze"),
     ],
 )
 def test_what_is_not_there_says_so(make, said):

@@ -17,10 +17,12 @@ from jitgrad import random, tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.nn.calls import Run, located
+from jitgrad.nn.holding import hold
 from jitgrad.nn.linear import keys_for
 from jitgrad.nn.module import set_run
 from jitgrad.nn.named import initializer_arg
-from jitgrad.nn.sizes import Sized
+from jitgrad.nn.parts import modules
+from jitgrad.nn.sizes import Sized, check_built
 from jitgrad.nn.unbuilt import is_unbuilt
 
 from .. import regularizers as _regularizers
@@ -74,6 +76,8 @@ class Layer(Sized):
     name: str | None = None
     input_shape: tuple[int | None, ...] | None = None
     """The shape of an example, where it was given."""
+    starts_frozen: bool = False
+    """Whether the parameters are frozen as soon as they are there."""
     regularizers: tuple[tuple[str, Any], ...] = ()
     """Attributes, and what is added to the loss for them."""
 
@@ -101,7 +105,7 @@ class Layer(Sized):
         if options.get("name") is not None:
             self.name = str(options["name"])
         if options.get("trainable") is False:
-            raise ArgumentError(f"{self.where}: trainable=False: freeze the layer in the model, nn.freeze(module, 'layers[0]').")
+            self.starts_frozen = True
         shape = options.get("input_shape")
         if shape is None and options.get("input_dim") is not None:
             shape = (options["input_dim"],)
@@ -113,6 +117,32 @@ class Layer(Sized):
         if found:
             self.regularizers = tuple(found)
         return options.get("dtype")
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the layer is trained. Where False is assigned its parameters are frozen (`nn.freeze`), those inside it, too;
+        assign before `compile`, which makes the optimizer's state.
+        """
+        return not self.starts_frozen and not any("frozen" in m._held.values() for _, m in modules(self))
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for _, m in modules(self):
+            if isinstance(m, Layer) and (m.starts_frozen or not value):
+                m.starts_frozen = not value
+            elif is_unbuilt(m):
+                check_built(f"{self.where}.trainable", m)
+        hold(self, not value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "trainable":
+            object.__setattr__(self, name, value)  # no attribute of the pytree
+        else:
+            super().__setattr__(name, value)
+
+    def created(self) -> None:
+        if self.starts_frozen:
+            hold(self, True)
 
     def regularization(self) -> Any:
         """What the layer adds to the loss."""

@@ -73,6 +73,11 @@ class BatchNormalization(Layer, nn.BatchNorm):
 
     momentum: float
 
+    def call(self, inputs: Any) -> Any:
+        if self.training and self.starts_frozen:  # as Keras: trainable = False is inference
+            return self(inputs, training=False)
+        return super().call(inputs)
+
     def keep(self, mean: Array, variance: Array, count: int, axis: int) -> None:
         others = tuple(a for a in range(mean.ndim) if a != axis)
         for name, batch in (("running_mean", mean), ("running_var", variance)):

@@ -39,7 +39,7 @@ class _KerasCell:
         self.bias_hh = bias_init(keys[3], (width,), dtype) if bias and both else None
 
 
-class _SimpleCell(_KerasCell, nn.RNNCell):
+class SimpleRNNCell(_KerasCell, nn.RNNCell):
     def __init__(self, size: Any, units: int, key: Any, activation: Any, recurrent_activation: Any, *options: Any) -> None:
         self.activation, self.hidden_size = activation, units
         self.start(size, key, *options)
@@ -49,7 +49,7 @@ class _SimpleCell(_KerasCell, nn.RNNCell):
         return total if self.activation is None else self.activation(total)
 
 
-class _LSTMCell(_KerasCell, nn.LSTMCell):
+class LSTMCell(_KerasCell, nn.LSTMCell):
     def __init__(self, size: Any, units: int, key: Any, activation: Any, recurrent_activation: Any, *options: Any) -> None:
         self.activation, self.recurrent_activation, self.hidden_size = activation, recurrent_activation, units
         self.start(size, key, *options)
@@ -62,7 +62,7 @@ class _LSTMCell(_KerasCell, nn.LSTMCell):
         return gate(exit) * act(c), c
 
 
-class _GRUCell(_KerasCell, nn.GRUCell):
+class GRUCell(_KerasCell, nn.GRUCell):
     def __init__(self, size: Any, units: int, key: Any, activation: Any, recurrent_activation: Any, *options: Any) -> None:
         if activation is not jnp.tanh or recurrent_activation is not sigmoid:
             raise ArgumentError("train.layers.GRU: its activations are 'tanh' and 'sigmoid'")
@@ -161,7 +161,7 @@ class SimpleRNN(_Recurrent):
     return_sequences all of them; with return_state [out, h]. go_backwards: from the end. dropout: of the inputs, in training.
     """
 
-    cell_type, has_gates = _SimpleCell, False
+    cell_type, has_gates = SimpleRNNCell, False
 
     def __init__(self, units: int, activation: Any = "tanh", use_bias: bool = True, **options: Any) -> None:
         super().__init__(units, activation, "sigmoid", use_bias, **options)
@@ -177,13 +177,13 @@ class LSTM(_Recurrent):
     (2, 7, 5)
     """
 
-    cell_type, forget = _LSTMCell, True
+    cell_type, forget = LSTMCell, True
 
 
 class GRU(_Recurrent):
     """Gated recurrent units over [batch, time, features]; arguments and results are those of `SimpleRNN`."""
 
-    cell_type, two_biases = _GRUCell, True
+    cell_type, two_biases = GRUCell, True
 
 
 class Bidirectional(Layer):
