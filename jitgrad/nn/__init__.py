@@ -3,7 +3,7 @@
 
 Reading map: module.py (what a model is), training.py, sizes.py (layers that find their input sizes), holding.py; then layers:
 linear.py, containers.py, activation_layers.py, convolution_layers.py, pooling_layers.py, pooling.py, unpooling_layers.py,
-padding_layers.py, rearranging_layers.py, resizing.py, similarity.py, normalization_layers.py, dropout.py, attention.py,
+padding_layers.py, rearranging_layers.py, resizing.py, similarity.py, normalization_layers.py, dropout_layers.py, attention.py,
 positions.py, multi_head.py, transformer.py, recurrent.py, ctc.py, ctc_decoding.py; summaries.py prints what a model has.
 
 >>> from jitgrad import nn
@@ -88,7 +88,7 @@ from .convolution_layers import (
 )
 from .ctc import ctc_loss
 from .ctc_decoding import ctc_beam_decode, ctc_greedy_decode
-from .dropout import (
+from .dropout_layers import (
     AlphaDropout,
     Dropout,
     Dropout1d,
@@ -194,7 +194,7 @@ from .sizes import build
 from .summaries import summary
 from .torch_weights import load_torch
 from .training import apply
-from .transformer import TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
+from .transformer import Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
 from .unpooling_layers import (
     MaxUnpool1d,
     MaxUnpool2d,
@@ -214,17 +214,17 @@ __all__ = [
     "Module", "MultiHeadAttention", "PReLU", "PairwiseDistance", "PixelShuffle", "PixelUnshuffle", "RMSNorm", "RNN", "RNNCell",
     "ReLU", "ReLU6", "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d", "ReplicationPad1d", "ReplicationPad2d",
     "ReplicationPad3d", "Residual", "SELU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softmin", "Softplus", "Softshrink",
-    "Softsign", "Tanh", "Tanhshrink", "Threshold", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
-    "TransformerEncoderLayer", "Unflatten", "Unfold", "Upsample", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "adaptive_avg_pool1d",
-    "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d", "apply",
-    "avg_pool", "avg_pool1d", "avg_pool2d", "avg_pool3d", "build", "causal_mask", "celu", "cosine_similarity",
-    "ctc_beam_decode", "ctc_greedy_decode", "ctc_loss", "dot_product_attention", "elu", "freeze", "gelu", "glu", "hard_shrink",
-    "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers", "interpolate", "leaky_relu",
-    "load_torch", "log1mexp", "log_sigmoid", "log_softmax", "logmeanexp", "logsumexp", "losses", "max_pool", "max_pool1d",
-    "max_pool2d", "max_pool3d", "min_pool", "mish", "normalize", "one_hot", "pairwise_distance", "parameter_count", "relu",
-    "relu6", "rotary_embedding", "selu", "sigmoid", "silu", "sinusoidal_positions", "soft_shrink", "soft_sign", "softmax",
-    "softmin", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "standardize", "summary", "swish", "tanh",
-    "tanh_shrink", "threshold", "trainable", "unfreeze",
+    "Softsign", "Tanh", "Tanhshrink", "Threshold", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
+    "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "Unfold", "Upsample", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+    "adaptive_max_pool3d", "apply", "avg_pool", "avg_pool1d", "avg_pool2d", "avg_pool3d", "build", "causal_mask", "celu",
+    "cosine_similarity", "ctc_beam_decode", "ctc_greedy_decode", "ctc_loss", "dot_product_attention", "elu", "freeze", "gelu",
+    "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "identity", "initializers", "interpolate",
+    "leaky_relu", "load_torch", "log1mexp", "log_sigmoid", "log_softmax", "logmeanexp", "logsumexp", "losses", "max_pool",
+    "max_pool1d", "max_pool2d", "max_pool3d", "min_pool", "mish", "normalize", "one_hot", "pairwise_distance",
+    "parameter_count", "relu", "relu6", "rotary_embedding", "selu", "sigmoid", "silu", "sinusoidal_positions", "soft_shrink",
+    "soft_sign", "softmax", "softmin", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "standardize", "summary",
+    "swish", "tanh", "tanh_shrink", "threshold", "trainable", "unfreeze",
 ]  # fmt: skip
 
 _public(initializers.__name__)

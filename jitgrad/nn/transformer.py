@@ -8,9 +8,10 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
+from jitgrad.operands import size_arg
 
 from .activations import gelu, relu
-from .dropout import Dropout
+from .dropout_layers import Dropout
 from .linear import Linear, keys_for
 from .module import Module
 from .multi_head import KeyValueCache, MultiHeadAttention
@@ -181,3 +182,57 @@ class TransformerDecoder(_Stack):
     >>> model(jnp.ones((2, 5, 8)), jnp.ones((2, 7, 8)), is_causal=True).shape
     (2, 5, 8)
     """
+
+
+class Transformer(Module):
+    """An encoder of source sequences and a decoder that sees its result (Vaswani et al., Attention is all you need, 2017):
+    model(src, tgt), src [batch, keys, d_model] and tgt [batch, time, d_model], to tgt's shape. Each ends with a layer norm.
+
+    num_encoder_layers and num_decoder_layers: how many; other arguments are `nn.TransformerEncoderLayer`'s. In a call src_mask,
+    tgt_mask and memory_mask are the masks of the encoder, of the decoder's own attention and of that to the encoder's result, True
+    where a pair takes part; tgt_is_causal: targets see none behind them. Embeddings and positions are the caller's.
+
+    >>> import jitgrad, jitgrad.numpy as jnp
+    >>> model = Transformer(8, 2, 1, 1, 16, key=jitgrad.random.key(0))
+    >>> model(jnp.ones((3, 7, 8)), jnp.ones((3, 5, 8)), tgt_is_causal=True).shape
+    (3, 5, 8)
+    """
+
+    def __init__(
+        self,
+        d_model: int = 512,
+        nhead: int = 8,
+        num_encoder_layers: int = 6,
+        num_decoder_layers: int = 6,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Activation = "relu",
+        layer_norm_eps: float = 1e-5,
+        norm_first: bool = False,
+        bias: bool = True,
+        *,
+        key: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        options = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, norm_first, bias)
+        counts = [
+            size_arg("nn.Transformer", n, "numbers of layers must be integers") for n in (num_encoder_layers, num_decoder_layers)
+        ]
+        keys = iter(keys_for("nn.Transformer", key, sum(counts)))
+        encoder = [TransformerEncoderLayer(*options, key=next(keys), dtype=dtype) for _ in range(counts[0])]
+        decoder = [TransformerDecoderLayer(*options, key=next(keys), dtype=dtype) for _ in range(counts[1])]
+        norms = [LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype) for _ in range(2)]
+        self.encoder, self.decoder = TransformerEncoder(encoder, norms[0]), TransformerDecoder(decoder, norms[1])
+
+    def __call__(
+        self,
+        src: Any,
+        tgt: Any,
+        *,
+        src_mask: Any = None,
+        tgt_mask: Any = None,
+        memory_mask: Any = None,
+        tgt_is_causal: bool = False,
+    ) -> Array:
+        memory = self.encoder(src, mask=src_mask)
+        return self.decoder(tgt, memory, mask=tgt_mask, memory_mask=memory_mask, is_causal=tgt_is_causal)

@@ -114,7 +114,9 @@ ABSENT: dict[str, dict[str, str]] = {
     },
     "jitgrad.nn": {
         "Use jitgrad.nn.MultiHeadAttention": "MultiheadAttention",
-        "Use jitgrad.nn.TransformerEncoder and TransformerDecoder": "Transformer",
+        "Use the layer jitgrad.nn.Dropout; nn.apply(model, x, train=True, key=key) gives it a key": (
+            "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout"
+        ),
         "Use jitgrad.nn.Conv1d, Conv2d or Conv3d": "Conv Conv1D Conv2D Conv3D Convolution",
         "Use jitgrad.nn.MaxPool2d": "MaxPool MaxPooling1D MaxPooling2D MaxPooling3D",
         "Use jitgrad.nn.AvgPool2d": "AvgPool AveragePooling1D AveragePooling2D AveragePooling3D",

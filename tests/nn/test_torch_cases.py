@@ -18,6 +18,7 @@ def test_a_layer_gives_the_stored_numbers_of_torch(name):
     np.testing.assert_allclose([digest(x) for x in found], STORED[name]["numbers"], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_layer_gives_what_torch_gives(name, dtype):

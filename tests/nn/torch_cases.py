@@ -314,6 +314,16 @@ CASES: dict[str, Case] = {
     "speech recogniser": Case(
         lambda: models.SpeechRecognizer(7, 4, hidden=6, layers=2), speech, (normal(3, 13, 4),), lambda layer, x: layer(x, FRAMES)[0]
     ),
+    "Transformer": Case(
+        lambda: nn.Transformer(8, 2, 2, 1, 12),
+        lambda torch: torch.nn.Transformer(8, 2, 2, 1, 12, batch_first=True).eval(), (MEMORY, Q),
+        lambda layer, *xs: layer(*xs, tgt_is_causal=True), lambda layer, *xs: layer(*xs, tgt_mask=masked(CAUSAL)),
+    ),
+    "Transformer that normalises first": Case(
+        lambda: nn.Transformer(8, 2, 1, 2, 12, activation="gelu", norm_first=True),
+        lambda torch: torch.nn.Transformer(8, 2, 1, 2, 12, activation="gelu", norm_first=True, batch_first=True).eval(), (Q, Q),
+        lambda layer, *xs: layer(*xs, src_mask=~HIDDEN), lambda layer, *xs: layer(*xs, src_mask=masked(HIDDEN)),
+    ),
     "GPT": Case(lambda: models.GPT(11, 9, 8, 2, 2), gpt, (), lambda layer: layer(TOKENS)),
 }  # fmt: skip
 
