@@ -161,6 +161,53 @@ def test_a_loop_that_donates_its_state_stays_in_the_same_memory():
     assert_close(state["b"], np.arange(LARGE, dtype=np.float32) * 0.5**5)
 
 
+def trained(state, x, y):
+    """A step of Adam for a perceptron of two layers."""
+    ps, m, v = state
+    loss = lambda ps: jnp.mean((jnp.tanh(x @ ps[0]) @ ps[1] - y) ** 2)
+    value, g = jitgrad.value_and_grad(loss)(ps)
+    m = [0.9 * a + 0.1 * b for a, b in zip(m, g, strict=True)]
+    v = [0.99 * a + 0.01 * b * b for a, b in zip(v, g, strict=True)]
+    return ([p - 0.01 * a / (jnp.sqrt(b) + 1e-3) for p, a, b in zip(ps, m, v, strict=True)], m, v), value
+
+
+@pytest.mark.parametrize("batch", [3, 64, 5000])
+def test_an_epoch_that_is_given_its_state_s_memory_does_what_its_steps_do(batch):
+    random = np.random.default_rng(0)
+    make = lambda *shape: random.standard_normal(shape).astype(np.float32)
+    ps = [make(37, 130) / 6, make(130, 19) / 11]
+    state = ps, [np.zeros_like(p) for p in ps], [np.zeros_like(p) for p in ps]
+    xs, ys = make(4, batch, 37), make(4, batch, 19)
+    want, losses = state, []
+    for x, y in zip(xs, ys, strict=True):
+        want, loss = jit(trained)(want, x, y)
+        losses.append(loss)
+    given = jit(lambda s: jitgrad.tree.map(lambda a: a * 1, s))(state)
+    places = {address(a) for a in jitgrad.tree.leaves(given)}
+    epoch = jit(lambda state, xs, ys: jitgrad.lax.scan(lambda s, b: trained(s, *b), state, (xs, ys)), donate_argnums=0)
+    got, found = epoch(given, xs, ys)
+    assert {address(a) for a in jitgrad.tree.leaves(got)} == places
+    assert_close(found, jnp.stack(losses))
+    for a, b in zip(jitgrad.tree.leaves(got), jitgrad.tree.leaves(want), strict=True):
+        assert_close(a, b)
+
+
+def test_a_while_loop_that_is_given_its_state_stays_in_the_same_memory():
+    loop = jit(
+        lambda x: jitgrad.lax.while_loop(lambda s: s[0] < 4, lambda s: (s[0] + 1, s[1] * 2 + 1), (0, x))[1], donate_argnums=0
+    )
+    x = fresh()
+    before = address(x)
+    y = loop(x)
+    assert address(y) == before
+    assert_close(y, np.arange(LARGE, dtype=np.float32) * 16 + 15)
+
+
+def test_what_a_loop_begins_with_and_reads_in_every_step_is_not_written_over():
+    loop = jit(lambda x: jitgrad.lax.fori_loop(0, 3, lambda i, s: s * 2 + x, x), donate_argnums=0)
+    assert_close(loop(fresh()), np.arange(LARGE, dtype=np.float32) * 15)
+
+
 @pytest.mark.parametrize("make", [fresh, lambda: jnp.ones(LARGE), lambda: jnp.ones(3), lambda: jit(lambda: jnp.ones(3))()])
 def test_use_after_donation_is_an_error(make):
     x = make()

@@ -11,7 +11,8 @@ from jitgrad_compiler.ir import ArrayType, Var, parse
 from jitgrad_compiler.ir.types import F32
 from jitgrad_compiler.kernels.fuse import fuse
 from jitgrad_compiler.kernels.kernel import Kernel
-from jitgrad_compiler.kernels.memory import ALIGNMENT, aligned, plan_memory
+from jitgrad_compiler.kernels.memory import ALIGNMENT, MemoryPlan, aligned, plan_memory
+from jitgrad_compiler.kernels.program import lower
 from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.passes.pipeline import prepare
 
@@ -120,3 +121,47 @@ def test_an_input_that_is_read_elsewhere_is_not_written_over() -> None:
 def test_one_input_gives_its_place_to_one_output() -> None:
     kernels, inputs, outputs = kernels_of("graph(a:f32[9]) {\n  b:f32[9] = neg a\n  c:f32[9] = exp a\n  return b c\n}")
     assert list(plan_memory(kernels, [0] * len(kernels), inputs, outputs, donated=inputs).donated.values()) in ([], [inputs[0]])
+
+
+STEP_OF_A_LAYER = """graph(w:f32[8,8], x:f32[8,8], g:f32[8,8]) {
+  a:f32[8,8] = dot_general x g [dims=(((0,), (0,)), ((), ()))]
+  b:f32[8,8] = mul a 0.1:f32
+  c:f32[8,8] = sub w b
+  d:f32[8,8] = dot_general g w [dims=(((1,), (1,)), ((), ()))]
+  return c d
+}"""
+
+
+def planned(text: str) -> tuple[list[Kernel], MemoryPlan, tuple[Var, ...], list[Var]]:
+    """A program whose inputs are all given away."""
+    graph = parse(text)
+    program = lower(graph, Tuning(), lambda k: 0, donated=range(len(graph.inputs)))
+    return list(program.kernels), program.memory, program.graph.inputs, [a for a in program.graph.outputs if isinstance(a, Var)]
+
+
+def test_a_product_s_epilogue_writes_over_the_parameter_that_it_updates_when_nobody_reads_that_any_more() -> None:
+    kernels, plan, (w, x, g), (c, d) = planned(STEP_OF_A_LAYER)
+    assert [k.outputs for k in kernels] == [(d,), (c,)]
+    assert plan.donated == {c: w, d: x} or plan.donated == {c: w}
+
+
+def test_a_product_is_not_written_over_what_it_is_of() -> None:
+    _, plan, (w, _), _ = planned(
+        "graph(w:f32[8,8], x:f32[8,8]) {\n  a:f32[8,8] = dot_general w x [dims=(((0,), (0,)), ((), ()))]\n"
+        "  c:f32[8,8] = sub w a\n  return c\n}"
+    )
+    assert w not in plan.donated.values()
+
+
+def test_a_loop_begins_in_the_memory_that_it_is_given_where_its_steps_stay_there() -> None:
+    size, body = 1 << 12, "a:f32[4096] = mul x 0.5:f32\n    return a"
+    loop = f"scan x [body=graph(x:f32[{size}]) {{\n    {body}\n  }}, consts=0, carry=1, length=5, reverse=False, unroll=1]"
+    _, plan, (x,), (out,) = planned(f"graph(x:f32[{size}]) {{\n  y:f32[{size}] = {loop}\n  return y\n}}")
+    assert plan.donated == {out: x}
+
+
+def test_a_loop_whose_steps_read_elsewhere_is_given_other_memory() -> None:
+    size, body = 1 << 12, "a:f32[4096] = reverse x [axes=(0,)]\n    return a"
+    loop = f"scan x [body=graph(x:f32[{size}]) {{\n    {body}\n  }}, consts=0, carry=1, length=5, reverse=False, unroll=1]"
+    _, plan, _, _ = planned(f"graph(x:f32[{size}]) {{\n  y:f32[{size}] = {loop}\n  return y\n}}")
+    assert plan.donated == {}

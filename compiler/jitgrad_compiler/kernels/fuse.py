@@ -10,7 +10,7 @@ program order where they can. Next on the path: cluster.py, what fits a kernel.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..ir.graph import Eqn, Graph, Literal, Var
@@ -29,8 +29,16 @@ from .tuning import Tuning
 class Fusion:
     """The cutting of one Graph."""
 
-    def __init__(self, graph: Graph, tuning: Tuning, updates: Sequence[Eqn] = (), again: frozenset[Var] = frozenset()) -> None:
-        self.graph, self.tuning = graph, tuning.fusion
+    def __init__(
+        self,
+        graph: Graph,
+        tuning: Tuning,
+        updates: Sequence[Eqn] = (),
+        again: frozenset[Var] = frozenset(),
+        given: frozenset[Var] = frozenset(),
+    ) -> None:
+        self.graph, self.tuning, self.given = graph, tuning.fusion, given
+        self.outputs = {a for a in graph.outputs if isinstance(a, Var)}
         self.in_place = {id(e) for e in updates}
         self.owner: dict[Var, Cluster] = {}
         """The kernel that makes a value."""
@@ -294,8 +302,7 @@ class Fusion:
         alive = [c for c in self.clusters if not c.dead]
         needed = set(self.repeats.stored)
         for c in alive:
-            reads = [a for a in c.eqns[0].inputs if isinstance(a, Var)] if c.whole else c.sources
-            needed.update(reads)
+            needed.update(_reads(c))
         waiting = sorted(alive, key=lambda c: min(self.places[e.outputs[0] if e.outputs else id(e)] for e in c.eqns))
         order: list[Cluster] = []
         done = sum(1 << c.number for c in self.clusters if c.dead)
@@ -303,10 +310,23 @@ class Fusion:
             ready = next((c for c in waiting if not c.dependencies & ~done), None)
             if ready is None:
                 raise AssertionError("fuse: kernels wait for each other")
+            ready = self._before(ready, waiting, done)
             order.append(ready)
             waiting.remove(ready)
             done |= 1 << ready.number
         return [k for c in order if (k := _record(c, needed)) is not None]
+
+    def _before(self, c: Cluster, waiting: Sequence[Cluster], done: int) -> Cluster:
+        """The kernel itself; or one that could run now, too, and reads what this one may write its results over."""
+        given = self.given.intersection(_reads(c)) if self.given else ()
+        if not given or self.outputs.isdisjoint(v for e in c.eqns for v in e.outputs):
+            return c
+        others = (o for o in waiting if o is not c and not o.dependencies & ~done)
+        return next((o for o in others if not given.isdisjoint(_reads(o))), c)
+
+
+def _reads(c: Cluster) -> Iterable[Var]:
+    return [a for a in c.eqns[0].inputs if isinstance(a, Var)] if c.whole else c.sources
 
 
 def _record(c: Cluster, needed: set[Var]) -> Kernel | None:
@@ -336,8 +356,20 @@ def _record(c: Cluster, needed: set[Var]) -> Kernel | None:
     return Kernel(kind, c.axes, inner, reductions, stores, tuple(c.eqns), c.contraction, inputs)
 
 
-def fuse(graph: Graph, tuning: Tuning, updates: Sequence[Eqn] = (), again: frozenset[Var] = frozenset()) -> list[Kernel]:
-    """The kernels of a Graph, in an order in which they can run. `updates` are equations that change a window of memory they own:
-    memory.py's `updates_in_place`. `again` are values that every reader computes: recompute.py's.
+def fuse(
+    graph: Graph,
+    tuning: Tuning,
+    updates: Sequence[Eqn] = (),
+    again: frozenset[Var] = frozenset(),
+    given: frozenset[Var] = frozenset(),
+) -> list[Kernel]:
+    """The kernels of a Graph, in an order in which they can run.
+
+    Args:
+        graph: what is cut.
+        tuning: the target's sizes.
+        updates: equations that change a window of memory they own: memory.py's `updates_in_place`.
+        again: values that every reader computes: recompute.py's.
+        given: inputs that results may be written over, which best happens when nobody else reads them any more.
     """
-    return Fusion(graph, tuning, updates, again).cut()
+    return Fusion(graph, tuning, updates, again, given).cut()

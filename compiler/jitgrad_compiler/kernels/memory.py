@@ -149,9 +149,26 @@ def _may_overwrite(
 def _in_place(kernel: Kernel, source: Var, target: Var) -> bool:
     """Whether every element of the source is read only where, and before, the target's is written."""
     if kernel.kind not in ("loops", "contract"):
-        return any(e.op.traits.updates and e.inputs[0] is source and source not in e.inputs[1:] for e in kernel.eqns)
-    if kernel.kind != "loops" or kernel.reductions:
+        updates = any(e.op.traits.updates and e.inputs[0] is source and source not in e.inputs[1:] for e in kernel.eqns)
+        return updates or _is_carried(kernel, source, target)
+    if kernel.reductions:
+        return False
+    operands = [] if kernel.contraction is None else walk([kernel.contraction.left, kernel.contraction.right])
+    if any(isinstance(n, Load) and n.source is source for n in operands):
         return False
     written: Affine | None = next((s.offset for s in kernel.stores if s.target is target), None)
     reads = [n for n in walk(kernel.roots()) if isinstance(n, Load) and n.source is source]
     return all(n.offset == written for n in reads)
+
+
+def _is_carried(kernel: Kernel, source: Var, target: Var) -> bool:
+    """Whether a loop of kernels begins with the source, which it reads as nothing else, and ends with the target, and each of its
+    steps writes the new value over the old one.
+    """
+    if kernel.kind not in ("scan", "while_loop") or not kernel.programs:
+        return False
+    (e,) = kernel.eqns
+    known_length = kernel.kind == "scan" and e.params["length"] is not None
+    first = e.params["consts"] + (kernel.kind == "scan" and not known_length)
+    carry = next((n for n in kernel.programs[0].in_place if n < len(e.outputs) and e.outputs[n] is target), None)
+    return carry is not None and e.inputs[first + carry] is source and e.inputs.count(source) == 1

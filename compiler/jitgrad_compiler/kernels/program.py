@@ -108,21 +108,23 @@ def lower(
     """
     graph = prepare(graph)
     pairs = [(graph.outputs[out], graph.inputs[given]) for out, given in handed_on]
-    graph, found, same = _cut(graph, tuning, pairs)
+    given = [graph.inputs[i] for i in donated]
+    graph, found, same = _cut(graph, tuning, pairs, frozenset((*given, *(v for _, v in pairs))))
     kernels = tuple(_with_bodies(k, tuning, scratch, contracts) for k in found)
     outputs = [v for v in graph.outputs if isinstance(v, Var)]
-    given = [graph.inputs[i] for i in donated]
     memory = plan_memory(kernels, [scratch(k) for k in kernels], graph.inputs, outputs, given, pairs, same)
     in_place = frozenset(out for out, _ in handed_on if graph.outputs[out] in memory.handed_on)
     return KernelProgram(graph, kernels, memory, same, in_place, contracts, tuning)
 
 
-def _cut(graph: Graph, tuning: Tuning, pairs: Sequence[tuple[Atom, Var]]) -> tuple[Graph, list[Kernel], dict[Var, Var]]:
+def _cut(
+    graph: Graph, tuning: Tuning, pairs: Sequence[tuple[Atom, Var]], given: frozenset[Var]
+) -> tuple[Graph, list[Kernel], dict[Var, Var]]:
     """The Graph, with what is better computed again; its kernels; and which values lie in an output's memory."""
 
     def fused(graph: Graph, again: frozenset[Var] = frozenset()) -> tuple[Graph, list[Kernel], dict[Var, Var]]:
         updates = updates_in_place(graph, pairs)
-        kernels = fuse(graph, tuning, [e for chain in updates.values() for e in chain], again)
+        kernels = fuse(graph, tuning, [e for chain in updates.values() for e in chain], again, given)
         return graph, kernels, {e.outputs[0]: out for out, chain in updates.items() for e in chain[:-1]}
 
     best = fused(graph)

@@ -61,8 +61,9 @@ class _Hooks:
             for n in walk(self.kernel.roots()):
                 if isinstance(n, Contracted):
                     x.bind(n, value)
-            for s in self.kernel.stores:
-                x.store(x.pointers[s.target], s.offset, x.emit(s.node))
+            values = [x.emit(s.node) for s in self.kernel.stores]  # all before the first store, which may be over what they read
+            for s, made in zip(self.kernel.stores, values, strict=True):
+                x.store(x.pointers[s.target], s.offset, made)
             x.vector_axis, x.mask = None, None
 
     def matrix(self, source: Var, layout: Layout) -> PlainMatrix:

@@ -97,7 +97,8 @@ class _Carries:
         for start, result, spare, t in zip(starts, c.results, self.spare, self.types, strict=False):
             places = [result, result, result]
             if spare is None:
-                copy_bytes(e, result, start, t.nbytes)
+                with e.when(e.op(f"icmp ne ptr {start.text}, {result.text}", BOOL)):  # memory.py may have given it that place
+                    copy_bytes(e, result, start, t.nbytes)
             else:
                 here, there = (result, c.at(spare)) if odd else (c.at(spare), result)
                 places = [start, here, there]
