@@ -97,6 +97,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (moments, [(1 << 20,)]),
         (lambda x: jnp.sum(x, axis=0), [(4000, 300)]), (lambda x: jnp.sum(x, axis=1), [(400, 300, 4)]),
         (lambda x: jnp.sum(x, axis=0), [(4000, 1000)]),
+        (lambda x: (jnp.sum(x, axis=1), jnp.sum(x, axis=(0, 1))), [(8, 300, 40)]),
         (lambda x: jnp.stack([x, x * 2], -1), [(40, 20)]), (between, [(9, 20)]),
         (softmax, [(1000, 1001)]), (softmax, [(1000, 600)]),
         (lambda x: jnp.log(jnp.sum(jnp.exp(x), -1)) * jnp.tanh(jnp.sum(x, -1)), [(1000, 10)]),

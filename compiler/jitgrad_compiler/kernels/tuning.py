@@ -80,6 +80,8 @@ class Loops:
     """Tasks from which there may be fewer of them, of more columns each."""
     written_out: int = 4
     """Steps of the longest last axis that is written out, beside vectors along the axis before it."""
+    short_columns: int = 8
+    """Elements of the shortest row behind a sum along which vectors run, rather than along what is summed."""
     written_remainders: int = 500
     """Nodes times remainders of a map in which each remainder of an index is written out by itself."""
     pairs_at_least: int = 16

@@ -6,6 +6,7 @@ depend on them.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
@@ -111,7 +112,13 @@ def _divide(kernel: Kernel, wide: Sequence[Axis], tuning: Loops) -> tuple[list[A
         return kept, reduced, True
     if kernel.inner or any(r.position is not None for r in kernel.reductions):
         return kept, reduced, False
-    return (reduced, kept, False) if leading else (kept, reduced, False)
+    if leading:
+        return reduced, kept, False
+    summed = frozenset().union(*[r.axes for r in kernel.reductions])
+    behind = list(itertools.takewhile(lambda a: a not in summed, reversed(wide)))[::-1]
+    if math.prod(a.extent for a in behind) < tuning.short_columns:
+        return kept, reduced, False
+    return list(wide[: -len(behind)]), behind, False
 
 
 def _vectorised(axes: Sequence[Axis], tuning: Loops) -> Axis:
@@ -207,7 +214,7 @@ def _tasks(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> None:
         return
     kinds = {reduction_kind(r, s) for r in kernel.reductions}
     outer_sums = "outer" in kinds
-    most = tuning.most_partial_tasks if outer_sums else tuning.most_tasks
+    most = _most_partial(s, kernel, tuning) if outer_sums else tuning.most_tasks
     row_work = work / count
     wanted = max(1, min(most, int(work / (tuning.serial_work / 4))))
     keeps_rows = bool(kernel.inner) or s.columns or outer_sums or "row" in kinds
@@ -224,6 +231,13 @@ def _tasks(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> None:
     if count >= 8 * s.width and not s.columns:  # tiles of rows are whole
         s.rows_per_task = -(-s.rows_per_task // s.width) * s.width
     s.tasks = -(-count // s.rows_per_task)
+
+
+def _most_partial(s: Schedule, kernel: Kernel, tuning: Loops) -> int:
+    """Tasks whose shares of sums that rows are left of take little time beside the work."""
+    shares = sum(r.result.type.size for r in kernel.reductions if frozenset(s.rows) & {a for i in r.index for a in i.axes})
+    elements = math.prod(a.extent for a in (*s.rows, *s.inner))
+    return min(tuning.most_partial_tasks, max(1, elements // (8 * shares))) if shares else tuning.most_partial_tasks
 
 
 def _together(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> int:
