@@ -148,7 +148,7 @@ def _at(path: str) -> str:
     return f" at {path}" if path else ""
 
 
-class noted:  # noqa: N801
+class Noted:
     """An error inside gets a note with the number of the element that it was raised for."""
 
     def __init__(self, number: int) -> None:

@@ -128,7 +128,7 @@ class Records(Indexed):
         return self._number
 
     def _get(self, epoch: int, i: int) -> Any:
-        with parts.noted(i):
+        with parts.Noted(i):
             return self._read(i)
 
 
@@ -208,7 +208,7 @@ class Mapped(Stage):
 
     def _get(self, epoch: int, i: int) -> Any:
         element = self._inner._get(epoch, i)
-        with parts.noted(i):
+        with parts.Noted(i):
             return parts.call(self._f, element, *(() if self._seed is None else (generator(self._seed, epoch, i),)))
 
 

@@ -22,7 +22,7 @@ def mapped(elements: Elements, f: Callable[..., Any], seed: int | None, epoch: i
     """f of each; with a seed f gets a generator of random numbers, too, the element's own."""
     with closing_of(elements):
         for i, element in enumerate(elements):
-            with parts.noted(i):
+            with parts.Noted(i):
                 made = parts.call(f, element, *(() if seed is None else (generator(seed, epoch, i),)))
             yield made
 
@@ -45,7 +45,7 @@ def counted(elements: Elements, length: int) -> Elements:
 def filtered(elements: Elements, keep: Callable[..., Any]) -> Elements:
     with closing_of(elements):
         for i, element in enumerate(elements):
-            with parts.noted(i):
+            with parts.Noted(i):
                 kept = parts.call(keep, element)
             if kept:
                 yield element

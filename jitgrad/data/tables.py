@@ -150,7 +150,8 @@ def read_csv(
 
     header: whether the first line has the columns' names, or the names. Without any they are column0, column1, ...
     types: of columns by name, int, float, bool or str; the others' are found: integers, else floats, else bools (true, false), else
-        text. Numbers with leading zeros, 007, and integers above 64 bits are text, whose digits would be lost otherwise.
+        text. What would lose digits is text: numbers with leading zeros, 007, integers above 64 bits, and those above 2**53 that are
+        in a column with floats or missing values.
     missing: cells that stand for no value, blanks around them aside. A column of integers with such is one of floats, with NaN.
 
     Raises BadRecordError, which names the file and the line, for lines of another number of cells, cells that are not of their
@@ -177,6 +178,12 @@ def read_csv(
     if not parts[0]:
         raise BadRecordError(f"data.read_csv: {path} has no records" + (" behind its header" if header is True else ""))
     kinds = [common_kind(p) for p in parts]
+    for name, kind, asked in zip(names, kinds, told, strict=True):
+        if kind is Kind.TEXT and asked not in (None, kind):
+            raise BadRecordError(
+                f"data.read_csv: {path}, column {name!r}: integers above 2**53 and missing values together lose digits as numbers; "
+                f"take types={{{name!r}: str}}"
+            )
     late = [i for i, kind in enumerate(kinds) if kind is Kind.TEXT and any(p.kind not in (None, kind) for p in parts[i])]
     for i in late:  # text, parts of which looked like numbers
         parts[i] = []

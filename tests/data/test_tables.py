@@ -48,6 +48,7 @@ def test_types_that_are_told_count(tmp_path):
     assert table["a"].dtype == np.float64 and table["b"].tolist() == [7, 8]
     assert table["c"].tolist() == [True, False] and table["d"].tolist() == ["x", ""]
     assert read(tmp_path, "a,b\n1,2\n", types={"a": str})["a"].tolist() == ["1"]
+    assert np.isnan(read(tmp_path, "a,b\n,2\n", types={"a": int})["a"]).all()
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,11 @@ def test_types_that_are_told_count(tmp_path):
         (["1", "2.0", "inf"], [1, 2, np.inf], "f"),
         (["1_000", "2", "3"], ["1_000", "2", "3"], "T"),
         (["12345678901234567890", "1", "2"], ["12345678901234567890", "1", "2"], "T"),
+        (["9007199254740993", "NA", "1"], ["9007199254740993", "", "1"], "T"),
+        (["9007199254740993", "1.5", "1"], ["9007199254740993", "1.5", "1"], "T"),
+        (["9007199254740992", "1.5", "1e30"], [9007199254740992, 1.5, 1e30], "f"),
+        (["9007199254740992", "NA", "1"], [9007199254740992, np.nan, 1], "f"),
+        (["9007199254740993", "2", "1"], [9007199254740993, 2, 1], "i"),
         (["true", "NA", "false"], ["true", "", "false"], "T"),
         (["x", "None", "1"], ["x", "", "1"], "T"),
         (["0", "-0.5", "0.25"], [0, -0.5, 0.25], "f"),
@@ -71,14 +77,15 @@ def test_cells_become_what_loses_nothing(tmp_path, cells, expected, letter):
 
 
 CELLS = st.one_of(
-    st.integers(-(2**63), 2**63 - 1).map(str),
+    st.integers(-9, 9).map(str),
+    st.sampled_from([2**53 - 1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63, 10**30]).map(str),
     st.floats(allow_nan=False).map(repr),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5),
     st.sampled_from(["", "NA", "true", "False", "007", "1_0"]),
 )
 
 
-@settings(derandomize=True, max_examples=80, deadline=None)
+@settings(derandomize=True, max_examples=150, deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=12), size=st.integers(1, 30))
 def test_a_table_does_not_depend_on_the_size_of_blocks(rows, size, tmp_path_factory):
     path = tmp_path_factory.mktemp("csv") / "t.csv"
@@ -155,6 +162,15 @@ def test_a_bad_file_is_named_with_its_line(tmp_path, text, options, error, words
         data.read_csv(path, **options)
     if "types" not in options or error is errors.BadRecordError:
         assert "table.csv" in str(caught.value)
+
+
+def test_digits_are_not_lost_between_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "CELLS", 1)
+    text = "a,b\n9007199254740993,x\n,y\n1,z\n"
+    assert read(tmp_path, text)["a"].tolist() == ["9007199254740993", "", "1"]
+    with pytest.raises(errors.BadRecordError, match=r"column 'a': integers above 2\*\*53 .* types={'a': str}"):
+        read(tmp_path, text, types={"a": int})
+    assert read(tmp_path, text.replace("\n,y", "\n2,y"), types={"a": int})["a"].tolist() == [9007199254740993, 2, 1]
 
 
 def test_a_bad_cell_is_named_by_its_line_in_every_block(tmp_path, monkeypatch):
