@@ -150,8 +150,8 @@ def read_csv(
 
     header: whether the first line has the columns' names, or the names. Without any they are column0, column1, ...
     types: of columns by name, int, float, bool or str; the others' are found: integers, else floats, else bools (true, false), else
-        text. What would lose digits is text: numbers with leading zeros, 007, integers above 64 bits, and those above 2**53 that are
-        in a column with floats or missing values.
+        text. What would lose digits is text: numbers with leading zeros, 007, integers above 64 bits, and those above 2**53 that
+        are in a column with floats or missing values.
     missing: cells that stand for no value, blanks around them aside. A column of integers with such is one of floats, with NaN.
 
     Raises BadRecordError, which names the file and the line, for lines of another number of cells, cells that are not of their
