@@ -7,6 +7,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from typing import Any, BinaryIO
 
 from jitgrad.errors import ArgumentError, FileFormatError, MissingFileError
@@ -69,7 +70,7 @@ def _what_is(mode: int) -> str:
     return "a folder" if stat.S_ISDIR(mode) else "no regular file (a device, a pipe or a socket)"
 
 
-def open_to_read(where: str, path: str) -> BinaryIO:
+def open_to_read(where: str, path: str) -> BufferedReader:
     """A file, opened. Raises MissingFileError where there is none, FileFormatError for a folder, a device or a pipe."""
     try:
         mode = os.stat(path).st_mode

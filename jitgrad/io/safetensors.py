@@ -13,6 +13,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from io import BufferedReader
 from itertools import pairwise
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 
@@ -55,7 +56,7 @@ class Contents(NamedTuple):
 
     where: str
     path: str
-    file: BinaryIO
+    file: BufferedReader
     entries: dict[str, Entry]
     metadata: dict[str, str]
 
@@ -72,8 +73,8 @@ class Contents(NamedTuple):
                 f"{', '.join(ELEMENT_TYPES)}"
             )
         self.file.seek(entry.start)
-        found = np.fromfile(self.file, np.uint8, entry.nbytes)
-        if found.size < entry.nbytes:
+        found = np.empty(entry.nbytes, np.uint8)
+        if self.file.readinto(found.data) < entry.nbytes:
             self.refuse("it became shorter while it was read")
         if entry.code == "BOOL" and found.size and found.max() > 1:
             self.refuse(f"{shown(name)} is of type BOOL, but has bytes that are neither 0 nor 1")
@@ -98,7 +99,7 @@ def opened(where: str, path: str) -> Iterator[Contents]:
         yield _contents(where, path, file)
 
 
-def _contents(where: str, path: str, file: BinaryIO) -> Contents:
+def _contents(where: str, path: str, file: BufferedReader) -> Contents:
     size = os.fstat(file.fileno()).st_size
     start = file.read(8)
     length = int.from_bytes(start, "little")

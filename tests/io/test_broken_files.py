@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import jitgrad.numpy as jnp
 from jitgrad import errors, io, random
+from jitgrad.io import safetensors as file_format
 
 ENTRY = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
 
@@ -218,3 +219,12 @@ def test_what_is_read_is_what_was_saved_or_nothing(tmp_path):
     path.write_bytes(file_of(ours(notes={"b": {"int": 3}})))
     found = io.load(path)
     assert found["b"] == 3 and np.asarray(found["a"]).tolist() == [0.0]
+
+
+def test_a_file_that_is_cut_off_while_it_is_read_is_refused(tmp_path):
+    path = tmp_path / "cut.safetensors"
+    io.save(path, {"a": jnp.ones(100_000)})
+    with file_format.opened("io.load", str(path)) as contents:
+        path.write_bytes(path.read_bytes()[:1000])
+        with pytest.raises(errors.FileFormatError, match="it became shorter while it was read"):
+            contents.read("a")
