@@ -23,7 +23,7 @@ from .array import Array
 from .config import config
 from .errors import ArgumentError, ShapeError
 from .lax.convolution import conv_general_dilated
-from .operands import array_arg, inexact_arg, size_arg
+from .operands import array_arg, real_arg, size_arg
 from .publishing import public as _public
 
 ArrayLike = Any
@@ -45,7 +45,7 @@ def spectrogram(x: ArrayLike, length: int, hop: int, *, window: ArrayLike = "han
      [16.  0.  0.]]
     """
     where = "audio.spectrogram"
-    value = inexact_arg(where, x)
+    value = real_arg(where, x)
     length, hop = _positive(where, "length", length), _positive(where, "hop", hop)
     size = length if fft_length is None else _positive(where, "fft_length", fft_length)
     if size < length:

@@ -41,6 +41,14 @@ def inexact_arg(where: str, x: ArrayLike, dtype: Any = None) -> Array:
     return convert(value, strong_dtype(*as_inexact(value.type.dtype, value.weak)))
 
 
+def real_arg(where: str, x: ArrayLike) -> Array:
+    """An operand as a float Array that is not weak. Raises DTypeError for complex ones, whose squares are no sizes."""
+    value = inexact_arg(where, x)
+    if is_complex(value):
+        raise DTypeError(f"{where}: takes real numbers, got {value.dtype}. Take jnp.real, jnp.imag or jnp.abs of them.")
+    return value
+
+
 @lru_cache(maxsize=4096)
 def promote_all(types: tuple[tuple[DType, Weak], ...], default: DType) -> tuple[DType, Weak]:
     """The element type of several operands, each given with its weakness; the strong ones meet first, so order does not matter."""

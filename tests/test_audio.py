@@ -68,6 +68,7 @@ def test_log_mel_is_the_logarithm_of_the_bands_power():
 
 
 WRONG = [
+    (lambda: audio.spectrogram(1j * np.ones(9), 4, 1), errors.DTypeError, "takes real numbers, got complex128"),
     (lambda: audio.spectrogram(np.ones(9), 10, 2), errors.ShapeError, r"at least length=10 samples, got shape \(9,\)"),
     (lambda: audio.spectrogram(1.0, 1, 1), errors.ShapeError, "must be .*samples"),
     (lambda: audio.spectrogram(np.ones(9), 4, 0), errors.ArgumentError, "hop must be 1 or more"),

@@ -15,7 +15,7 @@ from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.differentiation import stop_gradient
 from jitgrad.errors import ArgumentError
-from jitgrad.operands import inexact_arg, shape_arg, size_arg
+from jitgrad.operands import real_arg, shape_arg, size_arg
 
 from .data_format import CHANNELS_LAST, along, channel_axis, check_format, images
 from .module import Module
@@ -70,7 +70,7 @@ class _ChannelNorm(Sized):
                 self.register_buffer("num_batches_tracked", jnp.zeros((), "int32"))
 
     def __call__(self, x: Any) -> Array:
-        value = inexact_arg(f"nn.{type(self).__name__}", x)
+        value = real_arg(f"nn.{type(self).__name__}", x)
         rank = value.ndim
         fits = rank in self.ranks if self.ranks else rank >= 2
         axis = channel_axis(self.data_format, rank)
@@ -291,7 +291,7 @@ class RMSNorm(Sized):
 
 def _trailing(module: LayerNorm | RMSNorm, x: Any) -> tuple[Array, tuple[int, ...]]:
     """An input that ends with the layer's shape, and the axes that have it."""
-    value = module.sized(inexact_arg(f"nn.{type(module).__name__}", x))
+    value = module.sized(real_arg(f"nn.{type(module).__name__}", x))
     shape = module.normalized_shape
     if value.shape[value.ndim - len(shape) :] != shape or value.ndim < len(shape):
         module.refuse_input(f"[..., {', '.join(map(str, shape))}] (normalized_shape={shape})", value)
@@ -336,7 +336,7 @@ class GroupNorm(Sized):
         self.bias = jnp.zeros(self.num_channels, dtype) if affine else None
 
     def __call__(self, x: Any) -> Array:
-        value = inexact_arg("nn.GroupNorm", x)
+        value = real_arg("nn.GroupNorm", x)
         rank = value.ndim
         axis = channel_axis(self.data_format, rank)
         if rank >= 2:
@@ -384,7 +384,7 @@ class LocalResponseNorm(Module):
         self.data_format = check_format("nn.LocalResponseNorm", data_format)
 
     def __call__(self, x: Any) -> Array:
-        value = inexact_arg("nn.LocalResponseNorm", x)
+        value = real_arg("nn.LocalResponseNorm", x)
         if value.ndim < 2:
             self.refuse_input(images(0, self.data_format).replace("0", "channels"), value)
         axis = channel_axis(self.data_format, value.ndim)

@@ -7,7 +7,7 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
-from jitgrad.operands import inexact_arg
+from jitgrad.operands import real_arg
 
 from .module import Module
 
@@ -28,7 +28,7 @@ def normalize(x: ArrayLike, p: float = 2.0, axis: int = -1, eps: float = 1e-12) 
     >>> print(normalize(jnp.array([3.0, 4.0])))
     [0.6 0.8]
     """
-    value = inexact_arg("nn.normalize", x)
+    value = real_arg("nn.normalize", x)
     return value / _length(value, p, axis, eps, keepdims=True)
 
 
@@ -39,7 +39,7 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: int = -1, eps: float = 1
     >>> print(cosine_similarity(jnp.array([1.0, 0.0]), jnp.array([[2.0, 0.0], [0.0, 3.0]])))
     [1. 0.]
     """
-    first, second = (inexact_arg("nn.cosine_similarity", v) for v in (x, y))
+    first, second = (real_arg("nn.cosine_similarity", v) for v in (x, y))
     return jnp.sum(normalize(first, 2.0, axis, eps) * normalize(second, 2.0, axis, eps), axis=axis)
 
 
@@ -50,7 +50,7 @@ def pairwise_distance(x: ArrayLike, y: ArrayLike, p: float = 2.0, eps: float = 1
     >>> print(pairwise_distance(jnp.array([3.0, 4.0]), jnp.zeros(2)).round(4))
     5.0
     """
-    first, second = (inexact_arg("nn.pairwise_distance", v) for v in (x, y))
+    first, second = (real_arg("nn.pairwise_distance", v) for v in (x, y))
     return jnp.linalg.norm(first - second + eps, ord=p, axis=-1, keepdims=keepdims)
 
 

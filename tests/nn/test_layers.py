@@ -157,3 +157,15 @@ def test_a_summary_lists_layers_shapes_and_parameters():
         nn.summary(model, 4)
     with pytest.raises(errors.ShapeError, match=r"Sequential.layers\[0\] \(Linear\)"):
         nn.summary(model, (5, 3))
+
+
+NORMS = [
+    nn.LayerNorm(4), nn.RMSNorm(4), nn.GroupNorm(2, 4), nn.BatchNorm(4), nn.InstanceNorm2d(4), nn.LocalResponseNorm(2),
+    nn.normalize, lambda x: nn.cosine_similarity(x, x),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_norms_refuse_complex_numbers_whose_squares_are_no_sizes(norm):
+    with pytest.raises(errors.DTypeError, match="takes real numbers, got complex128"):
+        norm(np.ones((2, 3, 3, 4)) * 1j)
