@@ -76,7 +76,9 @@ def _check_function(f: Any) -> None:
 def _modules_inside(f: Any, depth: int) -> Iterator[Any]:
     """The modules that a function is bound to or closes over, itself or by functions that it closes over."""
     inside: list[Any] = [getattr(f, "__wrapped__", None)]
-    if isinstance(f, types.MethodType):
+    if hasattr(type(f), "__jitgrad_model__"):
+        inside = [f.module]
+    elif isinstance(f, types.MethodType):
         inside = [f.__self__]
     elif isinstance(f, functools.partial):
         inside = [f.func, *f.args, *f.keywords.values()]

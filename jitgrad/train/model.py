@@ -118,6 +118,8 @@ class Model:
         elif "_owned" not in vars(self):
             raise ArgumentError(f"{self._name}: call super().__init__() before {name} is assigned")
         else:
+            if isinstance(value, Model):
+                value, self._shared = value.as_layer(), True
             setattr(self._owned, name, value)
             self._inputs = None
 
@@ -129,6 +131,7 @@ class Model:
     # What it owns
 
     _owned: Any
+    __jitgrad_model__ = True
     _shared = False
     """Whether other models have the module's layers, too, so that it must be changed and not be replaced."""
 
@@ -153,6 +156,11 @@ class Model:
         if detail := tree.difference(tree.structure(self._module), tree.structure(module)):
             raise ArgumentError(f"{self._name}.module: the new module must have the structure of the old one ({detail})")
         self._module = module
+
+    def as_layer(self) -> Any:
+        """The module itself, to be part of another model's, which then trains this one, too."""
+        self._shared = True
+        return self._owned
 
     @property
     def trainable(self) -> bool:
@@ -373,8 +381,7 @@ class Model:
         arrays it is a layer of the model that is being put together, which trains it, too.
         """
         if is_symbolic(x):
-            self._shared = True
-            return recorded(self._module, (x,), {})
+            return recorded(self.as_layer(), (x,), {})
         given = arrays(f"{self._name}", "x", self._listed(x), self._dtype)
         self._ready(given)
         if not training:

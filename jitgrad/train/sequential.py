@@ -26,9 +26,10 @@ class Sequential(Model):
 
     def __init__(self, *layers: Any, input_shape: Sequence[int] | None = None, key: Any = None, name: str | None = None) -> None:
         given = list(layers[0]) if len(layers) == 1 and isinstance(layers[0], (list, tuple)) else list(layers)
-        self._shape = _batch_shape(given)
-        super().__init__(nn.Sequential([x for x in given if type(x) is not Symbolic]), input_shape=input_shape, key=key, name=name)
-        if input_shape is None and self._shape is not None:
+        self._shape = _batch_shape(given) if input_shape is None else (1, *input_shape)
+        super().__init__(nn.Sequential([_module(x) for x in given if type(x) is not Symbolic]), key=key, name=name)
+        self._shared = any(isinstance(x, Model) for x in given)
+        if self._shape is not None and self._module.layers:
             self.build(self._shape)
 
     def add(self, layer: Any) -> None:
@@ -37,9 +38,15 @@ class Sequential(Model):
             raise ArgumentError(f"{self._name}.add: the model is being trained already. Make a new one with all layers.")
         self._shape = self._shape if self._module.layers or self._shape else _batch_shape([layer])
         if type(layer) is not Symbolic:
-            self._module, self._inputs = nn.Sequential([*self._module.layers, layer]), None
+            self._module, self._inputs = nn.Sequential([*self._module.layers, _module(layer)]), None
+            self._shared = self._shared or isinstance(layer, Model)
         if self._shape is not None and self._module.layers:
             self.build(self._shape)
+
+
+def _module(layer: Any) -> Any:
+    """A layer; of a Model, its module, which both of them train."""
+    return layer.as_layer() if isinstance(layer, Model) else layer
 
 
 def _batch_shape(layers: Sequence[Any]) -> Any:
@@ -47,6 +54,8 @@ def _batch_shape(layers: Sequence[Any]) -> Any:
     first = layers[0] if layers else None
     if type(first) is Symbolic:
         return (1, *(UNKNOWN[0] if n is None else n for n in first.shape[1:]))
+    if isinstance(first, Model):
+        return first._inputs[0].shape if first._inputs else None
     shape = getattr(first, "input_shape", None) if isinstance(first, Layer) else None
     return None if shape is None else (1, *(UNKNOWN[0] if n is None else n for n in shape))
 

@@ -254,6 +254,34 @@ def test_a_model_may_be_a_class_with_a_method_call():
         Early()
 
 
+class Autoencoder(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.encoder = keras.Sequential([layers.Dense(2, activation="relu")])
+        self.decoder = keras.Sequential([layers.Dense(6)])
+
+    def call(self, x):
+        return self.decoder(self.encoder(x))
+
+
+def test_models_are_layers_of_other_models():
+    model = Autoencoder()
+    model.compile("adam", "mse")
+    model.fit(X, X, epochs=1, verbose=0)
+    np.testing.assert_allclose(model.predict(X, verbose=0), model.decoder(model.encoder(X)), rtol=1e-4, atol=1e-6)
+    base = keras.Sequential([layers.Dense(4, input_shape=(6,))])
+    whole = keras.Sequential([base])
+    whole.add(layers.Dense(1))
+    before = base.get_weights()[0]
+    whole.compile("adam", "mse")
+    whole.fit(X, Y.astype("float32"), epochs=1, verbose=0)
+    after = base.get_weights()[0]
+    assert (after != before).all()
+    np.testing.assert_array_equal(after, whole.module.layers[0].layers[0].weight)
+    with pytest.raises(errors.ArgumentError, match="whose arrays would be no leaves"):
+        tree.leaves(nn.Sequential(base))
+
+
 def test_what_is_not_trainable_stays():
     base = keras.Sequential([layers.Dense(4, input_shape=(6,)), layers.BatchNormalization()])
     base.trainable = False

@@ -138,7 +138,7 @@ class Layer(Sized):
         if name == "trainable":
             object.__setattr__(self, name, value)  # no attribute of the pytree
         else:
-            super().__setattr__(name, value)
+            super().__setattr__(name, value.as_layer() if hasattr(type(value), "__jitgrad_model__") else value)
 
     def created(self) -> None:
         if self.starts_frozen:
