@@ -80,6 +80,13 @@ def between(x: Any) -> Any:
     return lax.pad(x, 0.0, [(0, 0, 0), (0, 1, 1)]) + lax.pad(x, 1.0, [(0, 0, 0), (1, 0, 1)])
 
 
+def perceptron(x: Any, *ws: Any) -> Any:
+    for w in ws:
+        h = x @ w
+        x = 0.5 * h * (1 + jnp.tanh(h + 0.04 * h * h * h))
+    return jnp.sum(x * x)
+
+
 SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
     "fusion": [
         (lambda v, w, a: ((v * w) @ a, jnp.sum(v * w, axis=0)), [(128, 1), (128,), (128, 128)]),
@@ -91,6 +98,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (lambda *xs: [a * 2 for a in xs], [(4,)] * 80),
         (softmax, [(64, 1 << 16)]), (softmax, [(16, 5000)]), (softmax, [(1, 1 << 15)]),
         (lambda x: x - jnp.mean(x, axis=0), [(64, 32)]),
+        (jitgrad.grad(perceptron, argnums=(1, 2, 3)), [(512, 256), *[(256, 256)] * 3]),
     ],
     "loops": [
         (jnp.exp, [(1 << 14,)]), (jnp.exp, [(3, 100_000)]),

@@ -186,7 +186,7 @@ class _Hosts:
 
     def _waits(self, reader: Kernel, end: int) -> bool:
         """Whether a kernel is a contraction that can come behind an equation."""
-        return reader.kind == "contract" and self.used.get(reader.eqns[0].outputs[0], end) > end
+        return reader.kind == "contract" and self.used.get(reader.eqns[0].outputs[0], end + 1) > end
 
 
 def _behind(n: int, lives: Lives, chains: _Chains, lie: set[Var], twice: Twice) -> None:
