@@ -125,6 +125,18 @@ ABSENT: dict[str, dict[str, str]] = {
         "Assign the array to an attribute of the module: self.name = array": "Parameter ParameterList ParameterDict",
         "Assign a list or a dict of modules to an attribute: self.layers = [...]": "ModuleList ModuleDict",
         "Functions are in jitgrad.nn itself": "functional",
+        "Use jitgrad.nn.initializers, for a layer's weight_init": "init",
+        "Gradients are clipped by jitgrad.optim.clip_by_global_norm, in a chain before the optimizer": (
+            "utils clip_grad_norm_ clip_grad_value_"
+        ),
+        ONE_DEVICE: "DataParallel parallel",
+        "Layers find their input's size with None in its place, as nn.Linear(None, 10), by nn.build or in nn.apply": (
+            "LazyLinear LazyConv1d LazyConv2d LazyConv3d LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d"
+        ),
+        "Use jitgrad.nn.ctc_loss": "CTCLoss",
+        "Use jitgrad.nn.ctc_greedy_decode or ctc_beam_decode": (
+            "ctc_decode ctc_decoder ctc_beam_search_decoder ctc_greedy_decoder"
+        ),
         "Use jitgrad.io.save(path, module), or save_torch for PyTorch": "save save_torch",
         "Use jitgrad.io.load(path, like=module)": "load",
         "Use jitgrad.io.load_keras": "load_keras",
@@ -179,6 +191,18 @@ ABSENT: dict[str, dict[str, str]] = {
         "Use jitgrad.optim": "optimize",
         "Use SciPy's, outside of transforms": "integrate interpolate ndimage spatial cluster io constants",
     },
+    "jitgrad.metrics": {
+        "Use jitgrad.metrics.label_error_rate": (
+            "word_error_rate WordErrorRate wer WER char_error_rate CharErrorRate cer edit_distance EditDistance"
+        ),
+    },
+    "jitgrad.audio": {
+        "Use jitgrad.audio.spectrogram": "stft Spectrogram STFT",
+        "Use jitgrad.audio.log_mel_spectrogram": "MelSpectrogram melspectrogram mel_spectrogram mfcc MFCC AmplitudeToDB",
+        "Use jitgrad.audio.mel_filters": "melscale_fbanks MelScale",
+        "Use jitgrad.data.read_wav": "load read_wav",
+        "Use jitgrad.data.resample": "resample Resample",
+    },
     "jitgrad.optim": {
         "Use jitgrad.optim.adam": "Adam",
         "Use jitgrad.optim.adamw": "AdamW",
@@ -209,6 +233,8 @@ def advice(module: str, name: str) -> str:
     for other in ELSEWHERE:
         if name in getattr(importlib.import_module(other), "__all__", ()):
             return f"{start}. Use {other}.{name}."
-    members = [m for m in dir(sys.modules[module]) if not m.startswith("_")]
-    near = get_close_matches(name, members, 1, 0.7) or get_close_matches(name.lower(), members, 1, 0.7)
+    found = sys.modules[module]
+    members = [m for m in getattr(found, "__all__", dir(found)) if not m.startswith("_")]
+    near = [m for m in members if m.lower() == name.lower()] or get_close_matches(name, members, 1, 0.7)
+    near = near or get_close_matches(name.lower(), members, 1, 0.7)
     return f"{start}. Did you mean {module}.{near[0]}?" if near else f"{start}: module {module!r} has no attribute {name!r}."
