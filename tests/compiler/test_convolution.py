@@ -34,6 +34,8 @@ SHAPES = {  # batch, height, width, features, results, window, stride, padding, 
     "one row": (1, 1, 100, 17, 40, 1, 1, 0, 1),
     "a long depth of the kernel's gradient": (4, 100, 100, 8, 4, 3, 1, 1, 1),
     "one image": (1, 33, 20, 48, 16, 3, 1, 1, 1),
+    "rows of windows far apart": (3, 28, 28, 64, 128, 3, 2, 1, 1),
+    "no windows, and few results": (4, 14, 14, 256, 64, 1, 1, 0, 1),
 }
 
 
@@ -116,6 +118,12 @@ def test_the_array_is_padded_once_for_a_convolution_and_its_kernels_gradient() -
     kernels = fuse(prepare(convolution(2, 16, 16, 32, 64, 3, 1, 1, 1, F32)), Tuning())
     padded = [k for k in kernels if "in_memory" in k.fused]
     assert len(padded) == 2  # the array's and the cotangent's
+
+
+def test_padding_that_no_window_sees_is_left_out_so_that_the_array_is_padded_once() -> None:
+    kernels = fuse(prepare(convolution(2, 16, 16, 24, 64, 3, 2, 1, 1, F32)), Tuning())
+    padded = [k.stores[0].target.type.shape for k in kernels if "in_memory" in k.fused]
+    assert padded.count((2, 17, 17, 24)) == 1 and (2, 18, 18, 24) not in padded
 
 
 @pytest.mark.parametrize(

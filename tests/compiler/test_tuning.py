@@ -119,6 +119,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         *((lambda a, b: a.T @ b, [(k, m), (k, n)]) for m, k, n in [(256, 256, 128), (128, 130, 128)]),
         (lambda a, b: jnp.exp(a) @ b, [(512, 512), (512, 512)]),
         (lambda x, w: lax.conv(x, w, (1, 1), "SAME"), [(32, 64, 16, 16), (64, 64, 3, 3)]),
+        (jitgrad.grad(lambda w, x: jnp.sum(lax.conv(x, w, (2, 2), "SAME") ** 2)), [(128, 64, 3, 3), (16, 64, 56, 56)]),
     ],
     "control": [
         (newton, [()]), (jitgrad.vmap(newton), [(1000,)]), (jitgrad.vmap(newton), [(100_000,)]),

@@ -173,6 +173,8 @@ class Contraction:
     """What a large B has more than."""
     pack_aliased_b: tuple[int, int] = (64, 256)
     """M above which, and K from which, packing pays of a B whose rows drive each other out."""
+    sparse_b_bytes: int = 512
+    """Rows of a B that lies in runs so far apart take few sets of the first-level cache, and it is packed."""
     rows_ahead: int = 16
     """Rows that are asked for from memory while others are packed."""
     tiled_bytes: int = 5 << 16

@@ -31,6 +31,7 @@ def _convolve(r: Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_d
     for axis, (s, d, e) in enumerate(zip(strides, x_dilation, w_dilation, strict=True)):
         if d > 1 and s == e == 1:
             return _in_phases(r, x, w, axis, padding, x_dilation, strides=strides, w_dilation=w_dilation)
+    padding = _seen(x, w, strides, padding, x_dilation, w_dilation)
     tiled = tiling(x, w, strides, padding, x_dilation, w_dilation)
     if tiled and (found := _in_tiles(r, x, w, tiled)):
         return found
@@ -55,9 +56,10 @@ def _convolve(r: Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_d
     in_seen = tuple(range(first + rank + 1, first + 2 * rank + 2))
     in_kernel = tuple(first + (rank if a == rank + 2 else a - rank - 3) for a in by_depth)
     batch = (tuple(range(first)), tuple(range(first)))
-    if _nearest(rows) < _nearest(
-        depth
-    ):  # what lies side by side is a row of the right operand, in which vectors begin at multiples
+    places = seen.type.shape[first : first + rank + 1]
+    narrower = math.prod(places) == x.type.shape[1] > w.type.shape[-1]  # without windows that is the better right operand
+    if _nearest(rows) < _nearest(depth) and not narrower:
+        # what lies side by side is a row of the right operand, in which vectors begin at multiples
         out: Atom = r.op("dot_general", w, seen, dims=((in_kernel, in_seen), batch))
         order = [first + 1 + by_row.index(a) for a in range(1, rank + 2)] + [first]
     else:
@@ -65,6 +67,16 @@ def _convolve(r: Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_d
         order = [first + by_row.index(a) for a in range(1, rank + 2)] + [first + rank + 1]
     out = r.transposed(out, [*range(first), *order])
     return r.reshaped(out, (groups, *out.type.shape[first:]))
+
+
+def _seen(x: Atom, w: Atom, strides: Any, padding: Any, x_dilation: Any, w_dilation: Any) -> list[tuple[int, int]]:
+    """The padding without what no window sees, so that the array is padded alike for the cotangent of the kernel."""
+    sizes = zip(padding, x.type.shape[2:-1], w.type.shape[1:-2], strides, x_dilation, w_dilation, strict=True)
+    found = []
+    for (low, high), n, k, s, of_x, of_w in sizes:
+        unseen = max(low + high + span(n, of_x) - span(k, of_w), 0) % s
+        found.append((low, high - min(max(high, 0), unseen)))
+    return found
 
 
 def _in_tiles(r: Writer, x: Atom, w: Atom, how: Tiling) -> Atom | None:

@@ -113,7 +113,7 @@ def choose_blocking(spec: ContractSpec, tuning: Contraction, a: Strides | None, 
     row_tiles, column_panels = spec.m // spec.rows * run_tiles, spec.n // spec.columns * run_panels
     tile_rows, tall_tiles = divmod(spec.rows, run_tiles)
     pack_a = a is None or not a.in_runs and _worth_packing_a(spec, tuning, a, k_block, size)
-    pack_b = b is None or b.column != 1 or not b.in_runs and _worth_packing_b(spec, tuning, b, size)
+    pack_b = b is None or b.column != 1 or _worth_packing_b(spec, tuning, b, size, lanes * vectors)
     most_rows = (tuning.stack_bytes if pack_a else tuning.cache_bytes // 2) // (k_block * size)
     row_strips, column_strips, tasks = _choose_grid(
         spec, tuning, lanes, row_tiles, column_panels, -(-k_chunk // k_block), chunks,
@@ -195,10 +195,15 @@ def _worth_packing_a(spec: ContractSpec, tuning: Contraction, a: Strides, k_bloc
     return a.row == 1 and a.column * size >= tuning.far_a_bytes and k_block >= deep and spec.n >= wide
 
 
-def _worth_packing_b(spec: ContractSpec, tuning: Contraction, b: Strides, size: int) -> bool:
-    """Rows of B in place will do where they are read few times, or stay in the second-level cache and do not share its sets."""
+def _worth_packing_b(spec: ContractSpec, tuning: Contraction, b: Strides, size: int, panel: int) -> bool:
+    """Rows of B in place will do where they are read few times, or stay in the second-level cache and do not share its sets. Of
+    runs of columns panels must be whole: nothing is masked between them.
+    """
     rows, deep = tuning.pack_aliased_b
-    aliased = b.row * size % tuning.alias_b_bytes == 0 and spec.k >= deep
+    apart = b.row * size
+    if b.in_runs:
+        return spec.m > rows and apart >= tuning.sparse_b_bytes and spec.k >= deep and spec.column_run % panel == 0
+    aliased = apart % tuning.alias_b_bytes == 0 and spec.k >= deep
     large = spec.k * spec.n * size > tuning.pack_b_bytes
     return spec.m > tuning.pack_b_rows and large or spec.m > rows and aliased
 
