@@ -6,15 +6,28 @@ steps.py; callbacks.py, losses.py, metrics/ and optimizers/ are what they take.
 
 from jitgrad.publishing import public as _public
 
-from . import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, regularizers, utils
+from . import (
+    activations,
+    backend,
+    callbacks,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+    utils,
+)
 from .functional import Input
 from .layers import Layer
 from .model import Model
 from .sequential import Sequential
 
 __all__ = [
-    "Input", "Layer", "Model", "Sequential", "activations", "callbacks", "initializers", "layers", "losses", "metrics", "models",
-    "optimizers", "regularizers", "utils",
+    "Input", "Layer", "Model", "Sequential", "activations", "backend", "callbacks", "datasets", "initializers", "layers",
+    "losses", "metrics", "models", "optimizers", "regularizers", "utils",
 ]  # fmt: skip
 
 _public(__name__)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad import tree
+from jitgrad import io, tree
 from jitgrad.errors import ArgumentError
 from jitgrad.publishing import public as _public
 
@@ -32,6 +32,8 @@ class Callback:
 
     model: Any
     params: dict[str, Any]
+    initial_epoch: int = 0
+    """After on_train_begin: the epoch to begin with, where it is a later one than that of `fit`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -262,6 +264,33 @@ class ModelCheckpoint(_Monitor):
             print(f"Epoch {epoch + 1}: the model is saved to {path}")
 
 
+class BackupAndRestore(Callback):
+    """Save all of the training after each epoch, to a file in a folder, and go on from it where a training was cut off: the same
+    `fit` again begins with the epoch behind. The file is removed when the training has ended, but with delete_checkpoint=False.
+    """
+
+    def __init__(self, backup_dir: Any, save_freq: str = "epoch", delete_checkpoint: bool = True) -> None:
+        if save_freq != "epoch":
+            raise ArgumentError(f"train.callbacks.BackupAndRestore: save_freq must be 'epoch', got {save_freq!r}")
+        self.path, self.delete_checkpoint = os.path.join(os.fspath(backup_dir), "backup.safetensors"), delete_checkpoint
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.initial_epoch = 0
+        if os.path.exists(self.path):
+            if not self.model.built:
+                raise ArgumentError("train.callbacks.BackupAndRestore: build the model before fit, model.build((None, 28, 28, 1))")
+            self.model.set_state(io.load(self.path, like=self.model.get_state()))
+            self.initial_epoch = io.metadata(self.path)["epoch"] + 1
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        io.save(self.path, self.model.get_state(), metadata={"epoch": epoch})
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if self.delete_checkpoint and os.path.exists(self.path):
+            os.remove(self.path)
+
+
 class CSVLogger(Callback):
     """Write a line of epoch and logs to a CSV file after each epoch. append: go on behind what the file has."""
 
@@ -402,8 +431,8 @@ def _writer() -> Any:
 
 
 __all__ = [
-    "CSVLogger", "Callback", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint",
-    "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN",
+    "BackupAndRestore", "CSVLogger", "Callback", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler",
+    "ModelCheckpoint", "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN",
 ]  # fmt: skip
 
 _public(__name__)

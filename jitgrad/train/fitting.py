@@ -125,6 +125,7 @@ def fit(model: Any, plan: Plan) -> History:
     for callback in callbacks:
         callback.set_params({"epochs": last, "steps": epochs.batches, "verbose": verbose})
     tell(callbacks, "on_train_begin", {})
+    first = max([first, *(c.initial_epoch for c in callbacks)])
     for epoch in range(first, last):
         tell(callbacks, "on_epoch_begin", epoch, {})
         bar = Bar(verbose, f"Epoch {epoch + 1}/{last}", epochs.batches)

@@ -11,6 +11,8 @@ from jitgrad import random
 from jitgrad.data import pad_sequences, to_categorical
 from jitgrad.publishing import public as _public
 
+from .backend import clear_session
+
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
     """x divided by its norm of this order along an axis; what is 0 stays 0.
@@ -32,6 +34,6 @@ def set_random_seed(seed: int) -> None:
     random.seed(seed)
 
 
-__all__ = ["normalize", "pad_sequences", "set_random_seed", "to_categorical"]
+__all__ = ["clear_session", "normalize", "pad_sequences", "set_random_seed", "to_categorical"]
 
 _public(__name__)

@@ -128,6 +128,23 @@ def test_a_learning_rate_schedule_by_epoch():
     assert (model.module.weight == before).all()
 
 
+def test_a_training_that_was_cut_off_goes_on(tmp_path):
+    class Cut(cb.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    whole = model_of()
+    fit(whole, epochs=4)
+    cut = model_of()
+    with pytest.raises(KeyboardInterrupt):
+        fit(cut, cb.BackupAndRestore(tmp_path / "backup"), Cut(), epochs=4)
+    again = model_of()
+    history = fit(again, cb.BackupAndRestore(tmp_path / "backup"), epochs=4)
+    assert history.epoch == [2, 3] and not any((tmp_path / "backup").iterdir())
+    assert (again.module.weight == whole.module.weight).all()
+
+
 def test_a_schedule_may_take_the_epoch_alone():
     history = fit(model_of(0.1), cb.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1)), epochs=2)
     np.testing.assert_allclose(history.history["learning_rate"], [0.1, 0.05], rtol=1e-6)

@@ -307,6 +307,23 @@ def test_what_is_not_trainable_stays():
         model.get_layer("tail")
 
 
+def test_data_sets_are_read_from_files_that_are_there(tmp_path, monkeypatch):
+    parts = {"x_train": IMAGES[:4], "y_train": DIGITS[:4], "x_test": IMAGES[4:6], "y_test": DIGITS[4:6]}
+    np.savez(tmp_path / "mnist.npz", **parts)
+    (x, y), (x_test, y_test) = keras.datasets.mnist.load_data(tmp_path / "mnist.npz")
+    for found, name in ((x, "x_train"), (y, "y_train"), (x_test, "x_test"), (y_test, "y_test")):
+        np.testing.assert_array_equal(found, parts[name])
+    monkeypatch.setattr(keras.datasets, "HOME", str(tmp_path))
+    assert keras.datasets.mnist.load_data()[0][0].shape == (4, 8, 8, 1)
+    with pytest.raises(errors.MissingFileError, match=r"no cifar-10-batches-bin here or in .*data\.read_cifar10"):
+        keras.datasets.cifar10.load_data()
+    (tmp_path / "cifar-10-batches-bin").mkdir()
+    for name in [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]:
+        (tmp_path / "cifar-10-batches-bin" / f"{name}.bin").write_bytes(bytes([6]) + bytes(3 * 32 * 32))
+    (x, y), _ = keras.datasets.cifar10.load_data()
+    assert (x.shape, y.shape) == ((5, 32, 32, 3), (5, 1))
+
+
 def test_tools_are_found_by_keras_names():
     np.testing.assert_allclose(keras.utils.normalize([[3.0, 4.0], [0.0, 0.0]]), [[0.6, 0.8], [0, 0]])
     keras.utils.set_random_seed(3)
@@ -316,3 +333,5 @@ def test_tools_are_found_by_keras_names():
     np.testing.assert_array_equal(keras.activations.get("relu")(jnp.array([-1.0, 2.0])), [0.0, 2.0])
     assert keras.activations.get(None)(3) == 3 and keras.layers.Input is keras.Input
     assert keras.models.Model is keras.Model
+    keras.backend.clear_session()
+    assert (keras.backend.floatx(), keras.backend.epsilon()) == ("float32", 1e-7)
