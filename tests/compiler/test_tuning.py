@@ -104,7 +104,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (jnp.exp, [(1 << 14,)]), (jnp.exp, [(3, 100_000)]),
         (moments, [(1 << 20,)]),
         (lambda x: jnp.sum(x, axis=0), [(4000, 300)]), (lambda x: jnp.sum(x, axis=1), [(400, 300, 4)]),
-        (lambda x: jnp.sum(x, axis=0), [(4000, 1000)]),
+        (lambda x: jnp.sum(x, axis=0), [(4000, 1000)]), (lambda x: jnp.sum(x, axis=0), [(4000, 2000)]),
         (lambda x: (jnp.sum(x, axis=1), jnp.sum(x, axis=(0, 1))), [(8, 300, 40)]),
         (lambda x: jnp.stack([x, x * 2], -1), [(40, 20)]), (between, [(9, 20)]),
         (softmax, [(1000, 1001)]), (softmax, [(1000, 600)]),

@@ -76,6 +76,12 @@ class Loops:
     """Vectors of such columns that are run down together, and their sums, at most. Rows far apart in memory cost a page's address
     each, and hardware does not foresee the next.
     """
+    rows_ahead: int = 4
+    """Rows before they come that such columns are asked for, where rows are"""
+    far_bytes: int = 1024
+    """so many bytes or more apart, in arrays of"""
+    large_bytes: int = 1 << 24
+    """so many or more, which come from memory."""
     enough_tasks: int = 8
     """Tasks from which there may be fewer of them, of more columns each."""
     written_out: int = 4

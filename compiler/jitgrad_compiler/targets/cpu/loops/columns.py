@@ -9,6 +9,7 @@ from typing import Any
 
 from ....ir.types import I32
 from ....kernels.affine import Axis, axis_index, linear
+from ....kernels.expression import Load, Node, walk
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter
 from ...expressions import Expressions, reduced_nodes
@@ -37,6 +38,7 @@ def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule, togeth
         for a in running.values():
             a.close(e)
 
+    far = _far_loads(e, s, roots)
     x.stage = 0
     x.hoist(roots, [*s.inner, *apart])
     fixed: list[dict[Any, Reg]] = [{} for _ in steps]
@@ -57,6 +59,7 @@ def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule, togeth
             x.scopes.append(dict(fixed[u]))
             for r in kernel.reductions:
                 running[id(r), u].add(e, x.emit(r.operand))
+            _ask_ahead(e, x, far)
             x.scopes.pop()
     for u, step in enumerate(steps):
         x.axis_values.update(step)
@@ -76,6 +79,24 @@ def _steps(e: Emitter, s: Schedule, x: Expressions, together: int) -> Sequence[M
 def _written_out(axes: Sequence[Axis]) -> list[dict[Axis, int]]:
     """All steps of some axes."""
     return [dict(zip(axes, step, strict=True)) for step in itertools.product(*[range(a.extent) for a in axes])]
+
+
+def _far_loads(e: Emitter, s: Schedule, roots: Sequence[Node]) -> list[tuple[Load, int]]:
+    """What is read of large arrays from rows so far apart that hardware does not foresee the next; how many elements that is."""
+    found, tuning = [], e.module.tuning.loops
+    for n in walk(roots) if s.inner else ():
+        if isinstance(n, Load) and n.guard is None and s.vector_axis in n.offset.axes:
+            stride, nbytes = n.offset.factor(s.inner[-1]) or 0, n.dtype.nbytes
+            if abs(stride) * nbytes >= tuning.far_bytes and n.source.type.size * nbytes >= tuning.large_bytes:
+                found.append((n, stride))
+    return found
+
+
+def _ask_ahead(e: Emitter, x: Expressions, far: Sequence[tuple[Load, int]]) -> None:
+    """Have what lies some rows further fetched while this row is added."""
+    for n, stride in far:
+        place = e.add(x.scalar_index(n.offset), stride * e.module.tuning.loops.rows_ahead)
+        e.prefetch(e.offset(x.pointers[n.source], place, n.dtype))
 
 
 def _write_out(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> None:
