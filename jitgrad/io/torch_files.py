@@ -25,6 +25,10 @@ def load_torch(module: M, source: Any, *, strict: bool = True, prefix: str = "")
     lacks stay as they are, and what it has besides is left out: an auxiliary classifier, for example. prefix: only names that begin
     so are looked at, and without it: "module." for a model that was trained by DataParallel.
 
+    PyTorch flattens images channel by channel, and with channels last `nn.Flatten` does so element by element. So that a Linear
+    behind it gets what its weights are for, give the layers before it data_format="channels_first", or move the channels:
+    `nn.Sequential(conv, lambda x: jnp.moveaxis(x, -1, 1), nn.Flatten(), linear)`. `jitgrad.models` do.
+
     torchvision's published GoogLeNet and Inception v3 normalise images in a way of their own (transform_input), which is part of no
     file. Raises ArgumentError for names and ShapeError for shapes that do not fit, all of them; FileFormatError for a broken file,
     or one of torch.save, which can run any code: save it in PyTorch with safetensors.torch.save_file(model.state_dict(), path).

@@ -208,3 +208,15 @@ def test_complex128_is_refused(path):
     layer = tree.map(lambda x: x.astype("complex128"), nn.Linear(2, 1, key=KEY))
     with pytest.raises(errors.ArgumentError, match="'weight' is of type complex128"):
         io.save_torch(path, layer)
+
+
+def test_images_are_flattened_as_in_pytorch_where_channels_are_in_front(path):
+    torch = pytest.importorskip("torch", reason="extra test-peers")
+    theirs = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 3, 5))
+    images = np.random.default_rng(0).standard_normal((2, 6, 5, 2)).astype("float32")
+    wanted = theirs(channels_first(torch, images)).detach()
+    front = nn.Sequential(nn.Conv2d(2, 3, 3, data_format="channels_first"), nn.relu, nn.Flatten(), nn.Linear(36, 5))
+    loaded = io.load_torch(front, theirs.state_dict())
+    np.testing.assert_allclose(loaded(np.moveaxis(images, -1, 1)), wanted, atol=1e-5)
+    moved = nn.Sequential(nn.Conv2d(2, 3, 3), nn.relu, lambda x: nn.Flatten()(jnp.moveaxis(x, -1, 1)), nn.Linear(36, 5))
+    np.testing.assert_allclose(io.load_torch(moved, theirs.state_dict())(images), wanted, atol=1e-5)
