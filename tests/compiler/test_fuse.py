@@ -392,3 +392,15 @@ def test_stages_go_from_row_to_row_where_rows_lie_side_by_side_in_memory(
     graph = traced(f, f32(*shape))
     assert len(kernels_of(graph)) == most
     assert_agrees(graph)
+
+
+def test_a_large_gradient_is_used_up_before_other_work_begins() -> None:
+    text = """graph(x:f32[512,512], v:f32[64,64], w:f32[512,512]) {
+      a:f32[512,512] = dot_general x x [dims=(((0,), (0,)), ((), ()))]
+      b:f32[64,64] = dot_general v v [dims=(((1,), (0,)), ((), ()))]
+      c:f32[512,512] = reverse a [axes=(0,)]
+      d:f32[512,512] = sub w c
+      return b d
+    }"""
+    b, d = (graph := parse(text)).outputs
+    assert [k.outputs for k in kernels_of(graph)][1:] == [(d,), (b,)]

@@ -304,17 +304,38 @@ class Fusion:
         for c in alive:
             needed.update(_reads(c))
         waiting = sorted(alive, key=lambda c: min(self.places[e.outputs[0] if e.outputs else id(e)] for e in c.eqns))
+        last = self._last(alive, needed)
         order: list[Cluster] = []
         done = sum(1 << c.number for c in self.clusters if c.dead)
         while waiting:
-            ready = next((c for c in waiting if not c.dependencies & ~done), None)
+            ready = next((c for some in (last, waiting) for c in some if not c.dependencies & ~done), None)
             if ready is None:
                 raise AssertionError("fuse: kernels wait for each other")
             ready = self._before(ready, waiting, done)
             order.append(ready)
             waiting.remove(ready)
+            if ready in last:
+                last.remove(ready)
             done |= 1 << ready.number
         return [k for c in order if (k := _record(c, needed)) is not None]
+
+    def _last(self, alive: Sequence[Cluster], needed: set[Var]) -> list[Cluster]:
+        """The kernels after which a large value is not needed any more, and that make nothing but results of the program: an update
+        of a parameter by its gradient. They run as soon as they can.
+        """
+        readers: dict[Var, int] = {}
+        for c in alive:
+            for v in _reads(c):
+                readers[v] = readers.get(v, 0) + 1
+
+        def frees(c: Cluster) -> bool:
+            made = {v for e in c.eqns for v in e.outputs if v in needed}
+            if c.whole or c.contraction is not None or not made or not made <= self.outputs:
+                return False
+            large = [v for v in c.sources if v.type.nbytes >= self.tuning.freed_bytes and v in self.owner and v not in self.outputs]
+            return any(readers[v] == 1 for v in large)
+
+        return [c for c in alive if frees(c)]
 
     def _before(self, c: Cluster, waiting: Sequence[Cluster], done: int) -> Cluster:
         """The kernel itself; or one that could run now, too, and reads what this one may write its results over."""

@@ -44,6 +44,8 @@ class Fusion:
     """Cost of computing it again: four bytes written and read take as long as some twenty simple operations."""
     recompute_beside: float = 8.0
     """What of it a kernel may have to do beside its own work, so that it stores the value for others."""
+    freed_bytes: int = 1 << 20
+    """Bytes of a value from which the kernel that needs it last, and makes results alone, runs early; small ones run together."""
     most_nodes: int = 600
     """Nodes from which a kernel takes no more: code generation is more than linear in them."""
     small: int = 16
