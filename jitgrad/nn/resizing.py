@@ -66,10 +66,12 @@ def interpolate(
     sizes, scales = _sizes(where, space, size, scale_factor)
     for axis, (n, out, scale) in enumerate(zip(space, sizes, scales, strict=True), first):
         if mode.startswith("nearest"):
+            if mode == "nearest" and rank == 2 and out in (n, 2 * n):
+                scale = out / n  # as in PyTorch, images of as many places, or of twice as many, are copies
             middle = 0.5 if mode == "nearest-exact" else 0.0
             places = np.floor((np.arange(out) + middle) / scale)
             value = jnp.take(value, np.clip(places, 0, n - 1).astype(int), axis=axis)
-        else:
+        elif out != n or mode == "bicubic":
             value = _resampled(value, axis, out, scale, "cubic-pytorch" if mode == "bicubic" else "linear", bool(align_corners))
     return value
 
