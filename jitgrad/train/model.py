@@ -6,6 +6,7 @@ Next on the path: fitting.py (the epochs of `fit`), learner.py (the programs), e
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -30,6 +31,7 @@ from .bars import Bar, verbosity
 from .callbacks import Callback, History
 from .epochs import predict_all
 from .functional import Functional, examples
+from .interrupts import interrupts_noted
 from .layers import Layer
 from .learner import Learner
 from .losses import resolve_loss
@@ -240,7 +242,9 @@ class Model:
         return State(self._module, self._optimizer_state, self._key, self._steps)
 
     def _keep(self, state: State) -> None:
-        self._module, self._optimizer_state, _, self._steps = state
+        # Layers that are shared get their arrays one by one, which Ctrl-C must not cut in two.
+        with interrupts_noted() if self._shared else contextlib.nullcontext():
+            self._module, self._optimizer_state, _, self._steps = state
 
     def _listed(self, x: Any) -> Any:
         """x, where a list of arrays is what a model of several inputs takes."""

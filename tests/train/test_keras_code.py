@@ -1,5 +1,8 @@
 """Code as Keras' tutorials have it, with `from jitgrad import train as keras`; models that are put together by calling layers."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
@@ -196,6 +199,24 @@ def test_the_best_weights_of_a_functional_model_are_restored():
         verbose=0,
     )
     tree.map(np.testing.assert_array_equal, model.module, kept[0])
+
+
+def test_an_interrupt_does_not_cut_a_step_of_shared_layers_in_two(monkeypatch):
+    from jitgrad.train import model as at
+
+    model, poured = functional(), at.pour
+
+    def interrupted(module, other):
+        os.kill(os.getpid(), signal.SIGINT)
+        poured(module, other)
+
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    before = model.get_weights()
+    monkeypatch.setattr(at, "pour", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.train_on_batch(IMAGES, DIGITS)
+    assert all((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+    assert int(model.get_state()["step"]) == 1
 
 
 def test_custom_layers_stand_in_functional_models():
