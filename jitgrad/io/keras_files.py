@@ -18,8 +18,7 @@ from jitgrad import nn, tree
 from jitgrad.array import from_numpy
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.nn.module import Module
-from jitgrad.nn.sizes import check_built
-from jitgrad.nn.torch_weights import Leaf, as_numpy, children, numbered
+from jitgrad.nn.torch_weights import Leaf, as_numpy, check_module, children, numbered
 
 from .torch_files import arrays_of
 from .trees import some
@@ -156,7 +155,7 @@ def load_keras(module: M, source: Any, *, names: Mapping[str, str] | Sequence[st
     [3. 3.]
     """
     where = "io.load_keras"
-    check_built(where, module)
+    check_module(where, module)
     arrays = arrays_of(where, source)
     layers = dict(_layers(numbered(module), ""))
     leaves, structure = tree.flatten(module)

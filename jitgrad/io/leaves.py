@@ -86,10 +86,11 @@ def stored(where: str, name: str, leaf: Any) -> tuple[np.ndarray | None, Note]:
     """The array and the note that a file has of a leaf. Raises ArgumentError, with the leaf's name, for what can't be in a file."""
     found = type_of(leaf)
     if found is None or hasattr(leaf, "mask"):
+        element = f" of {leaf.dtype}" if hasattr(leaf, "dtype") else ""
+        advice = " Save its .module, or call its method save." if hasattr(leaf, "module") else ""
         raise ArgumentError(
-            f"{where}: the leaf {shown(name)} is of type {type(leaf).__name__}"
-            f"{f' of {leaf.dtype}' if hasattr(leaf, 'dtype') else ''}, which no file has a place for. Leaves are arrays, random "
-            "keys, and Python's numbers and strings."
+            f"{where}: the leaf {shown(name)} is of type {type(leaf).__name__}{element}, which no file has a place for. Leaves are "
+            f"arrays, random keys, and Python's numbers and strings.{advice}"
         )
     if found.kind in _BY_NAME:
         return None, {found.kind: PYTHON[type(leaf)][0](leaf)}

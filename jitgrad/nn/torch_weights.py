@@ -138,9 +138,17 @@ def load_torch(module: M, state: Mapping[str, Any], *, strict: bool = True, pref
     return loaded("nn.load_torch", module, state, strict, prefix)
 
 
+def check_module(where: str, module: Any) -> None:
+    """Raise ArgumentError for what is no module, and for one whose layers have no input sizes yet."""
+    if not isinstance(module, Module):
+        advice = " Give its .module." if isinstance(getattr(module, "module", None), Module) else ""
+        raise ArgumentError(f"{where}: takes a module of jitgrad.nn, got {type(module).__name__}.{advice}")
+    check_built(where, module)
+
+
 def loaded(where: str, module: M, state: Mapping[str, Any], strict: bool, prefix: str) -> M:
     """`load_torch`, for `where`."""
-    check_built(where, module)
+    check_module(where, module)
     if not isinstance(state, Mapping):
         raise ArgumentError(
             f"{where}: the state must be a dict of names to arrays, model.state_dict() for example, got {type(state).__name__}. "
@@ -209,7 +217,7 @@ def as_numpy(x: Any) -> np.ndarray:
 
 def torch_tensors(where: str, module: Module, prefix: str = "") -> dict[str, np.ndarray]:
     """A module's arrays as PyTorch names and lays them out."""
-    check_built(where, module)
+    check_module(where, module)
     leaves = tree.leaves(module)
     return {
         prefix + name: tensor.theirs([np.asarray(leaves[n]) for n in tensor.parts]) for name, tensor in torch_layout(module).items()

@@ -10,7 +10,7 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import errors, io, models, nn, random, tree
+from jitgrad import errors, io, models, nn, random, train, tree
 from jitgrad.io import safetensors as file_format
 
 from ..models.torch_twins import TWINS, channels_first, state_of
@@ -220,3 +220,14 @@ def test_images_are_flattened_as_in_pytorch_where_channels_are_in_front(path):
     np.testing.assert_allclose(loaded(np.moveaxis(images, -1, 1)), wanted, atol=1e-5)
     moved = nn.Sequential(nn.Conv2d(2, 3, 3), nn.relu, lambda x: nn.Flatten()(jnp.moveaxis(x, -1, 1)), nn.Linear(36, 5))
     np.testing.assert_allclose(io.load_torch(moved, theirs.state_dict())(images), wanted, atol=1e-5)
+
+
+def test_a_model_that_trains_is_no_module_and_has_one(path):
+    model = train.Sequential([nn.Linear(2, 1, key=KEY)])
+    for use in (lambda: io.load_torch(model, {}), lambda: io.save_torch(path, model), lambda: io.load_keras(model, {})):
+        with pytest.raises(errors.ArgumentError, match=r"takes a module of jitgrad.nn, got Sequential. Give its .module"):
+            use()
+    with pytest.raises(errors.ArgumentError, match="Save its .module, or call its method save"):
+        io.save(path, model)
+    with pytest.raises(errors.ArgumentError, match="takes a module of jitgrad.nn, got dict"):
+        io.load_torch({}, {})
