@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import importlib
 import inspect
-import math
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +18,8 @@ import numpy as np
 from jitgrad import io, tree
 from jitgrad.errors import ArgumentError
 from jitgrad.publishing import public as _public
+
+from .metrics.metric import Metric, snake
 
 Logs = Mapping[str, Any]
 
@@ -136,15 +137,21 @@ class TerminateOnNaN(Callback):
 
 
 class _Monitor(Callback):
-    """Compares a log by name. mode: "min", "max", or "auto", which is "max" for accuracies and the like, and "min" otherwise."""
+    """Compares a log by name. mode: "min", "max", or "auto", which is "min" for losses and errors and "max" for accuracies and the
+    like, whatever their names in logs; ArgumentError for a metric that may be either.
+    """
 
-    GREATER = ("acc", "auc", "precision", "recall", "f1", "r2", "iou")
+    GREATER = ("acc", "auc", "precision", "recall", "f1", "f_beta", "r2", "io_u", "iou", "cosine_similarity")
+    LESS = (
+        "loss", "error", "hinge", "crossentropy", "poisson", "divergence", "log_cosh", "perplexity", "false_positives",
+        "false_negatives",
+    )  # fmt: skip
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise ArgumentError(f'{self._name}: mode is "auto", "min" or "max", got {mode!r}')
-        greater = mode == "max" or (mode == "auto" and any(word in monitor.lower() for word in self.GREATER))
-        self.monitor, self.mode, self.min_delta = monitor, "max" if greater else "min", abs(min_delta)
+        self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
+        self.best: float | None = None
 
     @property
     def _name(self) -> str:
@@ -159,13 +166,23 @@ class _Monitor(Callback):
             )
         return float(logs[self.monitor])
 
-    def better(self, value: float, than: float) -> bool:
-        """Whether a value is better by more than min_delta."""
+    def better(self, value: float, than: float | None) -> bool:
+        """Whether a value is better by more than min_delta; it is where there is none so far."""
+        if self.mode == "auto":
+            self.mode = self._direction()
+        if than is None:
+            return True
         return value > than + self.min_delta if self.mode == "max" else value < than - self.min_delta
 
-    @property
-    def worst(self) -> float:
-        return -math.inf if self.mode == "max" else math.inf
+    def _direction(self) -> str:
+        """What "auto" is for the metric of this name."""
+        name = self.monitor.removeprefix("val_")
+        metric = self.model.metrics_by_name.get(name)
+        kind = name if metric is None else metric.kind if isinstance(metric, Metric) else snake(type(metric).__name__)
+        for mode, words in (("max", self.GREATER), ("min", self.LESS)):
+            if any(word in kind for word in words):
+                return mode
+        raise ArgumentError(f"{self._name}: say whether {self.monitor!r} is to be large or small, mode='max' or mode='min'")
 
 
 class EarlyStopping(_Monitor):
@@ -193,7 +210,7 @@ class EarlyStopping(_Monitor):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
-        self.best = self.worst
+        self.best = None
         self._module: Any = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -245,7 +262,7 @@ class ModelCheckpoint(_Monitor):
             )
         self.filepath, self.verbose = os.fspath(filepath), verbose
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
-        self.best = self.worst if initial_value_threshold is None else initial_value_threshold
+        self.best = initial_value_threshold
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self.save_best_only:
@@ -259,6 +276,7 @@ class ModelCheckpoint(_Monitor):
             raise ArgumentError(
                 f"{self._name}: filepath {self.filepath!r} can't be made of epoch and {', '.join(logs)} ({error})"
             ) from None
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         if self.verbose:
             print(f"Epoch {epoch + 1}: the model is saved to {path}")
@@ -362,7 +380,7 @@ class ReduceLROnPlateau(_Monitor):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.wait = self.cooling = 0
-        self.best = self.worst
+        self.best = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         value, rate = self.value(logs), self.model.learning_rate

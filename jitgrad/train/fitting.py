@@ -355,12 +355,12 @@ def as_list(where: str, metrics: Any) -> list[Any]:
     return list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
 
 
-def named(metrics: Iterable[tuple[str, Metric]]) -> dict[str, Metric]:
-    """Metrics by their names, made distinct by numbers."""
+def named(plain: Iterable[tuple[str, Metric]], weighted: Iterable[tuple[str, Metric]]) -> dict[str, Metric]:
+    """Metrics by their names, made distinct: those that are weighted by "weighted_" in front, the others by numbers."""
     found: dict[str, Metric] = {}
-    for name, metric in metrics:
+    for prefix, name, metric in (*(("", *pair) for pair in plain), *(("weighted_", *pair) for pair in weighted)):
         numbers = itertools.count(1)
-        distinct = name
+        distinct = name = f"{prefix}{name}" if name in found else name
         while distinct in found or distinct == "loss":
             distinct = f"{name}_{next(numbers)}"
         found[distinct] = metric

@@ -42,14 +42,15 @@ from .loss_formulas import (
 )
 
 MEAN = "sum_over_batch_size"
-REDUCTIONS = (MEAN, "mean", "sum", "none", None)
+REDUCTIONS = (MEAN, "mean", "sum", "mean_with_sample_weight", "none", None)
 
 
 class Loss:
     """The base of losses: a subclass has a method `call(y_true, y_pred)`, which gives one number an example.
 
-    Called with (y_true, y_pred, sample_weight=None) a loss gives the mean over all of them ("sum_over_batch_size"), or, as
-    `reduction` says, "sum" or "none". Raises ArgumentError for another reduction, ShapeError for weights of another shape.
+    Called with (y_true, y_pred, sample_weight=None) a loss gives, as `reduction` says, the mean over all of them, times their
+    weights ("sum_over_batch_size"), "sum", "mean_with_sample_weight", the sum divided by that of the weights, or "none". Raises
+    ArgumentError for another reduction, ShapeError for weights of another shape.
 
     >>> import numpy as np
     >>> from jitgrad.train import losses
@@ -73,7 +74,10 @@ class Loss:
         raise NotImplementedError(f"{type(self).__name__} must have a method call(self, y_true, y_pred)")
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        losses = jnp.asarray(self.call(y_true, y_pred))
+        return self.reduced(jnp.asarray(self.call(y_true, y_pred)), sample_weight)
+
+    def reduced(self, losses: Array, sample_weight: Any = None) -> Array:
+        """Losses of examples, with weights, as `reduction` says."""
         if sample_weight is not None:
             weight = jnp.asarray(sample_weight, losses.dtype)
             if weight.shape != losses.shape[: weight.ndim]:
@@ -81,10 +85,13 @@ class Loss:
                     f"train.losses.{type(self).__name__}: sample_weight must have the shape of the losses {losses.shape} or of its "
                     f"first axes, got {weight.shape}"
                 )
-            losses = losses * weight.reshape(*weight.shape, *[1] * (losses.ndim - weight.ndim))
-        if self.reduction in (MEAN, "mean"):
-            return jnp.mean(losses)
-        return jnp.sum(losses) if self.reduction == "sum" else losses
+            weight = weight.reshape(*weight.shape, *[1] * (losses.ndim - weight.ndim))
+            losses = losses * weight
+            if self.reduction == "mean_with_sample_weight":
+                return jnp.sum(losses) / jnp.sum(jnp.broadcast_to(weight, losses.shape))
+        if self.reduction in ("none", None):
+            return losses
+        return jnp.sum(losses) if self.reduction == "sum" else jnp.mean(losses)
 
 
 class _Formula(Loss):
@@ -176,15 +183,18 @@ BY_NAME = {
 
 
 class Examples:
-    """A loss as training wants it: called with targets and predictions it gives one number an example, or their sum."""
+    """A loss as training wants it: called with targets and predictions it gives one number an example; `reduced` makes one of
+    them."""
 
     def __init__(self, loss: Loss) -> None:
         self.loss, self.name = loss, loss.name
         self.from_logits: bool = getattr(loss, "from_logits", False)
 
     def __call__(self, y_true: Any, y_pred: Any) -> Any:
-        losses = self.loss.call(y_true, y_pred)
-        return jnp.sum(losses) if self.loss.reduction == "sum" else losses
+        return self.loss.call(y_true, y_pred)
+
+    def reduced(self, losses: Array, sample_weight: Any) -> Array:
+        return jnp.mean(self.loss.reduced(losses, sample_weight))
 
     def __repr__(self) -> str:
         return repr(self.loss)

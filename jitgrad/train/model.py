@@ -36,7 +36,7 @@ from .layers import Layer
 from .learner import Learner
 from .losses import resolve_loss
 from .metrics import resolve_metric
-from .optimizers import resolve_optimizer
+from .optimizers import Optimizer, resolve_optimizer
 from .steps import Recipe, State, arguments, called, rows_of
 from .subclassing import module_class
 from .symbolic import is_symbolic, recorded
@@ -287,7 +287,7 @@ class Model:
         where = f"{self._name}.compile"
         self._loss = resolve_loss(loss)
         plain, weighted = fitting.as_list(where, metrics), fitting.as_list(where, weighted_metrics)
-        named = fitting.named([resolve_metric(m, self._loss) for m in (*plain, *weighted)])
+        named = fitting.named(*([resolve_metric(m, self._loss) for m in given] for given in (plain, weighted)))
         recipe = Recipe(self._loss, resolve_optimizer(optimizer), named, frozenset([*named][len(plain) :]))
         self._learner = Learner(recipe, run_eagerly)
         self._optimizer_state = self._labels = None
@@ -385,7 +385,12 @@ class Model:
         arrays it is a layer of the model that is being put together, which trains it, too.
         """
         if is_symbolic(x):
-            return recorded(self.as_layer(), (x,), {})
+            if training is not None and not isinstance(self.as_layer(), Layer):
+                raise ArgumentError(
+                    f"{self._name}: training= of a part of another model is for modules that are layers of train: make "
+                    f"{type(self._module).__name__} a subclass of train.Layer or train.Model"
+                )
+            return recorded(self.as_layer(), (x,), {} if training is None else {"training": bool(training)})
         given = arrays(f"{self._name}", "x", self._listed(x), self._dtype)
         self._ready(given)
         if not training:
@@ -401,8 +406,14 @@ class Model:
 
     @property
     def optimizer(self) -> Any:
-        """The optimizer that `compile` was given, or made of its name."""
-        return self._compiled("optimizer").recipe.optimizer
+        """The optimizer that `compile` was given, or made of its name; its `learning_rate` is the model's."""
+        made = self._compiled("optimizer").recipe.optimizer
+        return made.of(self) if isinstance(made, Optimizer) else made
+
+    @property
+    def metrics_by_name(self) -> dict[str, Any]:
+        """The metrics of `compile`, by their names in logs."""
+        return {} if self._learner is None else self._learner.recipe.metrics
 
     @property
     def learning_rate(self) -> float:
@@ -411,19 +422,18 @@ class Model:
         Raises ArgumentError where the state does not have it: optimizers of `train.optimizers` keep it there, those of
         `jitgrad.optim` do with `optim.inject_hyperparams`.
         """
-        self._compiled("learning_rate")
         return float(self._hyperparams()["learning_rate"])
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._compiled("learning_rate")
         given = self._hyperparams()
-        if callable(getattr(self.optimizer, "learning_rate", None)):
+        if callable(getattr(self._compiled("learning_rate").recipe.optimizer, "learning_rate", None)):
             raise ArgumentError(f"{self._name}.learning_rate: the optimizer has a schedule, which would set it anew in each step")
         changed = {**given, "learning_rate": jnp.asarray(value, given["learning_rate"].dtype)}
         self._optimizer_state = self._optimizer_state._replace(hyperparams=changed)
 
     def _hyperparams(self) -> Any:
+        self._compiled("learning_rate")
         found = getattr(self._state().optimizer, "hyperparams", {})
         if "learning_rate" not in found:
             raise ArgumentError(

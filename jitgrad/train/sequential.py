@@ -14,9 +14,20 @@ from .model import Model
 from .symbolic import UNKNOWN, Symbolic
 
 
+class Layers(Layer, nn.Sequential):
+    """The module of a `Sequential`: nn.Sequential with what Keras' layers have, `training=` and `trainable`."""
+
+    def __init__(self, layers: Sequence[Any], name: str | None = None) -> None:
+        nn.Sequential.__init__(self, layers)
+        if name is not None:
+            self.name = name
+
+
 class Sequential(Model):
     """A Model of layers one after another: modules and functions, a list or one by one. `Input(shape)` in front of them, or
-    input_shape of the first one, says the shape of an example, so that they are built at once.
+    input_shape of the first one, says the shape of an example, so that they are built at once. Layers of `train.layers` are the
+    model's own, as in Keras: they get their parameters with it, are trained with it, and are frozen where `trainable` of them is
+    set.
 
     >>> from jitgrad import nn, train
     >>> model = train.Sequential([nn.Dense(10, activation="relu"), nn.Dense(1)], input_shape=(4,))
@@ -27,8 +38,8 @@ class Sequential(Model):
     def __init__(self, *layers: Any, input_shape: Sequence[int] | None = None, key: Any = None, name: str | None = None) -> None:
         given = list(layers[0]) if len(layers) == 1 and isinstance(layers[0], (list, tuple)) else list(layers)
         self._shape = _batch_shape(given) if input_shape is None else (1, *input_shape)
-        super().__init__(nn.Sequential([_module(x) for x in given if type(x) is not Symbolic]), key=key, name=name)
-        self._shared = any(isinstance(x, Model) for x in given)
+        super().__init__(Layers([_module(x) for x in given if type(x) is not Symbolic], name), key=key, name=name)
+        self._shared = any(isinstance(x, (Model, Layer)) for x in given)
         if self._shape is not None and self._module.layers:
             self.build(self._shape)
 
@@ -38,8 +49,8 @@ class Sequential(Model):
             raise ArgumentError(f"{self._name}.add: the model is being trained already. Make a new one with all layers.")
         self._shape = self._shape if self._module.layers or self._shape else _batch_shape([layer])
         if type(layer) is not Symbolic:
-            self._module, self._inputs = nn.Sequential([*self._module.layers, _module(layer)]), None
-            self._shared = self._shared or isinstance(layer, Model)
+            self._module, self._inputs = Layers([*self._module.layers, _module(layer)], self.name), None
+            self._shared = self._shared or isinstance(layer, (Model, Layer))
         if self._shape is not None and self._module.layers:
             self.build(self._shape)
 

@@ -117,9 +117,14 @@ class Recipe:
                     "train: with weights of examples or classes the loss must give one number an example, "
                     f"[{batch.weight.shape[0]}], got {list(losses.shape)}. Leave the mean out of the loss."
                 )
-            losses = losses * batch.weight.astype(losses.dtype).reshape(-1, *[1] * (losses.ndim - 1))
+        if hasattr(self.loss, "reduced"):
+            value = self.loss.reduced(losses, batch.weight)
+        elif batch.weight is None:
+            value = jnp.mean(losses)
+        else:
+            value = jnp.mean(losses * batch.weight.astype(losses.dtype).reshape(-1, *[1] * (losses.ndim - 1)))
         added = penalty(module)
-        return jnp.mean(losses) if added is None else jnp.mean(losses) + added
+        return value if added is None else value + added
 
     def _added(self, totals: Totals, value: Any, predictions: Any, batch: Batch) -> Totals:
         count = rows_of(batch)

@@ -87,7 +87,20 @@ def test_early_stopping_without_patience_goes_on_while_there_is_progress():
 
 
 def test_min_delta_and_the_direction_that_a_name_has():
-    assert cb.EarlyStopping("val_accuracy").mode == "max" and cb.EarlyStopping("val_loss").mode == "min"
+    def found(monitor, *metrics):
+        model = train.Model(nn.Linear(1, 1))
+        model.compile("sgd", "mse", metrics=metrics)
+        callback = cb.EarlyStopping(monitor)
+        callback.set_model(model)
+        callback.better(1.0, None)
+        return callback.mode
+
+    assert found("val_accuracy") == "max" and found("val_loss") == "min"
+    assert found("val_prc", train.metrics.AUC(curve="PR", name="prc")) == "max"
+    assert found("off", train.metrics.MeanAbsoluteError(name="off")) == "min"
+    assert found("val_auc", train.metrics.BinaryCrossentropy(name="auc")) == "min"
+    with pytest.raises(ArgumentError, match="say whether 'val_score' is to be large or small, mode='max' or mode='min'"):
+        found("val_score", lambda t, x: x[:, 0])
     history = fit(model_of(), Scripted("loss2", [1.0, 0.95, 0.9]), cb.EarlyStopping("loss2", min_delta=0.2, patience=1), epochs=3)
     assert history.epoch == [0, 1]
     with pytest.raises(ArgumentError, match="there is no 'val_loss' to look at; there are loss. Give fit validation data"):
@@ -189,7 +202,7 @@ def test_tensorboard_writes_scalars_and_histograms(tmp_path, monkeypatch):
 
 
 def test_the_learning_rate_is_reduced_on_a_plateau():
-    reduce = cb.ReduceLROnPlateau("score", factor=0.1, patience=2, min_lr=1e-4)
+    reduce = cb.ReduceLROnPlateau("score", mode="min", factor=0.1, patience=2, min_lr=1e-4)
     history = fit(model_of(0.01), Scripted("score", [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]), reduce, epochs=7)
     np.testing.assert_allclose(history.history["learning_rate"], [1e-2, 1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4], rtol=1e-5)
 

@@ -380,9 +380,11 @@ def test_lines_and_bars(capsys):
 def test_a_setting_that_would_be_ignored_is_refused():
     model = compiled(optimizer=train.optimizers.Adam(learning_rate=0.1))
     with pytest.raises(ArgumentError, match=r"model.learning_rate = "):
-        model.optimizer.learning_rate = 0.5
+        train.optimizers.Adam(learning_rate=0.1).learning_rate = 0.5
     model.learning_rate = 0.5
-    assert model.learning_rate == 0.5
+    assert model.learning_rate == model.optimizer.learning_rate == 0.5
+    model.optimizer.learning_rate = 0.25
+    assert model.learning_rate == model.optimizer.learning_rate == 0.25
     scheduled = compiled(optimizer=train.optimizers.SGD(train.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)))
     with pytest.raises(ArgumentError, match="the optimizer has a schedule"):
         scheduled.learning_rate = 0.5
@@ -437,3 +439,23 @@ def test_regularizers_of_layers_are_part_of_the_loss():
     assert model.evaluate(np.zeros((4, 3)), np.zeros((4, 1)), verbose=0) == pytest.approx(0.01 * np.sum(weight**2), rel=1e-6)
     model.fit(np.zeros((4, 3)), np.zeros((4, 1)), verbose=0)
     np.testing.assert_allclose(model.get_weights()[0], weight * (1 - 0.01 * 2 * 0.01), rtol=1e-6)
+
+
+def test_weights_go_with_a_loss_that_is_a_sum_and_with_one_that_is_a_mean_by_weights():
+    x, y = data()
+    weight = np.linspace(0, 2, len(x), dtype=np.float32)
+    squares = ((compiled().predict(x, verbose=0) - y) ** 2).mean(-1)
+    for reduction, expected in (
+        ("sum", (squares * weight).sum()),
+        ("mean_with_sample_weight", np.average(squares, weights=weight)),
+        ("sum_over_batch_size", (squares * weight).mean()),
+    ):
+        model = compiled(loss=train.losses.MeanSquaredError(reduction=reduction))
+        np.testing.assert_allclose(model.evaluate(x, y, len(x), 0, weight), expected, rtol=1e-5)
+
+
+def test_a_metric_that_is_there_with_weights_and_without_has_two_names():
+    model = compiled(metrics=["mae", "mse"], weighted_metrics=["mae", "cosine_similarity"])
+    x, y = data()
+    logs = model.evaluate(x, y, sample_weight=np.ones(len(x)), return_dict=True, verbose=0)
+    assert list(logs) == ["loss", "mae", "mse", "weighted_mae", "cosine_similarity"]

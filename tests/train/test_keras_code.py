@@ -195,7 +195,7 @@ def test_the_best_weights_of_a_functional_model_are_restored():
         IMAGES,
         DIGITS,
         epochs=3,
-        callbacks=[Worse(), keras.callbacks.EarlyStopping("score", patience=5, restore_best_weights=True)],
+        callbacks=[Worse(), keras.callbacks.EarlyStopping("score", mode="min", patience=5, restore_best_weights=True)],
         verbose=0,
     )
     tree.map(np.testing.assert_array_equal, model.module, kept[0])
@@ -356,3 +356,34 @@ def test_tools_are_found_by_keras_names():
     assert keras.models.Model is keras.Model
     keras.backend.clear_session()
     assert (keras.backend.floatx(), keras.backend.epsilon()) == ("float32", 1e-7)
+
+
+def test_layers_that_a_sequential_is_made_of_are_its_own():
+    first, second = layers.Dense(3, activation="relu"), layers.Dense(2)
+    model = keras.Sequential([keras.Input((6,)), first, second])
+    first.trainable = False
+    assert [x.shape for x in first.get_weights()] == [(6, 3), (3,)] and not model.layers[0].trainable
+    before = model.get_weights()
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(X, Y, verbose=0)
+    after = model.get_weights()
+    assert [(a == b).all() for a, b in zip(before, after, strict=True)] == [True, True, False, False]
+    np.testing.assert_array_equal(second.get_weights()[0], after[2])
+    inner = keras.Sequential([keras.Input((6,)), layers.Dense(3), layers.BatchNormalization()])
+    outer = keras.Sequential([inner, layers.Dense(2)])
+    outer.trainable = False
+    assert not inner.trainable and not inner.layers[0].trainable
+
+
+def test_a_model_that_is_called_with_training_false_stays_in_inference_within_another():
+    inner = keras.Sequential([keras.Input((6,)), layers.BatchNormalization(), layers.Dropout(0.5)])
+    for training, still in ((False, True), (None, False)):
+        inputs = keras.Input((6,))
+        model = keras.Model(inputs, layers.Dense(2)(inner(inputs, training=training)))
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        before = inner.get_weights()
+        model.fit(X, Y, verbose=0)
+        changed = [not (a == b).all() for a, b in zip(before, inner.get_weights(), strict=True)]
+        assert changed[:2] == [True, True] and changed[2:] == [not still, not still]
+    with pytest.raises(errors.ArgumentError, match="make Linear a subclass of train.Layer or train.Model"):
+        keras.Model(nn.Linear(6, 2))(keras.Input((6,)), training=False)

@@ -114,7 +114,9 @@ def test_losses_reduce_and_weigh():
     np.testing.assert_allclose(losses.MeanSquaredError(reduction="sum")(T, X), each.sum())
     np.testing.assert_allclose(losses.MeanSquaredError(reduction="none")(T, X, weight), each * weight)
     np.testing.assert_allclose(losses.MeanSquaredError()(T, X, sample_weight=weight), (each * weight).mean())
-    np.testing.assert_allclose(losses.resolve_loss(losses.MeanSquaredError(reduction="sum"))(T, X), each.sum())
+    by_weights = losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    np.testing.assert_allclose(by_weights(T, X, sample_weight=weight), np.average(each, weights=weight))
+    np.testing.assert_allclose(by_weights(T, X), each.mean())
     with pytest.raises(errors.ShapeError, match="sample_weight must have the shape"):
         losses.MeanSquaredError()(T, X, np.ones(3))
     with pytest.raises(errors.ArgumentError, match="reduction must be one of"):

@@ -49,7 +49,11 @@ class MeanMetricWrapper(_Mean):
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         self.fn, self.options = fn, kwargs
-        super().__init__(name or getattr(fn, "__name__", snake(type(fn).__name__)), dtype)
+        super().__init__(name or self.kind, dtype)
+
+    @property
+    def kind(self) -> str:
+        return getattr(self.fn, "__name__", snake(type(self.fn).__name__))
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         return self.fn(y_true, y_pred, **self.options)

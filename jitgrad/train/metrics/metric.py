@@ -36,6 +36,11 @@ class Metric(metrics.Metric):
         self.name = snake(type(self).__name__) if name is None else name
         self.reset_state()
 
+    @property
+    def kind(self) -> str:
+        """What it measures, by the name of its class."""
+        return snake(type(self).__name__)
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch in."""
         weights = None if sample_weight is None else jnp.asarray(sample_weight)

@@ -74,13 +74,26 @@ class Optimizer(optim.GradientTransformationExtraArgs):
         optimizer._rate = rate
         return optimizer
 
+    _model: Any = None
+    """The model whose optimizer it is."""
+
+    def of(self, model: Any) -> Optimizer:
+        """The optimizer as that of a model, whose learning rate is `learning_rate` then, to be read and to be assigned."""
+        made: Optimizer = tuple.__new__(type(self), self)
+        made._rate, made._model = self._rate, model
+        return made
+
     @property
     def learning_rate(self) -> Any:
-        """The learning rate or schedule that it was made with; the present one is in the state. Assigning raises ArgumentError."""
-        return self._rate
+        """The learning rate or schedule that it was made with; of `model.optimizer`, the present one. A number may be assigned
+        there, and elsewhere raises ArgumentError."""
+        return self._rate if self._model is None else self._model.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
+        if self._model is not None:
+            self._model.learning_rate = value
+            return
         raise ArgumentError(
             f"train.optimizers.{type(self).__name__}: an optimizer does not change, its learning rate is in the state of training. "
             "Set it there: model.learning_rate = ..., or state.hyperparams['learning_rate']"
