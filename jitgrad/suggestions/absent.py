@@ -203,6 +203,11 @@ ABSENT: dict[str, dict[str, str]] = {
         "Use jitgrad.data.read_wav": "load read_wav",
         "Use jitgrad.data.resample": "resample Resample",
     },
+    "jitgrad.train.models": {
+        "Make the model anew and use model.load(path) or model.load_weights(path), of what model.save or save_weights wrote": (
+            "load_model model_from_json model_from_config clone_model save_model"
+        ),
+    },
     "jitgrad.optim": {
         "Use jitgrad.optim.adam": "Adam",
         "Use jitgrad.optim.adamw": "AdamW",

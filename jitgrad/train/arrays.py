@@ -77,6 +77,11 @@ def _named(data: Batch) -> Iterator[tuple[str, Any]]:
 
 def class_weights(where: str, data: Batch, weights: Mapping[int, float], dtype: Any) -> Batch:
     """The data with each example's weight times that of its class; classes that are not named have the weight 1."""
+    if not isinstance(weights, Mapping) or not all(isinstance(k, (int, np.integer)) for k in weights):
+        raise ArgumentError(
+            f"{where}: class_weight is a dict of weights by label, such as {{0: 1.0, 1: 2.5}}, with integers for labels, "
+            f"got {weights!r}"
+        )
     labels = data.y
     if labels is None or isinstance(labels, (tuple, dict)):
         raise ArgumentError(f"{where}: class_weight needs one array of labels y")

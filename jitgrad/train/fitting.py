@@ -113,6 +113,8 @@ def fit(model: Any, plan: Plan) -> History:
     """See `Model.fit`."""
     where = f"{model._name}.fit"
     model._compiled("fit")
+    if not isinstance(plan.shuffle, (bool, np.bool_)):
+        raise ArgumentError(f"{where}: shuffle must be True or False, got {plan.shuffle!r}")
     first, last = count(where, "initial_epoch", plan.initial_epoch, 0, 0), count(where, "epochs", plan.epochs, 1, 0)
     verbose = verbosity(where, plan.verbose)
     training, validation = _sources(where, model, plan)
@@ -164,11 +166,23 @@ def _sources(where: str, model: Any, plan: Plan) -> tuple[Source, Source | None]
         validation = Source(held, (), size_of(where, plan.validation_batch_size or training.size))
     if plan.class_weight is not None and training.data is not None:
         training = training._replace(data=class_weights(where, training.data, plan.class_weight, model._dtype))
+    if training.data is None and not model.built:
+        training = _built_by(where, model, training)
+    model._check_unchanged(where)
     for given in (training, validation):
         if given is not None and given.data is not None:
             model._ready(given.data.x)
             check_labels(model, given.data)
     return training, validation
+
+
+def _built_by(where: str, model: Any, training: Source) -> Source:
+    """Build a model for the first batch of a dataset; the dataset, which has all of its batches still."""
+    iterator = iter(training.dataset)
+    items = list(itertools.islice(iterator, 1))
+    for batch in batches_of(where, items, model._dtype):
+        model._ready(batch.x)
+    return training._replace(dataset=itertools.chain(items, iterator)) if iterator is training.dataset else training
 
 
 def check_labels(model: Any, batch: Batch) -> None:
@@ -341,6 +355,7 @@ def train_on_batch(model: Any, x: Any, y: Any, weight: Any, by_class: Mapping[in
     if by_class is not None:
         batch = class_weights(where, batch, by_class, model._dtype)
     model._ready(batch.x)
+    model._check_unchanged(where)
     state, totals, finite = learner.step(model._state(), learner.recipe.start(), batch)
     if not finite:
         raise InvalidValueError(f"{where}: the loss was not finite. The model is as it was before.")

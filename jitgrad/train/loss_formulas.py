@@ -17,6 +17,7 @@ from jitgrad.array import Array
 from jitgrad.errors import ShapeError
 from jitgrad.nn import losses
 from jitgrad.nn.activations import log_sigmoid, sigmoid, softplus
+from jitgrad.nn.targets import check_among
 from jitgrad.normalization import log_softmax, softmax
 from jitgrad.operands import array_arg, inexact_arg
 
@@ -38,6 +39,16 @@ def matched(where: str, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
         hint = " Integer labels go with sparse_categorical_crossentropy." if x.ndim == t.ndim + 1 or t.shape[-1:] == (1,) else ""
         raise ShapeError(f"{where}: targets and predictions must have one shape, got {t.shape} and {x.shape}.{hint}")
     return t.astype(x.dtype), x
+
+
+def of_one_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Targets [n] and predictions [n, 1], or the other way round, both as [n, 1], so that they do not broadcast to [n, n]."""
+    t, x = getattr(y_true, "shape", None), getattr(y_pred, "shape", None)
+    if t is None or x is None or len(t) == len(x):
+        return y_true, y_pred
+    if len(t) == 1 and x == (*t, 1):
+        return y_true[:, None], y_pred
+    return (y_true, y_pred[:, None]) if len(x) == 1 and t == (*x, 1) else (y_true, y_pred)
 
 
 def over_last(values: Array) -> Array:
@@ -119,6 +130,7 @@ def _held(probabilities: Array) -> Array:
 
 
 def _binary_terms(t: Array, x: Array, from_logits: bool) -> Array:
+    check_among("train.losses.binary_crossentropy", "targets", t, (t >= 0) & (t <= 1), "0 or 1, or between them")
     if from_logits:
         return -(t * log_sigmoid(x) + (1 - t) * log_sigmoid(-x))
     p = _held(x)

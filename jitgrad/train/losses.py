@@ -36,6 +36,7 @@ from .loss_formulas import (
     mean_absolute_percentage_error,
     mean_squared_error,
     mean_squared_logarithmic_error,
+    of_one_rank,
     poisson,
     sparse_categorical_crossentropy,
     squared_hinge,
@@ -191,7 +192,9 @@ class Examples:
         self.from_logits: bool = getattr(loss, "from_logits", False)
 
     def __call__(self, y_true: Any, y_pred: Any) -> Any:
-        return self.loss.call(y_true, y_pred)
+        if y_true is None:
+            raise ArgumentError(f"train.losses: {self!r} needs targets: give y, or a dataset of (x, y)")
+        return self.loss.call(*of_one_rank(y_true, y_pred))
 
     def reduced(self, losses: Array, sample_weight: Any) -> Array:
         return jnp.mean(self.loss.reduced(losses, sample_weight))
@@ -222,12 +225,17 @@ def resolve_loss(loss: Any) -> Callable[[Any, Any], Any]:
         options = {} if isinstance(loss, functools.partial) and "reduction" in loss.keywords else {"reduction": "none"}
         return lambda y_true, y_pred: loss(y_pred, y_true, **options)
     if isinstance(loss, type) or not callable(loss):
+        advice = ""
+        if isinstance(loss, (list, tuple, dict)):
+            advice = (
+                ". A model of several outputs has one function of all targets and predictions, with the weights of parts in it: "
+                "loss=lambda y, p: mse(y[0], p[0]) + 0.2 * mse(y[1], p[1]), where y is a tuple, or a dict"
+            )
         raise ArgumentError(
             "train.losses: takes a name such as 'mse', a loss such as losses.MeanSquaredError(), or a function of targets and "
-            f"predictions, got {loss!r}"
+            f"predictions, got {loss!r}{advice}"
         )
-    result: Callable[[Any, Any], Any] = loss
-    return result
+    return lambda y_true, y_pred: loss(*of_one_rank(y_true, y_pred))
 
 
 get = resolve_loss

@@ -16,6 +16,7 @@ import numpy as np
 import jitgrad.numpy as jnp
 from jitgrad import nn, random, tree
 from jitgrad.errors import ArgumentError
+from jitgrad.held import trainable
 from jitgrad.jit import jit
 from jitgrad.nn.module import pour
 from jitgrad.nn.parts import is_array, is_module
@@ -91,6 +92,9 @@ class Model:
         self._key, self._order_key, self._build_key = random.split(next_key(name) if key is None else key, 3)
         self._module = module
         self._optimizer_state: Any = None
+        self._ends: tuple[Any, Any] | None = None
+        self._trained: Any = None
+        """The structure of the parameters that the optimizer's state is of."""
         self._steps: Any = jnp.int64(0)
         self._learner: Learner | None = None
         self._labels: tuple[Any, Any] | None = None
@@ -102,6 +106,7 @@ class Model:
         if input_shape is not None:
             self.build((None, *input_shape))
         if outputs is not None:
+            self._ends = symbolic, outputs
             self._shared, self._inputs = True, examples(symbolic)
             self._build(*self._inputs)
 
@@ -190,11 +195,14 @@ class Model:
         """A layer by its name, or by its number."""
         if index is not None:
             return self.layers[index]
-        names = {getattr(layer, "name", None): layer for layer in self.layers}
-        if name not in names:
+        names = [getattr(layer, "name", None) for layer in self.layers]
+        if name is None or names.count(name) != 1:
             known = ", ".join(repr(n) for n in names if n is not None)
-            raise ArgumentError(f"{self._name}.get_layer: there is no layer {name!r}. Layers that have names: {known or 'none'}.")
-        return names[name]
+            what = "no" if name not in names else "more than one"
+            raise ArgumentError(
+                f"{self._name}.get_layer: there is {what} layer {name!r}. Layers that have names: {known or 'none'}."
+            )
+        return self.layers[names.index(name)]
 
     @property
     def built(self) -> bool:
@@ -239,7 +247,21 @@ class Model:
     def _state(self) -> State:
         if self._optimizer_state is None and self._learner is not None:
             self._optimizer_state = self._learner.recipe.optimizer.init(self._module)
+            self._trained = tree.structure(trainable(self._module))
         return State(self._module, self._optimizer_state, self._key, self._steps)
+
+    def _check_unchanged(self, where: str) -> None:
+        """Raise ArgumentError where the optimizer's state is that of other parameters: a layer has been frozen since, or not any
+        more."""
+        if self._optimizer_state is None:
+            self._trained = None
+            return
+        now = tree.structure(trainable(self._module))
+        if self._trained is not None and now != self._trained:
+            raise ArgumentError(
+                f"{where}: layers were changed, or `trainable` of one was set, after training had begun: call compile again, as "
+                "the optimizer's state is that of the parameters before"
+            )
 
     def _keep(self, state: State) -> None:
         # Layers that are shared get their arrays one by one, which Ctrl-C must not cut in two.
@@ -272,6 +294,7 @@ class Model:
         metrics: Any = None,
         weighted_metrics: Any = None,
         *,
+        loss_weights: None = None,
         run_eagerly: bool = False,
     ) -> None:
         """Say how to train.
@@ -285,6 +308,8 @@ class Model:
         if loss is None:
             raise ArgumentError(f"{self._name}.compile: loss is missing. Name one, such as loss='mse', or give a function.")
         where = f"{self._name}.compile"
+        if loss_weights is not None:
+            raise ArgumentError(f"{where}: takes no loss_weights. Weigh the parts in one function of all targets and predictions.")
         self._loss = resolve_loss(loss)
         plain, weighted = fitting.as_list(where, metrics), fitting.as_list(where, weighted_metrics)
         named = fitting.named(*([resolve_metric(m, self._loss) for m in given] for given in (plain, weighted)))
@@ -445,6 +470,11 @@ class Model:
     def summary(self, *inputs: Any) -> None:
         """Print the layers, the shapes of what they give for a batch of `inputs`' shape, by default that of inputs so far with one
         example, and their parameters."""
+        if not self.built and not inputs and self._inputs is None:
+            raise ArgumentError(
+                f"{self._name}.summary: layers without an input size have no parameters yet. Put Input(shape) in front of them, "
+                "call model.build((None, 28, 28)) with the shape of a batch, or call the model on a batch before"
+            )
         nn.summary(self._module, *(inputs or self._inputs or ()))
 
     def count_params(self) -> int:
@@ -454,6 +484,34 @@ class Model:
     def get_weights(self) -> list[np.ndarray]:
         """All arrays of the module, parameters and buffers, in its order."""
         return [np.array(x) for x in tree.leaves(self._module)]
+
+    @property
+    def input(self) -> Any:
+        """The symbolic arrays that the model was made of, as they were given."""
+        return self._made_of("input")[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic arrays that the model gives, as they were given."""
+        return self._made_of("output")[1]
+
+    def _made_of(self, name: str) -> tuple[Any, Any]:
+        if self._ends is None:
+            raise ArgumentError(f"{self._name}.{name}: only models made of inputs and outputs have it, Model(inputs, outputs)")
+        return self._ends
+
+    @property
+    def weights(self) -> list[Any]:
+        """The arrays that `get_weights` gives, which are values: `set_weights` sets others."""
+        return tree.leaves(self._module)
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """The parameters that are trained."""
+        return tree.leaves(trainable(self._module))
+
+    trainable_variables = trainable_weights
+    variables = weights
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Put arrays in the places of those that `get_weights` gives; shapes must agree."""

@@ -23,6 +23,9 @@ class Layers(Layer, nn.Sequential):
             self.name = name
 
 
+Layers.__name__ = "Sequential"  # what messages call it
+
+
 class Sequential(Model):
     """A Model of layers one after another: modules and functions, a list or one by one. `Input(shape)` in front of them, or
     input_shape of the first one, says the shape of an example, so that they are built at once. Layers of `train.layers` are the

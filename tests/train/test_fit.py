@@ -454,6 +454,49 @@ def test_weights_go_with_a_loss_that_is_a_sum_and_with_one_that_is_a_mean_by_wei
         np.testing.assert_allclose(model.evaluate(x, y, len(x), 0, weight), expected, rtol=1e-5)
 
 
+def test_what_changes_parameters_after_training_has_begun_asks_for_compile():
+    model = train.Sequential([train.Input((3,)), train.layers.Dense(2), train.layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(*data(), verbose=0)
+    model.layers[0].trainable = False
+    for train_more in (lambda: model.fit(*data(), verbose=0), lambda: model.train_on_batch(*data())):
+        with pytest.raises(ArgumentError, match="call compile again"):
+            train_more()
+    model.compile("adam", "mse")
+    kept = model.layers[0].get_weights()
+    model.fit(*data(), verbose=0)
+    np.testing.assert_array_equal(model.layers[0].get_weights()[0], kept[0])
+    assert len(model.weights) == 4 and [w.shape for w in model.trainable_weights] == [(2, 1), (1,)]
+
+
+def test_a_model_is_built_by_a_dataset_before_callbacks_are_called():
+    x, y = data()
+    seen = []
+
+    class Look(Callback):
+        def on_train_begin(self, logs=None):
+            seen.append((len(self.model.get_weights()), self.model.learning_rate))
+
+    for batches in (1, 2):
+        model = train.Sequential([train.layers.Dense(1)])
+        model.compile(train.optimizers.SGD(0.5), "mse")
+        model.fit(iter([(x, y)] * batches), callbacks=[Look()], verbose=0)
+    assert seen == [(2, 0.5)] * 2 and int(model.get_state()["step"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"class_weight": [1, 2]}, "class_weight is a dict of weights by label"),
+        ({"class_weight": {"0": 1.0}}, "with integers for labels"),
+        ({"shuffle": "batch"}, "shuffle must be True or False"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(options, text):
+    with pytest.raises(ArgumentError, match=text):
+        compiled().fit(*data(), verbose=0, **options)
+
+
 def test_a_metric_that_is_there_with_weights_and_without_has_two_names():
     model = compiled(metrics=["mae", "mse"], weighted_metrics=["mae", "cosine_similarity"])
     x, y = data()

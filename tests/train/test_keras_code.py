@@ -387,3 +387,20 @@ def test_a_model_that_is_called_with_training_false_stays_in_inference_within_an
         assert changed[:2] == [True, True] and changed[2:] == [not still, not still]
     with pytest.raises(errors.ArgumentError, match="make Linear a subclass of train.Layer or train.Model"):
         keras.Model(nn.Linear(6, 2))(keras.Input((6,)), training=False)
+
+
+def test_a_model_tells_what_it_lacks():
+    model = keras.Sequential([layers.Dense(2, name="a"), layers.Dense(2, name="a")])
+    with pytest.raises(errors.ArgumentError, match=r"summary: layers without an input size .* Put Input\(shape\)"):
+        model.summary()
+    with pytest.raises(errors.ArgumentError, match="more than one layer 'a'"):
+        model.get_layer("a")
+    with pytest.raises(errors.ArgumentError, match="Weigh the parts in one function"):
+        model.compile("sgd", "mse", loss_weights=[1.0])
+    with pytest.raises(errors.MissingNameError, match=r"model.load\(path\)"):
+        keras.models.load_model("file")
+    with pytest.raises(errors.ArgumentError, match=r"made of inputs and outputs"):
+        print(model.input)
+    inputs = keras.Input((6,))
+    both = keras.Model(inputs, layers.Dense(2)(inputs))
+    assert both.input is inputs and keras.Model(both.input, both.output).predict(X, verbose=0).shape == (len(X), 2)

@@ -383,3 +383,23 @@ def test_initializers_draw_as_named():
         np.testing.assert_allclose([values.mean(), values.std()], [mean, deviation], atol=0.02 * deviation, err_msg=name)
     seeded = initializers.GlorotNormal(seed=7)
     np.testing.assert_array_equal(seeded(KEY, (2, 3)), seeded(random.key(9), (2, 3)))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [layers.Conv2D(3, 3), layers.DepthwiseConv2D(3), layers.SeparableConv2D(2, 3), layers.Conv2DTranspose(2, 3),
+     layers.MaxPooling2D(), layers.GlobalMaxPooling2D(), layers.UpSampling2D(), layers.ZeroPadding2D(), layers.Cropping2D()],
+)  # fmt: skip
+def test_images_without_an_axis_of_channels_are_not_taken_for_one_image(layer):
+    with pytest.raises(errors.ShapeError, match=r"images \[batch, height, width, channels\], with 4 axes, got"):
+        layer(np.ones((5, 8, 8), np.float32))
+
+
+def test_build_makes_a_layers_weights():
+    layer = layers.Dense(3)
+    layer.build((None, 4))
+    assert [w.shape for w in layer.weights] == [(4, 3), (3,)]
+    layer.trainable = False
+    assert layer.trainable_weights == []
+    with pytest.raises(errors.ArgumentError, match=r"regularization\(self\)"):
+        layer.add_loss(1.0)

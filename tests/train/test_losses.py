@@ -135,7 +135,14 @@ def test_losses_of_ones_own_are_taken():
     np.testing.assert_allclose(losses.resolve_loss(Cubed)(T, X), expected)
     np.testing.assert_allclose(Cubed()(T, X), expected.mean())
     own = lambda y_true, y_pred: jnp.mean(y_true * y_pred)  # noqa: E731
-    assert losses.resolve_loss(own) is own
+    np.testing.assert_allclose(losses.resolve_loss(own)(T, X), (T * X).mean(), rtol=1e-6)
+    apart = losses.resolve_loss(lambda t, x: (t - x) ** 2)
+    np.testing.assert_allclose(apart(T[:, 0], X[:, :1]), (T[:, :1] - X[:, :1]) ** 2, rtol=1e-6)
+    np.testing.assert_allclose(apart(T[:, :1], X[:, 0]), (T[:, :1] - X[:, :1]) ** 2, rtol=1e-6)
+    with pytest.raises(errors.ArgumentError, match="targets must be 0 or 1, or between them, got -1"):
+        losses.BinaryCrossentropy()(np.array([[-1], [1]]), np.array([[0.5], [0.5]]))
+    with pytest.raises(errors.ArgumentError, match="several outputs has one function of all targets"):
+        losses.resolve_loss({"a": "mse"})
     with pytest.raises(NotImplementedError, match="call"):
         losses.Loss()(T, X)
 

@@ -8,7 +8,7 @@ import inspect
 import threading
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -16,14 +16,17 @@ import jitgrad.numpy as jnp
 from jitgrad import random, tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
+from jitgrad.held import trainable
 from jitgrad.nn.calls import Run, located
 from jitgrad.nn.holding import hold
 from jitgrad.nn.linear import keys_for
-from jitgrad.nn.module import set_run
+from jitgrad.nn.module import pour, set_run
 from jitgrad.nn.named import initializer_arg
 from jitgrad.nn.parts import modules
-from jitgrad.nn.sizes import Sized, check_built
+from jitgrad.nn.sizes import Sized, build, check_built
 from jitgrad.nn.unbuilt import is_unbuilt
+from jitgrad.promotion import default_float
+from jitgrad.tracing import ShapeDtypeStruct
 
 from .. import regularizers as _regularizers
 from ..symbolic import is_symbolic, recorded
@@ -80,6 +83,11 @@ class Layer(Sized):
     """Whether the parameters are frozen as soon as they are there."""
     regularizers: tuple[tuple[str, Any], ...] = ()
     """Attributes, and what is added to the loss for them."""
+
+    input_axes: ClassVar[int | None] = None
+    """How many axes the input must have, where only one number of them is right."""
+    input_text: ClassVar[str] = ""
+    """What such an input is."""
 
     def __init__(self, **options: Any) -> None:
         self.take(options)
@@ -168,6 +176,8 @@ class Layer(Sized):
             set_run(self, run)
 
     def _called(self, *args: Any, **kwargs: Any) -> Any:
+        if self.input_axes is not None and args and np.ndim(args[0]) != self.input_axes:
+            self.refuse_input(self.input_text, args[0])
         if is_unbuilt(self) and type(self).build is not Layer.build:
             self.found(tree.map(jnp.shape, args[0]))
         if "training" in inspect.signature(self.call).parameters:
@@ -182,6 +192,16 @@ class Layer(Sized):
 
     def build(self, input_shape: Any) -> None:
         """Make the weights, for inputs of this shape, the batch's axis included."""
+        if type(self).build is Layer.build and is_unbuilt(self):
+            sizes = [1 if n is None else int(n) for n in input_shape]
+            pour(self, build(self, ShapeDtypeStruct(sizes, default_float().numpy)))
+
+    def add_loss(self, loss: Any) -> NoReturn:
+        """Not there: raises ArgumentError."""
+        raise ArgumentError(
+            f"{self.where}.add_loss: a call gives its result alone. What depends on weights is added to the loss by a method "
+            "regularization(self), which gives it; what depends on inputs is a second result, and is added in the loss function"
+        )
 
     def create(self, size: Any, key: Any, *options: Any) -> None:
         if type(self).build is Layer.build:
@@ -244,6 +264,16 @@ class Layer(Sized):
         made = tree.unflatten(structure, [jnp.asarray(w, x.dtype) for w, x in zip(weights, leaves, strict=True)])
         for name in list(vars(self)):
             setattr(self, name, getattr(made, name))
+
+    @property
+    def weights(self) -> list[Array]:
+        """The arrays that `get_weights` gives, which are values: `set_weights` sets others."""
+        return tree.leaves(self)
+
+    @property
+    def trainable_weights(self) -> list[Array]:
+        """The parameters that are trained."""
+        return tree.leaves(trainable(self))
 
     def count_params(self) -> int:
         """How many numbers the layer's arrays have."""

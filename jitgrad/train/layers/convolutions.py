@@ -35,8 +35,9 @@ class _Activated(Layer):
         return out if self.activation is None else self.activation(out)
 
 
-def _made(name: str, bases: tuple[type, ...], doc: str, **body: Any) -> Any:
-    return new_class(name, bases, exec_body=lambda space: space.update(body, __doc__=doc, __module__=__name__))
+def _made(name: str, rank: int, bases: tuple[type, ...], doc: str, /, **body: Any) -> Any:
+    body |= {"input_axes": rank + 2, "input_text": f"{_WHAT[rank]}, with {rank + 2} axes", "__doc__": doc, "__module__": __name__}
+    return new_class(name, bases, exec_body=lambda space: space.update(body))
 
 
 def _convolution(rank: int) -> Any:
@@ -73,7 +74,7 @@ def _convolution(rank: int) -> Any:
         f"A convolution of {_WHAT[rank]} with `filters` kernels of kernel_size, then an activation. padding: "
         f"{'causal, ' if rank == 1 else ''}same or valid. The first input gives it its channels."
     )
-    return _made(f"Conv{rank}D", (_Activated, base), doc, __init__=__init__)
+    return _made(f"Conv{rank}D", rank, (_Activated, base), doc, __init__=__init__)
 
 
 def _padding(where: str, padding: Any, kernel_size: Any, dilation: Any, rank: int) -> Any:
@@ -124,7 +125,7 @@ def _transposed(rank: int) -> Any:
         )  # fmt: skip
 
     doc = f"A transposed convolution of {_WHAT[rank]}, which makes them `strides` times as long, then an activation."
-    return _made(f"Conv{rank}DTranspose", (_Activated, base), doc, __init__=__init__)
+    return _made(f"Conv{rank}DTranspose", rank, (_Activated, base), doc, __init__=__init__)
 
 
 def _depthwise(rank: int) -> Any:
@@ -176,7 +177,7 @@ def _depthwise(rank: int) -> Any:
     body = {"__init__": __init__, "create": create, "call": call}
     body["kernel"] = property(lambda self: self.convolution.weight)  # type: ignore[assignment]
     body["bias"] = property(lambda self: self.convolution.bias)  # type: ignore[assignment]
-    return _made(f"DepthwiseConv{rank}D", (Layer,), doc, **body)
+    return _made(f"DepthwiseConv{rank}D", rank, (Layer,), doc, **body)
 
 
 def _separable(rank: int) -> Any:
@@ -219,7 +220,7 @@ def _separable(rank: int) -> Any:
         return out if self.activation is None else self.activation(out)
 
     doc = f"A convolution of each channel of {_WHAT[rank]} by itself, then one of single places, which mixes channels."
-    return _made(f"SeparableConv{rank}D", (Layer,), doc, __init__=__init__, call=call)
+    return _made(f"SeparableConv{rank}D", rank, (Layer,), doc, __init__=__init__, call=call)
 
 
 def _pool(name: str, kind: str, rank: int, what: str, **fixed: Any) -> Any:
@@ -232,7 +233,7 @@ def _pool(name: str, kind: str, rank: int, what: str, **fixed: Any) -> Any:
         base.__init__(self, pool_size, strides, padding, data_format=format_of(data_format), **fixed)
 
     doc = f"The {what} of windows of pool_size, every `strides`, pool_size by default, of {_WHAT[rank]}. padding: same or valid."
-    return _made(f"{name}Pooling{rank}D", (Layer, base), doc, __init__=__init__)
+    return _made(f"{name}Pooling{rank}D", rank, (Layer, base), doc, __init__=__init__)
 
 
 def _global_pool(name: str, kind: str, rank: int, what: str) -> Any:
@@ -243,14 +244,11 @@ def _global_pool(name: str, kind: str, rank: int, what: str) -> Any:
         base.__init__(self, keepdims=keepdims, data_format=format_of(data_format))
 
     def call(self: Any, inputs: Any) -> Array:
-        x = jnp.asarray(inputs)
-        if x.ndim != rank + 2:
-            self.refuse_input(f"{_WHAT[rank]}, with {rank + 2} axes", x)
-        pooled: Array = base.__call__(self, x)
+        pooled: Array = base.__call__(self, jnp.asarray(inputs))
         return pooled
 
     doc = f"The {what} of each channel of {_WHAT[rank]}: [batch, channels]."
-    return _made(f"Global{name}Pooling{rank}D", (Layer, base), doc, __init__=__init__, call=call)
+    return _made(f"Global{name}Pooling{rank}D", rank, (Layer, base), doc, __init__=__init__, call=call)
 
 
 def _space_layer(name: str, rank: int, doc: str, argument: str, default: Any, change: Any) -> Any:
@@ -271,7 +269,7 @@ def _space_layer(name: str, rank: int, doc: str, argument: str, default: Any, ch
         found: Array = self.run(inputs, None, lambda x: change(self, x, getattr(self, argument)))
         return found
 
-    return _made(f"{name}{rank}D", (Layer, OfSpace), doc, __init__=__init__, call=call, rank=rank)
+    return _made(f"{name}{rank}D", rank, (Layer, OfSpace), doc, __init__=__init__, call=call, rank=rank)
 
 
 def _pairs(where: str, argument: str, given: Any, rank: int) -> tuple[tuple[int, int], ...]:

@@ -16,7 +16,7 @@ from jitgrad.nn.targets import is_class
 from jitgrad.operands import array_arg, inexact_arg
 
 from .. import loss_formulas
-from ..loss_formulas import labels_of, listed, matched, over_last
+from ..loss_formulas import labels_of, listed, matched, of_one_rank, over_last
 from .metric import Metric, snake
 
 
@@ -56,7 +56,7 @@ class MeanMetricWrapper(_Mean):
         return getattr(self.fn, "__name__", snake(type(self.fn).__name__))
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
-        return self.fn(y_true, y_pred, **self.options)
+        return self.fn(*of_one_rank(y_true, y_pred), **self.options)
 
 
 class Mean(_Mean):
