@@ -23,7 +23,7 @@ from .linear import fan_in_uniform, keys_for
 from .sizes import Sized
 from .torch_weights import Layout, plain, turned
 from .unbuilt import is_unbuilt
-from .windows import OfSpace, each, of_ranks, padding_arg, pads_of
+from .windows import Counts, OfSpace, each, least_sizes, of_ranks, padding_arg, pads_of
 
 _SPACE = "HWD"
 _PADDING_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -129,6 +129,10 @@ class _Conv(_Convolution):
     def features(self) -> tuple[int, int]:
         return self.in_channels // self.groups, self.out_channels
 
+    def least_space(self, space: Counts) -> Counts:
+        pads = pads_of(self.padding, space, self.kernel_size, self.stride, self.dilation)
+        return least_sizes(self.kernel_size, self.dilation, pads)
+
     def _of_batch(self, x: Array) -> Array:
         padding: Any = self.padding
         if self.padding_mode != "zeros":
@@ -205,11 +209,15 @@ class _ConvTranspose(_Convolution):
     def features(self) -> tuple[int, int]:
         return self.out_channels // self.groups, self.in_channels
 
-    def _of_batch(self, x: Array) -> Array:
+    def least_space(self, space: Counts) -> Counts:
+        return least_sizes(self.kernel_size, self.dilation, self._pads(), self.stride)
+
+    def _pads(self) -> list[tuple[int, int]]:
+        """What is put around an input whose elements are strides apart."""
         reach = [d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
-        pads = [
-            (r - low, r - high + more) for r, (low, high), more in zip(reach, self.padding, self.output_padding, strict=True)
-        ]  # fmt: skip
+        return [(r - low, r - high + more) for r, (low, high), more in zip(reach, self.padding, self.output_padding, strict=True)]
+
+    def _of_batch(self, x: Array) -> Array:
         rank, groups = self.rank, self.groups
         turned = jnp.flip(self.weight, tuple(range(rank)))
         each_group = jnp.reshape(turned, (*self.kernel_size, self.out_channels // groups, groups, self.in_channels // groups))
@@ -217,7 +225,7 @@ class _ConvTranspose(_Convolution):
             jnp.transpose(each_group, (*range(rank), rank + 2, rank + 1, rank)),
             (*self.kernel_size, self.in_channels // groups, self.out_channels),
         )
-        return self.convolved(x, kernel, (1,) * rank, pads, self.stride)
+        return self.convolved(x, kernel, (1,) * rank, self._pads(), self.stride)
 
     def torch_layout(self) -> Layout:
         return {"weight": turned(self.weight), "bias": plain(self.bias)}

@@ -17,7 +17,7 @@ from jitgrad.operands import inexact_arg, size_arg
 
 from .data_format import CHANNELS_LAST, check_format, images
 from .module import Module
-from .windows import Counts, OfSpace, each, of_ranks, padding_arg, pads_of
+from .windows import Counts, OfSpace, each, least_sizes, of_ranks, padding_arg, pads_of
 
 
 def lowest(x: Array) -> Any:
@@ -62,6 +62,12 @@ class _Pool(OfSpace):
                 last -= 1
             found[axis] = (low, max(high, last * s + reach - n - low))
         return found
+
+    def least_space(self, space: Counts) -> Counts:
+        pads = pads_of(self.padding, space, self.kernel_size, self.stride, self.dilation)
+        if self.ceil_mode and not isinstance(self.padding, str):
+            pads = tuple((low, high + step - 1) for (low, high), step in zip(pads, self.stride, strict=True))
+        return least_sizes(self.kernel_size, self.dilation, pads)
 
     def reduced(self, x: Array, init: Any, computation: Callable[[Any, Any], Any], pads: Sequence[tuple[int, int]]) -> Array:
         whole = self.whole

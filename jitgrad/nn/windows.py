@@ -5,7 +5,7 @@ Space has one axis (sequences), two (images) or three (volumes); the layers' nam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import new_class
 from typing import Any, ClassVar
 
@@ -53,6 +53,12 @@ def pads_of(padding: str | Pads, space: Counts, sizes: Counts, strides: Counts, 
     return tuple(padtype_to_pads(space, [span(n, d) for n, d in zip(sizes, dilation, strict=True)], strides, padding))
 
 
+def least_sizes(sizes: Counts, dilation: Counts, pads: Iterable[tuple[int, int]], steps: Counts | None = None) -> Counts:
+    """How many elements it takes, so many steps apart, for a window to fit between the pads."""
+    each_axis = zip(sizes, dilation, pads, steps or (1,) * len(sizes), strict=True)
+    return tuple(-(-(span(n, d) - low - high - 1) // step) + 1 for n, d, (low, high), step in each_axis)
+
+
 class OfSpace(Module):
     """A layer whose input is [batch, *space, channels], or [batch, channels, *space] with data_format="channels_first"; or of one
     example alone, without the batch axis."""
@@ -78,7 +84,18 @@ class OfSpace(Module):
             space = ("length", "height, width", "depth, height, width")[self.rank - 1]
             shape = f"[batch, {space}, {count}]" if last else f"[batch, {count}, {space}]"
             self.refuse_input(f"{shape} ({self.data_format}), or the same without the batch", value)
+        sizes = value.shape[-self.rank - 1 : -1] if last else value.shape[-self.rank :]
+        least = self.least_space(sizes)
+        if any(n < m for n, m in zip(sizes, least, strict=True)):
+            needed = " x ".join(str(max(m, 0)) for m in least)
+            self.refuse_input(
+                f"{WHAT[self.rank]} of {needed} elements or more ({self.data_format}), which have room for a window", value
+            )
         return f(value[None])[0] if alone else f(value)
+
+    def least_space(self, space: Counts) -> Counts:
+        """The sizes that axes of space must have, these or more, for one window to fit."""
+        return (0,) * self.rank
 
     def whole(self, of_space: Any, other: Any) -> Any:
         """A tuple for every axis of an input, of one for those of space and one value for the others."""

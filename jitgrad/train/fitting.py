@@ -171,8 +171,7 @@ def _sources(where: str, model: Any, plan: Plan) -> tuple[Source, Source | None]
     model._check_unchanged(where)
     for given in (training, validation):
         if given is not None and given.data is not None:
-            model._ready(given.data.x)
-            check_labels(model, given.data)
+            make_ready(model, given.data)
     return training, validation
 
 
@@ -183,6 +182,12 @@ def _built_by(where: str, model: Any, training: Source) -> Source:
     for batch in batches_of(where, items, model._dtype):
         model._ready(batch.x)
     return training._replace(dataset=itertools.chain(items, iterator)) if iterator is training.dataset else training
+
+
+def make_ready(model: Any, batch: Batch) -> None:
+    """Have the model's layers made for the inputs, and its labels looked at."""
+    model._ready(batch.x)
+    check_labels(model, batch)
 
 
 def check_labels(model: Any, batch: Batch) -> None:
@@ -242,8 +247,7 @@ class _Epochs:
         model, learner = self.model, self.model._learner
         totals, done = learner.recipe.start(), 0
         for batch in itertools.islice(self._iterate(), self.steps):
-            model._ready(batch.x)
-            check_labels(model, batch)
+            make_ready(model, batch)
             tell(self.callbacks, "on_train_batch_begin", done, {})
             state, totals, finite = learner.step(model._state(), totals, batch)
             model._keep(state)
@@ -320,7 +324,7 @@ def evaluate(model: Any, given: Source, steps: int | None, verbose: int, callbac
     if data is None:
         batches: Iterable[Batch] = batches_of(where, given.dataset, model._dtype)
     else:
-        model._ready(data.x)
+        make_ready(model, data)
         batches = some_batches(data, given.size, None)
     try:
         if data is not None and steps is None and not watched:
@@ -329,7 +333,7 @@ def evaluate(model: Any, given: Source, steps: int | None, verbose: int, callbac
         else:
             totals, done = learner.recipe.start(), 0
             for batch in itertools.islice(batches, steps):
-                model._ready(batch.x)
+                make_ready(model, batch)
                 tell(callbacks, "on_test_batch_begin", done, {})
                 totals = learner.test(model.module, totals, batch)
                 done += 1
@@ -354,7 +358,7 @@ def train_on_batch(model: Any, x: Any, y: Any, weight: Any, by_class: Mapping[in
     batch = in_memory(where, model._listed(x), y, weight, model._dtype)
     if by_class is not None:
         batch = class_weights(where, batch, by_class, model._dtype)
-    model._ready(batch.x)
+    make_ready(model, batch)
     model._check_unchanged(where)
     state, totals, finite = learner.step(model._state(), learner.recipe.start(), batch)
     if not finite:

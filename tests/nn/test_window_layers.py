@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -130,3 +131,26 @@ WRONG = [
 def test_wrong_arguments_say_what_was_expected(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "least"),
+    [
+        (nn.Conv1d(2, 3, 5, dilation=2, padding=1), (4, 6, 2), "sequences of 7 elements"),
+        (nn.Conv2d(2, 3, (3, 5), data_format="channels_first"), (4, 2, 3, 4), "images of 3 x 5 elements"),
+        (nn.Conv2d(2, 3, 3, padding=1, padding_mode="circular"), (4, 0, 3, 2), "images of 1 x 1 elements"),
+        (nn.ConvTranspose2d(2, 3, 2, stride=2, padding=3), (4, 3, 2, 2), "images of 4 x 4 elements"),
+        (nn.MaxPool2d(2), (4, 1, 5, 2), "images of 2 x 2 elements"),
+        (nn.MaxPool2d(3, 2, ceil_mode=True, dilation=2), (4, 6, 3, 2), "images of 4 x 4 elements"),
+        (nn.AvgPool3d((1, 2, 3)), (1, 2, 2, 2), "volumes of 1 x 2 x 3 elements"),
+    ],
+)
+def test_an_input_without_room_for_a_window_is_refused(layer, shape, least):
+    name = re.escape(f"Sequential.layers[1] ({type(layer).__name__}): the input must be {least} or more (")
+    with pytest.raises(errors.ShapeError, match=f"{name}.*, got {re.escape(f'float32{list(shape)}')}"):
+        nn.Sequential([nn.Identity(), layer])(jnp.zeros(shape))
+    enough = [int(n) for n in least.split() if n.isdigit()]
+    batch = tuple(shape[:1]) if len(shape) == layer.rank + 2 else ()
+    first = layer.data_format == "channels_first"
+    space = layer(jnp.zeros((*batch, 2, *enough) if first else (*batch, *enough, 2))).shape
+    assert 0 not in space and layer(jnp.zeros((0, 2, *enough) if first else (0, *enough, 2))).shape[0] == 0

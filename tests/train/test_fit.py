@@ -357,6 +357,25 @@ def test_labels_out_of_range_are_told_before_training(wrong):
         model.fit(x[:16], y[:16], validation_data=(x, y), verbose=0)
 
 
+@pytest.mark.parametrize("wrong", [3, -1])
+def test_labels_out_of_range_are_told_in_evaluation_and_single_steps(wrong):
+    x, y = classes()
+    right = y.copy()
+    y[17] = wrong
+    crossed = lambda targets, predictions: losses.cross_entropy(predictions, targets, reduction="none")
+    model = compiled(nn.Linear(3, 3, key=KEY), loss=crossed)
+    model.fit(x, right, verbose=0)
+    batches = Repeated([(x[:16], y[:16]), (x[16:], y[16:])])
+    for run in (
+        lambda: model.evaluate(x, y, verbose=0),
+        lambda: model.evaluate(batches, verbose=0),
+        lambda: model.fit(x, right, validation_data=batches, verbose=0),
+        lambda: model.train_on_batch(x, y),
+    ):
+        with pytest.raises(ArgumentError, match=rf"label.*{wrong}"):
+            run()
+
+
 def test_weights_need_a_loss_for_each_example():
     with pytest.raises(ShapeError, match="must give one number an example"):
         compiled(loss=lambda y, p: jnp.mean((y - p) ** 2)).fit(*data(), sample_weight=np.ones(40), verbose=0)
