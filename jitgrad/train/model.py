@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -187,9 +187,10 @@ class Model:
 
     @property
     def layers(self) -> tuple[Any, ...]:
-        """The layers as they are now: those of a Sequential or a functional model, or all modules that are attributes."""
+        """The layers as they are now: those of a Sequential or a functional model, or all modules that are attributes, or in
+        lists, tuples and dicts that are."""
         found = getattr(self._module, "layers", None)
-        return tuple(found) if isinstance(found, tuple) else tuple(m for m in vars(self._module).values() if is_module(m))
+        return tuple(found) if isinstance(found, tuple) else tuple(_modules_in(list(vars(self._module).values())))
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """A layer by its name, or by its number."""
@@ -552,6 +553,15 @@ class Model:
 
     def __repr__(self) -> str:
         return f"{self._name}({self._module!r})"
+
+
+def _modules_in(x: Any) -> Iterator[Any]:
+    """The modules in lists, tuples and dicts, without those inside of modules."""
+    if is_module(x):
+        yield x
+    elif isinstance(x, (list, tuple, dict)):
+        for item in x.values() if isinstance(x, dict) else x:
+            yield from _modules_in(item)
 
 
 _OWN = ("name", "history", "stop_training")

@@ -404,3 +404,21 @@ def test_a_model_tells_what_it_lacks():
     inputs = keras.Input((6,))
     both = keras.Model(inputs, layers.Dense(2)(inputs))
     assert both.input is inputs and keras.Model(both.input, both.output).predict(X, verbose=0).shape == (len(X), 2)
+
+
+def test_layers_in_lists_and_dicts_of_a_model_are_its_layers():
+    class Deep(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.blocks, self.heads = [layers.Dense(3), layers.Dense(3)], {"out": layers.Dense(2)}
+
+        def call(self, x):
+            for block in self.blocks:
+                x = block(x)
+            return self.heads["out"](x)
+
+    model = Deep()
+    model.build((None, 6))
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    assert len(model.layers) == 3 and [w.shape for w in model.trainable_weights] == [(3, 2), (2,)]

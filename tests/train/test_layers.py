@@ -403,3 +403,11 @@ def test_build_makes_a_layers_weights():
     assert layer.trainable_weights == []
     with pytest.raises(errors.ArgumentError, match=r"regularization\(self\)"):
         layer.add_loss(1.0)
+
+
+def test_flatten_has_channels_vary_fastest_whatever_the_format():
+    x = np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2)
+    np.testing.assert_array_equal(layers.Flatten(data_format="channels_first")(x), [[0, 4, 1, 5, 2, 6, 3, 7]])
+    np.testing.assert_array_equal(layers.Flatten()(x), [np.arange(8)])
+    with pytest.raises(errors.ArgumentError, match="data_format must be"):
+        layers.Flatten(data_format="last")

@@ -222,7 +222,7 @@ class GaussianNoise(Layer):
 
 
 class Flatten(Layer):
-    """All axes behind the batch's as one.
+    """All axes behind the batch's as one, channels varying fastest: data_format="channels_first" has them second before.
 
     >>> Flatten()(jnp.ones((2, 3, 4))).shape
     (2, 12)
@@ -230,9 +230,14 @@ class Flatten(Layer):
 
     def __init__(self, data_format: str | None = None, **options: Any) -> None:
         self.take(options)
+        if data_format not in (None, "channels_last", "channels_first"):
+            raise ArgumentError(f"{self.where}: data_format must be 'channels_last' or 'channels_first', got {data_format!r}")
+        self.channels_first = data_format == "channels_first"
 
     def call(self, inputs: Any) -> Array:
         x = jnp.asarray(inputs)
+        if self.channels_first and x.ndim > 2:
+            x = jnp.moveaxis(x, 1, -1)
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))
 
 
