@@ -78,6 +78,18 @@ class Callback:
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """After a batch of an evaluation."""
 
+    def on_predict_begin(self, logs: Any = None) -> None:
+        """Before `predict`."""
+
+    def on_predict_end(self, logs: Any = None) -> None:
+        """After it."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Before a batch of `predict`."""
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        """After a batch of `predict`; logs["outputs"] are its results."""
+
 
 class LambdaCallback(Callback):
     """A callback of functions, given by the names of the methods: `LambdaCallback(on_epoch_end=lambda epoch, logs:

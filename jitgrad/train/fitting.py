@@ -98,10 +98,15 @@ def dispatcher(where: str, model: Any, callbacks: Any) -> list[Callback]:
     return given
 
 
+def sees_batches(callbacks: Iterable[Callback], what: str) -> bool:
+    """Whether a callback has a method for batches of "train", "test" or "predict"."""
+    names = f"on_{what}_batch_begin", f"on_{what}_batch_end"
+    return any(getattr(type(c), n) is not getattr(Callback, n) for c in callbacks for n in names)
+
+
 def _watched(model: Any, callbacks: Iterable[Callback], what: str) -> bool:
     """Whether somebody wants to see each batch: a callback, or who looks into a model that runs eagerly."""
-    names = f"on_{what}_batch_begin", f"on_{what}_batch_end"
-    return model._learner.eager or any(getattr(type(c), n) is not getattr(Callback, n) for c in callbacks for n in names)
+    return model._learner.eager or sees_batches(callbacks, what)
 
 
 def tell(callbacks: Iterable[Callback], event: str, *args: Any) -> None:

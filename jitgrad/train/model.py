@@ -7,7 +7,6 @@ Next on the path: fitting.py (the epochs of `fit`), learner.py (the programs), e
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -17,7 +16,6 @@ import jitgrad.numpy as jnp
 from jitgrad import nn, random, tree
 from jitgrad.errors import ArgumentError
 from jitgrad.held import trainable
-from jitgrad.jit import jit
 from jitgrad.nn.module import pour
 from jitgrad.nn.parts import is_array, is_module
 from jitgrad.nn.sizes import unbuilt_paths
@@ -26,11 +24,10 @@ from jitgrad.random.generator import next_key
 from jitgrad.tracebacks import boundary_methods
 from jitgrad.tracing import ShapeDtypeStruct
 
-from . import fitting
-from .arrays import arrays, batches_of, in_memory, is_dataset
-from .bars import Bar, verbosity
+from . import fitting, predicting
+from .arrays import arrays
+from .bars import verbosity
 from .callbacks import Callback, History
-from .epochs import predict_all
 from .functional import Functional, examples
 from .interrupts import interrupts_noted
 from .layers import Layer
@@ -38,12 +35,9 @@ from .learner import Learner
 from .losses import resolve_loss
 from .metrics import resolve_metric
 from .optimizers import Optimizer, resolve_optimizer
-from .steps import Recipe, State, arguments, called, rows_of
+from .steps import Recipe, State, arguments, called
 from .subclassing import module_class
 from .symbolic import is_symbolic, recorded
-
-_predict = jit(predict_all, static_argnames=("size",))
-_call = jit(called)
 
 
 class Model:
@@ -376,35 +370,16 @@ class Model:
             return logs
         return logs["loss"] if len(logs) == 1 else list(logs.values())
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None) -> Any:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Iterable[Callback] | Callback | None = None,
+    ) -> Any:
         """The module's results for all examples of x, data in memory or a dataset, in inference: NumPy arrays."""
-        where = f"{self._name}.predict"
-        size = fitting.size_of(where, batch_size)
-        total = steps = fitting.count(where, "steps", steps, None)
-        inputs = None
-        if not is_dataset(x):
-            inputs = in_memory(where, self._listed(x), None, None, self._dtype).x
-            if steps is not None:
-                inputs = tree.map(lambda a: a[: steps * size], inputs)
-            total = -(-rows_of(inputs) // size)
-        bar = Bar(min(verbosity(where, verbose), 1), "predict", total)
-        try:
-            if inputs is not None:
-                self._ready(inputs)
-                results = _predict(self._module, inputs, size=size)
-                bar.show(total or 0, {})
-            else:
-                found = []
-                for batch in itertools.islice(batches_of(where, x, self._dtype), steps):
-                    self._ready(batch.x)
-                    found.append(_call(self._module, batch.x))
-                    bar.show(len(found), {})
-                if not found:
-                    raise ArgumentError(f"{where}: the dataset gave no batches")
-                results = tree.map(lambda *parts: np.concatenate(parts), *found)
-        finally:
-            bar.close()
-        return tree.map(np.array, results)
+        return predicting.predict(self, x, batch_size, verbose, steps, callbacks)
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
         """The module's result for a batch. training: as in a step of `fit`, but the model stays as it is. Called with symbolic

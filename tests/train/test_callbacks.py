@@ -224,3 +224,14 @@ def test_a_history_is_drawn(tmp_path):
     history = fit(model_of(), epochs=3, validation_split=0.25)
     history.plot(tmp_path / "history.png")
     assert (tmp_path / "history.png").stat().st_size > 1000
+
+
+def test_callbacks_see_predictions():
+    seen = []
+    whole = cb.LambdaCallback(on_predict_begin=lambda logs: seen.append("begin"), on_predict_end=lambda logs: seen.append("end"))
+    each = cb.LambdaCallback(on_predict_batch_end=lambda batch, logs: seen.append((batch, logs["outputs"].shape)))
+    model, x = model_of(), np.linspace(-1, 1, 10, dtype=np.float32).reshape(5, 2)
+    expected = model.predict(x, 2, verbose=0, callbacks=whole)
+    assert seen == ["begin", "end"]
+    np.testing.assert_allclose(model.predict(x, 2, verbose=0, callbacks=[whole, each]), expected, rtol=1e-6)
+    assert seen[2:] == ["begin", (0, (2, 1)), (1, (2, 1)), (2, (1, 1)), "end"]
