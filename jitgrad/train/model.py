@@ -264,9 +264,14 @@ class Model:
             self._module, self._optimizer_state, _, self._steps = state
 
     def _listed(self, x: Any) -> Any:
-        """x, where a list of arrays is what a model of several inputs takes."""
+        """x, where a list of arrays is what a model of several inputs takes, and [n] of one number an example is [n, 1]."""
         several = isinstance(self._module, Functional) and len(self._module.input_names) > 1
-        return tuple(x) if several and isinstance(x, list) else x
+        if several:
+            return tuple(x) if isinstance(x, list) else x
+        wanted, got = (getattr(a, "shape", None) for a in ((self._inputs or (None,))[0], x))
+        if wanted is not None and got is not None and wanted[-1:] == (1,) and len(got) == len(wanted) - 1 > 0:
+            return np.asarray(x)[..., None]
+        return x
 
     def _ready(self, x: Any) -> None:
         """Build what is unbuilt for examples of the inputs."""

@@ -422,3 +422,14 @@ def test_layers_in_lists_and_dicts_of_a_model_are_its_layers():
     for layer in model.layers[:-1]:
         layer.trainable = False
     assert len(model.layers) == 3 and [w.shape for w in model.trainable_weights] == [(3, 2), (2,)]
+
+
+def test_one_number_an_example_need_not_be_a_column():
+    x = np.linspace(-1, 1, 8, dtype=np.float32)
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), model.predict(x[:, None], verbose=0))
+    np.testing.assert_array_equal(model(x), model(x[:, None]))
+    model.compile("sgd", "mse")
+    assert model.evaluate(x, 2 * x, verbose=0) == model.evaluate(x[:, None], 2 * x[:, None], verbose=0)
+    images = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 3)])
+    assert images.predict(np.ones((3, 4, 4)), verbose=0).shape == (3, 2, 2, 2)
