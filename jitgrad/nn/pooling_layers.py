@@ -301,7 +301,10 @@ class _GlobalPool(Module):
         """The axes of space of an input."""
         if x.ndim < 3:
             self.refuse_input(images(0, self.data_format).replace("0", "channels") + " with at least 3 axes", x)
-        return tuple(range(1, x.ndim - 1)) if self.data_format == CHANNELS_LAST else tuple(range(2, x.ndim))
+        found = tuple(range(1, x.ndim - 1)) if self.data_format == CHANNELS_LAST else tuple(range(2, x.ndim))
+        if not all(x.shape[a] for a in found):
+            self.refuse_input("at least one element along each axis of space", x)
+        return found
 
 
 class GlobalAvgPool(_GlobalPool):

@@ -154,3 +154,9 @@ def test_an_input_without_room_for_a_window_is_refused(layer, shape, least):
     first = layer.data_format == "channels_first"
     space = layer(jnp.zeros((*batch, 2, *enough) if first else (*batch, *enough, 2))).shape
     assert 0 not in space and layer(jnp.zeros((0, 2, *enough) if first else (0, *enough, 2))).shape[0] == 0
+
+
+@pytest.mark.parametrize("pool", [nn.GlobalAvgPool(), nn.GlobalMaxPool(data_format="channels_first")])
+def test_pools_of_all_of_space_refuse_space_without_elements(pool):
+    with pytest.raises(errors.ShapeError, match=r"layers\[0\] \(Global.*: the input must be at least one element along each axis"):
+        nn.Sequential([pool])(jnp.zeros((2, 3, 0, 4)))
