@@ -81,7 +81,7 @@ def count(where: str, name: str, value: Any, default: Any, least: int = 1) -> An
 def source(where: str, model: Any, x: Any, y: Any, weight: Any, size: int | None) -> Source:
     """What is given as x, y and weights."""
     if not is_dataset(x):
-        return Source(in_memory(where, model._listed(x), y, weight, model._dtype), (), size_of(where, size))
+        return Source(in_memory(where, model._listed(x), model._listed_targets(y), weight, model._dtype), (), size_of(where, size))
     for name, value in (("y", y), ("sample_weight", weight), ("batch_size", size)):
         if value is not None:
             raise ArgumentError(f"{where}: x is a dataset, whose batches say it all: leave {name} out")
@@ -360,7 +360,7 @@ def train_on_batch(model: Any, x: Any, y: Any, weight: Any, by_class: Mapping[in
     """See `Model.train_on_batch`."""
     where = f"{model._name}.train_on_batch"
     learner = model._compiled("train_on_batch")
-    batch = in_memory(where, model._listed(x), y, weight, model._dtype)
+    batch = in_memory(where, model._listed(x), model._listed_targets(y), weight, model._dtype)
     if by_class is not None:
         batch = class_weights(where, batch, by_class, model._dtype)
     make_ready(model, batch)

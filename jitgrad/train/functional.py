@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import jitgrad.numpy as jnp
 from jitgrad import tree
-from jitgrad.errors import ArgumentError
+from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.promotion import default_float
 from jitgrad.tracing import ShapeDtypeStruct
 
@@ -72,6 +73,7 @@ class Functional(Layer):
         modules = {id(call.module): call.module for call in order}
         places = {key: number for number, key in enumerate(modules)}
         self.input_names = tuple(inputs if isinstance(inputs, dict) else [x.call.name for x in given])
+        self.input_shapes = tuple(x.shape[1:] for x in given)
         self.steps = tuple(
             _Step(places[id(call.module)], _placed(call.args, known), _placed(tuple(call.kwargs.items()), known)) for call in order
         )
@@ -97,6 +99,14 @@ class Functional(Layer):
             names = ", ".join("unnamed" if n is None else repr(n) for n in self.input_names)
             got = ", ".join(map(repr, named)) if named else str(len(given))
             raise ArgumentError(f"{self.where}: takes {len(self.input_names)} inputs ({names}), got {got}")
+        for number, (x, wanted) in enumerate(zip(given, self.input_shapes, strict=True)):
+            got_shape = jnp.shape(x)[1:]
+            if len(got_shape) != len(wanted) or any(m not in (None, n) for n, m in zip(got_shape, wanted, strict=True)):
+                name = self.input_names[number]
+                raise ShapeError(
+                    f"{self.where}: examples of input {number if name is None else repr(name)} must have the shape {wanted}, got "
+                    f"{got_shape}"
+                )
         return given
 
 

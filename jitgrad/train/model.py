@@ -264,14 +264,22 @@ class Model:
             self._module, self._optimizer_state, _, self._steps = state
 
     def _listed(self, x: Any) -> Any:
-        """x, where a list of arrays is what a model of several inputs takes, and [n] of one number an example is [n, 1]."""
+        """x, where a list of arrays is what a model of several inputs takes, one array in a list stands for
+        itself, and [n] of one number an example is [n, 1]."""
         several = isinstance(self._module, Functional) and len(self._module.input_names) > 1
         if several:
             return tuple(x) if isinstance(x, list) else x
+        if isinstance(x, list) and len(x) == 1 and hasattr(x[0], "shape") and len(x[0].shape):
+            x = x[0]
         wanted, got = (getattr(a, "shape", None) for a in ((self._inputs or (None,))[0], x))
         if wanted is not None and got is not None and wanted[-1:] == (1,) and len(got) == len(wanted) - 1 > 0:
             return np.asarray(x)[..., None]
         return x
+
+    def _listed_targets(self, y: Any) -> Any:
+        """y, where a list of arrays is what a model of several outputs has for targets."""
+        several = self._ends is not None and isinstance(self._ends[1], (list, tuple))
+        return tuple(y) if several and isinstance(y, list) else y
 
     def _ready(self, x: Any) -> None:
         """Build what is unbuilt for examples of the inputs."""

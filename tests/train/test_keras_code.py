@@ -433,3 +433,17 @@ def test_one_number_an_example_need_not_be_a_column():
     assert model.evaluate(x, 2 * x, verbose=0) == model.evaluate(x[:, None], 2 * x[:, None], verbose=0)
     images = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 3)])
     assert images.predict(np.ones((3, 4, 4)), verbose=0).shape == (3, 2, 2, 2)
+
+
+def test_lists_are_the_inputs_and_the_outputs_of_a_model_each_of_its_shape():
+    a, b = keras.Input((6,), name="a"), keras.Input((2,), name="b")
+    joined = layers.Concatenate()([a, b])
+    model = keras.Model([a, b], [layers.Dense(1)(joined), layers.Dense(2)(joined)])
+    model.compile("sgd", lambda y, p: keras.losses.mse(y[0], p[0]) + keras.losses.mse(y[1], p[1]))
+    targets = [X[:, :1], X[:, :2]]
+    model.fit([X, X[:, :2]], targets, verbose=0)
+    assert model.train_on_batch([X, X[:, :2]], targets).keys() == {"loss"}
+    with pytest.raises(errors.ShapeError, match=r"examples of input 'a' must have the shape \(6,\), got \(2,\)"):
+        model.predict([X[:, :2], X], verbose=0)
+    single = keras.Sequential([keras.Input((6,)), layers.Dense(1)])
+    np.testing.assert_array_equal(single.predict([X], verbose=0), single.predict(X, verbose=0))
