@@ -213,3 +213,20 @@ def test_dropout_keeps_its_mask_for_random_numbers_are_dear() -> None:
     assert sum(e.op.name == "threefry2x32" for e in program.graph.eqns) == sum(
         e.op.name == "threefry2x32" for e in prepare(graph).eqns
     )
+
+
+def test_a_residual_stream_is_kept_every_few_terms() -> None:
+    """Without that the kernel of each layer would add up the products of all layers before it."""
+
+    def f(ws: Sequence[jitgrad.Array], x: jitgrad.Array) -> jitgrad.Array:
+        for w in ws:
+            x = x + jnp.tanh(normalise(x, jnp.float32(1), 1) @ w)
+        return jnp.sum(x * x)
+
+    x = np.zeros((64, 64), np.float32)
+    most = []
+    for depth in (24, 48):
+        graph = prepare(jitgrad.make_graph(jitgrad.grad(f))([x] * depth, x))
+        kernels = lowered(graph, ALWAYS).kernels
+        most.append((max(len(k.inputs) for k in kernels), max(len(k.eqns) for k in kernels)))
+    assert most[0] == most[1]

@@ -87,6 +87,13 @@ def perceptron(x: Any, *ws: Any) -> Any:
     return jnp.sum(x * x)
 
 
+def residual(x: jnp.Array, *weights: jnp.Array) -> jnp.Array:
+    for w in weights:
+        h = (x - jnp.mean(x, 1, keepdims=True)) / jnp.sqrt(jnp.var(x, 1, keepdims=True) + 1e-5)
+        x = x + jnp.tanh(h @ w)
+    return jnp.sum(x * x)
+
+
 SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
     "fusion": [
         (lambda v, w, a: ((v * w) @ a, jnp.sum(v * w, axis=0)), [(128, 1), (128,), (128, 128)]),
@@ -99,7 +106,8 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (softmax, [(64, 1 << 16)]), (softmax, [(16, 5000)]), (softmax, [(1, 1 << 15)]),
         (lambda x: x - jnp.mean(x, axis=0), [(64, 32)]),
         (lambda x, v, w: (a := x.T @ x, jnp.tanh(v) @ v, w - a[::-1].T)[1:], [(512, 512), (64, 64), (512, 512)]),
-        (jitgrad.grad(perceptron, argnums=(1, 2, 3)), [(512, 256), *[(256, 256)] * 3]),
+        (jitgrad.grad(perceptron, argnums=(1, 2, 3)), [(1 << 14, 256), *[(256, 256)] * 3]),
+        (jitgrad.grad(residual), [(512, 256), *[(256, 256)] * 30]),
     ],
     "loops": [
         (jnp.exp, [(1 << 14,)]), (jnp.exp, [(3, 100_000)]),

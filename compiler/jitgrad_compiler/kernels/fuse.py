@@ -339,8 +339,11 @@ class Fusion:
 
     def _before(self, c: Cluster, waiting: Sequence[Cluster], done: int) -> Cluster:
         """The kernel itself; or one that could run now, too, and reads what this one may write its results over."""
-        given = self.given.intersection(_reads(c)) if self.given else ()
-        if not given or self.outputs.isdisjoint(v for e in c.eqns for v in e.outputs):
+        if not self.given:
+            return c
+        sizes = {v.type.nbytes for e in c.eqns for v in e.outputs if v in self.outputs}
+        given = {v for v in self.given.intersection(_reads(c)) if v.type.nbytes in sizes}
+        if not given:
             return c
         others = (o for o in waiting if o is not c and not o.dependencies & ~done)
         return next((o for o in others if not given.isdisjoint(_reads(o))), c)

@@ -36,9 +36,10 @@ def recompute(graph: Graph, kernels: Sequence[Kernel], tuning: Fusion) -> tuple[
     twice = Twice(graph, lives.home, lives.fullest, {v: chain.eqn for v, chain in chains.pulled.items()})
     _at_the_fullest(graph, lives, chains, twice, tuning)
     lie: set[Var] = set()
+    behind: dict[Var, float] = {}
     for n in reversed(range(len(kernels))):
         if kernels[n].kind == "contract" and len(kernels[n].outputs) > 1:
-            _behind(n, lives, chains, lie, twice)
+            _behind(n, lives, chains, lie, twice, behind)
         lie.update(_as_they_lie(kernels[n]))
     return twice.written()
 
@@ -189,13 +190,17 @@ class _Hosts:
         return reader.kind == "contract" and self.used.get(reader.eqns[0].outputs[0], end + 1) > end
 
 
-def _behind(n: int, lives: Lives, chains: _Chains, lie: set[Var], twice: Twice) -> None:
-    """Of what a contraction's epilogue makes; `lie` is what kernels behind it read as it lies."""
+def _behind(n: int, lives: Lives, chains: _Chains, lie: set[Var], twice: Twice, behind: dict[Var, float]) -> None:
+    """Of what a contraction's epilogue makes; `lie` is what kernels behind it read as it lies, `behind` what it costs to compute
+    again what is made of a value. So a sum of many products, as residual networks have, is kept every few terms.
+    """
     kernel = lives.kernels[n]
     own = chains.of_kernel(n)
     read = [v for v in kernel.outputs if v in lives.last]
     end = max((lives.last[v] for v in read), default=n)
     there = lives.ends | {v for v in kernel.inputs if lives.last[v] >= end} | {v for v in read if v in lie or v not in own}
+    costs = {v: chain.cost + behind.get(v, 0.0) for v, chain in own.items()}
+    there |= {v for v, cost in costs.items() if cost > chains.tuning.recompute_cost}
     again = {v: chain.eqn for v, chain in {**chains.pulled, **own}.items() if v not in there}
     if n > lives.fullest:  # whoever reads what is wanted there computes it anyway
         there |= twice.late.wanted | twice.late.kept
@@ -204,5 +209,9 @@ def _behind(n: int, lives: Lives, chains: _Chains, lie: set[Var], twice: Twice) 
     if len(sinks) < 2:
         return
     kept = least_cut(sinks, again.get, there)
+    for v in sinks:
+        if v not in kept:
+            for a in kernel.inputs:
+                behind[a] = max(behind.get(a, 0.0), costs.get(v, 0.0) + chains.tuning.recompute_read)
     where = twice.late if n > lives.fullest else twice.early
     where.want([v for v in sinks if v not in kept], {v: again[v] for v in own if v in again and v not in kept})

@@ -36,12 +36,14 @@ class Fusion:
     """Bytes of the smallest result that every reader computes again, where operands are far smaller."""
     inlined_ratio: int = 8
     """How many times smaller they must be."""
-    recompute_from: int = 1 << 20
-    """Bytes alive at once from which it is asked what need not be kept: less stays in the second-level cache."""
+    recompute_from: int = 1 << 24
+    """Bytes alive at once from which it is asked what need not be kept: less is not worth fusing a second time."""
     recompute_least: int = 1 << 14
     """Bytes of the smallest value that is then computed again."""
     recompute_cost: float = 60.0
     """Cost of computing it again: four bytes written and read take as long as some twenty simple operations."""
+    recompute_read: float = 10.0
+    """What it adds to the cost when a value is read for it."""
     recompute_beside: float = 8.0
     """What of it a kernel may have to do beside its own work, so that it stores the value for others."""
     freed_bytes: int = 1 << 20
