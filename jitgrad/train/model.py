@@ -38,9 +38,10 @@ from .optimizers import Optimizer, resolve_optimizer
 from .steps import Recipe, State, arguments, called
 from .subclassing import module_class
 from .symbolic import is_symbolic, recorded
+from .weights import Weights
 
 
-class Model:
+class Model(Weights):
     """A module with what trains it: `compile`, `fit`, `evaluate`, `predict`, with Keras' arguments and meaning.
 
     module: an nn.Module; or, with `outputs`, what `Input` gave, and then it is what lies between the two: `Model(inputs, outputs)`.
@@ -223,10 +224,6 @@ class Model:
         self.module = state["module"]
         self._optimizer_state, self._key, self._steps = state["optimizer"], state["key"], state["step"]
         self._order_key = state["order_key"]
-
-    @property
-    def _name(self) -> str:
-        return f"train.{type(self).__name__}"
 
     @property
     def _dtype(self) -> np.dtype[Any]:
@@ -466,14 +463,6 @@ class Model:
             )
         nn.summary(self._module, *(inputs or self._inputs or ()))
 
-    def count_params(self) -> int:
-        """How many numbers the parameters have, buffers included, as Keras counts."""
-        return sum(int(np.prod(x.shape)) for x in tree.leaves(self._module))
-
-    def get_weights(self) -> list[np.ndarray]:
-        """All arrays of the module, parameters and buffers, in its order."""
-        return [np.array(x) for x in tree.leaves(self._module)]
-
     @property
     def input(self) -> Any:
         """The symbolic arrays that the model was made of, as they were given."""
@@ -488,56 +477,6 @@ class Model:
         if self._ends is None:
             raise ArgumentError(f"{self._name}.{name}: only models made of inputs and outputs have it, Model(inputs, outputs)")
         return self._ends
-
-    @property
-    def weights(self) -> list[Any]:
-        """The arrays that `get_weights` gives, which are values: `set_weights` sets others."""
-        return tree.leaves(self._module)
-
-    @property
-    def trainable_weights(self) -> list[Any]:
-        """The parameters that are trained."""
-        return tree.leaves(trainable(self._module))
-
-    trainable_variables = trainable_weights
-    variables = weights
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Put arrays in the places of those that `get_weights` gives; shapes must agree."""
-        leaves, structure = tree.flatten(self._module)
-        if len(weights) != len(leaves):
-            raise ArgumentError(f"{self._name}.set_weights: the model has {len(leaves)} arrays, got {len(weights)}")
-        for number, (old, new) in enumerate(zip(leaves, weights, strict=True)):
-            if old.shape != np.shape(new):
-                raise ArgumentError(
-                    f"{self._name}.set_weights: array {number} must be {list(old.shape)}, got {list(np.shape(new))}"
-                )
-        self._module = tree.unflatten(structure, [jnp.asarray(n, o.dtype) for o, n in zip(leaves, weights, strict=True)])
-
-    def save_weights(self, path: Any) -> None:
-        """Write the module's arrays to a safetensors file (`jitgrad.io`)."""
-        from jitgrad import io
-
-        io.save(path, self._module)
-
-    def load_weights(self, path: Any) -> None:
-        """Read what `save_weights` has written, for a model of the same structure."""
-        from jitgrad import io
-
-        self._module = io.load(path, like=self._module)
-
-    def save(self, path: Any) -> None:
-        """Write all of the training's state, the optimizer's and the keys included, to a safetensors file: `load` goes on from
-        it."""
-        from jitgrad import io
-
-        io.save(path, self.get_state())
-
-    def load(self, path: Any) -> None:
-        """Go on from what `save` has written, in a model of the same structure, compiled with an optimizer of the same kind."""
-        from jitgrad import io
-
-        self.set_state(io.load(path, like=self.get_state()))
 
     def __repr__(self) -> str:
         return f"{self._name}({self._module!r})"
