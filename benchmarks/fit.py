@@ -72,9 +72,9 @@ def steps(x: np.ndarray, y: np.ndarray) -> Callable[[int], float]:
             for first in range(0, len(x), BATCH):
                 chosen = rows[first : first + BATCH]
                 *held[:], value, accuracy = step(*held, x[chosen], y[chosen])
-                losses.append(float(value))
+                losses.append(float(value) * len(chosen))
                 accuracies.append(float(accuracy))
-        return float(np.mean(losses))
+        return float(np.sum(losses)) / len(x)
 
     return run
 
@@ -98,9 +98,9 @@ def torch_loop(x: np.ndarray, y: np.ndarray) -> Callable[[int], float]:
                 value = loss(logits, labels[rows])
                 value.backward()
                 optimizer.step()
-                losses.append(value.item())
+                losses.append(value.item() * len(rows))
                 right += int((logits.argmax(-1) == labels[rows]).sum())
-        return float(np.mean(losses))
+        return float(np.sum(losses)) / len(x)
 
     return run
 
