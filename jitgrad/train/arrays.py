@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from jitgrad import tree
-from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 
 from .steps import Batch, rows_of
@@ -50,7 +49,7 @@ def arrays(where: str, name: str, x: Any, dtype: Any) -> Any:
 
 def _array(where: str, name: str, x: Any, dtype: Any) -> Any:
     try:
-        array = x if isinstance(x, Array) else np.asarray(x)
+        array = np.asarray(x)
     except ValueError as error:
         raise ShapeError(f"{where}: {name} must be an array, but its rows differ in shape ({error})") from None
     if array.dtype.kind not in "biufcV" or array.dtype.names:  # V: the small floats of ml_dtypes
@@ -59,7 +58,7 @@ def _array(where: str, name: str, x: Any, dtype: Any) -> Any:
         raise ShapeError(f"{where}: {name} must have an axis of examples, its first, got one number")
     if array.dtype.kind == "f" and array.dtype != dtype:
         array = array.astype(dtype)
-    return array if isinstance(array, Array) else np.ascontiguousarray(array)
+    return np.ascontiguousarray(array)
 
 
 def _weights(where: str, weight: Any, dtype: Any) -> Any:

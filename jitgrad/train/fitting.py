@@ -215,14 +215,8 @@ class _Epochs:
     """Runs the epochs of one `fit`."""
 
     def __init__(self, where: str, model: Any, training: Source, plan: Plan, steps: int | None, callbacks: list[Callback]) -> None:
-        self.where, self.model, self.training, self.plan, self.steps, self.callbacks = (
-            where,
-            model,
-            training,
-            plan,
-            steps,
-            callbacks,
-        )
+        self.where, self.model, self.training, self.plan = where, model, training, plan
+        self.steps, self.callbacks = steps, callbacks
         self.watched = _watched(model, callbacks, "train")
         self.iterator: Iterator[Batch] | None = None
         """The batches that are left, where steps_per_epoch makes an epoch end before they do."""

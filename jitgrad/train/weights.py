@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from jitgrad.errors import ArgumentError
 from jitgrad.held import trainable
 
 
-class Weights:
+class Weights(ABC):
     """The part of a Model that looks at its arrays, changes them, and writes them to files."""
 
     module: Any
@@ -23,11 +24,13 @@ class Weights:
     def _name(self) -> str:
         return f"train.{type(self).__name__}"
 
+    @abstractmethod
     def get_state(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """What `save` writes."""
 
+    @abstractmethod
     def set_state(self, state: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+        """Go on from what `load` has read."""
 
     def count_params(self) -> int:
         """How many numbers the parameters have, buffers included, as Keras counts."""

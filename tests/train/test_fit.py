@@ -349,7 +349,7 @@ def test_labels_out_of_range_are_told_before_training(wrong):
     y[17] = wrong
     crossed = lambda targets, predictions: losses.cross_entropy(predictions, targets, reduction="none")
     batches = Repeated([(x[:16], y[:16]), (x[16:], y[16:])])
-    for given in ((x, y), (batches,)):
+    for given in ((x, y), (x, jnp.asarray(y)), (batches,)):
         with pytest.raises(ArgumentError, match=rf"label.*{wrong}"):
             compiled(nn.Linear(3, 3, key=KEY), loss=crossed).fit(*given, verbose=0)
     model = compiled(nn.Linear(3, 3, key=KEY), loss=crossed)
