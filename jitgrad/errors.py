@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from jitgrad_compiler.errors import (
     ConcretizationTypeError,
     DTypeError,
@@ -82,6 +84,10 @@ class ImmutableArrayError(JitgradError, TypeError):
 
 class InvalidValueError(JitgradError, FloatingPointError):
     """A NaN or an infinity, where config.debug_nans or config.debug_infs is on."""
+
+
+class SingularMatrixError(JitgradError, np.linalg.LinAlgError):
+    """A matrix that a function of linear algebra can't be done to, inside `debug.checked("linalg")`."""
 
 
 class KeyReuseError(JitgradError, TypeError):
