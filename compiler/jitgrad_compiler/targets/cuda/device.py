@@ -87,11 +87,10 @@ PRIMITIVES: dict[str, Primitive] = {
         "ptr", ("ptr",), "  %g = load ptr addrspace(1), ptr %0\n  %r = addrspacecast ptr addrspace(1) %g to ptr\n  ret ptr %r"
     ),
 }
-"""By name. `gpu.shuffle.xor(value, mask)`: the value of the lane whose number differs in the mask's bits; `.up(value, n)`: of the lane
-n below, in the lowest n their own; `.from(value, lane)`. `gpu.shared()`: the block's shared memory, which begins undefined.
-`gpu.pointer(place)`: the pointer
-that lies there, which is known to be to global memory. `gpu.grid.barrier(counter)`: all blocks of a launch whose
-blocks run at once; the counter is a zeroed i32 of their own.
+"""By name. `gpu.shuffle.xor(value, mask)`: the value of the lane whose number differs in the mask's bits; `.up(value, n)`: of the
+lane n below, in the lowest n their own; `.from(value, lane)`. `gpu.shared()`: the block's shared memory, which begins undefined.
+`gpu.pointer(place)`: the pointer that lies there, which is known to be to global memory. `gpu.grid.barrier(counter)`: all blocks of
+a launch whose blocks run at once; the counter is a zeroed i32 of their own.
 """
 _USED = re.compile(r"@(gpu\.[a-z.]+)\(")
 _DECLARED = re.compile(r"@(llvm\.[a-z0-9_.]+)\(")
