@@ -47,6 +47,10 @@ class Driver(Protocol):
     """
 
     info: DeviceInfo
+    code: str
+    """What `load` takes: "ptx"."""
+    stream: int
+    """The stream's handle, for others to wait for."""
 
     def allocate(self, nbytes: int) -> int:
         """The address of new memory, aligned to 256 bytes."""
@@ -86,3 +90,19 @@ class Driver(Protocol):
 
     def synchronize(self) -> None:
         """Wait for all that was asked."""
+
+    def follow(self, stream: int) -> None:
+        """Let what is asked from here on run behind what was asked on another stream of the device."""
+
+    def lead(self, stream: int) -> None:
+        """Let what is asked on another stream of the device from here on run behind what was asked here."""
+
+
+def in_units(nbytes: int) -> str:
+    """A number of bytes to read."""
+    size = float(nbytes)
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.4g} {unit}"
+        size /= 1024
+    return f"{size:.4g} GiB"
