@@ -65,6 +65,7 @@ void stub_other_context(void) { current = &contexts[7]; }
 CALL(cuStreamCreate, (void **s, unsigned flags), "%u", flags) *s = (void *)0x5000; END
 int stub_cuStreamQuery(void *s) { if (stuck) return stuck; return busy > 0 ? (busy--, 600) : 0; }
 CALL(cuStreamSynchronize, (void *s), "%p", s) END
+CALL(cuCtxSynchronize, (void), "") END
 CALL(cuStreamWaitEvent, (void *s, void *e, unsigned flags), "%p %u", s, flags) END
 CALL(cuMemPoolCreate, (void **p, int *properties), "%d %d %d %d", properties[0], properties[1], properties[2], properties[3])
     *p = (void *)0x6000; END

@@ -42,6 +42,10 @@ def everything():
     driver.release(graph.functions[0].module)
     driver.follow(1)
     driver.lead(1)
+    driver.finish()
+    address = driver.allocate(8)
+    assert driver.number_of(address) == 0
+    driver.free(address)
     driver.synchronize()
     print(stub.stub_log().decode())
     print("free", driver.memory()[0])

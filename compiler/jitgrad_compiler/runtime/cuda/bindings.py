@@ -298,7 +298,9 @@ class NvidiaDriver:
         try:
             while self._leaving and self._passed(self._leaving[0][0]):
                 event, thing = self._leaving.popleft()
-                if isinstance(thing, _Graph):
+                if callable(thing):
+                    thing()
+                elif isinstance(thing, _Graph):
                     self._quietly("forgetting a program", self._cuda.cuGraphExecDestroy, thing.executable)
                 else:
                     self._quietly("forgetting a module", self._cuda.cuModuleUnload, thing)
@@ -333,6 +335,13 @@ class NvidiaDriver:
     def lead(self, stream: int) -> None:
         """Let what is asked on another stream from here on run behind what was asked here."""
         self._chain(self._stream, stream)
+
+    def finish(self) -> None:
+        self._ask("waiting for all streams", self._cuda.cuCtxSynchronize)
+
+    def number_of(self, address: int) -> int:
+        attribute = self._cuda.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+        return int(self._ask(f"the device of the address {address:#x}", self._cuda.cuPointerGetAttribute, attribute, address))
 
     def _chain(self, first: Any, second: Any) -> None:
         event = self.event()

@@ -86,7 +86,7 @@ class Driver(Protocol):
         """Run a graph."""
 
     def release(self, thing: Any) -> None:
-        """Forget a module or a graph, once what was asked before has run."""
+        """Forget a module or a graph, or call a function, once what was asked before has run."""
 
     def synchronize(self) -> None:
         """Wait for all that was asked."""
@@ -96,6 +96,12 @@ class Driver(Protocol):
 
     def lead(self, stream: int) -> None:
         """Let what is asked on another stream of the device from here on run behind what was asked here."""
+
+    def finish(self) -> None:
+        """Wait for all streams of the device, others' too."""
+
+    def number_of(self, address: int) -> int:
+        """The number of the device that an address lies on."""
 
 
 def in_units(nbytes: int) -> str:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...errors import OutOfDeviceMemory
+from ...errors import DriverError, OutOfDeviceMemory
 from ...ir.types import ArrayType
 from ..buffers import block_size
 from ..executable import address_of
@@ -23,6 +25,8 @@ from .driver import Driver, in_units
 if TYPE_CHECKING:
     from .devices import Device
 
+DEFAULT_STREAM = 1
+"""The handle of the stream that waits for most others, and they for it."""
 ALIGNMENT = 256
 """Of every block: drivers give no finer ones."""
 
@@ -125,13 +129,27 @@ class Pool:
 class Buffer:
     """A block in use. Its memory is this one's as long as the object lives."""
 
-    __slots__ = ("__weakref__", "_block", "_home", "_pool", "nbytes", "pointer")
+    __slots__ = ("__weakref__", "_block", "_home", "_lent", "_pool", "nbytes", "pointer")
 
     def __init__(self, pool: Pool, block: _Block, home: list[_Block]) -> None:
         self._pool, self._block, self._home = pool, block, home
         self.pointer, self.nbytes = block
+        self._lent: Callable[[], None] | None = None
+
+    def lend(self, on_default_stream: bool) -> None:
+        """Another library reads the memory: on the default stream, or on one that is not known. Its next user comes behind."""
+        driver = self._pool.driver
+        if not on_default_stream:
+            self._lent = driver.finish
+        elif self._lent is None:
+            self._lent = partial(driver.follow, DEFAULT_STREAM)
 
     def __del__(self) -> None:
+        if self._lent is not None:
+            try:
+                self._lent()
+            except DriverError:
+                return  # it may still be read; a device that failed has no use for it
         self._home.append(self._block)
         pool = self._pool
         pool.held += self._block[1]
