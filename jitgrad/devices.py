@@ -46,17 +46,10 @@ class SingleDeviceSharding(Sharding):
         return True
 
 
-def as_device(where: str, device: Any) -> Device:
-    """The device that an argument of a user's names: a Device, a sharding on one, "cpu" or "cpu:0", or (None) the default.
-
-    Raises ArgumentError, which names the function `where`, for anything else.
-    """
-    if device is None or (isinstance(device, str) and device in ("cpu", "cpu:0")):
-        return CPU
-    if isinstance(device, Device):
-        return device
-    if isinstance(device, SingleDeviceSharding):
-        return device.device
+def check_device(where: str, device: Any) -> None:
+    """Raise ArgumentError unless `device` names the processor, or nothing."""
+    if device is None or isinstance(device, (Device, SingleDeviceSharding)) or device == "cpu":
+        return
     raise ArgumentError(f"{where}: the only device is the processor, 'cpu' or jitgrad.devices()[0], got {device!r}")
 
 
@@ -66,7 +59,7 @@ def devices(backend: str | None = None) -> list[Device]:
     >>> devices()
     [CpuDevice(id=0)]
     """
-    as_device("devices", backend)
+    check_device("devices", backend)
     return [CPU]
 
 
@@ -90,11 +83,11 @@ def default_backend() -> str:
 
 def process_index(backend: str | None = None) -> int:
     """The number of this process among those that work together: 0."""
-    as_device("process_index", backend)
+    check_device("process_index", backend)
     return 0
 
 
 def process_count(backend: str | None = None) -> int:
     """How many processes work together: one."""
-    as_device("process_count", backend)
+    check_device("process_count", backend)
     return 1

@@ -1,7 +1,6 @@
 """Making arrays: from data, of one number, of indices. NumPy's memory is copied.
 
 Ranges are in ranges.py, masks of matrices in matrices.py. Types not given are default_float for floats and int64 for integers.
-`device` is a Device, a sharding or a name, as jitgrad.device_put takes, or None: where arrays are by default.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from jitgrad.operands import (
     strong,
 )
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
-from jitgrad.transfers import placed
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import I64, DType
@@ -33,9 +31,7 @@ from jitgrad_compiler.ir.types import I64, DType
 from .elementwise import example, named
 
 
-def array(
-    object: Any, dtype: Any = None, copy: bool | None = True, order: str | None = "K", ndmin: int = 0, *, device: Any = None
-) -> Array:
+def array(object: Any, dtype: Any = None, copy: bool | None = True, order: str | None = "K", ndmin: int = 0) -> Array:
     """An array of numbers, nested lists, NumPy arrays, jitgrad arrays, or anything with `__array__`. The elements are copied,
     but for an Array given with copy=False.
 
@@ -49,10 +45,10 @@ def array(
     """
     out = _copied(copy, object, _from_data("array", object, None if dtype is None else dtype_name(dtype)))
     missing = ndmin - out.type.rank
-    return placed("array", reshape(out, (1,) * missing + out.type.shape) if missing > 0 else out, device)
+    return reshape(out, (1,) * missing + out.type.shape) if missing > 0 else out
 
 
-def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool | None = None, device: Any = None) -> Array:
+def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool | None = None) -> Array:
     """As `array`; a jitgrad array of the wanted type comes back as it is.
 
     Raises ArgumentError for copy=False of something that must be copied.
@@ -63,8 +59,7 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
     """
     if copy is False and not isinstance(a, Array):
         raise ArgumentError(f"asarray: a {type(a).__name__} must be copied, but copy=False was given")
-    made = _copied(copy, a, _from_data("asarray", a, None if dtype is None else dtype_name(dtype)))
-    return placed("asarray", made, device)
+    return _copied(copy, a, _from_data("asarray", a, None if dtype is None else dtype_name(dtype)))
 
 
 def _copied(copy: bool | None, data: Any, made: Array) -> Array:
@@ -151,7 +146,7 @@ def _numpy_array(where: str, items: Any, dtype: DType) -> np.ndarray:
         return np.asarray(OPS["convert_element_type"].numpy(made, dtype=dtype))
 
 
-def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
+def zeros(shape: Any, dtype: Any = None) -> Array:
     """An array of zeros, of default_float by default. Raises ArgumentError for a negative size.
 
     >>> import jitgrad.numpy as jnp
@@ -159,30 +154,30 @@ def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
     [[0 0]
      [0 0]]
     """
-    return _constant("zeros", shape, dtype, 0, device)
+    return _constant("zeros", shape, dtype, 0)
 
 
-def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
+def ones(shape: Any, dtype: Any = None) -> Array:
     """An array of ones, of default_float by default.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.ones(3))
     [1. 1. 1.]
     """
-    return _constant("ones", shape, dtype, 1, device)
+    return _constant("ones", shape, dtype, 1)
 
 
-def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
+def empty(shape: Any, dtype: Any = None) -> Array:
     """An array of zeros: memory is never left unset.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.empty(2))
     [0. 0.]
     """
-    return _constant("empty", shape, dtype, 0, device)
+    return _constant("empty", shape, dtype, 0)
 
 
-def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = None) -> Array:
+def full(shape: Any, fill_value: ArrayLike, dtype: Any = None) -> Array:
     """An array of `fill_value`, broadcast to the shape; of its type by default.
 
     >>> import jitgrad.numpy as jnp
@@ -190,8 +185,7 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = 
     [[7 7]
      [7 7]]
     """
-    made = _filled("full", shape_arg("full", shape), fill_value, None if dtype is None else dtype_name(dtype))
-    return placed("full", made, device)
+    return _filled("full", shape_arg("full", shape), fill_value, None if dtype is None else dtype_name(dtype))
 
 
 def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: DType | None) -> Array:
@@ -204,10 +198,10 @@ def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: DType | None
     return broadcast_right(value, shape)
 
 
-def _constant(name: str, shape: Any, dtype: Any, number: int, device: Any) -> Array:
+def _constant(name: str, shape: Any, dtype: Any, number: int) -> Array:
     if isinstance(dtype, (int, np.integer)):
         raise DTypeError(f"{name}({shape}, {dtype}): {dtype} is no element type. A shape is one tuple: {name}(({shape}, {dtype})).")
-    return placed(name, fill(shape_arg(name, shape), number, float_or(dtype)), device)
+    return fill(shape_arg(name, shape), number, float_or(dtype))
 
 
 def float_or(dtype: Any) -> DType:
@@ -226,9 +220,9 @@ def like_of(where: str, a: Any, shape: Any, dtype: Any) -> tuple[Shape, DType]:
 
 
 def _like(name: str, number: int, word: str) -> Any:
-    def function(a: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
+    def function(a: ArrayLike, dtype: Any = None, shape: Any = None) -> Array:
         sizes, kind = like_of(name, a, shape, dtype)
-        return placed(name, fill(sizes, number, kind), device)
+        return fill(sizes, number, kind)
 
     return named(
         function, name,
@@ -244,7 +238,7 @@ ones_like = _like("ones_like", 1, "Ones")
 empty_like = _like("empty_like", 0, "Zeros, memory being never left unset,")
 
 
-def full_like(a: ArrayLike, fill_value: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
+def full_like(a: ArrayLike, fill_value: ArrayLike, dtype: Any = None, shape: Any = None) -> Array:
     """`fill_value` in a's shape and type, each of which may be given instead.
 
     >>> import jitgrad.numpy as jnp
@@ -252,7 +246,7 @@ def full_like(a: ArrayLike, fill_value: ArrayLike, dtype: Any = None, shape: Any
     [2 2]
     """
     sizes, kind = like_of("full_like", a, shape, dtype)
-    return placed("full_like", _filled("full_like", sizes, fill_value, kind), device)
+    return _filled("full_like", sizes, fill_value, kind)
 
 
 def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Array]:

@@ -15,6 +15,7 @@ from typing import Any
 from ..ir.graph import Atom, Literal
 from ..ops.convolution import convolve, of_space, whole_padding
 from ..ops.windows import span
+from .planes import by_planes
 from .window_writer import MOST_WRITTEN_OUT, WRITTEN, Writer, cut, every, joined, like, padded, part, row_major
 from .winograd import Tiling, tiling
 
@@ -32,6 +33,9 @@ def _convolve(r: Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_d
         if d > 1 and s == e == 1:
             return _in_phases(r, x, w, axis, padding, x_dilation, strides=strides, w_dilation=w_dilation)
     padding = _seen(x, w, strides, padding, x_dilation, w_dilation)
+    by_features = by_planes(r, x, w, strides=strides, padding=padding, x_dilation=x_dilation, w_dilation=w_dilation)
+    if by_features is not None:
+        return by_features
     tiled = tiling(x, w, strides, padding, x_dilation, w_dilation)
     if tiled and (found := _in_tiles(r, x, w, tiled)):
         return found

@@ -14,7 +14,8 @@ from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Rules, Var
 from ..ops.convolution import convolve
 from ..ops.layout import reshape_op, transpose_op
 from ..ops.windows import reduce_window_max, reduce_window_min, window_place, window_put, window_take
-from .rewrite import Rewriter
+from .planes import product_of_planes
+from .window_writer import Writer
 
 Order = tuple[int, ...]
 
@@ -28,7 +29,7 @@ def keep_order_in_memory(graph: Graph) -> Graph:
     return r.finish()
 
 
-class _Turner(Rewriter):
+class _Turner(Writer):
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
         self.turned: dict[Var, tuple[Var, Order]] = {}
@@ -52,7 +53,8 @@ class _Turner(Rewriter):
             self.turned[e.outputs[0]] = (inputs[0], e.params["permutation"])
             return
         self.keep(e, inputs)
-        if e.op is convolve and not _in_order(e) or e.op is reshape_op and inputs[0] in self.convolved and _only_ones(e):
+        same = e.op is reshape_op and inputs[0] in self.convolved and _only_ones(e)
+        if same or e.op is convolve and not _in_order(self, e, inputs):
             self.convolved.add(e.outputs[0])
 
     def back(self, a: Atom, order: Order) -> Atom:
@@ -74,10 +76,10 @@ class _Turner(Rewriter):
         return True
 
 
-def _in_order(e: Eqn) -> bool:
-    """Whether a convolution keeps its array's order in memory: one of groups that have one result each."""
+def _in_order(r: Writer, e: Eqn, inputs: Sequence[Atom]) -> bool:
+    """Whether a convolution keeps its array's order in memory: one of groups that have one result each, or of planes."""
     shape = e.outputs[0].type.shape
-    return bool(shape[0] > 1 and shape[-1] == 1)
+    return bool(shape[0] > 1 and shape[-1] == 1) or product_of_planes(r, *inputs, **e.params)
 
 
 def inverse(order: Order) -> Order:

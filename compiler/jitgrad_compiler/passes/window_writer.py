@@ -6,7 +6,7 @@ Next on the path: windowed.py and convolutions.py, whose rules WRITTEN has.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..ir.graph import Atom, Eqn, Graph, Literal, Rules, Var
@@ -24,10 +24,17 @@ class Writer(Rewriter):
         self.made_by: dict[Var, Eqn] = {}
         self.source: Any = None
 
-    def op(self, name: str, *inputs: Atom, **params: Any) -> Var:
-        out = self.emit(name, inputs, params, self.source)
+    def emit(self, op: str, inputs: Sequence[Atom], params: Mapping[str, Any], source: Any) -> Var:
+        out = super().emit(op, inputs, params, source)
         self.made_by[out] = self.eqns[-1]
         return out
+
+    def keep(self, e: Eqn, inputs: Sequence[Atom]) -> None:
+        super().keep(e, inputs)
+        self.made_by.update((v, self.eqns[-1]) for v in e.outputs)
+
+    def op(self, name: str, *inputs: Atom, **params: Any) -> Var:
+        return self.emit(name, inputs, params, self.source)
 
     def transposed(self, x: Atom, order: Sequence[int]) -> Atom:
         return x if list(order) == list(range(len(order))) else self.op("transpose", x, permutation=tuple(order))

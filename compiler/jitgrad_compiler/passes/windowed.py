@@ -30,7 +30,6 @@ def write_out_windows(graph: Graph) -> Graph:
         out = _reduced(r, e, inputs) if rule is None else rule(r, inputs, **e.params)
         if out is None:
             r.keep(e, inputs)
-            r.made_by.update((v, e) for v in e.outputs)
             continue
         cut = r.cuts.get(e.outputs[0])
         r.atoms[e.outputs[0] if cut is None else cut.outputs[0]] = out

@@ -16,6 +16,9 @@ from ....ir.types import F32, DType
 from ....kernels.tuning import Contraction
 from ..order import DEEP, DEEP_OF_MANY, K_BLOCK, LONGEST, RUN, SPLIT_K_FROM, SPLIT_K_OPERANDS, SPLIT_K_OUTPUTS, VECTOR_BYTES
 
+WIDE = 3
+"""Vectors of a wide panel."""
+
 
 @dataclass(frozen=True)
 class ContractSpec:
@@ -108,7 +111,8 @@ def choose_blocking(spec: ContractSpec, tuning: Contraction, a: Strides | None, 
     size = spec.dtype.bits // 8
     lanes = VECTOR_BYTES // size
     chunks, k_chunk, k_block = split_depth(spec)
-    vectors, rows = _choose_tile(spec.rows, spec.columns, lanes, tuning)
+    wide = _worth_wide_panels(spec, tuning, b, k_block, size, lanes)
+    vectors, rows = _choose_tile(spec.rows, spec.columns, lanes, tuning, wide)
     run_tiles, run_panels = -(-spec.rows // rows), -(-spec.columns // (lanes * vectors))
     row_tiles, column_panels = spec.m // spec.rows * run_tiles, spec.n // spec.columns * run_panels
     tile_rows, tall_tiles = divmod(spec.rows, run_tiles)
@@ -164,10 +168,20 @@ def _cycles(tuning: Contraction, rows: int, vectors: int) -> float:
     return max(arithmetic, (rows + vectors) / tuning.loads, tuning.latency)
 
 
-def _choose_tile(m: int, n: int, lanes: int, tuning: Contraction) -> tuple[int, int]:
+def _worth_wide_panels(spec: ContractSpec, tuning: Contraction, b: Strides | None, k_block: int, size: int, lanes: int) -> bool:
+    """Whether a B in place comes from memory by rows far apart, of which hardware fetches only what follows: three vectors of each
+    are read and written faster than two, as long as the panel stays in the cache.
+    """
+    if b is None or b.in_runs or b.column != 1 or _worth_packing_b(spec, tuning, b, size, WIDE * lanes):
+        return False
+    large = spec.batch * spec.k * spec.n * size > tuning.cache_bytes
+    return large and b.row * size >= tuning.far_b_bytes and k_block * WIDE * lanes * size <= tuning.panel_bytes
+
+
+def _choose_tile(m: int, n: int, lanes: int, tuning: Contraction, wide: bool) -> tuple[int, int]:
     """Vectors across and most rows of the tile with the least estimated cycles for a step of K over all of M and N."""
     best: tuple[float, int, int] | None = None
-    for vectors in (2, 1, 3, 4, 6, 8):
+    for vectors in (WIDE, 2, 1, 4, 6, 8) if wide else (2, 1, WIDE, 4, 6, 8):
         limit = tile_limit(vectors, tuning.registers)
         if limit < 1 or (vectors > 1 and n <= lanes * (vectors - 1)):
             continue

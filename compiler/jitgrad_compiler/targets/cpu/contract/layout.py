@@ -105,7 +105,11 @@ def lie_in_place(
         in_runs = len(by_column.rows) > 1 or len(by_column.columns) > 1
         large = spec.m > tuning.pack_b_rows and spec.k * spec.n * spec.dtype.nbytes > tuning.pack_b_bytes
         narrow = len(by_column.columns) > 1 and by_column.columns[-1].extent < lanes
-        if fast[-1].stride != 1 or in_runs and (large or narrow or spec.b_contiguous == "k"):
+        if spec.b_contiguous == "k":  # it is packed, by vectors along K that must not reach from one run into the next
+            refused = len(by_column.columns) > 1 or len(by_column.rows) > 1 and by_column.rows[-1].extent % lanes != 0
+        else:
+            refused = in_runs and (large or narrow)
+        if fast[-1].stride != 1 or refused:
             by_column = None
     while True:
         depth = _runs(indices.depth, by_row and a and a[1], by_column and b and b[1])

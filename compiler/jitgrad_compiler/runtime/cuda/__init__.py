@@ -1,1 +1,0 @@
-"""Running programs on a GPU."""

@@ -1,1 +1,0 @@
-"""The CUDA target: the same Kernel records as PTX."""
