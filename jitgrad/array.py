@@ -14,7 +14,7 @@ from jitgrad_compiler.ir.builder import install_value_class, literal, state
 from jitgrad_compiler.ir.types import I64, NAMES, U64, ArrayType
 
 from .config import config
-from .devices import CPU, Device, SingleDeviceSharding, check_device
+from .devices import CPU, Device, SingleDeviceSharding, as_device
 from .errors import DonatedBufferError, DTypeError, NotAnArrayError, NumberRangeError
 from .promotion import NARROW, PYTHON, WEAK, strong_dtype
 from .to_python import ToPython
@@ -135,7 +135,7 @@ class Array(ToPython):
 
     def to_device(self, device: Any, *, stream: Any = None) -> Array:
         """This array, as it is on the one device. Raises ArgumentError for another one."""
-        check_device("Array.to_device", device)
+        as_device("Array.to_device", device)
         return self
 
     def __len__(self) -> int:

@@ -64,6 +64,8 @@ def _evaluate_call(*arrays: Any, graph: Graph, name: str) -> list[Any]:
 
 INTERPRETED = 2000
 """Equations of loops and branches on concrete arrays that are done one by one; what has more is compiled."""
+UNKNOWN = 16
+"""Steps that a loop of unknown length inside one is reckoned to take."""
 
 
 def _compiled(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> list[Any]:
@@ -101,12 +103,12 @@ def _one_equation(op: Op, types: tuple[Any, ...], params: tuple[tuple[str, Any],
 
 
 def _equations(graph: Graph) -> float:
-    """How many equations one run of a graph does; of a loop of unknown length, those of one step."""
-    return sum((1 + _repeats(e.params) * sum(map(_equations, e.graphs)) for e in graph.eqns), 0.0)
+    """How many equations one run of a graph does."""
+    return sum((1 + _repeats(e.op, e.params) * sum(map(_equations, e.graphs)) for e in graph.eqns), 0.0)
 
 
-def _repeats(params: Mapping[str, Any]) -> int:
-    return params.get("length") or params.get("size") or 1
+def _repeats(op: Op, params: Mapping[str, Any]) -> int:
+    return UNKNOWN if op is while_loop else params.get("length") or params.get("size") or 1
 
 
 def _evaluate_nested(op: Op) -> Any:
@@ -114,7 +116,7 @@ def _evaluate_nested(op: Op) -> Any:
 
     def evaluate(*arrays: Any, **params: Any) -> list[Any]:
         graphs = params.get("branches") or (params.get("body") or params["graph"],)
-        steps = int(arrays[0]) if op is scan and params["length"] is None else _repeats(params)
+        steps = int(arrays[0]) if op is scan and params["length"] is None else _repeats(op, params)
         small = steps * max(map(_equations, graphs)) <= INTERPRETED
         return op.numpy(*arrays, **params) if small or config.disable_jit else _compiled(op, arrays, params)
 

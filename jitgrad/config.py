@@ -37,6 +37,15 @@ def _switch(name: str, value: Any) -> bool:
     return bool(value)
 
 
+CHECKS = ("index", "linalg")
+
+
+def _checks(name: str, kinds: Any) -> tuple[str, ...]:
+    if not isinstance(kinds, (tuple, list)) or any(k not in CHECKS for k in kinds):
+        raise ValueError(f"config.{name} is a tuple of kinds of checks among {', '.join(map(repr, CHECKS))}, got {kinds!r}")
+    return tuple(sorted(set(kinds)))
+
+
 FILTERING = ("auto", "remove_frames", "quiet_remove_frames", "tracebackhide", "off")
 
 
@@ -114,6 +123,7 @@ SETTINGS = {
     "debug_nans": Setting(lambda: False, _switch, traced=True),
     "debug_infs": Setting(lambda: False, _switch, traced=True),
     "debug_key_reuse": Setting(lambda: False, _switch),
+    "checked": Setting(lambda: (), _checks, traced=True),
     **FIXED,
 }
 ALIASES = {f"jax_{name}": name for name in ("disable_jit", "debug_nans", "debug_infs", "debug_key_reuse", "traceback_filtering")}
@@ -134,6 +144,7 @@ class Config:
     debug_nans, debug_infs: raise InvalidValueError, a FloatingPointError, where an operation or a program gives a NaN or an
     infinity, naming the operation. Programs run slower then.
     debug_key_reuse: raise KeyReuseError where a random key that was used up is used again, naming both lines.
+    checked: kinds of what raises an error while a program runs; `debug.checked` sets them for a block.
 
     A name that is no setting raises AttributeError, a value that a setting does not take ValueError.
 
@@ -153,6 +164,7 @@ class Config:
     debug_nans: bool
     debug_infs: bool
     debug_key_reuse: bool
+    checked: tuple[str, ...]
     traced: tuple[Any, ...]
     """The values of the settings that traced programs depend on: part of every program's key."""
 
@@ -199,7 +211,7 @@ config = Config()
 
 
 @contextmanager
-def _during(name: str, value: Any) -> Iterator[None]:
+def during(name: str, value: Any) -> Iterator[None]:
     """A setting for the time of a block."""
     before = getattr(config, name)
     setattr(config, name, value)
@@ -217,7 +229,7 @@ def disable_jit(disable: bool = True) -> AbstractContextManager[None]:
     ...     print(jitgrad.jit(lambda x: x * 2 if x > 0 else x)(3.0))
     6.0
     """
-    return _during("disable_jit", disable)
+    return during("disable_jit", disable)
 
 
 def debug_nans(value: bool = True) -> AbstractContextManager[None]:
@@ -228,7 +240,7 @@ def debug_nans(value: bool = True) -> AbstractContextManager[None]:
     ...     jitgrad.config.debug_nans
     True
     """
-    return _during("debug_nans", value)
+    return during("debug_nans", value)
 
 
 def debug_infs(value: bool = True) -> AbstractContextManager[None]:
@@ -239,7 +251,7 @@ def debug_infs(value: bool = True) -> AbstractContextManager[None]:
     ...     jitgrad.config.debug_infs
     False
     """
-    return _during("debug_infs", value)
+    return during("debug_infs", value)
 
 
 def default_matmul_precision(value: str | None) -> AbstractContextManager[None]:
@@ -249,7 +261,7 @@ def default_matmul_precision(value: str | None) -> AbstractContextManager[None]:
     >>> with jitgrad.default_matmul_precision("highest"):
     ...     pass
     """
-    return _during("jax_default_matmul_precision", value)
+    return during("jax_default_matmul_precision", value)
 
 
 def numpy_dtype_promotion(value: str) -> AbstractContextManager[None]:
@@ -259,7 +271,7 @@ def numpy_dtype_promotion(value: str) -> AbstractContextManager[None]:
     >>> with jitgrad.numpy_dtype_promotion("standard"):
     ...     pass
     """
-    return _during("jax_numpy_dtype_promotion", value)
+    return during("jax_numpy_dtype_promotion", value)
 
 
 def numpy_rank_promotion(value: str) -> AbstractContextManager[None]:
@@ -269,7 +281,7 @@ def numpy_rank_promotion(value: str) -> AbstractContextManager[None]:
     >>> with jitgrad.numpy_rank_promotion("allow"):
     ...     pass
     """
-    return _during("jax_numpy_rank_promotion", value)
+    return during("jax_numpy_rank_promotion", value)
 
 
 def enable_x64(new_val: bool = True) -> AbstractContextManager[None]:
@@ -280,4 +292,4 @@ def enable_x64(new_val: bool = True) -> AbstractContextManager[None]:
     ...     print(jnp.arange(2).dtype)
     int32
     """
-    return _during("jax_enable_x64", new_val)
+    return during("jax_enable_x64", new_val)

@@ -1,16 +1,20 @@
-"""Looking into programs while they run: debug.print and debug.callback work in jit, in loops and under every transform."""
+"""Looking into programs while they run: debug.print and debug.callback work in jit, in loops and under every transform; so do the
+checks that debug.checked switches on.
+"""
 
 from __future__ import annotations
 
 import builtins
 import string
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from jitgrad_compiler.ir.builder import bind_all
 from jitgrad_compiler.ops.effects import callback as callback_op
 
 from .callbacks import prepare_call
+from .config import CHECKS, config, during
 from .errors import ArgumentError
 
 
@@ -86,3 +90,26 @@ def _check_format(fmt: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> No
             raise ArgumentError(f"debug.print: {fmt!r} has a place for {name!r}, but the keyword arguments are {sorted(kwargs)}")
     if unused:
         raise ArgumentError(f"debug.print: {fmt!r} has no place for argument {min(unused)}. Use {{}} for each.")
+
+
+def checked(*kinds: str) -> AbstractContextManager[None]:
+    """Inside this block programs raise an error where else NaN, or a value at another place, comes out in silence.
+
+    kinds: "linalg": a matrix that is singular where it must not be, or not positive definite, raises SingularMatrixError, whose
+    base is numpy.linalg.LinAlgError. "index": an index out of range raises IndexingError. Functions are traced anew inside the
+    block, and check their numbers while they run, under jit, in loops and under vmap and grad, too.
+
+    Raises ArgumentError for other kinds.
+
+    >>> import numpy, jitgrad, jitgrad.numpy as jnp
+    >>> with checked("linalg"):
+    ...     try:
+    ...         jitgrad.jit(jnp.linalg.cholesky)(-jnp.eye(2))
+    ...     except numpy.linalg.LinAlgError:
+    ...         print("not positive definite")
+    not positive definite
+    """
+    unknown = [k for k in kinds if k not in CHECKS]
+    if unknown or not kinds:
+        raise ArgumentError(f"debug.checked: takes kinds of checks, among {', '.join(map(repr, CHECKS))}, got {kinds!r}")
+    return during("checked", (*config.checked, *kinds))

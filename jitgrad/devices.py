@@ -46,10 +46,17 @@ class SingleDeviceSharding(Sharding):
         return True
 
 
-def check_device(where: str, device: Any) -> None:
-    """Raise ArgumentError unless `device` names the processor, or nothing."""
-    if device is None or isinstance(device, (Device, SingleDeviceSharding)) or device == "cpu":
-        return
+def as_device(where: str, device: Any) -> Device:
+    """The device that an argument of a user's names: a Device, a sharding on one, "cpu" or "cpu:0", or (None) the default.
+
+    Raises ArgumentError, which names the function `where`, for anything else.
+    """
+    if device is None or (isinstance(device, str) and device in ("cpu", "cpu:0")):
+        return CPU
+    if isinstance(device, Device):
+        return device
+    if isinstance(device, SingleDeviceSharding):
+        return device.device
     raise ArgumentError(f"{where}: the only device is the processor, 'cpu' or jitgrad.devices()[0], got {device!r}")
 
 
@@ -59,7 +66,7 @@ def devices(backend: str | None = None) -> list[Device]:
     >>> devices()
     [CpuDevice(id=0)]
     """
-    check_device("devices", backend)
+    as_device("devices", backend)
     return [CPU]
 
 
@@ -83,11 +90,11 @@ def default_backend() -> str:
 
 def process_index(backend: str | None = None) -> int:
     """The number of this process among those that work together: 0."""
-    check_device("process_index", backend)
+    as_device("process_index", backend)
     return 0
 
 
 def process_count(backend: str | None = None) -> int:
     """How many processes work together: one."""
-    check_device("process_count", backend)
+    as_device("process_count", backend)
     return 1

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from jitgrad_compiler.errors import (
     ConcretizationTypeError,
+    DeviceFault,
+    DriverError,
     DTypeError,
     JitgradError,
     NonDifferentiableError,
+    OutOfDeviceMemory,
     PackageVersionError,
     ShapeError,
     TracerArrayConversionError,
@@ -84,6 +89,10 @@ class InvalidValueError(JitgradError, FloatingPointError):
     """A NaN or an infinity, where config.debug_nans or config.debug_infs is on."""
 
 
+class SingularMatrixError(JitgradError, np.linalg.LinAlgError):
+    """A matrix that a function of linear algebra can't be done to, inside `debug.checked("linalg")`."""
+
+
 class KeyReuseError(JitgradError, TypeError):
     """A random key was used a second time, while `config.debug_key_reuse` was on."""
 
@@ -115,7 +124,9 @@ __all__ = [
     "CarryTypeError",
     "ConcretizationTypeError",
     "DTypeError",
+    "DeviceFault",
     "DonatedBufferError",
+    "DriverError",
     "FileFormatError",
     "ImmutableArrayError",
     "IndexingError",
@@ -131,6 +142,7 @@ __all__ = [
     "NotAScalarError",
     "NotAnArrayError",
     "NumberRangeError",
+    "OutOfDeviceMemory",
     "PackageVersionError",
     "ShapeError",
     "TracerArrayConversionError",

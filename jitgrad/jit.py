@@ -22,7 +22,7 @@ from . import axes, tree
 from .argument_options import ArgumentOptions, argument_options
 from .array import Array, as_value
 from .config import config
-from .devices import check_device
+from .devices import as_device
 from .errors import NonHashableStaticArgumentError, NumberRangeError
 from .programs import CheckedEntry, Entry, programs_of
 from .recursion import own_frames
@@ -261,8 +261,8 @@ def jit(
             inline=inline,
         )
     check_function("jit", f)
-    check_device("jit", device)
-    check_device("jit", backend)
+    as_device("jit", device)
+    as_device("jit", backend)
     options = argument_options(f, static_argnums, static_argnames, donate_argnums, donate_argnames)
     module = f if is_module(f) else getattr(f, "__self__", None)
     if is_module(module):

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import tree
 from .array import Array
-from .devices import check_device
+from .devices import as_device
 from .tracing import array_leaves
 
 
@@ -25,9 +25,16 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: bool = Fa
     {'a': Array(1.5, dtype=float32)}
     """
     for leaf in tree.leaves(device):
-        check_device("device_put", leaf)
+        as_device("device_put", leaf)
     leaves, treedef = array_leaves("device_put", x, "the value")
     return tree.unflatten(treedef, leaves)
+
+
+def placed(where: str, x: Array, device: Any) -> Array:
+    """What a function that takes `device` has made, on that device; where it is for None."""
+    if device is not None:
+        as_device(where, device)
+    return x
 
 
 def device_get(x: Any) -> Any:

@@ -7,8 +7,8 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import debug, lax
-from jitgrad.errors import ArgumentError
+from jitgrad import checks, config, debug, lax
+from jitgrad.errors import ArgumentError, SingularMatrixError
 
 EAGER_AND_JIT = pytest.mark.parametrize("run", [lambda f: f, jitgrad.jit], ids=["eager", "jit"])
 
@@ -199,3 +199,32 @@ def test_progress_moves_a_bar_to_its_end(capfd):
 def test_progress_must_be_a_label():
     with pytest.raises(ArgumentError, match="progress must be the label"):
         lax.scan(lambda c, _: (c, None), 0.0, None, length=3, progress=True)
+
+
+@EAGER_AND_JIT
+@pytest.mark.parametrize("over", [lambda f: f, jitgrad.vmap, jitgrad.grad], ids=["plain", "vmap", "grad"])
+def test_what_is_required_is_looked_at_inside_checked_alone(run, over):
+    def root(x):
+        if checks.is_checked("linalg"):
+            checks.require(x >= 0, SingularMatrixError, "root: a number is negative")
+        return jnp.sqrt(x)
+
+    f, good, bad = run(over(root)), *(np.float32([4.0, n]) for n in (4.0, -4.0))
+    if over is not jitgrad.vmap:
+        good, bad = good[1], bad[1]
+    assert np.isnan(f(bad)).any()
+    with debug.checked("linalg"):
+        assert not np.isnan(f(good)).any()
+        with pytest.raises(np.linalg.LinAlgError, match="root: a number is negative"):
+            f(bad)
+        with debug.checked("index"):
+            assert config.checked == ("index", "linalg")
+    assert config.checked == ()
+    assert np.isnan(f(bad)).any()
+
+
+def test_kinds_of_checks_that_are_none_are_refused():
+    with pytest.raises(ArgumentError, match="among 'index', 'linalg', got"):
+        debug.checked("nan")
+    with pytest.raises(ValueError, match=r"config\.checked is a tuple"):
+        config.update("checked", "index")

@@ -42,3 +42,20 @@ def test_trees_are_put_on_the_device_and_taken_from_it():
         jitgrad.device_put({"a": "s"})
     with pytest.raises(errors.ArgumentError, match="device_put"):
         jitgrad.device_put(1.0, "tpu")
+
+
+CREATORS = {
+    "array": ([1, 2],), "asarray": ([1, 2],), "zeros": (2,), "ones": (2,), "empty": (2,), "full": (2, 7), "eye": (2,),
+    "arange": (3,), "zeros_like": (1.0,), "ones_like": (1.0,), "empty_like": (1.0,), "full_like": (1.0, 7), "linspace": (0, 1, 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CREATORS)
+def test_functions_that_make_arrays_take_a_device(name):
+    function, args = getattr(jnp, name), CREATORS[name]
+    (device,) = jitgrad.devices()
+    for given in ("cpu", device, None, jnp.ones(1).sharding):
+        assert function(*args, device=given).device == device
+    assert jitgrad.jit(lambda: function(*args, device="cpu"))().tolist() == function(*args).tolist()
+    with pytest.raises(errors.ArgumentError, match=f"{name}: the only device is the processor.*got 'tpu'"):
+        function(*args, device="tpu")

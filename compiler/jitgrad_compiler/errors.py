@@ -85,3 +85,15 @@ class TracerIntegerConversionError(ConcretizationTypeError):
 
 class NonDifferentiableError(JitgradError, TypeError):
     """A derivative of something that has none."""
+
+
+class DriverError(JitgradError, RuntimeError):
+    """The driver of a GPU is missing, too old, or refused what was asked of it."""
+
+
+class OutOfDeviceMemory(DriverError, MemoryError):
+    """A GPU has not the memory that was asked for. Everything that was made before can still be used."""
+
+
+class DeviceFault(DriverError):
+    """A kernel failed on a GPU, or another program's did in the same process; nothing on that device can be used any more."""

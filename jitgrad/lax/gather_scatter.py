@@ -14,6 +14,7 @@ import numpy as np
 
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
+from jitgrad.checks import check_indices, is_checked
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import array_arg, shape_arg
 from jitgrad_compiler.ir.types import BOOL, I64
@@ -96,7 +97,7 @@ def _check_axes(where: str, dims: GatherDimensionNumbers | ScatterDimensionNumbe
 
 
 def _windows(
-    where: str, operand: Array, indices: Array, dims: GatherDimensionNumbers, sizes: tuple[int, ...], mode: GatherScatterMode
+    where: str, operand: Array, indices: Array, dims: GatherDimensionNumbers, sizes: tuple[int, ...], mode: Any
 ) -> _Windows:
     shape, batch = operand.type.shape, indices.type.shape[:-1]
     absent = (*dims.collapsed_slice_dims, *dims.operand_batching_dims)
@@ -108,7 +109,10 @@ def _windows(
     inside_shape = len(sizes) == len(shape) and all(0 <= s <= n for s, n in zip(sizes, shape, strict=True))
     if not inside_shape or any(sizes[d] > 1 for d in absent):
         raise ShapeError(f"{where}: windows of sizes {sizes} do not fit shape {shape}; axes {absent} must have size 1")
-    checked = mode is GatherScatterMode.FILL_OR_DROP
+    wanted = GatherScatterMode.parse(where, mode)
+    checked = wanted is GatherScatterMode.FILL_OR_DROP
+    if is_checked("index") and (mode is None or wanted is GatherScatterMode.PROMISE_IN_BOUNDS):
+        check_indices(where, indices, tuple((d, shape[d], sizes[d]) for d in dims.start_index_map))
     starts: dict[int, Array] = {}
     inside: Array | None = None
     at = ops.convert(indices, I64)
@@ -184,7 +188,7 @@ def gather(
     x, indices = array_arg("lax.gather", operand), array_arg("lax.gather", start_indices)
     sizes = shape_arg("lax.gather", tuple(slice_sizes))
     _check_axes("lax.gather", dimension_numbers, x.type.rank, x.type.rank + indices.type.rank)
-    found = _windows("lax.gather", x, indices, dimension_numbers, sizes, GatherScatterMode.parse("lax.gather", mode))
+    found = _windows("lax.gather", x, indices, dimension_numbers, sizes, mode)
     out = ops.op("gather", x, found.indices, axes=found.axes, batch=0, mode="clip")
     if found.inside is not None:
         held = ops.broadcast(found.inside, out.type.shape, tuple(range(len(found.batch))))
@@ -214,7 +218,7 @@ def _scatter(kind: str, doc: str) -> Callable[..., Array]:
             raise ShapeError(f"{where}: {dimension_numbers} do not name {x.type.rank} axes for the operand's shape {x.type.shape}")
         window = iter(parts.type.shape[d] for d in dims.offset_dims)
         sizes = tuple(1 if d in absent else next(window) for d in range(x.type.rank))
-        found = _windows(where, x, array_arg(where, scatter_indices), dims, sizes, GatherScatterMode.parse(where, mode))
+        found = _windows(where, x, array_arg(where, scatter_indices), dims, sizes, mode)
         order = _order(found, dims.offset_dims)
         parts = ops.transpose(parts, tuple(order.index(i) for i in range(len(order))))
         indices = found.indices

@@ -13,7 +13,8 @@ from typing import Any
 
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
-from jitgrad.errors import ShapeError
+from jitgrad.checks import is_checked, require
+from jitgrad.errors import ShapeError, SingularMatrixError
 from jitgrad.operands import ArrayLike, inexact_arg
 from jitgrad.vectorization import vmap
 
@@ -51,7 +52,10 @@ def cholesky(x: ArrayLike, *, symmetrize_input: bool = True) -> Array:
         raise ShapeError(f"linalg.cholesky: takes square matrices, got shape {value.shape}")
     if symmetrize_input:
         value = (value + jnp.matrix_transpose(value)) / 2
-    return of_matrices(_columns_of_cholesky, value)
+    lower = of_matrices(_columns_of_cholesky, value)
+    if is_checked("linalg"):
+        require(jnp.all(jnp.isfinite(lower)), SingularMatrixError, "linalg.cholesky: a matrix is not positive definite")
+    return lower
 
 
 __all__ = ["cholesky"]

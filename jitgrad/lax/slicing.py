@@ -10,6 +10,7 @@ import numpy as np
 
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
+from jitgrad.checks import check_indices, is_checked
 from jitgrad.errors import DTypeError, ShapeError
 from jitgrad.operands import array_arg, axis_number, shape_arg, strong
 from jitgrad_compiler.ir.types import I64
@@ -93,6 +94,13 @@ def _start(where: str, start: Any, size: int, allow_negative: bool) -> Array:
     return ops.select(ops.op("lt", value, zero), ops.op("add", value, count), value)
 
 
+def _check_starts(where: str, x: Array, starts: list[Array], sizes: Sequence[int]) -> None:
+    """Inside debug.checked("index"): an error for a window that is not inside, whose sizes are those of an operand's block."""
+    if is_checked("index") and len(sizes) == x.type.rank and starts:
+        row = ops.concatenate([ops.reshape(ops.convert(s, I64), (1,)) for s in starts], 0)
+        check_indices(where, row, tuple(zip(range(len(sizes)), x.type.shape, sizes, strict=True)))
+
+
 def _largest(x: Array) -> int:
     return int(np.iinfo(x.dtype).max)
 
@@ -109,8 +117,10 @@ def dynamic_slice(
     [4 5]
     """
     x = array_arg("lax.dynamic_slice", operand)
+    sizes = shape_arg("lax.dynamic_slice", tuple(slice_sizes))
     starts = _starts("lax.dynamic_slice", x, start_indices, allow_negative_indices)
-    return ops.op("dynamic_slice", x, *starts, sizes=shape_arg("lax.dynamic_slice", tuple(slice_sizes)))
+    _check_starts("lax.dynamic_slice", x, starts, sizes)
+    return ops.op("dynamic_slice", x, *starts, sizes=sizes)
 
 
 def dynamic_slice_in_dim(
@@ -155,6 +165,7 @@ def dynamic_update_slice(
     x = array_arg("lax.dynamic_update_slice", operand)
     (x, part), _ = same_dtype("dynamic_update_slice", [x, as_value(update, "lax.dynamic_update_slice")])
     starts = _starts("lax.dynamic_update_slice", x, start_indices, allow_negative_indices)
+    _check_starts("lax.dynamic_update_slice", x, starts, part.type.shape)
     return ops.op("dynamic_update_slice", x, part, *starts)
 
 

@@ -1,6 +1,7 @@
 """Making arrays: from data, of one number, of indices. NumPy's memory is copied.
 
 Ranges are in ranges.py, masks of matrices in matrices.py. Types not given are default_float for floats and int64 for integers.
+`device` is a Device, a sharding or a name, as jitgrad.device_put takes, or None: where arrays are by default.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from jitgrad.operands import (
     strong,
 )
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
+from jitgrad.transfers import placed
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import I64, DType
@@ -31,7 +33,9 @@ from jitgrad_compiler.ir.types import I64, DType
 from .elementwise import example, named
 
 
-def array(object: Any, dtype: Any = None, copy: bool | None = True, order: str | None = "K", ndmin: int = 0) -> Array:
+def array(
+    object: Any, dtype: Any = None, copy: bool | None = True, order: str | None = "K", ndmin: int = 0, *, device: Any = None
+) -> Array:
     """An array of numbers, nested lists, NumPy arrays, jitgrad arrays, or anything with `__array__`. The elements are copied,
     but for an Array given with copy=False.
 
@@ -45,10 +49,10 @@ def array(object: Any, dtype: Any = None, copy: bool | None = True, order: str |
     """
     out = _copied(copy, object, _from_data("array", object, None if dtype is None else dtype_name(dtype)))
     missing = ndmin - out.type.rank
-    return reshape(out, (1,) * missing + out.type.shape) if missing > 0 else out
+    return placed("array", reshape(out, (1,) * missing + out.type.shape) if missing > 0 else out, device)
 
 
-def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool | None = None) -> Array:
+def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool | None = None, device: Any = None) -> Array:
     """As `array`; a jitgrad array of the wanted type comes back as it is.
 
     Raises ArgumentError for copy=False of something that must be copied.
@@ -59,7 +63,8 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
     """
     if copy is False and not isinstance(a, Array):
         raise ArgumentError(f"asarray: a {type(a).__name__} must be copied, but copy=False was given")
-    return _copied(copy, a, _from_data("asarray", a, None if dtype is None else dtype_name(dtype)))
+    made = _copied(copy, a, _from_data("asarray", a, None if dtype is None else dtype_name(dtype)))
+    return placed("asarray", made, device)
 
 
 def _copied(copy: bool | None, data: Any, made: Array) -> Array:
@@ -146,7 +151,7 @@ def _numpy_array(where: str, items: Any, dtype: DType) -> np.ndarray:
         return np.asarray(OPS["convert_element_type"].numpy(made, dtype=dtype))
 
 
-def zeros(shape: Any, dtype: Any = None) -> Array:
+def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
     """An array of zeros, of default_float by default. Raises ArgumentError for a negative size.
 
     >>> import jitgrad.numpy as jnp
@@ -154,30 +159,30 @@ def zeros(shape: Any, dtype: Any = None) -> Array:
     [[0 0]
      [0 0]]
     """
-    return _constant("zeros", shape, dtype, 0)
+    return _constant("zeros", shape, dtype, 0, device)
 
 
-def ones(shape: Any, dtype: Any = None) -> Array:
+def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
     """An array of ones, of default_float by default.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.ones(3))
     [1. 1. 1.]
     """
-    return _constant("ones", shape, dtype, 1)
+    return _constant("ones", shape, dtype, 1, device)
 
 
-def empty(shape: Any, dtype: Any = None) -> Array:
+def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
     """An array of zeros: memory is never left unset.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.empty(2))
     [0. 0.]
     """
-    return _constant("empty", shape, dtype, 0)
+    return _constant("empty", shape, dtype, 0, device)
 
 
-def full(shape: Any, fill_value: ArrayLike, dtype: Any = None) -> Array:
+def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = None) -> Array:
     """An array of `fill_value`, broadcast to the shape; of its type by default.
 
     >>> import jitgrad.numpy as jnp
@@ -185,7 +190,8 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = None) -> Array:
     [[7 7]
      [7 7]]
     """
-    return _filled("full", shape_arg("full", shape), fill_value, None if dtype is None else dtype_name(dtype))
+    made = _filled("full", shape_arg("full", shape), fill_value, None if dtype is None else dtype_name(dtype))
+    return placed("full", made, device)
 
 
 def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: DType | None) -> Array:
@@ -198,10 +204,10 @@ def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: DType | None
     return broadcast_right(value, shape)
 
 
-def _constant(name: str, shape: Any, dtype: Any, number: int) -> Array:
+def _constant(name: str, shape: Any, dtype: Any, number: int, device: Any) -> Array:
     if isinstance(dtype, (int, np.integer)):
         raise DTypeError(f"{name}({shape}, {dtype}): {dtype} is no element type. A shape is one tuple: {name}(({shape}, {dtype})).")
-    return fill(shape_arg(name, shape), number, float_or(dtype))
+    return placed(name, fill(shape_arg(name, shape), number, float_or(dtype)), device)
 
 
 def float_or(dtype: Any) -> DType:
@@ -220,9 +226,9 @@ def like_of(where: str, a: Any, shape: Any, dtype: Any) -> tuple[Shape, DType]:
 
 
 def _like(name: str, number: int, word: str) -> Any:
-    def function(a: ArrayLike, dtype: Any = None, shape: Any = None) -> Array:
+    def function(a: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
         sizes, kind = like_of(name, a, shape, dtype)
-        return fill(sizes, number, kind)
+        return placed(name, fill(sizes, number, kind), device)
 
     return named(
         function, name,
@@ -238,7 +244,7 @@ ones_like = _like("ones_like", 1, "Ones")
 empty_like = _like("empty_like", 0, "Zeros, memory being never left unset,")
 
 
-def full_like(a: ArrayLike, fill_value: ArrayLike, dtype: Any = None, shape: Any = None) -> Array:
+def full_like(a: ArrayLike, fill_value: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
     """`fill_value` in a's shape and type, each of which may be given instead.
 
     >>> import jitgrad.numpy as jnp
@@ -246,7 +252,7 @@ def full_like(a: ArrayLike, fill_value: ArrayLike, dtype: Any = None, shape: Any
     [2 2]
     """
     sizes, kind = like_of("full_like", a, shape, dtype)
-    return _filled("full_like", sizes, fill_value, kind)
+    return placed("full_like", _filled("full_like", sizes, fill_value, kind), device)
 
 
 def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Array]:

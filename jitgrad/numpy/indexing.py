@@ -1,6 +1,7 @@
 """x[index] and what x.at[index] does: carrying out the plans of `index_plan.py`; and take, take_along_axis, put_along_axis.
 
-Out-of-range indices are held inside when reading and dropped when writing, as in jax; other modes can be asked for.
+Out-of-range indices are held inside when reading and dropped when writing, as in jax; other modes can be asked for. Where none is,
+they are errors inside debug.checked("index").
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from jitgrad.array_ops import (
     slice_axis,
     transpose,
 )
+from jitgrad.checks import check_indices, is_checked
 from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to
 from jitgrad_compiler.ir.types import BOOL, I64, DType
@@ -41,7 +43,23 @@ def mode_of(where: str, modes: dict[str | None, str], mode: Any) -> str:
     return modes[mode]
 
 
-def getitem(x: Array, index: Index, mode: str = "clip", fill_value: ArrayLike | None = None) -> Array:
+def unsure(mode: Any) -> bool:
+    """Whether indices are to be checked: nobody has said what is to become of those outside."""
+    return mode in (None, "promise_in_bounds") and is_checked("index")
+
+
+def _check_plan(where: str, p: Plan, shape: Shape) -> None:
+    for axis, (e, n) in enumerate(zip(p.axes, shape, strict=True)):
+        if isinstance(e, (Number, Points)):
+            places = from_numpy(np.array(e.number)) if isinstance(e, Number) else e.indices
+            check_column(where, places, axis, n)
+
+
+def check_column(where: str, places: Array, axis: int, n: int) -> None:
+    check_indices(where, reshape(places, (*places.type.shape, 1)), ((axis, n, 1),))
+
+
+def getitem(x: Array, index: Index, mode: Any = None, fill_value: ArrayLike | None = None, where: str = "indexing") -> Array:
     """`x[index]`."""
     x = convert(x, x.type.dtype)
     if type(index) is int and x.type.shape and 0 <= index < x.type.shape[0]:  # what loops over an array do
@@ -49,6 +67,9 @@ def getitem(x: Array, index: Index, mode: str = "clip", fill_value: ArrayLike | 
     index, shape = with_axes_for_flags(index, x.type.shape)
     x = reshape(x, shape)
     p = plan(index, x.type.shape)
+    if unsure(mode):
+        _check_plan(where, p, x.type.shape)
+    mode = mode_of(where, READING, mode)
     if mode == "fill":  # a number outside is to be seen by the gather
         p = _with_points_outside(p, x.type.shape)
     for e, n in zip(p.axes, x.type.shape, strict=True):
@@ -157,8 +178,10 @@ def scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, method: 
 
 
 def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, where: str) -> Array:
-    mode = mode_of(where, WRITING, mode)
     p = plan(index, x.type.shape)
+    if unsure(mode):
+        _check_plan(where, p, x.type.shape)
+    mode = mode_of(where, WRITING, mode)
     value = value_of(y, x.type.dtype, where)
     if not broadcasts_to(value.type.shape, p.shape):
         raise ShapeError(
@@ -265,6 +288,8 @@ def take(
         at = at % n
     elif mode != "clip":
         at = from_front(at, n)
+    if unsure(mode):
+        check_column("take", at, number, n)
     column = columns([at], at.type.shape)
     made = _gathered(x, column, (number,), 0, "clip" if mode in ("clip", "wrap") else "fill", fill_value)
     k = at.type.rank
@@ -304,8 +329,10 @@ def take_along_axis(
      [2 4]]
     """
     x, at, number = _along("take_along_axis", arr, indices, axis)
-    mode = mode_of("take_along_axis", {**READING, None: "fill"}, mode)
     at = from_front(at, x.type.shape[number])
+    if unsure(mode):
+        check_column("take_along_axis", at, number, x.type.shape[number])
+    mode = mode_of("take_along_axis", {**READING, None: "fill"}, mode)
     rank = x.type.rank
     rests = [v.type.shape[:number] + v.type.shape[number + 1 :] for v in (x, at)]
     others = broadcast_shape("take_along_axis", tuple(rests))
@@ -332,6 +359,8 @@ def put_along_axis(
     x, at, number = _along("put_along_axis", arr, indices, axis)
     shape = array_arg("put_along_axis", arr).type.shape
     at = from_front(at, x.type.shape[number])
+    if unsure(mode):
+        check_column("put_along_axis", at, number, x.type.shape[number])
     others = x.type.shape[:number] + x.type.shape[number + 1 :]
     places = _rows("put_along_axis", at, number, others)
     rank = x.type.rank

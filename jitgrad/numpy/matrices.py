@@ -8,13 +8,14 @@ from jitgrad.array import Array, as_value
 from jitgrad.array_ops import Shape, broadcast, convert, iota, op, reshape, select
 from jitgrad.errors import ArgumentError, ParametersError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, shape_arg, size_arg
+from jitgrad.transfers import placed
 from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from .creation import float_or
 from .elementwise import named
 
 
-def eye(N: int, M: int | None = None, k: ArrayLike = 0, dtype: Any = None) -> Array:
+def eye(N: int, M: int | None = None, k: ArrayLike = 0, dtype: Any = None, *, device: Any = None) -> Array:
     """An N by M matrix (M is N by default) with ones on the k-th diagonal, counted upwards, and zeros elsewhere; k may be traced.
 
     >>> import jitgrad.numpy as jnp
@@ -22,7 +23,7 @@ def eye(N: int, M: int | None = None, k: ArrayLike = 0, dtype: Any = None) -> Ar
     [[0. 1. 0.]
      [0. 0. 1.]]
     """
-    return _mask(_rows_and_columns("eye", N, M), k, float_or(dtype), "eq")
+    return placed("eye", _mask(_rows_and_columns("eye", N, M), k, float_or(dtype), "eq"), device)
 
 
 def identity(n: int, dtype: Any = None) -> Array:

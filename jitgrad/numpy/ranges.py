@@ -12,11 +12,12 @@ from jitgrad.array_ops import Shape, broadcast, constant, convert, fill, iota, l
 from jitgrad.errors import ArgumentError, DTypeError, NumberRangeError
 from jitgrad.operands import ArrayLike, axis_number, broadcast_shape, common_dtype, operands, size_arg, strong
 from jitgrad.promotion import dtype_name, narrowed, strong_dtype
+from jitgrad.transfers import placed
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.types import BOOL, C128, F64, I64, INEXACT, U64, DType
 
 
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Array:
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *, device: Any = None) -> Array:
     """start, start + step, ... up to but without stop (from 0 where only one is given); int64 unless a float is among them.
 
     With an integer dtype the steps are whole as in NumPy: that from the first number to the second, both truncated. Later numbers
@@ -44,10 +45,10 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     elif not all(isinstance(v, int) and -(2**63) <= v < 2**63 for v in (first, by)):
         first, by = float(first), float(by)
     if state.staging is None:
-        return from_numpy((first + by * np.arange(count)).astype(kind.numpy))
+        return placed("arange", from_numpy((first + by * np.arange(count)).astype(kind.numpy)), device)
     out = iota((count,), 0, kind if (first, by) == (0, 1) and kind != BOOL else I64 if isinstance(first, int) else F64)
     out = out if by == 1 else out * by
-    return convert(out if first == 0 else out + first, kind)
+    return placed("arange", convert(out if first == 0 else out + first, kind), device)
 
 
 def _kind_of_bounds(given: list[Any], numbers: list[Any]) -> DType:
@@ -89,7 +90,15 @@ def _steps(first: Any, last: Any, by: Any) -> int:
 
 
 def linspace(
-    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    device: Any = None,
 ) -> Any:
     """`num` numbers in equal steps from start to stop, which is the last one unless endpoint is False.
 
@@ -119,6 +128,7 @@ def linspace(
     at = axis_number("linspace", axis, len(shape))
     if at:
         out = op("transpose", out, permutation=(*range(1, at + 1), 0, *range(at + 1, len(shape))))
+    out = placed("linspace", out, device)
     if not retstep:
         return out
     (one, other), _ = operands("linspace", start, stop, inexact=True)

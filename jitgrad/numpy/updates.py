@@ -16,7 +16,7 @@ from jitgrad_compiler.ir.types import I64
 
 from . import reductions
 from .index_plan import Index, Points, columns, plan, with_axes_for_flags
-from .indexing import READING, getitem, mode_of, scatter, value_of
+from .indexing import getitem, scatter, value_of
 from .selection import where
 
 
@@ -92,7 +92,7 @@ class Updates:
         fill_value: ArrayLike | None = None,
     ) -> Array:
         """x[index]; with mode "fill" the elements outside are fill_value (nan, or the least integer, by default)."""
-        return getitem(self.array, self.index, mode_of("at[].get", READING, mode), fill_value)
+        return getitem(self.array, self.index, mode, fill_value, "at[].get")
 
 
 def _in_place(name: str, method: str) -> Callable[[Updates, Any], Any]:
@@ -174,13 +174,13 @@ class Loops:
 
 def _applied(x: Array, index: Index, func: Callable[[Array], Array], mode: Any) -> Array:
     """func of the elements at an index, of those that it names several times as often as that."""
-    first = getitem(x, index)
+    first = getitem(x, index, "clip")
     out = func(first)
     most = _most_often(x, index)
     if most == 1:
         return out
     named = scatter(fill(x.type.shape, 0, I64), index, 1, "add", mode)
-    counts = getitem(named, index)
+    counts = getitem(named, index, "clip")
 
     def again(k: ArrayLike, value: Array) -> Array:
         going = counts > k

@@ -23,6 +23,7 @@ def polynomial(name: str, doc: str, coefficients: Sequence[float]) -> Function:
     scope: dict[str, Function] = {}
     exec(compile(source, f"<{name}>", "exec"), {"__name__": __name__}, scope)  # noqa: S102 - of the numbers above
     function = scope[name]
+    function.source = source  # type: ignore[attr-defined]  # python_source.py reads it
     function.__doc__ = doc
     return function
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import ast
 import builtins
-import inspect
 import math
 from collections.abc import Callable, Mapping
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from ..errors import NonDifferentiableError
+from ..python_source import find_source
 
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv)
 _NAMED = (ast.Div, ast.Pow, ast.Mod)  # operators whose operands and result get names
@@ -64,37 +64,14 @@ def read_formula(function: Callable[..., Any], known: Mapping[str, int]) -> Form
 
 
 def _find_source(function: FunctionType) -> ast.FunctionDef | ast.Lambda:
-    """The syntax tree of a function, with the line numbers of its file."""
-    if "source" in function.__dict__:
-        made = ast.parse(function.__dict__["source"]).body[0]
-        assert isinstance(made, ast.FunctionDef)
-        return made
     try:
-        lines, _ = inspect.findsource(function)
-        tree = ast.parse("".join(lines))
+        return find_source(function)
     except (OSError, SyntaxError) as error:
         raise ScalarDerivativeError(
             f"elementwise: the source of {function.__name__} can't be read ({error}), so it can't be differentiated; pass partials="
         ) from error
-    code = function.__code__
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
-            if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno:
-                return node
-        elif isinstance(node, ast.Lambda) and code.co_name == "<lambda>" and _holds(node.body, code):
-            return node
-    raise ScalarDerivativeError(
-        f"elementwise: {function.__name__} is not in {code.co_filename} as it was when it was defined; pass partials="
-    )
-
-
-def _holds(body: ast.expr, code: CodeType) -> bool:
-    """Whether the expression is what the code of a lambda was compiled from: two lambdas may share a line."""
-    start, end = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
-    positions = [[part or 0 for part in position] for position in code.co_positions() if None not in position]
-    spans = [((line, column), (end_line, end_column)) for line, end_line, column, end_column in positions]
-    spans = [span for span in spans if span[0] != span[1]]
-    return bool(spans) and min(s for s, _ in spans) == start and max(e for _, e in spans) == end
+    except LookupError as error:
+        raise ScalarDerivativeError(f"elementwise: {error}; pass partials=") from error
 
 
 class _Reader:

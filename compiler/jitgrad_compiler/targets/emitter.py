@@ -87,6 +87,10 @@ class Emitter:
     def finish(self, value: Reg | None = None) -> None:
         """Return from the function and hand its text to the module."""
         self.line(f"ret {value.typed}" if value else "ret void")
+        self.close()
+
+    def close(self) -> None:
+        """Hand the text of the function, which has returned, to the module."""
         args = ", ".join(a.typed for a in self.args)
         body = "\n".join(["entry:", *self.entry, *self.lines])
         linkage = "internal " if self.internal else ""

@@ -1,7 +1,9 @@
-"""The functions of libm that Numba's code calls, defined by our vector math at one lane and by LLVM's own instructions.
+"""The functions of libm, defined by our vector math at one lane and by LLVM's own instructions, so that code needs no libm and
+compiles for any target.
 
-The text of a module that declares `exp`, `llvm.log.f32`, `numba_frexp` and the like comes in; the same text goes out with
-those declarations replaced by private functions of the same meaning. So the code needs no libm and compiles for any target.
+`libm_function` writes one by its name in Python's `math`. `define` does what Numba's code calls: the text of a module that declares
+`exp`, `llvm.log.f32`, `numba_frexp` and the like comes in; the same text goes out with those declarations replaced by private
+functions of the same meaning.
 """
 
 from __future__ import annotations
@@ -117,6 +119,20 @@ def _meaning(symbol: str) -> tuple[str, DType] | None:
     if name in _DEFINITIONS:
         return name, F64
     return (name[:-1], F32) if name.endswith("f") and name[:-1] in _DEFINITIONS else None
+
+
+def libm_function(module: Module, name: str, type: DType) -> str:
+    """The symbol of a function of libm in a float type, by its name in Python's `math`; it is written where it is first asked for.
+
+    Raises:
+        MissingFunctionError: Kernels do not have it.
+    """
+    if name not in _DEFINITIONS:
+        raise MissingFunctionError(f"{name} is not among the functions that kernels have")
+    symbol = f"libm.{name}.{type}"
+    if module.first_use(symbol):
+        _emit(module, symbol, name, type)
+    return symbol
 
 
 def define(text: str, module: Module) -> str:

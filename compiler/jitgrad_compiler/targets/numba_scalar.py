@@ -1,4 +1,5 @@
-"""Plain Python functions of numbers, compiled by Numba to LLVM functions that kernels call and LLVM inlines.
+"""Plain Python functions of numbers, compiled to LLVM functions that kernels call and LLVM inlines: those of float64 numbers in a
+small language by `scalar_translation.py`, all others by Numba.
 
 A Python function and the types of its arguments come in, the text of an LLVM module that defines `double @name(double)` goes
 out (`scalar_function`). A kernel calls it lane by lane (`call_scalar`), and its module is linked with the pieces it calls
@@ -30,12 +31,15 @@ from .emitter import Emitter
 from .libm import MissingFunctionError, define
 from .llvm_text import LLVM_TYPES, PTR, Module, Reg
 from .private_numba import llvm_ir, numba
+from .scalar_translation import Untranslatable, translate
 
 _NUMBA_TYPES = {
     BOOL: "boolean", I8: "int8", I16: "int16", I32: "int32", I64: "int64", U8: "uint8", U16: "uint16",
     U32: "uint32", U64: "uint64", F32: "float32", F64: "float64",
 }  # fmt: skip
 _RAISES = "jitgrad.raises"
+_Types = tuple[tuple[DType, ...], tuple[DType, ...]]
+"""The types that kernels pass, and those that the function takes."""
 
 
 class ScalarFunctionError(JitgradError, TypeError):
@@ -201,20 +205,43 @@ def _compile(
 ) -> ScalarCode:
     inner_types = tuple(computed_in or t for t in argument_types)
     inner_result = computed_in or result_type
-    symbol, text = _numba_ir(_plain(function), inner_types, inner_result)
-    module = Module()
-    _emit_entry(module, name, symbol, (argument_types, inner_types), (result_type, inner_result))
-    try:
-        text = define(_saturating(_without_target(text), module), module)
-    except MissingFunctionError as error:
-        raise ScalarFunctionError(f"{_where(_plain(function))}: {error}") from None
+    plain = _plain(function)
+    text = _translated(plain, name, (argument_types, inner_types), (result_type, inner_result))
+    if text is None:
+        text = _by_numba(plain, name, (argument_types, inner_types), (result_type, inner_result))
     parsed = llvm.parse_assembly(text, llvm.create_context())
     _make_private(parsed, name)
     _optimize(parsed)
     parsed.get_function(name).linkage = "linkonce_odr"  # modules that are linked together may both bring it
     finished = str(parsed)
-    _check(finished, text, _plain(function))
+    _check(finished, text, plain)
     return ScalarCode(name, argument_types, result_type, _stable_names(_without_target(finished), name))
+
+
+def _translated(function: FunctionType, name: str, argument_types: _Types, result_types: tuple[DType, DType]) -> str | None:
+    """The text of a function of float64 numbers, where it is in the language of `scalar_translation.py`."""
+    if any(t != F64 for t in (*argument_types[1], result_types[1])):
+        return None
+    module = Module()
+    try:
+        symbol, type = translate(function, module, len(argument_types[1]))
+    except Untranslatable:
+        return None
+    e = _entry(module, name, argument_types[0], result_types[0])
+    result = e.call(symbol, type, *[e.convert(a, F64) for a in e.args])
+    assert result is not None
+    e.finish(e.convert(e.convert(result, F64), result_types[0]))
+    return module.text()
+
+
+def _by_numba(function: FunctionType, name: str, argument_types: _Types, result_types: tuple[DType, DType]) -> str:
+    symbol, text = _numba_ir(function, argument_types[1], result_types[1])
+    module = Module()
+    _emit_entry(module, name, symbol, argument_types, result_types)
+    try:
+        return define(_saturating(_without_target(text), module), module)
+    except MissingFunctionError as error:
+        raise ScalarFunctionError(f"{_where(function)}: {error}") from None
 
 
 def _numba_ir(function: FunctionType, argument_types: tuple[DType, ...], result_type: DType) -> tuple[str, str]:
@@ -254,12 +281,10 @@ def _with_compiled_callees(function: FunctionType) -> FunctionType:
 # -- from Numba's IR to ours
 
 
-def _emit_entry(
-    module: Module, name: str, symbol: str, argument_types: tuple[tuple[DType, ...], ...], result_types: tuple[DType, DType]
-) -> None:
+def _emit_entry(module: Module, name: str, symbol: str, argument_types: _Types, result_types: tuple[DType, DType]) -> None:
     """The function with a plain signature: converts, calls Numba's, traps a raised exception, converts back."""
     outer, inner = argument_types
-    e = Emitter(module, name, [(f"x{i}", t) for i, t in enumerate(outer)], LLVM_TYPES[result_types[0]])
+    e = _entry(module, name, outer, result_types[0])
     args = [e.convert(a, t) for a, t in zip(e.args, inner, strict=True)]
     result, exception = e.alloca(_memory_type(result_types[1])), e.alloca(PTR)
     # Numba passes bools as bytes.
@@ -269,6 +294,10 @@ def _emit_entry(
     with e.when(e.compare("ne", status, 0), unlikely=True):
         e.call(_RAISES, None)
     e.finish(e.convert(e.load(result, result_types[1]), result_types[0]))
+
+
+def _entry(module: Module, name: str, argument_types: tuple[DType, ...], result_type: DType) -> Emitter:
+    return Emitter(module, name, [(f"x{i}", t) for i, t in enumerate(argument_types)], LLVM_TYPES[result_type])
 
 
 def _without_target(text: str) -> str:

@@ -17,10 +17,10 @@ from typing import Any
 
 from ....ir.types import BOOL, U8
 from ....kernels.kernel import Kernel
+from ...combining import folded, identity, joined, joined_pairwise
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
 from ..long_sums import Total, join_in_memory, rounds, runs, whole
-from ..loops.accumulators import folded, identity, joined, joined_pairwise
 from ..order import LONGEST, RUN, VECTOR_BYTES, lanes_for
 from ..partition import Partition, partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from ....ir.graph import Atom, Literal, Var
 from ....ir.types import BOOL, F32, F64, I64, U8, U64
 from ....kernels.kernel import Kernel
+from ...combining import joined
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
-from ..loops.accumulators import joined
 from ..machine.memory_operations import set_bytes
 from ..order import LONGEST, MANY_UPDATES, VECTOR_BYTES
 from ..partition import partition

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from copy import copy
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ....ir.types import BOOL
-from ....kernels.affine import Affine, Axis, axis_index, linear
-from ....kernels.expression import Index, Inside, Load, Node, Reduced, reading, walk
+from ....kernels.affine import Affine, Axis, linear
+from ....kernels.expression import Load, walk
 from ....kernels.kernel import Kernel, Reduction
+from ....kernels.merged_axes import indices_of, merge, renamed, side_by_side
 from ....kernels.tuning import Loops
 from ...expressions import total_cost
 from ..contract.blocking import round_up
@@ -70,20 +70,20 @@ def schedule(kernel: Kernel, tuning: Loops) -> Schedule:
     cuts = cuts_of(kernel, wide, width, tuning)
     if cuts:
         unrolled = [c.remainder for c in cuts.values()]
-        kernel = _renamed(kernel, {a: c.index for a, c in cuts.items()})
+        kernel = renamed(kernel, {a: c.index for a, c in cuts.items()})
         wide = [*[cuts[a].steps if a in cuts else a for a in wide], *unrolled]
         rows, inner, columns = wide, list[Axis](), True
     else:
         rows, inner, columns = _divide(kernel, wide, tuning)
         unrolled = rows[-1:] if columns and len(rows) > 1 and rows[-1].extent <= tuning.written_out else []
     merged: dict[Axis, Affine] = {}
-    places = _places(kernel)
+    places = indices_of(kernel)
     if all(a.extent for a in wide):
         apart = {*unrolled, *[c.steps for c in cuts.values() if c.short]}
-        rows = _merge(rows, places, merged, apart)
-        inner = _merge(inner, places, merged, apart)
+        rows = merge(rows, places, merged, apart)
+        inner = merge(inner, places, merged, apart)
     if merged:
-        kernel = _renamed(kernel, merged)
+        kernel = renamed(kernel, merged)
     work = math.prod(a.extent for a in wide) * total_cost(kernel.roots())
     s = Schedule(kernel, rows, inner, columns, width, 1, 1, 0, 1, unrolled, list(cuts.values()))
     _tasks(s, kernel, work, tuning)
@@ -141,9 +141,9 @@ def _contiguous_along(kernel: Kernel, axis: Axis, wide: Sequence[Axis]) -> float
 
 def _divide_map(kernel: Kernel, wide: Sequence[Axis]) -> tuple[list[Axis], list[Axis], bool]:
     """Without rows to keep together: the last axis, merged with as many before it as lie side by side in memory everywhere."""
-    places = _places(kernel)
+    places = indices_of(kernel)
     split = len(wide) - 1
-    while split > 0 and all(_side_by_side(p, wide[split - 1], wide[split]) for p in places):
+    while split > 0 and all(side_by_side(p, wide[split - 1], wide[split]) for p in places):
         split -= 1
     return list(wide[:split]), list(wide[split:]), False
 
@@ -155,53 +155,6 @@ def _of_pairs(kernel: Kernel, rows: Sequence[Axis], inner: Sequence[Axis], tunin
     if kernel.reductions or not rows or [a.extent for a in inner] != [2] or rows[-1].extent < tuning.pairs_at_least:
         return False
     return all(s.offset.factor(inner[0]) == 1 and s.offset.factor(rows[-1]) == 2 for s in kernel.stores)
-
-
-def _places(kernel: Kernel) -> list[Affine]:
-    """Every index expression of a kernel."""
-    found: dict[Affine, None] = {}
-    for n in walk(kernel.roots()):
-        if isinstance(n, Load):
-            found[n.offset] = None
-        elif isinstance(n, (Index, Inside)):
-            found[n.index] = None
-    for s in kernel.stores:
-        found[s.offset] = None
-    for r in kernel.reductions:
-        for i in r.index:
-            found[i] = None
-    return list(found)
-
-
-def _side_by_side(place: Affine, a: Axis, b: Axis) -> bool:
-    fa, fb = place.factor(a), place.factor(b)
-    return fa is not None and fb is not None and fa == fb * b.extent
-
-
-def _merge(axes: Sequence[Axis], places: Sequence[Affine], merged: dict[Axis, Affine], apart: set[Axis]) -> list[Axis]:
-    """Neighbouring axes that every index expression walks as if they were one, made one. Fills in what the old axes are now."""
-    out: list[Axis] = []
-    group: list[Axis] = []
-
-    def close() -> None:
-        if len(group) == 1:
-            out.append(group[0])
-        elif group:
-            one = Axis("".join(a.name for a in group), math.prod(a.extent for a in group))
-            rest = axis_index(one)
-            for a in reversed(group):  # in terms that Affine can put together again
-                merged[a] = rest % a.extent if a is not group[0] else rest
-                rest = rest // a.extent
-            out.append(one)
-
-    for a in axes:
-        if group and a not in apart and group[-1] not in apart and all(_side_by_side(p, group[-1], a) for p in places):
-            group.append(a)
-            continue
-        close()
-        group = [a]
-    close()
-    return out
 
 
 def _tasks(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> None:
@@ -269,34 +222,3 @@ def reduction_kind(r: Reduction, s: Schedule) -> str:
     if left & set(s.inner) or over_rows and left:
         return "outer"
     return "row" if over_inner and not over_rows and s.rows else "all"
-
-
-def _renamed(kernel: Kernel, merged: dict[Axis, Affine]) -> Kernel:
-    """A kernel of its own in terms of merged axes."""
-    nodes: dict[int, Node] = {}
-    reductions = {id(r): replace(r) for r in kernel.reductions}
-
-    def axes(old: Iterable[Axis]) -> Iterator[Axis]:
-        return (b for a in old for b in (merged[a].axes if a in merged else (a,)))
-
-    def index(old: Affine) -> Affine:
-        return reading(old.substitute(merged), nodes)
-
-    for n in walk(kernel.roots()):
-        new = nodes[id(n)] = copy(n)
-        new.args, new.axes = tuple(nodes[id(a)] for a in n.args), frozenset(axes(n.axes))
-        if isinstance(new, Load):
-            new.offset, new.guard = index(new.offset), None if new.guard is None else nodes[id(new.guard)]
-        elif isinstance(new, (Index, Inside)):
-            new.index = index(new.index)
-        elif isinstance(new, Reduced):
-            new.reduction = reductions[id(new.reduction)]
-    for r in reductions.values():
-        r.operand, r.axes, r.index = nodes[id(r.operand)], frozenset(axes(r.axes)), tuple(map(index, r.index))
-    return replace(
-        kernel,
-        axes=tuple(dict.fromkeys(axes(kernel.axes))),
-        inner=frozenset(axes(kernel.inner)),
-        reductions=list(reductions.values()),
-        stores=[replace(st, offset=index(st.offset), node=nodes[id(st.node)]) for st in kernel.stores],
-    )

@@ -17,10 +17,10 @@ import numpy as np
 from ....ir.graph import OPS, Atom, Eqn, Graph, Literal, Rules, Var
 from ....ir.types import BOOL, I64, U8, ArrayType, DType
 from ....ops.contraction import dot_general
+from ...combining import beats, joined
 from ...emitter import Emitter
 from ...llvm_text import Reg
 from ...numba_scalar import call_scalar, scalar_function
-from ..loops.accumulators import beats, joined
 from ..machine.interrupts import poll, stopped
 from ..phases import Table
 from .in_memory import Stored, Tape, filled, free_record, new_record

@@ -1,0 +1,390 @@
+"""NVIDIA's driver for one device: keeps what driver.py promises. api.py has the module that is asked, and what its answers mean;
+staging.py moves what is large.
+
+The device's primary context is used, which other libraries of the process have too; what they have made current in a thread is so
+again when a call returns. There is one stream, which waits for no other and no other for it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ...ending import whole
+from ...errors import DeviceFault, DriverError, OutOfDeviceMemory
+from . import api
+from .api import FAULTS, NOT_READY, OLDEST_DEVICE, OUT_OF_MEMORY, described, dotted
+from .driver import DeviceInfo, Launch, in_units
+from .staging import STAGED, Staging
+
+LENT_UNASKED = 48 << 10
+"""Bytes of shared memory that kernels have without more ado."""
+LOG_BYTES, LOG_LINES = 8192, 12
+SPIN, NAP = 5e-3, 2e-4
+"""Seconds of looking again and again whether work is done, before pausing in between: so Ctrl-C is heard while one waits."""
+
+
+class _Function(NamedTuple):
+    handle: Any
+    name: str
+    module: Any
+
+
+class _Graph(NamedTuple):
+    executable: Any
+    names: tuple[str, ...]
+    functions: tuple[_Function, ...]
+
+
+class NvidiaDriver:
+    """A device by its number. Several threads may use it at once.
+
+    Raises:
+        DriverError: there is no such device, no driver, or either is too old.
+    """
+
+    code = "ptx"
+
+    def __init__(self, number: int, cuda: Any = None) -> None:
+        self.name, self._context = f"cuda:{number}", 0
+        self._unusable: Callable[[], DriverError] | None = None
+        self._cuda, self._version = api.start(cuda)
+        cuda = self._cuda
+        api.drivers.add(self)
+        count = self._ask("counting devices", cuda.cuDeviceGetCount)
+        if not 0 <= number < count:
+            numbers = "cuda:0" if count == 1 else f"cuda:0 to cuda:{count - 1}"
+            raise DriverError(f"there is no device {self.name}: the driver has {count}, {numbers}. {_visible()}")
+        device = self._ask("opening it", cuda.cuDeviceGet, number)
+        attributes = cuda.CUdevice_attribute
+        major, minor, processors, lent = (
+            self._ask("reading its properties", cuda.cuDeviceGetAttribute, getattr(attributes, f"CU_DEVICE_ATTRIBUTE_{a}"), device)
+            for a in (
+                "COMPUTE_CAPABILITY_MAJOR", "COMPUTE_CAPABILITY_MINOR", "MULTIPROCESSOR_COUNT", "MAX_SHARED_MEMORY_PER_BLOCK_OPTIN",
+            )
+        )  # fmt: skip
+        self._lent_at_most = lent
+        title = self._ask("reading its name", cuda.cuDeviceGetName, 256, device).split(b"\0")[0].decode()
+        total = self._ask("reading its size", cuda.cuDeviceTotalMem, device)
+        self.info = DeviceInfo(title, (major, minor), self._version, processors, total)
+        self.name = f"cuda:{number} ({title})"
+        if (major, minor) < OLDEST_DEVICE:
+            raise DriverError(
+                f"{self.name} has compute capability {major}.{minor}; programs are written for {dotted(OLDEST_DEVICE)} (A100, RTX "
+                "30 and newer). Use another GPU, or the device 'cpu'."
+            )
+        self._primary = self._ask("taking its context", cuda.cuDevicePrimaryCtxRetain, device)
+        self._context = int(self._primary)
+        self._stream = self._ask("making a stream", cuda.cuStreamCreate, int(cuda.CUstream_flags.CU_STREAM_NON_BLOCKING))
+        self.stream = int(self._stream)
+        self._pool = self._ask("making a pool of memory", cuda.cuMemPoolCreate, self._pool_properties(number))
+        self._launching = threading.Lock()  # the driver wants an executable graph launched by one thread at a time
+        self._last: _Graph | None = None
+        self._leaving: deque[tuple[Any, Any]] = deque()
+        """Events, and what may be destroyed once they have passed."""
+        self._collecting = threading.Lock()
+        self._staging = Staging(self)
+
+    def _pool_properties(self, number: int) -> Any:
+        cuda = self._cuda
+        properties = cuda.CUmemPoolProps()
+        properties.allocType = cuda.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
+        properties.handleTypes = cuda.CUmemAllocationHandleType.CU_MEM_HANDLE_TYPE_NONE
+        properties.location.type = cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
+        properties.location.id = number
+        return properties
+
+    # Asking
+
+    @whole
+    def _ask(self, what: str, f: Any, *args: Any) -> Any:
+        """What a function of the driver's gives: nothing, a value, or several."""
+        answer = self._answer(f, *args)
+        if answer[0]:
+            raise self._error(what, answer[0])
+        return answer[1] if len(answer) == 2 else answer[1:]
+
+    def _answer(self, f: Any, *args: Any) -> Any:
+        if self._unusable is not None:
+            raise self._unusable()
+        away = self._enter()
+        try:
+            return f(*args)
+        except RuntimeError as error:  # cuda.bindings does not find the function in the library
+            raise DriverError(
+                f"{self.name}: the driver (CUDA {dotted(self._version)}) has not what is asked of it: {error}. Install a "
+                "newer driver, or the cuda-bindings of its major version."
+            ) from error
+        finally:
+            if away:
+                self._cuda.cuCtxPopCurrent()
+
+    def _enter(self) -> bool:
+        """Make our context this thread's; whether another one was, which is to be so again."""
+        if not self._context:
+            return False
+        current = int(self._cuda.cuCtxGetCurrent()[1])
+        if current == self._context:
+            return False
+        if current:
+            self._cuda.cuCtxPushCurrent(self._primary)
+        else:
+            self._cuda.cuCtxSetCurrent(self._primary)
+        return current != 0
+
+    def _error(self, what: str, code: Any) -> DriverError:
+        said = described(self._cuda, code)
+        if code in FAULTS:
+            message = (
+                f"{self.name}: a kernel failed, as the driver says when asked for {what}: {said}. {self._suspect()} Nothing on "
+                "this device can be used by this process any more: start it anew. What failed is found by running the program "
+                "under compute-sanitizer, or on the device 'cpu'."
+            )
+            self.refuse(lambda: DeviceFault(message))
+            return DeviceFault(message)
+        if code == OUT_OF_MEMORY:
+            return OutOfDeviceMemory(
+                f"{self.name}: no memory for {what}: {said}. {self._memory_said()}. Make arrays or batches smaller, delete what is "
+                "no longer needed, or end other processes that use this GPU (nvidia-smi lists them)."
+            )
+        return DriverError(f"{self.name}: {what} was refused: {said}.")
+
+    def _suspect(self) -> str:
+        graph = self._last
+        if graph is None:
+            return "No program of this library was launched before."
+        names = ", ".join(graph.names[:8]) + (f" and {len(graph.names) - 8} more" if len(graph.names) > 8 else "")
+        return f"The program launched last has the kernels {names}."
+
+    def _memory_said(self) -> str:
+        code, free, total = self._answer(self._cuda.cuMemGetInfo)
+        return "How much is free is not known" if code else f"{in_units(free)} of {in_units(total)} are free"
+
+    # Memory
+
+    def allocate(self, nbytes: int) -> int:
+        what = f"{nbytes} bytes ({in_units(nbytes)})"
+        return int(self._ask(what, self._cuda.cuMemAllocFromPoolAsync, nbytes, self._pool, self._stream))
+
+    def free(self, address: int) -> None:
+        if not self._gone():
+            self._quietly("giving memory back", self._cuda.cuMemFreeAsync, address, self._stream)
+
+    def memory(self) -> tuple[int, int]:
+        free, total = self._ask("the size of its memory", self._cuda.cuMemGetInfo)
+        return int(free), int(total)
+
+    def upload(self, address: int, host: int, nbytes: int) -> None:
+        if nbytes >= STAGED:
+            self._staging.upload(address, host, nbytes)
+        elif nbytes:  # bytes of Python's are never pinned memory, which the driver would read later
+            copy = ctypes.string_at(host, nbytes)
+            self._ask("copying to it", self._cuda.cuMemcpyHtoDAsync, address, copy, nbytes, self._stream)
+
+    def download(self, host: int, address: int, nbytes: int) -> None:
+        self.synchronize()  # where Ctrl-C is heard
+        if nbytes >= STAGED:
+            self._staging.download(host, address, nbytes)
+        elif nbytes:
+            self._ask("copying from it", self._cuda.cuMemcpyDtoHAsync, host, address, nbytes, self._stream)
+            self._ask("waiting for it", self._cuda.cuStreamSynchronize, self._stream)
+
+    def copy(self, to: int, source: int, nbytes: int) -> None:
+        if nbytes:
+            self._ask("copying within it", self._cuda.cuMemcpyDtoDAsync, to, source, nbytes, self._stream)
+
+    # Programs
+
+    def load(self, code: str) -> Any:
+        cuda, log = self._cuda, bytearray(LOG_BYTES)
+        options = [cuda.CUjit_option.CU_JIT_ERROR_LOG_BUFFER, cuda.CUjit_option.CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES]
+        what = "loading a program's PTX"
+        answer = self._answer(cuda.cuModuleLoadDataEx, code.encode() + b"\0", len(options), options, [log, LOG_BYTES])
+        if answer[0]:
+            raise self._refused_code(what, answer[0], bytes(log))
+        self._collect()
+        return answer[1]
+
+    def _refused_code(self, what: str, code: Any, log: bytes) -> DriverError:
+        if code not in (api.INVALID_PTX, api.NO_BINARY, api.NO_JIT_COMPILER, api.UNSUPPORTED_PTX):
+            return self._error(what, code)
+        lines = log.split(b"\0")[0].decode(errors="replace").strip().splitlines()
+        said = "".join(f"\n    {line}" for line in lines[:LOG_LINES]) + ("\n    ..." if len(lines) > LOG_LINES else "")
+        advice = {
+            api.INVALID_PTX: "That is a fault of this library's: please report it with these lines",
+            api.NO_BINARY: "The code is for another kind of GPU",
+            api.NO_JIT_COMPILER: "The driver's compiler (libnvidia-ptxjitcompiler.so) is missing: install the driver whole",
+            api.UNSUPPORTED_PTX: f"The driver (CUDA {dotted(self._version)}) is older than this code: install a newer one",
+        }[int(code)]
+        return DriverError(f"{self.name}: {what} was refused: {described(self._cuda, code)}. {advice}.{said}")
+
+    def function(self, module: Any, name: str, shared_bytes: int) -> Any:
+        handle = self._ask(f"finding the kernel {name}", self._cuda.cuModuleGetFunction, module, name.encode())
+        if shared_bytes > self._lent_at_most:
+            raise DriverError(
+                f"{self.name}: the kernel {name} needs {shared_bytes} bytes of shared memory, and the device lends "
+                f"{self._lent_at_most}. That is a fault of this library's: please report it."
+            )
+        if shared_bytes > LENT_UNASKED:
+            attribute = self._cuda.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+            what = f"lending {shared_bytes} bytes of shared memory to the kernel {name}"
+            self._ask(what, self._cuda.cuFuncSetAttribute, handle, attribute, shared_bytes)
+        return _Function(handle, name, module)
+
+    def resident_blocks(self, function: Any, threads: int, shared_bytes: int) -> int:
+        occupancy, what = self._cuda.cuOccupancyMaxActiveBlocksPerMultiprocessor, f"the occupancy of {function.name}"
+        blocks: int = self._ask(what, occupancy, function.handle, threads, shared_bytes)
+        return blocks * self.info.multiprocessors
+
+    def graph(self, launches: Sequence[Launch]) -> Any:
+        cuda = self._cuda
+        graph = self._ask("making a graph", cuda.cuGraphCreate, 0)
+        try:
+            before: list[Any] = []
+            for launch in launches:
+                before = [self._add(graph, before, launch)]
+            executable = self._ask("making a graph ready", cuda.cuGraphInstantiate, graph, 0)
+        finally:
+            self._quietly("forgetting a graph", cuda.cuGraphDestroy, graph)
+        functions = tuple(launch.function for launch in launches)
+        return _Graph(executable, tuple(f.name for f in functions), functions)
+
+    def _add(self, graph: Any, before: list[Any], launch: Launch) -> Any:
+        """A node that runs a kernel behind others."""
+        cuda, count = self._cuda, len(launch.arguments)
+        words = (ctypes.c_uint64 * max(1, count))(*(a & (1 << 64) - 1 for a in launch.arguments))
+        first = ctypes.addressof(words)
+        places = (ctypes.c_void_p * max(1, count))(*(first + 8 * n for n in range(count)))
+        node = cuda.CUDA_KERNEL_NODE_PARAMS()
+        node.func = launch.function.handle
+        node.gridDimX, node.gridDimY, node.gridDimZ = launch.blocks, 1, 1
+        node.blockDimX, node.blockDimY, node.blockDimZ = launch.threads, 1, 1
+        node.sharedMemBytes = launch.shared_bytes
+        node.kernelParams = ctypes.addressof(places)  # read before the call below returns
+        what = f"a launch of {launch.function.name}: {launch.blocks} blocks of {launch.threads}, {launch.shared_bytes} bytes shared"
+        added = self._ask(what, cuda.cuGraphAddKernelNode, graph, before, len(before), node)
+        if launch.cooperative:
+            value = cuda.CUkernelNodeAttrValue()
+            value.cooperative = 1
+            attribute = cuda.CUkernelNodeAttrID.CU_LAUNCH_ATTRIBUTE_COOPERATIVE
+            self._ask(f"{what}, at once", cuda.cuGraphKernelNodeSetAttribute, added, attribute, value)
+        return added
+
+    @whole
+    def launch(self, graph: Any) -> None:
+        with self._launching:
+            answer = self._answer(self._cuda.cuGraphLaunch, graph.executable, self._stream)
+        if answer[0]:
+            raise self._error("launching a program", answer[0])  # where it is a fault's, then of what was launched before
+        self._last = graph
+
+    def release(self, thing: Any) -> None:
+        if not self._gone():
+            try:
+                self._leaving.append((self.record(), thing))
+                self._collect()
+            except DriverError:
+                pass  # as `free`
+
+    def _collect(self) -> None:
+        """Destroy what was released and is no longer run."""
+        if not self._collecting.acquire(blocking=False):
+            return  # another thread does, or this one around the collector of garbage
+        try:
+            while self._leaving and self._passed(self._leaving[0][0]):
+                event, thing = self._leaving.popleft()
+                if callable(thing):
+                    thing()
+                elif isinstance(thing, _Graph):
+                    self._quietly("forgetting a program", self._cuda.cuGraphExecDestroy, thing.executable)
+                else:
+                    self._quietly("forgetting a module", self._cuda.cuModuleUnload, thing)
+                self._quietly("forgetting an event", self._cuda.cuEventDestroy, event)
+        finally:
+            self._collecting.release()
+
+    def synchronize(self) -> None:
+        self._wait(lambda: self._cuda.cuStreamQuery(self._stream))
+        self._collect()
+
+    # Events, and streams of others
+
+    def event(self) -> Any:
+        flags = int(self._cuda.CUevent_flags.CU_EVENT_DISABLE_TIMING)
+        return self._ask("making an event", self._cuda.cuEventCreate, flags)
+
+    def record(self, event: Any = None) -> Any:
+        """An event that passes when all that was asked before has run."""
+        event = self.event() if event is None else event
+        self._ask("recording an event", self._cuda.cuEventRecord, event, self._stream)
+        return event
+
+    def wait_for(self, event: Any) -> None:
+        """Return when an event has passed."""
+        self._wait(lambda: self._cuda.cuEventQuery(event))
+
+    def follow(self, stream: int) -> None:
+        """Let what is asked from here on run behind what was asked on another stream."""
+        self._chain(stream, self._stream)
+
+    def lead(self, stream: int) -> None:
+        """Let what is asked on another stream from here on run behind what was asked here."""
+        self._chain(self._stream, stream)
+
+    def finish(self) -> None:
+        self._ask("waiting for all streams", self._cuda.cuCtxSynchronize)
+
+    def number_of(self, address: int) -> int:
+        attribute = self._cuda.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+        return int(self._ask(f"the device of the address {address:#x}", self._cuda.cuPointerGetAttribute, attribute, address))
+
+    def _chain(self, first: Any, second: Any) -> None:
+        event = self.event()
+        try:
+            self._ask("recording an event", self._cuda.cuEventRecord, event, first)
+            self._ask("ordering streams", self._cuda.cuStreamWaitEvent, second, event, 0)
+        finally:
+            self._quietly("forgetting an event", self._cuda.cuEventDestroy, event)  # the driver does so once it has passed
+
+    def _passed(self, event: Any) -> bool:
+        return self._done(lambda: self._cuda.cuEventQuery(event))
+
+    @whole
+    def _done(self, query: Callable[[], Any]) -> bool:
+        code = self._answer(query)[0]
+        if code and code != NOT_READY:
+            raise self._error("whether work is done", code)
+        return not code
+
+    def _wait(self, query: Callable[[], Any]) -> None:
+        begun = time.perf_counter()
+        while not self._done(query):
+            if time.perf_counter() - begun > SPIN:
+                time.sleep(NAP)
+
+    # The end
+
+    def refuse(self, error: Callable[[], DriverError]) -> None:
+        """Answer everything with an error from now on."""
+        self._unusable = error
+
+    def _gone(self) -> bool:
+        """Whether there is nothing to give back to: the process ends, was forked, or the device failed."""
+        return self._unusable is not None or api.ended()
+
+    def _quietly(self, what: str, f: Any, *args: Any) -> None:
+        """Ask for what may come when an object dies, where nobody could catch an error; a fault is told by the next call."""
+        try:
+            self._ask(what, f, *args)
+        except DriverError:
+            pass
+
+
+def _visible() -> str:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return "jitgrad.devices('cuda') lists them." if visible is None else f"CUDA_VISIBLE_DEVICES is {visible!r}."

@@ -1,0 +1,209 @@
+"""What a GPU's threads can do beyond arithmetic: know their place, meet at barriers, exchange values, share memory.
+
+Kernels call these *primitives* as functions, `@gpu.barrier` for one, so that their text is LLVM's for any machine. `for_nvptx` has
+them as the instructions of NVIDIA's GPUs; another set, of functions that switch from thread to thread, runs the same text on a CPU.
+
+A kernel's threads are blocks of `THREADS`, of `WARP` that run in step. Next on the path: program.py.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ...ir.types import BOOL, I32, I64, DType, unsigned_integer
+from ..emitter import Emitter
+from ..llvm_text import PTR, Reg
+
+THREADS = 256
+"""Of every block, so that kernels can follow each other within one launch."""
+WARP = 32
+WARPS = THREADS // WARP
+SHARED_BYTES = 48 << 10
+"""Of shared memory that every GPU lends a block without being asked specially."""
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """A function that kernels may call: its types, and its body as LLVM text for NVPTX; `%0`, `%1` are its arguments."""
+
+    result: str
+    arguments: tuple[str, ...]
+    body: str
+    meets: bool = False
+    """Whether threads wait in it for others."""
+
+
+def _register(name: str) -> Primitive:
+    return Primitive("i32", (), f"  %r = call i32 @llvm.nvvm.read.ptx.sreg.{name}()\n  ret i32 %r")
+
+
+def _shuffle(kind: str, clamp: int) -> Primitive:
+    call = f"  %r = call i32 @llvm.nvvm.shfl.sync.{kind}.i32(i32 -1, i32 %0, i32 %1, i32 {clamp})\n  ret i32 %r"
+    return Primitive("i32", ("i32", "i32"), call, meets=True)
+
+
+_GRID_BARRIER = """\
+  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)
+  %thread = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+  %first = icmp eq i32 %thread, 0
+  br i1 %first, label %arrive, label %done
+arrive:
+  %count = call i32 @llvm.nvvm.read.ptx.sreg.nctaid.x()
+  %block = call i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()
+  %leader = icmp eq i32 %block, 0
+  %others = sub i32 1, %count
+  %leading = add i32 %others, -2147483648
+  %step = select i1 %leader, i32 %leading, i32 1
+  fence syncscope("device") seq_cst
+  %before = atomicrmw add ptr %0, i32 %step syncscope("device") seq_cst
+  br label %wait
+wait:
+  %now = load atomic i32, ptr %0 syncscope("device") acquire, align 4
+  %changed = xor i32 %now, %before
+  %over = icmp slt i32 %changed, 0
+  br i1 %over, label %met, label %wait
+met:
+  fence syncscope("device") seq_cst
+  br label %done
+done:
+  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)
+  ret void"""
+"""The leader adds what makes the sum of all turn the counter's highest bit over, once everybody has come."""
+
+PRIMITIVES: dict[str, Primitive] = {
+    "gpu.thread": _register("tid.x"),
+    "gpu.block": _register("ctaid.x"),
+    "gpu.blocks": _register("nctaid.x"),
+    "gpu.barrier": Primitive("void", (), "  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)\n  ret void", meets=True),
+    "gpu.warp.barrier": Primitive("void", (), "  call void @llvm.nvvm.bar.warp.sync(i32 -1)\n  ret void", meets=True),
+    "gpu.grid.barrier": Primitive("void", ("ptr",), _GRID_BARRIER, meets=True),
+    "gpu.shuffle.xor": _shuffle("bfly", 31),
+    "gpu.shuffle.up": _shuffle("up", 0),
+    "gpu.shuffle.from": _shuffle("idx", 31),
+    "gpu.ballot": Primitive("i32", ("i1",), "  %r = call i32 @llvm.nvvm.vote.ballot.sync(i32 -1, i1 %0)\n  ret i32 %r", meets=True),
+    "gpu.shared": Primitive("ptr", (), "  ret ptr addrspacecast (ptr addrspace(3) @gpu_shared_memory to ptr)"),
+    "gpu.pointer": Primitive(
+        "ptr", ("ptr",), "  %g = load ptr addrspace(1), ptr %0\n  %r = addrspacecast ptr addrspace(1) %g to ptr\n  ret ptr %r"
+    ),
+}
+"""By name. `gpu.shuffle.xor(value, mask)`: the value of the lane whose number differs in the mask's bits; `.up(value, n)`: of the
+lane n below, in the lowest n their own; `.from(value, lane)`. `gpu.shared()`: the block's shared memory, which begins undefined.
+`gpu.pointer(place)`: the pointer that lies there, which is known to be to global memory. `gpu.grid.barrier(counter)`: all blocks of
+a launch whose blocks run at once; the counter is a zeroed i32 of their own.
+"""
+_USED = re.compile(r"@(gpu\.[a-z.]+)\(")
+_DECLARED = re.compile(r"@(llvm\.[a-z0-9_.]+)\(")
+_DECLARATION = re.compile(r"^declare .*@gpu\..*\n", re.MULTILINE)
+_INTRINSICS = {
+    "llvm.nvvm.barrier.cta.sync.aligned.all": "void (i32)",
+    "llvm.nvvm.bar.warp.sync": "void (i32)",
+    "llvm.nvvm.vote.ballot.sync": "i32 (i32, i1)",
+}
+
+
+def primitives_in(text: str) -> set[str]:
+    """The names of the primitives that a module's text calls."""
+    return set(_USED.findall(text))
+
+
+def without_declarations(text: str) -> str:
+    """A module's text, for the primitives' definitions to be joined to."""
+    return _DECLARATION.sub("", text)
+
+
+def for_nvptx(text: str) -> str:
+    """A module's text with the primitives that it calls as NVIDIA's instructions."""
+    used = sorted(primitives_in(text))
+    functions = []
+    for name in used:
+        p = PRIMITIVES[name]
+        arguments = ", ".join(f"{t} %{n}" for n, t in enumerate(p.arguments))
+        functions.append(
+            f"define internal {p.result} @{name}({arguments}) alwaysinline convergent nounwind {{\nentry:\n{p.body}\n}}"
+        )
+    lines = ["@gpu_shared_memory = external addrspace(3) global [0 x i8], align 1024"] if "gpu.shared" in used else []
+    for intrinsic in sorted({found for f in functions for found in _DECLARED.findall(f)}):
+        lines.append(f"declare {_signature(intrinsic)}")
+    return "\n".join([without_declarations(text), *lines, *functions]) + "\n"
+
+
+def _signature(intrinsic: str) -> str:
+    if intrinsic.startswith("llvm.nvvm.read."):
+        return f"i32 @{intrinsic}()"
+    if intrinsic.startswith("llvm.nvvm.shfl."):
+        return f"i32 @{intrinsic}(i32, i32, i32, i32)"
+    result, arguments = _INTRINSICS[intrinsic].split(" ", 1)
+    return f"{result} @{intrinsic}{arguments}"
+
+
+class Threads:
+    """The primitives, written into a function."""
+
+    def __init__(self, e: Emitter) -> None:
+        self.e = e
+
+    def _call(self, name: str, result: DType | None, *args: Reg) -> Reg:
+        p = PRIMITIVES[name]
+        self.e.module.declare(name, p.result, p.arguments)
+        found = self.e.call(name, result, *args)
+        return found  # type: ignore[return-value]
+
+    def thread(self) -> Reg:
+        """The thread's number in its block, an i64."""
+        return self.e.convert(self._call("gpu.thread", I32), I64)
+
+    def block(self) -> Reg:
+        return self.e.convert(self._call("gpu.block", I32), I64)
+
+    def blocks(self) -> Reg:
+        return self.e.convert(self._call("gpu.blocks", I32), I64)
+
+    def barrier(self) -> None:
+        """Wait for all threads of the block; what they wrote before is seen behind."""
+        self._call("gpu.barrier", None)
+
+    def warp_barrier(self) -> None:
+        self._call("gpu.warp.barrier", None)
+
+    def grid_barrier(self, counter: Reg) -> None:
+        self._call("gpu.grid.barrier", None, counter)
+
+    def shared(self) -> Reg:
+        """The block's shared memory."""
+        return self._call("gpu.shared", PTR)
+
+    def pointer(self, place: Reg) -> Reg:
+        """The pointer that lies at a place; it is known to be to global memory, so that loads need not find out."""
+        return self._call("gpu.pointer", PTR, place)
+
+    def ballot(self, condition: Reg) -> Reg:
+        """The lanes of the warp where the condition holds, as bits."""
+        return self._call("gpu.ballot", I32, condition)
+
+    def from_lane(self, value: Reg, mask: int) -> Reg:
+        """The value of the lane whose number differs in the bits of `mask`."""
+        return self._exchanged("gpu.shuffle.xor", value, self.e.const(mask, I32))
+
+    def from_below(self, value: Reg, lanes: int) -> Reg:
+        """The value of the lane so many below; the lowest ones have their own."""
+        return self._exchanged("gpu.shuffle.up", value, self.e.const(lanes, I32))
+
+    def of_lane(self, value: Reg, lane: Reg) -> Reg:
+        """The value of one lane, whose number is an i32."""
+        return self._exchanged("gpu.shuffle.from", value, lane)
+
+    def _exchanged(self, name: str, value: Reg, lane: Reg) -> Reg:
+        e, type, bits = self.e, value.type, value.type.bits
+        if type == BOOL:
+            return e.compare("ne", self._exchanged(name, e.convert(value, I32), lane), 0)
+        plain = unsigned_integer(bits)
+        word = e.bitcast(value, plain)
+        if bits == 64:
+            low, high = e.convert(word, I32), e.convert(e.shr(word, 32), I32)
+            low, high = (
+                e.convert(e.bitcast(self._call(name, I32, part, lane), unsigned_integer(32)), plain) for part in (low, high)
+            )
+            return e.bitcast(e.or_(low, e.shl(high, 32)), type)
+        found = self._call(name, I32, e.convert(word, I32), lane)
+        return e.bitcast(e.convert(found, plain), type)
