@@ -34,6 +34,11 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Matrix(Data):
+    """The same, small but for its diagonal, which grows: a matrix that has an inverse, its eigenvalues apart and positive."""
+
+
+@dataclass(frozen=True)
 class Other:
     """An operand whose element type is fixed. Integers are drawn from low to below high."""
 
@@ -71,13 +76,20 @@ class Example:
             if isinstance(o, Other) and o.dtype.is_integer:
                 out.append(rng.integers(o.low, o.high, o.shape).astype(o.dtype.numpy))
             else:
-                out.append(draw(ArrayType(o.shape, dtype if isinstance(o, Data) else o.dtype), rng, domain))
+                drawn = draw(ArrayType(o.shape, dtype if isinstance(o, Data) else o.dtype), rng, domain)
+                out.append(dominated(drawn) if isinstance(o, Matrix) else drawn)
         if OPS[self.op].samples.integer_first:
             out[0] = np.round(out[0])
         return out
 
     def __str__(self) -> str:
         return f"{self.op} of {', '.join(map(str, self.types('x')))} {self.params or ''}"
+
+
+def dominated(x: np.ndarray) -> np.ndarray:
+    diagonal = np.zeros(x.shape[-2:])
+    np.fill_diagonal(diagonal, 2 + np.arange(min(x.shape[-2:])))
+    return (x * 0.1 + diagonal).astype(x.dtype)
 
 
 def draw(type: ArrayType, rng: np.random.Generator, domain: tuple[float, float] | None = None) -> np.ndarray:
@@ -165,7 +177,7 @@ def elementwise_examples(op: Op, shape: Shape = (3, 2)) -> Iterator[Example]:
 
 def orders_sums(name: str) -> bool:
     """Whether an op adds, or does functions, in an order and with roundings of its own."""
-    return OPS[name].kind in ("reduce", "cumulative", "call") or name in (
+    return OPS[name].kind in ("reduce", "cumulative", "call", "matrices") or name in (
         "dot_general", "convolve", "tiled_convolve", "tiled_kernel", "fold", "window_put", "linear_recurrence", "scan",
         "while_loop", "switch", "rowwise", "tape_add",
     )  # fmt: skip
@@ -295,6 +307,40 @@ def _nested(rows: Sequence[loop_examples.Row]) -> list[tuple[tuple[Operand, ...]
     return made
 
 
+def _on_matrices() -> dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]]:
+    """One matrix and batches of them, without rows too."""
+    square: list[Shape] = [(3, 3), (2, 4, 4), (0, 0), (2, 0, 0), (0, 2, 2), (1, 1)]
+    wide: list[Shape] = [(3, 5), (2, 5, 3), (0, 2), (3, 0)]
+    pairs: list[tuple[Shape, Shape]] = [((3, 3), (3, 1)), ((2, 4, 4), (2, 4, 3)), ((0, 0), (0, 2)), ((3, 3), (3, 0))]
+    switches = list(itertools.product((False, True), repeat=4))
+
+    def systems(keys: tuple[str, ...]) -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
+        every = itertools.product((False, True), repeat=len(keys))
+        return [((Matrix(a), Data(b)), dict(zip(keys, values, strict=True))) for values in every for a, b in pairs]
+
+    return {
+        "cholesky": [((Matrix(s),), {}) for s in square],
+        "triangular_solve": [
+            (
+                (Matrix(a), Data(b if left else (*b[:-2], b[-1], b[-2]))),
+                dict(left=left, lower=lower, transpose=t, unit_diagonal=unit),
+            )
+            for left, lower, t, unit in switches for a, b in pairs
+        ],
+        "lu": [((Matrix(s),), {}) for s in (*square, *wide)],
+        "solve": systems(("transpose",)),
+        "solve_factored": [
+            ((Matrix(a), Matrix(a), Other(a[:-1], I32, 0, 1), Data(b)), dict(transpose=t)) for t in (False, True) for a, b in pairs
+        ],
+        "det": [((Matrix(s),), {}) for s in square],
+        "slogdet": [((Matrix(s),), {}) for s in square],
+        "of_pairs": [
+            ((Matrix((2, 3, 3, 2)),), dict(of="lu", complex_operands=True)),
+            ((Matrix((3, 3, 2)), Data((3, 2, 2))), dict(of="solve", complex_operands=True, transpose=True)),
+        ],
+    }  # fmt: skip
+
+
 _CALLED = parse(
     "graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = mul a b\n  d:f64[3] = exp c\n  e:f64[] = reduce_sum a [axes=(0,)]\n  return d e\n}"
 )
@@ -318,6 +364,7 @@ _NO_BATCH = ((), ())
 _HOST = HostFunction("an example", lambda x: [np.sin(x)])
 
 EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
+    **_on_matrices(),
     "call": [((Other((3,), F64), Other((3,), F64)), dict(graph=_CALLED, name="f"))],
     "callback": [((Other((3,), F64),), dict(callee=_HOST))],
     "io_callback": [((Other((3,), F64),), dict(callee=_HOST, results=(((3,), F64),)))],

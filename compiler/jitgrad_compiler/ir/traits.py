@@ -11,8 +11,12 @@ from typing import Any, Literal
 
 from .types import DType
 
-Kind = Literal["elementwise", "layout", "reduce", "argreduce", "cumulative", "window_reduce", "call", "collective", "alone"]
-"""The family of an op; some stand alone. Layout ops move elements, or make them of their place."""
+Kind = Literal[
+    "elementwise", "layout", "reduce", "argreduce", "cumulative", "window_reduce", "call", "collective", "matrices", "alone"
+]  # fmt: skip
+"""The family of an op; some stand alone. Layout ops move elements, or make them of their place; ops/factorization.py has those on
+matrices.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

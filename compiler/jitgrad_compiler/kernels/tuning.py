@@ -291,6 +291,16 @@ class Scatter:
 
 
 @dataclass(frozen=True)
+class Matrices:
+    """targets/cpu/library/lapack/"""
+
+    serial_work: int = 1 << 17
+    """Of a batch the products of matrices' sizes, count times n^3, below which it is one task."""
+    turned: int = 16
+    """Rows and columns of a block that is transposed at once: their cache lines stay."""
+
+
+@dataclass(frozen=True)
 class Tuning:
     """All that a target's kernels are sized by. Part of the key of compiled code."""
 
@@ -302,6 +312,7 @@ class Tuning:
     cumulative: Cumulative = Cumulative()
     recurrence: Recurrence = Recurrence()
     scatter: Scatter = Scatter()
+    matrices: Matrices = Matrices()
     most_tasks: int = 64
     """Tasks of a library kernel."""
     copy_bytes: int = 1 << 18

@@ -31,6 +31,7 @@ from .contract.kernel import emit_contraction
 from .control.kernels import CONTROL
 from .library.table import LIBRARY
 from .loops.kernel import emit_loops
+from .machine.blas_threads import blas_symbols
 from .machine.driver import OBJECTS, PARALLEL
 from .machine.native import NativeModule, Source, compile_sources, host_features, host_tuning
 from .registers.kernel import emit_register_kernel
@@ -118,6 +119,7 @@ class _Codes:
             return
         sources = [Source(link(m.text(), m.linked), m.borrows) for m, _ in self._modules]
         lenders = {name: code.native for name, code in self._lent.items() if code.native is not None}
+        symbols = {**symbols, **blas_symbols(name for m, _ in self._modules for name in m.declarations)}
         parallel = _PARALLEL_TYPE(symbols[PARALLEL])
         made = compile_sources(sources, symbols, lenders, lambda args, tasks: parallel(symbols[OBJECTS], args, tasks))
         for native, (_, codes) in zip(made, self._modules, strict=True):

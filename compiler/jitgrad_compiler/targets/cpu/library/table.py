@@ -14,6 +14,8 @@ from ...llvm_text import Module, Reg
 from ..contract.winograd import emit_tiled
 from ..phases import Emitted, Pointers
 from .cumulative import emit_cumulative
+from .lapack.table import NAMES as ON_MATRICES
+from .lapack.table import emit_matrices
 from .recurrence import emit_recurrence
 from .scatter import emit_scatter
 from .sorting import emit_sort
@@ -23,6 +25,7 @@ LIBRARY: Rules[Callable[[Module, str, Kernel, Pointers, Callable[[Emitter, Reg],
     "a kernel of its own",
     {
         "scatter": emit_scatter, "sort": emit_sort, "linear_recurrence": emit_recurrence, "dynamic_update_slice": emit_update,
+        **dict.fromkeys(ON_MATRICES, emit_matrices),
         **dict.fromkeys(("tiled_convolve", "tiled_kernel"), emit_tiled),
         **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), emit_cumulative),
     },

@@ -1,4 +1,4 @@
-"""Linear algebra by jax.numpy.linalg's names: norms and Cholesky's factorisation. Matrices are the last two axes.
+"""Norms of vectors and matrices.
 
 >>> import jitgrad.numpy as jnp
 >>> print(jnp.linalg.norm(jnp.array([3.0, 4.0])))
@@ -13,9 +13,7 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.lax import linalg
 from jitgrad.operands import ArrayLike, axes_tuple, inexact_arg
-from jitgrad.publishing import public as _public
 
 
 def vector_norm(x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Array:
@@ -81,21 +79,4 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
     return out.reshape([1 if i in (first, second) else n for i, n in enumerate(value.shape)]) if keepdims else out
 
 
-def cholesky(a: ArrayLike, *, upper: bool = False, symmetrize_input: bool = True) -> Array:
-    """The lower triangular L with L L^T = a, for symmetric positive definite matrices of floats; NaN where one is not.
-
-    upper: its transpose. symmetrize_input: factorise (a + a^T) / 2, so that derivatives are symmetric, too.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(cholesky(jnp.array([[4.0, 2.0], [2.0, 5.0]])))
-    [[2. 0.]
-     [1. 2.]]
-    """
-    lower = linalg.cholesky(a, symmetrize_input=symmetrize_input)
-    return jnp.matrix_transpose(lower) if upper else lower
-
-
-__all__ = ["cholesky", "matrix_norm", "norm", "vector_norm"]
-
-
-_public(__name__)
+__all__ = ["matrix_norm", "norm", "vector_norm"]

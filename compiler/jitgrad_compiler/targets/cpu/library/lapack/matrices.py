@@ -1,0 +1,195 @@
+"""A task function that does one matrix of a batch after the other: where a matrix lies, calls of LAPACK, moves of elements.
+
+LAPACK's matrices are column by column in memory, ours row by row: what it is given is the transpose. Routines are chosen so that
+this is what they want, and transposed in memory alone where there is none. Complex numbers are pairs of real ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from .....ir.graph import OPS, Literal, Var
+from .....ir.types import F32, F64, I8, I32, I64, DType
+from .....kernels.kernel import Kernel
+from .....ops.factorization import ROUTINES, of_pairs
+from ....emitter import Emitter
+from ....llvm_text import Module, Reg
+from ....scipy_routines import routine
+from ...machine.blas_threads import ENTER, LEAVE
+from ...machine.memory_operations import copy_bytes
+from ...partition import Partition, partition
+from ...phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
+from ..sort_rows import Scratch
+
+Argument = Reg | int | float | str
+
+
+class Matrices:
+    """What the routine of an op reads and writes of one matrix, inside `each`."""
+
+    inputs: list[Reg]
+    """Where the operands of this matrix start, and its results."""
+    outputs: list[Reg]
+
+    def __init__(self, module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> None:
+        eqn = kernel.eqns[0]
+        self.module, self.name, self._pointers, self._scratch = module, name, pointers, scratch
+        self.params = dict(eqn.params)
+        paired = eqn.op is of_pairs
+        self.op = OPS[self.params.pop("of")] if paired else eqn.op
+        self.complex = bool(paired and self.params.pop("complex_operands"))
+        """Whether the operands are complex, in pairs."""
+        found = ROUTINES[self.op]
+        self.operands = [a for a in eqn.inputs if isinstance(a, Var)]
+        assert not any(isinstance(a, Literal) for a in eqn.inputs)
+        self.results = list(eqn.outputs)
+        types = [a.type for a in self.operands]
+        lead = types[0].rank - found.ranks[0] - self.complex
+        self.count = math.prod(types[0].shape[:lead])
+        self.dtype: DType = types[0].dtype
+        self.shapes = [self._core(v, lead) for v in self.operands]
+        self.result_shapes = [self._core(v, lead, paired and not self.complex) for v in self.results]
+        self._lead = lead
+        self._scratch_bytes = 0
+        n = max([n for s in self.shapes for n in s], default=1)
+        most = module.tuning.most_tasks if self.count * n**3 >= module.tuning.matrices.serial_work else 1
+        self.parts: Partition = partition(self.count, most)
+        self.e = Emitter(module, name, TASK_ARGUMENTS)
+
+    def _core(self, v: Var, lead: int, made_complex: bool = False) -> tuple[int, ...]:
+        """The shape of one matrix, without the pairs' axis."""
+        shape: tuple[int, ...] = v.type.shape[lead:]
+        return shape[:-1] if (self.complex or made_complex) and v.type.dtype.is_float else shape
+
+    @property
+    def parts_of_number(self) -> int:
+        """Real numbers in an element of the operands."""
+        return 2 if self.complex else 1
+
+    @property
+    def letter(self) -> str:
+        """Of the routines for the element type."""
+        return {(F32, False): "s", (F64, False): "d", (F32, True): "c", (F64, True): "z"}[self.dtype, self.complex]
+
+    def nbytes(self, count: int) -> int:
+        """Of so many elements."""
+        return count * self.dtype.nbytes * self.parts_of_number
+
+    @contextmanager
+    def each(self) -> Iterator[None]:
+        """The body is done for each matrix of a task, with BLAS on one thread."""
+        e = self.e
+        args, begin, end = e.args
+        found = self._pointers(e, args, [*self.operands, *self.results])
+        self._base = self._scratch(e, args)
+        for name in (ENTER, LEAVE):
+            self.module.declare(name, "void", [])
+        e.call(ENTER, None)
+        with e.loop(begin, end) as self._task:
+            low, high = self.parts.bounds(e, self._task)
+            with e.loop(low, high) as matrix:
+
+                def at(v: Var) -> Reg:
+                    return e.offset(found[v], e.mul(matrix, math.prod(v.type.shape[self._lead :])), v.type.dtype)
+
+                self.inputs, self.outputs = [at(v) for v in self.operands], [at(v) for v in self.results]
+                yield
+        e.call(LEAVE, None)
+        e.finish()
+
+    def emitted(self) -> Emitted:
+        return Emitted([Phase(self.name, self.parts.tasks)], self._scratch_bytes)
+
+    def scratch(self, nbytes: int) -> Reg:
+        """Memory of this task's own."""
+        nbytes = -(-max(nbytes, 1) // 64) * 64
+        start, self._scratch_bytes = self._scratch_bytes, self._scratch_bytes + self.parts.tasks * nbytes
+        return self.e.offset(self.e.offset(self._base, start, I8), self.e.mul(self._task, nbytes), I8)
+
+    def numbers(self, count: int) -> Reg:
+        """Scratch memory for so many elements."""
+        return self.scratch(self.nbytes(count))
+
+    # -- routines
+
+    def call(self, name: str, *arguments: Argument, library: str = "lapack", letter: str | None = None) -> None:
+        """A routine by its name without the letter of its type, which comes in front. Arguments are what they point to."""
+        symbol = routine(library, (self.letter if letter is None else letter) + name)
+        pointers = [a if isinstance(a, Reg) else self._constant(a) for a in arguments]
+        self.module.declare(symbol, "void", ["ptr"] * len(pointers))
+        self.e.call(symbol, None, *pointers)
+
+    def blas(self, name: str, *arguments: Argument) -> None:
+        self.call(name, *arguments, library="blas")
+
+    def _constant(self, value: Argument) -> Reg:
+        if isinstance(value, str):
+            return self.module.table(f"letter.{value}", [ord(value)], I8)
+        if isinstance(value, float):
+            table = [value, 0.0] if self.complex else [value]
+            return self.module.table(f"number.{self.dtype}.{value}.{len(table)}", table, self.dtype)
+        assert isinstance(value, int)
+        return self.module.table(f"integer.{value}".replace("-", "minus"), [value], I32)
+
+    def info(self) -> Reg:
+        """Where a routine says how it ended."""
+        return self.e.alloca(I32)
+
+    def failed(self, info: Reg) -> Reg:
+        return self.e.compare("ne", self.e.get(info, I32), 0)
+
+    # -- moves of elements
+
+    def move(self, target: Reg, target_at: Reg, source: Reg, source_at: Reg, conjugate: bool = False) -> None:
+        """One element to another place."""
+        e, parts = self.e, self.parts_of_number
+        for part in range(parts):
+            value = e.load(e.offset(source, e.add(e.mul(source_at, parts), part), self.dtype), self.dtype)
+            value = e.neg(value) if conjugate and part else value
+            e.store(e.offset(target, e.add(e.mul(target_at, parts), part), self.dtype), value)
+
+    def copy(self, target: Reg, source: Reg, count: int) -> None:
+        copy_bytes(self.e, target, source, self.nbytes(count))
+
+    def turn(self, target: Reg, source: Reg, rows: int, columns: int, conjugate: bool = False) -> None:
+        """target [columns, rows] = the transpose of source [rows, columns], or its conjugate."""
+        e, side = self.e, self.module.tuning.matrices.turned
+        with e.loop(0, rows, side) as first:
+            last = e.least(e.add(first, side), rows)
+            with e.loop(0, columns) as j, e.loop(first, last) as i:
+                self.move(target, e.add(e.mul(j, rows), i), source, e.add(e.mul(i, columns), j), conjugate)
+
+    def fill(self, target: Reg, count: int, value: float, dtype: DType | None = None) -> None:
+        """So many real numbers of one value."""
+        e, dtype = self.e, dtype or self.dtype
+        with e.loop(0, count) as i:
+            e.store(e.offset(target, i, dtype), e.const(value, dtype))
+
+    def spoil(self, results: Sequence[int] | None = None) -> None:
+        """NaN in all results, or in those of these numbers."""
+        for n in range(len(self.results)) if results is None else results:
+            v = self.results[n]
+            if v.type.dtype.is_float:
+                self.fill(self.outputs[n], math.prod(v.type.shape[self._lead :]), math.nan, v.type.dtype)
+
+    def clear_triangle(self, matrix: Reg, n: int, columns: int, above: bool) -> None:
+        """Zeros strictly above the diagonal of n rows, or strictly below."""
+        e, parts = self.e, self.parts_of_number
+        with e.loop(0, n) as i:
+            row = e.offset(matrix, e.mul(i, columns * parts), self.dtype)
+            behind = e.least(e.add(i, 1) if above else i, columns)
+            low, high = (behind, e.const(columns, I64)) if above else (e.const(0, I64), behind)
+            with e.loop(e.mul(low, parts), e.mul(high, parts)) as j:
+                e.store(e.offset(row, j, self.dtype), e.const(0.0, self.dtype))
+
+    def finite(self, source: Reg, count: int) -> Reg:
+        """Whether all of so many elements are."""
+        e = self.e
+        zero = e.alloca(self.dtype)
+        e.set(zero, e.const(0.0, self.dtype))
+        with e.loop(0, count * self.parts_of_number) as i:
+            x = e.load(e.offset(source, i, self.dtype), self.dtype)
+            e.set(zero, e.add(e.get(zero, self.dtype), e.sub(x, x)))
+        return e.compare("eq", e.get(zero, self.dtype), 0.0)

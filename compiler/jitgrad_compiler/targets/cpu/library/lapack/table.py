@@ -1,0 +1,31 @@
+"""The kernels of ops on matrices: a table from ops to what is done to one matrix, and the task function around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .....ir.graph import Rules
+from .....kernels.kernel import Kernel
+from ....llvm_text import Module
+from ...phases import Emitted, Pointers
+from ..sort_rows import Scratch
+from . import factorizations, systems
+from .matrices import Matrices
+
+ONE_MATRIX: Rules[Callable[[Matrices], None]] = Rules(
+    "a routine for one matrix",
+    {
+        **{f.__name__: f for f in (systems.triangular_solve, systems.lu, systems.solve, systems.solve_factored)},
+        **{f.__name__: f for f in (systems.det, systems.slogdet, factorizations.cholesky)},
+    },
+)
+NAMES = ("of_pairs", *(op.name for op in ONE_MATRIX))
+
+
+def emit_matrices(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> Emitted:
+    if not any(v.type.size for v in kernel.eqns[0].outputs):
+        return Emitted([])
+    m = Matrices(module, name, kernel, pointers, scratch)
+    with m.each():
+        ONE_MATRIX[m.op](m)
+    return m.emitted()

@@ -1,0 +1,19 @@
+"""Linear algebra by scipy.linalg's and jax.scipy.linalg's names. Matrices are the last two axes, those in front a batch.
+
+What can't be done to a matrix, one that is singular for example, is NaN or infinite, and an error inside
+`jitgrad.debug.checked("linalg")`. overwrite_a, overwrite_b and check_finite are taken, and mean nothing: arrays are immutable.
+
+>>> import jitgrad.numpy as jnp
+>>> print(solve_triangular(jnp.array([[2.0, 0.0], [1.0, 1.0]]), jnp.array([2.0, 3.0]), lower=True))
+[1. 2.]
+"""
+
+from jitgrad.publishing import public as _public
+
+from .systems import cho_factor, cho_solve, cholesky, det, inv, lu, lu_factor, lu_solve, solve, solve_triangular
+
+__all__ = [
+    "cho_factor", "cho_solve", "cholesky", "det", "inv", "lu", "lu_factor", "lu_solve", "solve", "solve_triangular",
+]  # fmt: skip
+
+_public(__name__)
