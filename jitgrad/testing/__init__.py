@@ -10,12 +10,12 @@ import numpy as np
 
 from jitgrad_compiler.ir.types import C64, C128, F32, F64, NAMES
 
-from . import tree
-from .array import as_value
-from .differentiation import jvp, vjp
-from .errors import ArgumentError
-from .publishing import public as _public
-from .tracing import FLOAT0
+from .. import tree
+from ..array import as_value
+from ..differentiation import jvp, vjp
+from ..errors import ArgumentError
+from ..publishing import public as _public
+from ..tracing import FLOAT0
 
 TOLERANCE = {F32: 1e-2, C64: 1e-2, F64: 1e-5, C128: 1e-5}
 EPSILON = {F32: 1e-2, C64: 1e-2, F64: 1e-4, C128: 1e-4}

@@ -1,0 +1,39 @@
+"""The first thing to try on a device: does anything work at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+import jitgrad
+import jitgrad.numpy as jnp
+
+from .checks import PLACE, Check, Figures, agree, on_both
+
+
+def _numbers(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def _there_and_back() -> Figures:
+    for size in (0, 1, 1000, 3_000_001):
+        x = _numbers(size)
+        agree(np.asarray(PLACE.put(x)), x)
+    return None
+
+
+def _eager() -> Figures:
+    x = _numbers(50, 20)
+    y = PLACE.put(x)
+    PLACE.assert_here(y + y)
+    return {"apart": agree([np.asarray(jnp.exp(y) * 2 - y), np.asarray(y.sum(0))], [np.exp(x) * 2 - x, x.sum(0)])}
+
+
+def checks() -> Iterator[Check]:
+    yield Check("arrays to the device and back", _there_and_back)
+    yield Check("a map", lambda: on_both(lambda x, y, z: (2 * x + y) * z - x, *(_numbers(100_003) for _ in range(3))))
+    yield Check("a sum", lambda: on_both(lambda x: x.sum(), _numbers(1_000_003)))
+    yield Check("a product", lambda: on_both(lambda x, y: x @ y, _numbers(300, 200), _numbers(200, 257)))
+    yield Check("a gradient", lambda: on_both(jitgrad.grad(lambda w, x: jnp.tanh(x @ w).sum()), _numbers(20, 7), _numbers(33, 20)))
+    yield Check("eager mode", _eager)

@@ -1,0 +1,48 @@
+"""What a session's results come to: counts, and how the library stands to the best of the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def summary(results: dict[str, Any]) -> dict[str, Any]:
+    """Counts of checks, and of each workload its time, its share of a copy's bandwidth and the best other time over its own."""
+    parts = results["parts"]
+    checks = [c for part in parts.values() for c in part["checks"]]
+    incomplete = {name: part.get("not_run", "out of time") for name, part in parts.items() if not part["complete"]}
+    return {
+        "passed": sum(c["ok"] is True for c in checks),
+        "failed": sum(c["ok"] is False for c in checks),
+        "not_run": sum(c["ok"] is None for c in checks),
+        "incomplete": incomplete,
+        "workloads": _workloads(parts),
+    }
+
+
+def _workloads(parts: dict[str, Any]) -> dict[str, Any]:
+    own = {c["check"]: c for c in parts.get("benchmark", {"checks": []})["checks"] if c["ok"]}
+    copy = own.get("copy", {}).get("bytes_a_second")
+    others: dict[str, dict[str, Any]] = {}
+    for name, part in parts.items():
+        if name.startswith("benchmark "):
+            for c in part["checks"]:
+                if c["ok"]:
+                    others.setdefault(c["check"], {})[name.removeprefix("benchmark ")] = c
+    found = {}
+    for name, c in own.items():
+        row: dict[str, Any] = {"us": _short(c["us"])}
+        if copy and "bytes_a_second" in c:
+            row["share_of_copy"] = _short(c["bytes_a_second"] / copy)
+        if "flops" in c:
+            row["teraflops"] = _short(c["flops"] / 1e12)
+        if others.get(name):
+            best = min(others[name], key=lambda system: others[name][system]["us"])
+            row |= {"best_other": best, "ratio": _short(others[name][best]["us"] / c["us"])}
+            if "jax" in others[name]:
+                row["first_call_ratio"] = _short(others[name]["jax"]["first_seconds"] / c["first_seconds"])
+        found[name] = row
+    return found
+
+
+def _short(x: float) -> float:
+    return float(f"{x:.4g}")
