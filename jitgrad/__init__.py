@@ -41,6 +41,7 @@ from .custom_gradient import custom_gradient
 from .devices import (
     Device,
     default_backend,
+    default_device,
     device_count,
     devices,
     local_device_count,
@@ -68,8 +69,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Array", "Device", "ShapeDtypeStruct", "ad_checkpoint", "audio", "block_until_ready", "checkpoint", "checkpoint_name",
-    "checkpoint_policies", "closure_convert", "config", "core", "custom_batching", "custom_gradient", "custom_jvp",
-    "custom_vjp", "data", "debug", "debug_infs", "debug_nans", "default_backend", "default_matmul_precision", "device_count",
+    "checkpoint_policies", "closure_convert", "config", "core", "custom_batching", "custom_gradient", "custom_jvp", "custom_vjp",
+    "data", "debug", "debug_infs", "debug_nans", "default_backend", "default_device", "default_matmul_precision", "device_count",
     "device_get", "device_put", "devices", "disable_jit", "dtypes", "elementwise", "enable_x64", "ensure_compile_time_eval",
     "errors", "eval_shape", "experimental", "flatten_util", "float0", "grad", "hessian", "image", "io", "io_callback", "jacfwd",
     "jacobian", "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "local_device_count", "local_devices",

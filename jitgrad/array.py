@@ -14,7 +14,7 @@ from jitgrad_compiler.ir.builder import install_value_class, literal, state
 from jitgrad_compiler.ir.types import I64, NAMES, U64, ArrayType
 
 from .config import config
-from .devices import CPU, Device, SingleDeviceSharding, as_device
+from .devices import CPU, Device, SingleDeviceSharding, as_device, default, gpu
 from .errors import DonatedBufferError, DTypeError, NotAnArrayError, NumberRangeError
 from .promotion import NARROW, PYTHON, WEAK, strong_dtype
 from .to_python import ToPython
@@ -37,6 +37,11 @@ class _Donated:
 
 
 DONATED = _Donated()
+
+
+def memory_device(ref: Any) -> Device | None:
+    """The GPU that an Array's payload lies on; None for what lies elsewhere."""
+    return None if getattr(ref, "pointer", None) is None else gpu(ref.device.number)
 
 
 class Array(ToPython):
@@ -123,20 +128,24 @@ class Array(ToPython):
 
     @property
     def device(self) -> Device:
-        return CPU
+        """What this array lies on; of a traced value the default device."""
+        return default() if self.owner is not None else memory_device(self.ref) or CPU
 
     def devices(self) -> set[Device]:
         """The device that this array lies on, in a set."""
-        return {CPU}
+        return {self.device}
 
     @property
     def sharding(self) -> SingleDeviceSharding:
-        return SingleDeviceSharding()
+        return SingleDeviceSharding(self.device)
 
     def to_device(self, device: Any, *, stream: Any = None) -> Array:
-        """This array, as it is on the one device. Raises ArgumentError for another one."""
-        as_device("Array.to_device", device)
-        return self
+        """This array on a device, "cpu", "cuda" or another: itself where it lies there, else a copy. Raises ArgumentError for what
+        is no device, DriverError for one that is not there.
+        """
+        from .placement import moved
+
+        return moved("Array.to_device", self, as_device("Array.to_device", device))
 
     def __len__(self) -> int:
         if not self.type.shape:
@@ -149,7 +158,9 @@ class Array(ToPython):
         return (self[i] for i in range(self.type.shape[0]))
 
     def block_until_ready(self) -> Array:
-        """This array; results are always complete, so nothing is waited for."""
+        """This array, once its elements are there: on the processor they always are, on a GPU its kernels are waited for."""
+        if memory_device(self.ref) is not None:
+            self.ref.device.driver.synchronize()
         return self
 
     def __getstate__(self) -> Any:
@@ -162,6 +173,8 @@ class Array(ToPython):
         """The same elements in memory of their own, which outlives a donation of this array. A traced value is its own copy."""
         if self.owner is not None or isinstance(self.ref, np.generic):
             return self
+        if memory_device(self.ref) is not None:
+            return Array(self.type, None, self.ref.copied(), self.weak)
         return Array(self.type, None, np.array(self.data()), self.weak)
 
     __copy__ = copy

@@ -15,6 +15,7 @@ from jitgrad_compiler.ir.interpreter import interpret
 from jitgrad_compiler.ir.types import F64, ArrayType, TapeType, type_of
 from jitgrad_compiler.ops.calls import call
 from jitgrad_compiler.ops.control import rowwise, scan, switch, while_loop
+from jitgrad_compiler.ops.layout import broadcast_op
 from jitgrad_compiler.passes.custom_rules import params_without_rules
 
 from .config import config
@@ -70,8 +71,7 @@ UNKNOWN = 16
 
 def _compiled(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> list[Any]:
     """A loop or a branch on concrete arrays as a compiled program."""
-    types, named = _operand_types(op, arrays, params), tuple(sorted(params_without_rules(params).items()))
-    graph = _one_equation(op, types, named)
+    graph = one_equation(op, _operand_types(op, arrays, params), params)
     _latest.append(graph)
     return run_graph(graph, arrays)
 
@@ -94,12 +94,23 @@ def _operand_types(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> tup
     return tuple(types)
 
 
+def one_equation(op: Op, types: Sequence[Any], params: dict[str, Any]) -> Graph:
+    """The op on operands of these types as a program."""
+    return _one_equation(op, tuple(types), tuple(sorted(params_without_rules(params).items())))
+
+
 @remembered
 def _one_equation(op: Op, types: tuple[Any, ...], params: tuple[tuple[str, Any], ...]) -> Graph:
-    """The op as a program, which keeps what it is compiled to."""
+    """The op as a program, which keeps what it is compiled to. Of an elementwise one, operands without axes are spread."""
     inputs, named = [Var(t) for t in types], dict(params)
     outputs = [Var(t) for t in op.types(types, named)]
-    return Graph(inputs, [Eqn(op, inputs, named, outputs)], outputs)
+    eqns, operands = [], list(inputs)
+    if op.kind == "elementwise" and (shape := outputs[0].type.shape):
+        for n, v in enumerate(inputs):
+            if not v.type.shape:
+                operands[n] = Var(ArrayType(shape, v.type.dtype))
+                eqns.append(Eqn(broadcast_op, [v], {"shape": shape, "dims": ()}, [operands[n]]))
+    return Graph(inputs, [*eqns, Eqn(op, operands, named, outputs)], outputs)
 
 
 def _equations(graph: Graph) -> float:

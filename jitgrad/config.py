@@ -46,6 +46,13 @@ def _checks(name: str, kinds: Any) -> tuple[str, ...]:
     return tuple(sorted(set(kinds)))
 
 
+def _device(name: str, value: Any) -> Any:
+    from .devices import CPU, as_device
+
+    device = CPU if value is None else as_device(f"config.{name}", value)
+    return None if device == CPU else device
+
+
 FILTERING = ("auto", "remove_frames", "quiet_remove_frames", "tracebackhide", "off")
 
 
@@ -83,7 +90,6 @@ FIXED = {
     "jax_platforms": _fixed("programs run on the processor", "cpu", "", None),
     "jax_platform_name": _fixed("programs run on the processor", "cpu", "", None),
     "jax_num_cpu_devices": _fixed("the processor is one device; num_threads says how many cores it uses", 1, -1),
-    "jax_default_device": _fixed("programs run on the processor", None),
     "jax_default_matmul_precision": _fixed("products are always done in the full precision of their operands", *_PRECISIONS),
     "jax_numpy_dtype_promotion": _fixed("types always promote by the standard lattice", "standard"),
     "jax_numpy_rank_promotion": _fixed("ranks always promote as in NumPy", "allow"),
@@ -124,9 +130,11 @@ SETTINGS = {
     "debug_infs": Setting(lambda: False, _switch, traced=True),
     "debug_key_reuse": Setting(lambda: False, _switch),
     "checked": Setting(lambda: (), _checks, traced=True),
+    "default_device": Setting(lambda: None, _device),
     **FIXED,
 }
-ALIASES = {f"jax_{name}": name for name in ("disable_jit", "debug_nans", "debug_infs", "debug_key_reuse", "traceback_filtering")}
+_SHARED = ("disable_jit", "debug_nans", "debug_infs", "debug_key_reuse", "traceback_filtering", "default_device")
+ALIASES = {f"jax_{name}": name for name in _SHARED}
 """jax's names of settings that are here under another one."""
 
 
@@ -145,6 +153,7 @@ class Config:
     infinity, naming the operation. Programs run slower then.
     debug_key_reuse: raise KeyReuseError where a random key that was used up is used again, naming both lines.
     checked: kinds of what raises an error while a program runs; `debug.checked` sets them for a block.
+    default_device: where arrays are made, and programs run whose arrays lie nowhere else: None, the processor, or "cuda", "cuda:1".
 
     A name that is no setting raises AttributeError, a value that a setting does not take ValueError.
 
@@ -165,6 +174,7 @@ class Config:
     debug_infs: bool
     debug_key_reuse: bool
     checked: tuple[str, ...]
+    default_device: Any
     traced: tuple[Any, ...]
     """The values of the settings that traced programs depend on: part of every program's key."""
 
@@ -187,11 +197,16 @@ class Config:
         setting = SETTINGS.get(known)
         if setting is None:
             raise self._unknown(name)
-        self.__dict__[known] = setting.check(name, value)
+        given, before = setting.check(name, value), self.__dict__[known]
+        self.__dict__[known] = given
+        try:
+            for listener in self.__dict__["_listeners"].get(known, ()):
+                listener(given)
+        except BaseException:
+            self.__dict__[known] = before
+            raise
         if setting.traced:
             self._note_traced()
-        for listener in self.__dict__["_listeners"].get(known, ()):
-            listener(self.__dict__[known])
 
     def __getattr__(self, name: str) -> Any:
         if name in ALIASES:

@@ -1,10 +1,13 @@
-"""Where arrays are: in the memory of this computer, beside its processor, which is the one device there is."""
+"""Where arrays are: in the memory of this computer, beside its processor, or in a GPU's. What moves them: placement.py."""
 
 from __future__ import annotations
 
+import importlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from .config import config, during
 from .errors import ArgumentError
 
 
@@ -18,7 +21,7 @@ class Device:
     process_index: int = 0
 
     def __repr__(self) -> str:
-        return f"CpuDevice(id={self.id})"
+        return f"{'Cpu' if self.platform == 'cpu' else 'Cuda'}Device(id={self.id})"
 
     def __str__(self) -> str:
         return f"{self.platform}:{self.id}"
@@ -46,28 +49,71 @@ class SingleDeviceSharding(Sharding):
         return True
 
 
-def as_device(where: str, device: Any) -> Device:
-    """The device that an argument of a user's names: a Device, a sharding on one, "cpu" or "cpu:0", or (None) the default.
+def gpu(number: int) -> Device:
+    """The GPU of a number."""
+    return Device(number, "cuda", "gpu")
 
-    Raises ArgumentError, which names the function `where`, for anything else.
+
+GPU_NAMES = ("cuda", "gpu")
+
+
+def gpus() -> Any:
+    """The module jitgrad_compiler.runtime.cuda.devices, which is imported where a GPU is asked for."""
+    return importlib.import_module("jitgrad_compiler.runtime.cuda.devices")
+
+
+def as_device(where: str, device: Any) -> Device:
+    """The device that an argument of a user's names: a Device, a sharding on one, "cpu", "cuda" or "cuda:1", or (None) the default.
+
+    Raises ArgumentError, which names the function `where`, for anything else. Whether a GPU is there shows when it is used.
     """
-    if device is None or (isinstance(device, str) and device in ("cpu", "cpu:0")):
-        return CPU
+    if device is None:
+        return default()
     if isinstance(device, Device):
         return device
     if isinstance(device, SingleDeviceSharding):
         return device.device
-    raise ArgumentError(f"{where}: the only device is the processor, 'cpu' or jitgrad.devices()[0], got {device!r}")
+    if isinstance(device, str):
+        platform, _, number = device.partition(":")
+        if platform == "cpu" and number in ("", "0"):
+            return CPU
+        if platform in GPU_NAMES and (number.isdigit() or not number):
+            return gpu(int(number or 0))
+    raise ArgumentError(f"{where}: a device is 'cpu', 'cuda', 'cuda:1' or one of jitgrad.devices(), got {device!r}")
+
+
+def default() -> Device:
+    """Where arrays are made and programs run that are not told where."""
+    return CPU if config.default_device is None else config.default_device
+
+
+def default_device(device: Any) -> AbstractContextManager[None]:
+    """Inside this block arrays are made on a device, and programs run there whose arrays lie nowhere else.
+
+    device: "cpu", "cuda", "cuda:1" or a Device. `jitgrad.config.default_device = "cuda"` is for the rest of the process.
+
+    >>> import jitgrad
+    >>> with jitgrad.default_device("cpu"):
+    ...     jitgrad.numpy.ones(3).device
+    CpuDevice(id=0)
+    """
+    return during("default_device", device)
 
 
 def devices(backend: str | None = None) -> list[Device]:
-    """The devices, of which there is one: the processor. Raises ArgumentError for a backend that is not "cpu".
+    """The devices of a backend, "cpu" or "cuda"; of none, those of the default device's.
 
-    >>> devices()
+    Raises:
+        ArgumentError: another backend.
+        DriverError: a GPU's driver that is missing or too old.
+
+    >>> devices("cpu")
     [CpuDevice(id=0)]
     """
-    as_device("devices", backend)
-    return [CPU]
+    named = as_device("devices", backend)
+    if named.platform == "cpu":
+        return [CPU]
+    return [gpu(n) for n in range(gpus().count())]
 
 
 def local_devices(process_index: int | None = None, backend: str | None = None, host_id: int | None = None) -> list[Device]:
@@ -76,7 +122,7 @@ def local_devices(process_index: int | None = None, backend: str | None = None, 
 
 
 def device_count(backend: str | None = None) -> int:
-    """How many devices there are: one. Threads, of which there may be more, are `jitgrad.config.num_threads`."""
+    """How many devices a backend has. Of the processor, whose threads are `jitgrad.config.num_threads`, there is one."""
     return len(devices(backend))
 
 
@@ -84,8 +130,8 @@ local_device_count = device_count
 
 
 def default_backend() -> str:
-    """The platform of the device: "cpu"."""
-    return CPU.platform
+    """The platform of the default device: "cpu" or "cuda"."""
+    return default().platform
 
 
 def process_index(backend: str | None = None) -> int:

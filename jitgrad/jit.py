@@ -22,8 +22,8 @@ from . import axes, tree
 from .argument_options import ArgumentOptions, argument_options
 from .array import Array, as_value
 from .config import config
-from .devices import as_device
-from .errors import NonHashableStaticArgumentError, NumberRangeError
+from .devices import as_device, default
+from .errors import ArgumentError, NonHashableStaticArgumentError, NumberRangeError
 from .programs import CheckedEntry, Entry, programs_of
 from .recursion import own_frames
 from .signatures import AnyLeaves, UnknownArgument, scan, static_key
@@ -138,7 +138,7 @@ class Jitted:
                 traced.graph = inlined(traced.graph, call)
             checked = config.debug_nans or config.debug_infs
             donated = self._donated_leaves(args, dynamic, rest)
-            entry = CheckedEntry(traced, self._name) if checked else Entry(traced, donated)
+            entry = CheckedEntry(traced, self._name) if checked else Entry(traced, self._name, donated)
             if all(v.owner is None for v in traced.captured):
                 self._entries[key] = entry
             return entry
@@ -187,7 +187,7 @@ class Jitted:
         return Lowered(traced, in_tree, self._name, self._donated_leaves(args, dynamic, rest), self._compile)
 
     def _compile(self, lowered: Lowered) -> Compiled:
-        entry = Entry(lowered.traced, lowered.donated)
+        entry = Entry(lowered.traced, lowered.name, lowered.donated)
         entry.prepare()
         return Compiled(lowered, entry)
 
@@ -236,7 +236,7 @@ def jit(
         values of other types, and zeros of other signs, are other values.
     donate_argnums, donate_argnames: arguments that are not used again, whose memory results may take; a later use raises
         DonatedBufferError.
-    device, backend: the processor's, which is the only one.
+    device, backend: the default device's, or None: programs run where their arrays lie.
     inline, keep_unused: accepted for likeness with jax. Nested jitted functions always become part of the program around them, and
         arguments are never dropped.
 
@@ -261,8 +261,12 @@ def jit(
             inline=inline,
         )
     check_function("jit", f)
-    as_device("jit", device)
-    as_device("jit", backend)
+    for wanted in (device, backend):
+        if as_device("jit", wanted) != default():
+            raise ArgumentError(
+                f"jit: a program runs where its arrays lie, so device={wanted!r} is not for jit. Move the arguments there by "
+                f"jitgrad.device_put, or make it the default: with jitgrad.default_device({wanted!r}): ..."
+            )
     options = argument_options(f, static_argnums, static_argnames, donate_argnums, donate_argnames)
     module = f if is_module(f) else getattr(f, "__self__", None)
     if is_module(module):

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, tree
-from .array import DONATED, Array
+from . import backend, placement, tree
+from .array import DONATED, Array, memory_device
+from .config import config
 from .nan_checks import check_program
 from .tracing import Traced
 
@@ -22,8 +23,8 @@ from .tracing import Traced
 class Entry:
     """One signature's program: the traced Graph, and once it has run on concrete arrays its executable."""
 
-    def __init__(self, traced: Traced, donated: Sequence[int]) -> None:
-        self.traced, self.donated = traced, tuple(donated)
+    def __init__(self, traced: Traced, name: str, donated: Sequence[int]) -> None:
+        self.traced, self.name, self.donated = traced, name, tuple(donated)
         assert traced.build is not None
         self.build = traced.build
         self.types = traced.graph.output_types
@@ -34,6 +35,7 @@ class Entry:
         self.executable: Any = None
         self.constant_addresses: list[int] = []
         self.kept: list[Any] = []
+        self.gpus: placement.Elsewhere | None = None
 
     def prepare(self) -> Any:
         executable = backend.compile_graph(self.traced.graph, self.donated)
@@ -45,12 +47,16 @@ class Entry:
 
     def run(self, leaves: list[Any]) -> Any:
         """The results for these leaves, Arrays or NumPy arrays, whose memory is borrowed while the program runs."""
+        if config.default_device is not None:
+            return self._elsewhere(leaves)
         executable = self.executable or self.prepare()
         addresses, kept = [], []
         for x in leaves:
             try:
                 addresses.append(x.ref.address)
             except AttributeError:
+                if type(x) is Array and memory_device(x.ref) is not None:
+                    return self._elsewhere(leaves)
                 memory = backend.runtime().Borrowed(x.data() if type(x) is Array else x)
                 if type(x) is Array and type(x.ref) is np.ndarray:
                     x.ref = memory  # the address is known from now on
@@ -59,6 +65,30 @@ class Entry:
         donors = self._donors(leaves, addresses, kept) if self.donated else ()
         outs = executable.run(addresses + self.constant_addresses if self.constant_addresses else addresses, donors)
         return self.wrap(outs)
+
+    def _elsewhere(self, leaves: list[Any]) -> Any:
+        """The results on the GPU that the arrays lie on, or that is the default."""
+        device = placement.common(f"jit of {self.name}", [*leaves, *self.constants])
+        if self.gpus is None:
+            self.gpus = placement.Elsewhere(self.traced.graph, self.name, self.donated, self.constants)
+        donors = self._device_donors(leaves) if self.donated else ()
+        outs = self.gpus.run(device, leaves, donors)
+        for n in self.donated:
+            if type(leaves[n]) is Array:
+                leaves[n].ref = DONATED
+        return self.wrap(outs)
+
+    def _device_donors(self, leaves: list[Any]) -> list[Any]:
+        """As `_donors`; memory that two arguments share is never taken."""
+        donors: list[Any] = [None] * (len(leaves) + len(self.constants))
+        pointers = [getattr(x.ref, "pointer", None) for x in leaves if type(x) is Array]
+        for n in self.donated:
+            x = leaves[n]
+            if type(x) is not Array or x.ref is DONATED:
+                continue
+            if memory_device(x.ref) is not None and pointers.count(x.ref.pointer) == 1:
+                donors[n] = x.ref if sys.getrefcount(x.ref.buffer) <= 2 and sys.getrefcount(x.ref) <= 2 else None
+        return donors
 
     def _donors(self, leaves: list[Any], addresses: Sequence[int], kept: list[Any]) -> list[Any]:
         """The memory of donated arrays, which become unusable; memory that somebody else holds, or another argument, is not taken
@@ -91,8 +121,7 @@ class CheckedEntry(Entry):
     """
 
     def __init__(self, traced: Traced, name: str) -> None:
-        super().__init__(traced, ())
-        self.name = name
+        super().__init__(traced, name, ())
 
     def run(self, leaves: list[Any]) -> Any:
         results = super().run(leaves)

@@ -1,4 +1,4 @@
-"""Pytrees into the memory of the device, out of it, and waiting for it."""
+"""Pytrees into the memory of devices, out of it, and waiting for them."""
 
 from __future__ import annotations
 
@@ -8,33 +8,44 @@ import numpy as np
 
 from . import tree
 from .array import Array
-from .devices import as_device
+from .config import config
+from .devices import CPU, as_device
+from .errors import ArgumentError
 from .tracing import array_leaves
 
 
 def device_put(x: Any, device: Any = None, *, src: Any = None, donate: bool = False, may_alias: bool | None = None) -> Any:
-    """A pytree's leaves as Arrays; NumPy's memory is copied, Arrays are taken as they are.
+    """A pytree's leaves as Arrays in the memory of a device; NumPy's memory is copied, Arrays that lie there are taken as they are.
 
-    device: None, or what names the processor, the one device there is. src, donate, may_alias: accepted for likeness with jax.
+    device: "cpu", "cuda", "cuda:1", a Device or a sharding on one, or a pytree of them of x's structure; None: where Arrays are,
+        and the default device for everything else. src, donate, may_alias: accepted for likeness with jax.
 
     Raises:
-        ArgumentError: another device.
+        ArgumentError: what is no device.
+        DriverError: a GPU that is not there; OutOfDeviceMemory: one that has no memory left.
         NotAnArrayError: a leaf that is no array or number, named by its path.
 
-    >>> device_put({"a": 1.5})
+    >>> device_put({"a": 1.5}, "cpu")
     {'a': Array(1.5, dtype=float32)}
     """
-    for leaf in tree.leaves(device):
-        as_device("device_put", leaf)
     leaves, treedef = array_leaves("device_put", x, "the value")
-    return tree.unflatten(treedef, leaves)
+    named = tree.leaves(device) or [None]
+    if len(named) not in (1, len(leaves)):
+        raise ArgumentError(f"device_put: one device, or one for each of the {len(leaves)} leaves, got {len(named)}")
+    where = named * len(leaves) if len(named) == 1 else named
+    return tree.unflatten(treedef, [placed("device_put", leaf, d) for leaf, d in zip(leaves, where, strict=True)])
 
 
 def placed(where: str, x: Array, device: Any) -> Array:
-    """What a function that takes `device` has made, on that device; where it is for None."""
-    if device is not None:
-        as_device(where, device)
-    return x
+    """What a function that takes `device` has made, on that device; for None where it is, or on a default that is no processor."""
+    if device is None and (config.default_device is None or x.device != CPU or x.owner is not None):
+        return x
+    wanted = as_device(where, device)
+    if wanted == CPU and x.owner is None and x.device == CPU:
+        return x
+    from .placement import moved
+
+    return moved(where, x, wanted)
 
 
 def device_get(x: Any) -> Any:
@@ -48,5 +59,8 @@ def device_get(x: Any) -> Any:
 
 
 def block_until_ready(x: Any) -> Any:
-    """x; results are always complete when a call returns, so nothing is waited for."""
+    """x, once all its Arrays' elements are there. On the processor they always are."""
+    for leaf in tree.leaves(x):
+        if isinstance(leaf, Array):
+            leaf.block_until_ready()
     return x

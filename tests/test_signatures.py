@@ -236,7 +236,7 @@ def test_a_donated_container_is_donated_whole_and_alone():
         ({"donate_argnums": 2}, "donate_argnums names argument 2, but there are 2 positional parameters"),
         ({"donate_argnames": 3}, "donate_argnames"),
         ({"donate_argnames": "x", "static_argnums": 0}, "'x' is static and donated"),
-        ({"backend": "gpu"}, "the only device is the processor"),
+        ({"backend": "gpu"}, "a program runs where its arrays lie"),
     ],
 )
 def test_options_that_fit_no_parameter_are_refused(options, message):

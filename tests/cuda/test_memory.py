@@ -11,7 +11,7 @@ from jitgrad.errors import DriverError, OutOfDeviceMemory
 from jitgrad_compiler.ir.types import F32, ArrayType
 from jitgrad_compiler.runtime.cuda import devices
 from jitgrad_compiler.runtime.cuda.bindings import NvidiaDriver
-from jitgrad_compiler.runtime.cuda.memory import copied, empty, from_host, to_device
+from jitgrad_compiler.runtime.cuda.memory import empty, from_host, to_device
 
 from .nvidia import Cuda
 
@@ -97,8 +97,8 @@ def test_arrays_are_copied_within_a_device_and_from_one_to_another(cuda, device)
     memory = from_host(device, np.arange(5, dtype="f4"))
     assert to_device(device, memory, type) is memory
     there = to_device(other, memory, type)
-    assert there.device is other and copied(memory).pointer != memory.pointer
-    for made in (there, copied(memory)):
+    assert there.device is other and memory.copied().pointer != memory.pointer
+    for made in (there, memory.copied()):
         np.testing.assert_array_equal(made.array(type), np.arange(5))
 
 

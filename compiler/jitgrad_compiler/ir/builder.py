@@ -162,9 +162,20 @@ def look_at_results(look: Callable[[Op, Sequence[Any]], None] | None) -> None:
     _look = look
 
 
+_elsewhere: Callable[[Op, Sequence[Value], dict[str, Any], Sequence[Type]], Sequence[Value] | None] | None = None
+
+
+def run_elsewhere(run: Callable[[Op, Sequence[Value], dict[str, Any], Sequence[Type]], Sequence[Value] | None] | None) -> None:
+    """Offer every operation that is done at once to `run` first, with the types of its results; None: not mine."""
+    global _elsewhere
+    _elsewhere = run
+
+
 def run_now(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]:
     """Concrete operands: check the types, run the NumPy reference."""
     types = op.types([a.type for a in args], params)
+    if _elsewhere is not None and (found := _elsewhere(op, args, params, types)) is not None:
+        return found
     with np.errstate(all="ignore"):
         evaluate, arrays = EVALUATE.get(op, op.numpy), [a.data() for a in args]
         stored = any([a.type.dtype.is_storage for a in args])

@@ -301,6 +301,29 @@ class Matrices:
 
 
 @dataclass(frozen=True)
+class Gpu:
+    """Kernels of the CUDA target: targets/cuda."""
+
+    wide_from: int = 1 << 15
+    """Threads from which each does several elements that lie side by side; with fewer the device would be idle."""
+    enough_blocks: int = 512
+    """Blocks that fill a device, so that sums are cut no further."""
+    enough_threads: int = 1 << 16
+    """The same, of threads that sum by themselves."""
+    share: int = 4096
+    """Elements of a sum from which a block takes a share of it."""
+    thread_share: int = 64
+    """The same of one thread."""
+    warp_row: int = 1024
+    """Elements of the longest row that a warp sums; longer ones are a block's."""
+    short_row: int = 8
+    """Elements of the longest row that one thread sums, though its neighbours read far away."""
+
+    def __post_init__(self) -> None:
+        _power_of_two(self, 1, "wide_from", "warp_row")
+
+
+@dataclass(frozen=True)
 class Tuning:
     """All that a target's kernels are sized by. Part of the key of compiled code."""
 
@@ -313,6 +336,7 @@ class Tuning:
     recurrence: Recurrence = Recurrence()
     scatter: Scatter = Scatter()
     matrices: Matrices = Matrices()
+    gpu: Gpu = Gpu()
     most_tasks: int = 64
     """Tasks of a library kernel."""
     copy_bytes: int = 1 << 18

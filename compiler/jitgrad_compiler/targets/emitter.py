@@ -391,11 +391,13 @@ class Emitter:
     def set(self, slot: Reg, value: Reg) -> None:
         self.line(f"store {value.typed}, ptr {slot.text}")
 
-    def load(self, pointer: Reg, type: DType, width: int = 1, mask: Reg | None = None) -> Reg:
-        """`width` elements that lie side by side; masked-off lanes are not touched and read as zero."""
+    def load(self, pointer: Reg, type: DType, width: int = 1, mask: Reg | None = None, align: int = 0) -> Reg:
+        """`width` elements that lie side by side; masked-off lanes are not touched and read as zero. `align` is of how many bytes
+        the address is known to be a multiple: 0, of an element's.
+        """
         if type == BOOL:
-            return self.compare("ne", self.load(pointer, U8, width, mask), 0)
-        llvm, align = llvm_type(type, width), type.bits // 8
+            return self.compare("ne", self.load(pointer, U8, width, mask, align), 0)
+        llvm, align = llvm_type(type, width), align or type.bits // 8
         if mask is None:
             return self.op(f"load {llvm}, ptr {pointer.text}, align {align}", type, width)
         if width == 1:
@@ -411,10 +413,10 @@ class Emitter:
             self.set(slot, self.load(pointer, type))
         return self.get(slot, type)
 
-    def store(self, pointer: Reg, value: Reg, mask: Reg | None = None) -> None:
+    def store(self, pointer: Reg, value: Reg, mask: Reg | None = None, align: int = 0) -> None:
         if value.type == BOOL:
             value = self.convert(value, U8)
-        align = value.type.bits // 8
+        align = align or value.type.bits // 8
         if mask is None:
             self.line(f"store {value.typed}, ptr {pointer.text}, align {align}")
         elif value.width == 1:

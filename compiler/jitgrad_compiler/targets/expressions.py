@@ -291,7 +291,7 @@ class Expressions:
         e, offset = self.e, self.scalar_index(node.offset)
         if guard is None:
             return e.load(e.offset(pointer, offset, node.dtype), node.dtype)
-        value = e.load(e.offset(pointer, e.select(guard, offset, e.const(0, I64)), node.dtype), node.dtype)
+        value = e.load(e.offset(pointer, e.select(guard, offset, e.const(0, offset.type)), node.dtype), node.dtype)
         return e.select(guard, value, e.const(0, node.dtype))
 
     def store(self, pointer: Reg, offset: Affine, value: Reg) -> None:

@@ -91,7 +91,8 @@ class Module:
     `features` are LLVM's names of what the machine can do ("avx512f", "avx512dq", ...); the vector math writes single
     instructions where they allow it, with the same results. An empty set stands for any machine. `contracts` says whether register
     code may round less often than it is written: cpu/registers/products.py, passes/scales.py. `tuning` has the sizes that kernels
-    are made by. `lent` says whether another module has a function that modules share.
+    are made by. `lent` says whether another module has a function that modules share. `lanes` is how many rows of a `rowwise` a
+    vector has; 0: as many as suit the CPU.
     """
 
     def __init__(
@@ -100,7 +101,9 @@ class Module:
         contracts: bool = True,
         tuning: Tuning | None = None,
         lent: Callable[[str], bool] = lambda name: False,
+        lanes: int = 0,
     ) -> None:
+        self.lanes = lanes
         self.features, self.contracts, self.tuning, self._lent = features, contracts, tuning or Tuning(), lent
         self.functions: list[str] = []
         self.declarations: dict[str, str] = {}

@@ -17,7 +17,7 @@ from ...errors import DriverError, DTypeError, ShapeError
 from ...ir.types import NAMES, ArrayType
 from .devices import Device, device
 from .dlpack_capsules import CODES, CUDA, CUDA_MANAGED, VERSION, Borrowed, capsule
-from .memory import DEFAULT_STREAM, Buffer, DeviceMemory, copied
+from .memory import DEFAULT_STREAM, Buffer, DeviceMemory
 
 
 def cuda_array_interface(memory: DeviceMemory, type: ArrayType) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def dlpack(
         raise BufferError(f"DLPack has no code for the type {type.dtype}")
     if stream == 0:
         raise BufferError("DLPack: stream 0 is ambiguous; give 1 (the default stream) or 2 (the thread's)")
-    memory = copied(memory) if copy else memory
+    memory = memory.copied() if copy else memory
     reading = DEFAULT_STREAM if stream is None else stream
     if reading != -1 and reading != memory.device.driver.stream:
         _lend(memory, reading)

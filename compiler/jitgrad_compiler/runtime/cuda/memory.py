@@ -184,6 +184,12 @@ class DeviceMemory:
             self._host = found
         return found
 
+    def copied(self) -> DeviceMemory:
+        """A copy within the device."""
+        made = empty(self.device, self.nbytes)
+        self.device.driver.copy(made.pointer, self.pointer, self.nbytes)
+        return made
+
     def __repr__(self) -> str:
         return f"DeviceMemory({self.nbytes} bytes at {self.pointer:#x} of {self.device.name})"
 
@@ -205,10 +211,3 @@ def from_host(device: Device, array: Any) -> DeviceMemory:
 def to_device(device: Device, memory: DeviceMemory, type: ArrayType) -> DeviceMemory:
     """The same elements in the memory of a device; where they lie there already, they are not copied."""
     return memory if memory.device is device else from_host(device, memory.array(type))
-
-
-def copied(memory: DeviceMemory) -> DeviceMemory:
-    """A copy within the device."""
-    made = empty(memory.device, memory.nbytes)
-    memory.device.driver.copy(made.pointer, memory.pointer, memory.nbytes)
-    return made

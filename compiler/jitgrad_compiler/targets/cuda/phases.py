@@ -44,7 +44,9 @@ class BlockFunction:
 
     def __init__(self, module: Module, name: str, width: int = 1) -> None:
         self.name = name
-        self.e = Emitter(module, f"{name}.block", (("table", PTR), ("block", I64)), width=width, internal=True)
+        self.e = Emitter(
+            module, f"{name}.block", (("table", PTR), ("block", I64)), width=width, attributes="alwaysinline", internal=True
+        )
         self.threads = Threads(self.e)
         self.table, self.block = self.e.args
 

@@ -81,7 +81,7 @@ class _Rows(_RegisterKernel):
 
     def emit(self) -> Emitted:
         size, mapped = self.eqn.params["size"], self.eqn.params["mapped"]
-        width = lanes_of(self.graph)
+        width = self.module.lanes or lanes_of(self.graph)
         self.start(width)
         e, x = self.e, self.x
         shared = [None if m else self.operand(a, MANY) for a, m in zip(self.eqn.inputs, mapped, strict=True)]

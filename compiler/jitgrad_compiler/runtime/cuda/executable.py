@@ -1,0 +1,154 @@
+"""A program ready to be called on a GPU: operands in, memory out. One call launches everything at once.
+
+The kernels are one graph of the driver's. Each reads where its operands lie from a table in the device's memory, which is written
+anew when an address differs from the last call's: programs that run again and again are handed the same blocks of memory in turn.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ir.graph import Atom, Graph, PerGraph
+from ...ir.types import TapeType
+from ...kernels.memory import aligned
+from ...kernels.tuning import Tuning
+from ...once import once
+from ...targets.cuda.device import THREADS
+from ...targets.cuda.nvptx import architecture, ptx
+from ...targets.cuda.program import ModuleText, NotOnThisDevice, compile_program, device_tuning
+from ..executable import SHARED_BELOW
+from .devices import Device
+from .driver import Launch
+from .memory import Buffer, DeviceMemory
+
+_GOES_ON = (ctypes.c_int64 * 1)(0)
+
+
+class _Loaded:
+    """A module of kernels on one device."""
+
+    def __init__(self, device: Device, text: ModuleText) -> None:
+        driver = device.driver
+        code = text.text if driver.code == "llvm" else ptx(text.text, architecture(driver.info.capability))
+        self.driver, self.module = driver, driver.load(code)
+
+    def __del__(self) -> None:
+        if hasattr(self, "module"):
+            self.driver.release(self.module)
+
+
+_loaded: weakref.WeakKeyDictionary[ModuleText, dict[Device, _Loaded]] = weakref.WeakKeyDictionary()
+
+
+def _load(device: Device, text: ModuleText) -> _Loaded:
+    made = _loaded.setdefault(text, {})
+    if device not in made:
+        made[device] = _Loaded(device, text)
+    return made[device]
+
+
+class DeviceExecutable:
+    """Calls a program on one device. Several threads may call one at the same time."""
+
+    def __init__(self, device: Device, graph: Graph, donated: Sequence[int], contracts: bool, tuning: Tuning) -> None:
+        self.device = device
+        self.program = program = compile_program(graph, tuning, donated, contracts)
+        lowered, memory, driver = program.graph, program.lowered.memory, device.driver
+        if any(isinstance(t, TapeType) for t in (*graph.input_types, *graph.output_types)):
+            raise NotOnThisDevice("a loop of unknown length runs forward and backward on the CPU alone where it keeps every step")
+        self.arena_bytes = memory.arena_bytes
+        self._modules = [_load(device, text) for text in program.modules]
+        loaded = dict(zip(program.modules, self._modules, strict=True))
+        self._tables: Buffer = device.memory.allocate(8 * max(len(program.bases), 1))
+        self._state = device.memory.allocate(64)
+        driver.upload(self._state.pointer, ctypes.addressof(_GOES_ON), 8)
+        launches = []
+        for step in program.steps:
+            phase = step.phase
+            function = driver.function(loaded[step.code.module].module, phase.function, phase.shared_bytes)
+            launches.append(Launch(function, phase.blocks, THREADS, phase.shared_bytes, (self._tables.pointer + 8 * step.table,)))
+        self._graph = driver.graph(launches) if launches else None
+        self._bases, self._offsets = np.array(program.bases, np.int64), np.array(program.offsets, np.int64)
+        self._addresses: tuple[int, ...] = ()
+        self._lock = threading.Lock()
+        self.shared_bytes = 0
+        self._plan: list[tuple[int, int]] = []
+        """For each output: (0, offset in the shared block), (1, its own size) or (2, number of the donated input it replaces)."""
+        numbers = {v: n for n, v in enumerate(lowered.inputs)}
+        first: dict[Atom, int] = {}
+        for n, v in enumerate(lowered.outputs):
+            if first.setdefault(v, n) < n:
+                self._plan.append(self._plan[first[v]])
+                continue
+            donor, size = memory.donated.get(v), v.type.nbytes  # type: ignore[arg-type]
+            if donor is not None:
+                self._plan.append((2, numbers[donor]))
+            elif size < SHARED_BELOW:
+                self._plan.append((0, self.shared_bytes))
+                self.shared_bytes += aligned(size)
+            else:
+                self._plan.append((1, size))
+        self._sizes = [v.type.nbytes for v in lowered.outputs]
+
+    def run(self, operands: Sequence[DeviceMemory], donors: Sequence[DeviceMemory | None] = ()) -> list[DeviceMemory]:
+        """Run on operands of this device. Returns the outputs' memory, in order, which kernels may still be writing."""
+        allocate = self.device.memory.allocate
+        shared = allocate(self.shared_bytes) if self.shared_bytes else None
+        outs: list[DeviceMemory] = []
+        for (kind, place), size in zip(self._plan, self._sizes, strict=True):
+            donor = donors[place] if kind == 2 and donors else None
+            if donor is not None:
+                outs.append(DeviceMemory(self.device, donor.pointer, size, donor.buffer))
+            elif kind == 0:
+                assert shared is not None
+                outs.append(DeviceMemory(self.device, shared.pointer + place, size, shared))
+            else:
+                buffer = allocate(size)
+                outs.append(DeviceMemory(self.device, buffer.pointer, size, buffer))
+        if self._graph is None:
+            return outs
+        arena = allocate(self.arena_bytes) if self.arena_bytes else None
+        addresses = (*[m.pointer for m in operands], *[m.pointer for m in outs], 0 if arena is None else arena.pointer)
+        with self._lock:
+            if addresses != self._addresses:
+                self._fill(addresses)
+            self.device.driver.launch(self._graph)
+        return outs
+
+    def _fill(self, addresses: tuple[int, ...]) -> None:
+        self._addresses = ()
+        words = np.array([*addresses, self._state.pointer, 0], np.int64)[self._bases] + self._offsets
+        self.device.driver.upload(self._tables.pointer, words.ctypes.data, words.nbytes)
+        self._addresses = addresses
+
+    def __del__(self) -> None:
+        if getattr(self, "_graph", None) is not None:
+            self.device.driver.release(self._graph)
+
+
+Variant = tuple[Device, tuple[int, ...], bool, Tuning]
+_programs: weakref.WeakValueDictionary[tuple[str, Variant], DeviceExecutable] = weakref.WeakValueDictionary()
+_programs_of: PerGraph[dict[Variant, DeviceExecutable]] = PerGraph(dict)
+
+
+def compile_for(
+    device: Device, graph: Graph, donated: Sequence[int] = (), contracts: bool = True, tuning: Tuning | None = None
+) -> DeviceExecutable:
+    """The program of a Graph on a device, compiled once for each variant and kept with the Graph; equal Graphs share it."""
+    made = _programs_of.of(graph)
+    variant: Variant = (device, tuple(donated), contracts, device_tuning() if tuning is None else tuning)
+    if variant not in made:
+        key: Any = (graph.key, variant)
+
+        def compile() -> DeviceExecutable:
+            program = _programs[key] = DeviceExecutable(device, graph, *variant[1:])
+            return program
+
+        made[variant] = once(key, lambda: _programs.get(key), compile)
+    return made[variant]

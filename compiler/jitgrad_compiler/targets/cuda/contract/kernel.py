@@ -1,0 +1,303 @@
+"""Contractions on a GPU, by multiply-adds: a block computes a tile of the result, a thread some of its rows and columns.
+
+Both operands' expressions are computed once an element and step of depth, on their way into shared memory: whatever fused into them
+costs no memory of its own. While a step is multiplied the next one's elements are on their way into registers. What is fused behind
+the product is computed from the registers that hold it. Deep sums go in blocks of depth, whose sums are added by themselves; where
+tiles are few, several blocks share one's depth, and a second phase adds their shares in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....ir.graph import Var
+from ....ir.types import BOOL, U8
+from ....kernels.affine import Affine, Axis
+from ....kernels.expression import Contracted, Load, Node, walk
+from ....kernels.kernel import Kernel
+from ....kernels.memory import aligned
+from ...llvm_text import Module, Reg
+from ..device import THREADS
+from ..expressions import ALIGNED, ThreadExpressions, decomposed
+from ..phases import BlockFunction, Emitted, Phase, Pointers, Scratch
+
+SIDE = 16
+"""Threads along either side of a tile."""
+TOGETHER = 4
+"""Rows, or columns, of a thread that lie side by side."""
+STEPS = 16
+"""Of depth that lie in shared memory."""
+PAD = 4
+"""Elements between rows in shared memory, so that columns lie in other banks."""
+DEEP = 512
+"""Steps of depth that one running value adds."""
+
+
+class ContractKernel:
+    """Emits one kernel."""
+
+    def __init__(self, module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> None:
+        assert kernel.contraction is not None
+        self.module, self.name, self.kernel, self.c = module, name, kernel, kernel.contraction
+        self.pointers, self.scratch = pointers, scratch
+        c, t = self.c, module.tuning.gpu
+        self.batch, self.rows, self.columns, self.depth = (a.extent for a in (c.batch, c.row, c.column, c.depth))
+        self.dtype = c.dtype
+        self.tall, self.wide = (self._per_thread(n) for n in (self.rows, self.columns))
+        self.tile_rows, self.tile_columns = SIDE * self.tall, SIDE * self.wide
+        self.tiles = self.batch * -(-self.rows // self.tile_rows) * -(-self.columns // self.tile_columns)
+        steps = -(-self.depth // STEPS)
+        wanted = min(-(-t.enough_blocks // 2 // max(self.tiles, 1)), self.depth // t.thread_share, 64)
+        self.shares = max(1, wanted)
+        self.share = -(-steps // self.shares) * STEPS
+        self.shares = max(1, -(-self.depth // max(self.share, 1)))
+        self.outputs = self.batch * self.rows * self.columns
+
+    def _per_thread(self, extent: int) -> int:
+        return 2 * TOGETHER if extent >= 2 * SIDE * 2 * TOGETHER and self.dtype.nbytes <= 4 else TOGETHER
+
+    def emit(self) -> Emitted:
+        if not self.outputs:
+            return Emitted([])
+        if self.shares == 1:
+            return Emitted([self._product()])
+        nbytes = aligned(self.shares * self.outputs * self.dtype.nbytes)
+        return Emitted([self._product(), self._add_shares()], nbytes)
+
+    def _start(self, f: BlockFunction, roots: Sequence[Node]) -> ThreadExpressions:
+        x = ThreadExpressions(f.e, 1)
+        x.pointers = self.pointers(f.e, f.table, [n.source for n in walk(roots) if isinstance(n, Load)])
+        return x
+
+    # -- tiles
+
+    def _product(self) -> Phase:
+        c, kernel = self.c, self.kernel
+        f = BlockFunction(self.module, f"{self.name}_0")
+        e, t = f.e, f.threads
+        stores = [] if self.shares > 1 else [s.node for s in kernel.stores]
+        x = self._start(f, [c.left, c.right, *stores])
+        targets = self.pointers(e, f.table, [s.target for s in kernel.stores]) if self.shares == 1 else {}
+        across, down = -(-self.columns // self.tile_columns), -(-self.rows // self.tile_rows)
+        tile, column_tile = e.div(f.block, across), e.rem(f.block, across)
+        tile, row_tile = e.div(tile, down), e.rem(tile, down)
+        share, batch = e.div(tile, self.batch), e.rem(tile, self.batch)
+        first_row, first_column = e.mul(row_tile, self.tile_rows), e.mul(column_tile, self.tile_columns)
+        x.axis_values[c.batch] = batch
+        thread = t.thread()
+        left = _Operand(self, x, c.left, c.row, first_row, self.tile_rows, self.rows, thread, 0)
+        right = _Operand(self, x, c.right, c.column, first_column, self.tile_columns, self.columns, thread, left.bytes)
+        low = e.mul(share, self.share)
+        high = e.least(e.add(low, self.share), self.depth)
+        deep = min(self.share, self.depth) > DEEP and self.dtype.is_float
+        sums = self._zeros(f)
+        totals = self._zeros(f) if deep else sums
+        y, z = e.div(thread, SIDE), e.rem(thread, SIDE)
+        left.fetch(low, high)
+        right.fetch(low, high)
+        with e.loop(low, high, STEPS) as k, x.scope():
+            left.deposit(t.shared())
+            right.deposit(t.shared())
+            t.barrier()
+            following = e.add(k, STEPS)
+            left.fetch(following, high)
+            right.fetch(following, high)
+            with e.loop(0, STEPS) as step:
+                a, b = left.read(t.shared(), step, y), right.read(t.shared(), step, z)
+                for i, p in enumerate(a):
+                    for j, q in enumerate(b):
+                        slot = sums[i][j]
+                        held = e.get(slot, self.dtype)
+                        e.set(slot, e.fma(p, q, held) if self.dtype.is_float else e.add(held, e.mul(p, q)))
+            t.barrier()
+            if deep:
+                self._close(f, sums, totals, e.compare("eq", e.rem(e.sub(following, low), DEEP), 0))
+        if deep:
+            self._close(f, sums, totals, e.const(True, BOOL))
+        for group in range(self.tall // TOGETHER):
+            for i in range(TOGETHER):
+                row = e.add(first_row, e.add(e.mul(y, TOGETHER), group * SIDE * TOGETHER + i))
+                with e.when(self._inside(f, row, self.rows, self.tile_rows)), x.scope():
+                    self._write_row(f, x, totals[group * TOGETHER + i], row, first_column, z, targets, batch, share)
+        blocks = self.tiles * self.shares
+        return f.finish(blocks, left.bytes + right.bytes)
+
+    def _zeros(self, f: BlockFunction) -> list[list[Reg]]:
+        e = f.e
+        slots = [[e.alloca(self.dtype) for _ in range(self.wide)] for _ in range(self.tall)]
+        for row in slots:
+            for slot in row:
+                e.set(slot, e.const(0, self.dtype))
+        return slots
+
+    def _close(self, f: BlockFunction, sums: list[list[Reg]], totals: list[list[Reg]], ends: Reg) -> None:
+        """The end of a block of depth: its sums join the totals."""
+        e = f.e
+        with e.when(ends):
+            for some, all in zip(sums, totals, strict=True):
+                for slot, total in zip(some, all, strict=True):
+                    e.set(total, e.add(e.get(total, self.dtype), e.get(slot, self.dtype)))
+                    e.set(slot, e.const(0, self.dtype))
+
+    def _inside(self, f: BlockFunction, place: Reg, extent: int, tile: int) -> Reg:
+        return f.e.const(True, BOOL) if extent % tile == 0 else f.e.compare("lt", place, extent)
+
+    def _write_row(
+        self, f: BlockFunction, x: ThreadExpressions, slots: list[Reg], row: Reg, first: Reg, z: Reg, targets: dict[Var, Reg],
+        batch: Reg, share: Reg,
+    ) -> None:  # fmt: skip
+        e, c = f.e, self.c
+        x.axis_values[c.row] = row
+        lanes = self._store_lanes()
+        for group in range(self.wide // TOGETHER):
+            for j in range(0, TOGETHER, lanes):
+                column = e.add(first, e.add(e.mul(z, TOGETHER), group * SIDE * TOGETHER + j))
+                value = e.poison(self.dtype, lanes)
+                for lane in range(lanes):
+                    value = e.insert(value, e.get(slots[group * TOGETHER + j + lane], self.dtype), lane)
+                with e.when(self._inside(f, column, self.columns, self.tile_columns)), x.scope():
+                    if self.shares > 1:
+                        room = self.scratch(e, f.table)
+                        place = e.add(
+                            e.mul(e.add(e.mul(e.add(e.mul(share, self.batch), batch), self.rows), row), self.columns), column
+                        )
+                        e.store(e.offset(room, place, self.dtype), value, align=lanes * self.dtype.nbytes)
+                        continue
+                    x.axis_values[c.column], x.width = column, lanes
+                    x.vector_axis = c.column if lanes > 1 else None
+                    self._epilogue(x, value, targets)
+                    x.vector_axis, x.width = None, 1
+
+    def _store_lanes(self) -> int:
+        """Columns that are stored at once."""
+        if self.shares > 1:
+            return TOGETHER if self.columns % TOGETHER == 0 and self.dtype.nbytes == 4 else 1
+        stores = self.kernel.stores
+        widest = max(s.target.type.dtype.nbytes for s in stores)
+        whole = all(s.offset.factor(self.c.column) == 1 for s in stores)
+        lanes = min(TOGETHER, ALIGNED // max(widest, self.dtype.nbytes)) if whole else 1
+        return lanes if self.columns % lanes == 0 else 1
+
+    def _epilogue(self, x: ThreadExpressions, value: Reg, targets: dict[Var, Reg]) -> None:
+        stores = self.kernel.stores
+        for node in walk([s.node for s in stores]):
+            if isinstance(node, Contracted):
+                x.bind(node, value)
+        values = [x.emit(s.node) for s in stores]
+        for s, made in zip(stores, values, strict=True):
+            x.store(targets[s.target], s.offset, made)
+
+    # -- shares of depth, made one
+
+    def _add_shares(self) -> Phase:
+        c, kernel = self.c, self.kernel
+        f = BlockFunction(self.module, f"{self.name}_1")
+        e = f.e
+        x = self._start(f, [s.node for s in kernel.stores])
+        targets = self.pointers(e, f.table, [s.target for s in kernel.stores])
+        number = e.add(e.mul(f.block, THREADS), f.threads.thread())
+        room = self.scratch(e, f.table)
+        with e.when(self._inside(f, number, self.outputs, THREADS)), x.scope():
+            decomposed(x, number, [c.batch, c.row, c.column])
+            total = e.load(e.offset(room, number, self.dtype), self.dtype)
+            for share in range(1, self.shares):
+                place = e.add(number, share * self.outputs)
+                total = e.add(total, e.load(e.offset(room, place, self.dtype), self.dtype))
+            self._epilogue(x, total, targets)
+        return f.finish(-(-self.outputs // THREADS))
+
+
+class _Operand:
+    """One side of the product: how its elements come into shared memory, `side` of them to each step of depth."""
+
+    def __init__(
+        self, kernel: ContractKernel, x: ThreadExpressions, node: Node, axis: Axis, first: Reg, side: int, extent: int, thread: Reg,
+        place: int,
+    ) -> None:  # fmt: skip
+        self.kernel, self.x, self.node, self.axis = kernel, x, node, axis
+        self.first, self.side, self.extent, self.thread, self.place = first, side, extent, thread, place
+        self.dtype = kernel.dtype
+        self.stride = side + PAD
+        self.bytes = -(-STEPS * self.stride * self.dtype.nbytes // 128) * 128
+        depth = kernel.c.depth
+        self.along_depth = self._contiguous(depth) > self._contiguous(axis)
+        self.lanes = self._lanes(depth if self.along_depth else axis)
+        self.count = side * STEPS // (THREADS * self.lanes)
+        e = x.e
+        self.slots = [e.alloca(self.dtype, self.lanes) for _ in range(self.count)]
+
+    def _loads(self) -> list[Affine]:
+        return [n.offset for n in walk([self.node]) if isinstance(n, Load)]
+
+    def _contiguous(self, axis: Axis) -> int:
+        return sum(o.factor(axis) == 1 for o in self._loads())
+
+    def _lanes(self, along: Axis) -> int:
+        places = self._loads()
+        whole = all(o.factor(along) in (0, 1) and o.is_multiple(along, TOGETHER) for o in places)
+        lanes = TOGETHER if whole and along.extent % TOGETHER == 0 and self.dtype.nbytes <= 4 else 1
+        return lanes if self.side * STEPS >= THREADS * lanes else 1
+
+    def _at(self, number: int) -> tuple[Reg, Reg]:
+        """(place along the side, step of depth) of the first of this thread's elements of a number."""
+        e = self.x.e
+        unit = e.add(self.thread, number * THREADS)
+        if self.along_depth:
+            per = STEPS // self.lanes
+            return e.div(unit, per), e.mul(e.rem(unit, per), self.lanes)
+        per = self.side // self.lanes
+        return e.mul(e.rem(unit, per), self.lanes), e.div(unit, per)
+
+    def fetch(self, k: Reg, high: Reg) -> None:
+        """This thread's elements of the steps from k on, into registers; what lies outside is zero."""
+        e, x, c = self.x.e, self.x, self.kernel.c
+        for number, slot in enumerate(self.slots):
+            side, step = self._at(number)
+            where, depth = e.add(self.first, side), e.add(k, step)
+            inside = e.compare("lt", depth, high)
+            if self.extent % self.side:
+                inside = e.and_(inside, e.compare("lt", where, self.extent))
+            last, last_depth = self.extent - 1, self.kernel.depth - 1
+            if self.along_depth:
+                last_depth = self.kernel.depth - self.lanes
+            else:
+                last = self.extent - self.lanes
+            with x.scope():
+                x.axis_values[self.axis] = e.least(where, last) if self.extent % self.side else where
+                x.axis_values[c.depth] = e.least(depth, last_depth)
+                x.width = self.lanes
+                x.vector_axis = None if self.lanes == 1 else c.depth if self.along_depth else self.axis
+                value = e.splat(x.emit(self.node), self.lanes)
+                x.vector_axis, x.width = None, 1
+            e.set(slot, e.select(inside, value, 0))
+
+    def deposit(self, shared: Reg) -> None:
+        """What was fetched, into shared memory: `side` elements of a step lie side by side."""
+        e = self.x.e
+        base = e.offset(shared, self.place, U8)
+        for number, slot in enumerate(self.slots):
+            side, step = self._at(number)
+            value = e.get(slot, self.dtype, self.lanes)
+            if self.along_depth:
+                for lane in range(self.lanes):
+                    place = e.add(e.mul(e.add(step, lane), self.stride), side)
+                    e.store(e.offset(base, place, self.dtype), e.extract(value, lane))
+            else:
+                place = e.add(e.mul(step, self.stride), side)
+                e.store(e.offset(base, place, self.dtype), value, align=self.lanes * self.dtype.nbytes)
+
+    def read(self, shared: Reg, step: Reg, thread: Reg) -> list[Reg]:
+        """What a thread multiplies at a step: its groups of elements that lie side by side."""
+        e, out = self.x.e, list[Reg]()
+        base = e.offset(shared, self.place, U8)
+        for group in range(self.side // (SIDE * TOGETHER)):
+            place = e.add(e.mul(step, self.stride), e.add(e.mul(thread, TOGETHER), group * SIDE * TOGETHER))
+            value = e.load(
+                e.offset(base, place, self.dtype), self.dtype, TOGETHER, align=min(ALIGNED, TOGETHER * self.dtype.nbytes)
+            )
+            out += [e.extract(value, lane) for lane in range(TOGETHER)]
+        return out
+
+
+def emit_contraction(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> Emitted:
+    return ContractKernel(module, name, kernel, pointers, scratch).emit()

@@ -1,0 +1,140 @@
+"""Loop kernels on a GPU: one phase a reduction, stage by stage, then the maps that store what is left.
+
+    map:     each thread has one element of the stores' axes, or a few side by side
+    columns: each thread sums one result, whose neighbours in memory are its neighbours' (sums.py)
+    rows:    a warp or a block sums one result together
+    shares:  where results are few and long, several sum parts of one; another phase adds these
+
+Results of reductions that no output keeps lie in scratch memory between the phases. Next on the path: sums.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ....ir.types import BOOL, U8
+from ....kernels.affine import Affine, Axis
+from ....kernels.expression import Load, Node, walk
+from ....kernels.kernel import Kernel, Reduction, Store
+from ....kernels.memory import aligned
+from ....kernels.merged_axes import indices_of, merge, renamed
+from ...emitter import Emitter
+from ...llvm_text import Module, Reg
+from ..device import THREADS
+from ..expressions import ALIGNED, ThreadExpressions, decomposed
+from ..phases import BlockFunction, Emitted, Phase, Pointers, Scratch
+from .sums import Sum
+
+
+class LoopKernel:
+    """Emits one kernel."""
+
+    def __init__(self, module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> None:
+        self.module, self.name = module, name
+        self.pointers, self.scratch = pointers, scratch
+        self.tuning = module.tuning.gpu
+        self.kernel = _merged(kernel)
+        self.axes = [a for a in self.kernel.axes if a.extent != 1]
+        self.scratch_bytes = 0
+        self.kept: dict[int, int] = {}
+        """Where in the scratch memory results are that no output keeps, by the reduction's id."""
+        for r in self.kernel.reductions:
+            if not r.stored:
+                self.kept[id(r)] = self.room(r.result.type.nbytes)
+
+    def room(self, nbytes: int) -> int:
+        """So many bytes of scratch memory."""
+        place, self.scratch_bytes = self.scratch_bytes, self.scratch_bytes + aligned(nbytes)
+        return place
+
+    def emit(self) -> Emitted:
+        phases: list[Phase] = []
+        for r in sorted(self.kernel.reductions, key=lambda r: r.operand.stage):
+            phases += Sum(self, r, f"{self.name}_{len(phases)}").emit()
+        groups: dict[frozenset[Axis], list[Store]] = {}
+        for st in self.kernel.stores:
+            groups.setdefault((st.node.axes | st.offset.axes) & frozenset(self.axes), []).append(st)
+        for axes, stores in groups.items():
+            phases.append(self._map([a for a in self.axes if a in axes], stores, f"{self.name}_{len(phases)}"))
+        return Emitted([p for p in phases if p.blocks], self.scratch_bytes)
+
+    def start(self, f: BlockFunction, lanes: int, roots: Sequence[Node]) -> ThreadExpressions:
+        """The expressions of a function that computes these."""
+        e = f.e
+        x = ThreadExpressions(e, lanes)
+        nodes = walk(roots)
+        read = [n.source for n in nodes if isinstance(n, Load)]
+        results = {r.result: r for n in nodes if (r := getattr(n, "reduction", None)) is not None}
+        x.pointers = self.pointers(e, f.table, [*read, *[v for v, r in results.items() if r.stored]])
+        for v, r in results.items():
+            if not r.stored:
+                x.pointers[v] = self.in_scratch(e, f.table, self.kept[id(r)])
+        return x
+
+    def in_scratch(self, e: Emitter, table: Reg, place: int) -> Reg:
+        return e.offset(self.scratch(e, table), place, U8)
+
+    def result(self, e: Emitter, table: Reg, r: Reduction) -> Reg:
+        """Where a reduction's result goes."""
+        return self.pointers(e, table, [r.result])[r.result] if r.stored else self.in_scratch(e, table, self.kept[id(r)])
+
+    def lanes(self, axis: Axis | None, places: Sequence[tuple[Affine, int]], elements: int, most: int = 4) -> int:
+        """How many elements along an axis a thread takes at once; `places` are read and written, of so many bytes each."""
+        if axis is None:
+            return 1
+        widest = max([nbytes for offset, nbytes in places if offset.factor(axis) == 1], default=0)
+        if not widest:
+            return 1
+        count = min(most, max(ALIGNED // widest, 1))
+        while count > 1 and (axis.extent % count or elements // count < self.tuning.wide_from):
+            count //= 2
+        return count
+
+    def _map(self, axes: list[Axis], stores: Sequence[Store], name: str) -> Phase:
+        elements = math.prod(a.extent for a in axes)
+        roots = [st.node for st in stores]
+        last = axes[-1] if axes else None
+        places = [(n.offset, n.dtype.nbytes) for n in walk(roots) if isinstance(n, Load)]
+        places += [(st.offset, st.target.type.dtype.nbytes) for st in stores]
+        lanes = self.lanes(last, places, elements, 4 if len(stores) < 4 else 2)
+        count = elements // lanes
+        f = BlockFunction(self.module, name, lanes)
+        e = f.e
+        x = self.start(f, lanes, roots)
+        targets = self.pointers(e, f.table, [st.target for st in stores])
+        number = e.add(e.mul(f.block, THREADS), f.threads.thread())
+        inside = e.const(True, BOOL) if count % THREADS == 0 else e.compare("lt", number, count)
+        with e.when(inside), x.scope():
+            decomposed(x, number, axes, lanes)
+            x.vector_axis = last if lanes > 1 else None
+            values = [x.emit(node) for node in roots]
+            for st, value in zip(stores, values, strict=True):
+                x.store(targets[st.target], st.offset, value)
+        return f.finish(-(-count // THREADS))
+
+
+def emit_loops(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> Emitted:
+    return LoopKernel(module, name, kernel, pointers, scratch).emit()
+
+
+def _merged(kernel: Kernel) -> Kernel:
+    """The kernel with neighbouring axes made one that play the same part everywhere."""
+    wide = [a for a in kernel.axes if a.extent != 1]
+    if not all(a.extent for a in wide):
+        return kernel
+    places = indices_of(kernel)
+
+    def part(a: Axis) -> tuple[bool, ...]:
+        sums = [membership for r in kernel.reductions for membership in (a in r.axes, any(a in i.axes for i in r.index))]
+        return (*sums, *[a in st.node.axes | st.offset.axes for st in kernel.stores], a in kernel.inner)
+
+    apart = {a for r in kernel.reductions if r.position is not None for a in r.axes}
+    merged: dict[Axis, Affine] = {}
+    group: list[Axis] = []
+    for n, a in enumerate(wide):
+        group.append(a)
+        if n + 1 == len(wide) or part(wide[n + 1]) != part(a):
+            merge(group, places, merged, apart)
+            group = []
+    return renamed(kernel, merged) if merged else kernel

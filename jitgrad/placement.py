@@ -1,0 +1,123 @@
+"""Arrays in the memory of GPUs: how they get there, and how operations and programs run where their arrays lie.
+
+An Array on a GPU holds a `DeviceMemory`. Nothing here imports what talks to a GPU before an array is put there.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from jitgrad_compiler.ir.builder import Value, run_elsewhere
+from jitgrad_compiler.ir.graph import Op
+from jitgrad_compiler.ops.calls import call
+from jitgrad_compiler.ops.effects import callback, io_callback, pure_callback
+
+from . import backend
+from .array import Array, memory_device
+from .config import config
+from .devices import CPU, Device, default, gpus
+from .errors import ArgumentError
+
+_HOST_OPS = (callback, io_callback, pure_callback)
+
+
+def opened(device: Device) -> Any:
+    """The runtime's device of a GPU. Raises DriverError where it is not there."""
+    found = gpus().device(device.id)
+    run_elsewhere(_at_once)
+    return found
+
+
+def memory() -> Any:
+    """The module jitgrad_compiler.runtime.cuda.memory."""
+    return importlib.import_module("jitgrad_compiler.runtime.cuda.memory")
+
+
+def executables() -> Any:
+    """The module jitgrad_compiler.runtime.cuda.executable."""
+    return importlib.import_module("jitgrad_compiler.runtime.cuda.executable")
+
+
+def moved(where: str, x: Array, device: Device) -> Array:
+    """An Array's elements in the memory of a device; itself where they lie there. Raises ArgumentError for a traced value that
+    would have to move while its program runs.
+    """
+    if x.owner is not None:
+        if device == default():
+            return x
+        raise ArgumentError(
+            f"{where}: a traced value cannot be moved to {device}: a program runs where its arguments lie. Move those beforehand."
+        )
+    if x.device == device or isinstance(x.ref, np.generic):
+        return x
+    if device == CPU:
+        return Array(x.type, None, x.data(), x.weak)
+    return Array(x.type, None, _memory_of(opened(device), x), x.weak)
+
+
+def _memory_of(device: Any, x: Any) -> Any:
+    """The memory of an operand, an Array or a NumPy array, on a device."""
+    if type(x) is Array and memory_device(x.ref) is not None:
+        return memory().to_device(device, x.ref, x.type)
+    return memory().from_host(device, x.data() if isinstance(x, Array) else x)
+
+
+def common(where: str, values: Iterable[Any]) -> Device:
+    """The device that values lie on; where they lie on none, or on the processor, which all can leave, the default.
+
+    Raises ArgumentError where they lie on several.
+    """
+    found: Device | None = None
+    for x in values:
+        here = memory_device(x.ref) if isinstance(x, Array) else None
+        if here is None or here == found:
+            continue
+        if found is not None:
+            raise ArgumentError(
+                f"{where}: its arrays lie on {found} and on {here}. Move them to one device: jitgrad.device_put(x, '{found}')."
+            )
+        found = here
+    return default() if found is None else found
+
+
+class Elsewhere:
+    """The executables of one program on GPUs, with what it closes over there."""
+
+    def __init__(self, graph: Any, name: str, donated: Sequence[int], constants: Sequence[Value]) -> None:
+        self.graph, self.name, self.donated, self.constants = graph, name, tuple(donated), constants
+        self._made: dict[Any, tuple[Any, list[Any]]] = {}
+
+    def run(self, device: Device, leaves: Sequence[Any], donors: Sequence[Any] = ()) -> list[Any]:
+        """The memory of the results."""
+        target = opened(device)
+        made = self._made.get(target)
+        if made is None:
+            executable = executables().compile_for(target, self.graph, self.donated, config.contract_products)
+            made = self._made[target] = executable, [_memory_of(target, v) for v in self.constants]
+        executable, constants = made
+        operands = [_memory_of(target, x) for x in leaves]
+        outs: list[Any] = executable.run(operands + constants, donors)
+        return outs
+
+
+def _at_once(op: Op, args: Sequence[Value], params: dict[str, Any], types: Sequence[Any]) -> Sequence[Value] | None:
+    """An operation on concrete operands, on the GPU that these lie on, or that is the default; None: on the processor."""
+    if config.default_device is None and not any(memory_device(a.ref) for a in args):
+        return None
+    if op in _HOST_OPS or (args and all(isinstance(a.ref, np.generic) for a in args)):
+        return None
+    device = common(op.name, args)
+    if device == CPU or config.disable_jit and op is call:
+        return None
+    target = opened(device)
+    graph = params["graph"] if op is call else backend.one_equation(op, [a.type for a in args], params)
+    executable = executables().compile_for(target, graph, (), config.contract_products)
+    outs = executable.run([_memory_of(target, a) for a in args])
+    return [Array(t, None, m) for t, m in zip(types, outs, strict=True)]
+
+
+config.listen("default_device", lambda device: None if device is None else opened(device))
