@@ -48,7 +48,7 @@ class Driver(Protocol):
 
     info: DeviceInfo
     code: str
-    """What `load` takes: "ptx"."""
+    """What `load` takes: "ptx"; or "llvm", text for any machine, where no GPU is."""
     stream: int
     """The stream's handle, for others to wait for."""
 
