@@ -115,6 +115,10 @@ class ToPython(Value):
         view.flags.writeable = False
         return view
 
+    def __buffer__(self, flags: int, /) -> memoryview:  # memoryview(x) asks for it, from Python 3.12 on
+        elements: Any = self.__array__()
+        return memoryview(elements)
+
     def __bool__(self) -> bool:
         what = "`if`, `while`, `and`, `or` or `not`"
         data = self.elements(what, "jitgrad.numpy.where(condition, a, b)", TracerBoolConversionError, constant=True)

@@ -125,7 +125,7 @@ def test_while_and_boolean_operators_on_a_traced_value_are_told_as_if_is():
         (int, errors.TracerIntegerConversionError, "int()"),
         (complex, errors.ConcretizationTypeError, "complex()"),
         (np.asarray, errors.TracerArrayConversionError, "numpy.asarray"),
-        (np.spacing, errors.TracerArrayConversionError, "numpy.spacing"),
+        (np.real_if_close, errors.TracerArrayConversionError, "numpy.real_if_close"),
         (lambda x: x.item(), errors.ConcretizationTypeError, "x.item()"),
         (lambda x: x.tolist(), errors.ConcretizationTypeError, "x.tolist()"),
     ],

@@ -338,4 +338,5 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
     return pieces[0] if len(pieces) == 1 else tree.map(lambda *parts: ops.concatenate(list(parts), 0), *pieces)
 
 
+Loops.scan = staticmethod(scan)
 Loops.repeat = staticmethod(lambda count, step, x: fori_loop(1, count, step, x))

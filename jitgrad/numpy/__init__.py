@@ -9,7 +9,7 @@ family. Functions take Arrays, NumPy arrays and Python numbers; lists become arr
 
 from typing import TYPE_CHECKING
 
-from . import methods as _methods, protocols as _protocols  # noqa: F401
+from . import methods as _methods, protocols as _protocols, ufuncs as _ufuncs  # noqa: F401
 from .elementwise import (
     absolute, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctanh, around, cbrt, ceil, conj, conjugate, cos, cosh,
     deg2rad, degrees, exp, exp2, expm1, fabs, fix, floor, i0, imag, iscomplex, isfinite, isinf, isnan, isneginf, isposinf,
@@ -19,14 +19,14 @@ from .elementwise import (
 from .arithmetic import (
     add, arctan2, bitwise_and, bitwise_count, bitwise_or, bitwise_xor, copysign, divide, divmod, float_power,
     floor_divide, fmax, fmin, fmod, heaviside, hypot, invert, isclose, left_shift, logaddexp, logaddexp2, logical_and,
-    logical_not, logical_or, logical_xor, maximum, minimum, mod, multiply, nextafter, power, remainder, right_shift,
+    logical_not, logical_or, logical_xor, maximum, minimum, mod, multiply, power, remainder, right_shift,
     subtract, true_divide,
 )  # fmt: skip
 from .comparison import (
     equal, greater, greater_equal, less, less_equal, not_equal,
 )  # fmt: skip
 from .number_parts import (
-    frexp, gcd, lcm, ldexp, modf,
+    frexp, gcd, lcm, ldexp, modf, nextafter, spacing,
 )  # fmt: skip
 from .selection import (
     choose, clip, nan_to_num, piecewise, select, where,
@@ -42,7 +42,7 @@ from .statistics import (
     average, corrcoef, cov, median, nanmedian, nanpercentile, nanquantile, percentile, ptp, quantile,
 )  # fmt: skip
 from .histograms import (
-    bincount, histogram, histogram_bin_edges,
+    bincount, histogram, histogram2d, histogram_bin_edges, histogramdd,
 )  # fmt: skip
 from .creation import (
     array, asarray, empty, empty_like, fromfunction, full, full_like, indices, meshgrid, ones, ones_like, zeros, zeros_like,
@@ -76,27 +76,45 @@ from .linear import (
     cross, dot, inner, kron, matmul, matvec, outer, tensordot, trace, vdot, vecdot, vecmat,
 )  # fmt: skip
 from .einstein import (
-    einsum,
+    einsum, einsum_path,
 )  # fmt: skip
 from .calculus import (
-    bartlett, blackman, convolve, correlate, diff, ediff1d, gradient, hamming, hanning, interp, polyadd, polyder, polyint,
-    polymul, polysub, polyval, trapezoid, unwrap,
+    convolve, correlate, diff, ediff1d, gradient, interp, trapezoid, unwrap,
+)  # fmt: skip
+from .polynomials import (
+    poly, polyadd, polyder, polydiv, polyint, polymul, polysub, polyval,
+)  # fmt: skip
+from .windows import (
+    bartlett, blackman, hamming, hanning, kaiser,
+)  # fmt: skip
+from .replacements import (
+    place, put, putmask,
+)  # fmt: skip
+from .packed_bits import (
+    packbits, unpackbits,
 )  # fmt: skip
 from .places import (
     block, compress, copy, diag_indices, diag_indices_from, extract, fill_diagonal, index_exp, ix_, mgrid, ogrid,
-    ravel_multi_index, s_, tril_indices, tril_indices_from, triu_indices, triu_indices_from, unravel_index,
+    mask_indices, ravel_multi_index, s_, tril_indices, tril_indices_from, triu_indices, triu_indices_from, unravel_index,
 )  # fmt: skip
 from .files_and_text import (
     apply_along_axis, apply_over_axes, array_repr, array_str, c_, from_dlpack, frombuffer, fromfile, fromiter, fromstring,
-    iterable, load, r_, save,
+    get_printoptions, iterable, load, printoptions, r_, save, savez, savez_compressed, set_printoptions,
 )  # fmt: skip
 from .vectorized import (
     vectorize,
 )  # fmt: skip
+from .ufuncs import (
+    frompyfunc, ufunc,
+)  # fmt: skip
 from .dtypes import (
-    can_cast, complexfloating, dtype, e, euler_gamma, finfo, floating, generic, iinfo, inexact, inf, integer,
-    iscomplexobj, isdtype, isrealobj, isscalar, issubdtype, nan, ndarray, ndim, newaxis, number, pi, promote_types,
+    ComplexWarning, can_cast, character, complexfloating, dtype, e, euler_gamma, finfo, flexible, floating, generic,
+    iinfo, inexact, inf, integer,
+    iscomplexobj, isdtype, isrealobj, isscalar, issubdtype, nan, ndarray, ndim, newaxis, number, object_, pi, promote_types,
     result_type, shape, signedinteger, size, unsignedinteger,
+)  # fmt: skip
+from .namespace_info import (
+    __array_namespace_info__,
 )  # fmt: skip
 from .element_types import (
     bfloat16, bool_, cdouble, complex128, complex64, csingle, double, float16, float32, float64, float8_e4m3fn, int16,
@@ -121,49 +139,59 @@ bitwise_right_shift = right_shift
 amax = max
 amin = min
 bool = bool_
+float_ = double
+complex_ = cdouble
+
+__array_api_version__ = _methods.API_VERSIONS[-1]
 
 __all__ = [
-    "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any", "append",
-    "apply_along_axis", "apply_over_axes", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
-    "arctanh", "argmax", "argmin", "argpartition", "argsort", "argwhere", "around", "array", "array_equal", "array_equiv",
-    "array_repr", "array_split", "array_str", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d",
-    "atleast_2d", "atleast_3d", "average", "bartlett", "bfloat16", "bincount", "bitwise_and", "bitwise_count", "bitwise_invert",
-    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman", "block", "bool",
-    "bool_", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "c_", "can_cast", "cbrt", "cdouble", "ceil", "choose",
-    "clip", "column_stack", "complex128", "complex64", "complexfloating", "compress", "concat", "concatenate", "conj",
-    "conjugate", "convolve", "copy", "copysign", "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cov", "cross",
-    "csingle", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "deg2rad", "degrees", "delete", "diag",
-    "diag_indices", "diag_indices_from", "diagflat", "diagonal", "diff", "digitize", "divide", "divmod", "dot", "double",
-    "dsplit", "dstack", "dtype", "e", "ediff1d", "einsum", "empty", "empty_like", "equal", "euler_gamma", "exp", "exp2",
-    "expand_dims", "expm1", "extract", "eye", "fabs", "fill_diagonal", "finfo", "fix", "flatnonzero", "flip", "fliplr",
-    "flipud", "float16", "float32", "float64", "float8_e4m3fn",
-    "float_power", "floating", "floor", "floor_divide", "fmax", "fmin", "fmod", "frexp",
-    "from_dlpack", "frombuffer", "fromfile", "fromfunction", "fromiter", "fromstring", "full", "full_like", "gcd",
-    "generic", "geomspace", "gradient", "greater", "greater_equal", "hamming", "hanning", "heaviside", "histogram",
-    "histogram_bin_edges", "hsplit", "hstack", "hypot", "i0", "identity", "iinfo", "imag", "index_exp", "indices",
-    "inexact", "inf", "inner", "insert", "int16", "int32", "int64", "int8", "int_", "integer", "interp", "intersect1d",
-    "invert", "isclose", "iscomplex", "iscomplexobj", "isdtype", "isfinite", "isin", "isinf", "isnan", "isneginf",
-    "isposinf", "isreal", "isrealobj", "isscalar", "issubdtype", "iterable", "ix_", "kron", "lcm", "ldexp", "left_shift",
-    "less", "less_equal", "lexsort", "linspace", "load", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "logspace", "matmul", "matrix_transpose", "matvec", "max",
-    "maximum", "mean", "median", "meshgrid", "mgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply", "nan",
-    "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin",
-    "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "ndarray", "ndim", "negative", "newaxis",
-    "nextafter", "nonzero", "not_equal", "number", "ogrid", "ones", "ones_like", "outer", "pad", "partition", "percentile",
-    "permute_dims", "pi", "piecewise", "polyadd", "polyder", "polyint", "polymul", "polysub", "polyval", "positive", "pow",
-    "power", "prod", "promote_types", "ptp", "put_along_axis", "quantile", "r_", "rad2deg", "radians", "ravel",
-    "ravel_multi_index", "real", "reciprocal", "remainder", "repeat", "reshape", "resize", "result_type", "right_shift",
-    "rint", "roll", "rollaxis", "rot90", "round", "s_", "save", "searchsorted", "select", "setdiff1d", "setxor1d", "shape",
-    "sign", "signbit", "signedinteger", "sin", "sinc", "single", "sinh", "size", "sort", "sort_complex", "split", "sqrt",
-    "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh",
-    "tensordot", "tile", "trace", "transpose", "trapezoid", "tri", "tril", "tril_indices", "tril_indices_from",
-    "trim_zeros", "triu", "triu_indices", "triu_indices_from", "true_divide", "trunc", "uint", "uint16", "uint32", "uint64",
-    "uint8", "union1d", "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unravel_index",
-    "unsignedinteger", "unstack", "unwrap", "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack",
-    "where", "zeros", "zeros_like",
+    "ComplexWarning", "__array_api_version__", "__array_namespace_info__", "abs", "absolute", "acos", "acosh", "add", "all",
+    "allclose", "amax", "amin", "angle", "any", "append", "apply_along_axis", "apply_over_axes", "arange", "arccos",
+    "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort",
+    "argwhere", "around", "array", "array_equal", "array_equiv", "array_repr", "array_split", "array_str", "asarray", "asin",
+    "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "bartlett", "bfloat16",
+    "bincount", "bitwise_and", "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "blackman", "block", "bool", "bool_", "broadcast_arrays", "broadcast_shapes",
+    "broadcast_to", "c_", "can_cast", "cbrt", "cdouble", "ceil", "character", "choose", "clip", "column_stack", "complex128",
+    "complex64", "complex_", "complexfloating", "compress", "concat", "concatenate", "conj", "conjugate", "convolve", "copy",
+    "copysign", "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cov", "cross", "csingle", "cumprod", "cumsum",
+    "cumulative_prod", "cumulative_sum", "deg2rad", "degrees", "delete", "diag", "diag_indices", "diag_indices_from",
+    "diagflat", "diagonal", "diff", "digitize", "divide", "divmod", "dot", "double", "dsplit", "dstack", "dtype", "e",
+    "ediff1d", "einsum", "einsum_path", "empty", "empty_like", "equal", "euler_gamma", "exp", "exp2", "expand_dims", "expm1",
+    "extract", "eye", "fabs", "fill_diagonal", "finfo", "fix", "flatnonzero", "flexible", "flip", "fliplr", "flipud",
+    "float16", "float32", "float64", "float8_e4m3fn", "float_", "float_power", "floating", "floor", "floor_divide", "fmax",
+    "fmin", "fmod", "frexp", "from_dlpack", "frombuffer", "fromfile", "fromfunction", "fromiter", "frompyfunc", "fromstring",
+    "full", "full_like", "gcd", "generic", "geomspace", "get_printoptions", "gradient", "greater", "greater_equal",
+    "hamming", "hanning", "heaviside", "histogram", "histogram2d", "histogram_bin_edges", "histogramdd", "hsplit", "hstack",
+    "hypot", "i0", "identity", "iinfo", "imag", "index_exp", "indices", "inexact", "inf", "inner", "insert", "int16",
+    "int32", "int64", "int8", "int_", "integer", "interp", "intersect1d", "invert", "isclose", "iscomplex", "iscomplexobj",
+    "isdtype", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "isrealobj", "isscalar", "issubdtype",
+    "iterable", "ix_", "kaiser", "kron", "lcm", "ldexp", "left_shift", "less", "less_equal", "lexsort", "linspace", "load",
+    "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "logspace", "mask_indices", "matmul", "matrix_transpose", "matvec", "max", "maximum", "mean", "median", "meshgrid",
+    "mgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply", "nan", "nan_to_num", "nanargmax", "nanargmin",
+    "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile",
+    "nanstd", "nansum", "nanvar", "ndarray", "ndim", "negative", "newaxis", "nextafter", "nonzero", "not_equal", "number",
+    "object_", "ogrid", "ones", "ones_like", "outer", "packbits", "pad", "partition", "percentile", "permute_dims", "pi",
+    "piecewise", "place", "poly", "polyadd", "polyder", "polydiv", "polyint", "polymul", "polysub", "polyval", "positive",
+    "pow", "power", "printoptions", "prod", "promote_types", "ptp", "put", "put_along_axis", "putmask", "quantile", "r_",
+    "rad2deg", "radians", "ravel", "ravel_multi_index", "real", "reciprocal", "remainder", "repeat", "reshape", "resize",
+    "result_type", "right_shift", "rint", "roll", "rollaxis", "rot90", "round", "s_", "save", "savez", "savez_compressed",
+    "searchsorted", "select", "set_printoptions", "setdiff1d", "setxor1d", "shape", "sign", "signbit", "signedinteger",
+    "sin", "sinc", "single", "sinh", "size", "sort", "sort_complex", "spacing", "split", "sqrt", "square", "squeeze",
+    "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace",
+    "transpose", "trapezoid", "tri", "tril", "tril_indices", "tril_indices_from", "trim_zeros", "triu", "triu_indices",
+    "triu_indices_from", "true_divide", "trunc", "ufunc", "uint", "uint16", "uint32", "uint64", "uint8", "union1d", "unique",
+    "unique_all", "unique_counts", "unique_inverse", "unique_values", "unpackbits", "unravel_index", "unsignedinteger",
+    "unstack", "unwrap", "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack", "where", "zeros",
+    "zeros_like",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from . import linalg as linalg
+
+for _name in __all__:
+    if callable(_function := globals()[_name]) and not isinstance(_function, type):
+        _ufuncs.of_numpy(_function)
 
 _methods.add_elsewhere(__all__)

@@ -56,9 +56,6 @@ hypot = _binary("hypot", "hypot", "sqrt(x*x + y*y), without overflow on the way.
 logaddexp = _binary(
     "logaddexp", "logaddexp", "log(exp(x) + exp(y)), without overflow on the way.", "1000, 0 -> 1000.0", inexact=True
 )
-nextafter = _binary(
-    "nextafter", "nextafter", "The next float after x in the direction of y.", "jnp.float32(1), 2 -> 1.0000001", inexact=True
-)
 copysign = _binary("copysign", "copysign", "|x| with y's sign.", "2, -0.5 -> -2.0", inexact=True)
 bitwise_and = _binary("bitwise_and", "and", "The bits set in both; of bools, and.", "6, 3 -> 2")
 bitwise_or = _binary("bitwise_or", "or", "The bits set in either; of bools, or.", "6, 3 -> 7")

@@ -1,21 +1,18 @@
-"""Differences, integrals, interpolation, convolution and polynomials on sampled data."""
+"""Differences, integrals, interpolation and convolution of sampled data; polynomials.py and windows.py have what is near."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as np
-
-from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.array_ops import broadcast, broadcast_right, constant, convert, fill, flat, op, reshape, slice_axis
+from jitgrad.array import Array, as_value
+from jitgrad.array_ops import broadcast, constant, convert, fill, flat, op, reshape, slice_axis
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, common_dtype, inexact_arg, operands
 from jitgrad_compiler.ir.types import BOOL, I64
 
 from . import reductions
 from .arithmetic import maximum, remainder
-from .elementwise import named
 from .indexing import take_places
 from .manipulation import concatenate, moveaxis, promoted
 from .selection import where
@@ -272,94 +269,6 @@ def correlate(
     return _slid("correlate", a, v, mode, False)
 
 
-def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
-    """The polynomial with coefficients p, the highest power first, at x; by Horner's rule. Coefficients may have more axes.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.polyval(jnp.array([1, 0, 2]), 3))
-    11
-    """
-    coefficients, at = promoted("polyval", [p, x])
-    if not coefficients.type.rank:
-        raise ShapeError("polyval: p must be a vector of coefficients, got a number")
-    rest = coefficients.type.shape[1:]
-    out: Array = fill(at.type.shape, 0, at.type.dtype)
-    for k in range(coefficients.type.shape[0]):
-        c = reshape(slice_axis(coefficients, 0, k, k + 1), rest)
-        out = c + at * 0 if k == 0 else out * at + c
-    return out
-
-
-def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
-    """The sum of two polynomials, given by coefficients with the highest power first.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.polyadd(jnp.array([1, 2]), jnp.array([5])))
-    [1 7]
-    """
-    x, y = promoted("polyadd", [a1, a2])
-    n = max(x.type.shape[0], y.type.shape[0])
-    grown = [
-        op("pad", v, constant(0, v.type.dtype), padding=((n - v.type.shape[0], 0, 0),)) if v.type.shape[0] < n else v
-        for v in (x, y)
-    ]
-    return op("add", *grown)
-
-
-def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
-    """The difference of two polynomials, given by coefficients with the highest power first.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.polysub(jnp.array([1, 2]), jnp.array([5])))
-    [ 1 -3]
-    """
-    return polyadd(a1, -as_value(a2, "polysub"))
-
-
-def polymul(a1: ArrayLike, a2: ArrayLike, *, trim_leading_zeros: bool = False) -> Array:
-    """The product of two polynomials, given by coefficients with the highest power first; as floats.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.polymul(jnp.array([1, 1]), jnp.array([1, -1])))
-    [ 1.  0. -1.]
-    """
-    return convolve(a1, a2)
-
-
-def polyder(p: ArrayLike, m: int = 1) -> Array:
-    """The m-th derivative of a polynomial, given by coefficients with the highest power first; of integers int64.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.polyder(jnp.array([3, 2, 1])))
-    [6 2]
-    """
-    c = array_arg("polyder", p)
-    if m < 0:
-        raise ArgumentError(f"polyder: m must be 0 or more, got {m}")
-    for _ in range(m):
-        n = c.type.shape[0]
-        c = slice_axis(c, 0, 0, max(n - 1, 0)) * from_numpy(np.arange(n - 1, 0, -1))
-    return c
-
-
-def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = None) -> Array:
-    """The m-th integral of a polynomial, with the constant k (0 by default), as floats.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.polyint(jnp.array([6.0, 2.0])))
-    [3. 2. 0.]
-    """
-    c = inexact_arg("polyint", p)
-    if m < 0:
-        raise ArgumentError(f"polyint: m must be 0 or more, got {m}")
-    constants = broadcast_right(convert(as_value(0 if k is None else k, "polyint"), c.type.dtype), (m,)) if m else c
-    for i in range(m):
-        n = c.type.shape[0]
-        powers = from_numpy(np.arange(n, 0, -1).astype(c.dtype))
-        c = concatenate([c / powers, slice_axis(constants, 0, i, i + 1)])
-    return c
-
-
 def unwrap(p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, period: ArrayLike = 2 * math.pi) -> Array:
     """Angles (in radians) along an axis, with whole periods added so that neighbours differ by no more than half of one.
 
@@ -384,46 +293,3 @@ def unwrap(p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, perio
     moved = reductions.cumsum(correction, axis=at)
     first, rest = slice_axis(x, at, 0, 1), slice_axis(x, at, 1, n)
     return concatenate([first, rest + moved], at)
-
-
-def _window(name: str, terms: tuple[float, ...], doc: str, sample: str) -> Any:
-    """A sum of cosines: terms[k] * cos(2 pi k i / (M - 1)) with alternating signs."""
-
-    def function(M: int) -> Array:
-        if M < 2:
-            return fill((max(M, 0),), 1, inexact_arg(name, 0.0).type.dtype)
-        angle = convert(op("iota", shape=(M,), axis=0, dtype=I64), inexact_arg(name, 0.0).type.dtype) * (2 * math.pi / (M - 1))
-        out: Any = terms[0]
-        for k, weight in enumerate(terms[1:], start=1):
-            out = op("cos", angle * k if k > 1 else angle) * ((-1) ** k * weight) + out
-        result: Array = out
-        return result
-
-    return named(
-        function, name,
-        f"""{doc} window of M points, in default_float.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.{name}(5).round(2))
-    {sample}
-    """,
-    )  # fmt: skip
-
-
-hanning = _window("hanning", (0.5, 0.5), "The Hann", "[0.  0.5 1.  0.5 0. ]")
-hamming = _window("hamming", (0.54, 0.46), "The Hamming", "[0.08 0.54 1.   0.54 0.08]")
-blackman = _window("blackman", (0.42, 0.5, 0.08), "The Blackman", "[-0.    0.34  1.    0.34 -0.  ]")
-
-
-def bartlett(M: int) -> Array:
-    """The triangular window of M points, 0 at both ends, in default_float.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.bartlett(5))
-    [0.  0.5 1.  0.5 0. ]
-    """
-    dtype = inexact_arg("bartlett", 0.0).type.dtype
-    if M < 2:
-        return fill((max(M, 0),), 1, dtype)
-    place = convert(op("iota", shape=(M,), axis=0, dtype=I64), dtype)
-    return 1 - abs(place * (2 / (M - 1)) - 1)

@@ -7,6 +7,7 @@ Ranges are in ranges.py, masks of matrices in matrices.py. Types not given are d
 from __future__ import annotations
 
 import math
+from array import array as Buffer
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,6 +79,8 @@ def _from_data(where: str, data: Any, dtype: DType | None) -> Array:
     if isinstance(data, (np.ndarray, np.generic)):
         owned = from_numpy(np.array(data, order="C") if dtype else narrow(np.array(data, order="C")))
         return owned if dtype is None else convert(owned, dtype)
+    if isinstance(data, (memoryview, bytearray, Buffer)):
+        return _from_data(where, np.asarray(data), dtype)
     value = as_value(data, where)
     if dtype is not None and dtype.is_integer and isinstance(data, float):
         _check_range(where, [data], dtype)

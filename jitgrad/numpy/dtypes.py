@@ -19,6 +19,8 @@ newaxis = None
 
 generic, number, integer, signedinteger = np.generic, np.number, np.integer, np.signedinteger
 unsignedinteger, inexact, floating, complexfloating = np.unsignedinteger, np.inexact, np.floating, np.complexfloating
+flexible, character, object_ = np.flexible, np.character, np.object_  # of other libraries' arrays: there are no such elements here
+ComplexWarning = np.exceptions.ComplexWarning
 dtype, ndarray = np.dtype, Array
 
 

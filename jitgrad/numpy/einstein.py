@@ -1,9 +1,11 @@
-"""einsum: subscripts are parsed here; operands are contracted in pairs, the cheapest pair first, each as one dot_general."""
+"""einsum: subscripts are parsed here; opt_einsum says in which order operands are contracted, each pair as one dot_general."""
 
 from __future__ import annotations
 
-import math
+import importlib
+import string
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from jitgrad.array import Array
@@ -72,6 +74,9 @@ def einsum(
 
     Labels of the inputs that are missing in the result are summed over; a label twice in one operand means its diagonal. Axes of
     size 1 broadcast. Operands may also be given as array, list of integers, ..., list of the result.
+
+    optimize: in which order more than two operands are contracted: what opt_einsum.contract_path takes ("auto" or True, "optimal",
+    "greedy", ...), a path as `einsum_path` gives, or False: from left to right.
     Raises ArgumentError for subscripts that make no sense, ShapeError for sizes that do not go together.
 
     >>> import jitgrad.numpy as jnp
@@ -84,21 +89,23 @@ def einsum(
     labels, result = parse(subscripts, [a.type.rank for a in arrays])
     sizes = _sizes(subscripts, arrays, labels)
     terms = [_single_labels(a, ls) for a, ls in zip(arrays, labels, strict=True)]
-    while len(terms) > 1:
-        i, j = _cheapest(terms, sizes, result)
-        (x, x_labels), (y, y_labels) = terms[i], terms[j]
-        rest = [t for k, t in enumerate(terms) if k not in (i, j)]
-        needed = {*result, *[a for _, ls in rest for a in ls]}
-        x, x_labels = _summed(x, x_labels, needed | set(y_labels))
-        y, y_labels = _summed(y, y_labels, needed | set(x_labels))
-        both = (
-            *[a for a in x_labels if a in y_labels],
-            *[a for a in x_labels if a not in y_labels],
-            *[b for b in y_labels if b not in x_labels],
-        )
-        kept = tuple(a for a in both if a in needed)
-        made = result if not rest else kept
-        terms = [*rest, (contract(x, x_labels, y, y_labels, made), made)]
+    for group in _path(labels, sizes, result, optimize) if len(terms) > 2 else [tuple(range(len(terms)))]:
+        chosen = [terms[k] for k in group]
+        terms = [t for k, t in enumerate(terms) if k not in group]
+        while len(chosen) > 1:
+            (x, x_labels), (y, y_labels), *rest = chosen
+            others = [*rest, *terms]
+            needed = {*result, *[a for _, ls in others for a in ls]}
+            x, x_labels = _summed(x, x_labels, needed | set(y_labels))
+            y, y_labels = _summed(y, y_labels, needed | set(x_labels))
+            both = (
+                *[a for a in x_labels if a in y_labels],
+                *[a for a in x_labels if a not in y_labels],
+                *[b for b in y_labels if b not in x_labels],
+            )
+            made = tuple(a for a in both if a in needed) if others else result
+            chosen = [(contract(x, x_labels, y, y_labels, made), made), *rest]
+        terms.append(chosen[0])
     x, x_labels = _summed(*terms[0], set(result))
     order = tuple(x_labels.index(a) for a in result)
     return transpose(x, order)
@@ -151,17 +158,75 @@ def _summed(x: Array, labels: Labels, needed: set[Any]) -> tuple[Array, Labels]:
     return reduce_sum(x, axes), kept
 
 
-def _cheapest(terms: list[tuple[Array, Labels]], sizes: dict[Any, int], result: Labels) -> tuple[int, int]:
-    """The pair whose product takes least work, the smaller result on a tie: greedy, from the left."""
-    if len(terms) == 2:
-        return 0, 1
-    best, chosen = (math.inf, math.inf), (0, 1)
-    for i in range(len(terms)):
-        for j in range(i + 1, len(terms)):
-            rest = {*result, *[a for k, (_, ls) in enumerate(terms) if k not in (i, j) for a in ls]}
-            both = {*terms[i][1], *terms[j][1]}
-            work = math.prod(sizes[a] for a in both)
-            size = math.prod(sizes[a] for a in both if a in rest)
-            if (work, size) < best:
-                best, chosen = (work, size), (i, j)
-    return chosen
+Path = list[tuple[int, ...]]
+
+
+@cache
+def _opt_einsum() -> Any:
+    """The package opt_einsum, which is imported for the first einsum of three operands or more."""
+    return importlib.import_module("opt_einsum")
+
+
+def _path(labels: list[Labels], sizes: dict[Any, int], result: Labels, optimize: Any) -> Path:
+    """Which operands are contracted together, step by step; what a step makes comes behind the others."""
+    if isinstance(optimize, (list, tuple)):
+        steps = [tuple(s) for s in optimize if not isinstance(s, str)]  # NumPy's paths begin with a word
+        return _checked_path(steps, len(labels))
+    if optimize is False:
+        return [(0, 1), *[(0, n) for n in range(len(labels) - 2, 0, -1)]]
+    letters = {a: _opt_einsum().get_symbol(k) for k, a in enumerate(dict.fromkeys(a for ls in labels for a in ls))}
+    text = lambda ls: "".join(letters[a] for a in ls)
+    return list(_contract_path(",".join(map(text, labels)) + "->" + text(result), _shapes(labels, sizes), optimize)[0])
+
+
+def _shapes(labels: list[Labels], sizes: dict[Any, int]) -> list[tuple[int, ...]]:
+    return [tuple(sizes[a] for a in ls) for ls in labels]
+
+
+def _contract_path(subscripts: str, shapes: list[tuple[int, ...]], optimize: Any) -> tuple[Path, Any]:
+    try:
+        path, info = _opt_einsum().contract_path(
+            subscripts, *shapes, shapes=True, optimize="auto" if optimize is True else optimize
+        )
+    except (KeyError, TypeError):
+        raise ArgumentError(
+            f"einsum: optimize must be a way of opt_einsum ('auto', 'optimal', 'greedy', ...), a path, True or False; "
+            f"got {optimize!r}"
+        ) from None
+    return path, info
+
+
+def _checked_path(steps: Path, count: int) -> Path:
+    left = count
+    for step in steps:
+        if not step or len(set(step)) < len(step) or not all(0 <= k < left for k in step):
+            raise ArgumentError(
+                f"einsum: step {step} of the path does not name different ones of the {left} operands that are left"
+            )
+        left -= len(step) - 1
+    return steps if left == 1 else [*steps, tuple(range(left))]
+
+
+def einsum_path(subscripts: Any, /, *operands: Any, optimize: Any = "auto") -> tuple[Path, Any]:
+    """(path, description): in which order `einsum` contracts these operands, as opt_einsum.contract_path gives it.
+
+    The path is a list of steps, each the numbers of the operands that are contracted together; what it makes comes behind the
+    others. The description prints as a table of the steps, their costs and sizes. Raises what `einsum` raises.
+
+    >>> import jitgrad.numpy as jnp
+    >>> a, b, v = jnp.ones((9, 9)), jnp.ones((9, 9)), jnp.ones(9)
+    >>> path, description = jnp.einsum_path("ij,jk,k->i", a, b, v)
+    >>> path
+    [(1, 2), (0, 1)]
+    """
+    if not isinstance(subscripts, str):
+        subscripts, operands = _from_lists((subscripts, *operands))
+    arrays = promoted("einsum_path", list(operands))
+    labels, result = parse(subscripts, [a.type.rank for a in arrays])
+    sizes = _sizes(subscripts, arrays, labels)
+    dots = [a for a in dict.fromkeys(a for ls in labels for a in ls) if isinstance(a, tuple)]
+    spare = iter(c for c in string.ascii_letters if c not in subscripts)
+    letters = {a: next(spare) for a in dots}
+    text = lambda ls: "".join(letters.get(a, a) for a in ls)
+    path = _path(labels, sizes, result, optimize) if isinstance(optimize, (list, tuple)) or optimize is False else optimize
+    return _contract_path(",".join(map(text, labels)) + "->" + text(result), _shapes(labels, sizes), path)

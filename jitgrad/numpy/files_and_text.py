@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -17,52 +18,143 @@ from .elementwise import named
 from .manipulation import concatenate, expand_dims, moveaxis
 
 
-def _reader(name: str, doc: str, example: str) -> Callable[..., Array]:
-    function = getattr(np, name)
+def frombuffer(buffer: Any, dtype: Any = float, count: int = -1, offset: int = 0) -> Array:
+    """An array of the bytes of a buffer, copied: `count` elements (-1: all) behind `offset` bytes. Raises what NumPy's raises.
 
-    def read(*args: Any, **kwargs: Any) -> Array:
-        return array(function(*args, **kwargs))
-
-    return named(read, name, f"{doc} Takes what numpy.{name} takes.\n\n    >>> import jitgrad.numpy as jnp\n    {example}\n    ")
-
-
-frombuffer = _reader(
-    "frombuffer", "An array of the bytes of a buffer, copied.", '>>> print(jnp.frombuffer(b"ab", "uint8"))\n    [97 98]'
-)
-fromiter = _reader("fromiter", "An array of an iterable's numbers.", '>>> print(jnp.fromiter(range(3), "int32"))\n    [0 1 2]')
-fromstring = _reader(
-    "fromstring", "An array of the numbers in a text.", '>>> print(jnp.fromstring("1 2", "int32", sep=" "))\n    [1 2]'
-)
-fromfile = _reader(
-    "fromfile", "An array of a file's bytes or numbers.",
-    '>>> import os\n    >>> print(jnp.fromfile(os.devnull, "int32"))\n    []',
-)  # fmt: skip
-load = _reader(
-    "load", "The array of a file that numpy.save has written.",
-    ">>> import io\n    >>> file = io.BytesIO()\n    >>> jnp.save(file, jnp.arange(2))\n    >>> _ = file.seek(0)\n"
-    "    >>> print(jnp.load(file))\n    [0 1]",
-)  # fmt: skip
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.frombuffer(b"ab", "uint8"))
+    [97 98]
+    """
+    return array(np.frombuffer(buffer, dtype, count, offset))
 
 
-def save(file: Any, arr: ArrayLike) -> None:
-    """Write an array to a file, by name or open, as numpy.save does; see `load`.
+def fromiter(iter: Iterable[Any], dtype: Any, count: int = -1) -> Array:
+    """An array of an iterable's numbers, of the first `count` (-1: of all).
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.fromiter(range(3), "int32"))
+    [0 1 2]
+    """
+    return array(np.fromiter(iter, dtype, count))
+
+
+def fromstring(string: str, dtype: Any = float, count: int = -1, *, sep: str) -> Array:
+    """An array of the numbers in a text, which stand between `sep`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.fromstring("1 2", "int32", sep=" "))
+    [1 2]
+    """
+    return array(np.fromstring(string, dtype, count, sep=sep))
+
+
+def fromfile(file: Any, dtype: Any = float, count: int = -1, sep: str = "", offset: int = 0) -> Array:
+    """An array of a file's bytes, or with `sep` of the numbers in its text, as numpy.fromfile reads them.
+
+    >>> import os, jitgrad.numpy as jnp
+    >>> print(jnp.fromfile(os.devnull, "int32"))
+    []
+    """
+    return array(np.fromfile(file, dtype, count, sep, offset))
+
+
+class NpzArrays(Mapping[str, Array]):
+    """The arrays of an .npz file by name, each read when it is asked for. `close` it, or use it in a `with`."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.files: list[str] = list(file.files)
+
+    def __getitem__(self, name: str) -> Array:
+        return array(self._file[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __enter__(self) -> NpzArrays:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _never_pickled(where: str, allow_pickle: bool) -> None:
+    if allow_pickle:
+        raise ArgumentError(
+            f"{where}: pickled objects are neither written nor read, because reading them runs what is in the file; leave "
+            "allow_pickle=True out. jitgrad.io.save keeps trees of arrays."
+        )
+
+
+def load(file: Any, mmap_mode: str | None = None, allow_pickle: bool = False) -> Array | NpzArrays:
+    """The array of an .npy file, or the arrays of an .npz file by name, as numpy.save and numpy.savez write them.
+
+    mmap_mode: for likeness with NumPy; the elements are read at once. Raises ArgumentError for allow_pickle=True, ValueError for a
+    file that holds pickled objects or is of another kind.
+
+    >>> import io, jitgrad.numpy as jnp
+    >>> file = io.BytesIO()
+    >>> jnp.savez(file, a=jnp.arange(2))
+    >>> _ = file.seek(0)
+    >>> print(jnp.load(file)["a"])
+    [0 1]
+    """
+    _never_pickled("load", allow_pickle)
+    found = np.load(file, allow_pickle=False)
+    return array(found) if isinstance(found, np.ndarray) else NpzArrays(found)
+
+
+def save(file: Any, arr: ArrayLike, allow_pickle: bool = False) -> None:
+    """Write an array to an .npy file, by name or open, as numpy.save does; see `load`. Raises ArgumentError for allow_pickle=True.
 
     >>> import io, jitgrad.numpy as jnp
     >>> jnp.save(io.BytesIO(), jnp.arange(2))
     """
-    np.save(file, np.asarray(asarray(arr)))
+    _never_pickled("save", allow_pickle)
+    np.save(file, np.asarray(asarray(arr)), allow_pickle=False)
+
+
+def _zipped(name: str, word: str) -> Callable[..., None]:
+    def function(file: Any, *args: ArrayLike, allow_pickle: bool = False, **kwds: ArrayLike) -> None:
+        _never_pickled(name, allow_pickle)
+        given = {**{f"arr_{k}": v for k, v in enumerate(args)}, **kwds}
+        if len(given) < len(args) + len(kwds):
+            raise ArgumentError(f"{name}: a name is that of an array without one, arr_0, arr_1, ...; give another one")
+        getattr(np, name)(file, **{k: np.asarray(asarray(v)) for k, v in given.items()}, allow_pickle=False)
+
+    return named(
+        function, name,
+        f"""Write arrays to {word} .npz file, by their names or as arr_0, arr_1, ..., as numpy.{name} does; see `load`.
+
+    Raises ArgumentError for allow_pickle=True, and for a name that is given twice.
+
+    >>> import io, jitgrad.numpy as jnp
+    >>> jnp.{name}(io.BytesIO(), jnp.arange(2), b=jnp.ones(3))
+    """,
+    )  # fmt: skip
+
+
+savez = _zipped("savez", "an uncompressed")
+savez_compressed = _zipped("savez_compressed", "a compressed")
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Array:
-    """Another library's array, copied: its owner may write to it. Raises ArgumentError for copy=False.
+    """Another library's array, copied: its owner may write to it. Raises BufferError for copy=False, as the standard asks.
 
     >>> import jitgrad.numpy as jnp, numpy as np
     >>> print(jnp.from_dlpack(np.arange(2)))
     [0 1]
     """
     if copy is False:
-        raise ArgumentError("from_dlpack: copy=False is not there: another library may write into its memory")
-    return array(np.from_dlpack(x))
+        raise BufferError("from_dlpack: copy=False is not there: another library may write into its memory")
+    return array(x if isinstance(x, Array) else np.from_dlpack(x), device=device)
 
 
 def array_repr(arr: ArrayLike, max_line_width: int | None = None, precision: int | None = None, suppress_small: Any = None) -> str:
@@ -89,6 +181,36 @@ def array_str(a: ArrayLike, max_line_width: int | None = None, precision: int | 
 
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
+
+
+def set_printoptions(*args: Any, **kwargs: Any) -> None:
+    """Set how arrays are printed, NumPy's and jitgrad's. Takes what numpy.set_printoptions takes.
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.set_printoptions(precision=8)
+    """
+    np.set_printoptions(*args, **kwargs)
+
+
+def get_printoptions() -> dict[str, Any]:
+    """How arrays are printed: the options of `set_printoptions` by name.
+
+    >>> import jitgrad.numpy as jnp
+    >>> jnp.get_printoptions()["precision"]
+    8
+    """
+    return dict(np.get_printoptions())
+
+
+def printoptions(*args: Any, **kwargs: Any) -> AbstractContextManager[Any]:
+    """A block inside which arrays are printed by these options, those of `set_printoptions`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> with jnp.printoptions(precision=2):
+    ...     print(jnp.array([0.12345]))
+    [0.12]
+    """
+    return np.printoptions(*args, **kwargs)
 
 
 def iterable(y: Any) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from jitgrad.operands import ArrayLike, array_arg, common_dtype, inexact_arg, is
 from jitgrad_compiler.ir.types import BOOL, I64
 
 from . import reductions
+from .creation import array
+from .manipulation import stack
 from .ranges import linspace
 from .sorting import known_size, searchsorted
 
@@ -130,21 +134,114 @@ def histogram(
     x = flat(inexact_arg("histogram", a))
     edges = convert(histogram_bin_edges(x, bins, range), x.type.dtype)
     n = edges.type.shape[0] - 1
+    place, inside = _bin_of(x, edges)
+    counts = _counted(select(inside, place, constant(n, I64)), _weights("histogram", x, weights, x.type.size), n)
+    if density:
+        widths = convert(slice_axis(edges, 0, 1, n + 1) - slice_axis(edges, 0, 0, n), counts.type.dtype)
+        counts = counts / widths / op("broadcast", op("reduce_sum", counts, axes=(0,)), shape=(n,), dims=())
+    return counts, edges
+
+
+def _bin_of(x: Array, edges: Array) -> tuple[Array, Array]:
+    """The number of the bin of each element, and which are inside the edges. Raises ArgumentError for no bins."""
+    n = edges.type.shape[0] - 1
     if n < 1:
         raise ArgumentError(f"histogram: needs at least 1 bin, got {n}")
     last = reshape(slice_axis(edges, 0, n, n + 1), ())
     first = reshape(slice_axis(edges, 0, 0, 1), ())
     inside = (x >= first) & (x <= last)
     place = op("min", searchsorted(edges, x, "right") - 1, constant(n - 1, I64))
-    place = select(inside, place, constant(n, I64))  # outside: dropped
-    w = fill(x.type.shape, 1, x.type.dtype)
-    if weights is not None:
-        w = flat(array_arg("histogram", weights))
-        w = convert(w, common_dtype([x, w])[0])
-    if w.type.shape != x.type.shape:
-        raise ShapeError(f"histogram: weights must have the size of a, {x.type.size}; got {w.type.size}")
-    counts = op("scatter", fill((n,), 0, w.type.dtype), reshape(place, (x.type.size, 1)), w, axes=(0,), batch=0, kind="add")
+    return op("max", place, constant(0, I64)), inside
+
+
+def _weights(where: str, x: Array, weights: ArrayLike | None, n: int) -> Array:
+    """What each of n elements of x's type counts."""
+    if weights is None:
+        return fill((n,), 1, x.type.dtype)
+    w = flat(array_arg(where, weights))
+    if w.type.size != n:
+        raise ShapeError(f"{where}: weights must have the size of a, {n}; got {w.type.size}")
+    return convert(w, common_dtype([x, w])[0])
+
+
+def _counted(places: Array, weights: Array, size: int) -> Array:
+    """The sums of the weights at each place below `size`; others are dropped."""
+    column = reshape(places, (places.type.size, 1))
+    return op("scatter", fill((size,), 0, weights.type.dtype), column, weights, axes=(0,), batch=0, kind="add")
+
+
+Bins = Any
+"""A number of bins or a vector of edges, or one of these for each axis."""
+
+
+def histogramdd(
+    sample: ArrayLike,
+    bins: Bins = 10,
+    range: Sequence[Any] | None = None,
+    weights: ArrayLike | None = None,
+    density: bool | None = None,
+) -> tuple[Array, list[Array]]:
+    """(counts, edges of each axis): how many of n points lie in each box of a grid; floats, as in jax.
+
+    sample: [n, axes], or a sequence of a vector of coordinates for each axis. bins: a number, or for each axis a number or edges.
+    range: None, or (lowest, highest) or None for each axis. weights: [n], what each point counts. density: counts as a density.
+    Raises ShapeError for samples that are no points, ArgumentError unless there are bins and ranges for each axis.
+
+    >>> import jitgrad.numpy as jnp
+    >>> counts, edges = jnp.histogramdd(jnp.array([[0.0, 0.0], [1.0, 1.0], [1.0, 0.0]]), bins=2)
+    >>> print(counts)
+    [[1. 0.]
+     [1. 1.]]
+    """
+    if isinstance(sample, (list, tuple)):
+        sample = stack([inexact_arg("histogramdd", c) for c in sample], 1)
+    points = inexact_arg("histogramdd", sample)
+    if points.type.rank != 2:
+        raise ShapeError(f"histogramdd: the sample must be points [n, axes], got shape {points.type.shape}")
+    n, rank = points.type.shape
+    many = [bins] * rank if isinstance(bins, (int, np.integer)) else list(bins)
+    ranges: list[Any] = [None] * rank if range is None else list(range)
+    if len(many) != rank or len(ranges) != rank:
+        raise ArgumentError(f"histogramdd: {rank} axes need as many bins and ranges, got {len(many)} and {len(ranges)}")
+    edges, flat_place, inside = [], fill((n,), 0, I64), fill((n,), 1, BOOL)
+    for k, (b, r) in enumerate(zip(many, ranges, strict=True)):
+        x = reshape(slice_axis(points, 1, k, k + 1), (n,))
+        edge = convert(histogram_bin_edges(x, array(b) if isinstance(b, (list, tuple)) else b, r), x.type.dtype)
+        place, within = _bin_of(x, edge)
+        edges.append(edge)
+        flat_place, inside = flat_place * (edge.type.shape[0] - 1) + place, inside & within
+    shape = tuple(e.type.shape[0] - 1 for e in edges)
+    size = math.prod(shape)
+    counts = _counted(select(inside, flat_place, constant(size, I64)), _weights("histogramdd", points, weights, n), size)
+    counts = reshape(counts, shape)
     if density:
-        widths = convert(slice_axis(edges, 0, 1, n + 1) - slice_axis(edges, 0, 0, n), counts.type.dtype)
-        counts = counts / widths / op("broadcast", op("reduce_sum", counts, axes=(0,)), shape=(n,), dims=())
+        total = op("reduce_sum", counts, axes=tuple(builtins.range(rank)))
+        for k, e in enumerate(edges):
+            widths = convert(slice_axis(e, 0, 1, shape[k] + 1) - slice_axis(e, 0, 0, shape[k]), counts.type.dtype)
+            counts = counts / op("broadcast", widths, shape=shape, dims=(k,))
+        counts = counts / op("broadcast", total, shape=shape, dims=())
     return counts, edges
+
+
+def histogram2d(
+    x: ArrayLike,
+    y: ArrayLike,
+    bins: Bins = 10,
+    range: Sequence[Any] | None = None,
+    weights: ArrayLike | None = None,
+    density: bool | None = None,
+) -> tuple[Array, Array, Array]:
+    """(counts, x edges, y edges): how many of the points (x, y) lie in each cell of a grid, x along axis 0; see `histogramdd`.
+
+    bins: a number, a vector of edges for both axes, or a pair of these.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.histogram2d(jnp.array([0.0, 1.0, 1.0]), jnp.array([0.0, 1.0, 0.0]), bins=2)[0])
+    [[1. 0.]
+     [1. 1.]]
+    """
+    both = bins
+    if not isinstance(bins, (int, np.integer)) and len(bins) != 2:  # one vector of edges
+        both = [bins, bins]
+    counts, (first, second) = histogramdd((x, y), both, range, weights, density)
+    return counts, first, second

@@ -250,8 +250,16 @@ for _name, _instead in (
     _refuse_setting(_name, _instead)
 
 
+API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+"""Versions of the Array API standard whose functions jitgrad.numpy has."""
+
+
 def _array_namespace(self: Array, *, api_version: str | None = None) -> Any:
-    """The module of functions for arrays of this class, as the Array API asks for."""
+    """The module of functions for arrays of this class, as the Array API asks for. Raises ArgumentError for a version that it does
+    not follow.
+    """
+    if api_version not in (None, *API_VERSIONS):
+        raise ArgumentError(f"__array_namespace__: api_version must be one of {', '.join(API_VERSIONS)}, got {api_version!r}")
     return sys.modules[__package__]
 
 

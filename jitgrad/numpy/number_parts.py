@@ -104,6 +104,36 @@ def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
     return _times_power_of_two(value, -exponent), convert(exponent, I32)
 
 
+def nextafter(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """The next number of the element type after x in the direction of y. Python numbers are of default_float.
+
+    Raises ShapeError where the operands do not broadcast, DTypeError for complex numbers.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.nextafter(1.0, 2.0))
+    1.0000001
+    """
+    values, weak = operands("nextafter", x, y, inexact=True)
+    check_accepts("nextafter", "nextafter", values[0])
+    return op("nextafter", *[convert(v, strong_dtype(v.type.dtype, weak)) for v in values])
+
+
+def spacing(x: ArrayLike, /) -> Array:
+    """The distance from x to the next number of the element type that is further from 0, with x's sign; nan for infinities.
+
+    Raises DTypeError for complex numbers.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.spacing(jnp.array([1.0, -1.0])))
+    [ 1.1920929e-07 -1.1920929e-07]
+    """
+    values, weak = operands("spacing", x, inexact=True)
+    check_accepts("spacing", "nextafter", values[0])
+    value = convert(values[0], strong_dtype(values[0].type.dtype, weak))
+    beyond = op("copysign", constant(math.inf, value.type.dtype), value + 0.0)  # that of -0.0 is positive, as in NumPy
+    return op("nextafter", value, beyond) - value
+
+
 def gcd(x1: ArrayLike, x2: ArrayLike) -> Array:
     """The greatest common divisor of integers; gcd(0, 0) is 0. It is positive, where the type has it: gcd(-128, 0) of int8 wraps.
 

@@ -99,6 +99,19 @@ def diag_indices_from(arr: ArrayLike) -> tuple[Array, ...]:
     return diag_indices(shape[0], len(shape))
 
 
+def mask_indices(n: int, mask_func: Any, k: int = 0, *, size: int | None = None) -> tuple[Array, Array]:
+    """The row and column indices (int64) of what a function like tril or triu leaves of an n by n matrix of ones.
+
+    mask_func: called with the matrix and k. size: how many indices there are to be, which traced code needs; see `nonzero`.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(*jnp.mask_indices(2, jnp.triu))
+    [0 0 1] [0 1 1]
+    """
+    rows, places = nonzero(mask_func(fill((n, n), 1, I64), k), size=size)
+    return rows, places
+
+
 def fill_diagonal(a: ArrayLike, val: ArrayLike, wrap: bool = False, *, inplace: bool = False) -> Array:
     """A copy of a matrix with `val` on its diagonal. Raises ArgumentError for inplace=True: arrays are immutable.
 

@@ -31,14 +31,6 @@ HOMES = {
 """Where functions live, and where ours of the same name and meaning do, if we have any."""
 RENAMED = {("clip", "a_min"): "min", ("clip", "a_max"): "max"}
 """Arguments that have another name here than in NumPy."""
-ALONG_AN_AXIS = {
-    ("add", "reduce"): "numpy.sum", ("multiply", "reduce"): "numpy.prod", ("maximum", "reduce"): "numpy.max",
-    ("minimum", "reduce"): "numpy.min", ("logical_and", "reduce"): "numpy.all", ("logical_or", "reduce"): "numpy.any",
-    ("logaddexp", "reduce"): "nn.logsumexp", ("add", "accumulate"): "numpy.cumsum", ("multiply", "accumulate"): "numpy.cumprod",
-    ("maximum", "accumulate"): "lax.cummax", ("minimum", "accumulate"): "lax.cummin",
-    ("logaddexp", "accumulate"): "lax.cumlogsumexp",
-}  # fmt: skip
-"""Ours of the ufuncs' methods."""
 WRITERS = ("copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask")
 """Functions that change their first argument."""
 PRINTERS = ("array2string", "array_repr", "array_str")
@@ -196,10 +188,9 @@ def _array_ufunc(self: Array, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         _refuse_writing(name, inputs[0])
         return _in_numpy(f"{name}, which writes into a NumPy array,", call, inputs, kwargs)
     given = {k: v for k, v in kwargs.items() if k not in UFUNC_DEFAULTS or not _is_default(v, UFUNC_DEFAULTS[k])}
-    if method in ("__call__", "outer"):
-        ours = counterpart(ufunc)
-    else:
-        ours, given = _along_axis(ufunc, method), {"axis": 0, **given}
+    ours = counterpart(ufunc)
+    if method not in ("__call__", "outer"):
+        ours = getattr(ours, method, None)
     if ours is None:
         return _in_numpy(f"{name}, which jitgrad does not have,", call, inputs, kwargs)
     dtype = given.get("dtype")
@@ -218,15 +209,6 @@ def _array_ufunc(self: Array, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         return ours(*inputs, **given)
     del given["dtype"]
     return _in_dtype(name, lambda *xs: ours(*xs, **given), inputs, dtype_name(dtype))
-
-
-def _along_axis(ufunc: np.ufunc, method: str) -> Callable[..., Any] | None:
-    path = ALONG_AN_AXIS.get((ufunc.__name__, method)) if getattr(np, ufunc.__name__, None) is ufunc else None
-    if path is None:
-        return None
-    home, _, name = path.partition(".")
-    found: Callable[..., Any] = getattr(importlib.import_module(f"jitgrad.{home}"), name)
-    return found
 
 
 def _in_dtype(name: str, ours: Callable[..., Any], inputs: Sequence[Any], dtype: DType) -> Any:

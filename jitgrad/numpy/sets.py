@@ -21,6 +21,20 @@ from .manipulation import concatenate, promoted
 from .sorting import first_true, known_size, mixes_signs, searchsorted, sort
 
 
+class UniqueCounts(NamedTuple):
+    """What `unique_counts` returns."""
+
+    values: Array
+    counts: Array
+
+
+class UniqueInverse(NamedTuple):
+    """What `unique_inverse` returns."""
+
+    values: Array
+    inverse_indices: Array
+
+
 class UniqueAll(NamedTuple):
     """What `unique_all` returns."""
 
@@ -111,24 +125,24 @@ def unique_values(x: ArrayLike, /, *, size: int | None = None, fill_value: Array
     return result
 
 
-def unique_counts(x: ArrayLike, /, *, size: int | None = None, fill_value: ArrayLike | None = None) -> Any:
+def unique_counts(x: ArrayLike, /, *, size: int | None = None, fill_value: ArrayLike | None = None) -> UniqueCounts:
     """(values, counts): the different elements and how often each occurs. (Array API)
 
     >>> import jitgrad.numpy as jnp
     >>> print(*jnp.unique_counts(jnp.array([3, 1, 3])))
     [1 3] [1 2]
     """
-    return unique(x, return_counts=True, equal_nan=False, size=size, fill_value=fill_value)
+    return UniqueCounts(*unique(x, return_counts=True, equal_nan=False, size=size, fill_value=fill_value))
 
 
-def unique_inverse(x: ArrayLike, /, *, size: int | None = None, fill_value: ArrayLike | None = None) -> Any:
+def unique_inverse(x: ArrayLike, /, *, size: int | None = None, fill_value: ArrayLike | None = None) -> UniqueInverse:
     """(values, inverse_indices): the different elements and the number of each element's value among them. (Array API)
 
     >>> import jitgrad.numpy as jnp
     >>> print(*jnp.unique_inverse(jnp.array([3, 1, 3])))
     [1 3] [1 0 1]
     """
-    return unique(x, return_inverse=True, equal_nan=False, size=size, fill_value=fill_value)
+    return UniqueInverse(*unique(x, return_inverse=True, equal_nan=False, size=size, fill_value=fill_value))
 
 
 def unique_all(x: ArrayLike, /, *, size: int | None = None, fill_value: ArrayLike | None = None) -> UniqueAll:

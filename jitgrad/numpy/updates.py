@@ -166,10 +166,12 @@ Repeat = Callable[[Array, Callable[[Array, Array], Array], Array], Array]
 
 
 class Loops:
-    """A loop whose length is known at run time. jitgrad.lax, which is above this package, puts its own here."""
+    """Loops of jitgrad.lax, which is above this package and puts them here."""
 
     repeat: Repeat
     """repeat(count, step, x): step(count - 1, ...step(2, step(1, x))), for a traced count."""
+    scan: Callable[..., Any]
+    """lax.scan."""
 
 
 def _applied(x: Array, index: Index, func: Callable[[Array], Array], mode: Any) -> Array:

@@ -8,7 +8,7 @@ import jitgrad.numpy as jnp
 from jitgrad import errors, jit, lax, nn, random, vmap
 
 SIZES = [
-    (lambda: jnp.zeros(3, 4, 5), TypeError, r"Shape is one tuple: zeros\(\(3, 4, 5\)\)\. It takes shape, dtype\."),
+    (lambda: jnp.zeros(3, 4, 5), TypeError, r"Shape is one tuple: zeros\(\(3, 4, 5\)\)\. It takes shape, dtype, device\."),
     (lambda: jnp.full(3, 4, 5, 6), TypeError, r"Shape is one tuple: full\(\(3, 4, 5\), 6\)"),
     (lambda: jnp.broadcast_to(jnp.ones(3), 2, 3), TypeError, r"Shape is one tuple: broadcast_to\(array, \(2, 3\)\)"),
     (lambda: jnp.tile(jnp.ones(3), 2, 3), TypeError, r"Reps is one tuple: tile\(A, \(2, 3\)\)"),

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad import errors
+from jitgrad.testing import assert_close
 
 CASES = [
     'einsum("ij,jk->ik", x, m)',
@@ -46,3 +52,40 @@ CASES = [
 @pytest.mark.parametrize("case", CASES)
 def test_einstein_agrees_with_numpy_eagerly_traced_and_batched(case: str, agrees: Callable[..., None]) -> None:
     agrees(case)
+
+
+CHAINS = {
+    "ij,jk,kl->il": [(3, 4), (4, 5), (5, 2)],
+    "ij,jk,k": [(3, 4), (4, 5), (5,)],
+    "a,b,c,d->abcd": [(2,), (3,), (2,), (3,)],
+    "...ij,...jk,k->...i": [(2, 3, 4), (4, 5), (5,)],
+    "bij,bjk,kl,b->il": [(2, 3, 4), (2, 4, 5), (1, 2), (2,)],
+    "ii,ij,jk->k": [(3, 3), (3, 4), (4, 2)],
+}
+
+
+@pytest.mark.parametrize("subscripts", CHAINS)
+@pytest.mark.parametrize("optimize", [True, "auto", "optimal", "greedy", "dp", False, [(1, 2)], [(0, 1, 2)]], ids=str)
+def test_chains_are_contracted_in_any_order(subscripts, optimize):
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=s) for s in CHAINS[subscripts]]
+    wanted = np.einsum(subscripts.replace("kl,b->", "zl,b->"), *arrays) if "kl,b" in subscripts else np.einsum(subscripts, *arrays)
+    if "kl,b" in subscripts:  # NumPy does not broadcast an axis of size 1
+        wanted = np.einsum(subscripts, *arrays[:2], np.broadcast_to(arrays[2], (5, 2)), arrays[3])
+    assert_close(jnp.einsum(subscripts, *arrays, optimize=optimize), wanted, 1e-12)
+    assert_close(jitgrad.jit(lambda *xs: jnp.einsum(subscripts, *xs, optimize=optimize))(*arrays), wanted, 1e-12)
+
+
+def test_paths_are_opt_einsums():
+    arrays = [jnp.ones((9, 9)), jnp.ones((9, 9)), jnp.ones(9)]
+    path, description = jnp.einsum_path("ij,jk,k->i", *arrays)
+    assert path == [(1, 2), (0, 1)]
+    assert "Complete contraction:  ij,jk,k->i" in str(description)
+    assert_close(jnp.einsum("ij,jk,k->i", *arrays, optimize=path), np.full(9, 81.0))
+    assert_close(jnp.einsum("ij,jk,k->i", *arrays, optimize=["einsum_path", (0, 1), (0, 1)]), np.full(9, 81.0))
+    path, _ = jnp.einsum_path("...ij,...jk->...ik", jnp.ones((2, 3, 4)), jnp.ones((1, 4, 5)))
+    assert path == [(0, 1)]
+    with pytest.raises(errors.ArgumentError, match="optimize must be a way of opt_einsum"):
+        jnp.einsum("ij,jk,k->i", *arrays, optimize="best")
+    with pytest.raises(errors.ArgumentError, match=r"step \(0, 5\) of the path"):
+        jnp.einsum("ij,jk,k->i", *arrays, optimize=[(0, 5)])

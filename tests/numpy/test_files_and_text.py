@@ -61,10 +61,44 @@ def test_files_and_buffers_become_arrays(tmp_path):
     taken = jnp.from_dlpack(owner)
     owner[:] = 0
     assert_close(taken, np.arange(3.0))
-    with pytest.raises(errors.ArgumentError, match="copy=False"):
+    with pytest.raises(BufferError, match="copy=False"):
         jnp.from_dlpack(owner, copy=False)
 
 
 def test_arrays_are_shown_as_text():
     assert jnp.array_str(jnp.array([1 / 3]), precision=3) == "[0.333]"
     assert "dtype=float32" in jnp.array_repr(jnp.ones(2))
+
+
+@pytest.mark.parametrize("write", ["savez", "savez_compressed"])
+def test_several_arrays_go_into_one_file(tmp_path, write):
+    x, y = np.arange(3.0), np.ones((2, 2), "int8")
+    getattr(jnp, write)(tmp_path / "both.npz", jnp.array(x), named=y)
+    with jnp.load(tmp_path / "both.npz") as read:
+        assert sorted(read.files) == sorted(read) == ["arr_0", "named"] and len(read) == 2
+        assert isinstance(read["named"], jitgrad.Array) and read["named"].dtype == "int8"
+        assert_close(read["arr_0"], x)
+    assert np.load(tmp_path / "both.npz")["named"].tolist() == y.tolist()
+    with pytest.raises(errors.ArgumentError, match="a name is that of an array without one"):
+        getattr(jnp, write)(tmp_path / "twice.npz", x, arr_0=y)
+
+
+def test_files_with_pickled_objects_are_neither_written_nor_read(tmp_path):
+    np.save(tmp_path / "objects.npy", np.array([{}], object))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        jnp.load(tmp_path / "objects.npy")
+    for call in (
+        lambda: jnp.load(tmp_path / "objects.npy", allow_pickle=True),
+        lambda: jnp.save(tmp_path / "x.npy", jnp.ones(1), allow_pickle=True),
+        lambda: jnp.savez(tmp_path / "x.npz", jnp.ones(1), allow_pickle=True),
+    ):
+        with pytest.raises(errors.ArgumentError, match="pickled objects are neither written nor read"):
+            call()
+
+
+def test_options_of_printing_are_numpys():
+    with jnp.printoptions(precision=2):
+        assert jnp.get_printoptions()["precision"] == 2 and str(jnp.array([0.12345])) == "[0.12]"
+        jnp.set_printoptions(precision=3)
+        assert str(jnp.array([0.12345])) == "[0.123]"
+    assert str(jnp.array([0.125])) == "[0.125]"

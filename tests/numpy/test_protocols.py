@@ -111,10 +111,8 @@ LACKING = {
     "numpy.linalg.cond": lambda x: np.linalg.cond(np.outer(x, x) + np.eye(3, dtype=np.float32)),
     "numpy.polyfit": lambda x: np.polyfit(X, x, 1)[0],
     "numpy.percentile with weights=": lambda x: np.percentile(x, 50, method="inverted_cdf", weights=X),
-    "numpy.spacing": lambda x: np.spacing(x)[0],
-    "numpy.arctan2.reduce": lambda x: np.arctan2.reduce(x),
+    "numpy.real_if_close": lambda x: np.real_if_close(x)[0],
     "scipy.special.voigt_profile": lambda x: scipy.special.voigt_profile(x, 1, 1)[0],
-    "numpy.add.reduceat": lambda x: np.add.reduceat(x, [0, 1])[0],
 }  # fmt: skip
 
 

@@ -1,0 +1,166 @@
+"""Polynomials by their coefficients, the highest power first."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.array_ops import broadcast_right, constant, convert, fill, op, reshape, slice_axis
+from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, inexact_arg
+
+from .calculus import convolve
+from .manipulation import concatenate, promoted
+from .rearrangement import trim_zeros
+
+
+def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
+    """The polynomial with coefficients p, the highest power first, at x; by Horner's rule. Coefficients may have more axes.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polyval(jnp.array([1, 0, 2]), 3))
+    11
+    """
+    coefficients, at = promoted("polyval", [p, x])
+    if not coefficients.type.rank:
+        raise ShapeError("polyval: p must be a vector of coefficients, got a number")
+    rest = coefficients.type.shape[1:]
+    out: Array = fill(at.type.shape, 0, at.type.dtype)
+    for k in range(coefficients.type.shape[0]):
+        c = reshape(slice_axis(coefficients, 0, k, k + 1), rest)
+        out = c + at * 0 if k == 0 else out * at + c
+    return out
+
+
+def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
+    """The sum of two polynomials, given by coefficients with the highest power first.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polyadd(jnp.array([1, 2]), jnp.array([5])))
+    [1 7]
+    """
+    x, y = promoted("polyadd", [a1, a2])
+    n = max(x.type.shape[0], y.type.shape[0])
+    grown = [
+        op("pad", v, constant(0, v.type.dtype), padding=((n - v.type.shape[0], 0, 0),)) if v.type.shape[0] < n else v
+        for v in (x, y)
+    ]
+    return op("add", *grown)
+
+
+def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
+    """The difference of two polynomials, given by coefficients with the highest power first.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polysub(jnp.array([1, 2]), jnp.array([5])))
+    [ 1 -3]
+    """
+    return polyadd(a1, -as_value(a2, "polysub"))
+
+
+def polymul(a1: ArrayLike, a2: ArrayLike, *, trim_leading_zeros: bool = False) -> Array:
+    """The product of two polynomials, given by coefficients with the highest power first; as floats.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polymul(jnp.array([1, 1]), jnp.array([1, -1])))
+    [ 1.  0. -1.]
+    """
+    return convolve(a1, a2)
+
+
+def polyder(p: ArrayLike, m: int = 1) -> Array:
+    """The m-th derivative of a polynomial, given by coefficients with the highest power first; of integers int64.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polyder(jnp.array([3, 2, 1])))
+    [6 2]
+    """
+    c = array_arg("polyder", p)
+    if m < 0:
+        raise ArgumentError(f"polyder: m must be 0 or more, got {m}")
+    for _ in range(m):
+        n = c.type.shape[0]
+        c = slice_axis(c, 0, 0, max(n - 1, 0)) * from_numpy(np.arange(n - 1, 0, -1))
+    return c
+
+
+def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = None) -> Array:
+    """The m-th integral of a polynomial, with the constant k (0 by default), as floats.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polyint(jnp.array([6.0, 2.0])))
+    [3. 2. 0.]
+    """
+    c = inexact_arg("polyint", p)
+    if m < 0:
+        raise ArgumentError(f"polyint: m must be 0 or more, got {m}")
+    constants = broadcast_right(convert(as_value(0 if k is None else k, "polyint"), c.type.dtype), (m,)) if m else c
+    for i in range(m):
+        n = c.type.shape[0]
+        powers = from_numpy(np.arange(n, 0, -1).astype(c.dtype))
+        c = concatenate([c / powers, slice_axis(constants, 0, i, i + 1)])
+    return c
+
+
+@cache
+def _linalg() -> Any:
+    """The module jitgrad.numpy.linalg, which is written with this package."""
+    return importlib.import_module("jitgrad.numpy.linalg")
+
+
+def poly(seq_of_zeros: ArrayLike) -> Array:
+    """The coefficients, the first one 1, of the polynomial with these zeros; of a square matrix, its characteristic polynomial.
+
+    Raises ShapeError for what is neither a vector nor a square matrix.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.poly(jnp.array([1.0, 2.0])))
+    [ 1. -3.  2.]
+    """
+    zeros = inexact_arg("poly", seq_of_zeros)
+    if zeros.type.rank == 2 and zeros.type.shape[0] == zeros.type.shape[1] and zeros.type.shape[0]:
+        zeros = _linalg().eigvals(zeros)
+    elif zeros.type.rank != 1:
+        raise ShapeError(f"poly: needs a vector of zeros or a square matrix, got shape {zeros.type.shape}")
+    out = fill((1,), 1, zeros.type.dtype)
+    for k in range(zeros.type.shape[0]):
+        factor = concatenate([fill((1,), 1, zeros.type.dtype), -slice_axis(zeros, 0, k, k + 1)], 0)
+        out = convolve(out, factor)
+    return out
+
+
+def polydiv(u: ArrayLike, v: ArrayLike, *, trim_leading_zeros: bool = False) -> tuple[Array, Array]:
+    """(quotient, remainder) of the division of two polynomials: u = quotient * v + remainder.
+
+    The remainder has as many coefficients as u; with `trim_leading_zeros`, which needs concrete numbers, no zeros in front.
+    Raises ShapeError for what is no vector of at least one coefficient.
+
+    >>> import jitgrad.numpy as jnp
+    >>> quotient, remainder = jnp.polydiv(jnp.array([3.0, 5.0, 2.0]), jnp.array([2.0, 1.0]))
+    >>> print(quotient, remainder)
+    [1.5  1.75] [0.   0.   0.25]
+    """
+    a, b = _vectors("polydiv", u, v)
+    n, m = a.type.shape[0], b.type.shape[0]
+    if n < m:
+        return fill((1,), 0, a.type.dtype), a
+    lead = reshape(slice_axis(b, 0, 0, 1), ())
+    quotient = []
+    for k in range(n - m + 1):
+        digit = reshape(slice_axis(a, 0, k, k + 1), ()) / lead
+        quotient.append(reshape(digit, (1,)))
+        a = a.at[k : k + m].add(-digit * b)
+    return concatenate(quotient, 0), trim_zeros(a, "f") if trim_leading_zeros else a
+
+
+def _vectors(where: str, *xs: ArrayLike) -> list[Array]:
+    """Vectors of one inexact element type."""
+    values = promoted(where, [inexact_arg(where, x) for x in xs])
+    for v in values:
+        if v.type.rank != 1 or not v.type.shape[0]:
+            raise ShapeError(f"{where}: needs vectors of coefficients, got shape {v.type.shape}")
+    return values
