@@ -41,7 +41,8 @@ import json, os, sys, time
 first = int(sys.argv[sys.argv.index("--from") + 1])
 def tell(**what):
     print(json.dumps(what), flush=True)
-for n in range(first, 6):
+step = int(sys.argv[sys.argv.index("--step") + 1])
+for n in range(first, 6, step):
     tell(begin=str(n))
     if n == 1:
         print("Fatal: all is lost", flush=True)
@@ -60,7 +61,7 @@ def test_a_check_that_crashes_hangs_or_loses_the_device_costs_itself_alone(tmp_p
     script.write_text(CHILD)
     monkeypatch.setattr(session.Session, "_command", lambda self, *words: [sys.executable, str(script), *words])
     made = session.Session(tmp_path / "gpu.json", None, [])
-    made.run("part", 1.0, 2.0, False)
+    made.run("part", 1.0, 2.0)
     part = json.loads((tmp_path / "gpu.json").read_text())["parts"]["part"]
     assert [(c["check"], c["ok"]) for c in part["checks"]] == [
         ("0", True),
@@ -73,6 +74,17 @@ def test_a_check_that_crashes_hangs_or_loses_the_device_costs_itself_alone(tmp_p
     assert "ended its process with 11" in part["checks"][1]["error"] and "all is lost" in part["checks"][1]["error"]
     assert "did not end in time" in part["checks"][2]["error"]
     assert part["complete"] and part["counts"] == {"passed": 3, "failed": 3}
+
+
+def test_several_processes_share_a_part(tmp_path, monkeypatch):
+    script = tmp_path / "child.py"
+    script.write_text(CHILD)
+    monkeypatch.setattr(session.Session, "_command", lambda self, *words: [sys.executable, str(script), *words])
+    made = session.Session(tmp_path / "gpu.json", None, [])
+    made.run("part", 1.0, 2.0, lanes=2)
+    part = made.results["parts"]["part"]
+    assert sorted((c["check"], c["ok"]) for c in part["checks"]) == [(str(n), n in (0, 4, 5)) for n in range(6)]
+    assert part["complete"]
 
 
 def test_what_compute_sanitizer_says_is_the_fault_of_the_check_it_was_at(tmp_path, monkeypatch):
@@ -89,7 +101,7 @@ def test_what_compute_sanitizer_says_is_the_fault_of_the_check_it_was_at(tmp_pat
     monkeypatch.setattr(session.shutil, "which", lambda name: "/usr/bin/env")
     monkeypatch.setattr(session, "SANITIZER", [])
     made = session.Session(tmp_path / "gpu.json", None, [])
-    made.run("part", 1.0, 20.0, True)
+    made.run("part", 1.0, 20.0, sanitized=True)
     found = made.results["parts"]["part"]["checks"]
     assert [(c["check"], c["ok"]) for c in found] == [("0", True), ("1", False), ("2", True), ("the end of the process", False)]
     assert "Invalid __global__ read" in found[1]["error"] and "ERROR SUMMARY: 1 error" in found[3]["error"]
@@ -100,7 +112,7 @@ def test_a_part_ends_when_its_share_of_the_time_is_over(tmp_path, monkeypatch):
     script.write_text(CHILD.replace("if n == 1", "if False").replace("sleep(100)", "sleep(300)"))
     monkeypatch.setattr(session.Session, "_command", lambda self, *words: [sys.executable, str(script), *words])
     made = session.Session(tmp_path / "gpu.json", 0.1, [])
-    made.run("part", 0.5, 100.0, False)
+    made.run("part", 0.5, 100.0)
     part = made.results["parts"]["part"]
     assert [c["check"] for c in part["checks"]] == ["0", "1"] and not part["complete"]
     assert made.results["summary"]["incomplete"] == {"part": "out of time"}

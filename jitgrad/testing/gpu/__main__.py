@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -24,6 +25,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("gpu.json"), help="the file of results")
     parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS), help="by default all")
     parser.add_argument("--list", action="store_true", help="print the parts, and how many checks they have")
+    parser.add_argument(
+        "--jobs", type=int, default=max(1, min(8, (os.cpu_count() or 1) // 2)), help="processes of one part at once"
+    )
     parser.add_argument("--device", default="cuda", help="cuda:1, for one")
     parser.add_argument(
         "--stand-in",
@@ -35,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     inside.add_argument("--describe", action="store_true")
     inside.add_argument("--part", choices=list(PARTS))
     inside.add_argument("--from", type=int, default=0, dest="first")
-    inside.add_argument("--count", type=int)
+    inside.add_argument("--step", type=int, default=1)
     return parser
 
 
@@ -51,7 +55,7 @@ def main() -> int:
     if options.describe:
         return child.describe(device)
     if options.part:
-        return child.run_part(options.part, options.first, options.count)
+        return child.run_part(options.part, options.first, options.step)
     if options.list:
         for name in options.parts:
             print(f"{name}: {child.count_of(name)}")
@@ -69,7 +73,7 @@ def _session(options: argparse.Namespace) -> int:
     print(f"{session.results['device']['name']}, commit {session.results['commit']}", flush=True)
     for name in options.parts:
         part = PARTS[name]
-        session.run(name, part.share, part.patience, part.sanitized)
+        session.run(name, part.share, part.patience, part.sanitized, options.jobs if part.parallel else 1)
     found = session.results["summary"]
     print(f"{found['passed']} passed, {found['failed']} failed, {found['not_run']} could not be run; see {options.out}")
     if options.stand_in:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import jitgrad
+from jitgrad.errors import NonDifferentiableError, UnexpectedTracerError
 from jitgrad_compiler.ir import OPS, Eqn, Graph, Var
 from jitgrad_compiler.ir.builder import bind_all
 from jitgrad_compiler.ir.graph import JVP, Op
@@ -115,7 +116,10 @@ def _gradient(example: Any, dtype: DType) -> Figures:
         value, pullback = jitgrad.vjp(of_active, *(arrays[n] for n in active))
         return pullback([0.5 * y + 1 for y in value])
 
-    return on_both(pulled, *arrays, scale=4)
+    try:
+        return on_both(pulled, *arrays, scale=4)
+    except (NonDifferentiableError, UnexpectedTracerError) as error:  # of some operands, or of what a rule closes over
+        raise NotRun(f"has no gradient: {str(error).splitlines()[0]}") from error
 
 
 def gradients() -> Iterator[Check]:

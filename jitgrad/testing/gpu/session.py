@@ -6,29 +6,26 @@ A process that ends, hangs or loses its device costs the check that it was at; t
 from __future__ import annotations
 
 import json
-import os
-import queue
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from .child import FAULTED
 from .device import commit, versions
+from .process import Process
 from .summary import summary
 
 START_SECONDS = 90.0
 """That a process may take before it begins its first check."""
 WRITE_EVERY = 0.5
 SANITIZER = ["--tool", "memcheck", "--error-exitcode", "9"]
-_CALM = ("COMPUTE-SANITIZER", "ERROR SUMMARY: 0", "LEAK SUMMARY: 0")
-"""What compute-sanitizer says where all is well."""
 
 
 class Session:
@@ -42,6 +39,7 @@ class Session:
             "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "parts": {},
         }  # fmt: skip
         self._written = 0.0
+        self._lock = threading.Lock()
 
     def left(self) -> float:
         """Seconds until the session is to be over."""
@@ -72,121 +70,92 @@ class Session:
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "jitgrad.testing.gpu", *words, *self.options]
 
-    def run(self, name: str, share: float, patience: float, sanitized: bool) -> None:
-        """A part; results go to `results["parts"][name]`."""
-        part: dict[str, Any] = {"checks": [], "complete": False}
-        self.results["parts"][name] = part
+    def run(self, name: str, share: float, patience: float, sanitized: bool = False, lanes: int = 1) -> None:
+        """A part, in so many processes at once; results go to `results["parts"][name]`."""
+        record: dict[str, Any] = {"checks": [], "complete": False}
+        self.results["parts"][name] = record
         until = time.monotonic() + share * max(0.0, self.left())
         prefix: list[str] = []
         if sanitized:
             tool = shutil.which("compute-sanitizer") or shutil.which("/usr/local/cuda/bin/compute-sanitizer")
             if tool is None:
-                part["not_run"] = "compute-sanitizer is not on the PATH: it comes with CUDA's toolkit"
-                print(f"{name}: not run: {part['not_run']}", flush=True)
+                record["not_run"] = "compute-sanitizer is not on the PATH: it comes with CUDA's toolkit"
+                print(f"{name}: not run: {record['not_run']}", flush=True)
                 self.write()
                 return
             prefix = [tool, *SANITIZER]
         print(f"{name}: {'no limit' if until == float('inf') else f'{until - time.monotonic():.0f} s'}", flush=True)
-        while time.monotonic() < until:
-            process = _Process([*prefix, *self._command("--part", name, "--from", str(len(part["checks"])))])
-            ended = self._follow(process, name, part, until, patience)
-            if ended:
-                break
-        part["counts"] = dict(Counter({True: "passed", False: "failed", None: "not run"}[c["ok"]] for c in part["checks"]))
+        command = [*prefix, *self._command("--part", name)]
+        with ThreadPoolExecutor(lanes) as pool:
+            running = [pool.submit(Lane(self, name, command, n, lanes, until, patience).run) for n in range(lanes)]
+            record["complete"] = all([r.result() for r in running])
+        outcomes = {True: "passed", False: "failed", None: "not run"}
+        record["counts"] = dict(Counter(outcomes[c["ok"]] for c in record["checks"]))
         self.write()
-        print(f"{name}: {part['counts']}{'' if part['complete'] else ', not all'}", flush=True)
+        print(f"{name}: {record['counts']}{'' if record['complete'] else ', not all'}", flush=True)
 
-    def _follow(self, process: _Process, name: str, part: dict[str, Any], until: float, patience: float) -> bool:
-        """Take a process's lines until it ends; whether the part is over."""
+    def add(self, name: str, check: dict[str, Any]) -> None:
+        """Keep what came of a check of a part."""
+        with self._lock:
+            self.results["parts"][name]["checks"].append(check)
+            if check["ok"] is False:
+                print(f"  {name}: {check['check']}: {str(check.get('error'))[:300]}", flush=True)
+            self.write(at_once=False)
+
+
+class Lane:
+    """Every so-manyeth check of a part, in one process after another."""
+
+    def __init__(
+        self, session: Session, name: str, command: Sequence[str], first: int, step: int, until: float, patience: float
+    ) -> None:
+        self._session, self._name, self._command, self._next, self._step = session, name, command, first, step
+        self._until, self._patience = until, patience
+        self._complete = False
+
+    def run(self) -> bool:
+        """Whether all checks were tried."""
+        goes_on = True
+        while goes_on and time.monotonic() < self._until:
+            process = Process([*self._command, "--from", str(self._next), "--step", str(self._step)])
+            try:
+                goes_on = self._follow(process)
+            finally:
+                process.kill()
+        return self._complete
+
+    def _add(self, check: str, **outcome: Any) -> None:
+        self._next += self._step
+        self._session.add(self._name, {"check": check, **outcome})
+
+    def _follow(self, process: Process) -> bool:
+        """Take a process's lines until it ends; whether there is to be another one."""
         begun: str | None = None
         limit = time.monotonic() + START_SECONDS
         while True:
-            line = process.line(min(limit, until) - time.monotonic())
+            line = process.line(min(limit, self._until) - time.monotonic())
             if line is None:
                 break
+            limit = time.monotonic() + self._patience
             if "begin" in line:
-                begun, limit = line["begin"], time.monotonic() + patience
+                begun = line["begin"]
             elif "check" in line:
-                begun, limit = None, time.monotonic() + patience
+                begun = None
                 found = process.complaints()
-                self._add(name, part, line if not found else line | {"ok": False, "error": found})
+                self._add(**(line | {"ok": False, "error": found} if found else line))
             elif "end" in line:
-                part["complete"] = True
+                self._complete = True
         code, words = process.end()
-        if part["complete"] and code == 0:
-            return True
-        if part["complete"]:  # the sanitizer's word on all that ran, or a process that crashed as it ended
-            self._add(name, part, {"check": "the end of the process", "ok": False, "error": f"exit code {code}\n{words}"})
-            return True
-        if time.monotonic() >= until:
-            return True
+        if self._complete:
+            if code:  # the sanitizer's word on all that ran, or a process that crashed as it ended
+                self._add("the end of the process", ok=False, error=f"exit code {code}\n{words}")
+            return False
+        if time.monotonic() >= self._until:
+            return False
         if begun is not None:
             why = "did not end in time" if process.stuck else f"ended its process with {code}"
-            self._add(name, part, {"check": begun, "ok": False, "error": f"{why}\n{words}"})
-            return False
-        if code == FAULTED:
-            return False
-        self._add(name, part, {"check": "between checks", "ok": False, "error": f"the process ended with {code}\n{words}"})
-        return True
-
-    def _add(self, name: str, part: dict[str, Any], line: dict[str, Any]) -> None:
-        part["checks"].append(line)
-        if line["ok"] is False:
-            print(f"  {name}: {line['check']}: {str(line.get('error'))[:300]}", flush=True)
-        self.write(at_once=False)
-
-
-class _Process:
-    """A process and the lines of JSON that it prints; other lines are kept, as an ending may need them to be understood."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
-        )
-        self._lines: queue.Queue[str | None] = queue.Queue()
-        self._words: list[str] = []
-        self._read_words = 0
-        self.stuck = False
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as lines:
-            for line in lines:
-                self._lines.put(line)
-        self._lines.put(None)
-
-    def line(self, seconds: float) -> dict[str, Any] | None:
-        """The next line of JSON; None where there is none any more, or none for so long."""
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                text = self._lines.get(timeout=max(0.0, min(end - time.monotonic(), 1e6)))
-            except queue.Empty:
-                self.stuck = True
-                return None
-            if text is None:
-                return None
-            if text.startswith("{"):
-                try:
-                    return dict(json.loads(text))
-                except ValueError:
-                    pass
-            self._words.append(text)
-
-    def complaints(self) -> str:
-        """What compute-sanitizer said since this was last asked."""
-        said = [w for w in self._words[self._read_words :] if w.startswith("=========") and not any(s in w for s in _CALM)]
-        self._read_words = len(self._words)
-        return "".join(said[:30])
-
-    def end(self) -> tuple[int, str]:
-        """Its exit code, and the last words that were no JSON. One that still runs is ended, with all that it started."""
-        try:
-            code = self._process.wait(timeout=0 if self.stuck else 10)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            code = self._process.wait()
-        self._reader.join(10)
-        return code, "".join(self._words[-40:])[-4000:]
+            self._add(begun, ok=False, error=f"{why}\n{words}")
+            return True
+        if code != FAULTED:
+            self._add("between checks", ok=False, error=f"the process ended with {code}\n{words}")
+        return code == FAULTED
