@@ -30,6 +30,12 @@ def _eager() -> Figures:
     return {"apart": agree([np.asarray(jnp.exp(y) * 2 - y), np.asarray(y.sum(0))], [np.exp(x) * 2 - x, x.sum(0)])}
 
 
+def _default_device() -> Figures:
+    with jitgrad.default_device(PLACE.device):
+        PLACE.assert_here(jnp.ones(3) + jitgrad.random.normal(jitgrad.random.key(0), (3,)))
+    return None
+
+
 def checks() -> Iterator[Check]:
     yield Check("arrays to the device and back", _there_and_back)
     yield Check("a map", lambda: on_both(lambda x, y, z: (2 * x + y) * z - x, *(_numbers(100_003) for _ in range(3))))
@@ -37,3 +43,4 @@ def checks() -> Iterator[Check]:
     yield Check("a product", lambda: on_both(lambda x, y: x @ y, _numbers(300, 200), _numbers(200, 257)))
     yield Check("a gradient", lambda: on_both(jitgrad.grad(lambda w, x: jnp.tanh(x @ w).sum()), _numbers(20, 7), _numbers(33, 20)))
     yield Check("eager mode", _eager)
+    yield Check("the default device", _default_device)
