@@ -65,11 +65,8 @@ def operands(example: Example, rng: np.random.Generator) -> Arrays:
 
 def floats_of(graph: Graph, example: Example) -> list[bool]:
     active = [t.dtype == F64 for t in graph.input_types]
-    if OPS[example.op].samples.integer_first:
-        active[0] = False
-    if example.op == "zeta":
-        active[0] = False  # no derivative in the exponent
-    return active
+    fixed = OPS[example.op].samples.fixed
+    return [on and n >= fixed for n, on in enumerate(active)]
 
 
 def directions(arrays: Arrays, active: Sequence[bool], rng: np.random.Generator) -> list[np.ndarray | None]:

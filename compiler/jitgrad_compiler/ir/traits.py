@@ -94,6 +94,8 @@ class Samples:
     """The least and the largest number; None: moderate ones of both signs."""
     integer_first: bool = False
     """Whether the first operand is a whole number."""
+    fixed: int = 0
+    """How many of the first operands there is no derivative by."""
 
 
 ANYWHERE = Samples()

@@ -2,6 +2,7 @@
 
 from . import (  # noqa: F401
     arithmetic,
+    bessel,
     calls,
     checkpointing,
     collectives,
@@ -25,6 +26,7 @@ from . import (  # noqa: F401
     reduction,
     sorting,
     special,
+    special_integrals,
     transcendental,
     windows,
     winograd,

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -105,6 +105,13 @@ def no_derivative(op: Op) -> NonDifferentiableError:
     return NonDifferentiableError(
         f"{op.name} has no derivative: {op.no_derivative or 'none is defined'}. "
         "Use stop_gradient on its operands to treat it as constant."
+    )
+
+
+def no_derivative_by(name: str, operand: str) -> NoReturn:
+    """A partial derivative that is not there."""
+    raise NonDifferentiableError(
+        f"{name} has no derivative here with respect to {operand}. Use stop_gradient on that argument to treat it as constant."
     )
 
 
@@ -208,6 +215,7 @@ def elementwise(
     no_derivative: str = "",
     domain: tuple[float, float] | None = None,
     integer_first: bool = False,
+    fixed: int = 0,
     transcendental: bool = False,
     cost: float | None = None,
     doc: str = "",
@@ -217,7 +225,7 @@ def elementwise(
 
     numpy: the reference. emit(e, *registers, **params) -> register: one vector of the op. partials: a function of the operands and
     the output for each operand, None where the output does not depend on it smoothly. linear: it is its own derivative. result: the
-    output's element type, where it is not the operands'. domain, integer_first: where tests draw operands from, as `Samples` says.
+    output's element type, where it is not the operands'. domain, integer_first, fixed: see `Samples`.
     The other facts are fields of `Traits`; a transcendental op costs TRANSCENDENTAL_COST, unless it says what.
     """
     count = len(partials) if partials is not None else arity or 1
@@ -235,7 +243,7 @@ def elementwise(
         cost = TRANSCENDENTAL_COST if transcendental else 1.0
     op = Op(
         name, infer or infer_same, numpy, kind="elementwise", emit=emit, transpose=transpose, no_derivative=no_derivative,
-        samples=Samples(domain=domain, integer_first=integer_first), doc=doc, arity=count, accepts=accepts, cost=cost,
+        samples=Samples(domain=domain, integer_first=integer_first, fixed=fixed), doc=doc, arity=count, accepts=accepts, cost=cost,
         transcendental=transcendental, in_registers=True, **facts,
     )  # fmt: skip
     BATCH[op] = elementwise_batch(op)

@@ -31,14 +31,14 @@ _SPLITTER = 134217729.0  # 2^27 + 1
 _HALF_LOG_2PI_LESS_HALF = 0.4189385332046727
 
 
-def _two_sum(a: float, b: float) -> tuple[float, float]:
+def two_sum(a: float, b: float) -> tuple[float, float]:
     """a + b as a pair, exactly (D. E. Knuth, TAOCP 4.2.2)."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
 
 
-def _two_product(a: float, b: float) -> tuple[float, float]:
+def two_product(a: float, b: float) -> tuple[float, float]:
     """a * b as a pair, exactly, for factors under 1e290."""
     scaled = _SPLITTER * a
     a_high = scaled - (scaled - a)
@@ -60,11 +60,11 @@ def _log(x: float) -> tuple[float, float]:
     divisor_low = f - (divisor - 2.0)
     reciprocal = 1.0 / divisor
     s = f * reciprocal
-    product, product_low = _two_product(s, divisor)
+    product, product_low = two_product(s, divisor)
     s_low = (((f - product) - product_low) - s * divisor_low) * reciprocal
-    high, low = _two_sum(k * LOG2, 2.0 * s)
+    high, low = two_sum(k * LOG2, 2.0 * s)
     low += k * LOG2_LOW + (2.0 * s_low + s * s * s * logarithm_part(s * s))
-    return _two_sum(high, low)
+    return two_sum(high, low)
 
 
 def _to_nearest(x: float) -> float:
@@ -80,8 +80,8 @@ def _is_even(n: float) -> bool:
 def _lgamma_stirling(x: float) -> tuple[float, float]:
     """lgamma as a pair for 10 <= x <= 1e17: Stirling's series, its leading product taken exactly."""
     log_x, log_x_low = _log(x)
-    factor, factor_low = _two_sum(log_x, -1.0)
-    product, product_low = _two_product(x - 0.5, factor)
+    factor, factor_low = two_sum(log_x, -1.0)
+    product, product_low = two_product(x - 0.5, factor)
     low = (x - 0.5) * (factor_low + log_x_low) + product_low
     reciprocal = 1.0 / x
     return product, low + (_HALF_LOG_2PI_LESS_HALF + stirling_series(reciprocal * reciprocal) * reciprocal)
@@ -119,16 +119,16 @@ def _lgamma_shifted(x: float) -> float:
     """
     z, product, product_low = x, 1.0, 0.0
     while z < -0.5:
-        high, low = _two_product(product, z)
-        product, product_low = _two_sum(high, low + product_low * z)
+        high, low = two_product(product, z)
+        product, product_low = two_sum(high, low + product_low * z)
         z += 1.0
     if z == 0.0:
         return math.inf
     if product == 1.0:
         product = z
     else:
-        high, low = _two_product(product, z)
-        product, product_low = _two_sum(high, low + product_low * z)
+        high, low = two_product(product, z)
+        product, product_low = two_sum(high, low + product_low * z)
     log_product, log_product_low = _log(abs(product))
     return (z * lgamma_near_one(z) - log_product) - (log_product_low + product_low / product)
 
@@ -142,8 +142,50 @@ def _lgamma_reflected(x: float) -> float:
         return math.inf
     high, low = _lgamma_stirling(-x)
     log_sine, log_sine_low = _log(abs(x * (r * sine_part(r * r))) / math.pi)
-    total, error = _two_sum(high, log_sine)
+    total, error = two_sum(high, log_sine)
     return -(total + (error + low + log_sine_low))
+
+
+def gamma(x: float) -> float:
+    """The gamma function; infinite with x's sign at 0, NaN at -1, -2, ... and -inf."""
+    if x >= 10.0:
+        if x > 171.7:
+            return math.inf
+        high, low = _lgamma_stirling(x)
+        high, low = two_sum(high, low)
+        half = math.exp(0.5 * high)
+        return (half + half * low) * half
+    if x > 0.0:
+        return _gamma_small(x)
+    if not x < 0.0:
+        return math.copysign(math.inf, x) if x == 0.0 else x
+    if x <= -4503599627370496.0:
+        return math.nan
+    r = _to_nearest(x)
+    if r == 0.0:
+        return math.nan
+    sine = r * sine_part(r * r)
+    if not _is_even(x - r):
+        sine = -sine
+    if x > -10.0:  # NIST DLMF 5.5.3
+        return -math.pi / (x * sine * _gamma_small(-x)) if x < -1e-300 else 1.0 / x
+    if x < -190.0:
+        return 0.0 if sine > 0.0 else -0.0
+    high, low = _lgamma_stirling(-x)
+    high, low = two_sum(high, low)
+    half = math.exp(-0.5 * high)
+    return -math.pi / (x * sine) * (half - half * low) * half
+
+
+def _gamma_small(x: float) -> float:
+    """0 < x < 10: products from x in [1/2, 3/2] on."""
+    if x < 0.5:
+        return math.exp(x * lgamma_near_one(x)) / x
+    product = 1.0
+    while x > 1.5:
+        x -= 1.0
+        product *= x
+    return product * math.exp((x - 1.0) * lgamma_near_one(x - 1.0))
 
 
 def _digamma_positive(x: float) -> tuple[float, float]:
@@ -192,10 +234,10 @@ def _digamma_reflected(x: float) -> float:
         low -= 1.0 / x
     # pi cot(pi r) = 1 / r - r * (a smooth part), and the quotient's rounding error is known.
     quotient = 1.0 / r
-    product, product_low = _two_product(quotient, r)
+    product, product_low = two_product(quotient, r)
     low -= ((1.0 - product) - product_low) / r
-    total, error = _two_sum(high, -quotient)
-    total, error_smooth = _two_sum(total, r * cotangent_part(r * r))
+    total, error = two_sum(high, -quotient)
+    total, error_smooth = two_sum(total, r * cotangent_part(r * r))
     return total + (error + error_smooth + low)
 
 

@@ -1,0 +1,12 @@
+"""Special functions by jax.scipy.special's names. Those that are one op of the compiler are rows of tables."""
+
+from .bessel import *  # noqa: F403
+from .bessel import __all__ as _bessel
+from .gamma import *  # noqa: F403
+from .gamma import __all__ as _gamma
+from .integrals import *  # noqa: F403
+from .integrals import __all__ as _integrals
+from .probability import *  # noqa: F403
+from .probability import __all__ as _probability
+
+__all__ = sorted([*_bessel, *_gamma, *_integrals, *_probability])

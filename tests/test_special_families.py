@@ -1,0 +1,167 @@
+"""Integrals, Bessel functions and gamma's kin of jitgrad.scipy.special: eager and jit against SciPy, derivatives, vmap."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath as mp
+import numpy as np
+import pytest
+import scipy.special
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import jitgrad.numpy as jnp
+from jitgrad import errors, grad, jit, vmap
+from jitgrad.scipy import special
+from jitgrad.testing import check_grads
+
+RNG = np.random.default_rng(5)
+LINE = np.concatenate([RNG.uniform(-12, 12, 60), RNG.uniform(-1, 1, 20), 10 ** RNG.uniform(-200, 2.5, 20)])
+RIGHT = np.abs(LINE)
+SPECIAL = np.array([0.0, -0.0, 5e-324, 1.0, -1.0, 1e300, -1e300, np.inf, -np.inf, np.nan])
+ONE = {
+    "exp1": RIGHT, "expi": LINE, "spence": RIGHT, "erfcx": LINE[LINE > -20], "dawsn": LINE, "i0": LINE, "i0e": LINE, "i1": LINE,
+    "i1e": LINE, "gamma": LINE, "gammasgn": LINE,
+}  # fmt: skip
+PAIRS = {"sici": LINE, "fresnel": LINE}
+POINTS = {"exp1": (0.3, 4.0), "expi": (0.3, 4.0), "spence": (0.4, 1.05, 4.0), "erfcx": (-1.5, 2.0, 12.0),
+          "dawsn": (-11.0, 0.0, 3.0), "i0": (-2.0, 0.0, 9.0), "i0e": (-2.0, 9.0), "i1": (-2.0, 0.0, 9.0), "i1e": (-2.0, 9.0),
+          "gamma": (-1.3, 3.0)}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_a_function_is_scipys_eager_and_jitted(name):
+    x = np.concatenate([ONE[name], [np.nan, np.inf]])
+    expected = getattr(scipy.special, name)(x)
+    if name in ("i0", "i1", "spence"):  # SciPy has NaN at infinity
+        expected[-1] = -np.inf if name == "spence" else np.inf
+    for f in (getattr(special, name), jit(getattr(special, name))):
+        np.testing.assert_allclose(f(x), expected, rtol=2e-13, atol=1e-300)
+        narrow = f(x.astype(np.float32))
+        assert narrow.dtype == np.float32
+        with np.errstate(over="ignore", invalid="ignore"):
+            rounded = getattr(scipy.special, name)(x.astype(np.float32).astype(np.float64)).astype(np.float32)[:-1]
+        np.testing.assert_allclose(np.asarray(narrow)[:-1], rounded, rtol=1e-6, atol=1e-37)
+        assert f(x.astype(np.float16)).dtype == np.float16
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_function_of_two_results_is_scipys_eager_and_jitted(name):
+    expected = getattr(scipy.special, name)(np.abs(PAIRS[name]) if name == "sici" else PAIRS[name])
+    for f in (getattr(special, name), jit(getattr(special, name))):
+        first, second = f(PAIRS[name])
+        sign = np.sign(PAIRS[name]) if name == "sici" else 1
+        np.testing.assert_allclose(first, expected[0] * sign, rtol=1e-13, atol=1e-14)
+        np.testing.assert_allclose(second, expected[1], rtol=1e-13, atol=1e-14)
+    for part in (0, 1):
+        check_grads(
+            lambda x, part=part: getattr(special, name)(x)[part], (np.array([-3.0, 0.4, 6.0]),), order=2, atol=1e-4, rtol=1e-4
+        )
+    assert float(grad(lambda x: special.sici(x)[0])(0.0)) == 1.0
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_derivatives_are_those_of_the_values_to_second_order(name):
+    check_grads(getattr(special, name), (np.array(POINTS[name]),), order=2, atol=1e-4, rtol=1e-4, eps=1e-5)
+
+
+@pytest.mark.parametrize(("name", "exact"), [
+    ("exp1", mp.e1), ("expi", mp.ei), ("erfcx", lambda x: mp.exp(x * x) * mp.erfc(x)), ("gamma", mp.gamma),
+    ("i0", lambda x: mp.besseli(0, x)),
+    ("i1e", lambda x: mp.besseli(1, x) * mp.exp(-abs(x))), ("spence", lambda x: mp.re(mp.polylog(2, 1 - x))),
+    ("dawsn", lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(-x * x) * mp.erfi(x)),
+])  # fmt: skip
+def test_compiled_values_are_within_a_few_ulp(name, exact):
+    x = np.concatenate([RNG.uniform(0.01, 30, 60), [0.3725, 0.37251]])
+    with mp.workdps(60):
+        wanted = [exact(mp.mpf(v)) for v in x.tolist()]
+        found = np.asarray(jit(getattr(special, name))(x)).tolist()
+        worst = max(float(abs(f / w - 1)) for f, w in zip(found, wanted, strict=True))
+    assert worst < (2e-15 if name != "gamma" else 4e-15)
+
+
+@pytest.mark.parametrize("x", [9.9, 10.1, 30.0, 1e4])
+def test_slopes_keep_their_digits_far_out(x):
+    with mp.workdps(300):
+        v = mp.mpf(x)
+        scaled = 2 * v * mp.exp(v * v) * mp.erfc(v) - 2 / mp.sqrt(mp.pi)
+        series = -sum(mp.fac2(2 * k - 1) / (2 * v * v) ** k for k in range(1, 90)) if x > 10 else None
+    np.testing.assert_allclose(float(grad(special.erfcx)(np.float64(x))), float(scaled), rtol=1e-13 if x > 10 else 2e-13)
+    if series:
+        np.testing.assert_allclose(float(grad(special.dawsn)(np.float64(x))), float(series), rtol=1e-13)
+
+
+@given(st.integers(0, 40), st.floats(1e-3, 300))
+@settings(max_examples=30, deadline=None)
+def test_expn_is_scipys(n, x):
+    np.testing.assert_allclose(special.expn(n, np.float64(x)), scipy.special.expn(n, x), rtol=2e-13, atol=1e-300)
+
+
+def test_expn_jitted_with_its_derivative_and_its_ends():
+    n, x = np.repeat([0.0, 1.0, 2.0, 7.0, 60.0], 12), np.tile(np.geomspace(1e-3, 300, 12), 5)
+    np.testing.assert_allclose(jit(special.expn)(n, x), scipy.special.expn(n, x), rtol=2e-13)
+    slope = vmap(grad(lambda x: special.expn(2, x)))(jnp.array(x[:12]))
+    np.testing.assert_allclose(slope, -scipy.special.expn(1, x[:12]), rtol=1e-12)
+    check_grads(lambda x: special.expn(1, x), (np.array([0.3, 2.0]),), order=2, atol=1e-4, rtol=1e-4)
+    ends = [special.expn(0, 0.0), special.expn(1, 0.0), special.expn(3, 0.0), special.expn(2, np.inf), special.expn(-1, 1.0)]
+    np.testing.assert_array_equal(ends, [np.inf, np.inf, 0.5, 0.0, np.nan])
+    with pytest.raises(errors.NonDifferentiableError, match="the order n"):
+        grad(special.expn)(2.0, 1.0)
+
+
+def test_bessel_functions_of_whole_order_are_mpmaths():
+    z = np.array([[0.0, 1e-3, 0.7], [-4.0, 26.0, 200.0]])
+    wanted = [[[float(mp.besselj(n, v)) for v in row] for row in z] for n in range(13)]
+    for f in (special.bessel_jn, jit(special.bessel_jn, static_argnames="v")):
+        got = f(z, v=12)
+        assert got.shape == (13, 2, 3)
+        np.testing.assert_allclose(got, wanted, rtol=1e-13, atol=1e-15)
+    check_grads(lambda z: special.bessel_jn(z, v=3), (np.array([0.5, 3.0]),), order=2, atol=1e-4, rtol=1e-4)
+    with pytest.raises(errors.DTypeError, match=r"bessel_jn: v must be a whole number"):
+        special.bessel_jn(1.0, v=1.5)
+
+
+def test_poch_comb_and_transforms_are_scipys():
+    z, m = (v.ravel() for v in np.meshgrid([0.3, 2.0, 7.5, 40.0, -0.5, -3.5], [0.0, 0.5, 1.0, 3.0, -0.25]))
+    for f in (special.poch, jit(special.poch)):
+        np.testing.assert_allclose(f(z, m), scipy.special.poch(z, m), rtol=2e-13)
+        np.testing.assert_array_equal(f(np.array([-3.0, -3.0, -1.0, 3.0]), np.array([2.0, 5.0, 2.0, 0.0])), [6.0, 0.0, 0.0, 1.0])
+    n, k = (v.ravel() for v in np.meshgrid([0.0, 1.0, 5.0, 30.0, 100.0, 4.5, -1.0], [0.0, 1.0, 3.0, 17.0, -2.0]))
+    for f in (special.comb, jit(special.comb)):
+        np.testing.assert_allclose(f(n, k), scipy.special.comb(n, k), rtol=1e-12)
+    assert special.comb(5, 2, repetition=True) == 15 and special.comb(np.int64(10), np.int64(3)) == 120
+    x, power = (v.ravel() for v in np.meshgrid([0.0, 1e-3, 0.5, 1.0, 3.0, -1.0], [0.0, 1e-12, 0.3, -2.0]))
+    for name in ("boxcox", "boxcox1p"):
+        for f in (getattr(special, name), jit(getattr(special, name))):
+            np.testing.assert_allclose(f(x, power), getattr(scipy.special, name)(x, power), rtol=1e-13)
+        check_grads(getattr(special, name), (np.array([0.5, 2.0]), np.array([0.0, 0.7])), order=2, atol=1e-4, rtol=1e-4)
+    check_grads(special.poch, (np.array([0.7, 30.0]), np.array([0.6, 1.5])), order=1, atol=1e-4, rtol=1e-4)
+
+
+def test_loggamma_of_complex_numbers_is_on_scipys_branch():
+    z = (RNG.uniform(-15, 15, 60) + 1j * RNG.uniform(-40, 40, 60)).astype(np.complex128)
+    for f in (special.loggamma, jit(special.loggamma)):
+        np.testing.assert_allclose(f(z), scipy.special.loggamma(z), rtol=3e-13, atol=3e-13)
+        np.testing.assert_allclose(f(np.array([3.0, -0.5])), [math.log(2), np.nan], rtol=1e-14)
+
+
+def test_bernoulli_numbers_are_exact_fractions_rounded():
+    numbers = np.asarray(special.bernoulli(30), np.float64)
+    np.testing.assert_allclose(numbers, scipy.special.bernoulli(30), rtol=1e-6)
+    assert special.bernoulli(0).tolist() == [1.0] and special.bernoulli(3).shape == (4,)
+    for n in (1.5, -1):
+        with pytest.raises(errors.DTypeError, match="bernoulli: n must"):
+            special.bernoulli(n)
+
+
+@pytest.mark.parametrize("name", ["i0", "exp1", "expi", "spence", "erfcx", "dawsn", "sici", "fresnel", "gammasgn"])
+def test_complex_arguments_are_refused_by_name(name):
+    with pytest.raises(errors.DTypeError, match=rf"scipy\.special\.{name}: takes real numbers, got complex"):
+        getattr(special, name)(1j)
+
+
+@pytest.mark.parametrize("name", ["gamma", "exp1", "i1", "dawsn", "erfcx", "spence"])
+def test_a_batched_function_does_its_rows(name):
+    x = np.array([[0.2, 1.5], [3.0, 11.0]])
+    np.testing.assert_array_equal(vmap(getattr(special, name))(x), [getattr(special, name)(row) for row in x])
