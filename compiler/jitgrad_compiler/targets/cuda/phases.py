@@ -49,6 +49,8 @@ class BlockFunction:
         )
         self.threads = Threads(self.e)
         self.table, self.block = self.e.args
+        self.shared_bytes = 0
+        """What has been asked for so far, from the beginning of shared memory on."""
 
     def finish(self, blocks: int, shared_bytes: int = 0) -> Phase:
         """Close it, and write its entry."""
@@ -56,4 +58,4 @@ class BlockFunction:
         entry = Emitter(self.e.module, self.name, (("table", PTR),), "ptx_kernel void")
         entry.call(self.e.name, None, entry.args[0], Threads(entry).block())
         entry.finish()
-        return Phase(self.name, blocks, shared_bytes)
+        return Phase(self.name, blocks, max(shared_bytes, self.shared_bytes))

@@ -198,6 +198,7 @@ def block_joined(f: BlockFunction, bests: list[Best], member: Reg, join: object)
     warp, lane = e.div(member, WARP), e.rem(member, WARP)
     parts: list[tuple[Reg, DType]] = [(v, v.type) for best in bests for v in best if v is not None]
     slot = 8 * WARPS
+    f.shared_bytes = max(f.shared_bytes, len(parts) * slot)
     with e.when(e.compare("eq", lane, 0)):
         for n, (value, dtype) in enumerate(parts):
             e.store(e.offset(e.offset(shared, n * slot, U8), warp, dtype), value)
