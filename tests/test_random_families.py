@@ -9,7 +9,7 @@ import scipy.stats
 
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
-from jitgrad import errors, grad, hessian, jit, jvp, random
+from jitgrad import errors, grad, hessian, jit, jvp, random, vmap
 
 KEY = random.key(7)
 MANY = 50_000
@@ -83,6 +83,23 @@ def test_counts_follow_their_distribution(name):
     expected = distribution.pmf(np.arange(low, high + 1))
     expected[0], expected[-1] = distribution.cdf(low), distribution.sf(high - 1)
     assert scipy.stats.chisquare(observed, expected / expected.sum() * MANY).pvalue > SURE
+
+
+def test_rows_of_vmap_take_as_many_rounds_as_each_needs():
+    keys, means = random.split(KEY, 5), np.array([0.5, 5.0, 12.0, 200.0, 3e4])
+    rows = jit(vmap(lambda k, m: random.poisson(k, m, (40,))))(keys, means)
+    for row, key, mean in zip(rows, keys, means, strict=True):
+        np.testing.assert_array_equal(row, random.poisson(key, mean, (40,)))
+    rows = vmap(lambda k, n: random.binomial(k, n, 0.3, (40,)))(keys, np.floor(means))
+    for row, key, n in zip(rows, keys, np.floor(means), strict=True):
+        np.testing.assert_array_equal(row, random.binomial(key, n, 0.3, (40,)))
+
+
+def test_poisson_means_that_are_no_finite_positive_numbers():
+    drawn = random.poisson(KEY, np.array([np.nan, -1.0, np.inf, 0.0, 1e30]), (5,))
+    largest = np.iinfo(np.int64).max
+    assert drawn.tolist() == [-1, -1, largest, 0, largest]
+    assert random.poisson(KEY, np.inf, (), np.int8) == 127
 
 
 @pytest.mark.parametrize(("lower", "mean"), [(5.5, 5.671410313897314), (8.0, 8.12136811223618), (30.0, 30.03325949)])

@@ -21,8 +21,11 @@ from .programs import Shape, check_shape, draw, float_dtype, integer_dtype, para
 
 
 def random_bits(word: Array, shape: tuple[int, ...], dtype: DType) -> Array:
+    return _bits_of(random_words(word, shape), dtype)
+
+
+def _bits_of(words: Array, dtype: DType) -> Array:
     """One 64-bit block an element; narrower types take both halves, combined."""
-    words = random_words(word, shape)
     if dtype == U64:
         return words
     return ops.convert(ops.op("xor", words, ops.op("shift_right_logical", words, ops.constant(32, U64))), dtype)
@@ -42,11 +45,15 @@ def bits(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
 
 
 def unit_floats(word: Array, shape: tuple[int, ...], dtype: DType) -> Array:
+    return unit_floats_of(random_words(word, shape), dtype)
+
+
+def unit_floats_of(words: Array, dtype: DType) -> Array:
     """Uniform multiples of the distance of floats above 1, in [0, 1): random mantissas under the exponent of 1, less 1."""
     integer = unsigned_integer(dtype.bits)
     drawn = U8 if dtype.fraction_bits < 8 else integer  # jax's bits for short mantissas
     shift, one = drawn.bits - dtype.fraction_bits, int(dtype.numpy.type(1).view(integer.numpy))
-    mantissa = ops.op("shift_right_logical", random_bits(word, shape, drawn), ops.constant(shift, drawn))
+    mantissa = ops.op("shift_right_logical", _bits_of(words, drawn), ops.constant(shift, drawn))
     one_up = ops.op("or", ops.convert(mantissa, integer), ops.constant(one, integer))
     one_up = ops.op("bitcast_convert_type", one_up, dtype=dtype)
     return ops.op("sub", one_up, ops.constant(1.0, dtype))

@@ -6,6 +6,8 @@ can it be another one.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,10 @@ from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError
 from jitgrad.operands import shape_arg
 from jitgrad.promotion import dtype_name
-from jitgrad_compiler.ir.types import BOOL, F32, DType
+from jitgrad.vectorization import vmap
+from jitgrad_compiler.ir.types import BOOL, F32, U64, DType
 
-from .bits import unit_floats
+from .bits import unit_floats, unit_floats_of
 from .distributions import EPSILON, signs
 from .keys import KeyLike, random_words, split_word
 from .programs import Shape, check_shape, draw, float_dtype, integer_dtype, parameter, shape_with, working_float
@@ -86,58 +89,96 @@ def geometric(key: KeyLike, p: Any, shape: Shape | None = None, dtype: Any = Non
     return draw("geometric", _geometric, key, (p,), static)
 
 
+ROUNDS = 64
+"""The most random numbers that one element takes, where each takes another number: more have a chance of 1e-25 or less."""
+
+
+def _rounds(word: Array, count: int, next_at: int = 0) -> list[Array]:
+    """The words of every round, [ROUNDS] each: a round splits the key that the one before left at `next_at` into `count`."""
+
+    def step(key: Array, _: None) -> tuple[Array, list[Array]]:
+        words = split_word(key, count)
+        return words.pop(next_at), words
+
+    found: list[Array] = lax.scan(step, word, None, length=ROUNDS)[1]
+    return found
+
+
+def _each(one: Callable[..., Array], shape: Sizes, *parameters: Array) -> Array:
+    """one(the element's number, its parameters) for each element of arrays of a shape, by itself."""
+    numbers = ops.iota((math.prod(shape),), 0, U64)
+    return jnp.reshape(vmap(one)(numbers, *map(ops.flat, parameters)), shape)
+
+
+def _uniform_at(words: Array, round: Array, number: Array, dtype: DType) -> Array:
+    """What an array of uniform floats that is drawn in one round has as an element."""
+    return unit_floats_of(ops.op("threefry2x32", words[round], number), dtype)
+
+
+def _last_accepted(propose: Callable[..., tuple[Array, Array]], word: Array, shape: Sizes, *parameters: Array) -> Array:
+    """The last proposal that was accepted in as many rounds as it takes until every element has an accepted one; -1 without any.
+
+    propose(u, v, *parameters) -> (proposal, accepted), for two uniform floats. That it is the last one, not the first, is jax's
+    choice. The first round with an accepted proposal is found for each element, and from the latest of these back the last one.
+    """
+    dtype, (us, vs) = parameters[0].type.dtype, _rounds(word, 3)
+
+    def proposed(round: Array, number: Array, some: Sequence[Array]) -> tuple[Array, Array]:
+        return propose(_uniform_at(us, round, number, dtype) - 0.5, _uniform_at(vs, round, number, dtype), *some)
+
+    def first(number: Array, *some: Array) -> Array:
+        refused = lambda state: ~state[1] & (state[0] < ROUNDS)
+        step = lambda state: (state[0] + 1, proposed(state[0], number, some)[1])
+        return lax.while_loop(refused, step, (jnp.zeros((), int), jnp.zeros((), bool)))[0]
+
+    rounds = jnp.max(_each(first, shape, *parameters), initial=0)
+
+    def last(number: Array, *some: Array) -> Array:
+        refused = lambda state: ~state[1] & (state[0] > 0)
+        step = lambda state: (state[0] - 1, *proposed(state[0] - 1, number, some)[::-1])
+        _, accepted, found = lax.while_loop(refused, step, (rounds, jnp.zeros((), bool), jnp.zeros((), dtype)))
+        return jnp.where(accepted, found, -1)
+
+    return _each(last, shape, *parameters)
+
+
 def _poisson(word: Array, lam: Array, shape: Sizes, dtype: DType) -> Array:
     """Knuth's products of uniform numbers for means below 10, else rejection (Hoermann 1993), both in float32."""
     lam = parameter(lam, shape, F32)
     few = jnp.isnan(lam) | (lam < 10)
-    steps = ops.constant(int(ops.limits(dtype).max), dtype)
-    small = _poisson_by_products(word, jnp.where(few, lam, 0), shape, dtype, steps)
-    large = _poisson_by_rejection(word, jnp.where(few, 1e5, lam), shape, dtype, steps)
-    return jnp.where(lam == 0, 0, jnp.where(few, small, large))
+    small = _poisson_by_products(word, jnp.where(few, lam, 0), shape, dtype)
+    large = jnp.where(jnp.isinf(lam), lam, _last_accepted(_poisson_proposal, word, shape, jnp.where(few, 1e5, lam)))
+    return jnp.where(lam == 0, 0, jnp.where(few, small, ops.convert(large, dtype)))
 
 
-def _poisson_by_products(word: Array, lam: Array, shape: Sizes, dtype: DType, steps: Array) -> Array:
-    def step(state: Any) -> Any:
-        i, count, key, log = state
-        key, now = split_word(key)
-        return i + 1, count + (log > -lam), key, log + jnp.log(unit_floats(now, shape, F32))
+def _poisson_by_products(word: Array, lam: Array, shape: Sizes, dtype: DType) -> Array:
+    (words,) = _rounds(word, 2)
 
-    def unfinished(state: Any) -> Array:
-        return jnp.any(state[3] > -lam) & (state[0] < steps)
+    def one(number: Array, lam: Array) -> Array:
+        unfinished = lambda state: (state[1] > -lam) & (state[0] < ROUNDS)
+        step = lambda state: (state[0] + 1, state[1] + jnp.log(_uniform_at(words, state[0], number, F32)))
+        return lax.while_loop(unfinished, step, (jnp.zeros((), int), jnp.zeros((), F32.numpy)))[0] - 1
 
-    start = (jnp.zeros((), dtype), jnp.zeros(shape, dtype), word, jnp.zeros(shape, F32))
-    return lax.while_loop(unfinished, step, start)[1] - 1
+    return ops.convert(_each(one, shape, lam), dtype)
 
 
-def _poisson_by_rejection(word: Array, lam: Array, shape: Sizes, dtype: DType, steps: Array) -> Array:
+def _poisson_proposal(u: Array, v: Array, lam: Array) -> tuple[Array, Array]:
     b = 0.931 + 2.53 * jnp.sqrt(lam)
     a = -0.059 + 0.02483 * b
     inverse = 1.1239 + 1.1328 / (b - 3.4)
     sure = 0.9277 - 3.6224 / (b - 2)
-    log_lam = jnp.log(lam)
-
-    def step(state: Any) -> Any:
-        i, found, accepted, key = state
-        key, first, second = split_word(key, 3)
-        u = unit_floats(first, shape, F32) - 0.5
-        v = unit_floats(second, shape, F32)
-        distance = 0.5 - jnp.abs(u)
-        k = jnp.floor((2 * a / distance + b) * u + lam + 0.43)
-        density = -lam + k * log_lam - lax.lgamma(k + 1)
-        fits = jnp.log(v * inverse / (a / (distance * distance) + b)) <= density
-        outside = (k < 0) | ((distance < 0.013) & (v > distance))
-        accept = ((distance >= 0.07) & (v <= sure)) | (~outside & fits)
-        return i + 1, jnp.where(accept, k, found), accepted | accept, key
-
-    def unfinished(state: Any) -> Array:
-        return jnp.any(~state[2]) & (state[0] < steps)
-
-    start = (jnp.zeros((), dtype), jnp.full(shape, -1, F32), jnp.zeros(shape, bool), word)
-    return ops.convert(lax.while_loop(unfinished, step, start)[1], dtype)
+    distance = 0.5 - jnp.abs(u)
+    k = jnp.floor((2 * a / distance + b) * u + lam + 0.43)
+    density = -lam + k * jnp.log(lam) - lax.lgamma(k + 1)
+    fits = jnp.log(v * inverse / (a / (distance * distance) + b)) <= density
+    outside = (k < 0) | ((distance < 0.013) & (v > distance))
+    return k, ((distance >= 0.07) & (v <= sure)) | (~outside & fits)
 
 
 def poisson(key: KeyLike, lam: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Poisson draws of mean lam >= 0, which broadcasts to `shape`; int64 by default.
+
+    -1 where lam is negative or NaN, and the type's largest number where it cannot hold the draw.
 
     jax's numbers, but for means of thousands, where whether a proposal is taken hangs on the last places of float32 numbers.
 
@@ -165,48 +206,38 @@ def _stirling_tail(k: Array) -> Array:
 
 def _binomial_by_gaps(word: Array, n: Array, p: Array, shape: Sizes, dtype: DType) -> Array:
     """How many geometric gaps between successes fit into n trials."""
-    log = jnp.log1p(-p)
+    (words,) = _rounds(word, 2, 1)
 
-    def step(state: Any) -> Any:
-        count, total, key = state
-        now, key = split_word(key)
-        gap = jnp.ceil(jnp.log(unit_floats(now, shape, dtype)) / log)
-        return count + (total <= n), total + gap, key
+    def one(number: Array, n: Array, p: Array) -> Array:
+        def step(state: Any) -> Any:
+            gap = jnp.ceil(jnp.log(_uniform_at(words, state[0], number, dtype)) / jnp.log1p(-p))
+            return state[0] + 1, state[1] + gap
 
-    start = (jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), word)
-    return lax.while_loop(lambda state: jnp.any(state[1] <= n), step, start)[0] - 1
+        unfinished = lambda state: (state[1] <= n) & (state[0] < ROUNDS)
+        return lax.while_loop(unfinished, step, (jnp.zeros((), int), jnp.zeros((), dtype.numpy)))[0] - 1
+
+    return ops.convert(_each(one, shape, n, p), dtype)
 
 
-def _binomial_by_rejection(word: Array, n: Array, p: Array, shape: Sizes, dtype: DType) -> Array:
+def _binomial_proposal(u: Array, v: Array, n: Array, p: Array) -> tuple[Array, Array]:
     """Transformed rejection with squeeze (Hoermann, The generation of binomial random variates, 1993)."""
     deviation = jnp.sqrt(n * p * (1 - p))
     b = 1.15 + 2.53 * deviation
     a = -0.0873 + 0.0248 * b + 0.01 * p
-    centre = n * p + 0.5
     sure = 0.92 - 4.2 / b
     odds = p / (1 - p)
     alpha = (2.83 + 5.1 / b) * deviation
     mode = jnp.floor((n + 1) * p)
-
-    def step(state: Any) -> Any:
-        found, accepted, key = state
-        key, first, second = split_word(key, 3)
-        u = unit_floats(first, shape, dtype) - 0.5
-        v = unit_floats(second, shape, dtype)
-        distance = 0.5 - jnp.abs(u)
-        k = jnp.floor((2 * a / distance + b) * u + centre)
-        bound = (
-            (mode + 0.5) * jnp.log((mode + 1) / (odds * (n - mode + 1)))
-            + (n + 1) * jnp.log((n - mode + 1) / (n - k + 1))
-            + (k + 0.5) * jnp.log(odds * (n - k + 1) / (k + 1))
-            + _stirling_tail(mode) + _stirling_tail(n - mode) - _stirling_tail(k) - _stirling_tail(n - k)
-        )  # fmt: skip
-        fits = jnp.log(v * alpha / (a / (distance * distance) + b)) <= bound
-        accept = ((distance >= 0.07) & (v <= sure)) | (~((k < 0) | (k > n)) & fits)
-        return jnp.where(accept, k, found), accepted | accept, key
-
-    start = (jnp.full(shape, -1, dtype), jnp.zeros(shape, bool), word)
-    return lax.while_loop(lambda state: jnp.any(~state[1]), step, start)[0]
+    distance = 0.5 - jnp.abs(u)
+    k = jnp.floor((2 * a / distance + b) * u + (n * p + 0.5))
+    bound = (
+        (mode + 0.5) * jnp.log((mode + 1) / (odds * (n - mode + 1)))
+        + (n + 1) * jnp.log((n - mode + 1) / (n - k + 1))
+        + (k + 0.5) * jnp.log(odds * (n - k + 1) / (k + 1))
+        + _stirling_tail(mode) + _stirling_tail(n - mode) - _stirling_tail(k) - _stirling_tail(n - k)
+    )  # fmt: skip
+    fits = jnp.log(v * alpha / (a / (distance * distance) + b)) <= bound
+    return k, ((distance >= 0.07) & (v <= sure)) | (~((k < 0) | (k > n)) & fits)
 
 
 def _binomial(word: Array, n: Array, p: Array, shape: Sizes, working: DType, dtype: DType) -> Array:
@@ -218,7 +249,7 @@ def _binomial(word: Array, n: Array, p: Array, shape: Sizes, working: DType, dty
     few = no_count | (n * q <= 10)
     whole = jnp.floor(n)
     gaps = _binomial_by_gaps(word, jnp.where(few, whole, 0), q, shape, working)
-    rejection = _binomial_by_rejection(word, jnp.where(few, 1e4, whole), jnp.where(few, 0.5, q), shape, working)
+    rejection = _last_accepted(_binomial_proposal, word, shape, jnp.where(few, 1e4, whole), jnp.where(few, 0.5, q))
     drawn = jnp.where(few, gaps, rejection)
     invalid = no_count | no_chance
     drawn = jnp.where(invalid, jnp.nan, jnp.where(unlimited, jnp.inf, drawn))
