@@ -232,3 +232,20 @@ def test_an_operand_without_hook_and_memory_is_refused() -> None:
 def test_a_contraction_without_a_kernel_is_refused(spec: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="contract: "):
         ContractSpec(**({"batch": 1, "m": 2, "n": 2, "k": 2} | spec))  # type: ignore[arg-type]
+
+
+def test_rows_of_a_large_operand_in_place_are_asked_for_a_tile_before() -> None:
+    def text(rows: int, apart: int) -> str:
+        module = Module()
+        matrices = [PlainMatrix(lambda e, b: e.args[0], (Digit(n, s),), (Digit(m, 1),)) for n, s, m in
+                    ((rows, apart, 96), (96, 64, 64), (rows, 64, 64))]  # fmt: skip
+        a, b, c = matrices
+        emit_contract(
+            module, "product", ContractSpec(1, rows, 64, 96), None, None, None, prepare=lambda e, args: None,
+            scratch=lambda e: e.args[0], a_plain=a, b_plain=b, c_plain=c,
+        )  # fmt: skip
+        return module.text()
+
+    assert "_on(" in text(8192, 96)
+    assert "_on(" not in text(256, 96), "what lies in the cache needs no asking for"
+    assert "_on(" not in text(8192, 4096), "rows on pages of their own are asked for in vain"

@@ -171,6 +171,8 @@ class Contraction:
     """Rows of A that are a multiple of this apart drive each other out of the cache."""
     alias_b_bytes: int = 4096
     """The same of B."""
+    near_a_bytes: int = 4096
+    """Rows of A that come from memory, at most so far apart, are asked for a tile before."""
     far_a_bytes: int = 1024
     """Steps of K so far apart, of an A that is read along m, are not foreseen by hardware."""
     pack_aliased_a: tuple[int, int] = (256, 512)

@@ -374,6 +374,16 @@ class _Contract:
         far = not self.blocking.pack_a and self._steps(0).a_k * self.spec.dtype.nbytes >= tuning.foreseen_bytes
         return tuning.a_ahead if far else 0
 
+    @property
+    def _reads_on(self) -> bool:
+        """Whether A comes from memory by rows so near that those of the next tile are asked for: each is short, and hardware foresees
+        nothing of it until it is there.
+        """
+        spec, tuning = self.spec, self.module.tuning.contraction
+        large = spec.batch * spec.m * spec.k * spec.dtype.nbytes > tuning.cache_bytes
+        near = self._steps(0).a_row * spec.dtype.nbytes <= tuning.near_a_bytes
+        return large and near and not self.blocking.pack_a and spec.a_contiguous == "k"
+
     def _runs(self) -> Runs | None:
         """The runs of K that a block has, if they are several."""
         spec, blocking = self.spec, self.blocking
@@ -400,7 +410,8 @@ class _Contract:
             shape = Tile(
                 spec.dtype, blocking.lanes, blocking.most_rows, fewer, vectors, side_by_side, last,
                 mask_b=ragged and not blocking.pack_b, mask_c=ragged and in_place, adds=blocking.k_chunk > blocking.k_block,
-                run=blocking.run, lost=bool(self.memory.lost), in_runs=self._runs() is not None, a_ahead=self._a_ahead,
+                run=blocking.run, lost=bool(self.memory.lost), in_runs=self._runs() is not None, reads_on=self._reads_on,
+                a_ahead=self._a_ahead,
             )  # fmt: skip
             return Reg(f"@{emit_tile(self.module, shape)}", PTR)
 

@@ -31,13 +31,14 @@ class Tile(NamedTuple):
     run: int = 0  # steps of K summed by themselves, of a long K
     lost: bool = False  # whether what the sums lost is kept behind C
     in_runs: bool = False  # whether K is several runs
+    reads_on: bool = False  # whether the rows of A below, which are next, are asked for
     a_ahead: int = 0  # steps of K after which a line of A will be read that hardware does not foresee; 0 where it does
 
     @property
     def name(self) -> str:
         tail = f"_{self.last_lanes}{'b' * self.mask_b}{'c' * self.mask_c}" if self.mask_b or self.mask_c else ""
         long = f"_run{self.run}{'_lost' * self.lost}" if self.run else ""
-        runs = "_runs" * self.in_runs + f"_ahead{self.a_ahead}" * (self.a_ahead > 0)
+        runs = "_runs" * self.in_runs + "_on" * self.reads_on + f"_ahead{self.a_ahead}" * (self.a_ahead > 0)
         rows = f"{self.rows - 1}or{self.rows}" if self.fewer else self.rows
         shape = f"{rows}x{self.vectors}x{self.lanes}{'_adds' * self.adds}{'_packed' * self.side_by_side}"
         return f"tile_{self.dtype}_{shape}{tail}{long}{runs}"
@@ -177,6 +178,7 @@ def _sum_over_k(e: Emitter, tile: Tile, x: _Reading, k: Reg, start: list[list[Re
     for _ in range(group, tile.rows, group):
         bases.append(e.offset(bases[-1], e.mul(x.a_row, group), dtype))
     apart: list[Reg | int] = [r if tile.side_by_side else e.mul(x.a_row, r) for r in range(group)]
+    below = e.offset(x.a, e.mul(x.a_row, tile.rows), dtype) if tile.reads_on else None
     before, back = e.block, "joined" if tile.fewer else "step"
     e.branch("step")
     e.label("step")
@@ -215,6 +217,10 @@ def _sum_over_k(e: Emitter, tile: Tile, x: _Reading, k: Reg, start: list[list[Re
         for vector in range(tile.vectors):
             e.line(f"%next_{row}_{vector} = phi {vector_type} [ %sum_{row}_{vector}, %step ], [ %added_{row}_{vector}, %last ]")
     e.prefetch(e.offset(b_at, x.ahead, dtype), level=2)
+    if below:
+        turns = 1 << (tile.rows - 1).bit_length()  # steps of K in which each row has its turn, so many elements further
+        row = e.op(f"and i64 %index, {turns - 1}", I64)
+        e.prefetch(e.offset(below, e.add(e.mul(row, x.a_row), e.sub(Reg("%index", I64), row)), dtype), level=2)
     for n in range(len(bases) if tile.a_ahead else 0):
         e.prefetch(e.offset(Reg(f"%a_{n}", PTR), e.mul(x.a_k, tile.a_ahead), dtype))
     element_type = llvm_type(dtype)
