@@ -219,6 +219,26 @@ def test_a_depthwise_convolution_and_its_gradients_are_written_in_the_order_of_m
         assert all(s.offset.factor(inmost, 1) == 1 for s in kernel.stores if s.target.type.size > 64 * 9)
 
 
+def test_the_cotangent_of_a_strided_convolution_is_padded_once_for_all_phases() -> None:
+    for n, h, w, c, o, size, stride in ((2, 16, 16, 24, 64, 3, 2), (2, 17, 13, 24, 64, 5, 3), (1, 12, 12, 8, 48, 4, 2)):
+        kernels = fuse(prepare(convolution(n, h, w, c, o, size, stride, 1, 1, F32)), Tuning())
+        padded = [k.stores[0].target.type.shape for k in kernels if "in_memory" in k.fused]
+        assert sum(shape[-1] == o for shape in padded) == 1, padded
+
+
+def test_an_array_that_is_cut_off_is_looked_into_where_it_lies() -> None:
+    params = dict(strides=(1, 1), padding=((-1, -2), (0, -3)), x_dilation=(1, 1), w_dilation=(1, 1))
+    with staging() as builder:
+        inputs = [builder.input(ArrayType(shape, F32)) for shape in ((1, 2, 16, 16, 32), (1, 3, 3, 32, 24))]
+        graph, _ = builder.finish([bind(OPS["convolve"], *inputs, **params)])
+    kernel, *_ = fuse(prepare(graph), Tuning())
+    found = in_place(kernel, ("k", "n"))
+    assert found.left and [tuple(d) for d in found.left.rows] == [(2, 16 * 16 * 32), (11, 16 * 32), (11, 32)]
+    arrays = operands(graph)
+    for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * np.abs(want).max())
+
+
 def test_phases_with_few_results_are_one_contraction() -> None:
     params = dict(strides=(1, 1), padding=((3, 4), (3, 4)), x_dilation=(2, 2), w_dilation=(1, 1))
     for results, count in ((3, 1), (5, 2), (9, 4)):

@@ -16,7 +16,7 @@ from ..ir.graph import Atom, Literal
 from ..ops.convolution import convolve, of_space, whole_padding
 from ..ops.windows import span
 from .planes import by_planes
-from .window_writer import MOST_WRITTEN_OUT, WRITTEN, Writer, cut, every, joined, like, padded, part, row_major
+from .window_writer import MOST_WRITTEN_OUT, WRITTEN, Writer, cut, every, joined, like, padded, part, row_major, shrunk
 from .winograd import Tiling, tiling
 
 MOST_RESULTS = 4
@@ -31,6 +31,7 @@ def _convolve(r: Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_d
     rank = len(strides)
     for axis, (s, d, e) in enumerate(zip(strides, x_dilation, w_dilation, strict=True)):
         if d > 1 and s == e == 1:
+            x, padding = _padded_for_phases(r, x, w, padding, x_dilation, strides=strides, w_dilation=w_dilation)
             return _in_phases(r, x, w, axis, padding, x_dilation, strides=strides, w_dilation=w_dilation)
     padding = _seen(x, w, strides, padding, x_dilation, w_dilation)
     by_features = by_planes(r, x, w, strides=strides, padding=padding, x_dilation=x_dilation, w_dilation=w_dilation)
@@ -159,10 +160,8 @@ def _in_phases(r: Writer, x: Atom, w: Atom, axis: int, padding: Any, x_dilation:
     of d phases of the result. The gradient of a convolution with strides is one; most of its products would be with zeros.
     """
     (out,) = convolve.types([x.type, w.type], dict(padding=padding, x_dilation=x_dilation, **of))
-    d, (low, _), n, results = x_dilation[axis], padding[axis], x.type.shape[axis + 2], out.shape[axis + 2]
-    count = -(-results // d)
-    firsts = [(low - phase) % d for phase in range(d)]
-    befores = [(low - phase - first) // d for phase, first in enumerate(firsts)]
+    d, n, results = x_dilation[axis], x.type.shape[axis + 2], out.shape[axis + 2]
+    count, firsts, befores = _phases(padding[axis][0], d, results)
     kernels = [every(r, w, axis + 1, first, d) for first in firsts]
 
     def convolved(kernel: Atom, before: int) -> Atom:
@@ -192,6 +191,30 @@ def _in_phases(r: Writer, x: Atom, w: Atom, axis: int, padding: Any, x_dilation:
     return r.transposed(cut(r, whole, at - 1, results), [order.index(a) for a in range(out.rank)])
 
 
+def _phases(low: int, d: int, results: int) -> tuple[int, list[int], list[int]]:
+    """How many results each of d phases has, where the kernel's elements begin for it, and how far before the array its windows."""
+    firsts = [(low - phase) % d for phase in range(d)]
+    return -(-results // d), firsts, [(low - phase - first) // d for phase, first in enumerate(firsts)]
+
+
+def _padded_for_phases(r: Writer, x: Atom, w: Atom, padding: Any, x_dilation: Any, **of: Any) -> tuple[Atom, Any]:
+    """The array padded once for what all phases see, each a part of it, and the padding that is left."""
+    (out,) = convolve.types([x.type, w.type], dict(padding=padding, x_dilation=x_dilation, **of))
+    around: list[tuple[int, int]] = []
+    space = zip(x_dilation, x.type.shape[2:-1], w.type.shape[1:-2], out.shape[2:-1], strict=True)
+    for axis, (d, n, size, results) in enumerate(space):
+        if d == 1 or of["strides"][axis] != 1 or of["w_dilation"][axis] != 1:
+            around.append((0, 0))
+            continue
+        count, firsts, befores = _phases(padding[axis][0], d, results)
+        behind = [count + -(-(size - first) // d) - 1 - before - n for first, before in zip(firsts, befores, strict=True)]
+        around.append((max(0, *befores), max(0, *behind)))
+    if not any(map(any, around)):
+        return x, padding
+    held = _side_by_side(r, x, whole_padding(tuple(around), (1,) * len(around)))
+    return held, [(low - a * d, high - b * d) for (low, high), (a, b), d in zip(padding, around, x_dilation, strict=True)]
+
+
 def _side_by_side_phases(r: Writer, kernels: Sequence[Atom], befores: Sequence[int], axis: int) -> tuple[Atom, int]:
     """One kernel whose results are those of all phases, and how far before the array its window begins: where results are few, a
     vector has them all.
@@ -219,8 +242,8 @@ def _side_by_side(r: Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) -
         inner = min(range(x.type.rank), key=lambda a: steps[a] or math.inf)
     order = sorted(range(x.type.rank), key=lambda a: (1 if a == inner else -steps[a] or -math.inf, a))
     padded = any(p != (0, 0, 0) for p in padding)
-    if not padded and steps[inner] <= 1:
-        return x
+    if all(low <= 0 and high <= 0 and not between for low, high, between in padding) and steps[inner] <= 1:
+        return shrunk(r, x, padding)
     turned: Atom = r.transposed(x, order)
     if padded:
         zero = Literal(x.type.dtype.numpy.type(0), x.type.dtype)

@@ -52,6 +52,8 @@ class Writer(Rewriter):
             found = _reshaped_strides(e.inputs[0].type.shape, self.strides(e.inputs[0]), x.type.shape)
             if found is not None:
                 return found
+        if e is not None and e.op.name == "slice" and set(e.params["strides"]) == {1}:
+            return tuple(0 if n == 1 else s for n, s in zip(x.type.shape, self.strides(e.inputs[0]), strict=True))
         return row_major(x.type.shape)
 
 
@@ -95,6 +97,15 @@ def part(r: Writer, x: Atom, axis: int, first: int, size: int) -> Atom:
 
 def cut(r: Writer, x: Atom, axis: int, size: int) -> Atom:
     return part(r, x, axis, 0, size)
+
+
+def shrunk(r: Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) -> Atom:
+    """What is left of an array whose padding is negative."""
+    if all(p == (0, 0, 0) for p in padding):
+        return x
+    start = tuple(-low for low, _, _ in padding)
+    limit = tuple(n + high for n, (_, high, _) in zip(x.type.shape, padding, strict=True))
+    return r.op("slice", x, start=start, limit=limit, strides=(1,) * x.type.rank)
 
 
 def padded(r: Writer, x: Atom, number: int, padding: Sequence[tuple[int, int, int]]) -> Atom:

@@ -376,8 +376,8 @@ class _Contract:
 
     @property
     def _reads_on(self) -> bool:
-        """Whether A comes from memory by rows so near that those of the next tile are asked for: each is short, and hardware foresees
-        nothing of it until it is there.
+        """Whether A comes from memory by rows so near that those of the next tile are asked for: each is short, and hardware sees
+        its end too late.
         """
         spec, tuning = self.spec, self.module.tuning.contraction
         large = spec.batch * spec.m * spec.k * spec.dtype.nbytes > tuning.cache_bytes

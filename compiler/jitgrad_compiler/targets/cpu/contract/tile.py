@@ -219,8 +219,8 @@ def _sum_over_k(e: Emitter, tile: Tile, x: _Reading, k: Reg, start: list[list[Re
     e.prefetch(e.offset(b_at, x.ahead, dtype), level=2)
     if below:
         turns = 1 << (tile.rows - 1).bit_length()  # steps of K in which each row has its turn, so many elements further
-        row = e.op(f"and i64 %index, {turns - 1}", I64)
-        e.prefetch(e.offset(below, e.add(e.mul(row, x.a_row), e.sub(Reg("%index", I64), row)), dtype), level=2)
+        turn = e.op(f"and i64 %index, {turns - 1}", I64)
+        e.prefetch(e.offset(below, e.add(e.mul(turn, x.a_row), e.sub(Reg("%index", I64), turn)), dtype), level=2)
     for n in range(len(bases) if tile.a_ahead else 0):
         e.prefetch(e.offset(Reg(f"%a_{n}", PTR), e.mul(x.a_k, tile.a_ahead), dtype))
     element_type = llvm_type(dtype)
