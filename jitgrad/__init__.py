@@ -82,7 +82,7 @@ __all__ = [
 
 for _module in (core, debug, dtypes, flatten_util, ops, tree_util, util):
     _public(_module.__name__)
-for _module in (lax, numpy):
-    _public(_module.__name__, later=("linalg",))
+_public(lax.__name__, later=("linalg",))
+_public(numpy.__name__, later=("fft", "linalg"))
 _public(tree.__name__, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path"))
 _public(__name__, later=("audio", "data", "image", "io", "metrics", "models", "nn", "optim", "random", "scipy", "testing", "train"))

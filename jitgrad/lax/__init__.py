@@ -126,6 +126,7 @@ from .elementwise import (
     tanh,
     zeta,
 )
+from .fourier import FftType, fft
 from .gather_scatter import (
     GatherDimensionNumbers,
     GatherScatterMode,
@@ -206,7 +207,7 @@ from .window_geometry import padtype_to_pads
 from .windowed_reductions import reduce_window
 
 __all__ = [
-    "ConvDimensionNumbers", "ConvGeneralDilatedDimensionNumbers", "DotDimensionNumbers", "GatherDimensionNumbers",
+    "ConvDimensionNumbers", "ConvGeneralDilatedDimensionNumbers", "DotDimensionNumbers", "FftType", "GatherDimensionNumbers",
     "GatherScatterMode", "Precision", "PrecisionLike", "RoundingMethod", "ScatterDimensionNumbers", "abs", "acos", "acosh", "add",
     "all_gather", "all_to_all", "approx_max_k", "approx_min_k", "argmax", "argmin", "asin", "asinh", "associative_scan", "atan",
     "atan2", "atanh", "axis_index", "axis_size", "batch_matmul", "bitcast_convert_type", "bitwise_and", "bitwise_not",
@@ -216,8 +217,8 @@ __all__ = [
     "conv_transpose", "conv_with_general_padding", "convert_element_type", "cos", "cosh", "cumlogsumexp", "cummax", "cummin",
     "cumprod", "cumsum", "custom_linear_solve", "custom_root", "digamma", "div", "dot", "dot_general", "dtype",
     "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim", "dynamic_update_index_in_dim", "dynamic_update_slice",
-    "dynamic_update_slice_in_dim", "empty", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims", "expm1", "floor",
-    "fori_loop", "full", "full_like", "gather", "ge", "gt", "imag", "index_in_dim", "index_take", "integer_pow", "iota",
+    "dynamic_update_slice_in_dim", "empty", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims", "expm1", "fft",
+    "floor", "fori_loop", "full", "full_like", "gather", "ge", "gt", "imag", "index_in_dim", "index_take", "integer_pow", "iota",
     "is_finite", "le", "lgamma", "log", "log1p", "logistic", "lt", "map", "max", "min", "mul", "mulhi", "ne", "neg", "nextafter",
     "optimization_barrier", "pad", "padtype_to_pads", "pbroadcast", "platform_dependent", "pmax", "pmean", "pmin", "polygamma",
     "population_count", "pow", "ppermute", "pshuffle", "psum", "psum_scatter", "pswapaxes", "real", "reciprocal", "reduce",

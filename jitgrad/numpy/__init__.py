@@ -188,7 +188,7 @@ __all__ = [
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from . import linalg as linalg
+    from . import fft as fft, linalg as linalg
 
 for _name in __all__:
     if callable(_function := globals()[_name]) and not isinstance(_function, type):

@@ -26,7 +26,8 @@ from jitgrad_compiler.ir.types import DType
 from .creation import array
 
 HOMES = {
-    "numpy": "jitgrad.numpy", "numpy.linalg": "jitgrad.numpy.linalg", "numpy.fft": None, "scipy.special": "jitgrad.scipy.special",
+    "numpy": "jitgrad.numpy", "numpy.linalg": "jitgrad.numpy.linalg", "numpy.fft": "jitgrad.numpy.fft",
+    "scipy.special": "jitgrad.scipy.special",
 }  # fmt: skip
 """Where functions live, and where ours of the same name and meaning do, if we have any."""
 RENAMED = {("clip", "a_min"): "min", ("clip", "a_max"): "max"}

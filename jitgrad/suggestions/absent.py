@@ -10,7 +10,6 @@ import sys
 from difflib import get_close_matches
 
 ONE_DEVICE = "There is one device, the processor, whose cores every program uses; vmap, with axis_name, batches"
-NO_FFT = "There are no Fourier transforms yet: numpy.fft works on arrays outside of transforms"
 SMALL_FLOATS = "Floats are float16, bfloat16, float32, float64 and float8_e4m3fn"
 IMMUTABLE = "Arrays never change; carry the value through the function, x = x.at[i].set(v)"
 
@@ -58,7 +57,6 @@ ABSENT: dict[str, dict[str, str]] = {
         "Use jitgrad.io.load_keras(module, source)": "from_keras",
     },
     "jitgrad.numpy": {
-        NO_FFT: "fft",
         "Use jitgrad.random": "random rand randn randint",
         SMALL_FLOATS: (
             "float8_e5m2 float8_e4m3 float8_e3m4 float8_e4m3b11fnuz float8_e4m3fnuz "
@@ -97,7 +95,6 @@ ABSENT: dict[str, dict[str, str]] = {
         "Use jitgrad.numpy.asarray: arrays are contiguous": "ascontiguousarray asfortranarray require",
     },
     "jitgrad.lax": {
-        NO_FFT: "fft FftType",
         "A maximum of windows is lax.reduce_window, which has derivatives": (
             "select_and_scatter_add select_and_gather_add select_and_scatter"
         ),
@@ -184,7 +181,6 @@ ABSENT: dict[str, dict[str, str]] = {
         "Batches of one shape are stacked; .map(f) in front of .batch(n) makes them so": "default_collate collate padded_batch",
     },
     "jitgrad.scipy": {
-        NO_FFT: "fft",
         "Use jitgrad.optim": "optimize",
         "Use SciPy's, outside of transforms": "integrate interpolate ndimage spatial cluster io constants",
     },

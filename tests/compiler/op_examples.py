@@ -16,7 +16,22 @@ import numpy as np
 
 from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, Var, parse
 from jitgrad_compiler.ir.graph import Op
-from jitgrad_compiler.ir.types import BOOL, COMPLEX, DTYPES, F32, F64, FLOATS, I8, I32, I64, INTEGERS, U8, DType, Shape, float_info
+from jitgrad_compiler.ir.types import (
+    BOOL,
+    COMPLEX,
+    DTYPES,
+    F32,
+    F64,
+    FLOATS,
+    I8,
+    I32,
+    I64,
+    INTEGERS,
+    U8,
+    DType,
+    Shape,
+    float_info,
+)
 from jitgrad_compiler.ops.define import ACCEPTS
 from jitgrad_compiler.ops.effects import HostFunction
 from jitgrad_compiler.ops.windows import placed
@@ -178,9 +193,14 @@ def elementwise_examples(op: Op, shape: Shape = (3, 2)) -> Iterator[Example]:
 def orders_sums(name: str) -> bool:
     """Whether an op adds, or does functions, in an order and with roundings of its own."""
     return OPS[name].kind in ("reduce", "cumulative", "call", "matrices") or name in (
-        "dot_general", "convolve", "tiled_convolve", "tiled_kernel", "fold", "window_put", "linear_recurrence", "scan",
-        "while_loop", "switch", "rowwise", "tape_add",
+        "dot_general", "convolve", "tiled_convolve", "tiled_kernel", "fft", "fft_pairs", "fold", "window_put", "linear_recurrence",
+        "scan", "while_loop", "switch", "rowwise", "tape_add",
     )  # fmt: skip
+
+
+def errs_by_largest(name: str) -> bool:
+    """Whether each result of an op is a sum of all kinds of sums, so that it errs as the largest does."""
+    return name.startswith(("tiled", "fft"))
 
 
 def runs(name: str) -> bool:
@@ -209,6 +229,10 @@ def accepted(example: Example) -> list[str]:
             continue
         found.append(dtype)
     return found
+
+
+def fourier(kind: str, axis: int, n: int, inverse: bool = False) -> dict[str, Any]:
+    return dict(kind=kind, axis=axis, n=n, inverse=inverse, scale=0.5)
 
 
 def _reductions() -> list[tuple[tuple[Operand, ...], dict[str, Any]]]:
@@ -497,6 +521,20 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
     "reduce_and": _empty_reductions(), "reduce_or": _empty_reductions(), "argmax": _arguments(), "argmin": _arguments(),
     "cumsum": _cumulative(), "cumprod": _cumulative(), "cummax": _cumulative(), "cummin": _cumulative(),
     "linear_recurrence": [((*operands, *operands), params) for operands, params in _cumulative()],
+    "fft": [
+        *[((Data(shape),), fourier("to_complex", axis, shape[axis])) for shape, axis in (((8,), 0), ((3, 7), 1), ((0, 4), 1))],
+        ((Data((5, 9)),), fourier("complex", 0, 5)), ((Data((2, 6)),), fourier("complex", 1, 6, True)),
+        ((Data((2, 5)),), fourier("to_real", 1, 8, True)), ((Data((4, 3)),), fourier("to_real", 0, 7, True)),
+    ],
+    "fft_pairs": [
+        *[((Data((*shape, 2)),), fourier("complex", axis, shape[axis])) for shape, axis in (((1,), 0), ((12,), 0), ((3, 14), 1))],
+        *[((Data((*shape, 2)),), fourier("complex", axis, shape[axis], True)) for shape, axis in (((18, 40), 1), ((0, 4), 1))],
+        ((Data((2, 15, 9, 2)),), fourier("complex", 1, 15)), ((Data((3, 11, 2)),), fourier("complex", 1, 11)),
+        ((Data((400, 2)),), fourier("complex", 0, 400, True)), ((Data((2, 26, 2)),), fourier("complex", 1, 26)),
+        *[((Data(shape),), fourier("to_complex", axis, shape[axis])) for shape, axis in (((2,), 0), ((20, 12), 1), ((10, 17), 0))],
+        *[((Data(shape),), fourier("to_real", axis, n, True)) for shape, axis, n in (((2, 2), 0, 2), ((3, 6, 2), 1, 10))],
+        ((Data((2, 6, 9, 2)),), fourier("to_real", 1, 10, True)),
+    ],
     "sort": [
         ((Data((7,)),), dict(axis=0)), ((Data((3, 33)),), dict(axis=1)), ((Data((5, 3)),), dict(axis=0)),
         ((Data((2, 3, 2)),), dict(axis=1)), ((Data((9,)), Data((9,))), dict(axis=0)),

@@ -326,6 +326,16 @@ class Gpu:
 
 
 @dataclass(frozen=True)
+class Fourier:
+    """targets/cpu/fourier"""
+
+    serial_elements: int = 1 << 13
+    """Elements below which transforms are one task: waking another thread costs more."""
+    most_tasks: int = 16
+    """Tasks of a phase, each of which has buffers of its own."""
+
+
+@dataclass(frozen=True)
 class Tuning:
     """All that a target's kernels are sized by. Part of the key of compiled code."""
 
@@ -339,6 +349,7 @@ class Tuning:
     scatter: Scatter = Scatter()
     matrices: Matrices = Matrices()
     gpu: Gpu = Gpu()
+    fourier: Fourier = Fourier()
     most_tasks: int = 64
     """Tasks of a library kernel."""
     copy_bytes: int = 1 << 18

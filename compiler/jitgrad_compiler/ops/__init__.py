@@ -15,6 +15,7 @@ from . import (  # noqa: F401
     effects,
     entropy,
     factorization,
+    fourier,
     generation,
     indexing,
     layout,

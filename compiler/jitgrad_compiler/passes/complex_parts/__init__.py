@@ -7,18 +7,20 @@
 
 A complex input or result of the program keeps its bytes: it becomes one real array with a last axis of two, whose slices and
 concatenation are index maps of the kernels. In between every value is two. The rules stand in a table by op: table.py, and
-arithmetic.py, exponentials.py, inverses.py, movement.py, contraction.py, matrices.py, control.py, which fill it. split.py walks a
-Graph.
+arithmetic.py, exponentials.py, inverses.py, movement.py, contraction.py, matrices.py, fourier.py, control.py, which fill it.
+split.py walks a Graph.
 """
 
 from __future__ import annotations
 
 from ...ir.graph import Graph
-from . import arithmetic, contraction, control, exponentials, inverses, matrices, movement
+from . import arithmetic, contraction, control, exponentials, fourier, inverses, matrices, movement
 from .split import split
 from .table import RULES
 
-__all__ = ["RULES", "arithmetic", "complex_parts", "contraction", "control", "exponentials", "inverses", "matrices", "movement"]
+__all__ = [
+    "RULES", "arithmetic", "complex_parts", "contraction", "control", "exponentials", "fourier", "inverses", "matrices", "movement",
+]  # fmt: skip
 
 
 def complex_parts(graph: Graph) -> Graph:

@@ -29,6 +29,12 @@ class Planes(Parts):
     stacked: Value
 
 
+class SideBySide(Parts):
+    """Parts that were taken out of one value, where they lie side by side."""
+
+    whole: Value
+
+
 def one_of(x: Value, axis: int, n: int) -> Value:
     """Element n along an axis, which is gone."""
     shape = x.type.shape
@@ -78,10 +84,14 @@ def whole_type(type: Type) -> Type:
 
 def apart(x: Value) -> Parts:
     last = x.type.rank - 1
-    return Parts(one_of(x, last, 0), one_of(x, last, 1))
+    made = SideBySide(one_of(x, last, 0), one_of(x, last, 1))
+    made.whole = x
+    return made
 
 
 def side_by_side(x: Parts) -> Value:
+    if isinstance(x, SideBySide):
+        return x.whole
     shape = x.real.type.shape
     columns = [op("reshape", part, shape=(*shape, 1)) for part in x]
     return op("concatenate", *columns, axis=len(shape))

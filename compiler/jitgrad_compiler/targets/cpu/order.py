@@ -46,3 +46,8 @@ takes the memory and makes tasks enough.
 
 MANY_UPDATES = 1 << 16
 """Updates of a scatter from which too many may meet at one place, even if they are few for each on average."""
+
+RADICES = (8, 4, 2, 3, 5, 7, 11, 13)
+"""Elements that a pass of a Fourier transform joins: fourier/butterflies.py."""
+LONE_LENGTH = 256
+"""Elements of a transform from which rows that are too few to fill a vector are seen as rows and columns: fourier/long.py."""

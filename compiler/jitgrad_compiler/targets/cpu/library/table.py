@@ -12,6 +12,7 @@ from ....kernels.kernel import Kernel
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
 from ..contract.winograd import emit_tiled
+from ..fourier.kernel import emit_fourier
 from ..phases import Emitted, Pointers
 from .cumulative import emit_cumulative
 from .lapack.table import NAMES as ON_MATRICES
@@ -26,6 +27,7 @@ LIBRARY: Rules[Callable[[Module, str, Kernel, Pointers, Callable[[Emitter, Reg],
     {
         "scatter": emit_scatter, "sort": emit_sort, "linear_recurrence": emit_recurrence, "dynamic_update_slice": emit_update,
         **dict.fromkeys(ON_MATRICES, emit_matrices),
+        "fft_pairs": emit_fourier,
         **dict.fromkeys(("tiled_convolve", "tiled_kernel"), emit_tiled),
         **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), emit_cumulative),
     },
