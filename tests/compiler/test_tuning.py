@@ -130,6 +130,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (lambda x, w: lax.conv(x, w, (1, 1), "SAME"), [(32, 64, 16, 16), (64, 64, 3, 3)]),
         (jitgrad.grad(lambda w, x: jnp.sum(lax.conv(x, w, (2, 2), "SAME") ** 2)), [(128, 64, 3, 3), (16, 64, 56, 56)]),
     ],
+    "fourier": [(jnp.fft.rfft, [(16, 512)]), (jnp.fft.rfft, [(1000, 100)])],
     "control": [
         (newton, [()]), (jitgrad.vmap(newton), [(1000,)]), (jitgrad.vmap(newton), [(100_000,)]),
         (lambda x: lax.scan(lambda c, r: (c + r, c), x[0], x), [(1 << 18,)]),
