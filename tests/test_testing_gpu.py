@@ -130,6 +130,9 @@ def test_numbers_are_compared_by_their_type_and_size():
         checks.agree([np.array([1, 3])], [np.array([1, 2])])
     with pytest.raises(AssertionError, match="expected float32"):
         checks.agree([x.astype("f8")], [x])
+    with pytest.raises(AssertionError, match="differ"):
+        checks.agree([np.float32(0.0591)], [np.float32(0.059099)])
+    assert checks.agree([np.float32(0.0591)], [np.float32(0.059099)], floor=3) < 0.1
 
 
 def test_results_that_lie_elsewhere_are_a_fault():
@@ -142,15 +145,21 @@ def test_the_summary_compares_with_the_best_other_and_with_the_copy():
         return {"complete": True, "checks": [{"ok": True, **row} for row in rows]}
 
     own = {"check": "chain", "us": 10.0, "bytes_a_second": 9e11, "first_seconds": 0.5, "flops": 2e12}
+    refused = {
+        "checks": [{"check": "a", "ok": None, "refused": "why"}, {"check": "b", "ok": None, "not_run": "no"}],
+        "complete": True,
+    }
     found = summary.summary(
         {
             "parts": {
                 "benchmark": part({"check": "copy", "us": 1.0, "bytes_a_second": 1e12}, own),
                 "benchmark jax": part({"check": "chain", "us": 15.0, "first_seconds": 2.0}),
+                "ops": refused,
                 "benchmark torch": part({"check": "chain", "us": 12.0, "first_seconds": 0.0}),
             }
         }
     )
+    assert (found["passed"], found["failed"], found["not_run"], found["refused"]) == (4, 0, 1, {"why": 1})
     assert found["workloads"]["chain"] == {
         "us": 10, "share_of_copy": 0.9, "teraflops": 2, "best_other": "torch", "ratio": 1.2, "first_call_ratio": 4,
     }  # fmt: skip

@@ -177,6 +177,18 @@ def test_transfers_of_any_size_arrive_whole(cuda, driver):
     assert cuda.names().count("cuMemHostAlloc") <= 6
 
 
+def test_after_an_interrupted_transfer_pinned_memory_is_not_written_before_the_device_has_read_it(cuda, driver):
+    data = np.zeros(PIECE, np.uint8)
+    address = driver.allocate(PIECE)
+    driver.upload(address, data.ctypes.data, PIECE)
+    cuda.answers["cuEventRecord"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        driver.upload(address, data.ctypes.data, PIECE)
+    cuda.calls.clear()
+    driver.upload(address, data.ctypes.data, PIECE)
+    assert cuda.names()[:2] == ["cuStreamQuery", "cuMemcpyHtoDAsync"]
+
+
 def test_another_librarys_context_is_current_again_when_a_call_returns(cuda, driver):
     cuda.current = 71
     driver.memory()

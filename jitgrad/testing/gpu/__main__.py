@@ -2,7 +2,7 @@
 
 Parts run in the order of --list, the most telling first, each in processes of its own. Results are written as JSON as they come:
 device, driver, versions, commit, every check and its figures, and a summary. The exit code is 0 where every check passed that could
-be run; 1 where one failed, or there is no device. Nothing is skipped for want of one.
+be run and that the library does not refuse; 1 where one failed, or there is no device. Nothing is skipped for want of one.
 """
 
 from __future__ import annotations
@@ -75,7 +75,11 @@ def _session(options: argparse.Namespace) -> int:
         part = PARTS[name]
         session.run(name, part.share, part.patience, part.sanitized, options.jobs if part.parallel else 1)
     found = session.results["summary"]
-    print(f"{found['passed']} passed, {found['failed']} failed, {found['not_run']} could not be run; see {options.out}")
+    refused = sum(found["refused"].values())
+    print(
+        f"{found['passed']} passed, {found['failed']} failed, {refused} were refused by the library, {found['not_run']} could "
+        f"not be run; see {options.out}"
+    )
     if options.stand_in:
         print("nothing was tried on a GPU: a stand-in had its place")
         return 2

@@ -56,7 +56,8 @@ def _joined(graphs: Sequence[Graph]) -> Graph:
 
 def _example(example: Any, dtypes: Sequence[DType]) -> Figures:
     arrays = [a for dtype in dtypes for a in example.arrays(dtype, _seeded(str(example), dtype))]
-    return on_both(_function(_joined([example.graph(dtype) for dtype in dtypes])), *arrays)
+    graph = _joined([example.graph(dtype) for dtype in dtypes])
+    return on_both(_function(graph), *arrays, sums=_registry().orders_sums(example.op))
 
 
 def _special(op: Op, dtype: DType) -> Figures:
@@ -117,7 +118,7 @@ def _gradient(example: Any, dtype: DType) -> Figures:
         return pullback([0.5 * y + 1 for y in value])
 
     try:
-        return on_both(pulled, *arrays, scale=4)
+        return on_both(pulled, *arrays, scale=4, sums=True)
     except (NonDifferentiableError, UnexpectedTracerError) as error:  # of some operands, or of what a rule closes over
         raise NotRun(f"has no gradient: {str(error).splitlines()[0]}") from error
 

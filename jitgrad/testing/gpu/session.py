@@ -89,8 +89,7 @@ class Session:
         with ThreadPoolExecutor(lanes) as pool:
             running = [pool.submit(Lane(self, name, command, n, lanes, until, patience).run) for n in range(lanes)]
             record["complete"] = all([r.result() for r in running])
-        outcomes = {True: "passed", False: "failed", None: "not run"}
-        record["counts"] = dict(Counter(outcomes[c["ok"]] for c in record["checks"]))
+        record["counts"] = dict(Counter(outcome(c) for c in record["checks"]))
         self.write()
         print(f"{name}: {record['counts']}{'' if record['complete'] else ', not all'}", flush=True)
 
@@ -101,6 +100,13 @@ class Session:
             if check["ok"] is False:
                 print(f"  {name}: {check['check']}: {str(check.get('error'))[:300]}", flush=True)
             self.write(at_once=False)
+
+
+def outcome(check: dict[str, Any]) -> str:
+    """In a word: refused is what a program says that the library does not do on a GPU."""
+    if check["ok"] is not None:
+        return "passed" if check["ok"] else "failed"
+    return "refused" if "refused" in check else "not run"
 
 
 class Lane:

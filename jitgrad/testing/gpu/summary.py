@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 
@@ -13,7 +14,8 @@ def summary(results: dict[str, Any]) -> dict[str, Any]:
     return {
         "passed": sum(c["ok"] is True for c in checks),
         "failed": sum(c["ok"] is False for c in checks),
-        "not_run": sum(c["ok"] is None for c in checks),
+        "not_run": sum("not_run" in c for c in checks),
+        "refused": dict(Counter(c["refused"] for c in checks if "refused" in c).most_common()),
         "incomplete": incomplete,
         "workloads": _workloads(parts),
     }

@@ -21,7 +21,22 @@ class _Piece:
     """Pinned memory, and the event behind its last use."""
 
     def __init__(self, driver: NvidiaDriver, address: int) -> None:
-        self.address, self.event = address, driver.record()
+        self._driver, self.address, self._event = driver, address, driver.record()
+        self._marked = True
+
+    def wait(self) -> None:
+        """Return when the device has done with it."""
+        if self._marked:
+            self._driver.wait_for(self._event)
+        else:
+            self._driver.synchronize()  # Ctrl-C came between a copy and its event
+
+    def move(self, what: str, f: Any, to: int, source: int, nbytes: int) -> None:
+        """Let the device copy from or to it."""
+        self._marked = False
+        self._driver._ask(what, f, to, source, nbytes, self._driver._stream)
+        self._driver.record(self._event)
+        self._marked = True
 
 
 class Staging:
@@ -45,10 +60,9 @@ class Staging:
             pieces, driver = self._pieces(0), self._driver
             for turn, start in enumerate(range(0, nbytes, PIECE)):
                 piece, size = pieces[turn % PIECES], min(PIECE, nbytes - start)
-                driver.wait_for(piece.event)
+                piece.wait()
                 ctypes.memmove(piece.address, host + start, size)
-                self._move("copying to it", driver._cuda.cuMemcpyHtoDAsync, address + start, piece.address, size)
-                driver.record(piece.event)
+                piece.move("copying to it", driver._cuda.cuMemcpyHtoDAsync, address + start, piece.address, size)
 
     def download(self, host: int, address: int, nbytes: int) -> None:
         with self._locks[1]:
@@ -57,19 +71,14 @@ class Staging:
 
             def begin(turn: int) -> None:
                 piece, start = pieces[turn % PIECES], starts[turn]
-                self._move(
-                    "copying from it", driver._cuda.cuMemcpyDtoHAsync, piece.address, address + start, min(PIECE, nbytes - start)
-                )
-                driver.record(piece.event)
+                size = min(PIECE, nbytes - start)
+                piece.move("copying from it", driver._cuda.cuMemcpyDtoHAsync, piece.address, address + start, size)
 
             for turn in range(min(PIECES, len(starts))):
                 begin(turn)
             for turn, start in enumerate(starts):
                 piece = pieces[turn % PIECES]
-                driver.wait_for(piece.event)
+                piece.wait()
                 ctypes.memmove(host + start, piece.address, min(PIECE, nbytes - start))
                 if turn + PIECES < len(starts):
                     begin(turn + PIECES)
-
-    def _move(self, what: str, f: Any, to: int, source: int, nbytes: int) -> None:
-        self._driver._ask(what, f, to, source, nbytes, self._driver._stream)
