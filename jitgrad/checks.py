@@ -63,7 +63,7 @@ class _Indices(_Check):
     """Raises IndexingError, with the line of the program that indexes, for indices [..., k] that are not inside their axes."""
 
     def __call__(self, indices: np.ndarray) -> None:
-        where, bounds, line = self.key
+        where, bounds, wrapped, line = self.key
         limits = np.array([size - taken for _, size, taken in bounds])
         bad = np.argwhere((indices < 0) | (indices > limits))
         if not len(bad):
@@ -71,15 +71,16 @@ class _Indices(_Check):
         place = tuple(bad[0])
         axis, size, taken = bounds[place[-1]]
         number = int(indices[place])
-        given = f"index {number - size if number < 0 else number}" + (f", for {taken} elements," if taken > 1 else "")
+        given = f"index {number - size if number < 0 and wrapped else number}" + (f", for {taken} elements," if taken > 1 else "")
         others = f", as are {len(bad) - 1} others" if len(bad) > 1 else ""
         at = f" ({os.path.basename(line[0])}:{line[1]})" if line else ""
         raise IndexingError(f"{where}: {given} is outside axis {axis}, which has size {size}{others}{at}")
 
 
-def check_indices(where: str, indices: Array, bounds: tuple[tuple[int, int, int], ...]) -> None:
+def check_indices(where: str, indices: Array, bounds: tuple[tuple[int, int, int], ...], wrapped: bool = True) -> None:
     """Raise IndexingError, when the program comes by, for indices [..., k], counted from the front, that are not inside.
 
-    bounds: the k axes that they are for, each with its size and the number of elements taken from the index on.
+    bounds: the k axes that they are for, each with its size and the number of elements taken from the index on. wrapped: whether
+    negative ones were given as such, and the size of the axis has been added.
     """
-    _call(_Indices(where, bounds, user_source() if state.staging is not None else None), indices)
+    _call(_Indices(where, bounds, wrapped, user_source() if state.staging is not None else None), indices)

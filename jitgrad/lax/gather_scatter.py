@@ -112,7 +112,7 @@ def _windows(
     wanted = GatherScatterMode.parse(where, mode)
     checked = wanted is GatherScatterMode.FILL_OR_DROP
     if is_checked("index") and (mode is None or wanted is GatherScatterMode.PROMISE_IN_BOUNDS):
-        check_indices(where, indices, tuple((d, shape[d], sizes[d]) for d in dims.start_index_map))
+        check_indices(where, indices, tuple((d, shape[d], sizes[d]) for d in dims.start_index_map), wrapped=False)
     starts: dict[int, Array] = {}
     inside: Array | None = None
     at = ops.convert(indices, I64)

@@ -116,8 +116,8 @@ def _axes_of(item: Index) -> int:
     return item.ndim if isinstance(item, (Array, np.ndarray)) and item.dtype == bool else 1
 
 
-def plan(index: Index, shape: Shape) -> Plan:
-    """What `x[index]` means for an array of a shape.
+def plan(index: Index, shape: Shape, wrap: bool = True) -> Plan:
+    """What `x[index]` means for an array of a shape. `wrap`: negative numbers count from the end, else they are outside.
 
     Raises IndexingError for too many indices, DTypeError for what is no index, NonConcreteBooleanIndexError for a traced mask.
     """
@@ -130,7 +130,7 @@ def plan(index: Index, shape: Shape) -> Plan:
         if item is None or item is Ellipsis:
             ordered.append(NEW if item is None else GAP)
             continue
-        entry = _entry(item, shape[len(axes)])
+        entry = _entry(item, shape[len(axes)], wrap)
         axes.append(entry)
         ordered.append(entry)
     arrays = [e.indices.type.shape for e in axes if isinstance(e, Points)]
@@ -216,7 +216,7 @@ class _Masked:
         return [cls(p, n) for p, n in zip(np.nonzero(mask), mask.shape, strict=True)]
 
 
-def _entry(item: Index, n: int) -> Entry:
+def _entry(item: Index, n: int, wrap: bool) -> Entry:
     if isinstance(item, slice):
         start, stop, step = item.indices(n)
         count = len(range(start, stop, step))
@@ -227,10 +227,10 @@ def _entry(item: Index, n: int) -> Entry:
         return Points(from_numpy(item.indices))
     if isinstance(item, (int, np.integer)):
         number = int(item)
-        return Number(number + n if number < 0 else number)
+        return Number(number + n if number < 0 and wrap else number)
     if item.owner is None and not item.type.shape:
-        return _entry(int(np.asarray(item.data())), n)
-    return Points(from_front(item, n))
+        return _entry(int(np.asarray(item.data())), n, wrap)
+    return Points(from_front(item, n) if wrap else convert(item, I64))
 
 
 def from_front(indices: Array, n: int) -> Array:

@@ -48,27 +48,29 @@ def unsure(mode: Any) -> bool:
     return mode in (None, "promise_in_bounds") and is_checked("index")
 
 
-def _check_plan(where: str, p: Plan, shape: Shape) -> None:
+def _check_plan(where: str, p: Plan, shape: Shape, wrap: bool) -> None:
     for axis, (e, n) in enumerate(zip(p.axes, shape, strict=True)):
         if isinstance(e, (Number, Points)):
             places = from_numpy(np.array(e.number)) if isinstance(e, Number) else e.indices
-            check_column(where, places, axis, n)
+            check_column(where, places, axis, n, wrap)
 
 
-def check_column(where: str, places: Array, axis: int, n: int) -> None:
-    check_indices(where, reshape(places, (*places.type.shape, 1)), ((axis, n, 1),))
+def check_column(where: str, places: Array, axis: int, n: int, wrap: bool = True) -> None:
+    check_indices(where, reshape(places, (*places.type.shape, 1)), ((axis, n, 1),), wrap)
 
 
-def getitem(x: Array, index: Index, mode: Any = None, fill_value: ArrayLike | None = None, where: str = "indexing") -> Array:
+def getitem(
+    x: Array, index: Index, mode: Any = None, fill_value: ArrayLike | None = None, where: str = "indexing", wrap: bool = True
+) -> Array:
     """`x[index]`."""
     x = convert(x, x.type.dtype)
     if type(index) is int and x.type.shape and 0 <= index < x.type.shape[0]:  # what loops over an array do
         return reshape(slice_axis(x, 0, index, index + 1), x.type.shape[1:])
     index, shape = with_axes_for_flags(index, x.type.shape)
     x = reshape(x, shape)
-    p = plan(index, x.type.shape)
+    p = plan(index, x.type.shape, wrap)
     if unsure(mode):
-        _check_plan(where, p, x.type.shape)
+        _check_plan(where, p, x.type.shape, wrap)
     mode = mode_of(where, READING, mode)
     if mode == "fill":  # a number outside is to be seen by the gather
         p = _with_points_outside(p, x.type.shape)
@@ -170,17 +172,17 @@ def take_places(x: Array, places: Array, axis: int) -> Array:
 _FOLD = {"add": "add", "mul": "mul", "min": "min", "max": "max"}
 
 
-def scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, method: str = "") -> Array:
+def scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, method: str = "", wrap: bool = True) -> Array:
     """x with y put, added, ... at an index; `method` is what users called, where that is not `kind`."""
     index, shape = with_axes_for_flags(index, x.type.shape)
-    made = _scatter(reshape(convert(x, x.type.dtype), shape), index, y, kind, mode, f"at[].{method or kind}")
+    made = _scatter(reshape(convert(x, x.type.dtype), shape), index, y, kind, mode, f"at[].{method or kind}", wrap)
     return reshape(made, x.type.shape)
 
 
-def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, where: str) -> Array:
-    p = plan(index, x.type.shape)
+def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, where: str, wrap: bool) -> Array:
+    p = plan(index, x.type.shape, wrap)
     if unsure(mode):
-        _check_plan(where, p, x.type.shape)
+        _check_plan(where, p, x.type.shape, wrap)
     mode = mode_of(where, WRITING, mode)
     value = value_of(y, x.type.dtype, where)
     if not broadcasts_to(value.type.shape, p.shape):
@@ -315,11 +317,18 @@ def _rows(where: str, x: Array, axis: int, others: Shape) -> Array:
 
 
 def take_along_axis(
-    arr: ArrayLike, indices: ArrayLike, axis: int | None = -1, mode: str | None = None, fill_value: ArrayLike | None = None
+    arr: ArrayLike,
+    indices: ArrayLike,
+    axis: int | None = -1,
+    mode: str | None = None,
+    fill_value: ArrayLike | None = None,
+    *,
+    wrap_negative_indices: bool = True,
 ) -> Array:
     """For each place of the other axes the elements of `arr` along one axis at `indices`, as argsort and argmax give them.
 
     The other axes broadcast. Outside the axis: fill_value (nan, or the least integer), or with mode "clip" the nearest element.
+    wrap_negative_indices: negative ones count from the end; False: they are outside.
     Raises ArgumentError unless both have as many axes.
 
     >>> import jitgrad.numpy as jnp
@@ -329,9 +338,9 @@ def take_along_axis(
      [2 4]]
     """
     x, at, number = _along("take_along_axis", arr, indices, axis)
-    at = from_front(at, x.type.shape[number])
+    at = from_front(at, x.type.shape[number]) if wrap_negative_indices else convert(at, I64)
     if unsure(mode):
-        check_column("take_along_axis", at, number, x.type.shape[number])
+        check_column("take_along_axis", at, number, x.type.shape[number], wrap_negative_indices)
     mode = mode_of("take_along_axis", {**READING, None: "fill"}, mode)
     rank = x.type.rank
     rests = [v.type.shape[:number] + v.type.shape[number + 1 :] for v in (x, at)]

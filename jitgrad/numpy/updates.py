@@ -24,7 +24,8 @@ class Updates:
     """`x.at[index]`: copies of x with elements changed. Values broadcast to the indexed shape and take x's type.
 
     Of several values for one element `set` keeps the last one; the other functions combine them all. mode: "drop" (the default)
-    ignores indices outside, "clip" holds them inside.
+    ignores indices outside, "clip" holds them inside. wrap_negative_indices: negative ones count from the end,
+    or with False are outside.
     """
 
     __slots__ = ("array", "index")
@@ -32,56 +33,130 @@ class Updates:
     def __init__(self, array: Array, index: Index) -> None:
         self.array, self.index = array, index
 
-    def set(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+    def set(
+        self,
+        values: ArrayLike,
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+        wrap_negative_indices: bool = True,
+    ) -> Array:
         """x with values at the index."""
-        return scatter(self.array, self.index, values, "set", mode)
+        return scatter(self.array, self.index, values, "set", mode, "", wrap_negative_indices)
 
-    def add(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+    def add(
+        self,
+        values: ArrayLike,
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+        wrap_negative_indices: bool = True,
+    ) -> Array:
         """x with values added at the index."""
-        return scatter(self.array, self.index, values, "add", mode)
+        return scatter(self.array, self.index, values, "add", mode, "", wrap_negative_indices)
 
     def subtract(
-        self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+        self,
+        values: ArrayLike,
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+        wrap_negative_indices: bool = True,
     ) -> Array:
         """x with values subtracted at the index."""
         negative = -value_of(values, self.array.type.dtype, "at[].subtract")
-        return scatter(self.array, self.index, negative, "add", mode, "subtract")
+        return scatter(self.array, self.index, negative, "add", mode, "subtract", wrap_negative_indices)
 
     def multiply(
-        self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+        self,
+        values: ArrayLike,
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+        wrap_negative_indices: bool = True,
     ) -> Array:
         """x with elements at the index multiplied by values."""
-        return scatter(self.array, self.index, values, "mul", mode, "multiply")
+        return scatter(self.array, self.index, values, "mul", mode, "multiply", wrap_negative_indices)
 
     mul = multiply
 
     def divide(
-        self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+        self,
+        values: ArrayLike,
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+        wrap_negative_indices: bool = True,
     ) -> Array:
         """x with elements at the index divided by values; integer division of integers rounds towards zero."""
         ones = fill(self.array.type.shape, 1, self.array.type.dtype)
-        return op("div", convert(self.array, self.array.type.dtype), scatter(ones, self.index, values, "mul", mode, "divide"))
+        return op(
+            "div",
+            convert(self.array, self.array.type.dtype),
+            scatter(ones, self.index, values, "mul", mode, "divide", wrap_negative_indices),
+        )
 
     def power(
-        self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+        self,
+        values: ArrayLike,
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+        wrap_negative_indices: bool = True,
     ) -> Array:
         """x with elements at the index raised to the power of values."""
         ones = fill(self.array.type.shape, 1, self.array.type.dtype)
-        return self.array ** scatter(ones, self.index, values, "mul", mode, "power")
+        return self.array ** scatter(ones, self.index, values, "mul", mode, "power", wrap_negative_indices)
 
-    def min(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+    def min(
+        self,
+        values: ArrayLike,
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+        wrap_negative_indices: bool = True,
+    ) -> Array:
         """x with the smaller of element and value at the index."""
-        return scatter(self.array, self.index, values, "min", mode)
+        return scatter(self.array, self.index, values, "min", mode, "", wrap_negative_indices)
 
-    def max(self, values: ArrayLike, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None) -> Array:
+    def max(
+        self,
+        values: ArrayLike,
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+        wrap_negative_indices: bool = True,
+    ) -> Array:
         """x with the larger of element and value at the index."""
-        return scatter(self.array, self.index, values, "max", mode)
+        return scatter(self.array, self.index, values, "max", mode, "", wrap_negative_indices)
 
     def apply(
-        self, func: Callable[[Array], Array], *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+        self,
+        func: Callable[[Array], Array],
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+        wrap_negative_indices: bool = True,
     ) -> Array:
         """x with func(element) at the index, as often as it names the element; func works element by element."""
-        return scatter(self.array, self.index, _applied(self.array, self.index, func, mode), "set", mode, "apply")
+        return scatter(
+            self.array,
+            self.index,
+            _applied(self.array, self.index, func, mode, wrap_negative_indices),
+            "set",
+            mode,
+            "apply",
+            wrap_negative_indices,
+        )
 
     def get(
         self,
@@ -90,9 +165,10 @@ class Updates:
         unique_indices: bool = False,
         mode: Any = None,
         fill_value: ArrayLike | None = None,
+        wrap_negative_indices: bool = True,
     ) -> Array:
         """x[index]; with mode "fill" the elements outside are fill_value (nan, or the least integer, by default)."""
-        return getitem(self.array, self.index, mode, fill_value, "at[].get")
+        return getitem(self.array, self.index, mode, fill_value, "at[].get", wrap_negative_indices)
 
 
 def _in_place(name: str, method: str) -> Callable[[Updates, Any], Any]:
@@ -174,15 +250,15 @@ class Loops:
     """lax.scan."""
 
 
-def _applied(x: Array, index: Index, func: Callable[[Array], Array], mode: Any) -> Array:
+def _applied(x: Array, index: Index, func: Callable[[Array], Array], mode: Any, wrap: bool) -> Array:
     """func of the elements at an index, of those that it names several times as often as that."""
-    first = getitem(x, index, "clip")
+    first = getitem(x, index, "clip", wrap=wrap)
     out = func(first)
-    most = _most_often(x, index)
+    most = _most_often(x, index, mode, wrap)
     if most == 1:
         return out
-    named = scatter(fill(x.type.shape, 0, I64), index, 1, "add", mode)
-    counts = getitem(named, index, "clip")
+    named = scatter(fill(x.type.shape, 0, I64), index, 1, "add", mode, "apply", wrap)
+    counts = getitem(named, index, "clip", wrap=wrap)
 
     def again(k: ArrayLike, value: Array) -> Array:
         going = counts > k
@@ -195,9 +271,11 @@ def _applied(x: Array, index: Index, func: Callable[[Array], Array], mode: Any) 
     return Loops.repeat(reductions.max(counts, initial=0), again, out)
 
 
-def _most_often(x: Array, index: Index) -> int | None:
+def _most_often(x: Array, index: Index, mode: Any, wrap: bool) -> int | None:
     """How often an index names an element at most; None where that is traced."""
-    points = [e for e in plan(*with_axes_for_flags(index, x.type.shape)).axes if isinstance(e, Points)]
+    index, shape = with_axes_for_flags(index, x.type.shape)
+    axes = plan(index, shape, wrap).axes
+    points = [e for e in axes if isinstance(e, Points)]
     if not points:
         return 1
     places = columns([e.indices for e in points], np.broadcast_shapes(*(e.indices.type.shape for e in points)))
@@ -207,4 +285,6 @@ def _most_often(x: Array, index: Index) -> int | None:
     if known is None:
         return None
     rows = np.asarray(known).reshape(-1, places.type.shape[-1])
+    if mode == "clip":
+        rows = np.clip(rows, 0, np.array([n for e, n in zip(axes, shape, strict=True) if isinstance(e, Points)]) - 1)
     return int(np.unique(rows, axis=0, return_counts=True)[1].max())
