@@ -226,17 +226,13 @@ def test_the_cotangent_of_a_strided_convolution_is_padded_once_for_all_phases() 
         assert sum(shape[-1] == o for shape in padded) == 1, padded
 
 
-def test_an_array_that_is_cut_off_is_looked_into_where_it_lies() -> None:
+def test_a_part_of_an_array_is_copied_so_that_the_whole_need_not_be_kept() -> None:
     params = dict(strides=(1, 1), padding=((-1, -2), (0, -3)), x_dilation=(1, 1), w_dilation=(1, 1))
     with staging() as builder:
         inputs = [builder.input(ArrayType(shape, F32)) for shape in ((1, 2, 16, 16, 32), (1, 3, 3, 32, 24))]
         graph, _ = builder.finish([bind(OPS["convolve"], *inputs, **params)])
-    kernel, *_ = fuse(prepare(graph), Tuning())
-    found = in_place(kernel, ("k", "n"))
-    assert found.left and [tuple(d) for d in found.left.rows] == [(2, 16 * 16 * 32), (11, 16 * 32), (11, 32)]
-    arrays = operands(graph)
-    for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
-        np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * np.abs(want).max())
+    copied = [k.stores[0].target.type.shape for k in fuse(prepare(graph), Tuning()) if "in_memory" in k.fused]
+    assert copied == [(2, 13, 13, 32)]
 
 
 def test_phases_with_few_results_are_one_contraction() -> None:

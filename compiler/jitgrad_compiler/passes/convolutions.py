@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..ir.graph import Atom, Literal
+from ..ir.graph import Atom, Literal, Var
 from ..ops.convolution import convolve, of_space, whole_padding
 from ..ops.windows import span
 from .planes import by_planes
@@ -233,6 +233,16 @@ def _by_step(item: tuple[int, int]) -> tuple[int, int]:
     return item[0], -item[1]
 
 
+def _is_held(r: Writer, x: Atom) -> bool:
+    """Whether an array was put in memory for convolutions, which may look into a part of it. Of another a part is copied: the whole
+    need not be kept then.
+    """
+    e = r.made_by.get(x) if isinstance(x, Var) else None
+    while e is not None and e.op.name in ("transpose", "reshape", "slice"):
+        e = r.made_by.get(e.inputs[0]) if isinstance(e.inputs[0], Var) else None
+    return e is not None and e.op.name == "in_memory"
+
+
 def _side_by_side(r: Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) -> Atom:
     """x padded, with the batch or the features, whichever are nearer to each other, innermost in memory; one of them as it is."""
     steps = r.strides(x)
@@ -242,7 +252,7 @@ def _side_by_side(r: Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) -
         inner = min(range(x.type.rank), key=lambda a: steps[a] or math.inf)
     order = sorted(range(x.type.rank), key=lambda a: (1 if a == inner else -steps[a] or -math.inf, a))
     padded = any(p != (0, 0, 0) for p in padding)
-    if all(low <= 0 and high <= 0 and not between for low, high, between in padding) and steps[inner] <= 1:
+    if steps[inner] <= 1 and (not padded or _is_held(r, x) and all(max(p) <= 0 for p in padding)):
         return shrunk(r, x, padding)
     turned: Atom = r.transposed(x, order)
     if padded:
