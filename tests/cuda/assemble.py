@@ -15,12 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import llvmlite.binding as llvm
-
-from jitgrad_compiler.targets.cuda.device import for_nvptx
-
-ARCHITECTURES = {"sm_80": "+ptx83", "sm_90": "+ptx83", "sm_100": "+ptx86"}
-"""Those that kernels are assembled for, and the version of PTX that LLVM writes for each."""
+ARCHITECTURES = {"sm_80": (8, 0), "sm_90": (9, 0), "sm_100": (10, 0)}
+"""Those that kernels are assembled for: ptxas' names, and what `nvptx.ptx` takes."""
 
 
 @dataclass(frozen=True)
@@ -71,24 +67,6 @@ def version(ptxas: Path) -> tuple[int, int]:
     found = re.search(r"release (\d+)\.(\d+)", said)
     assert found, said
     return int(found[1]), int(found[2])
-
-
-@functools.cache
-def _machine(architecture: str, features: str) -> llvm.TargetMachine:
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    return llvm.Target.from_triple("nvptx64-nvidia-cuda").create_target_machine(architecture, features, opt=3)
-
-
-def ptx(text: str, architecture: str) -> str:
-    """The PTX of a module of the CUDA target, by LLVM's usual passes."""
-    machine = _machine(architecture, ARCHITECTURES[architecture])
-    module = llvm.parse_assembly(for_nvptx(text), llvm.create_context())
-    module.triple, module.data_layout = "nvptx64-nvidia-cuda", str(machine.target_data)
-    module.verify()
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
-    builder.getModulePassManager().run(module, builder)
-    return str(machine.emit_assembly(module))
 
 
 def assemble(text: str, architecture: str) -> Assembled:

@@ -26,6 +26,8 @@ SECONDS = 60
 
 _KERNEL = re.compile(r'^define ptx_kernel void @"?([\w.$-]+)"?\(([^)]*)\)', re.MULTILINE)
 
+_DECLARED = re.compile(r'^declare [^@\n]*@"?([\w.$-]+)"?\(', re.MULTILINE)
+
 
 class KernelModule:
     """A module's text as machine code; `kernels` are the types of its kernels' arguments, by name."""
@@ -34,6 +36,8 @@ class KernelModule:
         used = primitives_in(text)
         if missing := sorted(used - EMULATED.keys()):
             raise NotImplementedError(f"tests/cuda/primitives.py has no row for {', '.join(missing)}")
+        if foreign := [name for name in _DECLARED.findall(text) if not name.startswith(("llvm.", "gpu."))]:
+            raise KernelFault(f"its module calls {', '.join(foreign)}, which no GPU has", next(iter(_KERNEL.findall(text)))[0])
         self.waits = any(PRIMITIVES[name].meets for name in used)
         self.kernels = {name: [a.split()[0] for a in types.split(",") if a.strip()] for name, types in _KERNEL.findall(text)}
         sited, self.sites = with_sites(text.replace("define ptx_kernel ", "define "))
@@ -56,7 +60,7 @@ def _run(name: str, types: Sequence[str]) -> str:
     return f'define void @"run.{name}"(ptr %words) {{\n{body}\n}}'
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=128)
 def load(text: str) -> KernelModule:
     """Compile a module, once a text."""
     return KernelModule(text)

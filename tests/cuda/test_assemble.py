@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from .assemble import ARCHITECTURES, AssemblyError, Kernel, assemble, assembler, loads, ptx, stores, version, wide_floats
+from jitgrad_compiler.targets.cuda.nvptx import ptx
+
+from .assemble import ARCHITECTURES, AssemblyError, Kernel, assemble, assembler, loads, stores, version, wide_floats
 from .kernels import KERNELS, kernel
 
 needs_ptxas = pytest.mark.skipif(assembler() is None, reason="no ptxas: the wheel nvidia-cuda-nvcc has it")
@@ -14,7 +16,7 @@ needs_ptxas = pytest.mark.skipif(assembler() is None, reason="no ptxas: the whee
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("name", KERNELS)
 def test_kernels_of_primitives_assemble_without_spills(name: str, architecture: str) -> None:
-    made = assemble(ptx(kernel(KERNELS[name], name), architecture), architecture)
+    made = assemble(ptx(kernel(KERNELS[name], name), ARCHITECTURES[architecture]), architecture)
     found = made.kernels[name]
     assert made.code.startswith(b"\x7fELF") and 4 <= found.registers <= 40, made.said
     assert (found.stack, found.spill_stores, found.spill_loads) == (0, 0, 0)
@@ -43,7 +45,7 @@ def test_spills_stack_and_shared_memory_are_read() -> None:
 
 
 def test_the_width_of_loads_and_stores_is_read_from_the_text() -> None:
-    text = ptx(kernel(KERNELS["scale"]), "sm_80")
+    text = ptx(kernel(KERNELS["scale"]), (8, 0))
     assert loads(text)[16] == 1 and stores(text) == {16: 1} and not wide_floats(text)
     assert loads("ld.global.nc.v2.b64 {%a, %b}, [%c];\nld.relaxed.gpu.global.b32 %d, [%c];\nld.param.b64 %a, [p];") == {16: 1, 4: 1}
     assert wide_floats("  mul.rn.f64 %a, %b, %c;\n  mul.f32 %a, %b, %c;") == ["mul.rn.f64 %a, %b, %c;"]

@@ -231,3 +231,9 @@ def test_a_primitive_without_a_row_is_named() -> None:
     text = "declare void @gpu.unheard.of()\ndefine ptx_kernel void @k(ptr %t) {\n  call void @gpu.unheard.of()\n  ret void\n}\n"
     with pytest.raises(NotImplementedError, match="no row for gpu.unheard.of"):
         emulator.KernelModule(text)
+
+
+def test_a_function_of_the_host_is_named() -> None:
+    text = "declare ptr @malloc(i64)\ndefine ptx_kernel void @k(ptr %t) {\n  %m = call ptr @malloc(i64 8)\n  ret void\n}\n"
+    with pytest.raises(KernelFault, match="kernel k: its module calls malloc, which no GPU has"):
+        emulator.KernelModule(text)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from ...errors import JitgradError
 from ...ir.graph import Graph, Var
+from ...ir.types import TapeType
 from ...kernels.kernel import Kernel
 from ...kernels.program import KernelProgram, lower
 from ...kernels.structure import host_calls, operands, structure
@@ -42,6 +43,9 @@ define internal i1 @{POLL}(ptr %state) alwaysinline {{
   ret i1 %stop
 }}"""
 """Whether the host asks the program to stop: it writes so into memory that the device sees."""
+
+
+_MOVE = "device_put(x, 'cpu') moves its arrays there"
 
 
 class NotOnThisDevice(JitgradError, NotImplementedError):
@@ -100,7 +104,9 @@ class _Codes:
         table, name, module = _DeviceTable(k), f"kernel{next(_serial)}", self._module
         module.math_calls.clear()
         if host_calls(k):
-            raise NotOnThisDevice("a program that calls Python runs on the CPU alone: device_put(x, 'cpu') moves its arrays there")
+            raise NotOnThisDevice(f"a program that calls Python runs on the CPU alone: {_MOVE}")
+        if any(isinstance(v.type, TapeType) for v in operands(k)):
+            raise NotOnThisDevice(f"a loop of unknown length that keeps every step runs on the CPU alone so far: {_MOVE}")
         if k.programs:
             raise NotOnThisDevice(f"a {k.eqns[0].op.name} whose state is too large for registers runs on the CPU alone so far")
         emitted: Emitted
@@ -109,6 +115,10 @@ class _Codes:
             emitted = emit(module, name, k, table.pointers, table.scratch)
         else:
             emitted = emit_tasks(module, name, k, table)
+        own = {POLL, *module.linked}
+        if of_the_host := [n for n in module.declarations if not n.startswith(("llvm.", "gpu.")) and n not in own]:
+            called = ", ".join(of_the_host)
+            raise NotOnThisDevice(f"{k.eqns[0].op.name} calls {called}, which the host alone has: it runs there so far; {_MOVE}")
         return Code(emitted.phases, emitted.scratch_bytes, table.asks_state)
 
     def finish(self) -> None:
