@@ -39,6 +39,10 @@ class _Donated:
 DONATED = _Donated()
 
 
+CUDA, CUDA_MANAGED = 2, 13
+"""DLPack's numbers of NVIDIA's GPUs, and of memory that they and the processor share."""
+
+
 def memory_device(ref: Any) -> Device | None:
     """The GPU that an Array's payload lies on; None for what lies elsewhere."""
     return None if getattr(ref, "pointer", None) is None else gpu(ref.device.number)
@@ -182,17 +186,42 @@ class Array(ToPython):
     def __deepcopy__(self, memo: Any) -> Array:
         return self.copy()
 
-    def __dlpack__(self, *, max_version: tuple[int, int] | None = None, copy: bool | None = None, **kwargs: Any) -> Any:
-        """A copy of the elements for another library: not all heed that memory is read-only, and arrays never change.
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """The elements for another library: on the processor a copy, as not all heed that memory is read-only, and arrays never
+        change. On a GPU the memory itself, which must not be written to; work on `stream` comes behind what was asked for here.
 
-        Raises BufferError for copy=False. numpy.asarray(x) is a read-only view without a copy.
+        Raises BufferError for copy=False on the processor. numpy.asarray(x) is a read-only view without a copy.
         """
+        device = memory_device(self.ref)
+        if device is not None and dl_device in (None, (CUDA, device.id)):
+            from .sharing import capsule
+
+            return capsule(self, stream, max_version, dl_device, copy)
         if copy is False:
             raise BufferError("DLPack: arrays are immutable, so other libraries get a copy, but copy=False was given")
-        return np.array(self).__dlpack__(max_version=max_version, **kwargs)
+        return np.array(self).__dlpack__(stream=stream if device is None else None, max_version=max_version, dl_device=dl_device)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
+        device = memory_device(self.ref)
+        return (1, 0) if device is None else (CUDA, device.id)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """The memory of an array on a GPU for CuPy, Numba and others, which must not write to it."""
+        if memory_device(self.ref) is None:
+            raise AttributeError(
+                "__cuda_array_interface__: the array does not lie on a GPU; jitgrad.device_put(x, 'cuda') does that"
+            )
+        from .sharing import cuda_array_interface
+
+        return cuda_array_interface(self)
 
 
 install_value_class(Array)
@@ -246,7 +275,13 @@ def as_value(x: Any, where: str = "", borrow: bool = False) -> Array:
         return as_value(int(x) if isinstance(x, int) else float(x) if isinstance(x, float) else complex(x), where)
     if hasattr(x, "__jitgrad_array__"):
         return as_value(x.__jitgrad_array__(), where)
-    if hasattr(x, "__array__") and not isinstance(x, type):
+    if isinstance(x, type):
+        raise NotAnArrayError(f"{where or 'this function'} needs an array or a number, got {described(x)}")
+    if hasattr(x, "__cuda_array_interface__"):
+        from .sharing import borrowed
+
+        return borrowed(x, copy=True)
+    if hasattr(x, "__array__"):
         return from_numpy(narrow(np.array(x)))
     raise NotAnArrayError(f"{where or 'this function'} needs an array or a number, got {described(x)}")
 

@@ -328,7 +328,10 @@ class StandIn:
             self._ask(functools.partial(self._run, one))
 
     @_asked
-    def release(self, thing: Module | Graph) -> None:
+    def release(self, thing: Module | Graph | Callable[[], None]) -> None:
+        if callable(thing):
+            self._ask(thing)
+            return
         self._alive("release", thing)
         thing.released = True
         (self._modules if isinstance(thing, Module) else self._graphs).remove(thing)  # type: ignore[arg-type]
@@ -344,6 +347,16 @@ class StandIn:
     @_asked
     def lead(self, stream: int) -> None:
         pass
+
+    @_asked
+    def finish(self) -> None:
+        self._run_asked()
+
+    @_asked
+    def number_of(self, address: int) -> int:
+        if self._at(address) is None:
+            self._misused(f"number_of: {address:#x} {self._whose(address)}")
+        return self.device
 
     # -- how it is kept
 
