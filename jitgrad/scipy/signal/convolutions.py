@@ -1,7 +1,8 @@
-"""Convolutions and correlations of arrays with any number of axes, by jax.scipy.signal's names, summed directly."""
+"""Convolutions and correlations of arrays with any number of axes, summed directly or by Fourier transforms. Next: `spectra.py`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jitgrad.numpy as jnp
@@ -10,8 +11,7 @@ from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.lax.contraction import PrecisionLike, check_precision
 from jitgrad.lax.convolution import conv_general_dilated
 from jitgrad.numpy.manipulation import promoted
-from jitgrad.operands import inexact_arg
-from jitgrad.publishing import public as _public
+from jitgrad.operands import axes_tuple, broadcast_shape, inexact_arg, is_complex
 
 ArrayLike = Any
 
@@ -21,21 +21,26 @@ _BOUNDARIES = {"fill": "constant", "wrap": "wrap", "symm": "symmetric"}
 
 def _pair(where: str, in1: ArrayLike, in2: ArrayLike, mode: str, axes: int | None) -> list[Array]:
     values = promoted(where, [inexact_arg(where, in1), inexact_arg(where, in2)])
-    shapes = [v.shape for v in values]
-    if len(shapes[0]) != len(shapes[1]) or axes not in (None, len(shapes[0])):
-        raise ShapeError(
-            f"{where}: operands must have {'one number of' if axes is None else axes} axes, got shapes {shapes[0]} and {shapes[1]}"
-        )
+    x, y = values
+    if x.ndim == y.ndim and axes not in (None, x.ndim):
+        raise ShapeError(f"{where}: operands must have {axes} axes, got shapes {x.shape} and {y.shape}")
+    _check_sizes(where, x, y, mode, range(x.ndim))
+    return values
+
+
+def _check_sizes(where: str, x: Array, y: Array, mode: str, axes: Sequence[int]) -> None:
+    shapes = (x.shape, y.shape)
+    if x.ndim != y.ndim:
+        raise ShapeError(f"{where}: operands must have one number of axes, got shapes {shapes[0]} and {shapes[1]}")
     if 0 in (*shapes[0], *shapes[1]):
         raise ShapeError(f"{where}: operands must have at least one element, got shapes {shapes[0]} and {shapes[1]}")
     if mode not in _MODES:
         raise ArgumentError(f"{where}: mode must be one of {', '.join(map(repr, _MODES))}, got {mode!r}")
-    ahead = {n > m for n, m in zip(*shapes, strict=True) if n != m}
+    ahead = {x.shape[a] > y.shape[a] for a in axes if x.shape[a] != y.shape[a]}
     if mode == "valid" and len(ahead) > 1:
         raise ShapeError(
             f"{where}: with mode 'valid' one operand must be as large as the other along each axis, got shapes {shapes}"
         )
-    return values
 
 
 def _convolved(x: Array, y: Array, mode: str, turned: bool = False) -> Array:
@@ -63,15 +68,64 @@ def _mirrored(y: Array) -> Array:
 
 def _check_method(where: str, method: str, precision: Any) -> None:
     check_precision(where, precision)
-    if method not in ("auto", "direct"):
-        raise ArgumentError(f"{where}: method must be 'auto' or 'direct', got {method!r}. There is no FFT yet.")
+    if method not in ("auto", "direct", "fft"):
+        raise ArgumentError(f"{where}: method must be 'auto', 'direct' or 'fft', got {method!r}")
+
+
+def _fast_size(n: int) -> int:
+    """The least size from n on that is a product of 2, 3 and 5, of which transforms are fast."""
+    best, fives = 1 << max(n - 1, 0).bit_length(), 1
+    while fives < best:
+        threes = fives
+        while threes < best:
+            best = min(best, threes << max(-(-n // threes) - 1, 0).bit_length())
+            threes *= 3
+        fives *= 5
+    return best
+
+
+def _multiplied(x: Array, y: Array, mode: str, axes: Sequence[int]) -> Array:
+    """The convolution along some axes, of equal sizes or 1 along others, as the product of the Fourier transforms."""
+    whole = [x.shape[a] + y.shape[a] - 1 for a in axes]
+    sizes = [_fast_size(n) for n in whole]
+    dtype = x.dtype
+    if x.type.dtype.is_storage:
+        x, y = x.astype("float32"), y.astype("float32")
+    there, back = (jnp.fft.fftn, jnp.fft.ifftn) if is_complex(x) else (jnp.fft.rfftn, jnp.fft.irfftn)
+    full = back(there(x, sizes, axes) * there(y, sizes, axes), sizes, axes).astype(dtype)
+    wanted = {"full": whole, "same": [x.shape[a] for a in axes], "valid": [abs(x.shape[a] - y.shape[a]) + 1 for a in axes]}[mode]
+    where = [slice(None)] * full.ndim
+    for a, n, m in zip(axes, whole, wanted, strict=True):
+        where[a] = slice((n - m) // 2, (n - m) // 2 + m)
+    return full[tuple(where)]
+
+
+def fftconvolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full", axes: int | Sequence[int] | None = None) -> Array:
+    """`convolve` along axes (all by default) by Fourier transforms, for large in1 and in2; along other axes they broadcast.
+
+    Exact to a few units in the last place of the largest element, so that small ones may lose digits. Raises what `convolve` does,
+    and ShapeError for sizes of other axes that do not broadcast.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(fftconvolve(jnp.array([1.0, 2.0, 3.0]), jnp.array([1.0, 1.0])).round(3))
+    [1. 3. 5. 3.]
+    """
+    where = "scipy.signal.fftconvolve"
+    x, y = (inexact_arg(where, v) for v in (in1, in2))
+    along = axes_tuple(where, list(axes) if isinstance(axes, Sequence) else axes, max(x.ndim, y.ndim))
+    if x.ndim == y.ndim:
+        broadcast_shape(where, tuple(tuple(1 if a in along else n for a, n in enumerate(v.shape)) for v in (x, y)))
+    _check_sizes(where, x, y, mode, along)
+    x, y = promoted(where, [x, y])
+    return _multiplied(x, y, mode, along) if along else x * y
 
 
 def convolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = "auto", precision: PrecisionLike = None) -> Array:
     """The sums over j of in1[j] * in2[k - j], as floats; both have one number of axes.
 
-    mode: "full" (all k), "same" (as many as in1 has, from the middle of them) or "valid" (where the smaller one is inside). Raises
-    ShapeError for operands without elements or of other axes, ArgumentError for other modes and for method="fft".
+    mode: "full" (all k), "same" (as many as in1 has, from the middle of them) or "valid" (where the smaller one is inside). method:
+    "direct" (and "auto") adds products, "fft" is `fftconvolve`. Raises ShapeError for operands without elements or of other axes,
+    ArgumentError for other modes and methods.
 
     >>> import jitgrad.numpy as jnp
     >>> print(convolve(jnp.array([1.0, 2.0, 3.0]), jnp.array([1.0, 1.0])))
@@ -80,7 +134,11 @@ def convolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = "
     where = "scipy.signal.convolve"
     _check_method(where, method, precision)
     x, y = _pair(where, in1, in2, mode, None)
-    return _convolved(x, y, mode)
+    return _by(method, x, y, mode)
+
+
+def _by(method: str, x: Array, y: Array, mode: str) -> Array:
+    return _multiplied(x, y, mode, range(x.ndim)) if method == "fft" and x.ndim else _convolved(x, y, mode)
 
 
 def correlate(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = "auto", precision: PrecisionLike = None) -> Array:
@@ -93,7 +151,7 @@ def correlate(in1: ArrayLike, in2: ArrayLike, mode: str = "full", method: str = 
     where = "scipy.signal.correlate"
     _check_method(where, method, precision)
     x, y = _pair(where, in1, in2, mode, None)
-    return _convolved(x, _mirrored(y), mode)
+    return _by(method, x, _mirrored(y), mode)
 
 
 def _in_plane(
@@ -140,8 +198,3 @@ def correlate2d(
      [4.]]
     """
     return _in_plane("scipy.signal.correlate2d", in1, in2, mode, boundary, fillvalue, precision, True)
-
-
-__all__ = ["convolve", "convolve2d", "correlate", "correlate2d"]
-
-_public(__name__)

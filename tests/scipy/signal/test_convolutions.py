@@ -50,6 +50,39 @@ def test_boundaries_of_planes(name, mode, boundary, sizes, fill):
     np.testing.assert_allclose(getattr(signal, name)(x, y, mode, boundary, fill), want, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["float64", "complex128"])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "shapes", [((9,), (4,)), ((3,), (8,)), ((5, 6), (2, 3)), ((4, 5, 3), (2, 2, 3)), ((1, 3), (4, 5)), ((), ())], ids=str
+)
+def test_convolutions_by_fourier_transforms(shapes, mode, kind):
+    x, y = (numbers(s, kind) for s in shapes)
+    want = scipy.signal.fftconvolve(x, y, mode)
+    for f in (signal.fftconvolve, lambda *a: signal.convolve(*a, method="fft")):
+        found = f(x, y, mode)
+        assert found.dtype == kind
+        np.testing.assert_allclose(found, want, rtol=1e-12, atol=1e-12)
+    turned = signal.correlate(x, y, mode, method="fft")
+    np.testing.assert_allclose(turned, scipy.signal.correlate(x, y, mode, method="direct"), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("axes", "shape"), [(0, (3, 1, 1)), (-1, (1, 5, 2)), ((1, 0), (3, 2, 3)), ([2], (4, 1, 2))])
+def test_convolutions_along_some_axes_broadcast_along_the_others(axes, shape):
+    x, y = numbers((4, 5, 3)), numbers(shape)
+    for mode in MODES:
+        want = scipy.signal.fftconvolve(x, y, mode, axes)
+        np.testing.assert_allclose(signal.fftconvolve(x, y, mode, axes), want, rtol=1e-12, atol=1e-12)
+
+
+def test_derivatives_of_fast_convolutions_and_vmap():
+    x, y = numbers((4, 5)), numbers((2, 3))
+    check_grads(lambda x, y: signal.fftconvolve(x, y, "same"), (x, y), order=2)
+    rows = vmap(lambda x: signal.fftconvolve(x, y, "valid"))(np.stack([x, 2 * x]))
+    np.testing.assert_allclose(rows[1], 2 * signal.fftconvolve(x, y, "valid"), rtol=1e-12)
+    half = signal.fftconvolve(np.ones(5, np.float16), np.ones(3, np.float16))
+    assert half.dtype == np.float16 and half.tolist() == [1, 2, 3, 3, 3, 2, 1]
+
+
 def test_derivatives_and_vmap():
     x, y = numbers((4, 5)), numbers((2, 3))
     check_grads(lambda x, y: signal.correlate2d(x, y, "same", "symm"), (x, y), order=2)
@@ -61,7 +94,10 @@ WRONG = [
     (lambda: signal.convolve(np.ones(3), np.ones((3, 3))), errors.ShapeError, "one number of axes"),
     (lambda: signal.convolve(np.ones(3), np.ones(0)), errors.ShapeError, "at least one element"),
     (lambda: signal.convolve(np.ones(3), np.ones(2), "all"), errors.ArgumentError, "mode must be one of"),
-    (lambda: signal.convolve(np.ones(3), np.ones(2), method="fft"), errors.ArgumentError, "no FFT"),
+    (lambda: signal.convolve(np.ones(3), np.ones(2), method="fast"), errors.ArgumentError, "'auto', 'direct' or 'fft', got 'fast'"),
+    (lambda: signal.fftconvolve(np.ones(3), np.ones((2, 2))), errors.ShapeError, "one number of axes"),
+    (lambda: signal.fftconvolve(np.ones((3, 4)), np.ones((2, 4)), axes=1), errors.ShapeError, "do not broadcast"),
+    (lambda: signal.fftconvolve(np.ones((3, 4)), np.ones((2, 4)), axes=2), errors.ArgumentError, "axis 2 does not exist"),
     (lambda: signal.correlate(np.ones((3, 2)), np.ones((2, 3)), "valid"), errors.ShapeError, "as large as the other"),
     (lambda: signal.convolve2d(np.ones(3), np.ones(3)), errors.ShapeError, "must have 2 axes"),
     (lambda: signal.convolve2d(np.ones((3, 3)), np.ones((2, 2)), boundary="mirror"), errors.ArgumentError, "boundary must be"),
