@@ -8,14 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ShapeError
 from jitgrad.linear_algebra import systems
 from jitgrad.operands import ArrayLike, size_arg
-from jitgrad.vectorization import vmap
 
 
 def cholesky(x: ArrayLike, *, symmetrize_input: bool = True) -> Array:
@@ -86,15 +83,6 @@ def triangular_solve(
         unit_diagonal=unit_diagonal,
     )  # fmt: skip
     return jnp.squeeze(x, -1 if left_side else -2) if is_vector else x
-
-
-def of_matrices(f: Callable[[Array], Array], x: Array) -> Array:
-    """f of each matrix of the last two axes."""
-    front, matrix = x.shape[:-2], x.shape[-2:]
-    if not front:
-        return f(x)
-    out = vmap(f)(x.reshape((-1, *matrix)))
-    return out.reshape((*front, *out.shape[1:]))
 
 
 __all__ = ["cholesky", "lu", "lu_pivots_to_permutation", "triangular_solve"]

@@ -7,7 +7,6 @@ from typing import Any
 
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
-from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.lax import linalg
@@ -19,18 +18,6 @@ from .keys import KeyLike
 from .programs import Shape, check_shape, draw, float_dtype
 
 Sizes = tuple[int, ...]
-
-
-def _orthonormal(matrix: Array) -> Array:
-    """The columns made orthonormal, one after another, each twice (Gram and Schmidt); Q of the QR with a positive diagonal of R."""
-
-    def column(j: Any, q: Array) -> Array:
-        v = matrix[:, j]
-        for _ in range(2):
-            v = v - q @ (v @ q)
-        return q.at[:, j].set(v / jnp.sqrt(jnp.sum(v * v)))
-
-    return lax.fori_loop(0, matrix.type.shape[1], column, jnp.zeros_like(matrix))
 
 
 def _multivariate_normal(word: Array, mean: Array, cov: Array, shape: Sizes, dtype: DType) -> Array:
@@ -66,7 +53,8 @@ def multivariate_normal(
 
 def _orthogonal(word: Array, rows: int, columns: int, shape: Sizes, dtype: DType) -> Array:
     tall = normals(word, (*shape, max(rows, columns), min(rows, columns)), dtype)
-    q = linalg.of_matrices(_orthonormal, tall)
+    q, r = jnp.linalg.qr(tall)
+    q = q * jnp.sign(jnp.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
     return jnp.swapaxes(q, -1, -2) if rows < columns else q
 
 

@@ -203,6 +203,24 @@ def errs_by_largest(name: str) -> bool:
     return name.startswith(("tiled", "fft"))
 
 
+def has_derivative(example: Example) -> bool:
+    """Whether an op has one, and of these shapes: vectors beside those that a matrix determines have none."""
+    if OPS[example.op].no_derivative:
+        return False
+    if example.op not in ("qr", "qr_pivoted", "svd") or not example.params["full"]:
+        return True
+    *_, rows, columns = example.operands[0].shape
+    return rows <= columns if example.op != "svd" else rows == columns or not example.params["vectors"]
+
+
+def unturned(name: str, x: np.ndarray) -> np.ndarray:
+    """What vectors have in common that are turned, or come in another order, of ops whose results are such."""
+    if name not in ("eigh", "eig", "svd", "schur", "of_pairs"):
+        return x
+    sizes = np.abs(x)
+    return np.sort(sizes, axis=-1) if name in ("eig", "of_pairs") else sizes
+
+
 def runs(name: str) -> bool:
     """Whether an op can be done as it stands; of some only the transpose is known, others are gone when their batch is made."""
     return not OPS[name].traits.transpose_only and OPS[name].kind != "collective"
@@ -358,7 +376,21 @@ def _on_matrices() -> dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]
         ],
         "det": [((Matrix(s),), {}) for s in square],
         "slogdet": [((Matrix(s),), {}) for s in square],
+        "qr": [((Matrix(s),), dict(full=full)) for s in (*square, *wide) for full in (False, True)],
+        "qr_pivoted": [((Matrix(s),), dict(full=full)) for s in (*square, *wide, (5, 3)) for full in (False, True)],
+        "geqrf": [((Matrix(s),), {}) for s in (*square, *wide)],
+        "householder_product": [((Matrix(s), Data((*s[:-2], min(s[-2:])))), {}) for s in (*square, (2, 5, 3), (3, 0))],
+        "hessenberg": [((Matrix(s),), {}) for s in square],
+        "tridiagonal": [((Matrix(s),), dict(lower=lower)) for s in square for lower in (False, True)],
+        "eigh": [((Matrix(s),), dict(vectors=vectors)) for s in square for vectors in (False, True)],
+        "svd": [
+            ((Matrix(s),), dict(full=full, vectors=vectors)) for s in (*square, *wide) for full, vectors, *_ in switches[::4]
+        ],
+        "eig": [((Matrix(s),), dict(left=left, right=right)) for s in square for left, right, *_ in switches[::4]],
+        "schur": [((Matrix(s),), dict(vectors=vectors)) for s in square for vectors in (False, True)],
+        "sylvester": [((Matrix(a), Matrix((*b[:-2], b[-1], b[-1])), Data(b)), {}) for a, b in pairs],
         "of_pairs": [
+            ((Matrix((2, 3, 3)),), dict(of="eig", complex_operands=False, left=True, right=True)),
             ((Matrix((2, 3, 3, 2)),), dict(of="lu", complex_operands=True)),
             ((Matrix((3, 3, 2)), Data((3, 2, 2))), dict(of="solve", complex_operands=True, transpose=True)),
         ],

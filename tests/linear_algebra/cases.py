@@ -61,6 +61,8 @@ class Case:
     differentiable: bool = True
     complex: bool = True
     order: int = 2
+    minimal: int = 0
+    """The least n and m that it takes."""
     loose: float = 1.0
     """By how much its tolerance is larger."""
 
@@ -122,4 +124,95 @@ SYSTEMS = [
     Case("triangular_solve from the right", lambda a, b: lax.linalg.triangular_solve(a, jnp.matrix_transpose(b), lower=True),
          lambda a, b: np.swapaxes(np.linalg.solve(np.swapaxes(np.tril(a), -1, -2), b), -1, -2), (square, vectors)),
 ]  # fmt: skip
-CASES = SYSTEMS
+
+
+def _restored_svd(a: Any) -> Any:
+    """What the vectors have in common, however their phases are turned."""
+    u, s, vh = jnp.linalg.svd(a, full_matrices=False)
+    return u * s[..., None, :].astype(u.dtype) @ vh, s, u @ _turned(u), _turned(vh) @ vh
+
+
+def _turned(x: Any) -> Any:
+    return jnp.conj(jnp.matrix_transpose(x))
+
+
+def _svd(a: Any) -> Any:
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    return a, s, u @ _adjoint(u), _adjoint(vh) @ vh
+
+
+def _restored_eigh(a: Any) -> Any:
+    w, v = jnp.linalg.eigh(a)
+    return w, v * w[..., None, :].astype(v.dtype) @ _turned(v), v[..., :, :1] @ _turned(v[..., :, :1])
+
+
+def _eigh(a: Any) -> Any:
+    w, v = np.linalg.eigh(a)
+    return w, a, v[..., :, :1] @ _adjoint(v[..., :, :1])
+
+
+def _restored_eig(a: Any) -> Any:
+    w, v = jnp.linalg.eig(a)
+    return v * w[..., None, :] @ jnp.linalg.inv(v), jnp.sum(w, axis=-1)
+
+
+def _eig(a: Any) -> Any:
+    a = np.asarray(a).astype(np.result_type(a, np.complex64))
+    return a, np.trace(a, axis1=-2, axis2=-1)
+
+
+def _pivoted(a: Any) -> Any:
+    q, r, order = sl.qr(a, mode="economic", pivoting=True)
+    return q @ r, jnp.abs(jnp.diagonal(r)), order
+
+
+def _scipy_pivoted(a: Any) -> Any:
+    q, r, order = scipy.linalg.qr(a, mode="economic", pivoting=True)
+    return q @ r, np.abs(np.diagonal(r)), order
+
+
+def _pinv(a: Any) -> Any:
+    return np.linalg.pinv(a) if a.size else _adjoint(a)
+
+
+def _norm(ord: Any) -> Callable[..., Any]:
+    return lambda a: np.linalg.norm(a, ord, (-2, -1))
+
+
+SPECTRA = [
+    Case("qr", jnp.linalg.qr, lambda a: tuple(np.linalg.qr(a)), (wide,)),
+    Case("qr of a square", jnp.linalg.qr, lambda a: tuple(np.linalg.qr(a))),
+    Case("qr complete", lambda a: jnp.linalg.qr(a, "complete"), lambda a: tuple(np.linalg.qr(a, "complete")), (wide,),
+         differentiable=False),
+    Case("qr r", lambda a: jnp.linalg.qr(a, "r"), lambda a: np.linalg.qr(a, "r"), (wide,)),
+    Case("qr raw", lambda a: jnp.linalg.qr(a, "raw"), lambda a: tuple(np.linalg.qr(a, "raw")), (wide,), differentiable=False),
+    Case("svd", _restored_svd, _svd, (wide,), loose=10),
+    Case("svd of a square", _restored_svd, _svd, loose=10),
+    Case("svdvals", jnp.linalg.svdvals, np.linalg.svdvals, (wide,)),
+    Case("svd hermitian", lambda a: jnp.linalg.svd(a, compute_uv=False, hermitian=True), np.linalg.svdvals, (hermitian,)),
+    Case("eigh", _restored_eigh, _eigh, (hermitian,), loose=10, minimal=1),
+    Case("eigvalsh", jnp.linalg.eigvalsh, np.linalg.eigvalsh, (hermitian,)),
+    Case("eigvalsh upper", lambda a: jnp.linalg.eigvalsh(a, "U", symmetrize_input=False), lambda a: np.linalg.eigvalsh(a, "U")),
+    Case("eig", _restored_eig, _eig, loose=100),
+    Case("eigvals", lambda a: jnp.sum(jnp.exp(jnp.linalg.eigvals(a)), axis=-1),
+         lambda a: np.sum(np.exp(np.linalg.eigvals(a).astype(np.result_type(a, np.complex64))), axis=-1)),
+    Case("pinv", jnp.linalg.pinv, _pinv, (wide,), loose=10),
+    Case("pinv of a hermitian", lambda a: jnp.linalg.pinv(a, hermitian=True), _pinv, (hermitian,), loose=10),
+    Case("lstsq", lambda a, b: jnp.linalg.lstsq(a, b)[0], lambda a, b: np.linalg.lstsq(a, b)[0], (square, vectors),
+         batched=False, loose=10, minimal=1),
+    Case("matrix_rank", jnp.linalg.matrix_rank, np.linalg.matrix_rank, (wide,), differentiable=False,
+         minimal=1),
+    Case("cond", jnp.linalg.cond, np.linalg.cond, minimal=1),
+    Case("cond of 1", lambda a: jnp.linalg.cond(a, 1), lambda a: np.linalg.cond(a, 1), minimal=1, order=1),
+    *[
+        Case(f"norm {ord}", lambda a, o=ord: jnp.linalg.matrix_norm(a, ord=o), _norm(ord), (wide,), minimal=1, order=1)
+        for ord in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
+    ],
+    *[
+        Case(f"matrix_power {n}", lambda a, k=n: jnp.linalg.matrix_power(a, k), lambda a, k=n: np.linalg.matrix_power(a, k))
+        for n in (0, 1, 5, -3)
+    ],
+    Case("multi_dot", lambda a, b: jnp.linalg.multi_dot([a, b, jnp.matrix_transpose(b), a]),
+         lambda a, b: a @ b @ np.swapaxes(b, -1, -2) @ a, (square, vectors), batched=False),
+]  # fmt: skip
+CASES = [*SYSTEMS, *SPECTRA]

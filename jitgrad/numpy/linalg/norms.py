@@ -13,6 +13,7 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.linear_algebra import spectra
 from jitgrad.operands import ArrayLike, axes_tuple, inexact_arg
 
 
@@ -38,9 +39,10 @@ def vector_norm(x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, or
 
 
 def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
-    """The norm of matrices: "fro", 1 or -1 (of sums of columns), inf or -inf (of rows).
+    """The norm of matrices: "fro"; 1 or -1, the largest or smallest sum of a column; inf or -inf, of a row; 2 or -2, the largest or
+    smallest singular value; "nuc", the sum of all of them.
 
-    Raises ArgumentError for 2, -2 and "nuc", which need singular values.
+    Raises ArgumentError for other orders.
 
     >>> import jitgrad.numpy as jnp
     >>> print(matrix_norm(jnp.array([[3.0, -4.0], [0.0, 1.0]]), ord=1))
@@ -51,8 +53,12 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") ->
         raise ShapeError(f"linalg.matrix_norm: needs two axes, got shape {value.shape}")
     if ord in (None, "fro"):
         return vector_norm(value, axis=(-2, -1), keepdims=keepdims)
+    if ord in (2, -2, "nuc"):
+        s = spectra.svd("linalg.matrix_norm", value, False, False)[0]
+        out = (jnp.sum if ord == "nuc" else jnp.max if ord == 2 else jnp.min)(s, axis=-1)
+        return out[..., None, None] if keepdims else out
     if ord not in (1, -1, math.inf, -math.inf):
-        raise ArgumentError(f"linalg.matrix_norm: ord must be 'fro', 1, -1, inf or -inf, got {ord!r}")
+        raise ArgumentError(f"linalg.matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}")
     lines = jnp.sum(jnp.abs(value), axis=-2 if ord in (1, -1) else -1, keepdims=True)
     out = (jnp.max if ord > 0 else jnp.min)(lines, axis=(-2, -1), keepdims=True)
     return out if keepdims else out[..., 0, 0]

@@ -153,13 +153,38 @@ class Matrices:
     def copy(self, target: Reg, source: Reg, count: int) -> None:
         copy_bytes(self.e, target, source, self.nbytes(count))
 
-    def turn(self, target: Reg, source: Reg, rows: int, columns: int, conjugate: bool = False) -> None:
-        """target [columns, rows] = the transpose of source [rows, columns], or its conjugate."""
+    def at(self, matrix: Reg, place: Reg) -> Reg:
+        """Where the element of a place lies."""
+        return self.e.offset(matrix, self.e.mul(place, self.parts_of_number), self.dtype)
+
+    def unit(self, target: Reg, rows: int, columns: int) -> None:
+        """Ones on the diagonal, else zeros."""
+        self.fill(target, rows * columns * self.parts_of_number, 0.0)
+        with self.e.loop(0, min(rows, columns)) as i:
+            self.e.store(self.at(target, self.e.mul(i, columns + 1)), self.e.const(1.0, self.dtype))
+
+    def divide(self, matrix: Reg, count: int, divisor: Reg) -> None:
+        """So many elements by the real number that is stored there."""
+        e = self.e
+        by = e.load(divisor, self.dtype)
+        with e.loop(0, count * self.parts_of_number) as i:
+            place = e.offset(matrix, i, self.dtype)
+            e.store(place, e.div(e.load(place, self.dtype), by))
+
+    def fill_integers(self, target: Reg, count: int, value: int) -> None:
+        with self.e.loop(0, count) as i:
+            self.e.store(self.e.offset(target, i, I32), self.e.const(value, I32))
+
+    def turn(
+        self, target: Reg, source: Reg, rows: int, columns: int, conjugate: bool = False, source_width: int | None = None
+    ) -> None:
+        """target [columns, rows] = the transpose of source [rows, columns], or its conjugate; source's rows may be wider."""
+        width = columns if source_width is None else source_width
         e, side = self.e, self.module.tuning.matrices.turned
         with e.loop(0, rows, side) as first:
             last = e.least(e.add(first, side), rows)
             with e.loop(0, columns) as j, e.loop(first, last) as i:
-                self.move(target, e.add(e.mul(j, rows), i), source, e.add(e.mul(i, columns), j), conjugate)
+                self.move(target, e.add(e.mul(j, rows), i), source, e.add(e.mul(i, width), j), conjugate)
 
     def fill(self, target: Reg, count: int, value: float, dtype: DType | None = None) -> None:
         """So many real numbers of one value."""

@@ -9,14 +9,16 @@ from .....kernels.kernel import Kernel
 from ....llvm_text import Module
 from ...phases import Emitted, Pointers
 from ..sort_rows import Scratch
-from . import factorizations, systems
+from . import factorizations, spectra, systems
 from .matrices import Matrices
 
 ONE_MATRIX: Rules[Callable[[Matrices], None]] = Rules(
     "a routine for one matrix",
     {
         **{f.__name__: f for f in (systems.triangular_solve, systems.lu, systems.solve, systems.solve_factored)},
-        **{f.__name__: f for f in (systems.det, systems.slogdet, factorizations.cholesky)},
+        **{f.__name__: f for f in (systems.det, systems.slogdet, factorizations.cholesky, factorizations.qr)},
+        **{f.__name__: f for f in (factorizations.qr_pivoted, factorizations.geqrf, factorizations.householder_product)},
+        **{f.__name__: f for f in (factorizations.hessenberg, factorizations.tridiagonal, *spectra.ROUTINES)},
     },
 )
 NAMES = ("of_pairs", *(op.name for op in ONE_MATRIX))
