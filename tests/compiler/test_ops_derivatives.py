@@ -27,6 +27,8 @@ NO_NEIGHBOURS = ("bitcast_convert_type", "stop_gradient")
 """Constant to derivatives, though their results move with their operands."""
 OF_FACTORS = ("solve", "slogdet")
 """Whose derivatives are made of a matrix and of its factors, which are constants to derivatives."""
+ONCE = ("gammainc", "gammaincc", "betainc")
+"""Ops that have second derivatives by their last operand alone."""
 STEPS = ("floor", "ceil", "trunc", "round_even", "round_away", "sign", "rem", "mod", "floor_div")
 """Smooth between the integers, so operands keep away from them."""
 
@@ -123,6 +125,8 @@ def test_second_derivatives_are_finite_differences_of_first_ones(name: str) -> N
     for example in differentiable(name):
         graph, arrays = example.graph(F64), operands(example, rng)
         active = floats_of(graph, example)
+        if name in ONCE:
+            active = [n == len(active) - 1 for n in range(len(active))]
         tangents, again = directions(arrays, active, rng), directions(arrays, active, rng)
         twice = jvp_graph(jvp_graph(graph, active), [*active, *[False] * sum(active)])
         verify(twice, "jvp of jvp")

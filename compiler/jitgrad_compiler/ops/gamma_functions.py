@@ -50,7 +50,7 @@ def two_product(a: float, b: float) -> tuple[float, float]:
     return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
-def _log(x: float) -> tuple[float, float]:
+def log_pair(x: float) -> tuple[float, float]:
     """log x as a pair, for finite x > 0: log m = 2 atanh((m - 1) / (m + 1)) of the mantissa, and the exponent's part."""
     m, k = math.frexp(x)
     if m < 0.7071067811865476:
@@ -77,9 +77,9 @@ def _is_even(n: float) -> bool:
     return 2.0 * math.floor(0.5 * n) == n
 
 
-def _lgamma_stirling(x: float) -> tuple[float, float]:
+def lgamma_stirling(x: float) -> tuple[float, float]:
     """lgamma as a pair for 10 <= x <= 1e17: Stirling's series, its leading product taken exactly."""
-    log_x, log_x_low = _log(x)
+    log_x, log_x_low = log_pair(x)
     factor, factor_low = two_sum(log_x, -1.0)
     product, product_low = two_product(x - 0.5, factor)
     low = (x - 0.5) * (factor_low + log_x_low) + product_low
@@ -93,15 +93,15 @@ def lgamma(x: float) -> float:
         return x
     if x >= 10.0:
         if x > 1e17:  # the rest of Stirling's formula is under half an ulp
-            return x if x == math.inf else x * (_log(x)[0] - 1.0)
-        high, low = _lgamma_stirling(x)
+            return x if x == math.inf else x * (log_pair(x)[0] - 1.0)
+        high, low = lgamma_stirling(x)
         return high + low
     if x >= 2.5:  # gamma(x) = (x - 1) (x - 2) ... gamma(2 + z)
         z, product = x - 2.0, 1.0
         while z >= 0.5:
             product *= z + 1.0
             z -= 1.0
-        return _log(product)[0] + z * lgamma_near_two(z)
+        return log_pair(product)[0] + z * lgamma_near_two(z)
     if x >= 1.5:
         return (x - 2.0) * lgamma_near_two(x - 2.0)
     if x >= 0.5:
@@ -129,7 +129,7 @@ def _lgamma_shifted(x: float) -> float:
     else:
         high, low = two_product(product, z)
         product, product_low = two_sum(high, low + product_low * z)
-    log_product, log_product_low = _log(abs(product))
+    log_product, log_product_low = log_pair(abs(product))
     return (z * lgamma_near_one(z) - log_product) - (log_product_low + product_low / product)
 
 
@@ -140,8 +140,8 @@ def _lgamma_reflected(x: float) -> float:
     r = _to_nearest(x)
     if r == 0.0:
         return math.inf
-    high, low = _lgamma_stirling(-x)
-    log_sine, log_sine_low = _log(abs(x * (r * sine_part(r * r))) / math.pi)
+    high, low = lgamma_stirling(-x)
+    log_sine, log_sine_low = log_pair(abs(x * (r * sine_part(r * r))) / math.pi)
     total, error = two_sum(high, log_sine)
     return -(total + (error + low + log_sine_low))
 
@@ -151,7 +151,7 @@ def gamma(x: float) -> float:
     if x >= 10.0:
         if x > 171.7:
             return math.inf
-        high, low = _lgamma_stirling(x)
+        high, low = lgamma_stirling(x)
         high, low = two_sum(high, low)
         half = math.exp(0.5 * high)
         return (half + half * low) * half
@@ -171,7 +171,7 @@ def gamma(x: float) -> float:
         return -math.pi / (x * sine * _gamma_small(-x)) if x < -1e-300 else 1.0 / x
     if x < -190.0:
         return 0.0 if sine > 0.0 else -0.0
-    high, low = _lgamma_stirling(-x)
+    high, low = lgamma_stirling(-x)
     high, low = two_sum(high, low)
     half = math.exp(-0.5 * high)
     return -math.pi / (x * sine) * (half - half * low) * half
@@ -191,7 +191,7 @@ def _gamma_small(x: float) -> float:
 def _digamma_positive(x: float) -> tuple[float, float]:
     """digamma as a pair for x >= 1."""
     if x >= 10.0:
-        log_x, log_x_low = _log(x)
+        log_x, log_x_low = log_pair(x)
         reciprocal = 1.0 / x
         w = reciprocal * reciprocal
         return log_x, log_x_low - (0.5 * reciprocal + w * digamma_series(w))
@@ -212,7 +212,7 @@ def digamma(x: float) -> float:
     """The derivative of lgamma; NaN at -1, -2, ..., -inf at 0.0 and +inf at -0.0."""
     if x >= 1.0:
         if x > 1e17:
-            return x if x == math.inf else _log(x)[0]
+            return x if x == math.inf else log_pair(x)[0]
         high, low = _digamma_positive(x)
         return high + low
     if abs(x) < 1e-17:

@@ -239,30 +239,32 @@ class _Translator:
         return slot
 
     def over_numbers(self, target: ast.expr, over: ast.expr, body: list[ast.stmt]) -> None:
-        """for x in NUMBERS, or for k, x in enumerate(NUMBERS), of a tuple from outside."""
-        match target, over:
-            case ast.Name(id=name), _:
-                index_name = ""
-            case ast.Tuple(elts=[ast.Name(id=index_name), ast.Name(id=name)]), ast.Call(
-                func=ast.Name(id="enumerate"), args=[over], keywords=[]
-            ):
-                pass
-            case _:
-                self.fail(over, "a loop over this")
-        numbers = self.outer(over)
-        if not isinstance(numbers, tuple) or not all(isinstance(v, float) for v in numbers):
+        """for x in NUMBERS, of a tuple from outside; for k, x in enumerate(NUMBERS); for x, y in zip(FIRST, SECOND)."""
+        parts = target.elts if isinstance(target, ast.Tuple) else [target]
+        names = [part.id if isinstance(part, ast.Name) else self.fail(part) for part in parts]
+        index_name, sources = "", [over]
+        match over:
+            case ast.Call(func=ast.Name(id="enumerate"), args=[inner], keywords=[]) if len(names) == 2:
+                index_name, *names = names
+                sources = [inner]
+            case ast.Call(func=ast.Name(id="zip"), args=inner, keywords=_):
+                sources = inner
+        tuples = [self.outer(source) for source in sources]
+        if len(tuples) != len(names) or not all(isinstance(t, tuple) and all(isinstance(v, float) for v in t) for t in tuples):
             self.fail(over, "a loop over what is no tuple of floats")
-        table = self.e.module.table(f"{self.symbol}.numbers{self.e.fresh('')}", numbers, F64)
+        tables = [self.e.module.table(f"{self.symbol}.numbers{self.e.fresh('')}", t, F64) for t in tuples]
         counter = self.counter(self.e.const(0, I64))
 
         def before() -> None:
             index = self.e.get(counter, I64)
             if index_name:
                 self.assign(index_name, index)
-            self.assign(name, self.e.load(self.e.offset(table, index, F64), F64))
+            for name, table in zip(names, tables, strict=True):
+                self.assign(name, self.e.load(self.e.offset(table, index, F64), F64))
 
+        count = min(map(len, tuples))
         self.repeat(
-            lambda: self.e.compare("lt", self.e.get(counter, I64), len(numbers)), body, before,
+            lambda: self.e.compare("lt", self.e.get(counter, I64), count), body, before,
             after=lambda: self.e.set(counter, self.e.add(self.e.get(counter, I64), 1)),
         )  # fmt: skip
 

@@ -18,8 +18,8 @@ from jitgrad.promotion import default_float
 from .arguments import ArrayLike, float_arguments, of_op
 
 __all__ = [
-    "bernoulli", "beta", "betaln", "boxcox", "boxcox1p", "comb", "digamma", "factorial", "gamma", "gammaln", "gammasgn", "loggamma",
-    "multigammaln", "poch", "polygamma", "zeta",
+    "bernoulli", "beta", "betainc", "betaln", "boxcox", "boxcox1p", "comb", "digamma", "factorial", "gamma", "gammainc",
+    "gammaincc", "gammaln", "gammasgn", "loggamma", "multigammaln", "poch", "polygamma", "zeta",
 ]  # fmt: skip
 
 gammaln = of_op("gammaln", "lgamma", "1.0 -> 0.0")
@@ -256,6 +256,38 @@ def _stirling_rest(x: Array) -> Array:
 
 BERNOULLI_RATIOS = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
 """B_2k / (2k (2k - 1)) for k = 1, 2, ..."""
+
+
+def gammainc(a: ArrayLike, x: ArrayLike) -> Array:
+    """The regularised lower incomplete gamma function P(a, x): the integral of t^(a - 1) exp(-t) / gamma(a) up to x.
+
+    NaN where a or x is negative. It has derivatives by both arguments, and second ones where x is one of the two (NIST DLMF 8.2.4).
+
+    >>> print(gammainc(1.0, 1.0))
+    0.63212055
+    """
+    return ops.op("gammainc", *float_arguments("gammainc", a, x))
+
+
+def gammaincc(a: ArrayLike, x: ArrayLike) -> Array:
+    """The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x), accurate where it is small.
+
+    >>> print(gammaincc(1.0, 1.0))
+    0.36787945
+    """
+    return ops.op("gammaincc", *float_arguments("gammaincc", a, x))
+
+
+def betainc(a: ArrayLike, b: ArrayLike, x: ArrayLike) -> Array:
+    """The regularised incomplete beta function I_x(a, b): the integral of t^(a - 1) (1 - t)^(b - 1) / B(a, b) up to x in [0, 1].
+
+    NaN for negative parameters and x outside. It has derivatives by all arguments, and second ones where x is one of the two (NIST
+    DLMF 8.17.2).
+
+    >>> print(betainc(1.0, 2.0, 0.5))
+    0.75
+    """
+    return ops.op("betainc", *float_arguments("betainc", a, b, x))
 
 
 def beta(a: ArrayLike, b: ArrayLike) -> Array:

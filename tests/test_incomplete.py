@@ -1,0 +1,122 @@
+"""The incomplete gamma and beta functions: against mpmath over all sizes of parameters, derivatives by every argument, ends."""
+
+from __future__ import annotations
+
+import mpmath as mp
+import numpy as np
+import pytest
+import scipy.special
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jitgrad import errors, grad, jit, vmap
+from jitgrad.scipy import special
+from jitgrad.testing import check_grads
+
+RNG = np.random.default_rng(11)
+
+
+def gamma_points(low, high, count=40):
+    """Parameters of all sizes, arguments around the mean and in both tails."""
+    a = 10 ** RNG.uniform(low, high, count)
+    x = np.where(RNG.random(count) < 0.6, a + 3 * RNG.normal(size=count) * np.sqrt(a), a * 10 ** RNG.uniform(-1, 0.4, count))
+    return a, np.abs(x)
+
+
+def beta_points(low, high, count=30):
+    a, b = 10 ** RNG.uniform(low, high, (2, count))
+    mean = a / (a + b)
+    near = mean + 2 * RNG.normal(size=count) * np.sqrt(mean * (1 - mean) / (a + b + 1))
+    x = np.where((RNG.random(count) < 0.7) & (near > 0) & (near < 1), near, RNG.random(count))
+    return a, b, x
+
+
+GAMMA = [np.concatenate(v) for v in zip(*[gamma_points(*r) for r in ((-6, 0), (0, 1.7), (1.7, 2.7))], strict=True)]
+BETA = [np.concatenate(v) for v in zip(*[beta_points(*r) for r in ((-4, 0.3), (-1, 1.8), (1, 2.2))], strict=True)]
+
+
+def worst(found, exact, points):
+    """The largest relative error where numbers are in range."""
+    with mp.workdps(40):
+        wanted = [exact(*map(mp.mpf, p)) for p in zip(*[v.tolist() for v in points], strict=True)]
+        pairs = zip(np.asarray(found).tolist(), wanted, strict=True)
+        return max(float(abs(f / w - 1)) for f, w in pairs if abs(w) > 1e-290)
+
+
+@pytest.mark.parametrize(("name", "exact", "points"), [
+    ("gammainc", lambda a, x: mp.gammainc(a, 0, x, regularized=True), GAMMA),
+    ("gammaincc", lambda a, x: mp.gammainc(a, x, mp.inf, regularized=True), GAMMA),
+    ("betainc", lambda a, b, x: mp.betainc(a, b, 0, x, regularized=True), BETA),
+])  # fmt: skip
+def test_a_compiled_function_has_13_digits_into_its_tails(name, exact, points):
+    f = getattr(special, name)
+    assert worst(jit(f)(*points), exact, points) < 1e-13
+    np.testing.assert_allclose(f(*points), jit(f)(*points), rtol=2e-12)
+    narrow = [v.astype(np.float32) for v in points]
+    wanted = np.asarray(f(*[v.astype(np.float64) for v in narrow])).astype(np.float32)
+    got = jit(f)(*narrow)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-37)
+
+
+@pytest.mark.parametrize(("name", "argument", "points"), [
+    ("gammainc", 0, [v[::4] for v in GAMMA]), ("betainc", 0, [v[::4] for v in BETA]), ("betainc", 1, [v[1::4] for v in BETA]),
+])  # fmt: skip
+def test_derivatives_by_parameters_are_mpmaths(name, argument, points):
+    def exact(*numbers):
+        *parameters, x = numbers
+
+        def at(v):
+            moved = [v if n == argument else p for n, p in enumerate(parameters)]
+            return mp.gammainc(*moved, 0, x, regularized=True) if name == "gammainc" else mp.betainc(*moved, 0, x, regularized=True)
+
+        return mp.diff(at, parameters[argument], h=mp.mpf(10) ** -12)
+
+    slopes = jit(vmap(grad(getattr(special, name), argument)))(*points)
+    assert worst(slopes, exact, points) < 1e-11
+
+
+def test_large_parameters_are_integrated_over():
+    """Near the mean P is that of a normal number, with the first terms of Edgeworth's series; SciPy has lost all digits here."""
+    a = np.array([1e4, 1e6, 1e8, 1e12])
+    for f in (special.gammainc, jit(special.gammainc)):
+        np.testing.assert_allclose(f(a, a), 0.5 + 1 / (3 * np.sqrt(2 * np.pi * a)), rtol=3e-9)
+    for f in (special.betainc, jit(special.betainc)):
+        np.testing.assert_allclose(f(a, a, np.full(4, 0.5)), 0.5, rtol=1e-15)
+    np.testing.assert_allclose(grad(special.gammainc)(1e6, 1e6 + 3.0), -scipy.special.gammainc(1e6, 1e6) * 7.9788e-4, rtol=1e-2)
+
+
+@given(st.floats(0.01, 50), st.floats(0.01, 50), st.floats(0, 1))
+@settings(max_examples=25, deadline=None)
+def test_eager_functions_are_scipys(a, b, x):
+    np.testing.assert_allclose(special.betainc(np.float64(a), b, x), scipy.special.betainc(a, b, x), rtol=1e-12)
+    np.testing.assert_allclose(special.gammaincc(np.float64(a), b), scipy.special.gammaincc(a, b), rtol=1e-12)
+
+
+def test_derivatives_are_those_of_the_values():
+    a, b, x = np.array([0.4, 2.0, 80.0]), np.array([1.5, 3.0, 70.0]), np.array([0.2, 0.7, 0.5])
+    check_grads(special.betainc, (a, b, x), order=1, atol=1e-5, rtol=1e-4, eps=1e-5)
+    check_grads(special.gammainc, (a, a * 1.1), order=1, atol=1e-5, rtol=1e-4, eps=1e-5)
+    check_grads(lambda x: special.betainc(a, b, x), (x,), order=2, atol=1e-4, rtol=1e-3, eps=1e-5)
+    check_grads(lambda x: special.gammaincc(a, x), (a * 1.1,), order=2, atol=1e-4, rtol=1e-3, eps=1e-5)
+    mixed = grad(grad(special.gammainc, 0), 1)(np.float64(2.0), np.float64(1.5))
+    swapped = (grad(special.gammainc, 1)(np.float64(2 + 1e-6), 1.5) - grad(special.gammainc, 1)(np.float64(2 - 1e-6), 1.5)) / 2e-6
+    np.testing.assert_allclose(mixed, swapped, rtol=1e-6)
+    with pytest.raises(errors.NonDifferentiableError, match="gammainc by a"):
+        grad(grad(special.gammainc))(2.0, 1.5)
+
+
+def test_ends_are_limits_and_nan_is_outside():
+    a, x = (v.ravel() for v in np.meshgrid([0.0, 0.5, 2.0, 90.0, np.inf, -1.0, np.nan], [0.0, 5e-324, 1.0, 1e300, np.inf, -1.0]))
+    for name in ("gammainc", "gammaincc"):
+        wanted = getattr(scipy.special, name)(a, x)
+        for f in (getattr(special, name), jit(getattr(special, name))):
+            np.testing.assert_allclose(f(a, x), wanted, rtol=1e-13)
+    numbers = [[0.0, 1.0, 0.5, 0.5], [0.0, 0.0, 1.0, 0.3], [2.0, 3.0, 0.0, 0.0], [2.0, 3.0, 1.0, 1.0], [1.0, np.inf, 0.3, 1.0]]
+    outside = [[-1.0, 1.0, 0.5, np.nan], [1.0, 1.0, 1.5, np.nan], [1.0, 1.0, np.nan, np.nan], [0.0, 0.0, 0.5, np.nan]]
+    a, b, x, wanted = np.array([numbers[0][:3] + [1.0], *numbers[2:], *outside]).T
+    for f in (special.betainc, jit(special.betainc)):
+        np.testing.assert_array_equal(f(a, b, x), wanted)
+    for name in ("gammainc", "gammaincc", "betainc"):
+        with pytest.raises(errors.DTypeError, match=rf"scipy\.special\.{name}: takes real numbers"):
+            getattr(special, name)(*[1j] * (3 if name == "betainc" else 2))
