@@ -15,6 +15,7 @@ import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import errors
 from jitgrad.scipy import stats
+from jitgrad.testing import check_grads
 
 LINE = np.array([-40.0, -6.0, -1.5, -1.0, -0.3, 0.0, 0.2, 0.5, 1.0, 1.7, 3.0, 9.0, 40.0])
 WHOLE = np.array([-1.0, 0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 30.0])
@@ -24,13 +25,14 @@ PARAMETERS = {
     "logistic": [(), (0.2, 3.0)], "cauchy": [(), (0.2, 3.0)], "gumbel_r": [(), (0.2, 3.0)], "gumbel_l": [(), (0.2, 3.0)],
     "beta": [(2.0, 3.0), (0.5, 1.5, -1.0, 3.0)], "gamma": [(1.5,), (3.0, 0.2, 2.0)], "chi2": [(3.0,), (5.0, 0.2, 2.0)],
     "t": [(1.0,), (4.5, 0.2, 2.0)], "pareto": [(1.5,), (3.0, -1.0, 1.2)], "gennorm": [(1.5,)], "wrapcauchy": [(0.4,)],
+    "vonmises": [(1.5,), (300.0,)],
     "truncnorm": [(-1.0, 2.0), (1.0, 4.0, 0.2, 2.0), (-9.0, -5.0), (6.0, 9.0)],
     "bernoulli": [(0.3,), (0.0,), (1.0,), (0.6, 1)], "binom": [(5, 0.3), (8, 1.0), (5, 0.4, 1)], "nbinom": [(4, 0.3)],
     "geom": [(0.3,), (0.6, 1)], "poisson": [(2.5,), (0.0,), (2.5, 1)], "betabinom": [(5, 1.5, 2.0)],
 }  # fmt: skip
 CASES = [
     (name, method, parameters) for name, rows in PARAMETERS.items() for parameters in rows
-    for method in vars(getattr(stats, name)) if not method.startswith("_")
+    for method in vars(getattr(stats, name)) if not method.startswith("_") and method != "entropy"
 ]  # fmt: skip
 
 
@@ -55,11 +57,11 @@ def test_a_method_is_scipys(name, method, parameters):
     with np.errstate(all="ignore"):
         expected = getattr(getattr(scipy.stats, name), method)(x, *parameters)
     found = getattr(getattr(stats, name), method)
-    np.testing.assert_allclose(found(x, *parameters), expected, rtol=2e-12, atol=1e-300 if method.startswith("log") else 1e-15)
+    np.testing.assert_allclose(found(x, *parameters), expected, rtol=2e-12, atol=1e-16 if method.startswith("log") else 1e-15)
     np.testing.assert_allclose(jitgrad.jit(found)(x, *parameters), expected, rtol=1e-11, atol=1e-15)
     narrow = found(x.astype(np.float32), *parameters)
     assert narrow.dtype == np.float32
-    near = np.abs(expected) < 1e30
+    near = np.abs(expected) < (80 if name == "gennorm" else 1e30)  # whose tails are logarithms of what float32 has no numbers for
     np.testing.assert_allclose(np.asarray(narrow)[near], expected[near], rtol=2e-4, atol=1e-6)
 
 
@@ -119,9 +121,109 @@ def test_a_method_that_is_not_there_is_named():
 
 @pytest.mark.parametrize("name", stats.__all__)
 def test_the_example_of_a_distribution_shows_what_it_says(name):
+    if callable(getattr(stats, name)):
+        pytest.skip("a function, whose example runs with its module's")
     example = doctest.DocTestParser().get_doctest(getattr(stats, name).__doc__, {}, name, None, None)
     assert example.examples and importlib.import_module("jitgrad.scipy.stats")
     output: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     runner.run(example, out=output.append)
     assert not runner.failures, "".join(output)
+
+
+def test_the_entropy_of_poisson_is_scipys_on_both_sides_of_its_series():
+    mu = np.array([0.0, 0.1, 2.5, 30.0, 99.0, 101.0])
+    for f in (stats.poisson.entropy, jitgrad.jit(stats.poisson.entropy)):
+        np.testing.assert_allclose(f(mu), [0.0, *scipy.stats.poisson.entropy(mu[1:])], rtol=1e-11, atol=1e-15)
+        np.testing.assert_allclose(f(np.array([1e9])), 0.5 * np.log(2 * np.pi * np.e * 1e9), rtol=1e-10)
+
+
+def test_chances_have_derivatives_at_the_middle_and_by_their_parameters():
+    for cdf, parameters in ((stats.t.cdf, (3.0,)), (stats.gennorm.cdf, (1.7,))):
+        density = {"t": stats.t.pdf, "gennorm": stats.gennorm.pdf}[cdf.__qualname__.split(".")[0]]
+        for x in (jnp.array(v, "float64") for v in (0.0, 0.3, -2.0)):
+            np.testing.assert_allclose(jitgrad.grad(cdf)(x, *parameters), density(x, *parameters), rtol=1e-10)
+    for cdf, arguments in (
+        (stats.t.cdf, (0.7, 3.0, 0.1, 1.5)), (stats.gamma.cdf, (2.0, 1.5, 0.1, 1.2)), (stats.beta.cdf, (0.4, 1.5, 2.5)),
+        (stats.chi2.sf, (2.0, 3.5)), (stats.gamma.logsf, (9.0, 2.0)),
+    ):  # fmt: skip
+        check_grads(cdf, tuple(jnp.array(v, "float64") for v in arguments), order=1, atol=1e-6, rtol=1e-5, eps=1e-5)
+
+
+def test_normal_vectors_are_scipys():
+    rng = np.random.default_rng(2)
+    root, mean, x = rng.normal(size=(3, 3)), rng.normal(size=3), rng.normal(size=(4, 2, 3))
+    cov = root @ root.T + np.eye(3)
+    expected = scipy.stats.multivariate_normal.logpdf(x, mean, cov)
+    for f in (stats.multivariate_normal.logpdf, jitgrad.jit(stats.multivariate_normal.logpdf)):
+        np.testing.assert_allclose(f(x, mean, cov), expected, rtol=1e-12)
+        np.testing.assert_allclose(
+            f(x, mean, np.stack([cov, 2 * cov])),
+            np.stack([scipy.stats.multivariate_normal.logpdf(x[:, n], mean, (n + 1) * cov) for n in range(2)], 1),
+            rtol=1e-12,
+        )
+        np.testing.assert_allclose(f(1.0, 0.5, 2.0), scipy.stats.norm.logpdf(1.0, 0.5, np.sqrt(2)), rtol=1e-6)
+    np.testing.assert_allclose(stats.multivariate_normal.pdf(x, mean, cov), np.exp(expected), rtol=1e-12)
+    batched = jitgrad.vmap(stats.multivariate_normal.logpdf, (0, None, None))(x, mean, cov)
+    np.testing.assert_allclose(batched, expected, rtol=1e-12)
+
+    def of_root(x, mean, root):
+        return stats.multivariate_normal.logpdf(x, mean, root @ root.T + jnp.eye(3))
+
+    check_grads(of_root, (x[0, 0], mean, root), order=2, atol=1e-3, rtol=1e-3)
+    with pytest.raises(errors.ShapeError, match=r"multivariate_normal\.logpdf: of a mean of 3"):
+        stats.multivariate_normal.logpdf(x, mean, np.eye(2))
+
+
+@pytest.mark.parametrize("method", ["average", "min", "max", "dense", "ordinal"])
+def test_ranks_are_scipys(method):
+    a = np.array([[3, 1, 2, 3, 3], [0, 0, 5, -1, 5], [1, 1, 1, 1, 1]])
+    rank = jitgrad.jit(stats.rankdata, static_argnames=("method", "axis"))
+    for f in (stats.rankdata, rank):
+        np.testing.assert_array_equal(f(a, method), scipy.stats.rankdata(a, method))
+        for axis in (0, 1, -1):
+            np.testing.assert_array_equal(f(a, method, axis=axis), scipy.stats.rankdata(a, method, axis=axis))
+    assert np.isnan(stats.rankdata(np.array([1.0, np.nan]), method)).all()
+    assert stats.rankdata(np.zeros(0), method).shape == (0,)
+
+
+def test_modes_and_standard_errors_are_scipys():
+    a = np.array([[3.0, 1, 2, 3, 3], [0, 0, 5, -1, 5], [1, 1, 1, 1, 2]])
+    for axis in (0, 1, -1, None):
+        for keep in (False, True):
+            found, expected = stats.mode(a, axis, keepdims=keep), scipy.stats.mode(a, axis, keepdims=keep)
+            np.testing.assert_array_equal(found.mode, expected.mode)
+            np.testing.assert_array_equal(found.count, expected.count)
+        np.testing.assert_allclose(stats.sem(a, axis), scipy.stats.sem(a, axis), rtol=1e-14)
+        np.testing.assert_allclose(stats.sem(a, axis, 0, keepdims=True).ravel(), np.ravel(scipy.stats.sem(a, axis, 0)), rtol=1e-14)
+    gaps = np.where(a == 5, np.nan, a)
+    np.testing.assert_allclose(stats.sem(gaps, nan_policy="omit"), scipy.stats.sem(gaps, nan_policy="omit"), rtol=1e-14)
+    assert np.isnan(stats.mode(np.array([1.0, np.nan])).mode)
+    for call in (lambda: stats.rankdata(a, "odd"), lambda: stats.mode(a, nan_policy="raise"), lambda: stats.mode(a, 2)):
+        with pytest.raises(errors.ArgumentError, match=r"scipy\.stats\.(rankdata|mode): "):
+            call()
+
+
+@pytest.mark.parametrize("method", [None, "silverman", 0.4])
+def test_a_density_estimate_is_scipys(method):
+    rng = np.random.default_rng(4)
+    data, weights, points = rng.normal(size=(2, 30)), rng.uniform(0.5, 2, 30), rng.normal(size=(2, 7))
+    ours, theirs = stats.gaussian_kde(data, method, weights), scipy.stats.gaussian_kde(data, method, weights)
+    np.testing.assert_allclose(ours.covariance, theirs.covariance, rtol=1e-12)
+    np.testing.assert_allclose(ours.inv_cov, theirs.inv_cov, rtol=1e-10)
+    assert (ours.d, ours.n) == (2, 30)
+    np.testing.assert_allclose(ours.logpdf(points), theirs.logpdf(points), rtol=1e-12)
+    np.testing.assert_allclose(jitgrad.jit(lambda k, x: k.pdf(x))(ours, points), theirs.pdf(points), rtol=1e-12)
+    np.testing.assert_allclose(ours.integrate_kde(ours), theirs.integrate_kde(theirs), rtol=1e-12)
+    np.testing.assert_allclose(
+        ours.integrate_gaussian(np.zeros(2), np.eye(2)), theirs.integrate_gaussian(np.zeros(2), np.eye(2)), rtol=1e-12
+    )
+    line = stats.gaussian_kde(data[0], method)
+    np.testing.assert_allclose(
+        line.integrate_box_1d(-1.0, 2.0), scipy.stats.gaussian_kde(data[0], method).integrate_box_1d(-1, 2), rtol=1e-12
+    )
+    assert ours.resample(jitgrad.random.key(0), (5, 3)).shape == (2, 5, 3)
+    with pytest.raises(errors.ArgumentError, match="bw_method"):
+        stats.gaussian_kde(data, "none")
+    with pytest.raises(errors.ShapeError, match="points must have 2 components"):
+        ours.pdf(np.zeros((3, 4)))

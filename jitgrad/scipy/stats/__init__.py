@@ -5,6 +5,7 @@
 0.5 -1.6931472
 """
 
+from .circular import vonmises, wrapcauchy
 from .continuous import (
     beta,
     cauchy,
@@ -21,12 +22,14 @@ from .continuous import (
     t,
     truncnorm,
     uniform,
-    wrapcauchy,
 )
-from .discrete import bernoulli, betabinom, binom, dirichlet, geom, multinomial, nbinom, poisson
+from .discrete import bernoulli, betabinom, binom, geom, nbinom, poisson
+from .kde import gaussian_kde
+from .multivariate import dirichlet, multinomial, multivariate_normal
+from .samples import mode, rankdata, sem
 
 __all__ = [
-    "bernoulli", "beta", "betabinom", "binom", "cauchy", "chi2", "dirichlet", "expon", "gamma", "gennorm", "geom", "gumbel_l",
-    "gumbel_r", "laplace", "logistic", "multinomial", "nbinom", "norm", "pareto", "poisson", "t", "truncnorm", "uniform",
-    "wrapcauchy",
+    "bernoulli", "beta", "betabinom", "binom", "cauchy", "chi2", "dirichlet", "expon", "gamma", "gaussian_kde", "gennorm", "geom",
+    "gumbel_l", "gumbel_r", "laplace", "logistic", "mode", "multinomial", "multivariate_normal", "nbinom", "norm", "pareto",
+    "poisson", "rankdata", "sem", "t", "truncnorm", "uniform", "vonmises", "wrapcauchy",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +10,22 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.nn import log1mexp, softplus
-from jitgrad.scipy.special import betaln, expit, gammaln, log_ndtr, logit, ndtr, ndtri, xlog1py, xlogy
+from jitgrad.scipy.special import (
+    betainc,
+    betaln,
+    expit,
+    gammainc,
+    gammaincc,
+    gammaln,
+    log_ndtr,
+    logit,
+    ndtr,
+    ndtri,
+    xlog1py,
+    xlogy,
+)
 
-from .distribution import distribution
+from .distribution import distribution, log_chance
 
 LOG_2PI = math.log(2 * math.pi)
 One = Callable[[Any], Any]
@@ -74,21 +88,39 @@ norm = _standard(
 )  # fmt: skip
 uniform = _standard(
     "uniform", "The uniform distribution on [loc, loc + scale].", "cdf(0.25) -> 0.25",
-    lambda y: 0 * y, 0, 1, cdf=lambda y: y, ppf=lambda q: q,
+    lambda y: 0 * y, 0, 1, cdf=lambda y: y, logcdf=jnp.log, sf=lambda y: 1 - y, logsf=lambda y: jnp.log1p(-y), ppf=lambda q: q,
+    isf=lambda q: 1 - q,
 )  # fmt: skip
 expon = _standard(
     "expon", "The exponential distribution of mean scale, from loc on.", "logpdf(2.0) -> -2.0",
     lambda y: -y, 0, math.inf, cdf=lambda y: -jnp.expm1(-y), logcdf=log1mexp, sf=lambda y: jnp.exp(-y), logsf=lambda y: -y,
-    ppf=lambda q: -jnp.log1p(-q),
+    ppf=lambda q: -jnp.log1p(-q), isf=lambda q: -jnp.log(q),
 )  # fmt: skip
+
+
+def _laplace_cdf(y: Any) -> Array:
+    half = 0.5 * jnp.exp(-jnp.abs(y))
+    return jnp.where(y < 0, half, 1 - half)
+
+
+def _laplace_logcdf(y: Any) -> Array:
+    return jnp.where(y < 0, y - math.log(2), jnp.log1p(-0.5 * jnp.exp(-jnp.abs(y))))
+
+
+def _laplace_ppf(q: Any) -> Array:
+    return jnp.where(q < 0.5, jnp.log(2 * q), -jnp.log(2 * (1 - q)))
+
+
 laplace = _standard(
     "laplace", "The Laplace distribution, exponential to both sides of loc.", "cdf(0.0) -> 0.5",
     lambda y: -jnp.abs(y) - math.log(2),
-    cdf=lambda y: jnp.where(y < 0, 0.5 * jnp.exp(-jnp.abs(y)), 1 - 0.5 * jnp.exp(-jnp.abs(y))),
+    cdf=_laplace_cdf, logcdf=_laplace_logcdf, sf=lambda y: _laplace_cdf(-y), logsf=lambda y: _laplace_logcdf(-y), ppf=_laplace_ppf,
+    isf=lambda q: -_laplace_ppf(q),
 )  # fmt: skip
 logistic = _standard(
     "logistic", "The logistic distribution.", "cdf(0.0) -> 0.5",
-    lambda y: -jnp.abs(y) - 2 * softplus(-jnp.abs(y)), cdf=expit, sf=lambda y: expit(-y), ppf=logit, isf=lambda q: -logit(q),
+    lambda y: -jnp.abs(y) - 2 * softplus(-jnp.abs(y)), cdf=expit,
+    logcdf=lambda y: -softplus(-y), sf=lambda y: expit(-y), logsf=lambda y: -softplus(y), ppf=logit, isf=lambda q: -logit(q),
 )  # fmt: skip
 cauchy = _standard(
     "cauchy", "The Cauchy distribution.", "cdf(0.0) -> 0.5",
@@ -101,11 +133,13 @@ gumbel_r = _standard(
     "gumbel_r", "The Gumbel distribution, of the largest of many.", "logpdf(0.0) -> -1.0",
     lambda y: -y - jnp.exp(-y), cdf=lambda y: jnp.exp(-jnp.exp(-y)), logcdf=lambda y: -jnp.exp(-y),
     sf=lambda y: -jnp.expm1(-jnp.exp(-y)), logsf=lambda y: log1mexp(jnp.exp(-y)), ppf=lambda q: -jnp.log(-jnp.log(q)),
+    isf=lambda q: -jnp.log(-jnp.log1p(-q)),
 )  # fmt: skip
 gumbel_l = _standard(
     "gumbel_l", "The Gumbel distribution, of the smallest of many.", "logpdf(0.0) -> -1.0",
     lambda y: y - jnp.exp(y), cdf=lambda y: -jnp.expm1(-jnp.exp(y)), logcdf=lambda y: log1mexp(jnp.exp(y)),
     sf=lambda y: jnp.exp(-jnp.exp(y)), logsf=lambda y: -jnp.exp(y), ppf=lambda q: jnp.log(-jnp.log1p(-q)),
+    isf=lambda q: jnp.log(-jnp.log(q)),
 )  # fmt: skip
 
 _beta = _density(lambda y, a, b: xlogy(a - 1, y) + xlog1py(b - 1, -y) - betaln(a, b), 0, 1)
@@ -114,21 +148,72 @@ _chi2 = _density(lambda y, df: xlogy(df / 2 - 1, y / 2) - y / 2 - gammaln(df / 2
 _t = _density(lambda y, df: -betaln(df / 2, jnp.full_like(df, 0.5)) - 0.5 * jnp.log(df) - (df + 1) / 2 * jnp.log1p(y * y / df))
 _pareto = _density(lambda y, b: jnp.log(b) - (b + 1) * jnp.log(y), 1)
 
+
+def _chances(below: Callable[..., Any], above: Callable[..., Any], low: float, high: float) -> dict[str, Callable[..., Any]]:
+    """cdf, sf and their logarithms of a family of shapes on [low, high], from those of its standard form."""
+
+    def at(f: Callable[..., Any], ends: tuple[float, float]) -> Callable[..., Any]:
+        def formula(x: Any, loc: Any, scale: Any, *shapes: Any) -> Any:
+            y = (x - loc) / scale
+            inside = (y > low) & (y < high)
+            middle = f(jnp.where(inside, y, 0.5), *shapes)
+            end = jnp.where(y <= low, ends[0], jnp.where(y >= high, ends[1], math.nan))
+            return jnp.where(inside, middle, end + 0 * middle)
+
+        return formula
+
+    cdf, sf = at(below, (0.0, 1.0)), at(above, (1.0, 0.0))
+    return {
+        "cdf": cdf, "sf": sf, "logcdf": lambda *args: log_chance(cdf(*args), sf(*args)),
+        "logsf": lambda *args: log_chance(sf(*args), cdf(*args)),
+    }  # fmt: skip
+
+
+def _of_shapes(like: Callable[..., Any], **formulas: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """Formulas of x, loc, scale and shapes, with the arguments in the order that users give, those of the function `like`."""
+
+    def in_order(f: Callable[..., Any]) -> Callable[..., Any]:
+        def formula(x: Any, *rest: Any) -> Any:
+            *shapes, loc, scale = rest
+            return f(x, loc, scale, *shapes)
+
+        formula.__signature__ = inspect.signature(like)  # type: ignore[attr-defined]
+        return formula
+
+    return {name: in_order(f) for name, f in formulas.items()}
+
+
+def _t_cdf(y: Any, df: Any) -> Array:
+    """By whichever of I_z(df / 2, 1 / 2) and its complement is small, with z = df / (df + y^2) (NIST DLMF 8.17.2)."""
+    held = jnp.where(y == 0, y + 1e-18, y)  # the derivative of I at 0 is infinite, that of y^2 is 0
+    square = held * held
+    far = square > df
+    tail = betainc(df / 2, jnp.full_like(df, 0.5), jnp.where(far, 1 / (1 + square / df), 0.5)) / 2
+    middle = betainc(jnp.full_like(df, 0.5), df / 2, jnp.where(far, 0.5, square / df / (1 + square / df))) / 2
+    below = jnp.where(far, tail, 0.5 - middle)
+    return jnp.where(held > 0, jnp.where(far, 1 - tail, 0.5 + middle), below)
+
+
+_BETA = _chances(lambda y, a, b: betainc(a, b, y), lambda y, a, b: betainc(b, a, 1 - y), 0, 1)
+_GAMMA = _chances(lambda y, a: gammainc(a, y), lambda y, a: gammaincc(a, y), 0, math.inf)
+_CHI2 = _chances(lambda y, df: gammainc(df / 2, y / 2), lambda y, df: gammaincc(df / 2, y / 2), 0, math.inf)
+_T = _chances(_t_cdf, lambda y, df: _t_cdf(-y, df), -math.inf, math.inf)
+
 beta = distribution(
     "beta", "The beta distribution on [loc, loc + scale].", "pdf(0.5, 2.0, 2.0) -> 1.5",
-    logpdf=lambda x, a, b, loc=0, scale=1: _beta(x, loc, scale, a, b),
+    **_of_shapes(lambda x, a, b, loc=0, scale=1: x, logpdf=_beta, **_BETA),
 )  # fmt: skip
 gamma = distribution(
     "gamma", "The gamma distribution of shape a, from loc on.", "logpdf(1.0, 1.0) -> -1.0",
-    logpdf=lambda x, a, loc=0, scale=1: _gamma(x, loc, scale, a),
+    **_of_shapes(lambda x, a, loc=0, scale=1: x, logpdf=_gamma, **_GAMMA),
 )  # fmt: skip
 chi2 = distribution(
     "chi2", "The chi-squared distribution of df degrees of freedom.", "logpdf(0.0, 2.0) -> -0.6931472",
-    logpdf=lambda x, df, loc=0, scale=1: _chi2(x, loc, scale, df),
+    **_of_shapes(lambda x, df, loc=0, scale=1: x, logpdf=_chi2, **_CHI2),
 )  # fmt: skip
 t = distribution(
     "t", "Student's t distribution of df degrees of freedom.", "logpdf(0.0, 2.0) -> -1.0397208",
-    logpdf=lambda x, df, loc=0, scale=1: _t(x, loc, scale, df),
+    **_of_shapes(lambda x, df, loc=0, scale=1: x, logpdf=_t, **_T),
 )  # fmt: skip
 
 
@@ -144,17 +229,24 @@ pareto = distribution(
     logcdf=lambda x, b, loc=0, scale=1: log1mexp(-_pareto_tail(x, b, loc, scale)),
     sf=lambda x, b, loc=0, scale=1: jnp.exp(_pareto_tail(x, b, loc, scale)),
     logsf=lambda x, b, loc=0, scale=1: _pareto_tail(x, b, loc, scale),
-    ppf=lambda q, b, loc=0, scale=1: jnp.where((q >= 0) & (q <= 1), (1 - q) ** (-1 / b) * scale + loc, math.nan),
+    ppf=lambda q, b, loc=0, scale=1: jnp.where((q >= 0) & (q <= 1), jnp.exp(jnp.log1p(-q) / -b) * scale + loc, math.nan),
+    isf=lambda q, b, loc=0, scale=1: jnp.where((q >= 0) & (q <= 1), q ** (-1 / b) * scale + loc, math.nan),
 )  # fmt: skip
+
+
+def _gennorm_cdf(x: Any, beta: Any) -> Array:
+    held = jnp.where(x == 0, x + 1e-18, x)  # |x|^beta has no derivative at 0, its composition with gammainc has
+    power = jnp.abs(held) ** beta
+    small = gammaincc(1 / beta, power) / 2
+    return jnp.where(held > 0, 0.5 + gammainc(1 / beta, power) / 2, small)
+
+
 gennorm = distribution(
     "gennorm", "The generalised normal distribution, of density proportional to exp(-|x|**beta).", "pdf(0.0, 1.0) -> 0.5",
     logpdf=lambda x, beta: jnp.log(beta / 2) - gammaln(1 / beta) - jnp.abs(x) ** beta,
-)  # fmt: skip
-wrapcauchy = distribution(
-    "wrapcauchy", "The Cauchy distribution wrapped around the circle, on [0, 2 pi].", "pdf(0.0, 0.5) -> 0.47746485",
-    logpdf=lambda x, c: jnp.where(
-        (x >= 0) & (x <= 2 * math.pi), jnp.log1p(-c * c) - LOG_2PI - jnp.log1p(c * c - 2 * c * jnp.cos(x)), -math.inf
-    ),
+    cdf=_gennorm_cdf,
+    logcdf=lambda x, beta: log_chance(_gennorm_cdf(x, beta), _gennorm_cdf(-x, beta)), sf=lambda x, beta: _gennorm_cdf(-x, beta),
+    logsf=lambda x, beta: log_chance(_gennorm_cdf(-x, beta), _gennorm_cdf(x, beta)),
 )  # fmt: skip
 
 

@@ -39,6 +39,12 @@ def float_arguments(where: str, *xs: Any) -> list[Array]:
     return [jnp.asarray(ops.convert(v, default_float()) if weak else v) for v in values]
 
 
+def log_chance(chance: Array, rest: Array) -> Array:
+    """The logarithm of a chance, of which `rest` is what is missing to 1: accurate where that is small, too."""
+    near = chance > 0.5
+    return jnp.where(near, jnp.log1p(-jnp.where(near, rest, 0.0)), jnp.log(jnp.where(near, 1.0, chance)))
+
+
 class Distribution(types.ModuleType):
     """A family of distributions, importable as a module, as in jax. Its functions take a value and parameters, which broadcast."""
 
