@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from .config import config, during
@@ -49,6 +50,7 @@ class SingleDeviceSharding(Sharding):
         return True
 
 
+@cache
 def gpu(number: int) -> Device:
     """The GPU of a number."""
     return Device(number, "cuda", "gpu")
@@ -57,6 +59,7 @@ def gpu(number: int) -> Device:
 GPU_NAMES = ("cuda", "gpu")
 
 
+@cache
 def gpus() -> Any:
     """The module jitgrad_compiler.runtime.cuda.devices, which is imported where a GPU is asked for."""
     return importlib.import_module("jitgrad_compiler.runtime.cuda.devices")

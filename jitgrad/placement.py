@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,13 @@ def opened(device: Device) -> Any:
     return found
 
 
+@cache
 def memory() -> Any:
     """The module jitgrad_compiler.runtime.cuda.memory."""
     return importlib.import_module("jitgrad_compiler.runtime.cuda.memory")
 
 
+@cache
 def executables() -> Any:
     """The module jitgrad_compiler.runtime.cuda.executable."""
     return importlib.import_module("jitgrad_compiler.runtime.cuda.executable")

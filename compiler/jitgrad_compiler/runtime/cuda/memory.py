@@ -56,6 +56,8 @@ class Pool:
         self.taken = 0
         """Bytes that the driver has given: in free blocks, and in those that are used."""
         self._by_size: OrderedDict[int, list[_Block]] = OrderedDict()
+        self._by_request: dict[int, list[_Block]] = {}
+        """The same lists by the exact number of bytes asked for, which programs repeat."""
 
     def allocate(self, nbytes: int) -> Buffer:
         """Memory of at least `nbytes` bytes with undefined contents, aligned to 256.
@@ -63,16 +65,27 @@ class Pool:
         Raises:
             OutOfDeviceMemory: the device has not so much left, even after all free blocks were given back.
         """
-        size = block_size(max(nbytes, ALIGNMENT))
-        home = self._by_size.get(size)
-        if home is None:
-            with _lock:
-                home = self._by_size.setdefault(size, [])
         try:
+            home = self._by_request[nbytes]
             block = home.pop()
+        except LookupError:
+            return self._allocate_fresh(nbytes)
+        self.held -= block[1]
+        return Buffer(self, block, home)
+
+    def _allocate_fresh(self, nbytes: int) -> Buffer:
+        size = block_size(max(nbytes, ALIGNMENT))
+        with _lock:
+            home = self._by_size.setdefault(size, [])
+            if len(self._by_request) >= 10_000:
+                self._by_request.clear()
+            self._by_request[nbytes] = home
+        try:
+            block = home.pop()  # of another number of bytes
         except IndexError:
-            return Buffer(self, self._fresh(nbytes, size), home)
-        self.held -= size
+            block = self._fresh(nbytes, size)
+        else:
+            self.held -= size
         return Buffer(self, block, home)
 
     def _fresh(self, nbytes: int, size: int) -> _Block:
