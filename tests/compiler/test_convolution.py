@@ -18,7 +18,7 @@ from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.passes.linearize import linearize
 from jitgrad_compiler.passes.pipeline import prepare
 from jitgrad_compiler.runtime import pool
-from jitgrad_compiler.runtime.executable import run_graph
+from jitgrad_compiler.runtime.executable import compile_graph, run_graph
 from jitgrad_compiler.targets.cpu.contract.blocking import ContractSpec, block_of_runs, split_depth
 from jitgrad_compiler.targets.cpu.contract.layout import lie_in_place
 
@@ -224,6 +224,12 @@ def test_the_cotangent_of_a_strided_convolution_is_padded_once_for_all_phases() 
         kernels = fuse(prepare(convolution(n, h, w, c, o, size, stride, 1, 1, F32)), Tuning())
         padded = [k.stores[0].target.type.shape for k in kernels if "in_memory" in k.fused]
         assert sum(shape[-1] == o for shape in padded) == 1, padded
+
+
+def test_windows_that_are_packed_are_not_all_in_memory_at_once() -> None:
+    graph = convolution(16, 56, 56, 64, 128, 3, 2, 1, 1, F32)
+    program = compile_graph(graph).program
+    assert max(program.memory.scratch.values()) < 4 * 9 * 64 * 16 * 28 * 28
 
 
 def test_a_part_of_an_array_is_copied_so_that_the_whole_need_not_be_kept() -> None:

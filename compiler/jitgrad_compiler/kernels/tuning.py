@@ -165,6 +165,8 @@ class Contraction:
     """The same in strips of one tile."""
     pack_b_cycles: float = 0.3
     """To pack four bytes of B on the way; in a phase before, which writes them to memory, it takes twice that."""
+    windows_before: int = 8
+    """How many times that it takes of windows in a phase before: they are several times what they look into."""
     again_c_cycles: float = 0.2
     """To fetch four bytes of C again for a block of K, where C does not stay in the cache."""
     alias_a_bytes: int = 4096

@@ -247,7 +247,8 @@ def _choose_grid(
         moved = columns * spec.m * spec.k * (tuning.pack_a_cycles if pack_a else read_a)
         moved += rows * spec.n * spec.k * (tuning.next_b_cycles if 2 * rows <= row_tiles else tuning.lone_b_cycles)
         if pack_b:
-            moved += spec.n * spec.k * tuning.pack_b_cycles * (2 if rows > 1 else 1)
+            before = tuning.windows_before if spec.column_run else 2
+            moved += spec.n * spec.k * tuning.pack_b_cycles * (before if rows > 1 else 1)
         if spec.m * spec.n * size // (rows * columns) > tuning.cache_bytes // 2:
             moved += spec.m * spec.n * tuning.again_c_cycles * (blocks - 1)
         cost += moved * size / 4 + (tuning.phase_cycles if pack_b and rows > 1 else 0)
