@@ -14,7 +14,9 @@ import numpy as np
 
 from jitgrad_compiler.ir.builder import Value, run_elsewhere
 from jitgrad_compiler.ir.graph import Op
+from jitgrad_compiler.ir.types import TapeType
 from jitgrad_compiler.ops.calls import call
+from jitgrad_compiler.ops.control import scan
 from jitgrad_compiler.ops.effects import callback, io_callback, pure_callback
 
 from . import backend
@@ -113,6 +115,8 @@ def _at_once(op: Op, args: Sequence[Value], params: dict[str, Any], types: Seque
         return None
     if op in _HOST_OPS or (args and all(isinstance(a.ref, np.generic) for a in args)):
         return None
+    if op is scan and params["length"] is None or any(isinstance(t, TapeType) for t in types):
+        return None  # tapes are the processor's
     device = common(op.name, args)
     if device == CPU or config.disable_jit and op is call:
         return None

@@ -6,101 +6,40 @@ The ops come from `ir.OPS`, their operands from `op_examples.py`. Derivatives an
 
 from __future__ import annotations
 
-import functools
-import zlib
-from typing import Any
-
 import numpy as np
 import pytest
 
 from jitgrad_compiler.errors import DTypeError
 from jitgrad_compiler.ir import OPS, ArrayType, Eqn, Graph, Literal, Var, interpret, parse, verify
-from jitgrad_compiler.ir.graph import BATCH, JVP, Op
+from jitgrad_compiler.ir.graph import BATCH, JVP
 from jitgrad_compiler.ir.storage import computes
-from jitgrad_compiler.ir.types import C64, COMPLEX, DTYPES, F32, F64, FLOATS, NAMES, float_info
+from jitgrad_compiler.ir.types import C64, COMPLEX, DTYPES, F32, F64, FLOATS, NAMES
 from jitgrad_compiler.ops.define import ACCEPTS, elementwise
 from jitgrad_compiler.runtime.executable import run_graph
 
 from .agreement import assert_same
+from .op_agreement import (
+    ELEMENTWISE,
+    KERNELS,
+    OTHERS,
+    SHAPES,
+    assert_examples_agree,
+    assert_kernel_agrees,
+    elementwise_graph,
+    example_kernels,
+    seeded,
+)
 from .op_examples import (
     EXAMPLES,
-    Data,
-    Example,
     accepted,
     draw,
     dtypes_of,
     elementwise_params,
     elementwise_types,
-    errs_by_largest,
     examples,
-    orders_sums,
     runs,
     special_operands,
-    unturned,
 )
-
-ELEMENTWISE = [name for name, op in OPS.items() if op.kind == "elementwise"]
-OTHERS = [name for name, op in OPS.items() if op.kind != "elementwise" and runs(name)]
-KERNELS = [
-    (name, dtype) for name in ELEMENTWISE for dtype in dtypes_of(OPS[name])
-    if not dtype.is_complex and not OPS[name].traits.complex_only
-]  # fmt: skip
-LENGTHS = (1, 7, 16, 33, 1000)
-SHAPES = (*[(n,) for n in LENGTHS], (0,), (), (3, 5), (2, 3, 17), (4, 0), (1, 1))
-
-ULPS = 2.0
-"""What the vector math promises, of results rounded from a wider type."""
-LOOSE = 1e-12
-"""Relative accuracy, absolute near a zero, of scalar functions, for which SciPy is the reference and not always the better one."""
-SCIPY_ULPS = {"erf": 3.0, "erfc": 16.0, "erf_inv": 16.0, "ndtri": 16.0}
-"""Float64 functions that have no wider reference here; their accuracy against mpmath is tested with the vector math."""
-
-PRODUCT_ULPS = {"xlogy": 5.0, "xlog1py": 5.0, "rel_entr": 8.0}
-"""Products with a logarithm, which add its error, the product's and that of a quotient under it."""
-
-
-def seeded(*key: object) -> np.random.Generator:
-    return np.random.default_rng(zlib.crc32(repr(key).encode()))
-
-
-def elementwise_graph(op: Op, dtype: str, shapes: list[tuple[int, ...]], params: list[dict[str, Any]]) -> Graph:
-    """The op done to operands of every shape, with every set of params."""
-    inputs: list[Var] = []
-    eqns = []
-    for shape in shapes:
-        operands = [Var(t) for t in elementwise_types(op, dtype, shape)]
-        inputs += operands
-        for p in params:
-            eqns.append(Eqn(op, operands, p, [Var(t) for t in op.types([v.type for v in operands], p)]))
-    return Graph(inputs, eqns, [e.outputs[0] for e in eqns])
-
-
-def reference(op: Op, graph: Graph, arrays: list[np.ndarray]) -> tuple[list[np.ndarray], float]:
-    """What the graph should give, and within how many ulps: transcendental functions are computed in a wider type."""
-    dtype = graph.eqns[0].outputs[0].type.dtype
-    if dtype.is_storage:  # the reference is float32's, rounded once
-        return list(interpret(graph, *arrays)), 1
-    if not dtype.is_float or not op.traits.transcendental and op.name != "rsqrt":
-        return list(interpret(graph, *arrays)), 0
-    wide = np.float64 if dtype == F32 else np.longdouble
-    places = {v: n for n, v in enumerate(graph.inputs)}
-    with np.errstate(all="ignore"):
-        outs = [e.op.numpy(*[arrays[places[v]].astype(wide) for v in e.inputs], **e.params) for e in graph.eqns]  # type: ignore[index]
-    ulps = PRODUCT_ULPS.get(op.name, SCIPY_ULPS.get(op.name, ULPS) if dtype == F64 else ULPS)
-    return [np.asarray(out) for out in outs], ulps
-
-
-def assert_kernel_agrees(op: Op, graph: Graph, arrays: list[np.ndarray]) -> None:
-    wanted, ulps = reference(op, graph, arrays)
-    for e, got, want in zip(graph.eqns, run_graph(graph, arrays), wanted, strict=True):
-        context = f"{op.name} {e.params or ''} of {', '.join(str(a.type) for a in e.inputs)}"
-        if op.traits.scalar is not None and not e.outputs[0].type.dtype.is_storage:
-            tolerance = max(LOOSE, 2 * float(np.finfo(got.dtype).eps))
-            with np.errstate(over="ignore"):
-                rounded = want.astype(got.dtype)
-            np.testing.assert_allclose(got, rounded, rtol=tolerance, atol=tolerance, err_msg=context)
-        else:
-            assert_same(got, want, ulps, context=context)
 
 
 @pytest.mark.parametrize("name", OPS)
@@ -165,38 +104,11 @@ def test_the_kernel_of_an_elementwise_op_agrees_at_every_length_and_rank(name: s
     assert_kernel_agrees(op, graph, arrays)
 
 
-@functools.cache
-def example_kernels(name: str) -> list[tuple[Example, str]]:
-    """An example is tried in every element type that it has operands of."""
-    return [
-        (example, dtype) for example in examples(name) for dtype in accepted(example)
-        if dtype == F64 or any(isinstance(o, Data) for o in example.operands)
-    ]  # fmt: skip
-
-
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_kernel_agrees_with_the_interpreter_for_every_element_type(name: str) -> None:
     rng = seeded(name)
     for example, dtype in example_kernels(name):
-        graph = example.graph(dtype)
-        arrays = example.arrays(dtype, rng)
-        context = f"{example} in {dtype}"
-        for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
-            if OPS[name].kind == "matrices":
-                assert got.dtype == want.dtype and got.shape == want.shape
-                near = {F32: 2e-5, F64: 1e-12}.get(dtype) or 2 * float(float_info(dtype.numpy).eps)
-                wide = np.result_type(got.dtype, np.float64) if got.dtype.kind != "V" else np.float64
-                got, want = unturned(name, got.astype(wide)), unturned(name, want.astype(wide))
-                np.testing.assert_allclose(got, want, rtol=near, atol=near, err_msg=context)
-            elif orders_sums(name) and dtype.is_storage:
-                assert_same(got, want, ulps=1, context=context)
-            elif orders_sums(name) and dtype.is_float:
-                tolerance = {F32: 2e-5, F64: 1e-13}[dtype]
-                near = tolerance * (float(np.abs(want).max(initial=0)) if errs_by_largest(name) else 1)
-                np.testing.assert_allclose(got, want, rtol=tolerance, atol=near, err_msg=context)
-                assert got.dtype == want.dtype
-            else:
-                assert_same(got, want, context=context)
+        assert_examples_agree(name, [(example, dtype)], rng)
 
 
 @pytest.mark.parametrize(

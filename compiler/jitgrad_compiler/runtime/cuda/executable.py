@@ -7,22 +7,23 @@ anew when an address differs from the last call's: programs that run again and a
 from __future__ import annotations
 
 import ctypes
+import itertools
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ...ir.graph import Atom, Graph, PerGraph
+from ...ir.graph import Atom, Graph, PerGraph, Var
 from ...ir.types import TapeType
 from ...kernels.memory import aligned
 from ...kernels.tuning import Tuning
 from ...once import once
 from ...targets.cuda.device import THREADS
 from ...targets.cuda.nvptx import architecture, ptx
-from ...targets.cuda.program import ModuleText, NotOnThisDevice, compile_program, device_tuning
-from ..executable import SHARED_BELOW
+from ...targets.cuda.program import HostStep, ModuleText, Step, compile_program, device_tuning
+from ..executable import SHARED_BELOW, address_of, run_graph
 from .devices import Device
 from .driver import Launch
 from .memory import Buffer, DeviceMemory
@@ -57,26 +58,27 @@ class DeviceExecutable:
     """Calls a program on one device. Several threads may call one at the same time."""
 
     def __init__(self, device: Device, graph: Graph, donated: Sequence[int], contracts: bool, tuning: Tuning) -> None:
-        self.device = device
+        self.device, self.contracts = device, contracts
         self.program = program = compile_program(graph, tuning, donated, contracts)
         lowered, memory, driver = program.graph, program.lowered.memory, device.driver
-        if any(isinstance(t, TapeType) for t in (*graph.input_types, *graph.output_types)):
-            raise NotOnThisDevice("a loop of unknown length runs forward and backward on the CPU alone where it keeps every step")
         self.arena_bytes = memory.arena_bytes
         self._modules = [_load(device, text) for text in program.modules]
         loaded = dict(zip(program.modules, self._modules, strict=True))
         self._tables: Buffer = device.memory.allocate(8 * max(len(program.bases), 1))
         self._state = device.memory.allocate(64)
         driver.upload(self._state.pointer, ctypes.addressof(_GOES_ON), 8)
-        launches = []
-        for step in program.steps:
-            phase = step.phase
-            function = driver.function(loaded[step.code.module].module, phase.function, phase.shared_bytes)
-            launches.append(Launch(function, phase.blocks, THREADS, phase.shared_bytes, (self._tables.pointer + 8 * step.table,)))
-        self._graph = driver.graph(launches) if launches else None
+        self._parts: list[Any] = []
+        """What runs in turn: graphs of kernels, and steps of the processor."""
+        self._graphs: list[Any] = []
+        for on_host, steps in itertools.groupby(program.steps, lambda step: isinstance(step, HostStep)):
+            if on_host:
+                self._parts += steps
+            else:
+                self._graphs.append(driver.graph([self._launch(step, loaded) for step in steps]))  # type: ignore[arg-type]
+                self._parts.append(self._graphs[-1])
         self._bases, self._offsets = np.array(program.bases, np.int64), np.array(program.offsets, np.int64)
         self._addresses: tuple[int, ...] = ()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.shared_bytes = 0
         self._plan: list[tuple[int, int]] = []
         """For each output: (0, offset in the shared block), (1, its own size) or (2, number of the donated input it replaces)."""
@@ -96,6 +98,11 @@ class DeviceExecutable:
                 self._plan.append((1, size))
         self._sizes = [v.type.nbytes for v in lowered.outputs]
 
+    def _launch(self, step: Step, loaded: Mapping[ModuleText, _Loaded]) -> Launch:
+        phase = step.phase
+        function = self.device.driver.function(loaded[step.code.module].module, phase.function, phase.shared_bytes)
+        return Launch(function, phase.blocks, THREADS, phase.shared_bytes, (self._tables.pointer + 8 * step.table,))
+
     def run(self, operands: Sequence[DeviceMemory], donors: Sequence[DeviceMemory | None] = ()) -> list[DeviceMemory]:
         """Run on operands of this device. Returns the outputs' memory, in order, which kernels may still be writing."""
         allocate = self.device.memory.allocate
@@ -111,25 +118,50 @@ class DeviceExecutable:
             else:
                 buffer = allocate(size)
                 outs.append(DeviceMemory(self.device, buffer.pointer, size, buffer))
-        if self._graph is None:
+        if not self._parts:
             return outs
         arena = allocate(self.arena_bytes) if self.arena_bytes else None
         addresses = (*[m.pointer for m in operands], *[m.pointer for m in outs], 0 if arena is None else arena.pointer)
         with self._lock:
-            if addresses != self._addresses:
-                self._fill(addresses)
-            self.device.driver.launch(self._graph)
+            tapes: dict[Var, Any] = {}
+            for part in self._parts:
+                if addresses != self._addresses:  # also where a function of the user's has called the program in between
+                    self._fill(addresses)
+                if isinstance(part, HostStep):
+                    self._on_host(part, tapes)
+                else:
+                    self.device.driver.launch(part)
         return outs
+
+    def _on_host(self, step: HostStep, tapes: dict[Var, Any]) -> None:
+        """What the processor does: operands here, results there."""
+        graph, driver, words = step.graph, self.device.driver, self._words
+        places = dict(zip(dict.fromkeys([*graph.inputs, *graph.outputs]), itertools.count(step.table)))
+        arrays = []
+        for v in graph.inputs:
+            if isinstance(v.type, TapeType):
+                arrays.append(tapes[v])
+                continue
+            array = np.empty(v.type.shape, v.type.dtype.numpy)
+            driver.download(array.ctypes.data, int(words[places[v]]), array.nbytes)
+            arrays.append(array)
+        for result, out in zip(graph.outputs, run_graph(graph, arrays, self.contracts), strict=True):
+            assert isinstance(result, Var)
+            if isinstance(result.type, TapeType):
+                tapes[result] = out
+            else:
+                address, kept = address_of(out)
+                driver.upload(int(words[places[result]]), address, kept.nbytes)
 
     def _fill(self, addresses: tuple[int, ...]) -> None:
         self._addresses = ()
-        words = np.array([*addresses, self._state.pointer, 0], np.int64)[self._bases] + self._offsets
+        self._words = words = np.array([*addresses, self._state.pointer, 0], np.int64)[self._bases] + self._offsets
         self.device.driver.upload(self._tables.pointer, words.ctypes.data, words.nbytes)
         self._addresses = addresses
 
     def __del__(self) -> None:
-        if getattr(self, "_graph", None) is not None:
-            self.device.driver.release(self._graph)
+        for graph in getattr(self, "_graphs", ()):
+            self.device.driver.release(graph)
 
 
 Variant = tuple[Device, tuple[int, ...], bool, Tuning]

@@ -14,7 +14,6 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ...errors import JitgradError
 from ...ir.graph import Graph, Var
 from ...ir.types import TapeType
 from ...kernels.kernel import Kernel
@@ -29,7 +28,7 @@ from ..numba_scalar import link
 from .contract.kernel import emit_contraction
 from .device import Threads
 from .loops.kernel import emit_loops
-from .phases import Emitted, Phase
+from .phases import Phase
 from .tasks import emit_tasks
 
 NOWHERE = -1
@@ -43,13 +42,6 @@ define internal i1 @{POLL}(ptr %state) alwaysinline {{
   ret i1 %stop
 }}"""
 """Whether the host asks the program to stop: it writes so into memory that the device sees."""
-
-
-_MOVE = "device_put(x, 'cpu') moves its arrays there"
-
-
-class NotOnThisDevice(JitgradError, NotImplementedError):
-    """A program holds something that runs on the CPU alone."""
 
 
 @dataclass(eq=False)
@@ -66,7 +58,14 @@ class Code:
     phases: list[Phase]
     scratch_bytes: int
     asks_state: bool
+    on_host: bool = False
+    """Whether no device does it: it calls Python or a library, keeps tapes, or is a loop of kernels."""
     module: ModuleText = field(default_factory=lambda: ModuleText(""))
+
+
+def _of_the_host(function: str) -> bool:
+    """Whether a declared function is none that a device has."""
+    return not function.startswith(("llvm.", "gpu.")) and function != POLL
 
 
 _Key = tuple[str, bool, Tuning]
@@ -101,24 +100,19 @@ class _Codes:
         return self.used[kernel]
 
     def _emit(self, k: Kernel) -> Code:
+        if k.programs or host_calls(k) or any(isinstance(v.type, TapeType) for v in operands(k)):
+            return Code([], 0, False, on_host=True)
         table, name, module = _DeviceTable(k), f"kernel{next(_serial)}", self._module
         module.math_calls.clear()
-        if host_calls(k):
-            raise NotOnThisDevice(f"a program that calls Python runs on the CPU alone: {_MOVE}")
-        if any(isinstance(v.type, TapeType) for v in operands(k)):
-            raise NotOnThisDevice(f"a loop of unknown length that keeps every step runs on the CPU alone so far: {_MOVE}")
-        if k.programs:
-            raise NotOnThisDevice(f"a {k.eqns[0].op.name} whose state is too large for registers runs on the CPU alone so far")
-        emitted: Emitted
         if k.kind in ("loops", "contract"):
             emit = emit_loops if k.kind == "loops" else emit_contraction
             emitted = emit(module, name, k, table.pointers, table.scratch)
         else:
+            before = len(module.functions), dict(module.declarations)
             emitted = emit_tasks(module, name, k, table)
-        own = {POLL, *module.linked}
-        if of_the_host := [n for n in module.declarations if not n.startswith(("llvm.", "gpu.")) and n not in own]:
-            called = ", ".join(of_the_host)
-            raise NotOnThisDevice(f"{k.eqns[0].op.name} calls {called}, which the host alone has: it runs there so far; {_MOVE}")
+            if any(_of_the_host(f) for f in module.declarations.keys() - module.linked.keys()):
+                module.functions[before[0] :], module.declarations = [], before[1]
+                return Code([], 0, False, on_host=True)
         return Code(emitted.phases, emitted.scratch_bytes, table.asks_state)
 
     def finish(self) -> None:
@@ -143,12 +137,22 @@ class Step:
     table: int
 
 
+@dataclass(frozen=True, eq=False)
+class HostStep:
+    """What the processor does between kernels: a program of the kernel's equations, whose operands and results lie where the words
+    from `table` on say; tapes are kept by the processor.
+    """
+
+    graph: Graph
+    table: int
+
+
 @dataclass(eq=False)
 class Program:
     """A Graph for a GPU: what runs, and where the tables' words point."""
 
     lowered: KernelProgram
-    steps: list[Step]
+    steps: list[Step | HostStep]
     bases: list[int]
     """Of each word of the tables the number of an input, of an output behind those, of the arena or of the state behind these."""
     offsets: list[int]
@@ -160,7 +164,7 @@ class Program:
 
     @property
     def modules(self) -> list[ModuleText]:
-        return list(dict.fromkeys(s.code.module for s in self.steps))
+        return list(dict.fromkeys(s.code.module for s in self.steps if isinstance(s, Step)))
 
 
 def compile_program(graph: Graph, tuning: Tuning, donated: Sequence[int] = (), contracts: bool = True) -> Program:
@@ -170,11 +174,11 @@ def compile_program(graph: Graph, tuning: Tuning, donated: Sequence[int] = (), c
         lowered = lower(graph, tuning, lambda k: codes.of(k).scratch_bytes, contracts, donated)
         steps, bases, offsets = _steps(codes, lowered)
         codes.finish()
-        return Program(lowered, steps, bases, offsets, any(s.code.asks_state for s in steps))
+        return Program(lowered, steps, bases, offsets, any(isinstance(s, Step) and s.code.asks_state for s in steps))
 
 
-def _steps(codes: _Codes, lowered: KernelProgram) -> tuple[list[Step], list[int], list[int]]:
-    steps: list[Step] = []
+def _steps(codes: _Codes, lowered: KernelProgram) -> tuple[list[Step | HostStep], list[int], list[int]]:
+    steps: list[Step | HostStep] = []
     words: list[tuple[int, int]] = []
     arena = len(lowered.graph.inputs) + len(lowered.graph.outputs)
 
@@ -185,6 +189,8 @@ def _steps(codes: _Codes, lowered: KernelProgram) -> tuple[list[Step], list[int]
     for number, kernel in enumerate(lowered.kernels):
         code = codes.of(kernel)
         scratch = lowered.memory.scratch.get(number)
+        if code.on_host:
+            steps.append(HostStep(Graph(kernel.inputs, kernel.eqns, kernel.outputs), len(words)))
         steps += [Step(code, phase, len(words)) for phase in code.phases]
         words += [place(v) for v in operands(kernel)]
         words.append((NOWHERE, 0) if scratch is None else (arena, scratch))

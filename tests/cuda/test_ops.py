@@ -1,0 +1,106 @@
+"""Every op on a GPU: its programs run in the emulator against the reference, and their PTX is assembled for three architectures."""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+
+from jitgrad_compiler.ir import OPS, Graph
+from jitgrad_compiler.ir.types import F32, DType
+from jitgrad_compiler.targets.cuda.nvptx import ptx
+from jitgrad_compiler.targets.cuda.program import compile_program, device_tuning
+from tests.compiler.op_agreement import (
+    ELEMENTWISE,
+    KERNELS,
+    OTHERS,
+    SHAPES,
+    assert_examples_agree,
+    assert_kernel_agrees,
+    elementwise_graph,
+    example_kernels,
+    joined,
+    seeded,
+)
+from tests.compiler.op_examples import Example, draw, dtypes_of, elementwise_params, special_operands
+
+from .assemble import assemble, assembler, wide_floats
+from .running import run_on_gpu, stand_ins
+
+ON_THE_HOST = set[str]()
+"""What no device does."""
+IN_FLOAT64 = {"ndtri"}
+"""What is computed in float64 whatever its type, since cancellation leaves no accuracy of float32's."""
+TARGETS = {"sm_80": (8, 0), "sm_90": (9, 0), "sm_100": (10, 0)}
+
+
+@pytest.fixture(autouse=True)
+def gpu():
+    with stand_ins() as devices:
+        yield devices
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_an_elementwise_op_agrees_at_special_numbers(name: str) -> None:
+    op = OPS[name]
+    for dtype in [d for n, d in KERNELS if n == name]:
+        operands = special_operands(op, dtype)
+        graph = elementwise_graph(op, dtype, [operands[0].shape], elementwise_params(op, dtype))
+        if graph.eqns:
+            assert_kernel_agrees(op, graph, operands, run_on_gpu)
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in KERNELS}))
+def test_an_elementwise_op_agrees_at_every_length_and_rank(name: str) -> None:
+    op, rng = OPS[name], seeded(name)
+    dtype = next(d for d in (F32, *dtypes_of(op)) if d in dtypes_of(op))
+    graph = elementwise_graph(op, dtype, list(SHAPES), elementwise_params(op, dtype)[:1])
+    arrays = [draw(v.type, rng, op.samples.domain) for v in graph.inputs]
+    assert_kernel_agrees(op, graph, arrays, run_on_gpu)
+
+
+def together(name: str) -> list[list[tuple[Example, DType]]]:
+    """An op's examples, some at a time, for one program."""
+    found = example_kernels(name)
+    return [found[n : n + 12] for n in range(0, len(found), 12)]
+
+
+@pytest.mark.parametrize("name", [n for n in OTHERS if n not in ON_THE_HOST])
+def test_an_op_agrees_with_the_interpreter(name: str) -> None:
+    rng = seeded(name)
+    for some in together(name):
+        assert_examples_agree(name, some, rng, run_on_gpu)
+
+
+def assembled(graphs: list[Graph], target: str) -> str:
+    """The PTX of programs, whose kernels ptxas takes; none of them is short of registers."""
+    whole = Graph(
+        [v for g in graphs for v in g.inputs], [e for g in graphs for e in g.eqns], [a for g in graphs for a in g.outputs]
+    )
+    (module,) = compile_program(whole, device_tuning()).modules
+    text = ptx(module.text, TARGETS[target])
+    kernels = assemble(text, target).kernels
+    assert kernels and not any(k.spill_stores or k.spill_loads for k in kernels.values())
+    return text
+
+
+@pytest.mark.skipif(assembler() is None, reason="ptxas comes with the extra test")
+@pytest.mark.parametrize("name", sorted({name for name, _ in KERNELS}))
+def test_the_ptx_of_an_elementwise_op_is_assembled(name: str) -> None:
+    """Of float32 it computes with nothing wider, unless it is done in Python's numbers. The architectures take turns."""
+    op, target = OPS[name], list(TARGETS)[zlib.crc32(name.encode()) % 3]
+    graphs = {d: elementwise_graph(op, d, [(1 << 12,)], elementwise_params(op, d)[:1]) for n, d in KERNELS if n == name}
+    if F32 in graphs and op.traits.scalar is None and name not in IN_FLOAT64:
+        assert not wide_floats(assembled([graphs.pop(F32)], target))
+    if graphs:
+        assembled(list(graphs.values()), target)
+
+
+@pytest.mark.skipif(assembler() is None, reason="ptxas comes with the extra test")
+@pytest.mark.parametrize("name", [n for n in OTHERS if n not in ON_THE_HOST])
+def test_the_ptx_of_an_op_is_assembled(name: str) -> None:
+    """The architectures take turns."""
+    for number, some in enumerate(together(name)):
+        target = list(TARGETS)[number % 3]
+        for module in compile_program(joined([example.graph(dtype) for example, dtype in some]), device_tuning()).modules:
+            assert assemble(ptx(module.text, TARGETS[target]), target).kernels
