@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad.array import Array
+from jitgrad.array import Array, memory_device
 from jitgrad.errors import NumberRangeError
 from jitgrad_compiler.ir.builder import bind, bind_all, state
 from jitgrad_compiler.ir.graph import OPS
@@ -22,6 +22,11 @@ Shape = tuple[int, ...]
 def op(name: str, *args: Array, **params: Any) -> Array:
     """The output of an op."""
     return bind(OPS[name], *args, **params)  # type: ignore[return-value]
+
+
+def in_memory(*xs: Array) -> bool:
+    """Whether all are plain arrays in this computer's memory, and what is done with them is done at once, by NumPy."""
+    return state.staging is None and all([x.owner is None and memory_device(x.ref) is None for x in xs])
 
 
 def op_all(name: str, *args: Array, **params: Any) -> list[Array]:

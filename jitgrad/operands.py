@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import index
 from typing import Any
 
@@ -14,7 +14,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.config import config
 from jitgrad.errors import ArgumentError, DTypeError, JitgradError, ParametersError, ShapeError
 from jitgrad.promotion import default_float, dtype_name, promote, strong_dtype
-from jitgrad_compiler.ir.builder import Weak
+from jitgrad_compiler.ir.builder import Weak, bind
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import BOOL, F64, DType
 from jitgrad_compiler.ops.define import ACCEPTS
@@ -136,8 +136,18 @@ def check_accepts(where: str, name: str, x: Array) -> None:
         raise DTypeError(f"{where} takes the element types {names}; got {x.type.dtype.numpy}. Convert with .astype.")
 
 
+@cache
+def _as_they_are(name: str, inexact: bool) -> frozenset[DType]:
+    """The element types that an op takes without any promotion."""
+    return frozenset(t for t in ACCEPTS[OPS[name].traits.accepts] if t.is_inexact or not inexact)
+
+
 def elementwise(where: str, name: str, *xs: ArrayLike, inexact: bool = False) -> Array:
     """An elementwise op done to operands of any types and shapes that go together."""
+    first = xs[0]
+    if type(first) is Array and not first.weak and first.type.dtype in _as_they_are(name, inexact):
+        if all([type(x) is Array and x.type == first.type and not x.weak for x in xs[1:]]):
+            return bind(OPS[name], *xs)  # type: ignore[return-value]
     values, weak = operands(where, *xs, inexact=inexact)
     check_accepts(where, name, values[0])
     out = op(name, *values)

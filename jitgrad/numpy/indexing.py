@@ -18,6 +18,7 @@ from jitgrad.array_ops import (
     constant,
     convert,
     flat,
+    in_memory,
     limits,
     op,
     reshape,
@@ -28,7 +29,7 @@ from jitgrad.array_ops import (
 from jitgrad.checks import check_indices, is_checked
 from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to
-from jitgrad_compiler.ir.types import BOOL, I64, DType
+from jitgrad_compiler.ir.types import BOOL, I64, ArrayType, DType
 
 from .creation import array
 from .index_plan import Index, Number, Plan, Points, Range, clipped, columns, from_front, inside, plan, with_axes_for_flags
@@ -57,6 +58,39 @@ def _check_plan(where: str, p: Plan, shape: Shape, wrap: bool) -> None:
 
 def check_column(where: str, places: Array, axis: int, n: int, wrap: bool = True) -> None:
     check_indices(where, reshape(places, (*places.type.shape, 1)), ((axis, n, 1),), wrap)
+
+
+_BY_ITSELF = (int, slice, type(None), type(Ellipsis))
+
+
+def read_now(x: Array, index: Index) -> Array | None:
+    """x[index] of an array in memory by NumPy's indexing, which is the same where nothing is outside; None where it may not be."""
+    if x.weak or not in_memory(x):
+        return None
+    items: Any = index
+    if type(index) not in _BY_ITSELF:
+        items = tuple([_for_numpy(i) for i in index]) if type(index) is tuple else _for_numpy(index)
+        if items is _TRACED or type(items) is tuple and any([i is _TRACED for i in items]):
+            return None
+    try:
+        found = x.data()[items]
+    except (IndexError, ValueError, TypeError):
+        return None
+    return Array(ArrayType(found.shape, x.type.dtype), None, found if type(found) is np.ndarray else np.asarray(found))
+
+
+_TRACED = object()
+
+
+def _for_numpy(item: Any) -> Any:
+    """An index as NumPy takes it with the same meaning, _TRACED for others."""
+    if type(item) in _BY_ITSELF:
+        return item
+    if type(item) is Array and in_memory(item) and item.type.dtype.kind in ("bool", "signed", "unsigned") and item.type.shape:
+        return item.data()
+    if type(item) is np.ndarray and item.dtype.kind in "iub" and item.ndim:
+        return item
+    return _TRACED
 
 
 def getitem(

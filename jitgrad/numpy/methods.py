@@ -142,7 +142,8 @@ def _round(self: Array, ndigits: int | None = None) -> Array:
 
 
 def _getitem(self: Array, index: Any) -> Array:
-    return indexing.getitem(self, index)
+    found = indexing.read_now(self, index)
+    return indexing.getitem(self, index) if found is None else found
 
 
 def _setitem(self: Array, index: Any, value: Any) -> None:

@@ -12,7 +12,21 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.array_ops import broadcast, constant, convert, flat, iota, is_number, limits, op, op_all, reshape, select, slice_axis
+from jitgrad.array_ops import (
+    broadcast,
+    constant,
+    convert,
+    flat,
+    in_memory,
+    iota,
+    is_number,
+    limits,
+    op,
+    op_all,
+    reshape,
+    select,
+    slice_axis,
+)
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, inexact_arg, is_complex, operands
 from jitgrad_compiler.ir.types import I64, SIGNED, U64, complex_of
@@ -163,6 +177,8 @@ def _among_the_other_sign(keys: Array, wanted: Array, side: str) -> Array:
 
 def _bisected(keys: Array, wanted: Array, side: str) -> Array:
     """The place of each element of a vector among keys of its type."""
+    if in_memory(keys, wanted) and not (keys.type.dtype.is_storage or keys.type.dtype.is_complex):
+        return from_numpy(np.asarray(np.searchsorted(keys.data(), wanted.data(), "left" if side == "left" else "right")))
     n = keys.type.shape[0]
     low = broadcast(constant(0, I64), wanted.type.shape, ())
     high = broadcast(constant(n, I64), wanted.type.shape, ())
