@@ -41,7 +41,7 @@ from .distributions import (
 )
 from .gamma import ball, beta, chisquare, dirichlet, f, gamma, generalized_normal, loggamma, t
 from .generator import seed
-from .keys import KeyArray, PRNGKey, clone, key, key_data, key_impl, wrap_key_data
+from .keys import KeyArray, PRNGKey, clone, key, key_data, key_dtype, key_impl, wrap_key_data
 from .selection import categorical, choice, permutation
 from .splitting import fold_in, split
 from .vectors import multivariate_normal, orthogonal
@@ -49,7 +49,7 @@ from .vectors import multivariate_normal, orthogonal
 __all__ = [
     "KeyArray", "PRNGKey", "ball", "bernoulli", "beta", "binomial", "bits", "categorical", "cauchy", "chisquare", "choice",
     "clone", "dirichlet", "double_sided_maxwell", "exponential", "f", "fold_in", "gamma", "generalized_normal", "geometric",
-    "gumbel", "key", "key_data", "key_impl", "laplace", "loggamma", "logistic", "lognormal", "maxwell", "multinomial",
+    "gumbel", "key", "key_data", "key_dtype", "key_impl", "laplace", "loggamma", "logistic", "lognormal", "maxwell", "multinomial",
     "multivariate_normal", "normal", "orthogonal", "pareto", "permutation", "poisson", "rademacher", "randint", "rayleigh",
     "seed", "split", "t", "triangular", "truncated_normal", "uniform", "wald", "weibull_min", "wrap_key_data",
 ]  # fmt: skip

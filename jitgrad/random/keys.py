@@ -94,16 +94,16 @@ class KeyArray:
 KeyLike = KeyArray | Array | np.ndarray
 
 
-def key(seed: Any, *, impl: str | None = None) -> KeyArray:
+def key(seed: Any, *, impl: str | None = None, dtype: Any = None) -> KeyArray:
     """A key from a seed, a scalar integer. Equal seeds give equal keys, on every machine, and jax's.
 
-    Raises DTypeError for a seed that is no scalar integer.
+    impl, or dtype: the generator, of which there is one. Raises DTypeError for a seed that is no scalar integer.
 
     >>> import jitgrad
     >>> print(jitgrad.random.uniform(jitgrad.random.key(0)).shape)
     ()
     """
-    return KeyArray(PRNGKey(seed, impl=impl))
+    return KeyArray(PRNGKey(seed, impl=_implementation("key", impl, dtype)))
 
 
 def PRNGKey(seed: Any, *, impl: str | None = None) -> Array:
@@ -129,7 +129,23 @@ def _key_of_number(seed: int, size: int) -> Array:
     return to_data(ops.constant(seed % (2**64 if size == 8 else 2**32), U64))
 
 
-def _check_impl(where: str, impl: str | None) -> None:
+def key_dtype(impl_spec: Any = None) -> type:
+    """The element type of keys of a generator, by its name; the type itself is taken, too.
+
+    >>> key_dtype("threefry2x32") is key(0).dtype
+    True
+    """
+    _check_impl("key_dtype", _implementation("key_dtype", None, impl_spec))
+    return prng_key
+
+
+def _implementation(where: str, impl: str | None, dtype: Any) -> Any:
+    if impl is not None and dtype is not None:
+        raise ArgumentError(f"random.{where}: give impl or dtype, not both")
+    return impl if dtype is None else IMPL if dtype is prng_key else dtype
+
+
+def _check_impl(where: str, impl: Any) -> None:
     if impl not in (None, IMPL):
         raise ArgumentError(f"random.{where}: the only implementation is {IMPL!r}, got impl={impl!r}")
 
@@ -197,14 +213,14 @@ def key_data(keys: KeyLike) -> Array:
     return raw("key_data", keys)
 
 
-def wrap_key_data(key_bits_array: Any, *, impl: str | None = None) -> KeyArray:
-    """Keys from a uint32 array [..., 2], as `key_data` gave it.
+def wrap_key_data(key_bits_array: Any, *, impl: str | None = None, dtype: Any = None) -> KeyArray:
+    """Keys from a uint32 array [..., 2], as `key_data` gave it; impl and dtype as of `key`.
 
     >>> import jitgrad
     >>> wrap_key_data(key_data(jitgrad.random.key(5))).shape
     ()
     """
-    _check_impl("wrap_key_data", impl)
+    _check_impl("wrap_key_data", _implementation("wrap_key_data", impl, dtype))
     return KeyArray(raw("wrap_key_data", key_bits_array))
 
 
