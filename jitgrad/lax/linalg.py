@@ -8,10 +8,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
-from jitgrad.errors import ShapeError
-from jitgrad.linear_algebra import systems
+from jitgrad.array_ops import op, op_all
+from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.linear_algebra import spectra, systems
+from jitgrad.matrix_operands import check_results, matrix_arg, one_type, square_arg
 from jitgrad.operands import ArrayLike, size_arg
 
 
@@ -85,4 +89,211 @@ def triangular_solve(
     return jnp.squeeze(x, -1 if left_side else -2) if is_vector else x
 
 
-__all__ = ["cholesky", "lu", "lu_pivots_to_permutation", "triangular_solve"]
+def qr(x: ArrayLike, *, pivoting: bool = False, full_matrices: bool = True, use_magma: bool | None = None) -> tuple[Array, ...]:
+    """(Q, R) with x = Q R for matrices [..., m, n]: Q [..., m, m], or without full_matrices its first min(m, n) columns.
+
+    pivoting: an order of columns behind them, with x[:, order] = Q R.
+
+    >>> import jitgrad.numpy as jnp
+    >>> q, r = qr(jnp.array([[3.0], [4.0]]), full_matrices=False)
+    >>> print(jnp.abs(r))
+    [[5.]]
+    """
+    return tuple(spectra.qr("lax.linalg.qr", x, full_matrices, pivoting))
+
+
+def svd(
+    x: ArrayLike, *, full_matrices: bool = True, compute_uv: bool = True, subset_by_index: tuple[int, int] | None = None,
+    algorithm: Any = None,
+) -> Any:  # fmt: skip
+    """(U, s, Vh) with x = U diag(s) Vh for matrices, or s alone; as numpy.linalg.svd.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(svd(jnp.array([[0.0, 2.0], [1.0, 0.0]]), compute_uv=False))
+    [2. 1.]
+    """
+    found = jnp.linalg.svd(x, full_matrices, compute_uv, subset_by_index=subset_by_index)
+    return tuple(found) if compute_uv else found
+
+
+def eigh(
+    x: ArrayLike, *, lower: bool = True, symmetrize_input: bool = True, sort_eigenvalues: bool = True,
+    subset_by_index: tuple[int, int] | None = None, implementation: Any = None,
+) -> tuple[Array, Array]:  # fmt: skip
+    """(eigenvectors as columns, eigenvalues, rising) of Hermitian matrices.
+
+    lower: which triangle is read, unless symmetrize_input takes (x + x^H) / 2. subset_by_index: (start, end), those from the
+    start-th to below the end-th.
+
+    >>> import jitgrad.numpy as jnp
+    >>> v, w = eigh(jnp.array([[2.0, 1.0], [1.0, 2.0]]))
+    >>> print(jnp.round(w, 4))
+    [1. 3.]
+    """
+    w, v = spectra.eigh("lax.linalg.eigh", x, lower, symmetrize_input, True)
+    if subset_by_index is not None:
+        part = slice(*subset_by_index)
+        return v[..., :, part], w[..., part]
+    return v, w
+
+
+def eig(
+    x: ArrayLike, *, compute_left_eigenvectors: bool = True, compute_right_eigenvectors: bool = True,
+    enable_eigvec_derivs: bool = False, implementation: Any = None, use_magma: bool | None = None,
+) -> list[Array]:  # fmt: skip
+    """[eigenvalues, left eigenvectors, right eigenvectors] of square matrices, complex; those that are asked for.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(eig(jnp.array([[0.0, 1.0], [-1.0, 0.0]]))[0])
+    [0.+1.j 0.-1.j]
+    """
+    return spectra.eig("lax.linalg.eig", x, compute_left_eigenvectors, compute_right_eigenvectors)
+
+
+def schur(
+    x: ArrayLike, *, compute_schur_vectors: bool = True, sort_eig_vals: bool = False, select_callable: Any = None
+) -> tuple[Array, ...]:
+    """(T, Z) with x = Z T Z^H, Schur's form, real of real matrices; (T,) without vectors. Eigenvalues are not sorted.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(schur(jnp.eye(2))[0])
+    [[1. 0.]
+     [0. 1.]]
+    """
+    where = "lax.linalg.schur"
+    if sort_eig_vals or select_callable is not None:
+        raise ArgumentError(f"{where}: eigenvalues are not sorted; sort_eig_vals must be False and select_callable None")
+    return tuple(op_all("schur", square_arg(where, x), vectors=compute_schur_vectors))
+
+
+def hessenberg(a: ArrayLike) -> tuple[Array, Array]:
+    """(h, taus): Hessenberg's form on and above h's first subdiagonal, below it Householder's reflections with the factors taus.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(hessenberg(jnp.array([[1.0, 2.0], [3.0, 4.0]]))[0])
+    [[1. 2.]
+     [3. 4.]]
+    """
+    packed, taus = op_all("hessenberg", square_arg("lax.linalg.hessenberg", a))
+    return packed, taus
+
+
+def tridiagonal(a: ArrayLike, *, lower: bool = True) -> tuple[Array, Array, Array, Array]:
+    """(packed, d, e, taus) of Hermitian matrices: T of Q^H a Q = T has d on its diagonal and e beside it; packed and taus are Q's
+    reflections. One triangle is read.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(tridiagonal(jnp.array([[1.0, 2.0], [2.0, 3.0]]))[1])
+    [1. 3.]
+    """
+    packed, d, e, taus = op_all("tridiagonal", square_arg("lax.linalg.tridiagonal", a), lower=bool(lower))
+    return packed, d, e, taus
+
+
+def tridiagonal_solve(dl: ArrayLike, d: ArrayLike, du: ArrayLike, b: ArrayLike, *, perturb_singular: bool = False) -> Array:
+    """x [..., n, m] with a x = b for the tridiagonal a with d [..., n] on its diagonal, dl[..., 1:] below and du[..., :-1] above.
+
+    NaN where a is singular. perturb_singular: False.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(tridiagonal_solve(jnp.array([0.0, 1.0]), jnp.array([2.0, 2.0]), jnp.array([1.0, 0.0]), jnp.array([[3.0], [3.0]])))
+    [[1.]
+     [1.]]
+    """
+    where = "lax.linalg.tridiagonal_solve"
+    if perturb_singular:
+        raise ArgumentError(f"{where}: perturb_singular must be False")
+    *diagonals, given = one_type(where, dl, d, du, b)
+    shapes = [x.shape for x in diagonals]
+    if not shapes[0] == shapes[1] == shapes[2] == given.shape[:-1]:
+        raise ShapeError(f"{where}: takes diagonals [..., n] and b [..., n, m], got shapes {shapes} and {given.shape}")
+    x = op("tridiagonal_solve", *diagonals, given)
+    check_results(where, [x], [*diagonals, given])
+    return x
+
+
+def householder_product(a: ArrayLike, taus: ArrayLike) -> Array:
+    """The first n columns of the product of the reflections below the diagonal of a [..., m, n], with factors taus [..., k].
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(householder_product(jnp.array([[1.0], [1.0]]), jnp.array([1.0])))
+    [[ 0.]
+     [-1.]]
+    """
+    where = "lax.linalg.householder_product"
+    packed, factors = one_type(where, a, taus)
+    packed = matrix_arg(where, packed)
+    if factors.shape[:-1] != packed.shape[:-2] or factors.ndim == 0 or factors.shape[-1] > packed.shape[-1]:
+        raise ShapeError(f"{where}: takes a [..., m, n] and taus [..., k], k <= n, got shapes {packed.shape} and {factors.shape}")
+    return op("householder_product", packed, factors)
+
+
+def ormqr(a: ArrayLike, taus: ArrayLike, c: ArrayLike, *, left: bool = True, transpose: bool = False) -> Array:
+    """Q c, or without `left` c Q, for the m x m product Q of the reflections below the diagonal of a [..., m, k]; transpose: Q^H.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(ormqr(jnp.eye(2), jnp.zeros(2), jnp.ones((2, 1))))
+    [[1.]
+     [1.]]
+    """
+    where = "lax.linalg.ormqr"
+    packed, factors, given = one_type(where, a, taus, c)
+    m, k = matrix_arg(where, packed).shape[-2:]
+    if k > m:
+        raise ShapeError(f"{where}: a must have at most as many columns as rows, got shape {packed.shape}")
+    wide = jnp.concatenate([packed, jnp.zeros((*packed.shape[:-1], m - k), packed.dtype)], axis=-1)
+    q = householder_product(wide, factors)
+    q = systems.adjoint(q) if transpose else q
+    return jnp.matmul(q, given) if left else jnp.matmul(given, q)
+
+
+def qdwh(
+    x: ArrayLike, *, is_hermitian: bool = False, max_iterations: int | None = None, eps: float | None = None,
+    dynamic_shape: tuple[int, int] | None = None,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """(u, h, iterations, converged) of the polar decomposition x = u h of a matrix [m, n], m >= n; done by singular values, so the
+    iterations are 0 and it has converged.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.round(qdwh(jnp.array([[0.0, 2.0], [3.0, 0.0]]))[1], 4))
+    [[3. 0.]
+     [0. 2.]]
+    """
+    u, s, vh = spectra.svd("lax.linalg.qdwh", x, False, True)
+    h = jnp.matmul(systems.adjoint(vh) * s[..., None, :].astype(u.dtype), vh)
+    return jnp.matmul(u, vh), h, jnp.zeros((), int), jnp.ones((), bool)
+
+
+def symmetric_product(
+    a_matrix: ArrayLike, c_matrix: ArrayLike, *, alpha: float = 1.0, beta: float = 0.0, symmetrize_output: bool = False
+) -> Array:
+    """alpha a a^T + beta c for a [..., n, k] and a symmetric c [..., n, n]; the result is whole, symmetrize_output or not.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(symmetric_product(jnp.array([[1.0], [2.0]]), jnp.eye(2), beta=1.0))
+    [[2. 2.]
+     [2. 5.]]
+    """
+    a, c = one_type("lax.linalg.symmetric_product", a_matrix, c_matrix)
+    return alpha * jnp.matmul(a, jnp.matrix_transpose(a)) + beta * c
+
+
+def cholesky_update(r_matrix: ArrayLike, w_vector: ArrayLike) -> Array:
+    """The upper triangular S with S^T S = r^T r + w w^T, for an upper triangular r [n, n] and a vector w [n].
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.round(cholesky_update(2 * jnp.eye(1), jnp.array([1.5])), 4))
+    [[2.5]]
+    """
+    where = "lax.linalg.cholesky_update"
+    r, w = one_type(where, r_matrix, w_vector)
+    if r.ndim != 2 or r.shape[0] != r.shape[1] or w.shape != r.shape[:1]:
+        raise ShapeError(f"{where}: takes r [n, n] and w [n], got shapes {r.shape} and {w.shape}")
+    _, s = spectra.qr(where, jnp.concatenate([jnp.triu(r), w[None]]), False)
+    return s * jnp.where(jnp.diagonal(s) < 0, -1, 1)[:, None].astype(s.dtype)
+
+
+__all__ = [
+    "cholesky", "cholesky_update", "eig", "eigh", "hessenberg", "householder_product", "lu", "lu_pivots_to_permutation",
+    "ormqr", "qdwh", "qr", "schur", "svd", "symmetric_product", "triangular_solve", "tridiagonal", "tridiagonal_solve",
+]  # fmt: skip

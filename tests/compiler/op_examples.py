@@ -54,6 +54,11 @@ class Matrix(Data):
 
 
 @dataclass(frozen=True)
+class Offset(Data):
+    """The same, all numbers large."""
+
+
+@dataclass(frozen=True)
 class Other:
     """An operand whose element type is fixed. Integers are drawn from low to below high."""
 
@@ -92,7 +97,7 @@ class Example:
                 out.append(rng.integers(o.low, o.high, o.shape).astype(o.dtype.numpy))
             else:
                 drawn = draw(ArrayType(o.shape, dtype if isinstance(o, Data) else o.dtype), rng, domain)
-                out.append(dominated(drawn) if isinstance(o, Matrix) else drawn)
+                out.append(dominated(drawn) if isinstance(o, Matrix) else drawn + 9 if isinstance(o, Offset) else drawn)
         if OPS[self.op].samples.integer_first:
             out[0] = np.round(out[0])
         return out
@@ -389,7 +394,12 @@ def _on_matrices() -> dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]
         "eig": [((Matrix(s),), dict(left=left, right=right)) for s in square for left, right, *_ in switches[::4]],
         "schur": [((Matrix(s),), dict(vectors=vectors)) for s in square for vectors in (False, True)],
         "sylvester": [((Matrix(a), Matrix((*b[:-2], b[-1], b[-1])), Data(b)), {}) for a, b in pairs],
+        "sqrtm": [((Matrix((3, 3)),), {}), ((Matrix((2, 4, 4)),), {}), ((Matrix((0, 0)),), {})],
+        "tridiagonal_solve": [
+            (tuple([Data(b[:-1]), Offset(b[:-1]), Data(b[:-1]), Data(b)]), {}) for b in [(4, 2), (2, 3, 1), (1, 2), (0, 2)]
+        ],
         "of_pairs": [
+            ((Matrix((2, 3, 3, 2)),), dict(of="sqrtm", complex_operands=True)),
             ((Matrix((2, 3, 3)),), dict(of="eig", complex_operands=False, left=True, right=True)),
             ((Matrix((2, 3, 3, 2)),), dict(of="lu", complex_operands=True)),
             ((Matrix((3, 3, 2)), Data((3, 2, 2))), dict(of="solve", complex_operands=True, transpose=True)),

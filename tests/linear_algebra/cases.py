@@ -215,4 +215,49 @@ SPECTRA = [
     Case("multi_dot", lambda a, b: jnp.linalg.multi_dot([a, b, jnp.matrix_transpose(b), a]),
          lambda a, b: a @ b @ np.swapaxes(b, -1, -2) @ a, (square, vectors), batched=False),
 ]  # fmt: skip
-CASES = [*SYSTEMS, *SPECTRA]
+
+
+def _each(f: Callable[..., Any], complex_results: bool = False) -> Callable[..., Any]:
+    """A function of one matrix done to each of a batch."""
+
+    def run(*xs: Any) -> Any:
+        *batch, m, n = xs[-1].shape
+        kind = np.result_type(xs[0], np.complex64) if complex_results else xs[0].dtype
+        made = [f(*[x.reshape(-1, *x.shape[-2:])[i] for x in xs]) for i in range(int(np.prod(batch)))] if xs[-1].size else []
+        return np.array(made, kind).reshape(*batch, m, n)
+
+    return run
+
+
+def _tridiagonal(dl: Any, d: Any, du: Any, b: Any) -> Any:
+    n = d.shape[-1]
+    a = d[..., None] * np.eye(n) + dl[..., None] * np.eye(n, k=-1) + du[..., None] * np.eye(n, k=1)
+    return np.linalg.solve(a, b)
+
+
+def _large(rng: Any, sizes: Sizes, dtype: Any) -> np.ndarray:
+    return _row(rng, sizes, dtype) + np.asarray(4, dtype)
+
+
+def _row(rng: Any, sizes: Sizes, dtype: Any) -> np.ndarray:
+    return vectors(rng, (sizes[0], sizes[1], 1), dtype)[..., 0]
+
+
+FUNCTIONS = [
+    Case("expm", sl.expm, scipy.linalg.expm),
+    Case("expm of a large one", lambda a: sl.expm(8 * a), lambda a: scipy.linalg.expm(8 * a), loose=1000, order=1),
+    Case("sqrtm", sl.sqrtm, _each(scipy.linalg.sqrtm, True), loose=10),
+    Case("logm", sl.logm, _each(lambda a: scipy.linalg.logm(a.astype(complex)), True), loose=100, order=1),
+    Case("funm", lambda a: sl.funm(a, lambda x: jnp.exp(x)), _each(scipy.linalg.expm, True), differentiable=False, loose=1000),
+    Case("solve_sylvester", lambda a, b: sl.solve_sylvester(a, a, b @ jnp.matrix_transpose(b)),
+         lambda a, b: _each(scipy.linalg.solve_sylvester)(a, a, b @ np.swapaxes(b, -1, -2)), (square, vectors), loose=10),
+    Case("polar", lambda a: sl.polar(a)[1], _each(lambda a: scipy.linalg.polar(a)[1]), loose=10, order=1),
+    Case("schur", lambda a: (lambda t, z: z @ t @ _turned(z))(*sl.schur(a)), lambda a: a, differentiable=False, loose=10),
+    Case("hessenberg", lambda a: (lambda h, q: (h, q @ h @ _turned(q)))(*sl.hessenberg(a, calc_q=True)),
+         lambda a: (_each(scipy.linalg.hessenberg)(a), a), differentiable=False),
+    Case("eigh of a pair", lambda a, b: sl.eigh(a, b @ _turned(b) + a, eigvals_only=True),
+         lambda a, b: scipy.linalg.eigh(a, b @ _adjoint(b) + a, eigvals_only=True), (hermitian, vectors), batched=False, minimal=1),
+    Case("qr pivoted", _pivoted, _scipy_pivoted, (wide,), batched=False, differentiable=False, minimal=1),
+    Case("tridiagonal_solve", lax.linalg.tridiagonal_solve, _tridiagonal, (_row, _large, _row, vectors)),
+]  # fmt: skip
+CASES = [*SYSTEMS, *SPECTRA, *FUNCTIONS]

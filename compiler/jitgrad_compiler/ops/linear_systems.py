@@ -20,6 +20,7 @@ from .arithmetic import op
 from .define import Operand, Tangents, add_tangents, broadcast, convert, known, reduce_sum, reshape, transpose_axes
 from .factorization import Shape, each_matrix, on_matrices, scipy_linalg, square, whole_batch
 from .matrices import (
+    along_columns,
     below,
     beside,
     block,
@@ -294,6 +295,59 @@ solve_factored: Op = on_matrices(
     doc="X with A X = B, or A^T X = B, from A, its factors and pivots, and B; a function of A and B alone to derivatives.",
 )  # fmt: skip
 JVP[solve_factored] = _factored_jvp
+
+
+# -- tridiagonal systems
+
+
+def _tridiagonal_results(dtype: DType, dl: Shape, d: Shape, du: Shape, b: Shape) -> Sequence[tuple[Shape, DType]]:
+    if not dl == d == du == b[:1]:
+        raise ShapeError(f"tridiagonal_solve: takes three diagonals [n] and b [n, m], got {dl}, {d}, {du} and {b}")
+    return [(b, dtype)]
+
+
+def _tridiagonal_numpy(dl: Any, d: Any, du: Any, b: Any) -> Any:
+    def one(dl: Any, d: Any, du: Any, b: Any) -> Any:
+        if not b.size:
+            return (b,)
+        if len(d) == 1:
+            return (b / d,)
+        (gtsv,) = scipy_linalg().lapack.get_lapack_funcs(("gtsv",), (d,))
+        return (gtsv(dl[1:], d, du[:-1], b)[3],)
+
+    with np.errstate(all="ignore"):
+        return each_matrix(one, tridiagonal_solve, dl, d, du, b)[0]
+
+
+def _shifted(x: Value, by: int) -> Value:
+    """x [..., n] moved along its axis by one place, a zero coming in."""
+    lead = ((0, 0, 0),) * (x.type.rank - 1)
+    return op("pad", x, literal(0, x.type.dtype), padding=(*lead, (by, -by, 0)))
+
+
+def _tridiagonal_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    *diagonals, b = primals
+    x = bind(tridiagonal_solve, *primals)
+    columns = x.type.shape[-1]
+    t = tangents[3]
+    rank = x.type.rank
+    for moved, by in zip(tangents[:3], (1, 0, -1), strict=True):
+        if moved is not None:
+            rows = op("pad", x, literal(0, x.type.dtype), padding=(*((0, 0, 0),) * (rank - 2), (by, -by, 0), (0, 0, 0)))
+            t = add_tangents(t, -(along_columns(moved, columns) * rows))
+    return [x], [None if t is None else bind(tridiagonal_solve, *diagonals, t)]
+
+
+def _tridiagonal_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+    below, d, above = (known("tridiagonal_solve", x) for x in operands[:3])
+    return [None, None, None, bind(tridiagonal_solve, _shifted(above, 1), d, _shifted(below, -1), cts[0])]
+
+
+tridiagonal_solve: Op = on_matrices(
+    "tridiagonal_solve", (1, 1, 1, 2), _tridiagonal_results, _tridiagonal_numpy, transpose=_tridiagonal_transpose,
+    doc="X with A X = B for the tridiagonal A of three diagonals [n], the lower one's first, the upper one's last unread.",
+)  # fmt: skip
+JVP[tridiagonal_solve] = _tridiagonal_jvp
 
 
 # -- determinants

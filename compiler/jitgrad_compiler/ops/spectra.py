@@ -7,12 +7,13 @@ equal may be turned among each other, so they have no derivative: what is comput
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import NonDifferentiableError, ShapeError
+from ..errors import DTypeError, NonDifferentiableError, ShapeError
 from ..ir.builder import Value, bind, bind_all
 from ..ir.graph import JVP, Op
 from ..ir.types import DType
@@ -288,3 +289,28 @@ sylvester: Op = on_matrices(
     "sylvester", (2, 2, 2), _sylvester_results, _sylvester_numpy, transpose=_sylvester_transpose, doc="X with A X + X B = C."
 )
 JVP[sylvester] = _sylvester_jvp
+
+
+def _sqrtm_results(dtype: DType, a: Shape) -> Sequence[tuple[Shape, DType]]:
+    square("sqrtm", a)
+    if not dtype.is_complex:
+        raise DTypeError(f"sqrtm: takes complex numbers, got {dtype}")
+    return [(a, dtype)]
+
+
+def _sqrtm_numpy(a: Any) -> Any:
+    if not np.size(a):
+        return np.zeros_like(a)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of singular matrices, whose root is what it is
+        return each_matrix(_finite_alone(lambda a: (scipy_linalg().sqrtm(a),)), sqrtm, a)[0]
+
+
+def _sqrtm_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    (a,), (t,) = primals, tangents
+    x = bind(sqrtm, a)
+    return [x], [None if t is None else bind(sylvester, x, x, t)]
+
+
+sqrtm: Op = on_matrices("sqrtm", (2,), _sqrtm_results, _sqrtm_numpy, doc="The principal X with X X = A, for complex numbers.")
+JVP[sqrtm] = _sqrtm_jvp

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .....ir.types import BOOL, I32
+from ....emitter import Emitter
+from ....libm import hypot
 from ....llvm_text import PTR, Reg
 from .factorizations import BLOCK
 from .matrices import Matrices
+from .systems import times
 
 NULL = Reg("null", PTR)
 
@@ -172,4 +175,55 @@ def sylvester(m: Matrices) -> None:
             e.set(info, e.const(0, I32))  # 1: values that nearly cancel were moved a little
 
 
-ROUTINES: tuple[Callable[[Matrices], None], ...] = (eigh, svd, eig, schur, sylvester)
+def _quotient(e: Emitter, x: list[Reg], y: list[Reg]) -> list[Reg]:
+    """Of complex numbers, both scaled by y's larger part."""
+    scale = e.select(e.compare("gt", e.abs(y[0]), e.abs(y[1])), e.abs(y[0]), e.abs(y[1]))
+    y = [e.div(part, scale) for part in y]
+    length = e.mul(e.add(e.mul(y[0], y[0]), e.mul(y[1], y[1])), scale)
+    return [e.div(part, length) for part in times(e, x, [y[0], e.neg(y[1])])]
+
+
+def _root(e: Emitter, x: list[Reg]) -> list[Reg]:
+    """The principal square root of a complex number, from the half without cancellation (Kahan, 1987)."""
+    half = e.sqrt(e.mul(e.add(hypot(e, *x), e.abs(x[0])), 0.5))
+    other = e.select(e.compare("eq", half, 0.0), half, e.div(e.mul(x[1], 0.5), half))
+    right = e.compare("ge", x[0], 0.0)
+    return [e.select(right, half, e.abs(other)), e.select(right, other, e.copysign(half, x[1]))]
+
+
+def sqrtm(m: Matrices) -> None:
+    """By Schur's form, whose root is triangular, too (Bjorck and Hammarling, 1983)."""
+    e, n = m.e, m.shapes[0][0]
+    t, z, between = m.numbers(n * n), m.numbers(n * n), m.numbers(n * n)
+    sums = [e.alloca(m.dtype) for _ in range(2)]
+
+    def element(i: Reg, j: Reg) -> list[Reg]:
+        place = m.at(t, e.add(e.mul(j, n), i))
+        return [e.load(e.offset(place, part, m.dtype), m.dtype) for part in range(2)]
+
+    def put(i: Reg, j: Reg, x: list[Reg]) -> None:
+        for part, value in enumerate(x):
+            e.store(e.offset(m.at(t, e.add(e.mul(j, n), i)), part, m.dtype), value)
+
+    with _of_finite(m, (m.inputs[0], n * n)) as info:
+        m.turn(t, m.inputs[0], n, n)
+        _schur_of(m, t, z, n, info)
+        with e.loop(0, n) as j:
+            put(j, j, _root(e, element(j, j)))
+            with e.loop(0, j) as step:
+                i = e.sub(e.sub(j, 1), step)
+                for slot, part in zip(sums, element(i, j), strict=True):
+                    e.set(slot, part)
+                with e.loop(e.add(i, 1), j) as k:
+                    for slot, part in zip(sums, times(e, element(i, k), element(k, j)), strict=True):
+                        e.set(slot, e.sub(e.get(slot, m.dtype), part))
+                both = [e.add(a, b) for a, b in zip(element(i, i), element(j, j), strict=True)]
+                rest = [e.get(slot, m.dtype) for slot in sums]
+                none = e.and_(e.compare("eq", rest[0], 0.0), e.compare("eq", rest[1], 0.0))
+                put(i, j, [e.select(none, e.const(0.0, m.dtype), part) for part in _quotient(e, rest, both)])
+        m.blas("gemm", "N", "N", n, n, n, 1.0, z, n, t, n, 0.0, between, n)
+        m.blas("gemm", "N", "C", n, n, n, 1.0, between, n, z, n, 0.0, t, n)
+        m.turn(m.outputs[0], t, n, n)
+
+
+ROUTINES: tuple[Callable[[Matrices], None], ...] = (eigh, svd, eig, schur, sylvester, sqrtm)

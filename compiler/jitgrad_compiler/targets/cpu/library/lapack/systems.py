@@ -5,6 +5,8 @@ X^T of our X, row by row in memory, is what BLAS sees. So A X = B is done as X^T
 
 from __future__ import annotations
 
+import math
+
 from .....ir.types import I32, I64
 from ....emitter import Emitter
 from ....libm import hypot
@@ -100,6 +102,19 @@ def solve_factored(m: Matrices) -> None:
         exchange_rows(m, x, columns, pivots, n, False, 0)
         _from_right(m, factors, n, x, columns, "U", "N", "U")
         _from_right(m, factors, n, x, columns, "L", "N", "N")
+
+
+def tridiagonal_solve(m: Matrices) -> None:
+    n, columns = m.shapes[3]
+    diagonals = [m.numbers(n) for _ in range(3)]
+    for copied, given in zip(diagonals, m.inputs, strict=False):
+        m.copy(copied, given, n)
+    b, info = m.numbers(n * columns), m.info()
+    m.turn(b, m.inputs[3], n, columns)
+    m.call("gtsv", n, columns, m.at(diagonals[0], m.e.const(1, I64)), diagonals[1], diagonals[2], b, n, info)
+    with m.e.when(m.failed(info), unlikely=True):
+        m.fill(b, n * columns * m.parts_of_number, math.nan)
+    m.turn(m.outputs[0], b, columns, n)
 
 
 def _pivots(m: Matrices) -> tuple[Reg, Reg]:
