@@ -124,10 +124,12 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         *((product, [(m, k), (k, n)]) for m, k, n in [
             (64, 64, 64), (128, 128, 128), (512, 512, 512), (1024, 1024, 1024), (100, 300, 50), (500, 2048, 700), (256, 1000, 1000),
             (300, 700, 700), (128, 256, 512), (100, 2048, 600), (1500, 500, 4096), (100, 300, 1024), (128, 8192, 128),
+            (12544, 256, 64),
         ]),
         *((lambda a, b: a.T @ b, [(k, m), (k, n)]) for m, k, n in [(256, 256, 128), (128, 130, 128)]),
         (lambda a, b: jnp.exp(a) @ b, [(512, 512), (512, 512)]),
         (lambda x, w: lax.conv(x, w, (1, 1), "SAME"), [(32, 64, 16, 16), (64, 64, 3, 3)]),
+        (lambda x, w: lax.conv(x, w, (1, 1), "SAME"), [(16, 64, 56, 56), (64, 64, 1, 1)]),
         (jitgrad.grad(lambda w, x: jnp.sum(lax.conv(x, w, (2, 2), "SAME") ** 2)), [(128, 64, 3, 3), (16, 64, 56, 56)]),
     ],
     "fourier": [(jnp.fft.rfft, [(16, 512)]), (jnp.fft.rfft, [(1000, 100)])],
@@ -273,6 +275,7 @@ FIXED = {
     "kernels/memory.py": {"ALIGNMENT": "what all emitted code may take for granted"},
     "kernels/pull.py": {"SMALL_REDUCTION": "how much text is written out; fixes an order"},
     "targets/cpu/contract/winograd.py": {"VECTORS": "of a panel, of whose width features are a multiple"},
+    "targets/cpu/library/lapack/factorizations.py": {"BLOCK": "room for LAPACK's routines, which have sizes of their own"},
     "targets/cpu/library/radix.py": {
         "DIGIT_BITS": "of every key's size a divisor", "BUCKETS": "follows from it", "PLACE_BITS": "how a pair lies in memory",
     },

@@ -188,9 +188,11 @@ class Contraction:
     pack_aliased_b: tuple[int, int] = (64, 256)
     """M above which, and K from which, packing pays of a B whose rows drive each other out."""
     far_b_bytes: int = 1024
-    """Rows of B so far apart, which come from memory and are read in place, are read by wide panels"""
+    """Rows of B so far apart, which come from memory and are read in place, are read by panels"""
+    wide_panel: int = 3
+    """of so many vectors, rather than two,"""
     panel_bytes: int = 48 << 10
-    """of so much at most."""
+    """and of so much at most."""
     sparse_b_bytes: int = 512
     """Rows of a B that lies in runs so far apart take few sets of the first-level cache, and it is packed."""
     rows_ahead: int = 16

@@ -16,9 +16,6 @@ from ....ir.types import F32, DType
 from ....kernels.tuning import Contraction
 from ..order import DEEP, DEEP_OF_MANY, K_BLOCK, LONGEST, RUN, SPLIT_K_FROM, SPLIT_K_OPERANDS, SPLIT_K_OUTPUTS, VECTOR_BYTES
 
-WIDE = 3
-"""Vectors of a wide panel."""
-
 
 @dataclass(frozen=True)
 class ContractSpec:
@@ -169,19 +166,19 @@ def _cycles(tuning: Contraction, rows: int, vectors: int) -> float:
 
 
 def _worth_wide_panels(spec: ContractSpec, tuning: Contraction, b: Strides | None, k_block: int, size: int, lanes: int) -> bool:
-    """Whether a B in place comes from memory by rows far apart, of which hardware fetches only what follows: three vectors of each
-    are read and written faster than two, as long as the panel stays in the cache.
+    """Whether a B in place comes from memory by rows far apart, of which hardware fetches only what follows: more of each at a time
+    is faster, as long as the panel stays in the cache.
     """
-    if b is None or b.in_runs or b.column != 1 or _worth_packing_b(spec, tuning, b, size, WIDE * lanes):
+    if b is None or b.in_runs or b.column != 1 or _worth_packing_b(spec, tuning, b, size, tuning.wide_panel * lanes):
         return False
     large = spec.batch * spec.k * spec.n * size > tuning.cache_bytes
-    return large and b.row * size >= tuning.far_b_bytes and k_block * WIDE * lanes * size <= tuning.panel_bytes
+    return large and b.row * size >= tuning.far_b_bytes and k_block * tuning.wide_panel * lanes * size <= tuning.panel_bytes
 
 
 def _choose_tile(m: int, n: int, lanes: int, tuning: Contraction, wide: bool) -> tuple[int, int]:
     """Vectors across and most rows of the tile with the least estimated cycles for a step of K over all of M and N."""
     best: tuple[float, int, int] | None = None
-    for vectors in (WIDE, 2, 1, 4, 6, 8) if wide else (2, 1, WIDE, 4, 6, 8):
+    for vectors in (*([tuning.wide_panel] if wide else []), 2, 1, 3, 4, 6, 8):
         limit = tile_limit(vectors, tuning.registers)
         if limit < 1 or (vectors > 1 and n <= lanes * (vectors - 1)):
             continue
