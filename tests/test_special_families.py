@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jitgrad.numpy as jnp
-from jitgrad import errors, grad, jit, vmap
+from jitgrad import errors, grad, jit, jvp, vmap
 from jitgrad.scipy import special
 from jitgrad.testing import check_grads
 
@@ -165,3 +165,55 @@ def test_complex_arguments_are_refused_by_name(name):
 def test_a_batched_function_does_its_rows(name):
     x = np.array([[0.2, 1.5], [3.0, 11.0]])
     np.testing.assert_array_equal(vmap(getattr(special, name))(x), [getattr(special, name)(row) for row in x])
+
+
+def test_wofz_is_mpmaths_in_every_part_of_the_plane():
+    parts = [
+        (x, y) for x in (0.0, 0.7, 2.3, 4.1, 6.4, 6.6, 20.0, -3.0) for y in (0.0, 1e-6, 0.05, 0.11, 1.0, 3.0, 6.6, 15.0, -0.5, -2.0)
+    ]
+    z = np.array([complex(*p) for p in parts])
+    with mp.workdps(60):
+        exact = [complex(mp.exp(-((w := mp.mpc(*p)) ** 2)) * mp.erfc(-1j * w)) for p in parts]
+    for f in (special.wofz, jit(special.wofz)):
+        found = np.asarray(f(z))
+        assert np.max(np.abs(found / np.array(exact) - 1)) < 2e-14
+        upper = z.imag >= 0
+        np.testing.assert_allclose(found[upper].real, np.real(exact)[upper], rtol=2e-13)
+        np.testing.assert_allclose(found[upper].imag, np.imag(exact)[upper], rtol=2e-13)
+    assert f(np.float32(1.0)).dtype == np.complex64
+    tangent = jvp(special.wofz, (jnp.array(0.7 + 0.4j, "complex128"),), (jnp.array(0.3 - 1j, "complex128"),))[1]
+    w = scipy.special.wofz(0.7 + 0.4j)
+    np.testing.assert_allclose(tangent, (-2 * (0.7 + 0.4j) * w + 2j / np.sqrt(np.pi)) * (0.3 - 1j), rtol=1e-12)
+
+
+def test_owens_t_is_scipys_with_its_derivatives():
+    h, a = (
+        v.ravel() for v in np.meshgrid([0.0, 0.01, 0.3, -1.0, 2.5, 6.0, 15.0, np.inf], [0.0, 1e-5, 0.7, 1.0, -1.01, 7.0, np.inf])
+    )
+    for f in (special.owens_t, jit(special.owens_t)):
+        np.testing.assert_allclose(f(h, a), scipy.special.owens_t(h, a), rtol=1e-11, atol=1e-300)
+        np.testing.assert_allclose(f(10.0, np.array([1e-9, 1e-3])), [3.0697007229119912e-32, 3.0696485387984e-26], rtol=1e-8)
+    check_grads(special.owens_t, (np.array([0.3, -1.2]), np.array([0.8, 2.0])), order=2, atol=1e-4, rtol=1e-4)
+    np.testing.assert_array_equal(vmap(special.owens_t)(h, a), special.owens_t(h, a))
+
+
+def test_spherical_harmonics_are_orthonormal_and_mpmaths():
+    n = np.array([0, 1, 1, 3, 8, 20])
+    m = np.array([0, 0, -1, 2, -5, 20])
+    theta, phi = np.linspace(0.1, 3.0, 6), np.linspace(0.0, 6.0, 6)
+    with mp.workdps(30):
+        exact = [complex(mp.spherharm(int(a), int(b), t, p)) for a, b, t, p in zip(n, m, theta, phi, strict=True)]
+    for f in (special.sph_harm_y, jit(special.sph_harm_y)):
+        np.testing.assert_allclose(f(n, m, theta, phi), exact, rtol=1e-12)
+    for degree, order in ((3, 2), (4, -1), (1, 1)):
+
+        def real(t, degree=degree, order=order):
+            return special.sph_harm_y(degree, order, t, 0.3).real
+
+        check_grads(real, (np.array([0.0, 0.5, 3.0]),), order=2, atol=1e-4, rtol=1e-4)
+    np.testing.assert_array_equal(special.sph_harm_y(10, 2, 0.3, 0.1, n_max=6), special.sph_harm_y(6, 2, 0.3, 0.1))
+    assert special.sph_harm_y(1, 2, 0.5, 0.5) == 0
+    with pytest.raises(errors.DTypeError, match=r"sph_harm_y: n must be whole numbers, got f"):
+        special.sph_harm_y(1.0, 0, 0.5, 0.5)
+    with pytest.raises(errors.ArgumentError, match="diff_n"):
+        special.sph_harm_y(1, 0, 0.5, 0.5, diff_n=1)

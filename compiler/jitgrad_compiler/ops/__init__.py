@@ -24,6 +24,7 @@ from . import (  # noqa: F401
     linear_systems,
     multiply_add,
     orthogonal,
+    plane,
     powers,
     recurrence,
     reduction,

@@ -13,8 +13,8 @@ import numpy as np
 from ..ir.types import F64
 from . import incomplete_functions as scalars
 from .arithmetic import op
-from .define import as_numpy_dtype, elementwise, no_derivative_by
-from .scipy_special import extreme, mended, of_float64, special
+from .define import elementwise, no_derivative_by
+from .scipy_special import extreme, mended, of_float64, one_by_one, special
 
 
 def _op(
@@ -24,12 +24,6 @@ def _op(
         name, whole, partials=partials, accepts="float", domain=domain, fixed=fixed, scalar=getattr(scalars, name), computed_in=F64,
         transcendental=True, cost=60.0, doc=doc,
     )  # fmt: skip
-
-
-def _one_by_one(name: str) -> Callable[..., Any]:
-    """A reference that no library has."""
-    scalar = np.vectorize(getattr(scalars, name), otypes=[np.float64])
-    return lambda *xs: as_numpy_dtype(scalar(*[np.asarray(x, np.float64) for x in xs]), xs[-1])
 
 
 def _of_gamma(name: str) -> Any:
@@ -58,7 +52,7 @@ _op("gammaincc", _of_gamma("gammaincc"),
 _op("gamma_density", mended(_plain_gamma_density, scalars.gamma_density, lambda a, x: extreme(a, x) | (a < 0) | (x < 0) | (a > 20)),
     [lambda a, x, out: out * (op("log", x) - op("digamma", a)), lambda a, x, out: out * ((a - 1) / x - 1)],
     (0.3, 6), "x^(a - 1) exp(-x) / gamma(a).")  # fmt: skip
-_op("gammainc_slope", _one_by_one("gammainc_slope"),
+_op("gammainc_slope", one_by_one(scalars.gammainc_slope),
     [lambda a, x, out: no_derivative_by("the derivative of gammainc by a", "a once more"),
      lambda a, x, out: op("gamma_density", a, x) * (op("log", x) - op("digamma", a))],
     (0.3, 6), "The derivative of P(a, x) by a.", fixed=1)  # fmt: skip
@@ -80,9 +74,9 @@ def _none(which: str) -> list[Callable[..., Any]]:
     return [lambda *xs, p=p: no_derivative_by(f"the derivative of betainc by {which}", f"{p} once more") for p in "ab"]
 
 
-_op("betainc_slope", _one_by_one("betainc_slope"),
+_op("betainc_slope", one_by_one(scalars.betainc_slope),
     [*_none("a"), lambda a, b, x, out: op("beta_density", a, b, x) * (op("log", x) - op("digamma", a) + op("digamma", a + b))],
     (0.1, 0.9), "The derivative of I_x(a, b) by a.", fixed=2)  # fmt: skip
-_op("betainc_slope_b", _one_by_one("betainc_slope_b"),
+_op("betainc_slope_b", one_by_one(scalars.betainc_slope_b),
     [*_none("b"), lambda a, b, x, out: op("beta_density", a, b, x) * (op("log1p", -x) - op("digamma", b) + op("digamma", a + b))],
     (0.1, 0.9), "The derivative of I_x(a, b) by b.", fixed=2)  # fmt: skip

@@ -43,6 +43,12 @@ def mended(whole: Callable[..., Any], scalar: Callable[..., float], rare: Callab
     return reference
 
 
+def one_by_one(scalar: Callable[..., float]) -> Callable[..., Any]:
+    """The reference of a function that no library has."""
+    whole = np.vectorize(scalar, otypes=[np.float64])
+    return lambda *xs: as_numpy_dtype(whole(*[np.asarray(x, np.float64) for x in xs]), xs[-1])
+
+
 def extreme(*xs: Any) -> Any:
     """Where a number is infinite, NaN, zero, or of a size at which libraries tend to lose it."""
     found = np.zeros(np.shape(xs[0]), bool)

@@ -4,9 +4,11 @@ from .bessel import *  # noqa: F403
 from .bessel import __all__ as _bessel
 from .gamma import *  # noqa: F403
 from .gamma import __all__ as _gamma
+from .harmonics import *  # noqa: F403
+from .harmonics import __all__ as _harmonics
 from .integrals import *  # noqa: F403
 from .integrals import __all__ as _integrals
 from .probability import *  # noqa: F403
 from .probability import __all__ as _probability
 
-__all__ = sorted([*_bessel, *_gamma, *_integrals, *_probability])
+__all__ = sorted([*_bessel, *_gamma, *_harmonics, *_integrals, *_probability])

@@ -1,4 +1,4 @@
-"""Functions that are integrals: exponential, sine, cosine and Fresnel integrals, the dilogarithm, Dawson's integral, erfcx."""
+"""Functions that are integrals: exponential, sine, cosine, Fresnel's, Dawson's, the dilogarithm, erfcx, wofz, Owen's T."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
+from jitgrad import lax
 from jitgrad.array import Array
+from jitgrad.operands import inexact_arg
 
 from .arguments import ArrayLike, float_arguments, of_real
 
-__all__ = ["dawsn", "erfcx", "exp1", "expi", "expn", "fresnel", "sici", "spence"]
+__all__ = ["dawsn", "erfcx", "exp1", "expi", "expn", "fresnel", "owens_t", "sici", "spence", "wofz"]
 
 exp1 = of_real("exp1", "exp1", "1.0 -> 0.21938394")
 expi = of_real("expi", "expi", "1.0 -> 1.8951178")
@@ -49,3 +51,26 @@ def fresnel(x: ArrayLike) -> tuple[Array, Array]:
     """
     (value,) = float_arguments("fresnel", x)
     return ops.op("fresnel_sine", value), ops.op("fresnel_cosine", value)
+
+
+def wofz(z: ArrayLike) -> Array:
+    """Faddeeva's function exp(-z^2) erfc(-i z) of real or complex numbers, as complex ones (NIST DLMF 7.2.3).
+
+    Its real part on the real axis is exp(-x^2), its imaginary one 2 D(x) / sqrt(pi) of Dawson's integral.
+
+    >>> print(wofz(0.0))
+    (1+0j)
+    """
+    value = jnp.asarray(inexact_arg("scipy.special.wofz", z))
+    x, y = (value.real, value.imag) if jnp.iscomplexobj(value) else (value, jnp.zeros_like(value))
+    real, imag = (ops.op(f"wofz_{part}", *float_arguments("wofz", x, y)) for part in ("real", "imag"))
+    return lax.complex(real, imag)
+
+
+def owens_t(h: ArrayLike, a: ArrayLike) -> Array:
+    """Owen's T function: the chance that X > h and 0 < Y < a X for two standard normal numbers (D. B. Owen, 1956).
+
+    >>> print(owens_t(0.0, 1.0))
+    0.125
+    """
+    return ops.op("owens_t", *float_arguments("owens_t", h, a))
