@@ -98,7 +98,7 @@ _SWITCHES = {
     "x86_64": """\
 pushq %rbp; pushq %rbx; pushq %r12; pushq %r13; pushq %r14; pushq %r15
 movq %rsp, (%rdi); movq %rsi, %rsp
-popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp; popq %rcx; jmpq *%rcx""",
+popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp; retq""",
     "aarch64": """\
 sub sp, sp, #160
 stp x19, x20, [sp, #0]; stp x21, x22, [sp, #16]; stp x23, x24, [sp, #32]; stp x25, x26, [sp, #48]; stp x27, x28, [sp, #64]
@@ -125,8 +125,10 @@ def switch(machine: str) -> str:
 class _Function:
     """One function in the making; `state` is the emulator's."""
 
-    def __init__(self, module: Module, name: str, args: list[tuple[str, DType]], result: str = "void") -> None:
-        self.e = Emitter(module, name, args, result, attributes="noinline nounwind")
+    def __init__(
+        self, module: Module, name: str, args: list[tuple[str, DType]], result: str = "void", inline: bool = False
+    ) -> None:
+        self.e = Emitter(module, name, args, result, attributes="alwaysinline" if inline else "noinline nounwind")
         self.state = Reg("@fibers_state", PTR)
         self.args = self.e.args
 
@@ -152,7 +154,7 @@ def text(primitives: str) -> str:
     module.declare("pthread_self", "i64", ())
     module.declare("pthread_kill", "i32", ("i64", "i32"))
     module.declare("signal", "ptr", ("i32", "ptr"))
-    for write in (_push, _next, _fault, _wait, _slot, _exchange, _thread, _threads, _signal, _launch, _state):
+    for write in (_push, _next, _fault, _wait, _open, _slots, _thread, _threads, _signal, _launch, _state):
         write(module)
     state = f"@fibers_state = internal global [{STATE.size} x i8] zeroinitializer, align 64\n"
     return state + module.text() + switch(platform.machine()) + "\n" + primitives
@@ -165,7 +167,7 @@ def _state(module: Module) -> None:
 
 def _push(module: Module) -> None:
     """Make a fiber ready, behind those that are."""
-    f = _Function(module, "fibers.push", [("fiber", PTR)])
+    f = _Function(module, "fibers.push", [("fiber", PTR)], inline=True)
     e, (fiber,) = f.e, f.args
     FIBER.set(e, fiber, "status", Status.READY)
     ready = f.get("ready")
@@ -176,13 +178,18 @@ def _push(module: Module) -> None:
 
 
 def _next(module: Module) -> None:
-    """Go on with whoever is ready, or back to `launch` when nobody is; it returns when somebody goes on with who called."""
+    """Go on with whoever is ready, or back to `launch` when nobody is; it returns when somebody goes on with who called.
+
+    The processor guesses where a function returns to by who called last, and after a switch that is wrong. So the last thing that
+    is done on the way to a switch is a jump: of a wait, `switch` alone returns, to who called `wait`.
+    """
     f = _Function(module, "fibers.next", [])
     e = f.e
     ready = f.get("ready")
     old = f.get("current")
+    stack = FIBER.place(e, old, "stack")
     with f.when("eq", ready, 0):
-        e.call("fibers.switch", None, FIBER.place(e, old, "stack"), f.get("main"))
+        e.call("fibers.switch", None, stack, f.get("main"))
     ring, head, mask = f.get("ring"), f.get("head"), f.get("mask")
     seed = f.get("seed")
     with f.when("ne", seed, 0):  # any of them takes the first one's place; Marsaglia's xorshift64
@@ -199,8 +206,11 @@ def _next(module: Module) -> None:
     f.set("head", e.and_(e.add(head, 1), mask))
     f.set("ready", e.sub(ready, 1))
     f.set("current", fiber)
-    with f.when("ne", fiber, old):
-        e.call("fibers.switch", None, FIBER.place(e, old, "stack"), FIBER.get(e, fiber, "stack"))
+    e.branch_if(e.compare("eq", fiber, old), "same", "other")
+    e.label("same")
+    e.line("ret void")
+    e.label("other")
+    e.line(f"tail call void @fibers.switch({stack.typed}, {FIBER.get(e, fiber, 'stack').typed})")
     e.finish()
 
 
@@ -226,46 +236,37 @@ def _wait(module: Module) -> None:
     members = MEETING.get(e, meeting, "members")
     MEETING.set(e, meeting, "arrived", arrived)
     with f.when("eq", arrived, members):
-        MEETING.set(e, meeting, "arrived", 0)
-        MEETING.set(e, meeting, "turn", e.xor(MEETING.get(e, meeting, "turn"), 1))
-        first, count = MEETING.get(e, meeting, "first"), e.convert(members, I64)
-
-        def member(n: Reg) -> Reg:
-            return e.offset(first, e.mul(n, FIBER.size), U8)
-
-        with e.loop(0, count) as n:
-            there, lane_0 = (FIBER.get(e, member(m), "site") for m in (n, e.and_(n, -WARP)))
-            with f.when("ne", there, lane_0):
-                f.fault(Fault.DIVERGED, e.op(f"ptrtoint {member(n).typed} to i64", U64))
-        backwards = f.get("backwards")
-        with e.loop(0, count) as n:
-            mirrored = e.sub(e.sub(count, 1), n)
-            e.call("fibers.push", None, member(e.select(e.compare("ne", backwards, 0), mirrored, n)))
-    e.call("fibers.next", None)
+        e.call("fibers.open", None, meeting)
+    e.line("tail call void @fibers.next()")
     e.finish()
 
 
-def _slots(f: _Function, warp: Reg) -> Reg:
-    turn = MEETING.get(f.e, warp, "turn")
-    return f.e.offset(WARP_MEETING.place(f.e, warp, "slots"), f.e.mul(turn, WARP * SLOT_BYTES), U8)
+def _open(module: Module) -> None:
+    """All members of a meeting have come: they are ready. Those of a warp must have come from the same place."""
+    f = _Function(module, "fibers.open", [("meeting", PTR)])
+    e, (meeting,) = f.e, f.args
+    MEETING.set(e, meeting, "arrived", 0)
+    MEETING.set(e, meeting, "turn", e.xor(MEETING.get(e, meeting, "turn"), 1))
+    first, count = MEETING.get(e, meeting, "first"), e.convert(MEETING.get(e, meeting, "members"), I64)
+    backwards, last = e.compare("ne", f.get("backwards"), 0), e.sub(count, 1)
+
+    def member(n: Reg) -> Reg:
+        return e.offset(first, e.mul(n, FIBER.size), U8)
+
+    with e.loop(0, count) as n:
+        site, of_lane_0 = (FIBER.get(e, member(m), "site") for m in (n, e.and_(n, -WARP)))
+        with f.when("ne", site, of_lane_0):
+            f.fault(Fault.DIVERGED, e.op(f"ptrtoint {member(n).typed} to i64", U64))
+        e.call("fibers.push", None, member(e.select(backwards, e.sub(last, n), n)))
+    e.finish()
 
 
-def _slot(module: Module) -> None:
-    """Where a lane puts what it hands to the others of its warp in the next `exchange`."""
-    f = _Function(module, "fibers.slot", [], "ptr")
-    e, fiber = f.e, f.get("current")
-    lane = e.and_(e.convert(FIBER.get(e, fiber, "thread"), I64), WARP - 1)
-    e.finish(e.offset(_slots(f, FIBER.get(e, fiber, "warp")), e.mul(lane, SLOT_BYTES), U8))
-
-
-def _exchange(module: Module) -> None:
-    """Wait for all lanes of the warp; the slots that they have filled, which are there until the exchange after the next."""
-    f = _Function(module, "fibers.exchange", [("site", I32)], "ptr")
-    e = f.e
-    warp = FIBER.get(e, f.get("current"), "warp")
-    slots = _slots(f, warp)
-    e.call("fibers.wait", None, warp, f.args[0])
-    e.finish(slots)
+def _slots(module: Module) -> None:
+    """Where a warp's lanes put what they hand to each other: they wait for each other, and may read until they do so again."""
+    f = _Function(module, "fibers.slots", [("warp", PTR)], "ptr", inline=True)
+    e, (warp,) = f.e, f.args
+    offset = e.mul(MEETING.get(e, warp, "turn"), WARP * SLOT_BYTES)
+    e.finish(e.offset(WARP_MEETING.place(e, warp, "slots"), offset, U8))
 
 
 def _thread(module: Module) -> None:

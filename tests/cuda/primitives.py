@@ -1,7 +1,7 @@
 """What the emulator's threads do in each primitive of targets/cuda/device.py, as LLVM text beside NVIDIA's there.
 
 To add one: a row of `EMULATED`. Its arguments are `%0`, `%1` and so on; where threads meet, `%site` says where in the kernel, and
-others' values come through `fibers.slot` and `fibers.exchange`. Next on the path: emulator.py.
+others' values come through `_exchange`. Next on the path: emulator.py.
 """
 
 from __future__ import annotations
@@ -32,14 +32,22 @@ def _meet(meeting: str) -> str:
     return f"{_mine(meeting, 'ptr')}  call void @fibers.wait(ptr %{meeting}, i32 %site)\n  ret void"
 
 
-def _shuffle(source: str) -> str:
-    """A lane's word, of the lane that `source` puts into `%lane`; what is there is `%mine` and `%n`."""
+def _exchange(value: str) -> str:
+    """Lines that hand a value to the other lanes of the warp; `%slots` is where all lanes' lie, `SLOT_BYTES` apart."""
     return f"""\
-{_mine("thread", "i32")}  %mine = and i32 %thread, 31
-  %n = and i32 %1, 31
-  %slot = call ptr @fibers.slot()
-  store i32 %0, ptr %slot
-  %slots = call ptr @fibers.exchange(i32 %site)
+{_mine("thread", "i32")}{_mine("warp", "ptr")}  %here = and i32 %thread, 31
+  %place = mul i32 %here, {SLOT_BYTES}
+  %slots = call ptr @fibers.slots(ptr %warp)
+  %slot = getelementptr i8, ptr %slots, i32 %place
+  store {value}, ptr %slot
+  call void @fibers.wait(ptr %warp, i32 %site)
+"""
+
+
+def _shuffle(source: str) -> str:
+    """A lane's word, of the lane that `source` puts into `%lane`; the thread's own is `%here`, the argument `%n`."""
+    return f"""\
+{_exchange("i32 %0")}  %n = and i32 %1, 31
 {source}
   %offset = mul i32 %lane, {SLOT_BYTES}
   %there = getelementptr i8, ptr %slots, i32 %offset
@@ -48,11 +56,8 @@ def _shuffle(source: str) -> str:
 
 
 _BALLOT = f"""\
-  %slot = call ptr @fibers.slot()
   %word = zext i1 %0 to i32
-  store i32 %word, ptr %slot
-  %slots = call ptr @fibers.exchange(i32 %site)
-  br label %lanes
+{_exchange("i32 %word")}  br label %lanes
 lanes:
   %lane = phi i32 [ 0, %entry ], [ %next, %lanes ]
   %bits = phi i32 [ 0, %entry ], [ %more, %lanes ]
@@ -124,9 +129,9 @@ EMULATED: dict[str, str] = {
     "gpu.barrier": _meet("group"),
     "gpu.warp.barrier": _meet("warp"),
     "gpu.grid.barrier": _GRID_BARRIER,
-    "gpu.shuffle.xor": _shuffle("  %lane = xor i32 %mine, %n"),
+    "gpu.shuffle.xor": _shuffle("  %lane = xor i32 %here, %n"),
     "gpu.shuffle.up": _shuffle(
-        "  %below = sub i32 %mine, %n\n  %outside = icmp slt i32 %below, 0\n  %lane = select i1 %outside, i32 %mine, i32 %below"
+        "  %below = sub i32 %here, %n\n  %outside = icmp slt i32 %below, 0\n  %lane = select i1 %outside, i32 %here, i32 %below"
     ),
     "gpu.shuffle.from": _shuffle("  %lane = add i32 %n, 0"),
     "gpu.ballot": _BALLOT,
