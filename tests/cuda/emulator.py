@@ -42,7 +42,8 @@ class KernelModule:
         self.kernels = {name: [a.split()[0] for a in types.split(",") if a.strip()] for name, types in _KERNEL.findall(text)}
         sited, self.sites = with_sites(text.replace("define ptx_kernel ", "define "))
         runs = [_run(name, types) for name, types in self.kernels.items()]
-        self.code = native.compile_ir("\n".join([sited, *runs]), engine().symbols)
+        # Small grids run for less time than code takes to make that keeps values in registers.
+        self.code = native.compile_ir("\n".join([sited, *runs]), engine().symbols, codegen_level=0)
 
     def address(self, kernel: str) -> int:
         """Where the function starts that runs a kernel with the words at its argument."""

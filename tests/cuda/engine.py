@@ -23,7 +23,7 @@ from .fibers import FIBER, MEETING, STATE, WARP, WARP_MEETING, Signal
 from .guarded import PAGE, Region, pages
 from .primitives import definitions
 
-STACK_BYTES = 64 << 10
+STACK_BYTES = 256 << 10
 HANDLER_BYTES = 64 << 10
 """Of the stack on which a fault of the processor is looked at: another thread's may have run out."""
 
