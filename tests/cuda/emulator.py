@@ -16,7 +16,7 @@ from jitgrad_compiler.targets.cpu.machine import native
 from jitgrad_compiler.targets.cuda.device import PRIMITIVES, THREADS, WARP, primitives_in
 
 from .engine import Grid, Order, engine
-from .primitives import EMULATED, with_sites
+from .primitives import EMULATED, with_alignment, with_sites
 from .reports import KernelFault, Launched
 
 SHARED_LIMIT = 227 << 10
@@ -40,7 +40,7 @@ class KernelModule:
             raise KernelFault(f"its module calls {', '.join(foreign)}, which no GPU has", next(iter(_KERNEL.findall(text)))[0])
         self.waits = any(PRIMITIVES[name].meets for name in used)
         self.kernels = {name: [a.split()[0] for a in types.split(",") if a.strip()] for name, types in _KERNEL.findall(text)}
-        sited, self.sites = with_sites(text.replace("define ptx_kernel ", "define "))
+        sited, self.sites = with_sites(with_alignment(text.replace("define ptx_kernel ", "define ")))
         runs = [_run(name, types) for name, types in self.kernels.items()]
         # Small grids run for less time than code takes to make that keeps values in registers.
         self.code = native.compile_ir("\n".join([sited, *runs]), engine().symbols, codegen_level=0)

@@ -41,6 +41,7 @@ class Fault(IntEnum):
     NO_GRID = 5
     COUNTER = 6
     POINTER = 7
+    ALIGNMENT = 8
 
 
 class Layout:
@@ -154,7 +155,7 @@ def text(primitives: str) -> str:
     module.declare("pthread_self", "i64", ())
     module.declare("pthread_kill", "i32", ("i64", "i32"))
     module.declare("signal", "ptr", ("i32", "ptr"))
-    for write in (_push, _next, _fault, _wait, _open, _slots, _thread, _threads, _signal, _launch, _state):
+    for write in (_push, _next, _fault, _wait, _open, _slots, _aligned, _thread, _threads, _signal, _launch, _state):
         write(module)
     state = f"@fibers_state = internal global [{STATE.size} x i8] zeroinitializer, align 64\n"
     return state + module.text() + switch(platform.machine()) + "\n" + primitives
@@ -267,6 +268,16 @@ def _slots(module: Module) -> None:
     e, (warp,) = f.e, f.args
     offset = e.mul(MEETING.get(e, warp, "turn"), WARP * SLOT_BYTES)
     e.finish(e.offset(WARP_MEETING.place(e, warp, "slots"), offset, U8))
+
+
+def _aligned(module: Module) -> None:
+    """Hold an address against the bits that must be zero in it."""
+    f = _Function(module, "fibers.aligned", [("place", PTR), ("mask", U64)])
+    e, (place, mask) = f.e, f.args
+    address = e.op(f"ptrtoint {place.typed} to i64", U64)
+    with f.when("ne", e.and_(address, mask), 0):
+        f.fault(Fault.ALIGNMENT, address)
+    e.finish()
 
 
 def _thread(module: Module) -> None:

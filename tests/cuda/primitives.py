@@ -141,6 +141,7 @@ EMULATED: dict[str, str] = {
 """By name, bodies of functions with the types that device.py says."""
 
 _CALL = re.compile(r"(call [^@\n]*@(gpu\.[a-z0-9_.]+)\()(\)?)")
+_ACCESS = re.compile(r"^  (?:%[^=]+= )?(?:load|store) .*\bptr (%[\w.$-]+)[^,]*, align (\d+)")
 _DECLARED = re.compile(r"^(declare [^@\n]*@(gpu\.[a-z0-9_.]+)\()(\)?)", re.MULTILINE)
 
 
@@ -171,3 +172,15 @@ def with_sites(text: str) -> tuple[str, list[str]]:
         lambda d: f"{d[1]}i32{')' if d[3] else ', '}" if PRIMITIVES[d[2]].meets else d.group(), "\n".join(called)
     )
     return declared + "\n", sites
+
+
+def with_alignment(text: str) -> str:
+    """A module's text that looks at every address before it loads from it or stores to it: GPUs fault where it is not a multiple of
+    what the text says, processors mostly do not.
+    """
+    lines = []
+    for line in text.splitlines():
+        if (found := _ACCESS.match(line)) and found[2] != "1":
+            lines.append(f"  call void @fibers.aligned(ptr {found[1]}, i64 {int(found[2]) - 1})")
+        lines.append(line)
+    return "\n".join(["declare void @fibers.aligned(ptr, i64)", *lines]) + "\n"

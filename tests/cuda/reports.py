@@ -52,11 +52,12 @@ class Launched:
         messages = {
             Fault.NO_GRID: "gpu.grid.barrier in a launch that is not cooperative, whose blocks need not run at once",
             Fault.COUNTER: f"gpu.grid.barrier was handed a counter that was not zeroed: it holds {detail:#x}",
+            Fault.ALIGNMENT: f"it touches address {detail:#x}, which is not so aligned as the load or store says{where}",
             Fault.POINTER: f"gpu.pointer found {detail:#x}, which is no device memory{where}",
         }
         message = messages.get(fault)
         if message is None:
-            touches = f"it touches address {detail:#x}, which is not aligned or where no memory is{where}"
+            touches = f"it touches address {detail:#x}, where no memory is{where}"
             message = _SIGNALS.get(Signal(int(self.state["signal"])), touches)
         return KernelFault(message, self.kernel, block, thread)
 

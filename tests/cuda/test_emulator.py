@@ -237,3 +237,12 @@ def test_a_function_of_the_host_is_named() -> None:
     text = "declare ptr @malloc(i64)\ndefine ptx_kernel void @k(ptr %t) {\n  %m = call ptr @malloc(i64 8)\n  ret void\n}\n"
     with pytest.raises(KernelFault, match="kernel k: its module calls malloc, which no GPU has"):
         emulator.KernelModule(text)
+
+
+@pytest.mark.parametrize("offset", [4, 8])
+def test_an_address_that_is_not_aligned_is_an_error(offset: int) -> None:
+    def body(e: Emitter, t: Threads, at: At) -> None:
+        e.op(f"load <4 x float>, ptr {e.offset(at(0), offset // 4, F32).text}, align {2 * offset}", F32, 4)
+
+    with pytest.raises(KernelFault, match="kernel kernel, block 0, thread 0: .*not so aligned as the load or store says"):
+        run(body, 1, [aligned(floats(64))])
