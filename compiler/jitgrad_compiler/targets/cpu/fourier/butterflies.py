@@ -61,12 +61,20 @@ def emit_pass(module: Module, radix: int, turns: bool, dtype: DType) -> str:
         b = e.offset(target, e.mul(p, e.mul(step, radix)), dtype)
         with e.loop(0, s) as q:
             along = e.mul(q, 2 * lanes)
-            x = [load(e, e.offset(a, e.add(along, e.mul(far, k)), dtype), dtype) for k in range(radix)]
-            for k, y in enumerate(transformed(e, x)):
-                place = e.offset(b, e.add(along, e.mul(step, k)), dtype)
+            x = [load(e, place, dtype) for place in spaced(e, e.offset(a, along, dtype), far, radix, dtype)]
+            places = spaced(e, e.offset(b, along, dtype), step, radix, dtype)
+            for k, (place, y) in enumerate(zip(places, transformed(e, x), strict=True)):
                 store(e, place, times(e, y, roots[k - 1]) if turns and k else y)
     e.finish()
     return name
+
+
+def spaced(e: Emitter, first: Reg, apart: Reg, count: int, dtype: DType) -> list[Reg]:
+    """Places that are so many numbers apart, each found from the one before: a sum is less to compile than a product."""
+    places = [first]
+    while len(places) < count:
+        places.append(e.offset(places[-1], apart, dtype))
+    return places
 
 
 def load(e: Emitter, place: Reg, dtype: DType) -> Complex:

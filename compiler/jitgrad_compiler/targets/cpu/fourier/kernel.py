@@ -23,7 +23,7 @@ from ..partition import partition
 from ..phases import Emitted, Phase, Pointers, each_task
 from .halves import emit_join, emit_part
 from .long import LongRows
-from .moves import emit_pairs_in, emit_pairs_out, emit_reals_in, emit_reals_out, emit_rows_in, emit_rows_out
+from .moves import emit_pairs_in, emit_pairs_out, emit_reals_in, emit_reals_out, emit_rows
 from .roots import half_table
 from .transforms import Scratch, Transforms
 
@@ -92,11 +92,11 @@ class _SideBySide:
     def _load_rows(self, e: Emitter, source: Reg, a: Reg, count: Reg) -> None:
         t = self.t
         exchanged = 0 if t.real else t.exchanged
-        t.call(e, emit_rows_in(t.module, t.dtype), source, t.row_in, count, a, t.lanes, t.row_in, exchanged)
+        t.call(e, emit_rows(t.module, t.dtype), source, t.row_in, count, a, t.row_in, exchanged, 1.0, False)
 
     def _store_rows(self, e: Emitter, made: Reg, target: Reg, count: Reg) -> None:
         t = self.t
-        t.call(e, emit_rows_out(t.module, t.dtype), made, target, t.row_out, count, t.row_out, t.exchanged, self._scale)
+        t.call(e, emit_rows(t.module, t.dtype), target, t.row_out, count, made, t.row_out, t.exchanged, self._scale, True)
 
     def _load_columns(self, e: Emitter, source: Reg, a: Reg, count: Reg) -> None:
         t = self.t

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ....ir.types import F64, I64, DType
+from ....ir.types import BOOL, F64, I64, DType
 from ...emitter import Emitter
 from ...llvm_text import PTR, Module, Reg, llvm_type
 from .butterflies import Complex, lanes_of
@@ -77,12 +77,7 @@ def emit_square(module: Module, dtype: DType) -> str:
     def body(e: Emitter) -> None:
         source, stride, from_turn, target, step, to_turn, scale = e.args
         factor = e.splat(scale, lanes)
-        rows, columns = (
-            [e.offset(pointers[n % 2], e.mul(apart, n), dtype) for n in range(lanes)]
-            for pointers, apart in (
-                (_evens_and_odds(e, source, from_turn, dtype), stride), (_evens_and_odds(e, target, to_turn, dtype), step)
-            )
-        )  # fmt: skip
+        rows, columns = _places(e, source, stride, from_turn, dtype), _places(e, target, step, to_turn, dtype)
         for place, x in zip(columns, turned_round(e, [e.load(row, dtype, lanes) for row in rows]), strict=True):
             e.store(place, e.mul(x, factor))
 
@@ -92,66 +87,51 @@ def emit_square(module: Module, dtype: DType) -> str:
     return shared(module, f"fft_square_{dtype}", arguments, body)
 
 
-def _evens_and_odds(e: Emitter, pointer: Reg, turn: Reg, dtype: DType) -> tuple[Reg, Reg]:
-    return e.offset(pointer, turn, dtype), e.offset(pointer, e.sub(0, turn), dtype)
+def _places(e: Emitter, first: Reg, apart: Reg, turn: Reg, dtype: DType) -> list[Reg]:
+    """Where the vectors of a square begin, each found from the last but one."""
+    twice = e.mul(apart, 2)
+    places = [e.offset(first, turn, dtype), e.offset(first, e.sub(apart, turn), dtype)]
+    while len(places) < lanes_of(dtype):
+        places.append(e.offset(places[-2], twice, dtype))
+    return places
 
 
-def emit_rows_in(module: Module, dtype: DType) -> str:
-    """`void name(ptr from, i64 stride, i64 rows, ptr to, i64 step, i64 columns, i64 exchanged)`: number c of each row becomes the
-    vector at c * step. Lanes beyond the rows have any numbers; up to a vector's lanes more vectors are written.
+def emit_rows(module: Module, dtype: DType) -> str:
+    """`void name(ptr memory, i64 stride, i64 rows, ptr buffer, i64 columns, i64 exchanged, scale, i1 back)`: number c of each row in
+    memory becomes a lane of vector c of the buffer, or `back`, times a number. Lanes beyond the rows have any numbers; up to a
+    vector's lanes more vectors are written.
     """
     lanes = lanes_of(dtype)
     square = emit_square(module, dtype)
 
     def body(e: Emitter) -> None:
-        source, stride, rows, target, step, columns, exchanged = e.args
-        turn, zero, one = e.mul(exchanged, step), e.const(0, I64), e.const(1, dtype)
-        padded = e.alloca(dtype, lanes, lanes)
-        with e.loop(0, columns, lanes) as c:
-            here, to = e.offset(source, c, dtype), e.offset(target, e.mul(c, step), dtype)
-            count = e.sub(columns, c)
-            whole = _is_whole(e, rows, count, lanes)
-            with e.when(whole):
-                e.call(square, None, here, stride, zero, to, step, turn, one)
-            with e.when(e.not_(whole)):
-                with e.loop(0, e.least(rows, lanes)) as n:
-                    x = e.load(e.offset(here, e.mul(n, stride), dtype), dtype, lanes, e.lanes_below(count, lanes))
-                    e.store(e.offset(padded, e.mul(n, lanes), dtype), x)
-                e.call(square, None, padded, e.const(lanes, I64), zero, to, step, turn, one)
-
-    arguments = [("from", PTR), ("stride", I64), ("rows", I64), ("to", PTR), ("step", I64), ("columns", I64), ("exchanged", I64)]
-    return shared(module, f"fft_rows_in_{dtype}", arguments, body)
-
-
-def emit_rows_out(module: Module, dtype: DType) -> str:
-    """`void name(ptr from, ptr to, i64 stride, i64 rows, i64 columns, i64 exchanged, scale)`: the other way, times a number."""
-    lanes = lanes_of(dtype)
-    square = emit_square(module, dtype)
-
-    def body(e: Emitter) -> None:
-        source, target, stride, rows, columns, exchanged, scale = e.args
+        memory, stride, rows, buffer, columns, exchanged, scale, back = e.args
         turn, zero, side = e.mul(exchanged, lanes), e.const(0, I64), e.const(lanes, I64)
         padded = e.alloca(dtype, lanes, lanes)
         with e.loop(0, columns, lanes) as c:
-            here, to = e.offset(source, e.mul(c, lanes), dtype), e.offset(target, c, dtype)
+            here, vectors = e.offset(memory, c, dtype), e.offset(buffer, e.mul(c, lanes), dtype)
             count = e.sub(columns, c)
-            whole = _is_whole(e, rows, count, lanes)
-            with e.when(whole):
-                e.call(square, None, here, side, turn, to, stride, zero, scale)
-            with e.when(e.not_(whole)):
-                e.call(square, None, here, side, turn, padded, side, zero, scale)
-                with e.loop(0, e.least(rows, lanes)) as n:
-                    x = e.load(e.offset(padded, e.mul(n, lanes), dtype), dtype, lanes)
-                    e.store(e.offset(to, e.mul(n, stride), dtype), x, e.lanes_below(count, lanes))
+            edge = e.or_(e.compare("lt", rows, lanes), e.compare("lt", count, lanes))
+            place, apart = e.select(edge, padded, here), e.select(edge, side, stride)
+
+            def copied(condition: Reg, move: Callable[[Reg, Reg, Reg], None], here: Reg = here, count: Reg = count) -> None:
+                """What there is of a square at the edge, from or to a whole one."""
+                with e.when(condition), e.loop(0, e.least(rows, lanes)) as n:
+                    at = e.offset(here, e.mul(n, stride), dtype), e.offset(padded, e.mul(n, lanes), dtype)
+                    move(*at, e.lanes_below(count, lanes))
+
+            copied(
+                e.and_(edge, e.not_(back)), lambda own, whole, mask: e.store(whole, e.load(own, dtype, lanes, mask))
+            )  # fmt: skip
+            ways = ((vectors, place), (side, apart), (turn, zero), (place, vectors), (apart, side), (zero, turn))
+            e.call(square, None, *(e.select(back, out, into) for out, into in ways), scale)
+            copied(e.and_(edge, back), lambda own, whole, mask: e.store(own, e.load(whole, dtype, lanes), mask))
 
     arguments = [
-        ("from", PTR), ("to", PTR), ("stride", I64), ("rows", I64), ("columns", I64), ("exchanged", I64), ("scale", dtype),
+        ("memory", PTR), ("stride", I64), ("rows", I64), ("buffer", PTR), ("columns", I64), ("exchanged", I64), ("scale", dtype),
+        ("back", BOOL),
     ]  # fmt: skip
-    return shared(module, f"fft_rows_out_{dtype}", arguments, body)
-
-
-def _is_whole(e: Emitter, rows: Reg, columns: Reg, lanes: int) -> Reg:
-    return e.and_(e.compare("ge", rows, lanes), e.compare("ge", columns, lanes))
+    return shared(module, f"fft_rows_{dtype}", arguments, body)
 
 
 def pair_masks(e: Emitter, count: Reg, lanes: int) -> tuple[Reg, Reg]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from ....ir.graph import Var
-from ....ir.types import I64
+from ....ir.types import BOOL, I64
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
@@ -53,12 +53,10 @@ class Transforms:
     def at(self, e: Emitter, pointer: Reg, index: Reg | int) -> Reg:
         return e.offset(pointer, index, self.dtype)
 
-    def call(self, e: Emitter, name: str, *arguments: Reg | int | float) -> None:
+    def call(self, e: Emitter, name: str, *arguments: Reg | float) -> None:
         """Call a function; Python's ints are i64, its floats of the element type."""
-        regs = [
-            a if isinstance(a, Reg) else e.const(a, I64 if isinstance(a, int) else self.dtype) for a in arguments
-        ]  # fmt: skip
-        e.call(name, None, *regs)
+        types = {bool: BOOL, int: I64, float: self.dtype}
+        e.call(name, None, *(a if isinstance(a, Reg) else e.const(a, types[type(a)]) for a in arguments))
 
     def buffer(self, length: int) -> int:
         """Numbers of a buffer of so many elements, with room for what moves write behind them."""
