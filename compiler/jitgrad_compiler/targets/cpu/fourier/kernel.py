@@ -23,7 +23,7 @@ from ..partition import partition
 from ..phases import Emitted, Phase, Pointers, each_task
 from .halves import emit_join, emit_part
 from .long import LongRows
-from .moves import emit_pairs_in, emit_pairs_out, emit_reals_in, emit_reals_out, emit_rows
+from .moves import emit_pairs_in, emit_pairs_out, emit_reals_in, emit_reals_out, emit_rows, emit_square
 from .roots import half_table
 from .transforms import Scratch, Transforms
 
@@ -56,10 +56,11 @@ class _SideBySide:
             with e.loop(*parts.bounds(e, task)) as unit:
                 if t.inner == 1:
                     first = e.mul(unit, t.lanes)
-                    count = e.least(e.sub(t.outer, first), t.lanes)
-                    self._load_rows(e, t.at(e, x, e.mul(first, t.row_in)), a, count)
+                    if t.outer >= t.lanes:  # the last rows, some of which have been done: whole vectors are quicker
+                        first = e.least(first, t.outer - t.lanes)
+                    self._rows(e, t.at(e, x, e.mul(first, t.row_in)), a, t.row_in, 0 if t.real else t.exchanged, None)
                     made = self._transform(e, a, b)
-                    self._store_rows(e, made, t.at(e, out, e.mul(first, t.row_out)), count)
+                    self._rows(e, t.at(e, out, e.mul(first, t.row_out)), made, t.row_out, t.exchanged, self._scale)
                 else:
                     row, first = e.div(unit, blocks), e.mul(e.rem(unit, blocks), t.lanes)
                     count = e.least(e.sub(t.inner, first), t.lanes)
@@ -89,14 +90,19 @@ class _SideBySide:
             return b
         return a
 
-    def _load_rows(self, e: Emitter, source: Reg, a: Reg, count: Reg) -> None:
+    def _rows(self, e: Emitter, memory: Reg, buffer: Reg, columns: int, exchanged: int, back: float | None) -> None:
+        """Rows of memory into a buffer; `back`: the other way, times that."""
         t = self.t
-        exchanged = 0 if t.real else t.exchanged
-        t.call(e, emit_rows(t.module, t.dtype), source, t.row_in, count, a, t.row_in, exchanged, 1.0, False)
-
-    def _store_rows(self, e: Emitter, made: Reg, target: Reg, count: Reg) -> None:
-        t = self.t
-        t.call(e, emit_rows(t.module, t.dtype), target, t.row_out, count, made, t.row_out, t.exchanged, self._scale, True)
+        scale = 1.0 if back is None else back
+        if t.outer < t.lanes or columns < t.lanes:
+            rows = min(t.outer, t.lanes)
+            t.call(e, emit_rows(t.module, t.dtype), memory, columns, rows, buffer, columns, exchanged, scale, back is not None)
+            return
+        with e.loop(0, columns, t.lanes) as c:
+            at = e.least(c, columns - t.lanes) if columns % t.lanes else c
+            own = t.at(e, memory, at), columns, 0
+            turned = t.at(e, buffer, e.mul(at, t.lanes)), t.lanes, exchanged * t.lanes
+            t.call(e, emit_square(t.module, t.dtype), *(own if back is None else turned), *(turned if back is None else own), scale)
 
     def _load_columns(self, e: Emitter, source: Reg, a: Reg, count: Reg) -> None:
         t = self.t

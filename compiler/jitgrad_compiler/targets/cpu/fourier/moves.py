@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ....ir.types import BOOL, F64, I64, DType
+from ....ir.types import BOOL, I64, DType
 from ...emitter import Emitter
-from ...llvm_text import PTR, Module, Reg, llvm_type
-from .butterflies import Complex, lanes_of
+from ...llvm_text import PTR, Module, Reg
+from .butterflies import Complex, lanes_of, spaced
 
 Arguments = Sequence[tuple[str, DType]]
 
@@ -28,45 +28,6 @@ def shared(module: Module, name: str, arguments: Arguments, body: Callable[[Emit
     return name
 
 
-def turned_round(e: Emitter, rows: list[Reg]) -> list[Reg]:
-    """Vector n of the result has lane n of each. By steps that machines have: within quarters of a vector, then whole quarters.
-
-    Beyond the first step of floats that is done to doubles, of which LLVM takes a quarter of the time to see through a shuffle.
-    """
-    if rows[0].type == F64:
-        return _doubles_turned_round(e, rows)
-    dtype, n = rows[0].type, len(rows)
-    low = [q + at + m * n for q in range(0, n, 4) for at in (0, 1) for m in (0, 1)]
-    out = list(rows)
-    pairs: list[list[Reg]] = [[], []]  # of two rows each: the first two columns of every quarter, and the others
-    for a, b in zip(rows[::2], rows[1::2], strict=True):
-        for half in (0, 1):
-            pairs[half].append(_as(e, e.shuffle(a, b, [lane + 2 * half for lane in low]), F64, n // 2))
-    for half, found in enumerate(pairs):
-        for c, vector in enumerate(_doubles_turned_round(e, found)):
-            out[4 * (c // 2) + 2 * half + c % 2] = _as(e, vector, dtype, n)
-    return out
-
-
-def _as(e: Emitter, x: Reg, dtype: DType, width: int) -> Reg:
-    return e.op(f"bitcast {x.typed} to {llvm_type(dtype, width)}", dtype, width)
-
-
-def _doubles_turned_round(e: Emitter, rows: list[Reg]) -> list[Reg]:
-    def both(a: Reg, b: Reg, low: list[int], apart: int) -> tuple[Reg, Reg]:
-        return e.shuffle(a, b, low), e.shuffle(a, b, [lane + apart for lane in low])
-
-    pairs = [both(a, b, [0, 8, 2, 10, 4, 12, 6, 14], 1) for a, b in zip(rows[::2], rows[1::2], strict=True)]
-    out = list(rows)
-    for c in (0, 1):
-        u = [pair[c] for pair in pairs]
-        quarters = [0, 1, 4, 5, 8, 9, 12, 13]
-        (a, b), (x, y) = both(u[0], u[1], quarters, 2), both(u[2], u[3], quarters, 2)
-        out[c], out[4 + c] = both(a, x, quarters, 2)
-        out[2 + c], out[6 + c] = both(b, y, quarters, 2)
-    return out
-
-
 def emit_square(module: Module, dtype: DType) -> str:
     """`void name(ptr from, i64 stride, i64 turn, ptr to, i64 step, i64 to_turn, scale)`: a square of a vector's lanes turned round,
     times a number. Where `turn` is one stride each second row changes places with the one before; so, with `to_turn`, does what is
@@ -74,12 +35,28 @@ def emit_square(module: Module, dtype: DType) -> str:
     """
     lanes = lanes_of(dtype)
 
+    quarter = lanes // 4
+
     def body(e: Emitter) -> None:
         source, stride, from_turn, target, step, to_turn, scale = e.args
-        factor = e.splat(scale, lanes)
-        rows, columns = _places(e, source, stride, from_turn, dtype), _places(e, target, step, to_turn, dtype)
-        for place, x in zip(columns, turned_round(e, [e.load(row, dtype, lanes) for row in rows]), strict=True):
-            e.store(place, e.mul(x, factor))
+        factor, half_way = e.splat(scale, lanes), e.alloca(dtype, lanes, lanes)
+        side = e.const(lanes, I64)
+        with e.loop(0, lanes, quarter) as row:  # within quarters of vectors
+            first = e.offset(source, e.mul(row, stride), dtype)
+            turned = (e.offset(first, from_turn, dtype), e.offset(first, e.sub(stride, from_turn), dtype))
+            x = [e.load(place, dtype, lanes) for place in _spaced(e, turned, e.mul(stride, 2), quarter, dtype)]
+            made = spaced(e, e.offset(half_way, e.mul(row, lanes), dtype), side, quarter, dtype)
+            for place, vector in zip(made, _quarters_turned_round(e, x), strict=True):
+                e.store(place, vector)
+        apart, far = e.const(lanes * quarter, I64), e.mul(step, quarter)
+        with e.loop(0, quarter) as column:  # whole quarters
+            turn = e.select(e.compare("eq", e.and_(column, 1), 0), to_turn, e.sub(0, to_turn))
+            to = e.offset(e.offset(target, turn, dtype), e.mul(column, step), dtype)
+            x = [e.load(at, dtype, lanes) for at in spaced(e, e.offset(half_way, e.mul(column, lanes), dtype), apart, 4, dtype)]
+            (a, b), (c, d) = _quarters(e, x[0], x[1]), _quarters(e, x[2], x[3])
+            (first, third), (second, fourth) = _quarters(e, a, c), _quarters(e, b, d)
+            for place, vector in zip(spaced(e, to, far, 4, dtype), (first, second, third, fourth), strict=True):
+                e.store(place, e.mul(vector, factor))
 
     arguments = [
         ("from", PTR), ("stride", I64), ("turn", I64), ("to", PTR), ("step", I64), ("to_turn", I64), ("scale", dtype),
@@ -87,13 +64,32 @@ def emit_square(module: Module, dtype: DType) -> str:
     return shared(module, f"fft_square_{dtype}", arguments, body)
 
 
-def _places(e: Emitter, first: Reg, apart: Reg, turn: Reg, dtype: DType) -> list[Reg]:
-    """Where the vectors of a square begin, each found from the last but one."""
-    twice = e.mul(apart, 2)
-    places = [e.offset(first, turn, dtype), e.offset(first, e.sub(apart, turn), dtype)]
-    while len(places) < lanes_of(dtype):
-        places.append(e.offset(places[-2], twice, dtype))
-    return places
+def _spaced(e: Emitter, first: tuple[Reg, Reg], twice: Reg, count: int, dtype: DType) -> list[Reg]:
+    """The places of every second vector from each of two on."""
+    pairs = zip(*(spaced(e, place, twice, count // 2, dtype) for place in first), strict=True)
+    return [place for pair in pairs for place in pair]
+
+
+def _both(e: Emitter, a: Reg, b: Reg, lanes: list[int], further: int) -> tuple[Reg, Reg]:
+    """Some lanes of a and b, and those that are so much further."""
+    return e.shuffle(a, b, lanes), e.shuffle(a, b, [lane + further for lane in lanes])
+
+
+def _quarters(e: Emitter, a: Reg, b: Reg) -> tuple[Reg, Reg]:
+    """The even and the odd quarters of a and b."""
+    n, quarter = a.width, a.width // 4
+    return _both(e, a, b, [at + lane for at in (0, n // 2, n, n + n // 2) for lane in range(quarter)], quarter)
+
+
+def _quarters_turned_round(e: Emitter, x: list[Reg]) -> list[Reg]:
+    """Of as many vectors as a quarter has lanes, each quarter by itself."""
+    n = x[0].width
+    if len(x) == 2:
+        return list(_both(e, *x, [0, n, 2, n + 2, 4, n + 4, 6, n + 6], 1))
+    near = [at + lane + m * n for at in range(0, n, 4) for lane in (0, 1) for m in (0, 1)]
+    far = [at + lane + m * n for at in range(0, n, 4) for m in (0, 1) for lane in (0, 1)]
+    pairs = zip(_both(e, x[0], x[1], near, 2), _both(e, x[2], x[3], near, 2), strict=True)
+    return [made for a, b in pairs for made in _both(e, a, b, far, 2)]
 
 
 def emit_rows(module: Module, dtype: DType) -> str:
