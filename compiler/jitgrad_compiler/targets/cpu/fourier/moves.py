@@ -93,8 +93,8 @@ def _quarters_turned_round(e: Emitter, x: list[Reg]) -> list[Reg]:
 
 
 def emit_rows(module: Module, dtype: DType) -> str:
-    """`void name(ptr memory, i64 stride, i64 rows, ptr buffer, i64 columns, i64 exchanged, scale, i1 back)`: number c of each row in
-    memory becomes a lane of vector c of the buffer, or `back`, times a number. Lanes beyond the rows have any numbers; up to a
+    """`void name(ptr memory, i64 stride, i64 rows, ptr buffer, i64 columns, i64 exchanged, scale, i1 back)`: number c of each row
+    in memory becomes a lane of vector c of the buffer, or `back`, times a number. Lanes beyond the rows have any numbers; up to a
     vector's lanes more vectors are written.
     """
     lanes = lanes_of(dtype)
