@@ -85,7 +85,7 @@ def _quarters_turned_round(e: Emitter, x: list[Reg]) -> list[Reg]:
     """Of as many vectors as a quarter has lanes, each quarter by itself."""
     n = x[0].width
     if len(x) == 2:
-        return list(_both(e, *x, [0, n, 2, n + 2, 4, n + 4, 6, n + 6], 1))
+        return list(_both(e, x[0], x[1], [0, n, 2, n + 2, 4, n + 4, 6, n + 6], 1))
     near = [at + lane + m * n for at in range(0, n, 4) for lane in (0, 1) for m in (0, 1)]
     far = [at + lane + m * n for at in range(0, n, 4) for m in (0, 1) for lane in (0, 1)]
     pairs = zip(_both(e, x[0], x[1], near, 2), _both(e, x[2], x[3], near, 2), strict=True)

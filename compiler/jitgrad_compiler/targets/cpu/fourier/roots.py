@@ -1,4 +1,4 @@
-"""Tables of roots of unity, exp(-2 pi i k / n), rounded from extended precision.
+"""Tables of roots of unity, exp(-2 pi i k / n), rounded from the next wider type.
 
 A long transform needs as many roots as it has elements. They are products of two, out of tables of about the root of n: `Roots`.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from ....ir.types import DType
 from ...llvm_text import Module, Reg
 
-_PI = np.longdouble("3.14159265358979323846264338327950288")
+_PI = np.longdouble("3.14159265358979323846264338327950288")  # which takes some ten times as long as float64
 
 
 def roots(exponents: Any, n: int, dtype: Any) -> np.ndarray[Any, Any]:
@@ -21,7 +21,8 @@ def roots(exponents: Any, n: int, dtype: Any) -> np.ndarray[Any, Any]:
     """
     k = np.asarray(exponents, np.int64) % n
     quarter = (8 * k + n) // (2 * n)  # the nearest multiple of n / 4
-    angle = (4 * k - quarter * n).astype(np.longdouble) * _PI / (2 * n)
+    wide: Any = np.float64 if dtype == np.float32 else np.longdouble
+    angle = (4 * k - quarter * n).astype(wide) * wide(_PI) / (2 * n)
     cos, sin = np.cos(angle), np.sin(angle)
     turn = quarter % 4
     real = np.choose(turn, [cos, -sin, -cos, sin])
