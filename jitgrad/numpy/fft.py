@@ -25,8 +25,9 @@ import numpy as np
 import jitgrad.numpy as jnp
 from jitgrad import fourier
 from jitgrad.array import Array
+from jitgrad.array_ops import concatenate, slice_axis
 from jitgrad.errors import ArgumentError, DTypeError
-from jitgrad.operands import ArrayLike, axis_number, size_arg
+from jitgrad.operands import ArrayLike, array_arg, axis_number, size_arg
 from jitgrad.promotion import default_float, dtype_name
 from jitgrad.publishing import public as _public
 
@@ -287,6 +288,9 @@ def _frequencies(where: str, n: Any, counts: Callable[[int], Any], d: ArrayLike,
     kind = default_float() if dtype is None else dtype_name(dtype)
     if not kind.is_inexact:
         raise DTypeError(f"{where}: dtype must be a float type, got {kind.numpy}")
+    if isinstance(d, (int, float)):
+        with np.errstate(all="ignore"):
+            return jnp.asarray(counts(n) / np.float64(d * n), kind.numpy, device=device)
     return jnp.asarray(counts(n), kind.numpy, device=device) / jnp.asarray(d * n, kind.numpy)
 
 
@@ -311,10 +315,14 @@ def rfftfreq(n: int, d: ArrayLike = 1.0, *, dtype: Any = None, device: Any = Non
 
 
 def _rolled(where: str, x: ArrayLike, axes: Any, by: Callable[[int], int]) -> Array:
-    value = jnp.asarray(x)
-    chosen = range(value.ndim) if axes is None else [axes] if isinstance(axes, (int, np.integer)) else axes
-    found = [axis_number(where, a, value.ndim) for a in chosen]
-    return jnp.roll(value, tuple(by(value.shape[a]) for a in found), tuple(found)) if found else value
+    value = array_arg(where, x)
+    for axis in range(value.ndim) if axes is None else [axes] if isinstance(axes, (int, np.integer)) else axes:
+        at = axis_number(where, axis, value.ndim)
+        size = value.shape[at]
+        first = -by(size) % size if size else 0
+        if first:
+            value = concatenate([slice_axis(value, at, first, size), slice_axis(value, at, 0, first)], at)
+    return value
 
 
 def fftshift(x: ArrayLike, axes: int | Sequence[int] | None = None) -> Array:
