@@ -53,6 +53,7 @@ def _like_jax(name: str) -> System:
 
     names.cross_entropy, names.layer_norm_times, names.attention = cross_entropy, layer_norm_times, attention
     device = PLACE.device if name == "jitgrad" else _gpu_of_jax(j)
+    j.config.update("jax_default_matmul_precision", "highest")  # float32 is float32, as in PyTorch and here
     put = lambda x, dtype: j.device_put(x if dtype is None else x.astype(jnp.dtype(dtype)), device)
     return System(names, j.jit, put, j.block_until_ready)
 
