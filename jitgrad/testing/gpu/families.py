@@ -78,6 +78,8 @@ PROGRAMS: dict[str, Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]] = 
     "loops of rows": lambda: (jitgrad.vmap(_small_loop), (_numbers(300),)),
     "loop in memory": lambda: (_large_loop, (_numbers(40, 64), _numbers(64, 64))),
     "branch": lambda: (lambda x: lax.cond(x.sum() > 0, jnp.sin, jnp.cos, x), (_numbers(1001),)),
+    "linear algebra": lambda: (lambda x: jnp.linalg.solve(x @ x.T + 20 * jnp.eye(20), x), (_numbers(20, 20),)),
+    "fft": lambda: (lambda x: jnp.abs(jnp.fft.fft(x)), (_numbers(3, 60),)),
     "random numbers": lambda: (_random, (np.array([1, 2], np.uint32),)),
 }  # fmt: skip
 
