@@ -1,4 +1,5 @@
-"""Loop kernels on a GPU: one phase a reduction, stage by stage, then the maps that store what is left.
+"""Loop kernels on a GPU. Rows of several stages are done by warps or blocks that keep them in registers (rows.py). Of other kernels
+each reduction is a phase, stage by stage, and so are the maps that store what is left.
 
     map:     each thread has one element of the stores' axes, or a few side by side
     columns: each thread sums one result, whose neighbours in memory are its neighbours' (sums.py)
@@ -24,6 +25,7 @@ from ...llvm_text import Module, Reg
 from ..device import THREADS
 from ..expressions import ALIGNED, ThreadExpressions, decomposed
 from ..phases import BlockFunction, Emitted, Phase, Pointers, Scratch
+from .rows import rows_of
 from .sums import Sum
 
 
@@ -39,9 +41,6 @@ class LoopKernel:
         self.scratch_bytes = 0
         self.kept: dict[int, int] = {}
         """Where in the scratch memory results are that no output keeps, by the reduction's id."""
-        for r in self.kernel.reductions:
-            if not r.stored:
-                self.kept[id(r)] = self.room(r.result.type.nbytes)
 
     def room(self, nbytes: int) -> int:
         """So many bytes of scratch memory."""
@@ -49,7 +48,16 @@ class LoopKernel:
         return place
 
     def emit(self) -> Emitted:
+        rows = rows_of(self)
+        phases = self._one_by_one() if rows is None else rows.emit()
+        return Emitted([p for p in phases if p.blocks], self.scratch_bytes)
+
+    def _one_by_one(self) -> list[Phase]:
+        """A phase a reduction and a map."""
         phases: list[Phase] = []
+        for r in self.kernel.reductions:
+            if not r.stored:
+                self.kept[id(r)] = self.room(r.result.type.nbytes)
         for r in sorted(self.kernel.reductions, key=lambda r: r.operand.stage):
             phases += Sum(self, r, f"{self.name}_{len(phases)}").emit()
         groups: dict[frozenset[Axis], list[Store]] = {}
@@ -57,7 +65,7 @@ class LoopKernel:
             groups.setdefault((st.node.axes | st.offset.axes) & frozenset(self.axes), []).append(st)
         for axes, stores in groups.items():
             phases.append(self._map([a for a in self.axes if a in axes], stores, f"{self.name}_{len(phases)}"))
-        return Emitted([p for p in phases if p.blocks], self.scratch_bytes)
+        return phases
 
     def start(self, f: BlockFunction, lanes: int, roots: Sequence[Node]) -> ThreadExpressions:
         """The expressions of a function that computes these."""
@@ -68,7 +76,7 @@ class LoopKernel:
         results = {r.result: r for n in nodes if (r := getattr(n, "reduction", None)) is not None}
         x.pointers = self.pointers(e, f.table, [*read, *[v for v, r in results.items() if r.stored]])
         for v, r in results.items():
-            if not r.stored:
+            if id(r) in self.kept:
                 x.pointers[v] = self.in_scratch(e, f.table, self.kept[id(r)])
         return x
 

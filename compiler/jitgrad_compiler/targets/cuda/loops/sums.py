@@ -6,10 +6,12 @@ within a warp, and through shared memory within a block.
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from ....ir.types import BOOL, I64, U8, DType
+from ....ir.types import BOOL, I64, U8
 from ....kernels.affine import axis_index, linear
 from ....kernels.expression import Load, Reduced, walk
 from ....kernels.kernel import Reduction
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 Best = tuple[Reg, Reg | None]
 """A combined value and, of argmax and argmin, its place."""
+T = TypeVar("T", Reg, Best)
 
 
 class Sum:
@@ -140,7 +143,7 @@ class Sum:
             mask //= 2
         if self.team == WARP:
             return best
-        return block_joined(f, [best], member, lambda a, b: self._joined(f, a, b))[0]
+        return block_joined(f, [best], member, [lambda a, b: self._joined(f, a, b)])[0]
 
     def _joined(self, f: BlockFunction, a: Best, b: Best) -> Best:
         e, r = f.e, self.r
@@ -189,31 +192,37 @@ class Sum:
         return f.finish(-(-self.results // per_block))
 
 
-def block_joined(f: BlockFunction, bests: list[Best], member: Reg, join: object) -> list[Best]:
-    """What all warps of a block made, each the same in all its lanes, as one; every thread has it then. Shared memory is used from
-    its beginning on, and free again.
+def block_joined(f: BlockFunction, values: Sequence[T], member: Reg, joins: Sequence[Callable[[T, T], T]]) -> list[T]:
+    """What all warps of a block made of some reductions, each the same in all its lanes, as one; every thread has it then. Shared
+    memory is used from its beginning on, and free again. A value is a register, or a tuple of them.
     """
     e, t = f.e, f.threads
     shared = t.shared()
     warp, lane = e.div(member, WARP), e.rem(member, WARP)
-    parts: list[tuple[Reg, DType]] = [(v, v.type) for best in bests for v in best if v is not None]
     slot = 8 * WARPS
-    f.shared_bytes = max(f.shared_bytes, len(parts) * slot)
+    parts = [_registers(v) for v in values]
+    flat = [r for part in parts for r in part]
+    f.shared_bytes = max(f.shared_bytes, len(flat) * slot)
+    rows = [e.offset(shared, n * slot, U8) for n in range(len(flat))]
     with e.when(e.compare("eq", lane, 0)):
-        for n, (value, dtype) in enumerate(parts):
-            e.store(e.offset(e.offset(shared, n * slot, U8), warp, dtype), value)
+        for row, r in zip(rows, flat, strict=True):
+            e.store(e.offset(row, warp, r.type), r)
     t.barrier()
-    found: list[list[Reg]] = []
-    for n, (_, dtype) in enumerate(parts):
-        row = e.offset(shared, n * slot, U8)
-        found.append([e.load(e.offset(row, w, dtype), dtype) for w in range(WARPS)])
+    found = [[e.load(e.offset(row, w, r.type), r.type) for w in range(WARPS)] for row, r in zip(rows, flat, strict=True)]
     t.barrier()
-    out: list[Best] = []
-    for best in bests:
-        values = found.pop(0)
-        places = found.pop(0) if best[1] is not None else [None] * WARPS
-        total: Best = (values[0], places[0])
-        for w in range(1, WARPS):
-            total = join(total, (values[w], places[w]))  # type: ignore[operator]
-        out.append(total)
+    out: list[T] = []
+    for value, part, join in zip(values, parts, joins, strict=True):
+        mine, found = found[: len(part)], found[len(part) :]
+        warps = [_alike(value, [each[w] for each in mine]) for w in range(WARPS)]
+        out.append(functools.reduce(join, warps))
     return out
+
+
+def _registers(value: Reg | Best) -> list[Reg]:
+    return [value] if isinstance(value, Reg) else [r for r in value if r is not None]
+
+
+def _alike(value: T, registers: list[Reg]) -> T:
+    if isinstance(value, Reg):
+        return registers[0]
+    return registers[0], (registers[1] if len(registers) > 1 else None)
