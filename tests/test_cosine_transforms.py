@@ -84,6 +84,7 @@ ERRORS: tuple[tuple[Callable[[], Any], type[Exception], str], ...] = (
     (lambda: lax.fft(np.ones(4), "RFFT", ()), errors.ArgumentError, "lax.fft: fft_lengths must be positive"),
     (lambda: lax.fft(np.ones((3, 0)), "FFT", (0,)), errors.ArgumentError, "lax.fft: fft_lengths must be positive"),
     (lambda: jfft.dct(np.ones(3), 5), errors.ArgumentError, "scipy.fft.dct: type must be 1, 2, 3 or 4, got 5"),
+    (lambda: jfft.dct(np.ones(3), [2]), errors.ArgumentError, r"scipy.fft.dct: type must be 1, 2, 3 or 4, got \[2\]"),
     (lambda: jfft.idct(np.ones(3), norm="x"), errors.ArgumentError, "scipy.fft.idct: norm must be None"),
     (lambda: jfft.dct(np.ones(1), 1), errors.ArgumentError, "scipy.fft.dct: type 1 needs at least two elements"),
     (lambda: jfft.dct(np.ones(3), n=0), errors.ArgumentError, "scipy.fft.dct: needs at least one element"),

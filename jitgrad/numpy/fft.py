@@ -59,16 +59,23 @@ def _one_axis(where: str, x: Array, n: Any, axis: Any, halves: bool = False) -> 
     return [at], [_points(where, size_arg(where, n, "n must be an integer"), f"n={n}")]
 
 
+def _listed(where: str, name: str, given: Any) -> list[Any]:
+    """Sizes or axes, which must be several, if only one."""
+    if isinstance(given, (tuple, list, range)) or isinstance(given, np.ndarray) and given.ndim == 1:
+        return list(given)
+    raise ArgumentError(f"{where}: {name} must be a sequence of integers, got {given!r}")
+
+
 def _several_axes(where: str, x: Array, s: Any, axes: Any, halves: bool = False) -> tuple[list[int], list[int]]:
     """The same of several axes, without `axes` the last ones; sizes of -1 are those of the operand."""
     if s is not None:
-        given = [s] if isinstance(s, (int, np.integer)) else list(s)
-        s = [size_arg(where, n, "sizes of s must be integers") for n in given]
+        s = [size_arg(where, n, "sizes of s must be integers") for n in _listed(where, "s", s)]
         if axes is None and len(s) > x.ndim:
             raise ArgumentError(f"{where}: s={tuple(s)} has {len(s)} sizes, the array {x.ndim} axes")
     if axes is None:
         axes = range(x.ndim) if s is None else range(x.ndim - len(s), x.ndim)
-    found = [axis_number(where, a, x.ndim) for a in ([axes] if isinstance(axes, (int, np.integer)) else axes)]
+    axes = _listed(where, "axes", axes)
+    found = [axis_number(where, a, x.ndim) for a in axes]
     if len(set(found)) != len(found):
         raise ArgumentError(f"{where}: axes must name each axis once, got {tuple(axes)} for shape {x.shape}")
     if s is not None and len(s) != len(found):
@@ -233,6 +240,7 @@ def irfftn(a: ArrayLike, s: Sizes = None, axes: Sequence[int] | None = None, nor
 
 
 def _plane(where: str, x: Array, s: Sizes, axes: Sequence[int], halves: bool = False) -> Chosen:
+    axes = _listed(where, "axes", axes)
     if len(axes) != 2:
         raise ArgumentError(f"{where}: transforms along two axes, got axes={tuple(axes)}. Use {where[:-1]}n for any number.")
     return _several_axes(where, x, s, axes, halves)

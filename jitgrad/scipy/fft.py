@@ -118,7 +118,7 @@ def _along(where: str, x: Array, type: int, axis: int, norm: str | None, inverse
 
 
 def _transformed(where: str, x: ArrayLike, type: Any, norm: Any, inverse: bool, choose: Any) -> Array:
-    if type not in _TYPES:
+    if not isinstance(type, int) or type not in _TYPES:
         raise ArgumentError(f"{where}: type must be 1, 2, 3 or 4, got {type!r}")
     if norm is not None and norm not in _NORMS:
         raise ArgumentError(f"{where}: norm must be None, {', '.join(map(repr, _NORMS))}, got {norm!r}")
