@@ -217,3 +217,43 @@ def test_spherical_harmonics_are_orthonormal_and_mpmaths():
         special.sph_harm_y(1.0, 0, 0.5, 0.5)
     with pytest.raises(errors.ArgumentError, match="diff_n"):
         special.sph_harm_y(1, 0, 0.5, 0.5, diff_n=1)
+
+
+WHOLE = [np.tile([1.0, 2.0, 0.5], 8), np.repeat([1.0, 0.5], 12), np.tile([1.0, 2.0, 4.0, 6.0], 6),
+         np.resize([0.3, 0.7, 0.95, 0.999999, -3.0], 24)]  # fmt: skip
+HYPERGEOMETRIC = [RNG.uniform(0.05, 6, 40) for _ in range(3)]
+
+
+@pytest.mark.parametrize(("name", "exact", "points"), [
+    ("hyp1f1", mp.hyp1f1, [*HYPERGEOMETRIC[:2], RNG.uniform(-60, 60, 40)]),
+    ("hyp1f1", mp.hyp1f1, [*HYPERGEOMETRIC[:2], RNG.uniform(-5000, 600, 40)]),
+    ("hyp1f1", mp.hyp1f1, [RNG.uniform(-3, 3, 40), RNG.uniform(-2, 3, 40), RNG.uniform(-5, 5, 40)]),
+    ("hyp2f1", lambda *p: mp.re(mp.hyp2f1(*p)), [*HYPERGEOMETRIC, RNG.uniform(-1, 1, 40)]),
+    ("hyp2f1", lambda *p: mp.re(mp.hyp2f1(*p)), [*HYPERGEOMETRIC, -(10 ** RNG.uniform(0, 6, 40))]),
+    ("hyp2f1", lambda *p: mp.re(mp.hyp2f1(*p)), WHOLE),
+])  # fmt: skip
+def test_hypergeometric_functions_are_mpmaths(name, exact, points):
+    with mp.workdps(40):
+        wanted = [exact(*map(mp.mpf, p)) for p in zip(*[v.tolist() for v in points], strict=True)]
+    for f in (getattr(special, name), jit(getattr(special, name))):
+        found = np.asarray(f(*points)).tolist()
+        assert max(float(abs(v / w - 1)) for v, w in zip(found, wanted, strict=True) if 1e-280 < abs(w) < 1e300) < 3e-13
+
+
+def test_hypergeometric_functions_have_derivatives_and_ends():
+    a, b, c, x = np.array([0.7, 2.0]), np.array([1.5, 3.2]), np.array([2.2, 0.9]), np.array([-2.0, 0.6])
+    check_grads(special.hyp1f1, (a, b, x), order=1, atol=1e-5, rtol=1e-5, eps=1e-5)
+    check_grads(lambda x: special.hyp1f1(a, b, x), (x,), order=2, atol=1e-4, rtol=1e-4)
+    check_grads(lambda x: special.hyp2f1(a, b, c, x), (x,), order=2, atol=1e-4, rtol=1e-4)
+    mixed = vmap(grad(grad(special.hyp1f1, 0), 2))(a, b, x)
+    swapped = vmap(grad(grad(special.hyp1f1, 2), 0))(a, b, x)
+    np.testing.assert_allclose(mixed, swapped, rtol=1e-12)
+    with pytest.raises(errors.NonDifferentiableError, match="hyp2f1 has no derivative here with respect to the parameter a"):
+        grad(special.hyp2f1)(1.0, 2.0, 3.0, 0.5)
+    for one, two in ((special.hyp1f1, special.hyp2f1), (jit(special.hyp1f1), jit(special.hyp2f1))):
+        points = np.array([[0.0, 0.0, 1.0], [1.0, -1.0, 1.0], [-1.0, -2.0, 1.0], [2.0, 3.0, 0.0], [np.nan, 1.0, 1.0]]).T
+        np.testing.assert_allclose(one(*points), [1.0, np.inf, 1.5, 1.0, np.nan])
+        points = np.array(
+            [[1.0, 1.0, 3.0, 1.0], [1.0, 1.0, 1.0, 1.0], [0.5, 0.5, 1.5, 2.0], [-2.0, 1.0, 3.0, 4.0], [1.0, 1.0, -1.0, 0.5]]
+        ).T
+        np.testing.assert_allclose(two(*points), [2.0, np.inf, np.nan, 1.0, np.inf], rtol=1e-13)

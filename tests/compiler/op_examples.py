@@ -161,7 +161,8 @@ def special_operands(op: Op, dtype: DType) -> list[np.ndarray]:
     data = [a.ravel() for a in np.meshgrid(numbers, numbers, indexing="ij")]
     if len(types) == 2:
         return data
-    return [np.arange(data[0].size) % 3 == 0 if types[0].dtype == BOOL else np.resize(numbers[::-1], data[0].size), *data]
+    first = np.arange(data[0].size) % 3 == 0 if types[0].dtype == BOOL else np.resize(numbers[::-1], data[0].size)
+    return [first, *data] if len(types) == 3 else [np.resize(numbers[1::2], data[0].size), first, *data]
 
 
 def dtypes_of(op: Op) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from . import (  # noqa: F401
     factorization,
     fourier,
     generation,
+    hypergeometric,
     incomplete,
     indexing,
     layout,
