@@ -183,4 +183,4 @@ def with_alignment(text: str) -> str:
         if (found := _ACCESS.match(line)) and found[2] != "1":
             lines.append(f"  call void @fibers.aligned(ptr {found[1]}, i64 {int(found[2]) - 1})")
         lines.append(line)
-    return "\n".join(["declare void @fibers.aligned(ptr, i64)", *lines]) + "\n"
+    return "\n".join([*lines, "declare void @fibers.aligned(ptr, i64)"]) + "\n"
