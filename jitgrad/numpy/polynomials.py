@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.array_ops import broadcast_right, constant, convert, fill, op, reshape, slice_axis
+from jitgrad.array_ops import broadcast_right, constant, convert, fill, limits, op, reshape, slice_axis
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, inexact_arg
+from jitgrad.operands import ArrayLike, array_arg, inexact_arg, size_arg
+from jitgrad_compiler.ir.types import complex_of
 
+from . import reductions
 from .calculus import convolve
+from .elementwise import sqrt
 from .manipulation import concatenate, promoted
+from .matrices import eye, vander
 from .rearrangement import trim_zeros
 
 
@@ -164,3 +168,86 @@ def _vectors(where: str, *xs: ArrayLike) -> list[Array]:
         if v.type.rank != 1 or not v.type.shape[0]:
             raise ShapeError(f"{where}: needs vectors of coefficients, got shape {v.type.shape}")
     return values
+
+
+def polyfit(
+    x: ArrayLike,
+    y: ArrayLike,
+    deg: int,
+    rcond: float | None = None,
+    full: bool = False,
+    w: ArrayLike | None = None,
+    cov: bool | str = False,
+) -> Any:
+    """The coefficients of the polynomial of degree `deg` that is nearest to points (x, y) by the sum of squares.
+
+    x: [n]. y: [n], or [n, k] for k polynomials side by side. w: [n], weights of the differences, not of their squares. rcond:
+    singular values below so many times the largest one count as 0; by default n times the type's precision. full: (coefficients,
+    residuals, rank, singular values, rcond). cov: (coefficients, their covariance), scaled by the residuals unless it is "unscaled".
+    Raises ShapeError for points that do not go together, ArgumentError for a negative degree and where cov needs more points.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.polyfit(jnp.array([0.0, 1.0, 2.0]), jnp.array([1.0, 3.0, 5.0]), 1).round(4))
+    [2. 1.]
+    """
+    at, values = promoted("polyfit", [inexact_arg("polyfit", v) for v in (x, y)])
+    terms = size_arg("polyfit", deg, "deg is an integer") + 1
+    n = at.type.size
+    if at.type.rank != 1 or not n or values.type.rank not in (1, 2) or values.type.shape[0] != n:
+        raise ShapeError(f"polyfit: needs x [n] and y [n] or [n, k], got shapes {at.type.shape} and {values.type.shape}")
+    if terms < 1:
+        raise ArgumentError(f"polyfit: deg must be 0 or more, got {deg}")
+    rows = vander(at, terms)
+    if w is not None:
+        weights = convert(as_value(w, "polyfit"), at.type.dtype)
+        if weights.type.shape != (n,):
+            raise ShapeError(f"polyfit: w must have the shape ({n},) of x, got {weights.type.shape}")
+        rows, values = rows * weights[:, None], values * (weights if values.type.rank == 1 else weights[:, None])
+    if rcond is None:
+        rcond = n * float(limits(at.type.dtype.real).eps)
+    scale = sqrt(reductions.sum(rows * rows, axis=0))
+    rows = rows / scale
+    found, residuals, rank, singular = _linalg().lstsq(rows, values, rcond)
+    found = found / (scale if values.type.rank == 1 else scale[:, None])
+    if full:
+        return found, residuals, rank, singular, rcond
+    if not cov:
+        return found
+    spread = _linalg().inv(rows.T @ rows) / (scale[:, None] * scale)
+    if values.type.rank == 2:
+        spread = spread[:, :, None]
+    if cov != "unscaled":
+        if n <= terms:
+            raise ArgumentError(f"polyfit: the covariance needs more than {terms} points, or cov='unscaled'; got {n}")
+        spread = spread * residuals / (n - terms)
+    return found, spread
+
+
+def roots(p: ArrayLike, *, strip_zeros: bool = True) -> Array:
+    """The zeros of a polynomial, complex numbers: the eigenvalues of its companion matrix.
+
+    strip_zeros: coefficients in front that are 0 are left out, and for each behind there is a zero 0; that needs concrete
+    coefficients. False, for programs: all are taken, and one in front that is 0 gives NaNs. Raises ShapeError for no vector.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.sort(jnp.roots(jnp.array([1.0, -3.0, 2.0])).real).round(4))
+    [1. 2.]
+    """
+    coefficients = inexact_arg("roots", p)
+    if coefficients.type.rank != 1:
+        raise ShapeError(f"roots: needs a vector of coefficients, got shape {coefficients.type.shape}")
+    behind = 0
+    if strip_zeros:
+        nonzero = np.flatnonzero(coefficients.elements("jnp.roots with strip_zeros=True", "strip_zeros=False", constant=True))
+        first, last = (int(nonzero[0]), int(nonzero[-1])) if len(nonzero) else (0, -1)
+        behind = coefficients.type.size - 1 - last if len(nonzero) else 0
+        coefficients = slice_axis(coefficients, 0, first, last + 1)
+    n = coefficients.type.size
+    dtype = complex_of(coefficients.type.dtype.real)
+    zeros = fill((behind,), 0, dtype)
+    if n < 2:
+        return zeros
+    below = eye(n - 1, k=-1, dtype=coefficients.type.dtype.numpy)
+    companion = below.at[0].set(-coefficients[1:] / coefficients[0])
+    found = convert(_linalg().eigvals(companion), dtype)
+    return concatenate([found, zeros], 0) if behind else found

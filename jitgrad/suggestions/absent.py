@@ -87,7 +87,7 @@ ABSENT: dict[str, dict[str, str]] = {
         "Use jitgrad.numpy.array with two axes": "matrix mat asmatrix bmat",
         "Use x = x.at[i].set(v): arrays never change": "copyto",
         "Use numpy's, and jitgrad.numpy.asarray of the result": (
-            "savetxt loadtxt genfromtxt memmap nditer ndenumerate ndindex errstate seterr roots polyfit testing array2string "
+            "savetxt loadtxt genfromtxt memmap nditer ndenumerate ndindex errstate seterr testing array2string "
             "format_float_positional"
         ),
         "Use jitgrad.lax.stop_gradient": "detach",

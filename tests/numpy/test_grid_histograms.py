@@ -8,7 +8,7 @@ import pytest
 import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import errors
-from jitgrad.testing import assert_close
+from jitgrad.testing import assert_close, check_grads
 
 RUNS = pytest.mark.parametrize("run", [lambda f: f, jitgrad.jit], ids=["eager", "jit"])
 POINTS = np.random.default_rng(0).normal(size=(50, 3))
@@ -95,3 +95,53 @@ def test_polynomials_of_zeros_and_quotients(run):
     assert_close(run(jnp.polydiv)(v, u)[1], v)
     with pytest.raises(errors.ShapeError, match="polydiv: needs vectors of coefficients"):
         jnp.polydiv(u, np.ones((2, 2)))
+
+
+XS = np.linspace(-1, 2, 12)
+YS = np.stack([XS**3 - XS + 0.1 * np.sin(9 * XS), np.cos(XS)], 1)
+
+
+@RUNS
+@pytest.mark.parametrize("w", [None, np.linspace(0.5, 2, 12)], ids=["plain", "weights"])
+@pytest.mark.parametrize("y", [YS[:, 0], YS], ids=["one", "two"])
+@pytest.mark.parametrize("degree", [0, 1, 3])
+def test_polynomials_are_fitted(run, degree, y, w):
+    assert_close(run(lambda x, y: jnp.polyfit(x, y, degree, w=w))(XS, y), np.polyfit(XS, y, degree, w=w), 1e-8)
+    for cov in (True, "unscaled"):
+        got, spread = run(lambda x, y: jnp.polyfit(x, y, degree, w=w, cov=cov))(XS, y)  # noqa: B023
+        wanted, wanted_spread = np.polyfit(XS, y, degree, w=w, cov=cov)
+        assert_close(got, wanted, 1e-8)
+        assert_close(spread, wanted_spread, 1e-7)
+    for k, wanted in enumerate(np.polyfit(XS, y, degree, w=w, full=True)):
+        assert_close(run(lambda x, y: jnp.polyfit(x, y, degree, w=w, full=True)[k])(XS, y), wanted, 1e-7)  # noqa: B023
+
+
+def test_fits_have_derivatives_and_say_what_they_need():
+    check_grads(lambda y: jnp.polyfit(XS, y, 2), (YS[:, 0],), order=1)
+    check_grads(lambda x: jnp.polyfit(x, YS[:, 0], 2), (XS,), order=1)
+    with pytest.raises(errors.ShapeError, match="polyfit: needs x"):
+        jnp.polyfit(XS, YS[:3], 1)
+    with pytest.raises(errors.ArgumentError, match="covariance needs more than 2 points"):
+        jnp.polyfit(XS[:2], YS[:2, 0], 1, cov=True)
+    with pytest.raises(errors.ArgumentError, match="deg must be 0 or more"):
+        jnp.polyfit(XS, YS, -1)
+
+
+POLYNOMIALS = [[1.0, -6.0, 11.0, -6.0], [2.0, 0.0, 8.0], [0.0, 0.0, 1.0, -1.0, 0.0, 0.0], [3.0], [], [0.0, 0.0], [1.0, 2j, -1.0]]
+
+
+@pytest.mark.parametrize("p", POLYNOMIALS, ids=str)
+def test_zeros_of_polynomials_are_found(p):
+    found = jnp.roots(np.array(p))
+    assert found.dtype == "complex128" or not p
+    assert_close(np.sort_complex(np.asarray(found)), np.sort_complex(np.roots(p).astype(complex)), 1e-6)
+
+
+def test_zeros_are_found_in_programs():
+    p = np.array([1.0, -6.0, 11.0, -6.0])
+    found = jitgrad.jit(lambda p: jnp.roots(p, strip_zeros=False))(p)
+    assert_close(np.sort_complex(np.asarray(found)), np.array([1, 2, 3], complex), 1e-6)
+    with pytest.raises(errors.ConcretizationTypeError, match="strip_zeros"):
+        jitgrad.jit(jnp.roots)(p)
+    matrix = np.array([[2.0, 1.0], [1.0, 3.0]])
+    assert_close(np.real(jnp.poly(matrix)), np.poly(matrix), 1e-6)
