@@ -181,9 +181,10 @@ def polyfit(
 ) -> Any:
     """The coefficients of the polynomial of degree `deg` that is nearest to points (x, y) by the sum of squares.
 
-    x: [n]. y: [n], or [n, k] for k polynomials side by side. w: [n], weights of the differences, not of their squares. rcond:
+    x: [n]. y: [n], or [n, k] for k polynomials side by side. w: [n], weights of the differences, not of squares. rcond:
     singular values below so many times the largest one count as 0; by default n times the type's precision. full: (coefficients,
-    residuals, rank, singular values, rcond). cov: (coefficients, their covariance), scaled by the residuals unless it is "unscaled".
+    residuals, rank, singular values, rcond). cov: (coefficients, their covariance), scaled by the residuals unless it is
+    "unscaled".
     Raises ShapeError for points that do not go together, ArgumentError for a negative degree and where cov needs more points.
 
     >>> import jitgrad.numpy as jnp
