@@ -4,8 +4,13 @@ from jitgrad.publishing import public as _public
 
 from . import linalg, special
 
-__all__ = ["cluster", "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "special", "stats"]
+_LATER = ("cluster", "fft", "integrate", "interpolate", "ndimage", "optimize", "signal", "sparse", "spatial", "stats")
+
+__all__ = [
+    "cluster", "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "spatial", "special",
+    "stats",
+]  # fmt: skip
 
 for _module in (linalg, special):
     _public(_module.__name__)
-_public(__name__, later=("cluster", "fft", "integrate", "interpolate", "ndimage", "optimize", "signal", "sparse", "stats"))
+_public(__name__, later=_LATER)
