@@ -67,6 +67,9 @@ def one_batch(where: str, *matrices: Array) -> Sequence[Array]:
 def check_results(where: str, results: Sequence[Array], operands: Sequence[Array], what: str = "a matrix is singular") -> None:
     """Inside debug.checked("linalg"): raise where numbers that are finite have given others that are not."""
     if is_checked("linalg"):
-        fine = jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in results]))
-        given = jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in operands]))
-        require(fine | ~given, SingularMatrixError, f"{where}: {what}")
+        fine = _all_finite(results)
+        require(fine | ~_all_finite(operands) if operands else fine, SingularMatrixError, f"{where}: {what}")
+
+
+def _all_finite(values: Sequence[Array]) -> Array:
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in values]))
