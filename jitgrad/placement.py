@@ -23,7 +23,7 @@ from . import backend
 from .array import Array, memory_device
 from .config import config
 from .devices import CPU, Device, default, gpus
-from .errors import ArgumentError
+from .errors import ArgumentError, OutOfDeviceMemory
 
 _HOST_OPS = (callback, io_callback, pure_callback)
 
@@ -97,7 +97,13 @@ class Elsewhere:
         self._made: dict[Any, tuple[Any, list[Any]]] = {}
 
     def run(self, device: Device, leaves: Sequence[Any], donors: Sequence[Any] = ()) -> list[Any]:
-        """The memory of the results."""
+        """The memory of the results. Raises OutOfDeviceMemory, which names the program, where there is not enough."""
+        try:
+            return self._run(device, leaves, donors)
+        except OutOfDeviceMemory as error:
+            raise OutOfDeviceMemory(f"jit of {self.name}: {error.message}") from None
+
+    def _run(self, device: Device, leaves: Sequence[Any], donors: Sequence[Any]) -> list[Any]:
         target = opened(device)
         made = self._made.get(target)
         if made is None:

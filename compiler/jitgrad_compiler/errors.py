@@ -31,6 +31,7 @@ class JitgradError(Exception):
     """Base of every error that jitgrad raises on purpose. Its message ends with the user's file and line."""
 
     def __init__(self, message: str) -> None:
+        self.message = message
         where = user_line()
         super().__init__(f"{message}\n  at {where[0]}:{where[1]}" if where else message)
 

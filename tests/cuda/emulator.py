@@ -28,6 +28,9 @@ _KERNEL = re.compile(r'^define ptx_kernel void @"?([\w.$-]+)"?\(([^)]*)\)', re.M
 
 _DECLARED = re.compile(r'^declare [^@\n]*@"?([\w.$-]+)"?\(', re.MULTILINE)
 
+_HEADER = re.compile(r"^(?:source_filename|target) .*\n", re.MULTILINE)
+"""Lines of modules that LLVM has printed, which must be the first."""
+
 
 class KernelModule:
     """A module's text as machine code; `kernels` are the types of its kernels' arguments, by name."""
@@ -40,7 +43,8 @@ class KernelModule:
             raise KernelFault(f"its module calls {', '.join(foreign)}, which no GPU has", next(iter(_KERNEL.findall(text)))[0])
         self.waits = any(PRIMITIVES[name].meets for name in used)
         self.kernels = {name: [a.split()[0] for a in types.split(",") if a.strip()] for name, types in _KERNEL.findall(text)}
-        sited, self.sites = with_sites(with_alignment(text.replace("define ptx_kernel ", "define ")))
+        plain = _HEADER.sub("", text).replace("define ptx_kernel ", "define ")
+        sited, self.sites = with_sites(with_alignment(plain))
         runs = [_run(name, types) for name, types in self.kernels.items()]
         # Small grids run for less time than code takes to make that keeps values in registers.
         self.code = native.compile_ir("\n".join([sited, *runs]), engine().symbols, codegen_level=0)

@@ -7,7 +7,9 @@ import threading
 
 import numpy as np
 
-from jitgrad.errors import DriverError
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad.errors import DriverError, OutOfDeviceMemory
 from jitgrad_compiler.runtime.cuda.bindings import NvidiaDriver
 from jitgrad_compiler.runtime.cuda.devices import device
 from jitgrad_compiler.runtime.cuda.driver import Launch, in_units
@@ -88,4 +90,29 @@ def end():
     print("made")
 
 
-{"everything": everything, "errors": errors, "fork": fork, "end": end}[sys.argv[1]]()
+def arrays():
+    x = jitgrad.device_put(np.ones(1000, "f4"), "cuda")
+    large = jitgrad.device_put(np.ones(6_000_000, "f4"), "cuda")
+
+    def double(x):
+        return jnp.concatenate([x, x]) * 2
+
+    f, doubled = jitgrad.jit(lambda x: jnp.tanh(x).sum() * x), jitgrad.jit(double)
+    threads = [threading.Thread(target=lambda: [f(x) for _ in range(100)]) for _ in range(3)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    try:
+        doubled(large)
+    except OutOfDeviceMemory as error:
+        print(error.message)
+    print(f(x).block_until_ready().device)
+    child = os.fork()
+    if not child:
+        print("child", jitgrad.jit(lambda x: x + 1)(jnp.ones(2)), flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+{"arrays": arrays, "everything": everything, "errors": errors, "fork": fork, "end": end}[sys.argv[1]]()

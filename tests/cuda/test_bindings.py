@@ -292,3 +292,9 @@ def test_the_child_of_a_fork_is_told_to_start_otherwise(folder):
 
 def test_a_process_ends_well_with_memory_and_programs_of_a_device_alive(folder):
     assert _on_libcuda(folder, "end") == ["made"]
+
+
+def test_programs_of_users_run_on_it_from_threads_and_are_named_where_memory_is_out(folder):
+    said = _on_libcuda(folder, "arrays")
+    assert said[0].startswith("jit of double: cuda:0 (Stub GPU): 48000000 bytes (45.78 MiB) were asked for, and 40 MiB of 64 MiB")
+    assert said[1:] == ["cuda:0", "child [2. 2.]"]

@@ -11,6 +11,7 @@ import numpy as np
 import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax, nn, random
+from jitgrad.scipy import special
 
 from .checks import Check, on_both
 
@@ -73,6 +74,7 @@ PROGRAMS: dict[str, Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]] = 
     "gather": lambda: (lambda x, i: x[i], (_numbers(100, 30), _integers(100, 257))),
     "scatter": lambda: (lambda x, i, u: x.at[i].add(u), (_numbers(50, 7), _integers(50, 1000), _numbers(1000, 7))),
     "sort": lambda: (lambda x: (jnp.sort(x), jnp.argsort(x)), (_numbers(5, 1001),)),
+    "translated functions": lambda: (lambda x: (special.gammaln(x), special.digamma(x)), (np.abs(_numbers(301)) + 0.1,)),
     "cumulative": lambda: (lambda x: (jnp.cumsum(x, 1), jnp.cumsum(x, 0), lax.cummax(x, 1)), (_numbers(50, 3001),)),
     "loop in registers": lambda: (_small_loop, (_numbers(3),)),
     "loops of rows": lambda: (jitgrad.vmap(_small_loop), (_numbers(300),)),
