@@ -7,7 +7,6 @@ asks and must not is a `Misuse`, which `check_balanced` raises again, should any
 
 from __future__ import annotations
 
-import bisect
 import ctypes
 import functools
 import threading
@@ -20,90 +19,20 @@ from jitgrad_compiler.errors import DeviceFault, DriverError, OutOfDeviceMemory
 from jitgrad_compiler.runtime.cuda.driver import DeviceInfo, Launch
 
 from . import emulator
+from .device_memory import ALIGNMENT, Allocation, space
 from .emulator import SHARED_LIMIT, KernelModule
 from .engine import Order
 from .fibers import POISON
-from .guarded import PAGE, pages, put, reserve, take
+from .guarded import PAGE
 from .reports import KernelFault
-
-ALIGNMENT = 256
-_SPACE = 64 << 30
-_GAP = 1 << 20
-"""Between allocations, so that an index that is wrong by some thousands meets nobody else's memory."""
 
 
 class Misuse(AssertionError):
     """The runtime asked the driver for something that it must not."""
 
 
-@dataclass(frozen=True)
-class Allocation:
-    """Memory of a device: whole pages from `page` on, the last bytes of which are the `nbytes` at `address` and up to 255 more."""
-
-    address: int
-    nbytes: int
-    page: int
-    device: int
-
-    @property
-    def end(self) -> int:
-        """The address behind it."""
-        return self.address + self.nbytes
-
-    @property
-    def outside(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Addresses and lengths of what may be touched by mistake: before it and behind it."""
-        last = self.page + pages(self.nbytes)
-        return (self.page, self.address - self.page), (self.end, last - self.end)
-
-
-class _Space:
-    """The addresses of all devices' memory, given out one behind another; one a process."""
-
-    def __init__(self) -> None:
-        self.low = reserve(_SPACE)
-        self.high = self.low + _SPACE
-        self.cursor = self.low + PAGE
-        self.live: list[Allocation] = []
-
-    def allocate(self, nbytes: int, device: int) -> Allocation:
-        room = pages(nbytes)
-        page = self._gap(room)
-        put(page, room)
-        ctypes.memset(page, POISON, room)
-        address = page + room - -(-nbytes // ALIGNMENT) * ALIGNMENT
-        made = Allocation(address, nbytes, page, device)
-        bisect.insort(self.live, made, key=lambda a: a.address)
-        self.cursor = page + room + _GAP // PAGE * PAGE
-        return made
-
-    def _gap(self, room: int) -> int:
-        """Pages that are free, from the cursor on, then from the start."""
-        for at in (self.cursor, self.low + PAGE):
-            for a in self.live:
-                if a.page < at + room + PAGE and at < a.page + pages(a.nbytes) + PAGE:
-                    at = a.page + pages(a.nbytes) + PAGE
-            if at + room + PAGE <= self.high:
-                return at
-        raise MemoryError(f"the stand-in has no {room} bytes of addresses left")
-
-    def free(self, a: Allocation) -> None:
-        take(a.page, pages(a.nbytes))
-        self.live.remove(a)
-
-    def around(self, address: int) -> Allocation | None:
-        """The allocation that starts at or before an address."""
-        at = bisect.bisect_right(self.live, address, key=lambda a: a.address)
-        return self.live[at - 1] if at else None
-
-
 _lock = threading.RLock()  # reentrant: the collector of garbage may give memory back while it is held
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-@functools.cache
-def _space() -> _Space:
-    return _Space()
 
 
 @dataclass(frozen=True)
@@ -199,7 +128,7 @@ class StandIn:
 
     def __del__(self) -> None:
         for allocation in self._allocations.values():
-            _space().free(allocation)
+            space().free(allocation)
 
     # -- what tests ask
 
@@ -240,7 +169,7 @@ class StandIn:
         room = max(-(-nbytes // ALIGNMENT), 1) * ALIGNMENT
         if self._used + room > self.info.memory_bytes:
             raise _no_memory(nbytes, *self.memory())
-        made = _space().allocate(max(nbytes, 1), self.device)
+        made = space().allocate(max(nbytes, 1), self.device)
         self._used += room
         self.peak_bytes = max(self.peak_bytes, self._used)
         self._allocations[made.address] = made
@@ -258,7 +187,7 @@ class StandIn:
 
         def run() -> None:
             self._look_outside([allocation])
-            _space().free(allocation)
+            space().free(allocation)
 
         self._ask(run)
 
@@ -401,10 +330,10 @@ class StandIn:
     def _run(self, one: Launch) -> None:
         function = one.function
         self.launched[function.name] += 1
-        space = _space()
+        addresses = space()
         emulator.launch(
             function.module.code, function.name, one.blocks, one.arguments, threads=one.threads, shared_bytes=one.shared_bytes,
-            lent_bytes=function.shared_bytes, cooperative=one.cooperative, order=self.order, memory=(space.low, space.high),
+            lent_bytes=function.shared_bytes, cooperative=one.cooperative, order=self.order, memory=(addresses.low, addresses.high),
             describe=self._described,
         )  # fmt: skip
         self._look_outside(kernel=function.name)
@@ -432,7 +361,7 @@ class StandIn:
 
     def _at(self, address: int) -> Allocation | None:
         """The live allocation of this device that an address is in."""
-        a = _space().around(address)
+        a = space().around(address)
         return a if a is not None and address < a.end and a.address in self._allocations else None
 
     def _within(self, method: str, address: int, nbytes: int) -> None:
@@ -448,7 +377,7 @@ class StandIn:
         """Why an address is not of this device's memory."""
         if address in self._freed:
             return f"was freed ({self._freed[address]} bytes)"
-        a = _space().around(address)
+        a = space().around(address)
         if a is not None and address < a.end:
             return (
                 f"belongs to device {a.device}"
@@ -462,7 +391,7 @@ class StandIn:
 
     def _described(self, address: int) -> str:
         """What lies at an address where a kernel failed."""
-        if not _space().low <= address < _space().high:
+        if not space().low <= address < space().high:
             return ""
         if self._whose(address) != "is no memory of this device":
             return f" (it {self._whose(address)})"

@@ -1,0 +1,85 @@
+"""The memory of the stand-in's devices: allocations between pages that nobody may touch, at addresses that do not come again soon.
+
+standin.py gives it out and asks what lies outside.
+"""
+
+from __future__ import annotations
+
+import bisect
+import ctypes
+import functools
+from dataclasses import dataclass
+
+from .fibers import POISON
+from .guarded import PAGE, pages, put, reserve, take
+
+ALIGNMENT = 256
+_SPACE = 64 << 30
+_GAP = 1 << 20
+"""Between allocations, so that an index that is wrong by some thousands meets nobody else's memory."""
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Memory of a device: whole pages from `page` on, the last bytes of which are the `nbytes` at `address` and up to 255 more."""
+
+    address: int
+    nbytes: int
+    page: int
+    device: int
+
+    @property
+    def end(self) -> int:
+        """The address behind it."""
+        return self.address + self.nbytes
+
+    @property
+    def outside(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Addresses and lengths of what may be touched by mistake: before it and behind it."""
+        last = self.page + pages(self.nbytes)
+        return (self.page, self.address - self.page), (self.end, last - self.end)
+
+
+class Space:
+    """The addresses of all devices' memory, given out one behind another; one a process."""
+
+    def __init__(self) -> None:
+        self.low = reserve(_SPACE)
+        self.high = self.low + _SPACE
+        self.cursor = self.low + PAGE
+        self.live: list[Allocation] = []
+
+    def allocate(self, nbytes: int, device: int) -> Allocation:
+        room = pages(nbytes)
+        page = self._gap(room)
+        put(page, room)
+        ctypes.memset(page, POISON, room)
+        address = page + room - -(-nbytes // ALIGNMENT) * ALIGNMENT
+        made = Allocation(address, nbytes, page, device)
+        bisect.insort(self.live, made, key=lambda a: a.address)
+        self.cursor = page + room + _GAP // PAGE * PAGE
+        return made
+
+    def _gap(self, room: int) -> int:
+        """Pages that are free, from the cursor on, then from the start."""
+        for at in (self.cursor, self.low + PAGE):
+            for a in self.live:
+                if a.page < at + room + PAGE and at < a.page + pages(a.nbytes) + PAGE:
+                    at = a.page + pages(a.nbytes) + PAGE
+            if at + room + PAGE <= self.high:
+                return at
+        raise MemoryError(f"the stand-in has no {room} bytes of addresses left")
+
+    def free(self, a: Allocation) -> None:
+        take(a.page, pages(a.nbytes))
+        self.live.remove(a)
+
+    def around(self, address: int) -> Allocation | None:
+        """The allocation that starts at or before an address."""
+        at = bisect.bisect_right(self.live, address, key=lambda a: a.address)
+        return self.live[at - 1] if at else None
+
+
+@functools.cache
+def space() -> Space:
+    return Space()
