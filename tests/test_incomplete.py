@@ -120,3 +120,17 @@ def test_ends_are_limits_and_nan_is_outside():
     for name in ("gammainc", "gammaincc", "betainc"):
         with pytest.raises(errors.DTypeError, match=rf"scipy\.special\.{name}: takes real numbers"):
             getattr(special, name)(*[1j] * (3 if name == "betainc" else 2))
+
+
+def test_inverses_bring_chances_back():
+    p = np.concatenate([RNG.random(20), 10 ** RNG.uniform(-12, -1, 20), [0.0, 1.0]])
+    a, b = 10 ** RNG.uniform(-1, 3, (2, p.size))
+    for name, arguments in (("gammaincinv", (a, p)), ("gammainccinv", (a, p)), ("betaincinv", (a, b, p))):
+        wanted = getattr(scipy.special, name)(*arguments)
+        for f in (getattr(special, name), jit(getattr(special, name))):
+            np.testing.assert_allclose(f(*arguments), wanted, rtol=1e-11)
+            assert np.isnan(f(*[np.array([v]) for v in (2.0, 1.5)][: len(arguments) - 1], np.array([1.5]))).all()
+    a, b, p = np.array([0.7, 5.0, 80.0]), np.array([2.0, 1.5, 90.0]), np.array([0.1, 0.6, 0.9])
+    check_grads(special.gammaincinv, (a, p), order=1, atol=1e-5, rtol=1e-4, eps=1e-5)
+    check_grads(special.betaincinv, (a, b, p), order=1, atol=1e-5, rtol=1e-4, eps=1e-5)
+    check_grads(lambda q: special.gammainccinv(a, q), (p,), order=2, atol=1e-3, rtol=1e-3, eps=1e-5)

@@ -20,6 +20,7 @@ from . import (  # noqa: F401
     hypergeometric,
     incomplete,
     indexing,
+    inverse,
     layout,
     linear_solve,
     linear_systems,

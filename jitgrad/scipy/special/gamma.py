@@ -18,8 +18,9 @@ from jitgrad.promotion import default_float
 from .arguments import ArrayLike, float_arguments, of_op
 
 __all__ = [
-    "bernoulli", "beta", "betainc", "betaln", "boxcox", "boxcox1p", "comb", "digamma", "factorial", "gamma", "gammainc",
-    "gammaincc", "gammaln", "gammasgn", "loggamma", "multigammaln", "poch", "polygamma", "zeta",
+    "bernoulli", "beta", "betainc", "betaincinv", "betaln", "boxcox", "boxcox1p", "comb", "digamma", "factorial", "gamma",
+    "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "gammaln", "gammasgn", "loggamma", "multigammaln", "poch", "polygamma",
+    "zeta",
 ]  # fmt: skip
 
 gammaln = of_op("gammaln", "lgamma", "1.0 -> 0.0")
@@ -36,13 +37,13 @@ def polygamma(n: ArrayLike, x: ArrayLike) -> Array:
     return ops.op("polygamma", order, value)
 
 
-def zeta(x: ArrayLike, q: ArrayLike = 1.0) -> Array:
-    """The Hurwitz zeta function, the sum of (q + k)**-x over k = 0, 1, 2, ... for x > 1.
+def zeta(x: ArrayLike, q: ArrayLike | None = None) -> Array:
+    """The Hurwitz zeta function, the sum of (q + k)**-x over k = 0, 1, 2, ... for x > 1; without q Riemann's, of q = 1.
 
     >>> print(zeta(2.0, 1.0))
     1.644934
     """
-    return ops.op("zeta", *float_arguments("zeta", x, q))
+    return ops.op("zeta", *float_arguments("zeta", x, 1.0 if q is None else q))
 
 
 def _sign_of_gamma(x: Array) -> Array:
@@ -288,6 +289,33 @@ def betainc(a: ArrayLike, b: ArrayLike, x: ArrayLike) -> Array:
     0.75
     """
     return ops.op("betainc", *float_arguments("betainc", a, b, x))
+
+
+def gammaincinv(a: ArrayLike, p: ArrayLike) -> Array:
+    """The x at which gammainc(a, x) is p, with derivatives by both; NaN for p outside [0, 1]. SciPy's name, which jax has not.
+
+    >>> print(gammaincinv(1.0, 0.0))
+    0.0
+    """
+    return ops.op("gammaincinv", *float_arguments("gammaincinv", a, p))
+
+
+def gammainccinv(a: ArrayLike, q: ArrayLike) -> Array:
+    """The x at which gammaincc(a, x) is q, with derivatives by both; NaN for q outside [0, 1]. SciPy's name, which jax has not.
+
+    >>> print(gammainccinv(1.0, 1.0))
+    0.0
+    """
+    return ops.op("gammainccinv", *float_arguments("gammainccinv", a, q))
+
+
+def betaincinv(a: ArrayLike, b: ArrayLike, p: ArrayLike) -> Array:
+    """The x at which betainc(a, b, x) is p, with derivatives by all; NaN for p outside [0, 1]. SciPy's name, which jax has not.
+
+    >>> print(betaincinv(1.0, 1.0, 0.25))
+    0.25
+    """
+    return ops.op("betaincinv", *float_arguments("betaincinv", a, b, p))
 
 
 def beta(a: ArrayLike, b: ArrayLike) -> Array:

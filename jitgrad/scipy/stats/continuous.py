@@ -12,10 +12,13 @@ from jitgrad.array import Array
 from jitgrad.nn import log1mexp, softplus
 from jitgrad.scipy.special import (
     betainc,
+    betaincinv,
     betaln,
     expit,
     gammainc,
     gammaincc,
+    gammainccinv,
+    gammaincinv,
     gammaln,
     log_ndtr,
     logit,
@@ -169,6 +172,15 @@ def _chances(below: Callable[..., Any], above: Callable[..., Any], low: float, h
     }  # fmt: skip
 
 
+def _quantiles(ppf: Callable[..., Any], isf: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """ppf and isf of a family of shapes, from those of its standard form, which are NaN outside [0, 1]."""
+
+    def at(f: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda q, loc, scale, *shapes: f(q, *shapes) * scale + loc
+
+    return {"ppf": at(ppf), "isf": at(isf)}
+
+
 def _of_shapes(like: Callable[..., Any], **formulas: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
     """Formulas of x, loc, scale and shapes, with the arguments in the order that users give, those of the function `like`."""
 
@@ -183,6 +195,17 @@ def _of_shapes(like: Callable[..., Any], **formulas: Callable[..., Any]) -> dict
     return {name: in_order(f) for name, f in formulas.items()}
 
 
+def _t_isf(q: Any, df: Any) -> Array:
+    """By the inverse of `_t_cdf`: of the tail where that has most of the chance, of the middle elsewhere."""
+    tail = jnp.minimum(q, 1 - q)
+    far = tail < 0.15
+    ratio = betaincinv(df / 2, jnp.full_like(df, 0.5), jnp.where(far, 2 * tail, 0.25))  # df / (df + y^2)
+    middle = betaincinv(jnp.full_like(df, 0.5), df / 2, jnp.where(far, 0.5, 1 - 2 * jnp.where(tail == 0.5, 0.25, tail)))
+    size = jnp.sqrt(df * jnp.where(far, (1 - ratio) / ratio, middle / (1 - middle)))
+    size = jnp.where(tail == 0.5, 0.0, jnp.where(q < 0, math.nan, size))
+    return jnp.where(q < 0.5, size, -size)
+
+
 def _t_cdf(y: Any, df: Any) -> Array:
     """By whichever of I_z(df / 2, 1 / 2) and its complement is small, with z = df / (df + y^2) (NIST DLMF 8.17.2)."""
     held = jnp.where(y == 0, y + 1e-18, y)  # the derivative of I at 0 is infinite, that of y^2 is 0
@@ -194,6 +217,12 @@ def _t_cdf(y: Any, df: Any) -> Array:
     return jnp.where(held > 0, jnp.where(far, 1 - tail, 0.5 + middle), below)
 
 
+_QUANTILES = {
+    "beta": _quantiles(lambda q, a, b: betaincinv(a, b, q), lambda q, a, b: 1 - betaincinv(b, a, q)),
+    "gamma": _quantiles(lambda q, a: gammaincinv(a, q), lambda q, a: gammainccinv(a, q)),
+    "chi2": _quantiles(lambda q, df: 2 * gammaincinv(df / 2, q), lambda q, df: 2 * gammainccinv(df / 2, q)),
+    "t": _quantiles(lambda q, df: -_t_isf(q, df), _t_isf),
+}
 _BETA = _chances(lambda y, a, b: betainc(a, b, y), lambda y, a, b: betainc(b, a, 1 - y), 0, 1)
 _GAMMA = _chances(lambda y, a: gammainc(a, y), lambda y, a: gammaincc(a, y), 0, math.inf)
 _CHI2 = _chances(lambda y, df: gammainc(df / 2, y / 2), lambda y, df: gammaincc(df / 2, y / 2), 0, math.inf)
@@ -201,19 +230,19 @@ _T = _chances(_t_cdf, lambda y, df: _t_cdf(-y, df), -math.inf, math.inf)
 
 beta = distribution(
     "beta", "The beta distribution on [loc, loc + scale].", "pdf(0.5, 2.0, 2.0) -> 1.5",
-    **_of_shapes(lambda x, a, b, loc=0, scale=1: x, logpdf=_beta, **_BETA),
+    **_of_shapes(lambda x, a, b, loc=0, scale=1: x, logpdf=_beta, **_BETA, **_QUANTILES["beta"]),
 )  # fmt: skip
 gamma = distribution(
     "gamma", "The gamma distribution of shape a, from loc on.", "logpdf(1.0, 1.0) -> -1.0",
-    **_of_shapes(lambda x, a, loc=0, scale=1: x, logpdf=_gamma, **_GAMMA),
+    **_of_shapes(lambda x, a, loc=0, scale=1: x, logpdf=_gamma, **_GAMMA, **_QUANTILES["gamma"]),
 )  # fmt: skip
 chi2 = distribution(
     "chi2", "The chi-squared distribution of df degrees of freedom.", "logpdf(0.0, 2.0) -> -0.6931472",
-    **_of_shapes(lambda x, df, loc=0, scale=1: x, logpdf=_chi2, **_CHI2),
+    **_of_shapes(lambda x, df, loc=0, scale=1: x, logpdf=_chi2, **_CHI2, **_QUANTILES["chi2"]),
 )  # fmt: skip
 t = distribution(
     "t", "Student's t distribution of df degrees of freedom.", "logpdf(0.0, 2.0) -> -1.0397208",
-    **_of_shapes(lambda x, df, loc=0, scale=1: x, logpdf=_t, **_T),
+    **_of_shapes(lambda x, df, loc=0, scale=1: x, logpdf=_t, **_T, **_QUANTILES["t"]),
 )  # fmt: skip
 
 
