@@ -28,7 +28,7 @@ from .devices import Device
 from .driver import Launch
 from .memory import Buffer, DeviceMemory
 
-_GOES_ON = (ctypes.c_int64 * 1)(0)
+_GOES_ON = (ctypes.c_int64 * 8)()
 
 
 class _Loaded:
@@ -66,7 +66,7 @@ class DeviceExecutable:
         loaded = dict(zip(program.modules, self._modules, strict=True))
         self._tables: Buffer = device.memory.allocate(8 * max(len(program.bases), 1))
         self._state = device.memory.allocate(64)
-        driver.upload(self._state.pointer, ctypes.addressof(_GOES_ON), 8)
+        driver.upload(self._state.pointer, ctypes.addressof(_GOES_ON), 64)
         self._parts: list[Any] = []
         """What runs in turn: graphs of kernels, and steps of the processor."""
         self._graphs: list[Any] = []
@@ -101,7 +101,10 @@ class DeviceExecutable:
     def _launch(self, step: Step, loaded: Mapping[ModuleText, _Loaded]) -> Launch:
         phase = step.phase
         function = self.device.driver.function(loaded[step.code.module].module, phase.function, phase.shared_bytes)
-        return Launch(function, phase.blocks, THREADS, phase.shared_bytes, (self._tables.pointer + 8 * step.table,))
+        blocks, arguments = phase.blocks, (self._tables.pointer + 8 * step.table,)
+        if phase.cooperative:
+            blocks = min(blocks, self.device.driver.resident_blocks(function, THREADS, phase.shared_bytes))
+        return Launch(function, blocks, THREADS, phase.shared_bytes, arguments, phase.cooperative)
 
     def run(self, operands: Sequence[DeviceMemory], donors: Sequence[DeviceMemory | None] = ()) -> list[DeviceMemory]:
         """Run on operands of this device. Returns the outputs' memory, in order, which kernels may still be writing."""

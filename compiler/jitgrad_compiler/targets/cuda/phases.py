@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ...ir.graph import Var
 from ...ir.types import I64
 from ..emitter import Emitter
 from ..llvm_text import PTR, Module, Reg
 from .device import Threads
+
+BLOCK, CONTROL = ".block", ".control"
+"""What follows an entry's name in those of the functions that do the work: of a block, and of all blocks together."""
 
 
 @dataclass
@@ -23,6 +27,8 @@ class Phase:
     function: str
     blocks: int
     shared_bytes: int = 0
+    cooperative: bool = False
+    """Whether the function is one of all blocks together, as many of `blocks` as the device runs at once: control.py."""
 
 
 @dataclass
@@ -39,13 +45,29 @@ Scratch = Callable[[Emitter, Reg], Reg]
 """Reads the pointer of the scratch memory."""
 
 
+class Parts(Protocol):
+    """A kernel's code as another kernel of the same module sees it."""
+
+    phases: list[Phase]
+
+
+def emit_entry(module: Module, phase: Phase) -> None:
+    """What the driver launches for a phase."""
+    entry = Emitter(module, phase.function, (("table", PTR),), "ptx_kernel void")
+    if phase.cooperative:
+        entry.call(f"{phase.function}{CONTROL}", None, entry.args[0])
+    else:
+        entry.call(f"{phase.function}{BLOCK}", None, entry.args[0], Threads(entry).block())
+    entry.finish()
+
+
 class BlockFunction:
     """A function of a block in the making: `e` writes it, `threads` are the primitives, `table` and `block` its arguments."""
 
     def __init__(self, module: Module, name: str, width: int = 1) -> None:
         self.name = name
         self.e = Emitter(
-            module, f"{name}.block", (("table", PTR), ("block", I64)), width=width, attributes="alwaysinline", internal=True
+            module, f"{name}{BLOCK}", (("table", PTR), ("block", I64)), width=width, attributes="alwaysinline", internal=True
         )
         self.threads = Threads(self.e)
         self.table, self.block = self.e.args
@@ -53,9 +75,6 @@ class BlockFunction:
         """What has been asked for so far, from the beginning of shared memory on."""
 
     def finish(self, blocks: int, shared_bytes: int = 0) -> Phase:
-        """Close it, and write its entry."""
+        """Close it."""
         self.e.finish()
-        entry = Emitter(self.e.module, self.name, (("table", PTR),), "ptx_kernel void")
-        entry.call(self.e.name, None, entry.args[0], Threads(entry).block())
-        entry.finish()
         return Phase(self.name, blocks, max(shared_bytes, self.shared_bytes))

@@ -26,9 +26,10 @@ from ..emitter import Emitter
 from ..llvm_text import PTR, Module, Reg
 from ..numba_scalar import link
 from .contract.kernel import emit_contraction
+from .control import emit_control
 from .device import Threads
 from .loops.kernel import emit_loops
-from .phases import Phase
+from .phases import Phase, emit_entry
 from .tasks import emit_tasks
 
 NOWHERE = -1
@@ -59,7 +60,7 @@ class Code:
     scratch_bytes: int
     asks_state: bool
     on_host: bool = False
-    """Whether no device does it: it calls Python or a library, keeps tapes, or is a loop of kernels."""
+    """Whether no device does it: it calls Python or a library, or keeps tapes."""
     module: ModuleText = field(default_factory=lambda: ModuleText(""))
 
 
@@ -82,50 +83,86 @@ class _DeviceTable(KernelTable):
 
 
 class _Codes:
-    """The codes of one program: found, or emitted into a module of its own."""
+    """The codes of one program: found, or emitted into a module of its own. Kernels inside loops and branches are parts of these,
+    so their functions are always in that module; what is launched by itself has an entry, and may be found by other programs.
+    """
 
     def __init__(self, contracts: bool, tuning: Tuning) -> None:
         self._how = (contracts, tuning)
         self.used: dict[Kernel, Code] = {}
         self._new: dict[_Key, Code] = {}
-        self._module = Module(frozenset(), contracts, tuning, lanes=1)
+        self._entered: dict[_Key, Code] = {}
+        self._module = self._fresh_module()
+
+    def _fresh_module(self) -> Module:
+        return Module(frozenset(), *self._how, lanes=1)
+
+    def _key(self, kernel: Kernel) -> _Key:
+        return hashlib.sha256(structure(kernel).encode()).hexdigest(), *self._how
 
     def of(self, kernel: Kernel) -> Code:
+        """The code of a kernel, as it may be asked for while the program is lowered."""
         if kernel not in self.used:
-            key = (hashlib.sha256(structure(kernel).encode()).hexdigest(), *self._how)
-            code = self._new.get(key) or _codes.get(key)
-            if code is None:
-                code = self._new[key] = self._emit(kernel)
-            self.used[kernel] = code
+            key = self._key(kernel)
+            self.used[kernel] = self._new.get(key) or _codes.get(key) or self._emitted(key, kernel)
         return self.used[kernel]
 
+    def inside(self, kernel: Kernel) -> Code:
+        """The same, with its functions in this module."""
+        key = self._key(kernel)
+        return self._new.get(key) or self._emitted(key, kernel)
+
+    def entered(self, kernel: Kernel) -> Code:
+        """The code of a kernel that is launched by itself."""
+        code, key = self.of(kernel), self._key(kernel)
+        if self._new.get(key) is code and key not in self._entered:
+            self._entered[key] = code
+            for phase in code.phases:
+                emit_entry(self._module, phase)
+        return code
+
+    def _emitted(self, key: _Key, kernel: Kernel) -> Code:
+        code = self._new[key] = self._emit(kernel)
+        return code
+
     def _emit(self, k: Kernel) -> Code:
-        if k.programs or host_calls(k) or any(isinstance(v.type, TapeType) for v in operands(k)):
+        if self._is_hosts(k):
             return Code([], 0, False, on_host=True)
         table, name, module = _DeviceTable(k), f"kernel{next(_serial)}", self._module
         module.math_calls.clear()
-        if k.kind in ("loops", "contract"):
+        if k.programs:
+            emitted = emit_control(module, name, k, table, table.scratch, self.inside)
+        elif k.kind in ("loops", "contract"):
             emit = emit_loops if k.kind == "loops" else emit_contraction
             emitted = emit(module, name, k, table.pointers, table.scratch)
         else:
-            before = len(module.functions), dict(module.declarations)
             emitted = emit_tasks(module, name, k, table)
-            if any(_of_the_host(f) for f in module.declarations.keys() - module.linked.keys()):
-                module.functions[before[0] :], module.declarations = [], before[1]
-                return Code([], 0, False, on_host=True)
         return Code(emitted.phases, emitted.scratch_bytes, table.asks_state)
+
+    def _is_hosts(self, k: Kernel) -> bool:
+        """Whether the processor does a kernel: it calls Python or a library, or keeps tapes."""
+        types = [v.type for v in operands(k)]
+        if host_calls(k) or any(isinstance(t, TapeType) for t in types):
+            return True
+        if k.programs:
+            return any(self.inside(n).on_host for p in k.programs for n in p.kernels)
+        if k.kind in ("loops", "contract"):
+            return False
+        trial = self._fresh_module()
+        emit_tasks(trial, "trial", k, _DeviceTable(k))
+        return any(_of_the_host(f) for f in trial.declarations.keys() - trial.linked.keys())
 
     def finish(self) -> None:
         """The text of what is new."""
-        if not self._new:
+        if not self._entered:
             return
         if POLL in self._module.declarations:
             del self._module.declarations[POLL]
             self._module.functions.append(_POLL)
         module = ModuleText(link(self._module.text(), self._module.linked))
-        for code in self._new.values():
+        for code in self._entered.values():
             code.module = module
-        _codes.update(self._new)
+        _codes.update(self._entered)
 
 
 @dataclass(frozen=True)
@@ -187,7 +224,7 @@ def _steps(codes: _Codes, lowered: KernelProgram) -> tuple[list[Step | HostStep]
         return (arena if slot is None else slot), offset
 
     for number, kernel in enumerate(lowered.kernels):
-        code = codes.of(kernel)
+        code = codes.entered(kernel)
         scratch = lowered.memory.scratch.get(number)
         if code.on_host:
             steps.append(HostStep(Graph(kernel.inputs, kernel.eqns, kernel.outputs), len(words)))
