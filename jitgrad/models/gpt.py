@@ -144,7 +144,7 @@ def _block(width: int, heads: int, dropout: float, keys: Any, layers: int, dtype
     attention.out.weight = last(keys[2], (width, width), dtype)
     block.linear1.weight, block.linear2.weight = plain(keys[3], (width, 4 * width), dtype), last(keys[4], (4 * width, width), dtype)
     for linear in (block.linear1, block.linear2):
-        linear.bias = jnp.zeros_like(linear.bias)
+        linear.bias = None if linear.bias is None else jnp.zeros_like(linear.bias)
     return block
 
 

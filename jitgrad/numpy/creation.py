@@ -229,7 +229,7 @@ def like_of(where: str, a: Any, shape: Any, dtype: Any) -> tuple[Shape, DType]:
 
 
 def _like(name: str, number: int, word: str) -> Any:
-    def function(a: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
+    def function(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
         sizes, kind = like_of(name, a, shape, dtype)
         return placed(name, fill(sizes, number, kind), device)
 
@@ -247,7 +247,7 @@ ones_like = _like("ones_like", 1, "Ones")
 empty_like = _like("empty_like", 0, "Zeros, memory being never left unset,")
 
 
-def full_like(a: ArrayLike, fill_value: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
+def full_like(a: Any, fill_value: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
     """`fill_value` in a's shape and type, each of which may be given instead.
 
     >>> import jitgrad.numpy as jnp

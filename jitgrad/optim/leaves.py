@@ -88,7 +88,7 @@ def norm(x: Any) -> Array:
 
 def dot(a: PyTree, b: PyTree) -> Array:
     """The real part of the sum of conj(a) * b over all leaves."""
-    return sum(jnp.sum(jnp.real(jnp.conj(x) * y)) for x, y in zip(tree.leaves(a), tree.leaves(b), strict=True))
+    return sum(jnp.sum(jnp.real(jnp.conj(x) * y)) for x, y in zip(tree.leaves(a), tree.leaves(b), strict=True))  # type: ignore[return-value]
 
 
 def choose(condition: Any, yes: PyTree, no: PyTree) -> PyTree:
