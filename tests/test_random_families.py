@@ -169,8 +169,28 @@ def test_multivariate_normal_takes_batches_of_means_and_covariances():
     drawn = random.multivariate_normal(KEY, np.zeros((3, 1, 2)), cov, dtype=np.float64)
     one = random.normal(KEY, (3, 2, 2), np.float64)
     np.testing.assert_allclose(drawn, one * np.array([1.0, 2.0])[:, None], rtol=1e-12)
-    with pytest.raises(errors.ArgumentError, match="cholesky"):
-        random.multivariate_normal(KEY, np.zeros(2), np.eye(2), method="svd")
+    with pytest.raises(errors.ArgumentError, match="'cholesky', 'eigh' or 'svd', got 'qr'"):
+        random.multivariate_normal(KEY, np.zeros(2), np.eye(2), method="qr")
+
+
+@pytest.mark.parametrize("method", ["eigh", "svd"])
+def test_multivariate_normal_draws_of_a_singular_covariance(method):
+    cov = np.array([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 0.5]])
+    drawn = np.asarray(random.multivariate_normal(KEY, np.ones(3), cov, (MANY,), np.float64, method))
+    np.testing.assert_allclose(np.cov(drawn.T), cov, atol=0.08)
+    np.testing.assert_allclose(drawn[:, 1] - 1, 2 * (drawn[:, 0] - 1), atol=1e-6)
+    regular = cov + np.eye(3)
+    rows = jit(vmap(lambda k, c: random.multivariate_normal(k, np.zeros(3), c, (4,), np.float64, method)))
+    keys = random.split(KEY, 2)
+    one = random.multivariate_normal(keys[1], np.zeros(3), 2 * regular, (4,), np.float64, method)
+    np.testing.assert_allclose(rows(keys, np.stack([regular, 2 * regular]))[1], one, rtol=1e-9)
+
+
+def test_complex_orthogonal_matrices_are_unitary():
+    q = np.asarray(random.orthogonal(KEY, 4, (3,), np.complex128))
+    np.testing.assert_allclose(q @ q.conj().swapaxes(1, 2), np.broadcast_to(np.eye(4), q.shape), atol=1e-14)
+    with pytest.raises(errors.DTypeError, match="float"):
+        random.orthogonal(KEY, 4, dtype=np.int32)
 
 
 @pytest.mark.parametrize(("n", "m"), [(4, None), (3, 5), (5, 3)])

@@ -9,8 +9,8 @@ import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.lax import linalg
 from jitgrad.operands import broadcast_shape, shape_arg
+from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import DType
 
 from .distributions import normals
@@ -20,10 +20,24 @@ from .programs import Shape, check_shape, draw, float_dtype
 Sizes = tuple[int, ...]
 
 
-def _multivariate_normal(word: Array, mean: Array, cov: Array, shape: Sizes, dtype: DType) -> Array:
-    factor = linalg.cholesky(ops.convert(cov, dtype))
+METHODS = ("cholesky", "eigh", "svd")
+
+
+def _factor(cov: Array, method: str) -> Array:
+    """A matrix F with cov = F F^T: triangular, or with columns that are orthogonal."""
+    if method == "cholesky":
+        factor: Array = jnp.linalg.cholesky(cov)
+        return factor
+    if method == "eigh":
+        squares, vectors = jnp.linalg.eigh(cov)
+    else:
+        vectors, squares, _ = jnp.linalg.svd(cov)
+    return vectors * jnp.sqrt(jnp.maximum(squares, 0))[..., None, :]
+
+
+def _multivariate_normal(word: Array, mean: Array, cov: Array, shape: Sizes, dtype: DType, method: str) -> Array:
     z = normals(word, (*shape, mean.type.shape[-1]), dtype)
-    return ops.convert(mean, dtype) + jnp.einsum("...ij,...j->...i", factor, z)
+    return ops.convert(mean, dtype) + jnp.einsum("...ij,...j->...i", _factor(ops.convert(cov, dtype), method), z)
 
 
 def multivariate_normal(
@@ -31,16 +45,17 @@ def multivariate_normal(
 ) -> Array:
     """Normal vectors [*shape, n] of mean [..., n] and positive definite covariance [..., n, n].
 
-    The front axes broadcast to `shape`. Floats of the parameters' type by default; jax's numbers up to the rounding of the
-    factorisation, which is Cholesky's, the only method.
+    The front axes broadcast to `shape`. Floats of the parameters' type by default. method: how cov is factored, "cholesky", or
+    "eigh" or "svd", with which it may be singular. jax's numbers up to the rounding of the factorisation, and with "eigh" and "svd"
+    up to the signs of its vectors.
 
     >>> import jitgrad, jitgrad.numpy as jnp
     >>> multivariate_normal(jitgrad.random.key(0), jnp.zeros(2), jnp.eye(2), (3,)).shape
     (3, 2)
     """
     where = "random.multivariate_normal"
-    if method != "cholesky":
-        raise ArgumentError(f"{where}: the only method is 'cholesky', got {method!r}")
+    if method not in METHODS:
+        raise ArgumentError(f"{where}: method must be 'cholesky', 'eigh' or 'svd', got {method!r}")
     mean, cov = jnp.asarray(mean), jnp.asarray(cov)
     if not mean.shape or cov.shape[-2:] != (mean.shape[-1], mean.shape[-1]):
         raise ShapeError(f"{where}: takes mean [..., n] and cov [..., n, n], got shapes {mean.shape} and {cov.shape}")
@@ -48,7 +63,7 @@ def multivariate_normal(
     sizes = broadcast_shape(where, fronts) if shape is None else shape_arg(where, shape)
     check_shape("multivariate_normal", sizes, *fronts)
     name = float_dtype("multivariate_normal", jnp.result_type(mean, cov, 1.0) if dtype is None else dtype)
-    return draw("multivariate_normal", _multivariate_normal, key, (mean, cov), (sizes, name))
+    return draw("multivariate_normal", _multivariate_normal, key, (mean, cov), (sizes, name, method))
 
 
 def _orthogonal(word: Array, rows: int, columns: int, shape: Sizes, dtype: DType) -> Array:
@@ -61,12 +76,14 @@ def _orthogonal(word: Array, rows: int, columns: int, shape: Sizes, dtype: DType
 def orthogonal(key: KeyLike, n: int, shape: Shape = (), dtype: Any = None, m: int | None = None) -> Array:
     """Uniform orthogonal matrices [*shape, n, n]; with m [*shape, n, m], whose columns (rows where n < m) are orthonormal.
 
-    Floats, float32 by default; jax's numbers up to the rounding of the factorisation.
+    Floats, float32 by default; jax's numbers up to the rounding of the factorisation. With a complex dtype unitary matrices.
 
     >>> import jitgrad, jitgrad.numpy as jnp
     >>> q = orthogonal(jitgrad.random.key(0), 3)
     >>> bool(jnp.allclose(q @ q.T, jnp.eye(3), atol=1e-6))
     True
     """
-    static = (index(n), index(n if m is None else m), shape_arg("random.orthogonal", shape), float_dtype("orthogonal", dtype))
+    name = dtype_name(float if dtype is None else dtype)
+    name = name if name.is_complex else float_dtype("orthogonal", dtype)
+    static = (index(n), index(n if m is None else m), shape_arg("random.orthogonal", shape), name)
     return draw("orthogonal", _orthogonal, key, (), static)
