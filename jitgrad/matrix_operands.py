@@ -13,7 +13,7 @@ from jitgrad.checks import is_checked, require
 from jitgrad.errors import ShapeError, SingularMatrixError
 from jitgrad.promotion import strong_dtype
 
-from .array_ops import broadcast_right, convert
+from .array_ops import broadcast_right, convert, reshape
 from .operands import ArrayLike, as_inexact, broadcast_shape, common_dtype, inexact_arg
 
 
@@ -50,7 +50,7 @@ def system_args(where: str, a: ArrayLike, b: ArrayLike) -> tuple[Array, Array, b
             f"{where}: b must have shape [{n}] or [..., {n}, m] beside a of shape {matrix.shape}, got shape {given.shape}"
         )
     if is_vector:
-        given = given[:, None]
+        given = reshape(given, (n, 1))
     matrix, given = one_batch(where, matrix, given)
     return matrix, given, is_vector
 

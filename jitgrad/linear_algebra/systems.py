@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
-from jitgrad.array_ops import op, op_all
+from jitgrad.array_ops import constant, op, op_all, reshape
 from jitgrad.errors import ShapeError
 from jitgrad.lax.loops import fori_loop
 from jitgrad.matrix_operands import check_results, matrix_arg, one_batch, one_type, square_arg, system_args
@@ -24,7 +24,15 @@ def conjugated(x: Array) -> Array:
 
 def symmetrized(x: Array) -> Array:
     """(x + x^H) / 2."""
-    return (x + adjoint(x)) / 2
+    rank = x.type.rank
+    turned = op("transpose", x, permutation=(*range(rank - 2), rank - 1, rank - 2))
+    turned = op("conj", turned) if is_complex(x) else turned
+    return op("mul", op("add", x, turned), constant(0.5, x.type.dtype))
+
+
+def without_column(x: Array, is_vector: bool) -> Array:
+    """The vectors that were given as matrices of one column."""
+    return reshape(x, x.type.shape[:-1]) if is_vector else x
 
 
 def cholesky(where: str, a: ArrayLike, symmetrize_input: bool) -> Array:
@@ -79,7 +87,7 @@ def solve(where: str, a: ArrayLike, b: ArrayLike) -> Array:
     matrix, given, is_vector = system_args(where, a, b)
     x = op("solve", matrix, given, transpose=False)
     check_results(where, [x], [matrix, given])
-    return x[..., 0] if is_vector else x
+    return without_column(x, is_vector)
 
 
 def cholesky_solve(where: str, factor: ArrayLike, b: ArrayLike, lower: bool) -> Array:
@@ -87,7 +95,7 @@ def cholesky_solve(where: str, factor: ArrayLike, b: ArrayLike, lower: bool) -> 
     triangle, given, is_vector = system_args(where, factor, b)
     first = triangular_solve(where, triangle, given, lower=lower, transpose=not lower, conjugate=not lower)
     x = triangular_solve(where, triangle, first, lower=lower, transpose=lower, conjugate=lower)
-    return x[..., 0] if is_vector else x
+    return without_column(x, is_vector)
 
 
 def positive_solve(where: str, a: ArrayLike, b: ArrayLike, lower: bool) -> Array:
@@ -117,7 +125,7 @@ def lu_solve(where: str, factors: ArrayLike, pivots: ArrayLike, b: ArrayLike, tr
         x = taken_rows(given, order)  # type: ignore[assignment]
         x = triangular_solve(where, matrix, x, lower=True, unit_diagonal=True)
         x = triangular_solve(where, matrix, x, lower=False)
-    return x[..., 0] if is_vector else x
+    return without_column(x, is_vector)
 
 
 def pivots_to_order(where: str, pivots: Array, size: int) -> Array:
@@ -138,8 +146,7 @@ def pivots_to_order(where: str, pivots: Array, size: int) -> Array:
 
 def inv(where: str, a: ArrayLike) -> Array:
     value = square_arg(where, a)
-    unit = jnp.broadcast_to(jnp.eye(value.shape[-1], dtype=value.dtype), value.shape)
-    x = op("solve", value, unit, transpose=False)
+    x = op("inverse", value)
     check_results(where, [x], [value])
     return x
 

@@ -172,7 +172,7 @@ def run_elsewhere(run: Callable[[Op, Sequence[Value], dict[str, Any], Sequence[T
     _elsewhere = run
 
 
-_known: dict[Any, ArrayType | None] = {}
+_known: dict[Any, tuple[ArrayType, ...] | None] = {}
 """Types of results by op, operands' types and params; None for what is not known so. What types say has been checked then."""
 KNOWN = 4096
 """How many are remembered."""
@@ -180,7 +180,7 @@ _PLAIN = (int, bool, str, float, tuple, DType, type(None))
 
 
 def _run_known(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value] | None:
-    """The one result of an op's NumPy reference, if its type is known; else None, and it is from then on."""
+    """The results of an op's NumPy reference, if their types are known; else None, and they are from then on."""
     try:
         key = (op, *[a.type for a in args], *params.items())
         known = _known.get(key)
@@ -194,17 +194,23 @@ def _run_known(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequenc
         types = op.types([a.type for a in args], params)
         if len(_known) >= KNOWN:
             _known.clear()
-        known = _known[key] = types[0] if len(types) == 1 and isinstance(types[0], ArrayType) else None
+        known = _known[key] = types if all(isinstance(t, ArrayType) for t in types) else None
     if known is None:
         return None
     token = quiet.state.set(quiet.QUIET)
     try:
-        out = op.numpy(*[a.data() for a in args], **params)
-        if type(out) is not np.ndarray or out.dtype is not known.dtype.numpy or out.shape != known.shape:
-            out = as_typed(out[0] if isinstance(out, (tuple, list)) else out, known)
+        outs = op.numpy(*[a.data() for a in args], **params)
     finally:
         quiet.state.reset(token)
-    return (_value_class(known, None, out),)
+    if len(known) == 1:
+        out = outs[0] if isinstance(outs, (tuple, list)) else outs
+        return (_value_class(known[0], None, _exactly(out, known[0])),)
+    return [_value_class(t, None, _exactly(out, t)) for t, out in zip(known, outs, strict=True)]
+
+
+def _exactly(out: Any, type_: ArrayType) -> np.ndarray:
+    """`as_typed` of what mostly is that already."""
+    return out if type(out) is np.ndarray and out.dtype is type_.dtype.numpy and out.shape == type_.shape else as_typed(out, type_)
 
 
 def run_now(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]:

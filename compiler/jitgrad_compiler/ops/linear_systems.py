@@ -297,6 +297,27 @@ solve_factored: Op = on_matrices(
 JVP[solve_factored] = _factored_jvp
 
 
+def _inverse_results(dtype: DType, a: Shape) -> Sequence[tuple[Shape, DType]]:
+    square("inverse", a)
+    return [(a, dtype)]
+
+
+def _inverse_numpy(a: Any) -> Any:
+    try:
+        return np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        return _solve_numpy(a, np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape), False)
+
+
+def _inverse_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
+    x, (t,) = bind(inverse, *primals), tangents
+    return [x], [None if t is None else -product(x, product(t, x))]
+
+
+inverse: Op = on_matrices("inverse", (2,), _inverse_results, _inverse_numpy, doc="The inverse of a square matrix.")
+JVP[inverse] = _inverse_jvp
+
+
 # -- tridiagonal systems
 
 

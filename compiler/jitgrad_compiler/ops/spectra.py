@@ -39,7 +39,7 @@ from .matrices import (
 
 def _whole_or_each(run: Callable[..., Any], one: Callable[..., Any], routine: Op, a: Any, **params: Any) -> Any:
     """A NumPy function done to a batch at once; where that fails, or numbers are not finite, to one matrix after the other."""
-    if np.isfinite(a).all():
+    if np.isfinite(np.add.reduce(a, axis=None)):  # which is cheap, and may overflow
         try:
             return run(a)
         except np.linalg.LinAlgError:

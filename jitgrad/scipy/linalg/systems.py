@@ -141,7 +141,7 @@ def solve_triangular(
     x = systems.triangular_solve(
         where, matrix, given, lower=lower, transpose=transposed, conjugate=conjugated, unit_diagonal=unit_diagonal
     )
-    return x[..., 0] if is_vector else x
+    return systems.without_column(x, is_vector)
 
 
 def inv(a: ArrayLike, overwrite_a: bool = False, check_finite: bool = True) -> Array:

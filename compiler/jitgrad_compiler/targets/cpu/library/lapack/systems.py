@@ -71,14 +71,24 @@ def lu(m: Matrices) -> None:
 
 
 def solve(m: Matrices) -> None:
-    """What LAPACK factorises is M = A^T: M = P^T L U, so X^T M = B^T by U, then L, then the exchanges backward."""
     n, columns = m.shapes[1]
+    m.copy(m.outputs[0], m.inputs[1], n * columns)
+    _solve_in_place(m, n, columns, m.params["transpose"])
+
+
+def inverse(m: Matrices) -> None:
+    n = m.shapes[0][0]
+    m.unit(m.outputs[0], n, n)
+    _solve_in_place(m, n, n, False)
+
+
+def _solve_in_place(m: Matrices, n: int, columns: int, transpose: bool) -> None:
+    """What LAPACK factorises is M = A^T: M = P^T L U, so X^T M = B^T by U, then L, then the exchanges backward."""
     x = m.outputs[0]
     factors, pivots, info = m.numbers(n * n), m.scratch(n * I32.nbytes), m.info()
     m.copy(factors, m.inputs[0], n * n)
-    m.copy(x, m.inputs[1], n * columns)
     m.call("getrf", n, n, factors, n, pivots, info)
-    if m.params["transpose"]:
+    if transpose:
         exchange_rows(m, x, columns, pivots, n, False, 1)
         _from_right(m, factors, n, x, columns, "L", "T", "U")
         _from_right(m, factors, n, x, columns, "U", "T", "N")

@@ -18,7 +18,14 @@ ONE_MATRIX: Rules[Callable[[Matrices], None]] = Rules(
         **{f.__name__: f for f in (systems.triangular_solve, systems.lu, systems.solve, systems.solve_factored)},
         **{
             f.__name__: f
-            for f in (systems.det, systems.slogdet, systems.tridiagonal_solve, factorizations.cholesky, factorizations.qr)
+            for f in (
+                systems.det,
+                systems.slogdet,
+                systems.inverse,
+                systems.tridiagonal_solve,
+                factorizations.cholesky,
+                factorizations.qr,
+            )
         },
         **{f.__name__: f for f in (factorizations.qr_pivoted, factorizations.geqrf, factorizations.householder_product)},
         **{f.__name__: f for f in (factorizations.hessenberg, factorizations.tridiagonal, *spectra.ROUTINES)},
