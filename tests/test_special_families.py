@@ -257,3 +257,19 @@ def test_hypergeometric_functions_have_derivatives_and_ends():
             [[1.0, 1.0, 3.0, 1.0], [1.0, 1.0, 1.0, 1.0], [0.5, 0.5, 1.5, 2.0], [-2.0, 1.0, 3.0, 4.0], [1.0, 1.0, -1.0, 0.5]]
         ).T
         np.testing.assert_allclose(two(*points), [2.0, np.inf, np.nan, 1.0, np.inf], rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "name", ["gammainc", "betainc", "hyp1f1", "hyp2f1", "owens_t", "poch", "comb", "boxcox", "loggamma", "expn", "wofz"]
+)
+def test_shapes_and_types_are_kept(name):
+    f = getattr(special, name)
+    count = {"betainc": 3, "hyp1f1": 3, "hyp2f1": 4, "loggamma": 1, "wofz": 1}.get(name, 2)
+    for shape in ((0,), (), (2, 3)):
+        assert f(*[jnp.full(shape, 0.5)] * count).shape == shape
+    if count > 1:
+        assert f(jnp.full((3, 1), 0.5), *[jnp.full(4, 0.5)] * (count - 1)).shape == (3, 4)
+    for dtype in ("float16", "bfloat16", "float32", "float64"):
+        wanted = {"wofz": "complex128" if dtype == "float64" else "complex64"}.get(name, dtype)
+        assert f(*[jnp.full(2, 0.5, dtype)] * count).dtype == wanted
+    assert f(*[jnp.array([1, 2])] * count).dtype == ("complex64" if name == "wofz" else "float32")

@@ -227,3 +227,12 @@ def test_a_density_estimate_is_scipys(method):
         stats.gaussian_kde(data, "none")
     with pytest.raises(errors.ShapeError, match="points must have 2 components"):
         ours.pdf(np.zeros((3, 4)))
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_small_floats_stay_small(name):
+    half = jnp.full((2,), 0.5, "float16")
+    for method, function in vars(getattr(stats, name)).items():
+        if not method.startswith("_"):
+            parameters = PARAMETERS[name][0] if method != "entropy" else ()
+            assert function(half, *parameters).dtype == "float16", method

@@ -121,9 +121,9 @@ def poch(z: ArrayLike, m: ArrayLike) -> Array:
     logarithm = jnp.where(up, gammaln(more) - betaln(start, more), gammaln(last) - gammaln(first))
     size = _sign_of_gamma(first) * _sign_of_gamma(last) * jnp.exp(logarithm)
     odd = jnp.floor(jnp.abs(steps)) % 2 == 1
-    value = jnp.where(both & odd, -1.0, 1.0) * jnp.where(small, plain, size)
-    edge = jnp.where(ends_at_pole, math.inf, 0.0)
-    return jnp.where(steps == 0, 1.0, jnp.where(regular, value, edge))
+    value = jnp.where(small, plain, size)
+    value = jnp.where(both & odd, -value, value)
+    return jnp.where(steps == 0, 1.0, jnp.where(ends_at_pole & ~both, math.inf, jnp.where(regular, value, 0.0)))
 
 
 def comb(N: ArrayLike, k: ArrayLike, *, repetition: bool = False) -> Array:
@@ -143,7 +143,8 @@ def comb(N: ArrayLike, k: ArrayLike, *, repetition: bool = False) -> Array:
     none = none | (chosen > things)
     total, part = jnp.where(none, 2.0, things), jnp.where(none, 1.0, chosen)
     value = jnp.exp(-betaln(1 + total - part, 1 + part)) / (total + 1)
-    whole = (jnp.floor(total) == total) & (jnp.floor(part) == part) & (value < 2.0**40)
+    exact = min(2.0**40, float(jnp.finfo(value.dtype).max))
+    whole = (jnp.floor(total) == total) & (jnp.floor(part) == part) & (value < exact)
     return jnp.where(none, 0.0, jnp.where(whole, jnp.round(value), value))
 
 
@@ -230,7 +231,8 @@ def _betaln_by_sum(a: Array, b: Array) -> Array:
 
 
 def _betaln_of_one_large(a: Array, b: Array) -> Array:
-    endless = b > float(jnp.finfo(b.dtype).eps) ** -2  # the rest is nothing beside log b, and its derivative underflows
+    # The rest is nothing beside log b then, and its derivative underflows.
+    endless = b > min(float(jnp.finfo(b.dtype).eps) ** -2, float(jnp.finfo(b.dtype).max))
     held = jnp.where(endless, 8.0, b)
     rest = jnp.where(endless, 0.0, a - (a + held - 0.5) * jnp.log1p(a / held))
     return gammaln(a) - a * jnp.log(b) + (rest + (_stirling_rest(b) - _stirling_rest(a + b)))

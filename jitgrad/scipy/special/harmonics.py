@@ -37,7 +37,9 @@ def sph_harm_y(
             raise DTypeError(f"scipy.special.sph_harm_y: {name} must be whole numbers, got {type}")
     degree = jnp.asarray(n) if n_max is None else jnp.minimum(jnp.asarray(n), n_max)
     colatitude, longitude = (jnp.asarray(v) for v in float_arguments("sph_harm_y", theta, phi))
-    order = jnp.asarray(m).astype(colatitude.dtype)
-    factor = ops.op("legendre_harmonic", *float_arguments("sph_harm_y", degree.astype(colatitude.dtype), order, colatitude))
+    wide = jnp.promote_types(colatitude.dtype, jnp.float32)  # complex numbers have no smaller parts
+    colatitude, longitude = colatitude.astype(wide), longitude.astype(wide)
+    order = jnp.asarray(m).astype(wide)
+    factor = ops.op("legendre_harmonic", *float_arguments("sph_harm_y", degree.astype(wide), order, colatitude))
     angle = order * longitude
     return lax.complex(factor * jnp.cos(angle), factor * jnp.sin(angle))

@@ -62,7 +62,9 @@ def wofz(z: ArrayLike) -> Array:
     (1+0j)
     """
     value = jnp.asarray(inexact_arg("scipy.special.wofz", z))
-    x, y = (value.real, value.imag) if jnp.iscomplexobj(value) else (value, jnp.zeros_like(value))
+    if not jnp.iscomplexobj(value):
+        value = lax.complex(*[v.astype(jnp.promote_types(v.dtype, jnp.float32)) for v in (value, jnp.zeros_like(value))])
+    x, y = value.real, value.imag
     real, imag = (ops.op(f"wofz_{part}", *float_arguments("wofz", x, y)) for part in ("real", "imag"))
     return lax.complex(real, imag)
 

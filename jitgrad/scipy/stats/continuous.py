@@ -160,8 +160,8 @@ def _chances(below: Callable[..., Any], above: Callable[..., Any], low: float, h
             y = (x - loc) / scale
             inside = (y > low) & (y < high)
             middle = f(jnp.where(inside, y, 0.5), *shapes)
-            end = jnp.where(y <= low, ends[0], jnp.where(y >= high, ends[1], math.nan))
-            return jnp.where(inside, middle, end + 0 * middle)
+            known = jnp.where(jnp.isnan(y), y, middle)
+            return jnp.where(inside | jnp.isnan(known), known, jnp.where(y <= low, ends[0], jnp.where(y >= high, ends[1], known)))
 
         return formula
 

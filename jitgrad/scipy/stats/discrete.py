@@ -37,7 +37,7 @@ def _chances(signature: Any, below: Any, above: Any, last: Any = None) -> dict[s
             inside = k >= 0
             over = k >= last(*parameters) if last else k == math.inf
             value = f(jnp.where(inside & ~over, k, 0.0), *parameters)
-            return jnp.where(inside, jnp.where(over, ends[1], value), jnp.where(jnp.isnan(x), math.nan, ends[0]))
+            return jnp.where(inside, jnp.where(over, ends[1], value), jnp.where(jnp.isnan(x), x, ends[0]))
 
         return formula
 
@@ -64,7 +64,7 @@ def _poisson_entropy(mu: Any, loc: Any = 0) -> Array:
 
 
 def _bernoulli_ppf(q: Any, p: Any, loc: Any = 0) -> Array:
-    return jnp.where((q >= 0) & (q <= 1) & (p >= 0) & (p <= 1), jnp.where(q <= 1 - p, 0.0, 1.0) + loc, math.nan)
+    return jnp.where((q >= 0) & (q <= 1) & (p >= 0) & (p <= 1), jnp.where(q <= 1 - p, 0.0, 1.0).astype(q.dtype) + loc, math.nan)
 
 
 bernoulli = distribution(
