@@ -180,9 +180,16 @@ ABSENT: dict[str, dict[str, str]] = {
         "Threads are a number: .prefetch(4, threads=2)": "AUTOTUNE experimental",
         "Batches of one shape are stacked; .map(f) in front of .batch(n) makes them so": "default_collate collate padded_batch",
     },
-    "jitgrad.scipy": {
-        "Use jitgrad.optim": "optimize",
-        "Use SciPy's, outside of transforms": "integrate interpolate ndimage spatial cluster io constants",
+    "jitgrad.scipy": {"Use SciPy's, outside of transforms": "io constants odr datasets"},
+    "jitgrad.scipy.integrate": {
+        "Use jitgrad.experimental.ode.odeint": "odeint solve_ivp RK45 ode",
+        "Use jitgrad.numpy.cumsum of the trapezoids' areas": "cumulative_trapezoid cumtrapz",
+        "Use SciPy's, outside of transforms": "quad dblquad tplquad nquad quad_vec simpson romb fixed_quad",
+    },
+    "jitgrad.scipy.optimize": {
+        "Use jitgrad.scipy.optimize.minimize or jitgrad.optim": "fmin fmin_bfgs fmin_l_bfgs_b fmin_cg minimize_scalar",
+        "Use jitgrad.lax.custom_root around a solver": "root root_scalar fsolve newton brentq bisect",
+        "Use SciPy's, outside of transforms": "linprog curve_fit least_squares differential_evolution linear_sum_assignment",
     },
     "jitgrad.metrics": {
         "Use jitgrad.metrics.label_error_rate": (
