@@ -27,7 +27,7 @@ def test_the_examples_of_a_page_show_what_they_say(page):
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("jitgrad/**/*.py"), *ROOT.glob("compiler/**/*.py")]
-FOLDERS = ("jitgrad", "compiler", "tests", "benchmarks", "examples")
+FOLDERS = ("jitgrad", "compiler", "tests", "benchmarks", "examples", "tools")
 FILES = ["/" + str(p.relative_to(ROOT)) for folder in FOLDERS for p in ROOT.glob(f"{folder}/**/*.py")]
 MENTION = re.compile(r"(?<![\w/<.-])((?:[\w.]+/)*\w+\.py)\b(?!:\d)")
 
