@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
-from jitgrad.array_ops import constant, op, op_all, reshape
+from jitgrad.array_ops import op, op_all, reshape
 from jitgrad.errors import ShapeError
 from jitgrad.lax.loops import fori_loop
 from jitgrad.matrix_operands import check_results, matrix_arg, one_batch, one_type, square_arg, system_args
@@ -24,10 +24,7 @@ def conjugated(x: Array) -> Array:
 
 def symmetrized(x: Array) -> Array:
     """(x + x^H) / 2."""
-    rank = x.type.rank
-    turned = op("transpose", x, permutation=(*range(rank - 2), rank - 1, rank - 2))
-    turned = op("conj", turned) if is_complex(x) else turned
-    return op("mul", op("add", x, turned), constant(0.5, x.type.dtype))
+    return op("hermitian_part", x)
 
 
 def without_column(x: Array, is_vector: bool) -> Array:

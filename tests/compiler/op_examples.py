@@ -380,6 +380,7 @@ def _on_matrices() -> dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]
         "solve_factored": [
             ((Matrix(a), Matrix(a), Other(a[:-1], I32, 0, 1), Data(b)), dict(transpose=t)) for t in (False, True) for a, b in pairs
         ],
+        "hermitian_part": [((Matrix(s),), {}) for s in square],
         "inverse": [((Matrix(s),), {}) for s in square],
         "det": [((Matrix(s),), {}) for s in square],
         "slogdet": [((Matrix(s),), {}) for s in square],

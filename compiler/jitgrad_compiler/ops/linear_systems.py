@@ -17,7 +17,7 @@ from ..ir.builder import Value, bind, bind_all, literal
 from ..ir.graph import JVP, Op
 from ..ir.types import I32, DType
 from .arithmetic import op
-from .define import Operand, Tangents, add_tangents, broadcast, convert, known, reduce_sum, reshape, transpose_axes
+from .define import Operand, Tangents, add_tangents, broadcast, convert, known, linear_jvp, reduce_sum, reshape, transpose_axes
 from .factorization import Shape, each_matrix, on_matrices, scipy_linalg, square, whole_batch
 from .matrices import (
     along_columns,
@@ -114,6 +114,30 @@ def triangular(
     a: Value, b: Value, *, lower: bool, left: bool = True, transpose: bool = False, unit_diagonal: bool = False
 ) -> Value:
     return bind(triangular_solve, a, b, left=left, lower=lower, transpose=transpose, unit_diagonal=unit_diagonal)
+
+
+# -- the Hermitian part
+
+
+def _hermitian_results(dtype: DType, a: Shape) -> Sequence[tuple[Shape, DType]]:
+    square("hermitian_part", a)
+    return [(a, dtype)]
+
+
+def _hermitian_numpy(a: Any) -> Any:
+    turned = np.swapaxes(a, -1, -2)
+    return (a + (turned.conj() if np.iscomplexobj(a) else turned)) * a.dtype.type(0.5)
+
+
+def _hermitian_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
+    return [bind(hermitian_part, cts[0])]
+
+
+hermitian_part: Op = on_matrices(
+    "hermitian_part", (2,), _hermitian_results, _hermitian_numpy, transpose=_hermitian_transpose,
+    doc="(A + A^H) / 2; one op for the sake of eager mode, which programs write out.",
+)  # fmt: skip
+JVP[hermitian_part] = linear_jvp(hermitian_part)
 
 
 # -- Cholesky

@@ -14,6 +14,7 @@ from ..ir.graph import Atom, Eqn, Graph, Literal
 from ..ir.types import F32, F64
 from ..ops.contraction import dot_general, free_axes
 from ..ops.layout import concatenate
+from ..ops.linear_systems import hermitian_part
 from .rewrite import Rewriter
 
 MOST_PIECES = 32
@@ -30,6 +31,8 @@ def decompose(graph: Graph) -> Graph:
             out = e.outputs[0].type
             zero = Literal(out.dtype.numpy.type(0), out.dtype)
             rewriter.atoms[e.outputs[0]] = rewriter.emit("broadcast", [zero], {"shape": out.shape, "dims": ()}, e.source)
+        elif e.op is hermitian_part:
+            rewriter.atoms[e.outputs[0]] = _hermitian_part(rewriter, e, inputs[0])
         elif e.op is concatenate and len(inputs) > MOST_PIECES:
             rewriter.atoms[e.outputs[0]] = _joined_in_groups(rewriter, e, inputs)
         else:
@@ -43,6 +46,14 @@ def _joined_in_groups(r: Rewriter, e: Eqn, inputs: Sequence[Atom]) -> Atom:
         groups = [inputs[n : n + MOST_PIECES] for n in range(0, len(inputs), MOST_PIECES)]
         inputs = [r.emit("concatenate", g, e.params, e.source) if len(g) > 1 else g[0] for g in groups]
     return inputs[0]
+
+
+def _hermitian_part(r: Rewriter, e: Eqn, x: Atom) -> Atom:
+    """Of a real matrix."""
+    rank = x.type.rank
+    turned = r.emit("transpose", [x], {"permutation": (*range(rank - 2), rank - 1, rank - 2)}, e.source)
+    half = Literal(x.type.dtype.numpy.type(0.5), x.type.dtype)
+    return r.emit("mul", [r.emit("add", [x, turned], {}, e.source), half], {}, e.source)
 
 
 def _sizes(e: Eqn) -> tuple[int, int, int]:

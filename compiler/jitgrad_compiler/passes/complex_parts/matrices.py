@@ -8,8 +8,11 @@ from typing import Any
 from ...ir.builder import bind_all
 from ...ir.graph import Op
 from ...ir.types import ArrayType
+from ...ops.arithmetic import op
 from ...ops.factorization import ROUTINES, of_pairs
-from .table import RULES, Operand, Parts, apart, side_by_side
+from ...ops.linear_systems import hermitian_part
+from ...ops.matrices import transposed
+from .table import RULES, Operand, Parts, apart, rule, side_by_side
 
 
 def _in_pairs(routine: Op) -> Callable[..., list[Operand]]:
@@ -29,4 +32,11 @@ def _paired(routine: Op, args: tuple[Operand, ...], params: dict[str, Any]) -> l
 
 
 for _routine in ROUTINES:
-    RULES[_routine] = _in_pairs(_routine)
+    if _routine is not hermitian_part:
+        RULES[_routine] = _in_pairs(_routine)
+
+
+@rule("hermitian_part")
+def symmetrized(x: Parts) -> Parts:
+    real, imag = x
+    return Parts(op("hermitian_part", real), (imag - transposed(imag)) * 0.5)
