@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import jitgrad.numpy as jnp
-from jitgrad import random, tree
+from jitgrad import placement, random, tree
+from jitgrad.devices import CPU
 from jitgrad.errors import ArgumentError, InvalidValueError
 from jitgrad.metrics import Metric
 from jitgrad.tracing import eval_shape
@@ -107,6 +108,11 @@ def sees_batches(callbacks: Iterable[Callback], what: str) -> bool:
 def _watched(model: Any, callbacks: Iterable[Callback], what: str) -> bool:
     """Whether somebody wants to see each batch: a callback, or who looks into a model that runs eagerly."""
     return model._learner.eager or sees_batches(callbacks, what)
+
+
+def _on_gpu(model: Any) -> bool:
+    """Whether batches are done one by one because a GPU does them, whose loops can't ask Python how they are getting on."""
+    return placement.common(f"{model._name}.fit", tree.leaves(model.module)) != CPU
 
 
 def tell(callbacks: Iterable[Callback], event: str, *args: Any) -> None:
@@ -224,7 +230,7 @@ class _Epochs:
 
     def run(self, epoch: int, bar: Bar) -> tuple[int, dict[str, Any]]:
         """An epoch: how many batches it had, and its logs."""
-        if self.training.data is not None and not self.watched and self.steps is None:
+        if self.training.data is not None and not self.watched and self.steps is None and not _on_gpu(self.model):
             return self._native(epoch, bar)
         return self._by_batches(epoch, bar)
 
@@ -326,7 +332,7 @@ def evaluate(model: Any, given: Source, steps: int | None, verbose: int, callbac
         make_ready(model, data)
         batches = some_batches(data, given.size, None)
     try:
-        if data is not None and steps is None and not watched:
+        if data is not None and steps is None and not watched and not _on_gpu(model):
             done = -(-rows_of(data) // given.size)
             logs = learner.tests(model.module, data, min(given.size, rows_of(data)), bar.show)
         else:
