@@ -9,14 +9,16 @@ from types import CodeType, FunctionType
 
 
 def find_source(function: FunctionType) -> ast.FunctionDef | ast.Lambda:
-    """The syntax tree of a function, with the line numbers of its file; of one that was made from text, of its `source`.
+    """The syntax tree of a function, with the line numbers of its file; of one that has a `source`, of that text, or of
+    what it gives when it is called.
 
     Raises:
         OSError, SyntaxError: The source cannot be read.
         LookupError: The file is not any more what the function was compiled from.
     """
     if "source" in function.__dict__:
-        made = _parsed(function.__dict__["source"]).body[0]
+        source = function.__dict__["source"]
+        made = _parsed(source() if callable(source) else source).body[0]
         assert isinstance(made, ast.FunctionDef)
         return made
     lines, _ = inspect.findsource(function)

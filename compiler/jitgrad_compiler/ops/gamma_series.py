@@ -1,4 +1,4 @@
-"""Polynomials and constants of the gamma family, as functions of one number that Numba compiles like hand-written code.
+"""Polynomials and constants of the gamma family, as functions of one number.
 
 The coefficients interpolate at the Chebyshev nodes of the interval, in 60 digits; degrees are the least whose relative error
 is under 2**-57. `python benchmarks/gamma_functions.py --coefficients` prints them. Next on the path: `gamma_functions.py`.
@@ -6,6 +6,7 @@ is under 2**-57. `python benchmarks/gamma_functions.py --coefficients` prints th
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -13,19 +14,33 @@ Function = Callable[[float], float]
 
 
 def polynomial(name: str, doc: str, coefficients: Sequence[float]) -> Function:
-    """The function z -> sum of coefficients[k] z^k, lowest first, written out as one expression.
+    """The function z -> sum of coefficients[k] z^k, lowest first.
 
-    The terms from z^2 on go as two interleaved Horner chains in z^2, half as deep as one.
+    The terms from z^2 on go as two interleaved Horner chains in z^2, half as deep as one. Kernels have it written out as one
+    expression (`source`, which `python_source.py` asks for), to the same numbers.
     """
-    head, even, odd = coefficients[:2], coefficients[2::2], coefficients[3::2]
-    body = f"{head[0]!r} + z * ({head[1]!r} + z * ({_horner(even)} + z * ({_horner(odd)})))"
-    source = f"def {name}(z):\n    zz = z * z\n    return {body}\n"
-    scope: dict[str, Function] = {}
-    exec(compile(source, f"<{name}>", "exec"), {"__name__": __name__}, scope)  # noqa: S102 - of the numbers above
-    function = scope[name]
-    function.source = source  # type: ignore[attr-defined]  # python_source.py reads it
+    first, second = coefficients[:2]
+    even, odd = tuple(coefficients[2::2][::-1]), tuple(coefficients[3::2][::-1])
+
+    def function(z: float) -> float:
+        zz = z * z
+        a, b = 0.0, 0.0
+        for c in even:
+            a = a * zz + c
+        for c in odd:
+            b = b * zz + c
+        return first + z * (second + z * (a + z * b))
+
+    function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
+    function.source = functools.partial(_source, name, coefficients)  # type: ignore[attr-defined]
     return function
+
+
+def _source(name: str, coefficients: Sequence[float]) -> str:
+    even, odd = _horner(coefficients[2::2]), _horner(coefficients[3::2])
+    body = f"{coefficients[0]!r} + z * ({coefficients[1]!r} + z * ({even} + z * ({odd})))"
+    return f"def {name}(z):\n    zz = z * z\n    return {body}\n"
 
 
 def _horner(coefficients: Sequence[float]) -> str:
