@@ -26,6 +26,7 @@ from jitgrad.linear_functions import closure_convert
 from jitgrad.operands import inexact_arg, strong
 from jitgrad.publishing import public as _public
 from jitgrad.tracing import array_leaves, check_function, function_name
+from jitgrad_compiler.ir.types import F32
 
 Leaves = list[Array]
 
@@ -202,27 +203,34 @@ def _backward(rates: Callable[..., Leaves], control: _Control, residuals: Any, c
     return y_bar, jnp.concatenate([first_bar[None], times_bar]), [every.get(n) for n in range(len(operands))]
 
 
+_solution.name = "odeint"
 _solution.defvjp(_forward, _backward)
 
 
 def _checked_rates(where: str, func: Callable[..., Any], y: Leaves, y_tree: Any, args_tree: Any) -> Callable[..., Leaves]:
-    """func of leaves, whose result's leaves are like those of y."""
+    """func of leaves like those of y, whose result's leaves are like them, too; outside they are of the types of `_working`."""
 
     def rates(*leaves: Array) -> Leaves:
-        state, t, args = leaves[: len(y)], leaves[len(y)], leaves[len(y) + 1 :]
+        t, args = leaves[len(y)], leaves[len(y) + 1 :]
+        state = [ops.convert(v, like.type.dtype) for v, like in zip(leaves, y, strict=False)]
         out = func(tree.unflatten(y_tree, state), t, *tree.unflatten(args_tree, args))
-        tree.check_same_structure(where, tree.unflatten(y_tree, y), out, "func's result")
+        tree.check_same_structure(where, tree.unflatten(y_tree, y), out, "result of func")
         found = []
         for (path, given), like in zip(tree.leaves_with_path(out), y, strict=True):
             rate = as_value(given, where)
             if rate.shape != like.shape or rate.type.dtype.is_complex > like.type.dtype.is_complex:
                 at = tree.path_text(path)
                 raise ShapeError(f"{where}: func's result{at} must be like y0{at}, {like.type}, got {rate.type}")
-            found.append(ops.convert(rate, like.type.dtype))
+            found.append(_working(ops.convert(rate, like.type.dtype)))
         return found
 
     rates.__name__ = function_name(func)
     return rates
+
+
+def _working(v: Array) -> Array:
+    """What is integrated: float32 in place of narrower types, which cannot hold tolerances."""
+    return ops.convert(v, F32) if v.type.dtype.is_storage else v
 
 
 def _checked_times(where: str, t: Any) -> Array:
@@ -284,9 +292,11 @@ def odeint(
     for name, number in limits.items():
         if not isinstance(number, (int, float, np.number)) or not number >= 0:
             raise ArgumentError(f"{where}: {name} must be a number of 0 or more, not traced, got {number!r}")
-    rates, closed_over = closure_convert(_checked_rates(where, func, y, y_tree, args_tree), *y, times[0], *given)
+    start = [_working(v) for v in y]
+    rates, closed_over = closure_convert(_checked_rates(where, func, y, y_tree, args_tree), *start, times[0], *given)
     control = _Control(**{name: float(number) for name, number in limits.items()})
-    return tree.unflatten(y_tree, _solution(rates, control, y, times, [*given, *closed_over]))
+    found = _solution(rates, control, start, times, [*given, *closed_over])
+    return tree.unflatten(y_tree, [ops.convert(v, like.type.dtype) for v, like in zip(found, y, strict=True)])
 
 
 __all__ = ["odeint"]

@@ -136,6 +136,10 @@ def test_types_follow_the_start_and_numbers_keep_their_digits():
     np.testing.assert_allclose(single, [1, np.exp(-1)], rtol=1e-5)
     whole = odeint(lambda y, t: -y, np.array([1, 2]), np.array([0.0, 1.0]))
     assert whole.dtype == np.float32
+    half = odeint(lambda y, t: -y, np.ones(2, np.float16), np.array([0.0, 1.0]))
+    assert half.dtype == np.float16
+    np.testing.assert_allclose(half[1], np.exp(-1), rtol=1e-3)
+    assert odeint(lambda y, t: -y, np.ones((0, 2)), np.array([0.0, 1.0])).shape == (2, 0, 2)
     exact = odeint(lambda y, t, r: -r * y, np.float64(1.0), np.array([0.0, 1.0]), 0.1, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(exact[-1], np.exp(-0.1), rtol=1e-11)
 
@@ -166,11 +170,15 @@ WRONG = [
     (lambda: odeint(pendulum, START, TIMES[::-1].copy(), 0.1, 1.0), errors.ArgumentError, r"t\[0\] and t\[1\] are 4.0 and 1.7"),
     (lambda: odeint(pendulum, START, TIMES, 0.1, 1.0, rtol=-1.0), errors.ArgumentError, "rtol must be a number of 0 or more"),
     (lambda: odeint(lambda y, t: y[0], START, TIMES), errors.ShapeError, "func's result must be like y0"),
-    (lambda: odeint(lambda y, t: (y,), START, TIMES), errors.TreeStructureError, "func's result"),
+    (lambda: odeint(lambda y, t: (y,), START, TIMES), errors.TreeStructureError, "the result of func must have the structure"),
     (lambda: odeint(lambda y, t: 1j * y, START, TIMES), errors.ShapeError, r"must be like y0, f64\[2\], got c128\[2\]"),
     (lambda: odeint(3, START, TIMES), errors.JitgradError, "odeint"),
     (lambda: odeint(lambda y, t: y, [], TIMES), errors.ArgumentError, "y0 has no arrays"),
-    (lambda: jvp(lambda y: odeint(pendulum, y, TIMES, 0.1, 1.0), (START,), (START,)), errors.NonDifferentiableError, "jvp"),
+    (
+        lambda: jvp(lambda y: odeint(pendulum, y, TIMES, 0.1, 1.0), (START,), (START,)),
+        errors.NonDifferentiableError,
+        "the custom_vjp function odeint: only its reverse",
+    ),
 ]
 
 

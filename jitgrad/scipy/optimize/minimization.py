@@ -65,6 +65,8 @@ def minimize(
     x = inexact_arg(where, x0)
     if x.type.rank != 1:
         raise ShapeError(f"{where}: x0 must have one axis, got shape {x.shape}; flatten_util.ravel_pytree makes a vector of a tree")
+    if not x.size:
+        raise ShapeError(f"{where}: x0 has no elements, there is nothing to vary")
     if solver is bfgs and x.type.dtype.is_complex:
         raise DTypeError(f"{where}: BFGS takes real x0, got {x.dtype}. Minimize over real and imaginary parts.")
     known = list(inspect.signature(solver).parameters)[2:]

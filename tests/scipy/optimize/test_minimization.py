@@ -143,6 +143,7 @@ WRONG = [
     (lambda: minimize(rosenbrock, np.ones(2), method="Nelder-Mead"), errors.ArgumentError, "method must be 'BFGS' or"),
     (lambda: minimize(rosenbrock, np.ones(2), 3.0, method="BFGS"), errors.ArgumentError, r"args must be a tuple, got float"),
     (lambda: minimize(rosenbrock, np.ones((2, 2)), method="BFGS"), errors.ShapeError, "x0 must have one axis"),
+    (lambda: minimize(rosenbrock, np.ones(0), method="BFGS"), errors.ShapeError, "x0 has no elements"),
     (
         lambda: minimize(rosenbrock, np.ones(2), method="BFGS", options={"maxit": 3}),
         errors.ArgumentError,
