@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...ir.graph import Graph, Var
@@ -28,8 +28,9 @@ from ..numba_scalar import link
 from .contract.kernel import emit_contraction
 from .control import emit_control
 from .device import Threads
+from .library.table import LIBRARY
 from .loops.kernel import emit_loops
-from .phases import Phase, emit_entry
+from .phases import Emitted, Phase, Pointers, Scratch, emit_entry
 from .tasks import emit_tasks
 
 NOWHERE = -1
@@ -67,6 +68,10 @@ class Code:
 def _of_the_host(function: str) -> bool:
     """Whether a declared function is none that a device has."""
     return not function.startswith(("llvm.", "gpu.")) and function != POLL
+
+
+def _library_rule(k: Kernel) -> Callable[[Module, str, Kernel, Pointers, Scratch], Emitted] | None:
+    return LIBRARY.get(k.eqns[0].op) if k.registers is None and k.eqns else None
 
 
 _Key = tuple[str, bool, Tuning]
@@ -135,6 +140,8 @@ class _Codes:
         elif k.kind in ("loops", "contract"):
             emit = emit_loops if k.kind == "loops" else emit_contraction
             emitted = emit(module, name, k, table.pointers, table.scratch)
+        elif (emit_library := _library_rule(k)) is not None:
+            emitted = emit_library(module, name, k, table.pointers, table.scratch)
         else:
             emitted = emit_tasks(module, name, k, table)
         return Code(emitted.phases, emitted.scratch_bytes, table.asks_state)
@@ -146,7 +153,7 @@ class _Codes:
             return True
         if k.programs:
             return any(self.inside(n).on_host for p in k.programs for n in p.kernels)
-        if k.kind in ("loops", "contract"):
+        if k.kind in ("loops", "contract") or _library_rule(k) is not None:
             return False
         trial = self._fresh_module()
         emit_tasks(trial, "trial", k, _DeviceTable(k))

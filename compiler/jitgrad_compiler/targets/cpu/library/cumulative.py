@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from ....ir.types import BOOL, U8
 from ....kernels.kernel import Kernel
-from ...combining import folded, identity, joined, joined_pairwise
+from ...combining import folded, joined, joined_pairwise
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
-from ..long_sums import Total, join_in_memory, rounds, runs, whole
+from ..long_sums import join_in_memory, rounds, runs, whole
 from ..order import LONGEST, RUN, VECTOR_BYTES, lanes_for
 from ..partition import Partition, partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
+from .running import Running, neutral
 
 
 def emit_cumulative(
@@ -52,8 +52,7 @@ class _Cumulative:
         self.inner = math.prod(shape[axis + 1 :])
         self.outer = math.prod(shape[:axis])
         self.width = lanes_for(self.dtype.nbytes)
-        self.start: Any = -0.0 if self.op == "add" and self.dtype.is_float else identity(self.op, self.dtype)
-        """Changes nothing that it is combined with, not even a zero's sign."""
+        self.start = neutral(self.op, self.dtype)
         self.steps = RUN if rounds(self.op, self.dtype) and self.n > LONGEST else None
         """Steps along the axis that are a run."""
 
@@ -74,6 +73,9 @@ class _Cumulative:
 
     def _combine(self, e: Emitter, a: Reg, b: Reg) -> Reg:
         return joined(e, self.op, a, b)
+
+    def _running(self, e: Emitter, width: int) -> Running:
+        return Running(e, self.op, self.dtype, width, self.steps is not None)
 
     def _at(self, e: Emitter, pointer: Reg, index: Reg) -> Reg:
         """A place in the operand or in the result."""
@@ -158,7 +160,7 @@ class _Cumulative:
     def _last_columns(self, e: Emitter, x: Reg, out: Reg, first: int) -> None:
         """The columns that fill no vector, the running values in a register: a masked store is slow to read back."""
         mask = e.lanes([lane < self.inner - first for lane in range(self.width)], BOOL)
-        running = _Running(self, e, self.width)
+        running = self._running(e, self.width)
         with runs(e, 0, self.n, 1, self.steps, running.close) as step:
             at = e.add(e.mul(self._turned(e, step), self.inner), first)
             self._write(e, self._at(e, out, at), running.take(self._read(e, self._at(e, x, at), self.width, mask)), mask)
@@ -184,7 +186,7 @@ class _Cumulative:
 
     def _side_by_side(self, e: Emitter, x: Reg, out: Reg, row: Reg, rows: int) -> None:
         base = e.mul(row, self.n)
-        running = [_Running(self, e, 1) for _ in range(rows)]
+        running = [self._running(e, 1) for _ in range(rows)]
 
         def close() -> None:
             for r in running:
@@ -219,9 +221,9 @@ class _Cumulative:
         totals, width, group = self.scratch(e, e.args[0]), self.width, 4 * self.width
         with e.loop(begin, end) as unit:
             _, _, low, high = self._chunk(e, chunks, unit)
-            running = [_Running(self, e, width) for _ in range(4)]
+            running = [self._running(e, width) for _ in range(4)]
 
-            def close(running: list[_Running] = running) -> None:
+            def close(running: list[Running] = running) -> None:
                 for r in running:
                     r.close()
 
@@ -242,7 +244,7 @@ class _Cumulative:
         totals = self.scratch(e, e.args[0]) if chunks.tasks > 1 else None
         with e.loop(begin, end) as unit:
             row, number, low, high = self._chunk(e, chunks, unit)
-            running = _Running(self, e, width)
+            running = self._running(e, width)
             if totals is not None:
                 self._take_before(e, running, e.offset(totals, e.mul(row, chunks.tasks), self.dtype), number, chunks.tasks)
             after = e.sub(high, e.rem(e.sub(high, low), width))
@@ -269,7 +271,7 @@ class _Cumulative:
         e.finish()
         return Phase(self.name, self.outer * chunks.tasks)
 
-    def _take_before(self, e: Emitter, running: _Running, totals: Reg, number: Reg, count: int) -> None:
+    def _take_before(self, e: Emitter, running: Running, totals: Reg, number: Reg, count: int) -> None:
         """The totals of the chunks that come before one, combined in their order."""
         steps = e.sub(count - 1, number) if self.reverse else number
         with e.loop(0, steps) as i:
@@ -294,43 +296,3 @@ class _Cumulative:
     def _masked_load(self, e: Emitter, x: Reg, at: Reg, mask: Reg) -> Reg:
         value = self._read(e, self._at(e, x, at), self.width, mask)
         return e.select(mask, value, e.const(self.start, self.dtype, self.width))
-
-
-class _Running:
-    """A running value in registers; of a long sum that of a run, what the runs before came to, and their total."""
-
-    def __init__(self, c: _Cumulative, e: Emitter, width: int) -> None:
-        self.c, self.e, self.width = c, e, width
-        self.slot = e.alloca(c.dtype, width)
-        self.total = self.before = None
-        if c.steps is not None:
-            self.total, self.before = Total.start(e, c.dtype, width, c.start), e.alloca(c.dtype, width)
-            self._set(self.before)
-        self._set(self.slot)
-
-    def _set(self, slot: Reg) -> None:
-        self.e.set(slot, self.e.const(self.c.start, self.c.dtype, self.width))
-
-    def _over(self, value: Reg) -> Reg:
-        """On top of the runs before."""
-        return value if self.before is None else self.e.add(self.e.get(self.before, self.c.dtype, self.width), value)
-
-    def with_next(self, value: Reg) -> Reg:
-        """The running value combined with a value, which is not taken in."""
-        return self._over(self.c._combine(self.e, self.e.get(self.slot, self.c.dtype, self.width), value))
-
-    def take(self, value: Reg) -> Reg:
-        """Take a value in; the running value behind it."""
-        value = self.c._combine(self.e, self.e.get(self.slot, self.c.dtype, self.width), value)
-        self.e.set(self.slot, value)
-        return self._over(value)
-
-    def value(self) -> Reg:
-        return self._over(self.e.get(self.slot, self.c.dtype, self.width))
-
-    def close(self) -> None:
-        """The end of a run of a long sum."""
-        if self.total is not None and self.before is not None:
-            self.total.add(self.e, self.e.get(self.slot, self.c.dtype, self.width))
-            self.e.set(self.before, self.total.value(self.e))
-            self._set(self.slot)

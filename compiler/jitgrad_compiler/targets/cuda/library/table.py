@@ -1,0 +1,17 @@
+"""Kernels of the ops that are no loop nests of independent elements, as targets/cpu/library/table.py has them. Those without a row
+here are run as the tasks that the CPU has (tasks.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ....ir.graph import Rules
+from ....kernels.kernel import Kernel
+from ...llvm_text import Module
+from ..phases import Emitted, Pointers, Scratch
+from .cumulative import emit_cumulative
+
+LIBRARY: Rules[Callable[[Module, str, Kernel, Pointers, Scratch], Emitted]] = Rules(
+    "a kernel of its own on GPUs", {**dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), emit_cumulative)}
+)

@@ -1,0 +1,124 @@
+"""Kernels of the ops that are no loop nests on a GPU, at sizes and tunings that meet every path, against NumPy and the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import jitgrad
+from jitgrad import lax
+from jitgrad_compiler.kernels.tuning import Tuning
+from jitgrad_compiler.targets.cuda.nvptx import ptx
+from jitgrad_compiler.targets.cuda.program import compile_program, device_tuning
+
+from .assemble import assemble, assembler, loads
+from .engine import Order
+from .running import run_on_gpu, stand_ins
+
+
+def tuned(**gpu: int) -> Tuning:
+    usual = device_tuning()
+    return replace(usual, gpu=replace(usual.gpu, **gpu))
+
+
+TUNINGS = {
+    "as usual": device_tuning(),
+    "wide, shared by many": tuned(wide_from=1, share=256, thread_share=8),
+    "a block a row": tuned(wide_from=1, warp_row=32, short_row=1),
+}
+ORDERS = [Order("backwards"), Order("shuffled", 1)]
+
+
+def assembles(graph: Any) -> str:
+    """The PTX of a program, which spills no registers."""
+    (module,) = compile_program(graph, TUNINGS["wide, shared by many"]).modules
+    text = ptx(module.text, (9, 0))
+    if assembler() is not None:
+        kernels = assemble(text, "sm_90").kernels
+        assert kernels and not any(k.spill_loads or k.spill_stores for k in kernels.values())
+    return text
+
+
+def on_gpu(f: Callable[..., Any], arrays: Sequence[np.ndarray], tuning: Tuning) -> list[np.ndarray]:
+    """The results of a function, which are the same bits in any order of the threads."""
+    graph = jitgrad.make_graph(f)(*arrays)
+    with stand_ins() as (device,):
+        found = run_on_gpu(graph, arrays, tuning)
+        for device.order in ORDERS:
+            for first, again in zip(found, run_on_gpu(graph, arrays, tuning), strict=True):
+                assert first.tobytes() == again.tobytes()
+    return found
+
+
+# -- cumulative
+
+LINES = [
+    ((1,), 0), ((7, 5), 1), ((3, 300), 1), ((2, 1500), 1), ((2, 5001), 1), ((9, 1024), 1), ((4096,), 0),
+    ((900, 3), 0), ((2, 40, 33), 1), ((3, 700, 1, 2), 1), ((5, 3), 1), ((0, 3), 1), ((2, 0), 1),
+]  # fmt: skip
+RUNNING = {
+    "cumsum": (lax.cumsum, np.add), "cumprod": (lax.cumprod, np.multiply),
+    "cummax": (lax.cummax, np.maximum), "cummin": (lax.cummin, np.minimum),
+}  # fmt: skip
+
+
+def values(name: str, shape: tuple[int, ...], dtype: Any, rng: np.random.Generator) -> np.ndarray:
+    if np.dtype(dtype).kind in "iu":
+        return rng.integers(0, 100, shape).astype(dtype)
+    x = rng.normal(size=shape) if name != "cumprod" else np.exp(rng.normal(size=shape) / 50)
+    return x.astype(dtype)
+
+
+@pytest.mark.parametrize("name", RUNNING)
+@pytest.mark.parametrize(("shape", "axis"), LINES)
+def test_running_values_agree_with_numpys(name: str, shape: tuple[int, ...], axis: int) -> None:
+    f, ufunc = RUNNING[name]
+    rng = np.random.default_rng(len(shape))
+    for dtype, reverse in (("f4", False), ("f4", True), ("i4", True), ("f8", False), ("i8", False), ("u1", False)):
+        x = values(name, shape, dtype, rng)
+        wide = x if x.dtype.kind in "iu" else x.astype("f8")
+        turned = np.flip(wide, axis) if reverse else wide
+        want = ufunc.accumulate(turned, axis, dtype=wide.dtype)
+        want = np.flip(want, axis) if reverse else want
+        for tuning in TUNINGS.values():
+            (got,) = on_gpu(lambda x, reverse=reverse: f(x, axis=axis, reverse=reverse), [x], tuning)
+            assert got.dtype == x.dtype
+            if dtype[0] == "f" and name in ("cumsum", "cumprod"):
+                most = np.abs(want).max(initial=1)
+                np.testing.assert_allclose(got, want, rtol=2e-6 if name == "cumsum" else 1e-4, atol=1e-6 * most)
+            else:
+                np.testing.assert_array_equal(got, want.astype(dtype))
+
+
+@pytest.mark.parametrize("shape", [(300_001,), (20_000, 3)])
+def test_a_long_running_sum_of_like_terms_is_accurate(shape: tuple[int, ...]) -> None:
+    x = np.full(shape, np.float32(0.1))
+    want = np.cumsum(x, 0, dtype="f8")
+    (got,) = on_gpu(lambda x: lax.cumsum(x, axis=0), [x], TUNINGS["as usual"])
+    assert np.max(np.abs(got / want - 1)) < 1e-6
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_running_values_go_on_behind_a_nan_and_keep_the_sign_of_a_zero(name: str) -> None:
+    f, ufunc = RUNNING[name]
+    x = np.full((2, 700), -0.0, "f4")
+    x[1, 300], x[1, 400] = np.inf, np.nan
+    for tuning in TUNINGS.values():
+        (got,) = on_gpu(lambda x: f(x, axis=1), [x], tuning)
+        with np.errstate(invalid="ignore"):
+            want = ufunc.accumulate(x, 1)
+        np.testing.assert_array_equal(got, want)
+        assert np.signbit(got[:, :1]).all()
+        if name != "cumprod":
+            assert np.signbit(got[0]).all()
+
+
+def test_a_running_sum_is_read_and_written_16_bytes_at_once() -> None:
+    x = np.zeros((64, 4096), "f4")
+    text = assembles(jitgrad.make_graph(lambda x: lax.cumsum(x, axis=1))(x))
+    if assembler() is not None:
+        assert loads(text)[16] == 2
