@@ -302,6 +302,8 @@ class Matrices:
 
     serial_work: int = 1 << 17
     """Of a batch the products of matrices' sizes, count times n^3, below which it is one task."""
+    blocked: int = 192
+    """Rows and columns from which one matrix is factorised by many tasks."""
     turned: int = 16
     """Rows and columns of a block that is transposed at once: their cache lines stay."""
 

@@ -99,6 +99,32 @@ class Matrices:
         e.call(LEAVE, None)
         e.finish()
 
+    @contextmanager
+    def each_run(self) -> Iterator[tuple[Reg, Reg]]:
+        """The body is done for each run of units of the one matrix, from its first unit to behind its last."""
+        e = self.e
+        args, begin, end = e.args
+        found = self._pointers(e, args, [*self.operands, *self.results])
+        self._base = self._scratch(e, args)
+        self.inputs, self.outputs = [found[v] for v in self.operands], [found[v] for v in self.results]
+        for name in (ENTER, LEAVE):
+            self.module.declare(name, "void", [])
+        e.call(ENTER, None)
+        with e.loop(begin, end) as task:
+            yield self.parts.bounds(e, task)
+        e.call(LEAVE, None)
+        e.finish()
+
+    def lent(self, start: int) -> Reg:
+        """A place in scratch memory, so many bytes behind its start."""
+        return self.e.offset(self._base, start, I8)
+
+    def integer(self, value: Reg) -> Reg:
+        """Where an integer is that routines read."""
+        slot = self.e.alloca(I32)
+        self.e.set(slot, self.e.convert(value, I32))
+        return slot
+
     def emitted(self) -> Emitted:
         return Emitted([Phase(self.name, self.parts.tasks)], self._scratch_bytes)
 
@@ -179,11 +205,17 @@ class Matrices:
         self, target: Reg, source: Reg, rows: int, columns: int, conjugate: bool = False, source_width: int | None = None
     ) -> None:
         """target [columns, rows] = the transpose of source [rows, columns], or its conjugate; source's rows may be wider."""
-        width = columns if source_width is None else source_width
+        self._turn(target, source, rows, 0, columns, conjugate, columns if source_width is None else source_width)
+
+    def turn_columns(self, target: Reg, source: Reg, rows: int, columns: int, low: Reg, high: Reg) -> None:
+        """The same of some columns of source, which are rows of target."""
+        self._turn(target, source, rows, low, high, False, columns)
+
+    def _turn(self, target: Reg, source: Reg, rows: int, low: Reg | int, high: Reg | int, conjugate: bool, width: int) -> None:
         e, side = self.e, self.module.tuning.matrices.turned
         with e.loop(0, rows, side) as first:
             last = e.least(e.add(first, side), rows)
-            with e.loop(0, columns) as j, e.loop(first, last) as i:
+            with e.loop(low, high) as j, e.loop(first, last) as i:
                 self.move(target, e.add(e.mul(j, rows), i), source, e.add(e.mul(i, width), j), conjugate)
 
     def fill(self, target: Reg, count: int, value: float, dtype: DType | None = None) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from .....ir.graph import Rules
 from .....kernels.kernel import Kernel
+from .....ops.orthogonal import qr
 from ....llvm_text import Module
 from ...phases import Emitted, Pointers
 from ..sort_rows import Scratch
 from . import factorizations, spectra, systems
+from .blocked_qr import emit_blocked_qr
 from .matrices import Matrices
 
 ONE_MATRIX: Rules[Callable[[Matrices], None]] = Rules(
@@ -38,6 +40,8 @@ def emit_matrices(module: Module, name: str, kernel: Kernel, pointers: Pointers,
     if not any(v.type.size for v in kernel.eqns[0].outputs):
         return Emitted([])
     m = Matrices(module, name, kernel, pointers, scratch)
+    if m.op is qr and m.count == 1 and min(m.shapes[0]) >= module.tuning.matrices.blocked:
+        return emit_blocked_qr(module, name, kernel, pointers, scratch)
     with m.each():
         ONE_MATRIX[m.op](m)
     return m.emitted()
