@@ -94,6 +94,10 @@ def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
     check_accepts("frexp", "trunc", value)
     dtype = strong_dtype(value.type.dtype, weak)
     value = convert(value, dtype)
+    if in_memory(value) and not dtype.is_storage:
+        mantissa, exponents = (np.asarray(part) for part in np.frexp(value.data()))
+        outside = ~np.isfinite(value.data())  # what C leaves open
+        return from_numpy(mantissa), from_numpy(np.asarray(np.where(outside, np.int32(0), exponents)))
     if dtype.is_storage:
         fraction, power = frexp(convert(value, dtype.computed))
         return convert(fraction, dtype), power

@@ -20,6 +20,11 @@ def _is_whole(x: Any) -> bool:
     return np.asarray(x).dtype.kind in "iu"
 
 
+def _defined(x: Any, y: Any) -> bool:
+    """Whether NumPy's function is the reference: of floats, and of integers where none of the divisors is 0."""
+    return not _is_whole(x) or (bool(y) if np.ndim(y) == 0 else np.count_nonzero(y) == np.size(y))
+
+
 def _quotient(x: Any, y: Any) -> Any:
     if not _is_whole(x):
         return np.divide(x, y)
@@ -31,21 +36,21 @@ def _quotient(x: Any, y: Any) -> Any:
 
 
 def _remainder(x: Any, y: Any) -> Any:
-    if not _is_whole(x):
+    if _defined(x, y):
         return np.fmod(x, y)
     zero = np.equal(y, 0)
     return np.where(zero, x, np.fmod(x, np.where(zero, 1, y))).astype(np.asarray(x).dtype)
 
 
 def _floor_quotient(x: Any, y: Any) -> Any:
-    if not _is_whole(x):
+    if _defined(x, y):
         return np.floor_divide(x, y)
     quotient, rest = _quotient(x, y), _remainder(x, y)
     return (quotient - ((rest != 0) & (np.less(rest, 0) != np.less(y, 0)))).astype(quotient.dtype)
 
 
 def _floor_remainder(x: Any, y: Any) -> Any:
-    if not _is_whole(x):
+    if _defined(x, y):
         return np.remainder(x, y)
     zero = np.equal(y, 0)
     return np.where(zero, 0, np.remainder(x, np.where(zero, 1, y))).astype(np.asarray(x).dtype)
