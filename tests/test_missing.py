@@ -27,8 +27,8 @@ CASES = {
     (jitgrad.metrics, "wer"): "Use jitgrad.metrics.label_error_rate.", (jitgrad.audio, "stft"): "Use jitgrad.audio.spectrogram.",
     (nn, "NLLLoss"): "jitgrad.nn.losses.nll", (random, "randn"): "Use jitgrad.random.normal",
     (jitgrad, "save"): "Use jitgrad.io.save.", (jitgrad.io, "CheckpointManager"): "Use jitgrad.io.Checkpoints.",
-    (random, "default_rng"): "jitgrad.random.key(seed)", (scipy, "optimize"): "jitgrad.optim", (scipy.special,
-    "gamaln"): "special.gammaln?",
+    (random, "default_rng"): "jitgrad.random.key(seed)", (scipy.optimize, "fmin_bfgs"): "jitgrad.scipy.optimize.minimize",
+    (scipy.special, "gamaln"): "special.gammaln?",
     (jitgrad, "qqqqq"): "module 'jitgrad' has no attribute 'qqqqq'",
 }  # fmt: skip
 
