@@ -152,11 +152,13 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (exps, [(1000,)]), (lambda x: lax.while_loop(lambda x: x < 3.0, exps, x), [()]), (ascending, [(1000, 100)]),
         (scattered, [(1 << 20,), (3,)]), (lambda x: (jnp.sum(exps(x)), jnp.sort(x), jnp.cumsum(x)), [(1000,)]),
         (lambda x, y: y * jnp.cumsum(x @ x, axis=1)[0, 0], [(128, 128), (1000,)]),
+        (lambda x, w: lax.conv(x, w, (1, 1), "SAME"), [(4, 64, 28, 28), (64, 64, 3, 3)]),
     ],
 }  # fmt: skip
 """By the section of the Tuning: programs that its fields make a difference to."""
 COUNTS = [lambda x: x // 2, lambda x: x * 2, lambda x: max(x // 64, 1), lambda x: x * 64]
 COSTS = [lambda x: x / 4, lambda x: x * 1e9, lambda x: 0.0]
+SWITCHES = [lambda x: not x]
 PAIRS = [lambda x: (x[0] // 4, x[1] // 4), lambda x: (x[0] * 4, x[1] * 4)]
 
 
@@ -175,7 +177,7 @@ def test_every_field_makes_a_difference(section: str, monkeypatch: pytest.Monkey
     record = getattr(Tuning(), section) if section else Tuning()
     for name in names(section):
         kind = type(getattr(record, name))
-        makes = PAIRS if kind is tuple else COUNTS if kind is int else COSTS
+        makes = PAIRS if kind is tuple else COUNTS if kind is int else SWITCHES if kind is bool else COSTS
         tunings = (changed(section, name, change) for change in makes)
         assert any(written(g, t) != b for t in tunings for g, b in zip(graphs, before, strict=True)), name
 

@@ -358,6 +358,8 @@ class Tuning:
     fourier: Fourier = Fourier()
     most_tasks: int = 64
     """Tasks of a library kernel."""
+    tiled: bool = True
+    """Whether convolutions may go tile by tile: passes/winograd.py."""
     copy_bytes: int = 1 << 18
     """What a task copies at least."""
     math_in_function: tuple[int, int] = (8, 4)

@@ -37,7 +37,7 @@ def _convolve(r: Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_d
     by_features = by_planes(r, x, w, strides=strides, padding=padding, x_dilation=x_dilation, w_dilation=w_dilation)
     if by_features is not None:
         return by_features
-    tiled = tiling(x, w, strides, padding, x_dilation, w_dilation)
+    tiled = tiling(x, w, strides, padding, x_dilation, w_dilation) if r.tiled else None
     if tiled and (found := _in_tiles(r, x, w, tiled)):
         return found
     x = _side_by_side(r, x, whole_padding(padding, x_dilation))

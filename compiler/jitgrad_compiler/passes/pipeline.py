@@ -30,8 +30,8 @@ PIPELINE = (
 )
 
 
-def prepare(graph: Graph) -> Graph:
-    """The Graph that fusion cuts into kernels."""
+def prepare(graph: Graph, tiled: bool = True) -> Graph:
+    """The Graph that fusion cuts into kernels; `tiled` is what write_out_windows takes."""
     for step in PIPELINE:
-        graph = step(graph)
+        graph = step(graph) if step is not write_out_windows else write_out_windows(graph, tiled)
     return graph

@@ -23,6 +23,8 @@ class Writer(Rewriter):
         super().__init__(graph)
         self.made_by: dict[Var, Eqn] = {}
         self.source: Any = None
+        self.tiled = True
+        """Whether convolutions may go tile by tile."""
 
     def emit(self, op: str, inputs: Sequence[Atom], params: Mapping[str, Any], source: Any) -> Var:
         out = super().emit(op, inputs, params, source)

@@ -16,10 +16,11 @@ from . import convolutions  # noqa: F401  (its rule)
 from .window_writer import MOST_WRITTEN_OUT, WRITTEN, Rule, Writer, joined, like, padded
 
 
-def write_out_windows(graph: Graph) -> Graph:
+def write_out_windows(graph: Graph, tiled: bool = True) -> Graph:
+    """`tiled`: whether convolutions may go tile by tile (winograd.py), for which the target has a kernel."""
     if not any(e.op in WRITTEN or e.op is windows for e in graph.eqns):
         return graph
-    r = _Windows(graph)
+    r = _Windows(graph, tiled)
     done = {id(cut) for cut in r.cuts.values()}
     for e in graph.eqns:
         if id(e) in done:
@@ -39,8 +40,9 @@ def write_out_windows(graph: Graph) -> Graph:
 class _Windows(Writer):
     """A Writer that knows what a graph does with windows."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, tiled: bool) -> None:
         super().__init__(graph)
+        self.tiled = tiled
         self.eqn = graph.eqns[0]
         """The equation that is being written."""
         self.cuts = _cuts(graph)

@@ -246,4 +246,4 @@ def device_tuning() -> Tuning:
     """The sizes that kernels of a GPU are made by: many tasks, as each is a thread's."""
     many = 1 << 30
     base = Tuning()
-    return replace(base, most_tasks=many, control=replace(base.control, most_tasks=many, serial_work=0))
+    return replace(base, most_tasks=many, tiled=False, control=replace(base.control, most_tasks=many, serial_work=0))
