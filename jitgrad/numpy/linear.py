@@ -82,6 +82,12 @@ def _pair(where: str, a: ArrayLike, b: ArrayLike, preferred_element_type: Any = 
     return x, y
 
 
+def _are_vectors_or_matrices(x: Array, y: Array) -> bool:
+    """Whether x's last axis and y's first one are what is summed over, as they are for nearly all products."""
+    ranks = 1 <= x.type.rank <= 2 and 1 <= y.type.rank <= 2
+    return ranks and x.type.shape[-1] == y.type.shape[0] and x.type.dtype != BOOL
+
+
 def matmul(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None) -> Array:
     """The matrix product of the last two axes, the axes before them broadcast. A vector is a row on the left, else a column.
 
@@ -92,8 +98,8 @@ def matmul(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_eleme
     [3 7]
     """
     x, y = _pair("matmul", a, b, preferred_element_type)
-    if x.type.rank == y.type.rank == 2 and x.type.shape[1] == y.type.shape[0] and x.type.dtype != BOOL:
-        return op("dot_general", x, y, dims=(((1,), (0,)), ((), ())))
+    if _are_vectors_or_matrices(x, y):
+        return op("dot_general", x, y, dims=(((x.type.rank - 1,), (0,)), ((), ())))
     if not x.type.rank or not y.type.rank:
         raise ShapeError(f"matmul: operands need axes, got shapes {x.type.shape} and {y.type.shape}; use * for numbers")
     if x.type.shape[-1] != y.type.shape[-2 if y.type.rank > 1 else 0]:
@@ -122,6 +128,8 @@ def dot(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_
     11
     """
     x, y = _pair("dot", a, b, preferred_element_type)
+    if _are_vectors_or_matrices(x, y):
+        return op("dot_general", x, y, dims=(((x.type.rank - 1,), (0,)), ((), ())))
     if not x.type.rank or not y.type.rank:
         return x * y
     return _tensordot("dot", x, y, (x.type.rank - 1,), (max(y.type.rank - 2, 0),))
