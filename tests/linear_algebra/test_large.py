@@ -24,3 +24,16 @@ def test_qr_of_a_large_matrix_is_that_of_numpy(dtype, shape, mode):
     np.testing.assert_allclose(r, wanted_r, atol=2e3 * eps)
     np.testing.assert_allclose(np.asarray(q) @ np.asarray(r), a, atol=1e3 * eps)
     np.testing.assert_allclose(np.conj(np.asarray(q)).T @ np.asarray(q), np.eye(q.shape[1]), atol=1e3 * eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize("n", [192, 300, 513])
+def test_cholesky_of_a_large_matrix_is_that_of_numpy_and_nan_where_there_is_none(dtype, n):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, n)) + (1j * rng.standard_normal((n, n)) if np.dtype(dtype).kind == "c" else 0)
+    a = (x @ np.conj(x).T / n + np.eye(n)).astype(dtype)
+    factor = np.asarray(jit(jnp.linalg.cholesky)(a))
+    np.testing.assert_allclose(factor, np.linalg.cholesky(a), atol=1e3 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(np.triu(factor, 1), 0)
+    a[-1, -1] = -1
+    assert np.isnan(np.asarray(jit(jnp.linalg.cholesky)(a))).all()

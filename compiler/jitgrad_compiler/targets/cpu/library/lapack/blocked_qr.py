@@ -1,56 +1,33 @@
 """The kernel of QR of one large matrix: block after block of columns, each block's reflections applied by many tasks.
 
 Of a block the reflections are found by one task (geqrt); all columns behind it take them side by side (larfb). Q is the same
-reflections applied to the identity, the last block's first. Blocks and tasks follow from shapes alone.
+reflections applied to the identity, the last block's first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from .....kernels.kernel import Kernel
 from ....llvm_text import Module, Reg
-from ...partition import partition
-from ...phases import Emitted, Phase, Pointers
+from ...phases import Emitted, Pointers
 from ..sort_rows import Scratch
+from .blocked import Blocked
 from .factorizations import BLOCK
 from .matrices import Matrices
 
 
-class BlockedQR:
-    """The phases, and where in scratch memory they find what: the matrix by columns, Q by columns, each block's triangle."""
+class BlockedQR(Blocked):
+    """In scratch memory are the matrix by columns, Q by columns, each block's triangle, and room to work in."""
 
     def __init__(self, module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> None:
-        self._parts = (module, kernel, pointers, scratch)
-        self.name, self.phases = name, list[Phase]()
-        m = self._matrices("")
-        self.rows, self.columns = m.shapes[0]
-        self.few, self.made = min(m.shapes[0]), m.result_shapes[0][1]
-        self.most = module.tuning.most_tasks
-        sizes = (self.rows * self.columns, self.rows * self.made, self.few * BLOCK)
-        places = [0]
-        for size in (*sizes, BLOCK * (max(self.columns, self.made) + BLOCK)):
-            places.append(places[-1] + -(-m.nbytes(size) // 64) * 64)
-        self.places, self.nbytes = places[:-1], places[-1]
-
-    def _matrices(self, suffix: str) -> Matrices:
-        module, kernel, pointers, scratch = self._parts
-        return Matrices(module, self.name + suffix, kernel, pointers, scratch)
-
-    def phase(self, count: int, body: Callable[[Matrices, Reg, Reg], None], tasks: int | None = None) -> None:
-        """`body(m, first, behind the last)` of runs of `count` units, by many tasks."""
-        if count <= 0:
-            return
-        m = self._matrices(f"_{len(self.phases)}")
-        m.parts = partition(count, self.most if tasks is None else tasks, 8)
-        with m.each_run() as (low, high):
-            body(m, low, high)
-        self.phases.append(Phase(m.name, m.parts.tasks))
-
-    def place(self, m: Matrices, number: int, at: Reg | int = 0) -> Reg:
-        """Where an element of a part of the scratch memory lies."""
-        start = m.lent(self.places[number])
-        return m.at(start, at if isinstance(at, Reg) else m.e.const(at, m.e.args[1].type))
+        super().__init__(module, name, kernel, pointers, scratch)
+        self.rows, self.columns = self.whole.shapes[0]
+        self.few, self.made = min(self.rows, self.columns), self.whole.result_shapes[0][1]
+        self.lend(
+            [
+                self.rows * self.columns, self.rows * self.made, self.few * BLOCK,
+                BLOCK * (max(self.columns, self.made) + BLOCK),
+            ]
+        )  # fmt: skip
 
     def emit(self) -> Emitted:
         rows, columns, few, made = self.rows, self.columns, self.few, self.made
@@ -67,7 +44,7 @@ class BlockedQR:
             self.phase(made - first, lambda m, low, high, f=first, w=width: self._apply(m, f, w, 1, f, low, high, False))  # type: ignore[misc]
         self.phase(rows, lambda m, low, high: m.turn_columns(m.outputs[0], self.place(m, 1), made, rows, low, high))
         self.phase(made, self._triangle)
-        return Emitted(self.phases, self.nbytes)
+        return self.emitted()
 
     def _factorise(self, m: Matrices, first: int, width: int) -> None:
         corner = first * self.rows + first

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from .....ir.graph import Rules
 from .....kernels.kernel import Kernel
-from .....ops.orthogonal import qr
 from ....llvm_text import Module
 from ...phases import Emitted, Pointers
 from ..sort_rows import Scratch
 from . import factorizations, spectra, systems
+from .blocked_cholesky import emit_blocked_cholesky
 from .blocked_qr import emit_blocked_qr
 from .matrices import Matrices
 
@@ -33,6 +33,9 @@ ONE_MATRIX: Rules[Callable[[Matrices], None]] = Rules(
         **{f.__name__: f for f in (factorizations.hessenberg, factorizations.tridiagonal, *spectra.ROUTINES)},
     },
 )
+BLOCKED: Rules[Callable[[Module, str, Kernel, Pointers, Scratch], Emitted]] = Rules(
+    "one large matrix by many tasks", {"qr": emit_blocked_qr, "cholesky": emit_blocked_cholesky}
+)
 NAMES = ("of_pairs", *(op.name for op in ONE_MATRIX))
 
 
@@ -40,8 +43,8 @@ def emit_matrices(module: Module, name: str, kernel: Kernel, pointers: Pointers,
     if not any(v.type.size for v in kernel.eqns[0].outputs):
         return Emitted([])
     m = Matrices(module, name, kernel, pointers, scratch)
-    if m.op is qr and m.count == 1 and min(m.shapes[0]) >= module.tuning.matrices.blocked:
-        return emit_blocked_qr(module, name, kernel, pointers, scratch)
+    if m.op in BLOCKED and m.count == 1 and min(m.shapes[0]) >= module.tuning.matrices.blocked:
+        return BLOCKED[m.op](module, name, kernel, pointers, scratch)
     with m.each():
         ONE_MATRIX[m.op](m)
     return m.emitted()
