@@ -1,0 +1,65 @@
+"""Maps on a GPU: threads read and write 16 bytes at a time where shapes allow it, and nothing is left in memory behind them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad_compiler.targets.cuda.nvptx import ptx
+from jitgrad_compiler.targets.cuda.program import compile_program, device_tuning
+
+from .assemble import assemble, assembler, loads, stores, wide_floats
+from .running import stand_ins
+
+LARGE = (512, 1024)
+
+
+def f32(*shape: int) -> Any:
+    return jitgrad.ShapeDtypeStruct(shape, np.float32)
+
+
+MAPS: dict[str, tuple[Any, list[Any], dict[int, int], dict[int, int]]] = {
+    "of three": (lambda x, y, z: (2 * x + y) * z - x, [f32(*LARGE)] * 3, {16: 3}, {16: 1}),
+    "of a row": (lambda x, r: jnp.exp(x + r), [f32(*LARGE), f32(1024)], {16: 2}, {16: 1}),
+    "of a column": (lambda x, c: x * c[:, None], [f32(*LARGE), f32(512)], {16: 1, 4: 1}, {16: 1}),
+    "of a number": (lambda x, n: x * n, [f32(*LARGE), f32()], {16: 1, 4: 1}, {16: 1}),
+    "of odd rows": (lambda x: x[:, :1021] + 1, [f32(*LARGE)], {4: 1}, {4: 1}),
+    "with many results": (lambda x: [x * k for k in range(2, 7)], [f32(*LARGE)], {8: 1}, {8: 5}),
+    "of half precision": (lambda x: x * x, [jitgrad.ShapeDtypeStruct(LARGE, jnp.bfloat16)], {8: 1}, {8: 1}),
+    "of float64": (lambda x: x * x + 1, [jitgrad.ShapeDtypeStruct(LARGE, np.float64)], {16: 1}, {16: 1}),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(assembler() is None, reason="ptxas comes with the extra test")
+@pytest.mark.parametrize("name", MAPS)
+def test_threads_read_and_write_as_much_at_once_as_shapes_allow(name: str) -> None:
+    function, args, read, written = MAPS[name]
+    (module,) = compile_program(jitgrad.make_graph(function)(*args), device_tuning()).modules
+    text = ptx(module.text, (9, 0))
+    (kernel,) = assemble(text, "sm_90").kernels.values()
+    assert (kernel.spill_loads, kernel.stack) == (0, 0) and kernel.registers <= 64
+    tables = len(args) + len(written) + (4 if name == "with many results" else 0)
+    found = loads(text)
+    found[8] = found.get(8, 0) - tables  # the addresses of operands
+    assert {size: n for size, n in found.items() if n} == read
+    assert stores(text) == written
+    assert bool(wide_floats(text)) == (name == "of float64")
+
+
+def test_a_program_that_runs_again_takes_no_new_memory() -> None:
+    x = np.arange(12, dtype=np.float32).reshape(3, 4)
+    with stand_ins() as (gpu,):
+        f = jitgrad.jit(lambda x: (jnp.sum(jnp.sin(x) @ x.T), x.max(0)))
+        y = jitgrad.device_put(x, "cuda")
+        f(y)
+        alive = len(gpu.alive())
+        for _ in range(5):
+            total, largest = f(y)
+        assert largest.tolist() == [8, 9, 10, 11] and abs(float(total) - float(np.sum(np.sin(x) @ x.T))) < 1e-4
+        assert sum(c.name == "graph" for c in gpu.calls) == 1 and sum(c.name == "launch" for c in gpu.calls) == 6
+        del total, largest
+        gpu.check_balanced(kept=alive + 2)  # results of two calls were alive at once
