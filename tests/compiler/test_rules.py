@@ -59,7 +59,8 @@ from jitgrad_compiler.targets.cpu.control.kernels import CONTROL
 from jitgrad_compiler.targets.cpu.library.table import LIBRARY
 from jitgrad_compiler.targets.cpu.registers.code import REGISTER_RULES
 families = ("call", "collective", "window_reduce", "argreduce")  # gone before kernels are made, or loops
-names = ("custom_linear", "convolve", "fold", "window_place", "window_take", "window_put", "dot_general", "fft")
+names = ("custom_linear", "convolve", "fold", "window_place", "window_take", "window_put", "dot_general", "fft",
+         "hermitian_part")
 lacking = [name for name, op in OPS.items() if op.kind not in families and name not in names
            and not is_pulled(op) and op not in CONTROL and op not in LIBRARY]
 updated = [name for name, op in OPS.items() if op.traits.updates and op not in LIBRARY]
