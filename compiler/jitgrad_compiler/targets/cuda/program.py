@@ -100,7 +100,7 @@ class _Codes:
         self._module = self._fresh_module()
 
     def _fresh_module(self) -> Module:
-        return Module(frozenset(), *self._how, lanes=1)
+        return Module(frozenset(), *self._how, lanes=1, lookups=False)
 
     def _key(self, kernel: Kernel) -> _Key:
         return hashlib.sha256(structure(kernel).encode()).hexdigest(), *self._how

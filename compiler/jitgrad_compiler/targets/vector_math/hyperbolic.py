@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ...ir.types import F32
-from .coefficients import SINH, TANH
+from .coefficients import SINH, TANH, TANH_SMALL
 from .exponential import exp_parts, expm1_tail, reduce
 from .formats import FORMATS
 from .logarithmic import log1p_of_pair
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
 
 def tanh(e: Emitter, x: Reg) -> Reg:
-    """Sixteen polynomials in float32. They would be long in float64, so there it is h / (1 + h) with h = expm1(2|x|) / 2.
+    """Sixteen polynomials in float32, or one and a quotient of exponentials where they can't be looked up. They would be long in
+    float64, so there it is h / (1 + h) with h = expm1(2|x|) / 2.
 
     What the roundings of h and of d = 1 + h took goes into q = h / d as (h_low - q d_low) / d, where 1 / d is 1 - q.
     """
+    if x.type == F32 and not e.module.lookups:
+        return _tanh_without_tables(e, x)
     if x.type == F32:
         step, _ = TANH[F32]
         return e.copysign(evaluate_odd(e, "tanh", TANH[F32], minimum(e, 15.49 * step, e.abs(x))), x)
@@ -35,6 +38,16 @@ def tanh(e: Emitter, x: Reg) -> Reg:
     q = e.div(h.high, d.high)
     missing = e.fma(e.neg(q), e.add(d.low, h.low), h.low)
     return e.copysign(e.fma(missing, e.sub(1.0, q), q), x)
+
+
+def _tanh_without_tables(e: Emitter, x: Reg) -> Reg:
+    """A polynomial up to 5/8, then 1 - 2 / (exp(2|x|) + 1), where what exp errs by is halved at least."""
+    y = e.abs(x)
+    square = e.mul(y, y)
+    small = e.fma(e.mul(y, square), horner(e, square, TANH_SMALL), y)
+    n, p = exp_parts(e, minimum(e, 20.0, e.mul(y, 2.0)))
+    large = e.sub(1.0, e.div(2.0, e.add(scale(e, p, n), 1.0)))
+    return e.copysign(e.select(e.compare("lt", y, 0.625), small, large), x)
 
 
 def _half_exp(e: Emitter, y: Reg) -> Reg:
