@@ -27,7 +27,7 @@ def tuned(**gpu: int) -> Tuning:
 
 TUNINGS = {
     "as usual": device_tuning(),
-    "wide, shared by many": tuned(wide_from=1, share=256, thread_share=8),
+    "wide, shared by many": tuned(wide_from=1, share=256, thread_share=8, shared_sort=256),
     "a block a row": tuned(wide_from=1, warp_row=32, short_row=1),
 }
 ORDERS = [Order("backwards"), Order("shuffled", 1)]
@@ -122,3 +122,33 @@ def test_a_running_sum_is_read_and_written_16_bytes_at_once() -> None:
     text = assembles(jitgrad.make_graph(lambda x: lax.cumsum(x, axis=1))(x))
     if assembler() is not None:
         assert loads(text)[16] == 2
+
+
+# -- sort
+
+ROWS = [((1,), 0), ((50, 7), 1), ((3, 300), 1), ((4096,), 0), ((5001,), 0), ((2, 9000), 1), ((300, 3), 0), ((0, 3), 1), ((2, 0), 1)]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "u8", "i1", "?"])
+@pytest.mark.parametrize(("shape", "axis"), ROWS)
+def test_rows_are_sorted_with_their_operands_stably(shape: tuple[int, ...], axis: int, dtype: str) -> None:
+    rng = np.random.default_rng(len(shape))
+    x = rng.integers(0, 2 if dtype == "?" else 100, shape).astype(dtype)
+    if x.dtype.kind == "f":
+        x = np.where(x > 90, np.nan, np.where(x < 5, -np.inf, x - 50)).astype(dtype)
+        x = np.where((x == 0) & (rng.random(shape) < 0.5), -x, x)
+    numbers = rng.integers(0, 1 << 30, shape).astype("i4")
+    order = np.argsort(x, axis, kind="stable")
+    for tuning in (TUNINGS["as usual"], TUNINGS["wide, shared by many"]):
+        got = on_gpu(lambda x, y: lax.sort((x, y), dimension=axis), [x, numbers], tuning)
+        for found, operand in zip(got, (x, numbers), strict=True):
+            want = np.take_along_axis(operand, order, axis)
+            np.testing.assert_array_equal(found, want)
+            if operand.dtype.kind == "f":
+                np.testing.assert_array_equal(np.signbit(found) | np.isnan(found), np.signbit(want) | np.isnan(want))
+
+
+def test_the_kernels_of_sorts_keep_to_their_registers() -> None:
+    for shape in ((30, 200), (100_000,)):
+        for dtype in ("f4", "i8"):
+            assembles(jitgrad.make_graph(lambda x: lax.sort((x, x)))(np.zeros(shape, dtype)))

@@ -326,6 +326,8 @@ class Gpu:
     """Elements of the longest row that a warp sums; longer ones are a block's."""
     short_row: int = 8
     """Elements of the longest row that one thread sums, though its neighbours read far away."""
+    shared_sort: int = 2048
+    """Elements of the longest row that a block sorts in shared memory, as far as that holds it."""
 
     def __post_init__(self) -> None:
         _power_of_two(self, 1, "wide_from", "warp_row")

@@ -181,6 +181,10 @@ class Threads:
         """The lanes of the warp where the condition holds, as bits."""
         return self._call("gpu.ballot", I32, condition)
 
+    def atomic(self, kind: str, pointer: Reg, value: Reg) -> None:
+        """Memory combined with an integer at once, whoever else does the same: 'add', 'max', 'min' and what LLVM has besides."""
+        self.e.op(f'atomicrmw {kind} ptr {pointer.text}, {value.typed} syncscope("device") monotonic', value.type)
+
     def from_lane(self, value: Reg, mask: int) -> Reg:
         """The value of the lane whose number differs in the bits of `mask`."""
         return self._exchanged("gpu.shuffle.xor", value, self.e.const(mask, I32))

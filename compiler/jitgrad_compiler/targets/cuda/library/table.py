@@ -11,7 +11,8 @@ from ....kernels.kernel import Kernel
 from ...llvm_text import Module
 from ..phases import Emitted, Pointers, Scratch
 from .cumulative import emit_cumulative
+from .sorting import emit_sort
 
 LIBRARY: Rules[Callable[[Module, str, Kernel, Pointers, Scratch], Emitted]] = Rules(
-    "a kernel of its own on GPUs", {**dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), emit_cumulative)}
+    "a kernel of its own on GPUs", {"sort": emit_sort, **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), emit_cumulative)}
 )
