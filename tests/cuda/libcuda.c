@@ -110,6 +110,12 @@ CALL(cuGraphKernelNodeSetAttribute, (void *node, int a, int *value), "%d %d", a,
 CALL(cuGraphInstantiateWithFlags, (void **e, void *g, unsigned long long flags), "%llu", flags) *e = malloc(8); END
 CALL(cuGraphDestroy, (void *g), "") free(g); END
 CALL(cuGraphLaunch, (void *e, void *s), "%p", s) END
+CALL(cuLaunchKernel, (Function *f, unsigned x, unsigned y, unsigned z, unsigned bx, unsigned by, unsigned bz, unsigned shared, void *s,
+     void **params, void **extra), "%s grid %u %u %u block %u %u %u shared %u %p word %lld extra %p", f->name, x, y, z, bx, by, bz, shared, s,
+     params ? *(long long *)params[0] : 0, (void *)extra) END
+CALL(cuLaunchCooperativeKernel, (Function *f, unsigned x, unsigned y, unsigned z, unsigned bx, unsigned by, unsigned bz, unsigned shared,
+     void *s, void **params), "%s grid %u %u %u block %u %u %u shared %u %p word %lld", f->name, x, y, z, bx, by, bz, shared, s,
+     params ? *(long long *)params[0] : 0) END
 CALL(cuGraphExecDestroy, (void *e), "") free(e); END
 CALL(cuEventCreate, (void **e, unsigned flags), "%u", flags) *e = malloc(8); END
 int stub_cuEventRecord(void *e, void *s) { return said("cuEventRecord", "%p", s); }

@@ -40,6 +40,8 @@ def everything():
     thread = threading.Thread(target=driver.launch, args=(graph,))
     thread.start()
     thread.join()
+    for cooperative in (False, True):
+        driver.start(Launch(graph.functions[0], 5, 128, 64, (-9, 3), cooperative))
     driver.release(graph)
     driver.release(graph.functions[0].module)
     driver.follow(1)

@@ -12,7 +12,7 @@ import functools
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
 from jitgrad_compiler.errors import DeviceFault, DriverError, OutOfDeviceMemory
@@ -244,7 +244,7 @@ class StandIn:
     def graph(self, launches: Sequence[Launch]) -> Graph:
         for one in launches:
             self._check_launch(one)
-        graph = Graph(tuple(replace(one) for one in launches))
+        graph = Graph(tuple(launches))
         self._graphs.append(graph)
         return graph
 
@@ -255,6 +255,11 @@ class StandIn:
             self._check_launch(one)
         for one in graph.launches:
             self._ask(functools.partial(self._run, one))
+
+    @_asked
+    def start(self, launch: Launch) -> None:
+        self._check_launch(launch)
+        self._ask(functools.partial(self._run, launch))
 
     @_asked
     def release(self, thing: Module | Graph | Callable[[], None]) -> None:

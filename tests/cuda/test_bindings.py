@@ -206,6 +206,26 @@ def test_a_launch_asks_the_driver_for_one_thing(cuda, driver):
     assert cuda.names() == ["cuGraphLaunch"]
 
 
+@pytest.mark.parametrize(("name", "cooperative", "extra"), [("Kernel", False, (0,)), ("CooperativeKernel", True, ())])
+def test_a_kernel_that_is_started_by_itself_asks_the_driver_for_one_thing(cuda, driver, name, cooperative, extra):
+    function, seen = driver.function(driver.load(""), "alone", 0), []
+
+    def launched(*args):
+        places = (ctypes.c_void_p * 2).from_address(args[9])
+        seen.append((*args[:9], [ctypes.c_int64.from_address(place or 0).value for place in places], *args[10:]))
+        return (0,)
+
+    cuda.answers[f"cuLaunch{name}"] = launched
+    cuda.calls.clear()
+    driver.start(Launch(function, 3, 256, 64, (1 << 63, -5), cooperative))
+    assert seen == [(100, 3, 1, 1, 256, 1, 1, 64, 80, [-(1 << 63), -5], *extra)]
+    assert cuda.names() == [f"cuLaunch{name}"]
+    cuda.answers[f"cuLaunch{name}"] = 700
+    assert "The program launched last has the kernels alone" in _fails(
+        DeviceFault, driver.start, Launch(function, 1, 32, 0, (), cooperative)
+    )
+
+
 def test_streams_of_others_are_ordered_by_events(cuda, driver):
     driver.follow(7)
     assert ("cuEventRecord", 110, 7) in cuda.calls and ("cuStreamWaitEvent", 80, 110, 0) in cuda.calls
@@ -266,6 +286,8 @@ def test_the_package_takes_what_it_is_given(folder):
         "cuGraphKernelNodeSetAttribute 2 1",
         "cuGraphAddKernelNode k grid 1 1 1 block 32 1 1 shared 0 words 0 0 behind 1",
         "cuGraphLaunch 0x5000",
+        "cuLaunchKernel k grid 5 1 1 block 128 1 1 shared 64 0x5000 word -9 extra (nil)",
+        "cuLaunchCooperativeKernel k grid 5 1 1 block 128 1 1 shared 64 0x5000 word -9",
         "cuGraphExecDestroy ",
     ):
         assert line in said, line

@@ -41,6 +41,14 @@ class _Graph(NamedTuple):
     functions: tuple[_Function, ...]
 
 
+def _words(launch: Launch) -> tuple[Any, Any]:
+    """A kernel's arguments, and where each lies, as the driver reads them."""
+    count = len(launch.arguments)
+    words = (ctypes.c_uint64 * max(1, count))(*[a & (1 << 64) - 1 for a in launch.arguments])
+    first = ctypes.addressof(words)
+    return words, (ctypes.c_void_p * max(1, count))(*range(first, first + 8 * count, 8))
+
+
 class NvidiaDriver:
     """A device by its number. Several threads may use it at once.
 
@@ -84,7 +92,8 @@ class NvidiaDriver:
         self.stream = int(self._stream)
         self._pool = self._ask("making a pool of memory", cuda.cuMemPoolCreate, self._pool_properties(number))
         self._launching = threading.Lock()  # the driver wants an executable graph launched by one thread at a time
-        self._last: _Graph | None = None
+        self._last: tuple[str, ...] = ()
+        """The kernels that were asked for last."""
         self._leaving: deque[tuple[Any, Any]] = deque()
         """Events, and what may be destroyed once they have passed."""
         self._collecting = threading.Lock()
@@ -155,10 +164,10 @@ class NvidiaDriver:
         return DriverError(f"{self.name}: {what} was refused: {said}.")
 
     def _suspect(self) -> str:
-        graph = self._last
-        if graph is None:
+        last = self._last
+        if not last:
             return "No program of this library was launched before."
-        names = ", ".join(graph.names[:8]) + (f" and {len(graph.names) - 8} more" if len(graph.names) > 8 else "")
+        names = ", ".join(last[:8]) + (f" and {len(last) - 8} more" if len(last) > 8 else "")
         return f"The program launched last has the kernels {names}."
 
     def _memory_said(self) -> str:
@@ -256,16 +265,14 @@ class NvidiaDriver:
 
     def _add(self, graph: Any, before: list[Any], launch: Launch) -> Any:
         """A node that runs a kernel behind others."""
-        cuda, count = self._cuda, len(launch.arguments)
-        words = (ctypes.c_uint64 * max(1, count))(*(a & (1 << 64) - 1 for a in launch.arguments))
-        first = ctypes.addressof(words)
-        places = (ctypes.c_void_p * max(1, count))(*(first + 8 * n for n in range(count)))
+        cuda = self._cuda
+        words = _words(launch)
         node = cuda.CUDA_KERNEL_NODE_PARAMS()
         node.func = launch.function.handle
         node.gridDimX, node.gridDimY, node.gridDimZ = launch.blocks, 1, 1
         node.blockDimX, node.blockDimY, node.blockDimZ = launch.threads, 1, 1
         node.sharedMemBytes = launch.shared_bytes
-        node.kernelParams = ctypes.addressof(places)  # read before the call below returns
+        node.kernelParams = ctypes.addressof(words[1])  # read before the call below returns
         what = f"a launch of {launch.function.name}: {launch.blocks} blocks of {launch.threads}, {launch.shared_bytes} bytes shared"
         added = self._ask(what, cuda.cuGraphAddKernelNode, graph, before, len(before), node)
         if launch.cooperative:
@@ -281,7 +288,20 @@ class NvidiaDriver:
             answer = self._answer(self._cuda.cuGraphLaunch, graph.executable, self._stream)
         if answer[0]:
             raise self._error("launching a program", answer[0])  # where it is a fault's, then of what was launched before
-        self._last = graph
+        self._last = graph.names
+
+    @whole
+    def start(self, launch: Launch) -> None:
+        function, blocks, threads, shared_bytes, _, cooperative = launch
+        words = _words(launch)
+        first = (function.handle, blocks, 1, 1, threads, 1, 1, shared_bytes, self._stream, ctypes.addressof(words[1]))
+        if cooperative:
+            answer = self._answer(self._cuda.cuLaunchCooperativeKernel, *first)
+        else:
+            answer = self._answer(self._cuda.cuLaunchKernel, *first, 0)
+        if answer[0]:
+            raise self._error(f"a launch of {function.name}", answer[0])
+        self._last = (function.name,)
 
     def release(self, thing: Any) -> None:
         if not self._gone():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,7 @@ class DeviceInfo:
     memory_bytes: int
 
 
-@dataclass(frozen=True)
-class Launch:
+class Launch(NamedTuple):
     """A kernel to run: blocks of threads, with 64-bit words as arguments."""
 
     function: Any
@@ -84,6 +83,9 @@ class Driver(Protocol):
 
     def launch(self, graph: Any) -> None:
         """Run a graph."""
+
+    def start(self, launch: Launch) -> None:
+        """Run one kernel, by itself."""
 
     def release(self, thing: Any) -> None:
         """Forget a module or a graph, or call a function, once what was asked before has run."""
