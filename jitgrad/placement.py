@@ -47,6 +47,12 @@ def executables() -> Any:
     return importlib.import_module("jitgrad_compiler.runtime.cuda.executable")
 
 
+@cache
+def sized() -> Any:
+    """The module jitgrad_compiler.runtime.cuda.at_once."""
+    return importlib.import_module("jitgrad_compiler.runtime.cuda.at_once")
+
+
 def moved(where: str, x: Array, device: Device) -> Array:
     """An Array's elements in the memory of a device; itself where they lie there. Raises ArgumentError for a traced value that
     would have to move while its program runs.
@@ -126,10 +132,22 @@ def _at_once(op: Op, args: Sequence[Value], params: dict[str, Any], types: Seque
     device = common(op.name, args)
     if device == CPU or config.disable_jit and op is call:
         return None
-    target = opened(device)
-    graph = params["graph"] if op is call else backend.one_equation(op, [a.type for a in args], params)
-    executable = executables().compile_for(target, graph, (), config.contract_products)
-    outs = executable.run([_memory_of(target, a) for a in args])
+    target, operand_types = opened(device), [a.type for a in args]
+    operands = [a.ref if isinstance(a.ref, np.generic) else _memory_of(target, a) for a in args]
+    outs = None
+    if op is not call:
+
+        def program(types: Sequence[Any]) -> Any:
+            return backend.one_equation(op, types, params)
+
+        what = sized().Operation(op, params, operand_types, operands, types, program, config.contract_products)
+        outs = sized().run(target, what)
+    if outs is None:
+        graph = params["graph"] if op is call else backend.one_equation(op, operand_types, params)
+        executable = executables().compile_for(target, graph, (), config.contract_products)
+        outs = executable.run(
+            [_memory_of(target, a) if isinstance(a.ref, np.generic) else m for a, m in zip(args, operands, strict=True)]
+        )
     return [Array(t, None, m) for t, m in zip(types, outs, strict=True)]
 
 

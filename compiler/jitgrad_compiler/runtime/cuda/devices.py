@@ -9,6 +9,7 @@ Tests install another driver by `open_with`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ...once import once
 from .api import count_devices
@@ -24,6 +25,8 @@ class Device:
         self.number, self.driver = number, driver
         self.name = f"cuda:{number} ({driver.info.name})"
         self.memory = Pool(driver, self.name)
+        self.sized: dict[Any, Any] = {}
+        """Kernels for operations that are done one by one: at_once.py."""
 
     @property
     def info(self) -> DeviceInfo:

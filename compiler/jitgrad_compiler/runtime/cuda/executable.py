@@ -21,37 +21,14 @@ from ...kernels.memory import aligned
 from ...kernels.tuning import Tuning
 from ...once import once
 from ...targets.cuda.device import THREADS
-from ...targets.cuda.nvptx import architecture, ptx
 from ...targets.cuda.program import HostStep, ModuleText, Step, compile_program, device_tuning
 from ..executable import SHARED_BELOW, address_of, run_graph
 from .devices import Device
 from .driver import Launch
 from .memory import Buffer, DeviceMemory
+from .modules import Loaded, load
 
 _GOES_ON = (ctypes.c_int64 * 8)()
-
-
-class _Loaded:
-    """A module of kernels on one device."""
-
-    def __init__(self, device: Device, text: ModuleText) -> None:
-        driver = device.driver
-        code = text.text if driver.code == "llvm" else ptx(text.text, architecture(driver.info.capability))
-        self.driver, self.module = driver, driver.load(code)
-
-    def __del__(self) -> None:
-        if hasattr(self, "module"):
-            self.driver.release(self.module)
-
-
-_loaded: weakref.WeakKeyDictionary[ModuleText, dict[Device, _Loaded]] = weakref.WeakKeyDictionary()
-
-
-def _load(device: Device, text: ModuleText) -> _Loaded:
-    made = _loaded.setdefault(text, {})
-    if device not in made:
-        made[device] = _Loaded(device, text)
-    return made[device]
 
 
 class DeviceExecutable:
@@ -62,7 +39,7 @@ class DeviceExecutable:
         self.program = program = compile_program(graph, tuning, donated, contracts)
         lowered, memory, driver = program.graph, program.lowered.memory, device.driver
         self.arena_bytes = memory.arena_bytes
-        self._modules = [_load(device, text) for text in program.modules]
+        self._modules = [load(device, text) for text in program.modules]
         loaded = dict(zip(program.modules, self._modules, strict=True))
         self._tables: Buffer = device.memory.allocate(8 * max(len(program.bases), 1))
         self._state = device.memory.allocate(64)
@@ -98,7 +75,7 @@ class DeviceExecutable:
                 self._plan.append((1, size))
         self._sizes = [v.type.nbytes for v in lowered.outputs]
 
-    def _launch(self, step: Step, loaded: Mapping[ModuleText, _Loaded]) -> Launch:
+    def _launch(self, step: Step, loaded: Mapping[ModuleText, Loaded]) -> Launch:
         phase = step.phase
         function = self.device.driver.function(loaded[step.code.module].module, phase.function, phase.shared_bytes)
         blocks, arguments = phase.blocks, (self._tables.pointer + 8 * step.table,)
