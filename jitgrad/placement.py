@@ -137,8 +137,8 @@ def _at_once(op: Op, args: Sequence[Value], params: dict[str, Any], types: Seque
     outs = None
     if op is not call:
 
-        def program(types: Sequence[Any]) -> Any:
-            return backend.one_equation(op, types, params)
+        def program(types: Sequence[Any], **others: Any) -> Any:
+            return backend.one_equation(op, types, {**params, **others})
 
         what = sized().Operation(op, params, operand_types, operands, types, program, config.contract_products)
         outs = sized().run(target, what)

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import re
+import zlib
+
 import numpy as np
 import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
+from jitgrad import backend
+from jitgrad_compiler.ir import OPS, Graph
+from jitgrad_compiler.ir.types import BF16, F16, F32, F64, I32, U32, ArrayType
+from jitgrad_compiler.runtime.cuda import at_once, devices
+from jitgrad_compiler.runtime.cuda.memory import from_host
+from jitgrad_compiler.targets.cuda.device import THREADS, WARP
+from jitgrad_compiler.targets.cuda.nvptx import ptx
+from jitgrad_compiler.targets.cuda.program import device_tuning
+from jitgrad_compiler.targets.cuda.sized.kernel import spread
+from jitgrad_compiler.targets.cuda.sized.maps import emit_map
+from jitgrad_compiler.targets.cuda.sized.places import emit_places
+from jitgrad_compiler.targets.cuda.sized.sums import Stage, emit_sum, stand_in
+from tests.compiler.op_agreement import KERNELS, assert_kernel_agrees, elementwise_graph
+from tests.compiler.op_examples import elementwise_params, special_operands
 
-from .running import stand_ins
+from .assemble import ARCHITECTURES, assemble, assembler
+from .running import run_on_gpu, stand_ins
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +68,127 @@ def test_a_hundred_shapes_of_an_elementwise_expression_compile_nothing_after_the
     assert asked.counts["start"] == 2 * 99 and asked.counts["launch"] == 0
     for a, result in zip(arrays, results, strict=True):
         np.testing.assert_array_equal(result, a * (a + 2) + 1)
+
+
+REDUCTIONS = {
+    "sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min, "any": np.any, "all": np.all, "argmax": np.argmax,
+    "argmin": np.argmin,
+}  # fmt: skip
+SHAPES = [(5, 7), (1, 300), (300, 1), (3, 4, 5), (2, 2000), (2000, 3), (40,), (1, 5000), (70, 9)]
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions_of_any_shape_compile_nothing_after_the_first_of_each_kind(gpu, name):
+    def reduced(seed):
+        draw = np.random.default_rng(seed)
+        for shape in SHAPES:
+            a = draw.integers(-3, 3, shape).astype("f4")
+            for axis in [*range(len(shape)), *([] if name.startswith("arg") else [None])]:
+                got = getattr(jnp, name)(on_gpu(a), axis=axis)
+                np.testing.assert_array_equal(got, REDUCTIONS[name](a, axis=axis), err_msg=f"{shape} {axis}")
+
+    reduced(0)
+    with Asked(gpu) as asked:
+        reduced(1)
+    assert asked.counts["load"] == asked.counts["graph"] == asked.counts["launch"] == 0
+
+
+@pytest.mark.parametrize("dtype", ["f2", "bfloat16", "f4", "f8", "i1", "i4", "u8", "bool"])
+def test_sums_of_every_type_are_as_on_the_processor(dtype):
+    for shape in SHAPES:
+        a = jnp.asarray(DRAW.integers(0, 3, shape)).astype(dtype)
+        for axis in range(len(shape)):
+            np.testing.assert_array_equal(on_gpu(a).sum(axis), a.sum(axis))
+
+
+def test_long_sums_are_of_shares_and_keep_their_accuracy(gpu):
+    a = DRAW.random((100_000, 2)).astype("f4")
+    for array, axis in ((a, 0), (a.T.copy(), 1), (a, None)):
+        np.testing.assert_allclose(on_gpu(array).sum(axis), array.astype("f8").sum(axis), rtol=2e-7)
+    assert on_gpu(np.ones((0, 3), "f4")).sum(0).tolist() == [0, 0, 0]
+
+
+LAYOUTS = {
+    "transpose": lambda x: x.T, "swapped": lambda x: x.swapaxes(0, 1), "column": lambda x: x[:, :1], "row": lambda x: x[1:2],
+    "every second": lambda x: x[::2], "backwards": lambda x: x[::-1], "flat": lambda x: x.reshape(-1),
+    "more axes": lambda x: x[None, :, None], "spread": lambda x: x + x[:1] * x[:, :1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["f4", "i1", "f8"])
+def test_layouts_of_any_shape_compile_nothing_after_the_first(gpu, name, dtype):
+    def laid(sizes):
+        for rows in sizes:
+            for shape in ((rows, 3), (rows, 2, 5), (rows, 6)):
+                a = DRAW.integers(0, 9, shape).astype(dtype)
+                np.testing.assert_array_equal(LAYOUTS[name](on_gpu(a)), LAYOUTS[name](a))
+
+    laid([5])
+    with Asked(gpu) as asked:
+        laid([4, 7, 40])
+    assert asked.counts["load"] == asked.counts["graph"] == asked.counts["launch"] == 0
+
+
+def one_by_one(graph: Graph, arrays):
+    """A graph's equations by kernels that are told sizes."""
+    device = devices.device(0)
+    known = {v: from_host(device, a) for v, a in zip(graph.inputs, arrays, strict=True)}
+    for e in graph.eqns:
+        types, results = [v.type for v in e.inputs], [v.type for v in e.outputs]
+
+        def program(types, op=e.op, params=e.params):
+            return backend.one_equation(op, types, params)
+
+        what = at_once.Operation(e.op, e.params, types, [known[v] for v in e.inputs], results, program, True)
+        outs = at_once.run(device, what)
+        if outs is None:
+            return run_on_gpu(graph, arrays)
+        known |= dict(zip(e.outputs, outs, strict=True))
+    return [known[v].array(v.type) for v in graph.outputs]
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in KERNELS}))
+def test_an_elementwise_op_agrees_at_special_numbers(name):
+    op, kinds = OPS[name], [d for n, d in KERNELS if n == name]
+    for dtype in {kinds[0], kinds[-1]} | {F32} & {*kinds}:
+        operands = [a[: len(a) // 4 * 4 - 1] for a in special_operands(op, dtype)]
+        graph = elementwise_graph(op, dtype, [operands[0].shape], elementwise_params(op, dtype)[:1])
+        if graph.eqns and not any(v.type.dtype.is_complex for v in (*graph.inputs, *graph.outputs)):
+            assert_kernel_agrees(op, graph, operands, one_by_one)
+
+
+def numbers(dtype, *shape):
+    return ArrayType(shape or (2,), dtype)
+
+
+def program_of(name, types, **params):
+    return backend.one_equation(OPS[name], types, params)
+
+
+def every_kind():
+    """A name, and a kernel for all sizes."""
+    tuning = device_tuning()
+    for dtype in (F32, F16, BF16, I32):
+        vector = spread(numbers(dtype))
+        yield f"mul {dtype}", emit_map("k", program_of("mul", [vector, vector]), {}, True, tuning)
+        yield f"mul {dtype} by a number", emit_map("k", program_of("mul", [vector, ArrayType((), dtype)]), {1}, True, tuning)
+        for stage in [Stage(team, False, False) for team in (1, WARP, THREADS)] + [Stage(1, True, False), Stage(1, False, True)]:
+            yield f"sum {dtype} {stage}", emit_sum("k", program_of("reduce_sum", [stand_in(dtype)], axes=(1,)), stage, True, tuning)
+    yield (
+        "argmax",
+        emit_sum("k", program_of("argmax", [stand_in(F64)], axis=1, dtype=I32), Stage(THREADS, False, False), True, tuning),
+    )
+    for axes in (1, 2, 6):
+        yield f"{axes} axes", emit_places("k", axes, 32, U32, tuning)
+
+
+@pytest.mark.skipif(assembler() is None, reason="ptxas comes with the extra test")
+def test_the_ptx_of_kernels_for_all_sizes_is_assembled_and_reads_sixteen_bytes_at_once():
+    for name, kernel in every_kind():
+        target = list(ARCHITECTURES)[zlib.crc32(name.encode()) % 3]
+        text = ptx(kernel.module.text, ARCHITECTURES[target])
+        (made,) = assemble(text, target).kernels.values()
+        assert not made.spill_stores and not made.stack, name
+        if name.startswith("mul"):
+            assert all(re.search(rf"{way}\.global\.(v4\.b32|v2\.b64)", text) for way in ("ld", "st")), name

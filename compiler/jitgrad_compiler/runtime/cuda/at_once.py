@@ -14,15 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...ir.graph import Graph, Op
-from ...ir.types import TapeType
+from ...ir.types import I64, U32, TapeType
 from ...once import once
 from ...targets.cuda.device import THREADS
 from ...targets.cuda.program import device_tuning
 from ...targets.cuda.sized.kernel import SizedKernel, bits, spread
 from ...targets.cuda.sized.maps import emit_map
+from ...targets.cuda.sized.places import MOST_AXES, emit_places, strided
+from ...targets.cuda.sized.sums import Stage, emit_sum, split, stand_in, team_of, three_axes
 from .devices import Device
 from .driver import Launch
-from .memory import Buffer, DeviceMemory, empty
+from .memory import DeviceMemory, empty
 from .modules import Loaded, load
 
 KEPT = 4096
@@ -40,7 +42,7 @@ class _Ready(NamedTuple):
 
 class Operation(NamedTuple):
     """What is to be done: an op of operands of these types, numbers or device memory; `program` gives the op as a Graph for other
-    types of operands.
+    types of operands, and with some other params.
     """
 
     op: Op
@@ -48,7 +50,7 @@ class Operation(NamedTuple):
     types: Sequence[Any]
     operands: Sequence[Any]
     results: Sequence[Any]
-    program: Callable[[Sequence[Any]], Graph]
+    program: Callable[..., Graph]
     contracts: bool
 
 
@@ -56,7 +58,8 @@ def run(device: Device, what: Operation) -> list[DeviceMemory] | None:
     """The results, which a kernel may still be writing; None where no kernel for all sizes does this."""
     if any(isinstance(t, TapeType) for t in (*what.types, *what.results)):
         return None
-    return _map(device, what) if what.op.kind == "elementwise" else None
+    do = _BY_KIND.get(what.op.kind)
+    return None if do is None else do(device, what)
 
 
 def _ready(device: Device, key: Hashable, emit: Callable[[str], SizedKernel | None]) -> _Ready | None:
@@ -118,3 +121,64 @@ def _map(device: Device, what: Operation) -> list[DeviceMemory] | None:
     numbers = [bits(operands[n], types[n].dtype) for n in words]
     _start(device, ready, -(-count // ready.kernel.each), (*pointers, *[m.pointer for m in outs], *numbers, count))
     return outs
+
+
+def _sum(device: Device, what: Operation) -> list[DeviceMemory] | None:
+    """A reduction over neighbouring axes."""
+    (type,), (source,), tuning = what.types, what.operands, device_tuning()
+    axes = (what.params["axis"],) if "axis" in what.params else tuple(what.params["axes"])
+    sizes = three_axes(type.shape, axes)
+    if sizes is None or len(what.results) != 1 or type.dtype.is_complex:
+        return None
+    (outer, length, inner), results = sizes, what.results[0].size
+    way = split(outer, length, inner, "axis" not in what.params, tuning.gpu)
+    others = {k: p for k, p in what.params.items() if k not in ("axis", "axes")}
+    middle = {"axis": 1} if "axis" in what.params else {"axes": (1,)}
+
+    def stage(stage: Stage) -> _Ready | None:
+        key = what.op, type.dtype, _spelled(others), stage, what.contracts
+
+        def emit(name: str) -> SizedKernel | None:
+            graph = what.program([stand_in(type.dtype)], **middle)
+            return emit_sum(name, graph, stage, what.contracts, tuning)
+
+        return _ready(device, key, emit)
+
+    first = stage(Stage(way.team, False, way.shares > 1))
+    if first is None or outer * inner != results:
+        return None
+    out = empty(device, what.results[0].nbytes)
+    if way.shares == 1:
+        _start(device, first, results * way.team, (source.pointer, out.pointer, results, length, inner, 1, max(length, 1)))
+        return [out]
+    second = stage(Stage(team_of(way.shares, inner, tuning.gpu), True, False))
+    assert second is not None
+    units = results * way.shares
+    shares = empty(device, units * first.kernel.result_bytes)
+    _start(device, first, units * way.team, (source.pointer, shares.pointer, units, length, inner, way.shares, way.size))
+    last = (shares.pointer, out.pointer, results, way.shares, inner, 1, way.shares)
+    _start(device, second, results * team_of(way.shares, inner, tuning.gpu), last)
+    return [out]
+
+
+def _places(device: Device, what: Operation) -> list[DeviceMemory] | None:
+    """A result whose elements are the operand's at other places."""
+    if len(what.operands) != 1 or isinstance(what.operands[0], np.generic):
+        return None
+    (type,), (source,), (result,) = what.types, what.operands, what.results
+    where, nbytes = strided(what.op.name, what.params, type.shape, result.shape), type.dtype.nbytes
+    if where is None or len(where.sizes) > MOST_AXES or nbytes > 8:
+        return None
+    out, count = empty(device, result.nbytes), result.size
+    if where.strides == (1,) and count:
+        device.driver.copy(out.pointer, source.pointer + where.start * nbytes, result.nbytes)
+        return [out]
+    index = U32 if count < 1 << 31 else I64
+    key, axes = ("places", len(where.sizes), nbytes, index), len(where.sizes)
+    ready = _ready(device, key, lambda name: emit_places(name, axes, 8 * nbytes, index, device_tuning()))
+    assert ready is not None
+    _start(device, ready, count, (source.pointer, out.pointer, count, where.start, *where.sizes[1:], *where.strides))
+    return [out]
+
+
+_BY_KIND = {"elementwise": _map, "reduce": _sum, "argreduce": _sum, "layout": _places}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ....ir.types import BOOL, I64, U8
 from ....kernels.affine import axis_index, linear
@@ -19,8 +19,9 @@ from ...combining import beats, folded, joined
 from ...cpu.long_sums import rounds, runs
 from ...cpu.loops.accumulators import Accumulator
 from ...cpu.order import LONGEST, RUN
+from ...emitter import Emitter
 from ...llvm_text import Reg
-from ..device import THREADS, WARP, WARPS
+from ..device import THREADS, WARP, WARPS, Threads
 from ..expressions import ThreadExpressions, decomposed
 from ..phases import BlockFunction, Phase
 
@@ -99,7 +100,7 @@ class Sum:
                 low = e.mul(share, size)
                 high = e.least(e.add(low, size), steps)
             best = self._own(f, x, e.add(low, member), high, lanes, steps)
-            best = self._met(f, best, member)
+            best = met(f, r, self.team, best, member)
             with e.when(e.compare("eq", member, 0)):
                 self._write(f, x, target, best, unit if place is not None else None)
         return f.finish(-(-units // per_block))
@@ -130,29 +131,6 @@ class Sum:
         value = folded(e, r.combine, a.value(e)) if r.position is None else a.value(e)
         return value, (e.get(a.positions[0], I64) if r.position is not None else None)
 
-    # -- a team's shares of one result
-
-    def _met(self, f: BlockFunction, best: Best, member: Reg) -> Best:
-        t = f.threads
-        if self.team == 1:
-            return best
-        mask = WARP // 2
-        while mask:
-            other = (t.from_lane(best[0], mask), None if best[1] is None else t.from_lane(best[1], mask))
-            best = self._joined(f, best, other)
-            mask //= 2
-        if self.team == WARP:
-            return best
-        return block_joined(f, [best], member, [lambda a, b: self._joined(f, a, b)])[0]
-
-    def _joined(self, f: BlockFunction, a: Best, b: Best) -> Best:
-        e, r = f.e, self.r
-        if a[1] is None or b[1] is None:
-            return joined(e, r.combine, a[0], b[0]), None
-        wins, loses = beats(e, r.combine, b[0], a[0]), beats(e, r.combine, a[0], b[0])
-        second = e.or_(wins, e.and_(e.not_(loses), e.compare("lt", b[1], a[1])))
-        return e.select(second, b[0], a[0]), e.select(second, b[1], a[1])
-
     def _write(self, f: BlockFunction, x: ThreadExpressions, target: Reg, best: Best, unit: Reg | None) -> None:
         e, r = f.e, self.r
         value = best[0] if best[1] is None else e.convert(best[1], r.dtype)
@@ -182,17 +160,40 @@ class Sum:
             with e.loop(member, e.const(self.shares, I64), team) as share:
                 a.add(e, e.load(e.offset(source, e.add(e.mul(share, self.results), unit), dtype), dtype))
                 a.close(e)
-            best: Best = (a.value(e), None)
-            mask = WARP // 2 if team == WARP else 0
-            while mask:
-                best = self._joined(f, best, (t.from_lane(best[0], mask), None))
-                mask //= 2
+            best = met(f, r, team, (a.value(e), None), member)
             with e.when(e.compare("eq", member, 0)):
                 self._write(f, x, target, best, None)
         return f.finish(-(-self.results // per_block))
 
 
-def block_joined(f: BlockFunction, values: Sequence[T], member: Reg, joins: Sequence[Callable[[T, T], T]]) -> list[T]:
+class Team(Protocol):
+    """A function in the making, whose threads meet."""
+
+    e: Emitter
+    threads: Threads
+    shared_bytes: int
+
+
+def met(f: Team, r: Reduction, team: int, best: Best, member: Reg) -> Best:
+    """What a team's threads made of one result, as one: of a thread, a warp or a block."""
+    t = f.threads
+    mask = WARP // 2 if team > 1 else 0
+    while mask:
+        other = (t.from_lane(best[0], mask), None if best[1] is None else t.from_lane(best[1], mask))
+        best = _better(f.e, r, best, other)
+        mask //= 2
+    return best if team <= WARP else block_joined(f, [best], member, [lambda a, b: _better(f.e, r, a, b)])[0]
+
+
+def _better(e: Emitter, r: Reduction, a: Best, b: Best) -> Best:
+    if a[1] is None or b[1] is None:
+        return joined(e, r.combine, a[0], b[0]), None
+    wins, loses = beats(e, r.combine, b[0], a[0]), beats(e, r.combine, a[0], b[0])
+    second = e.or_(wins, e.and_(e.not_(loses), e.compare("lt", b[1], a[1])))
+    return e.select(second, b[0], a[0]), e.select(second, b[1], a[1])
+
+
+def block_joined(f: Team, values: Sequence[T], member: Reg, joins: Sequence[Callable[[T, T], T]]) -> list[T]:
     """What all warps of a block made of some reductions, each the same in all its lanes, as one; every thread has it then. Shared
     memory is used from its beginning on, and free again. A value is a register, or a tuple of them.
     """

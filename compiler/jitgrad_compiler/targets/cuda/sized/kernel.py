@@ -13,8 +13,7 @@ from typing import Any
 from ....ir.graph import Graph, Var
 from ....ir.types import I64, ArrayType, DType, TapeType
 from ....kernels.expression import Apply, Const, Load, Node, walk
-from ....kernels.kernel import Kernel
-from ....kernels.program import lower
+from ....kernels.program import KernelProgram, lower
 from ....kernels.structure import host_calls
 from ....kernels.tuning import Tuning
 from ...emitter import Emitter
@@ -36,6 +35,8 @@ class SizedKernel:
     function: str
     each: int = 1
     shared_bytes: int = 0
+    result_bytes: int = 0
+    """Of an element that it writes, where that is not known of old."""
 
 
 class Writer:
@@ -69,17 +70,23 @@ class Writer:
         t = self.threads
         return self.e.add(self.e.mul(t.block(), THREADS), t.thread())
 
-    def finish(self, each: int = 1) -> SizedKernel:
+    def finish(self, each: int = 1, result_bytes: int = 0) -> SizedKernel:
         self.e.finish()
-        return SizedKernel(ModuleText(link(self.module.text(), self.module.linked)), self.name, each, self.shared_bytes)
+        return SizedKernel(
+            ModuleText(link(self.module.text(), self.module.linked)), self.name, each, self.shared_bytes, result_bytes
+        )
 
 
-def lowered(graph: Graph, contracts: bool, tuning: Tuning) -> Sequence[Kernel] | None:
-    """The kernels of a graph of numbers, if they are loops that a device does."""
+def lowered(graph: Graph, contracts: bool, tuning: Tuning) -> KernelProgram | None:
+    """A graph of numbers as kernels, if they are loops that a device does, and write every output once."""
     if any(isinstance(v.type, TapeType) or v.type.dtype.is_complex for v in (*graph.inputs, *graph.outputs)):
         return None
-    kernels = lower(graph, tuning, lambda k: 0, contracts).kernels
-    return kernels if all(k.kind == "loops" and not host_calls(k) and _plain(k.roots()) for k in kernels) else None
+    program = lower(graph, tuning, lambda k: 0, contracts)
+    written = [v for k in program.kernels for v in k.outputs]
+    if not all(k.kind == "loops" and not host_calls(k) and _plain(k.roots()) for k in program.kernels):
+        return None
+    outputs = program.graph.outputs
+    return program if all(outputs.count(v) == 1 and v in written for v in outputs) else None
 
 
 def _plain(roots: Sequence[Node]) -> bool:

@@ -21,10 +21,10 @@ def emit_map(name: str, graph: Graph, words: Collection[int], contracts: bool, t
     """The kernel of a graph of vectors of `MANY` elements and of single numbers; None where it is none of elements alone. Its
     arguments are the inputs, as pointers or, of the numbers in `words`, as words; the outputs; and how many elements there are.
     """
-    kernels = lowered(graph, contracts, tuning)
-    if kernels is None or len(kernels) != 1 or kernels[0].reductions or not _side_by_side(kernels[0]):
+    program = lowered(graph, contracts, tuning)
+    if program is None or len(program.kernels) != 1 or program.kernels[0].reductions or not _side_by_side(program.kernels[0]):
         return None
-    return _Map(name, graph, kernels[0], words, contracts, tuning).emit()
+    return _Map(name, program.graph, program.kernels[0], words, contracts, tuning).emit()
 
 
 def _side_by_side(k: Kernel) -> bool:
