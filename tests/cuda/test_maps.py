@@ -9,11 +9,13 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
+from jitgrad_compiler.runtime.executable import run_graph
 from jitgrad_compiler.targets.cuda.nvptx import ptx
 from jitgrad_compiler.targets.cuda.program import compile_program, device_tuning
 
 from .assemble import assemble, assembler, loads, stores, wide_floats
-from .running import stand_ins
+from .engine import Order
+from .running import run_on_gpu, stand_ins
 
 LARGE = (512, 1024)
 
@@ -63,3 +65,24 @@ def test_a_program_that_runs_again_takes_no_new_memory() -> None:
         assert sum(c.name == "graph" for c in gpu.calls) == 1 and sum(c.name == "launch" for c in gpu.calls) == 6
         del total, largest
         gpu.check_balanced(kept=alive + 2)  # results of two calls were alive at once
+
+
+TURNED = {
+    "a matrix": lambda x: x.T + 1,
+    "three axes": lambda x: jnp.exp(x.reshape(3, -1, x.shape[1]).transpose(0, 2, 1)),
+    "beside one that lies right": lambda x: x.T * jnp.sum(x[:2]) + x.reshape(x.shape[1], -1),
+    "a comparison": lambda x: (x > 0).T & (x.reshape(x.shape[1], -1) > 0),
+    "both ways": lambda x: (x[:100, :100].T - x[:100, :100], x[:100, :100].T.astype("float64")),
+}
+
+
+@pytest.mark.parametrize("shape", [(96, 64), (102, 33), (216, 130)])
+@pytest.mark.parametrize("name", TURNED)
+def test_transposes_go_through_shared_memory(name: str, shape: tuple[int, int]) -> None:
+    rows, columns = shape if name != "both ways" else (102, 100)
+    x = np.random.default_rng(3).normal(size=(rows, columns)).astype(np.float32)
+    graph = jitgrad.make_graph(TURNED[name])(x)
+    with stand_ins(order=Order("shuffled")):
+        for got, want in zip(run_on_gpu(graph, [x]), run_graph(graph, [x]), strict=True):
+            np.testing.assert_allclose(got, want, rtol=2e-6, atol=1e-5)
+    assert any(s.phase.shared_bytes for s in compile_program(graph, device_tuning()).steps)  # type: ignore[union-attr]

@@ -27,6 +27,7 @@ from ..expressions import ALIGNED, ThreadExpressions, decomposed
 from ..phases import BlockFunction, Emitted, Phase, Pointers, Scratch
 from .rows import rows_of
 from .sums import Sum
+from .transposes import transpose_of
 
 
 class LoopKernel:
@@ -100,6 +101,9 @@ class LoopKernel:
         return count
 
     def _map(self, axes: list[Axis], stores: Sequence[Store], name: str) -> Phase:
+        turned = transpose_of(self, axes, stores)
+        if turned is not None:
+            return turned.emit(name)
         elements = math.prod(a.extent for a in axes)
         roots = [st.node for st in stores]
         last = axes[-1] if axes else None
