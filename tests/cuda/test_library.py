@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import jitgrad
+import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.targets.cuda.nvptx import ptx
@@ -27,7 +28,7 @@ def tuned(**gpu: int) -> Tuning:
 
 TUNINGS = {
     "as usual": device_tuning(),
-    "wide, shared by many": tuned(wide_from=1, share=256, thread_share=8, shared_sort=256),
+    "wide, shared by many": tuned(wide_from=1, share=256, thread_share=8, shared_sort=256, few_updates=2),
     "a block a row": tuned(wide_from=1, warp_row=32, short_row=1),
 }
 ORDERS = [Order("backwards"), Order("shuffled", 1)]
@@ -152,3 +153,73 @@ def test_the_kernels_of_sorts_keep_to_their_registers() -> None:
     for shape in ((30, 200), (100_000,)):
         for dtype in ("f4", "i8"):
             assembles(jitgrad.make_graph(lambda x: lax.sort((x, x)))(np.zeros(shape, dtype)))
+
+
+# -- scatter
+
+PLACES: dict[str, tuple[tuple[int, ...], Callable[..., Any], tuple[int, ...]]] = {
+    "few rows": ((9, 5), lambda r: (r.integers(-20, 9, 7),), (7, 5)),
+    "many at few places": ((4,), lambda r: (r.integers(0, 4, 3000),), (3000,)),
+    "wide rows": ((30, 33), lambda r: (r.integers(0, 30, 100),), (100, 33)),
+    "pairs of indices": ((6, 7, 3), lambda r: (r.integers(0, 6, 90), r.integers(0, 7, 90)), (90, 3)),
+    "all at one place": ((3, 2), lambda r: (np.full(700, 1),), (700, 2)),
+    "none": ((3, 2), lambda r: (np.zeros(0, int),), (0, 2)),
+}  # fmt: skip
+KINDS = {"set": None, "add": np.add, "multiply": np.multiply, "max": np.maximum, "min": np.minimum}
+NEAR = {"f4": 2e-6, "f8": 1e-12}
+
+
+def updated(x: np.ndarray, index: tuple[np.ndarray, ...], updates: np.ndarray, ufunc: np.ufunc | None) -> np.ndarray:
+    """What one update after the other makes of x, which is as wide as can be."""
+    if ufunc is not None:
+        with np.errstate(all="ignore"):
+            ufunc.at(x, index, updates)
+        return x
+    for *i, u in zip(*index, updates, strict=True):
+        x[tuple(i)] = u
+    return x
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("places", PLACES)
+def test_updates_are_done_as_if_one_after_the_other(places: str, kind: str) -> None:
+    shape, indices_of, updates_shape = PLACES[places]
+    rng = np.random.default_rng(len(places))
+    at, ufunc = indices_of(rng), KINDS[kind]
+    inside = np.all([i >= -n for i, n in zip(at, shape, strict=False)], axis=0)  # those outside are dropped
+    for dtype in ("f4", "f8", "i4", "u8", "i1", "?"):
+        x, updates = rng.integers(0, 3, shape).astype(dtype), rng.integers(0, 3, updates_shape).astype(dtype)
+        if dtype in NEAR:
+            updates = (updates + 1) / 2 if kind == "multiply" else rng.normal(size=updates_shape)
+            if kind == "max" and updates.size:
+                updates.flat[-1] = np.nan
+            updates = updates.astype(dtype)
+        wide = x.astype("f8") if dtype == "f4" else x.copy()
+        want = updated(wide, tuple(i[inside] for i in at), updates[inside], ufunc).astype(dtype)
+        near = NEAR.get(dtype, 0)
+        for tuning in (TUNINGS["as usual"], TUNINGS["wide, shared by many"]):
+            (got,) = on_gpu(lambda x, u, *i: getattr(x.at[i], kind)(u), [x, updates, *at], tuning)
+            assert got.dtype == want.dtype
+            np.testing.assert_allclose(got, want, rtol=near, atol=near)
+
+
+def test_a_long_sum_at_one_place_is_accurate() -> None:
+    u, i = np.full(50_000, np.float32(0.1)), np.zeros(50_000, "i4")
+    (got,) = on_gpu(lambda u, i: jnp.zeros(2, "f4").at[i].add(u), [u, i], TUNINGS["as usual"])
+    assert abs(float(got[0]) / (50_000 * float(np.float32(0.1))) - 1) < 2e-7 and got[1] == 0
+
+
+def test_updates_of_many_batches_keep_to_their_own() -> None:
+    rng = np.random.default_rng(0)
+    x, i, u = rng.normal(size=(40, 6)).astype("f4"), rng.integers(0, 6, (40, 50)), rng.normal(size=(40, 50)).astype("f4")
+    want = np.stack([updated(x[row].astype("f8"), (i[row],), u[row], np.add) for row in range(40)])
+    for tuning in TUNINGS.values():
+        (got,) = on_gpu(jitgrad.vmap(lambda x, i, u: x.at[i].add(u)), [x, i, u], tuning)
+        np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
+
+
+def test_the_kernels_of_scatters_keep_to_their_registers() -> None:
+    for kind in ("set", "add"):
+        for dtype in ("f4", "i4"):
+            x, i = np.zeros((3000, 20), dtype), np.zeros(3000, "i4")
+            assembles(jitgrad.make_graph(lambda x, i, kind=kind: getattr(x.at[i], kind)(x))(x, i))

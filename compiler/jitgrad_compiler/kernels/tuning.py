@@ -328,6 +328,8 @@ class Gpu:
     """Elements of the longest row that one thread sums, though its neighbours read far away."""
     shared_sort: int = 2048
     """Elements of the longest row that a block sorts in shared memory, as far as that holds it."""
+    few_updates: int = 16
+    """Updates of a scatter up to which each of its columns is one thread's, which goes through all of them."""
 
     def __post_init__(self) -> None:
         _power_of_two(self, 1, "wide_from", "warp_row")

@@ -36,7 +36,7 @@ def emit_scatter(module: Module, name: str, kernel: Kernel, pointers: Pointers, 
     if out.type.size:
         phases.append(_emit_copy(module, f"{name}_copy", x, out, pointers))
         if indices.type.shape[-1] == 0 or indices.type.size:
-            geometry = _geometry(kernel)
+            geometry = geometry_of(kernel)
             if geometry.batch * geometry.count * geometry.lead * geometry.run:
                 updates_of = _Updates(module, name, kernel, geometry, pointers, scratch)
                 phases.append(updates_of.emit())
@@ -71,7 +71,7 @@ def _emit_copy(module: Module, name: str, x: Atom, out: Var, pointers: Pointers)
 
 
 @dataclass(frozen=True)
-class _Geometry:
+class Geometry:
     """Extents and strides (in elements) of a scatter."""
 
     batch: int
@@ -89,7 +89,7 @@ class _Geometry:
         return math.prod(n for n, _ in self.leads)
 
 
-def _geometry(kernel: Kernel) -> _Geometry:
+def geometry_of(kernel: Kernel) -> Geometry:
     eqn = kernel.eqns[0]
     shape, indices = eqn.outputs[0].type.shape, eqn.inputs[1].type.shape
     axes, batch = eqn.params["axes"], eqn.params["batch"]
@@ -103,7 +103,7 @@ def _geometry(kernel: Kernel) -> _Geometry:
             leads[-1] = (leads[-1][0] * shape[i], strides[i])
         else:
             leads.append((shape[i], strides[i]))
-    return _Geometry(
+    return Geometry(
         batch=math.prod(shape[:batch]),
         batch_stride=math.prod(shape[batch:]),
         count=math.prod(indices[batch:-1]),
@@ -121,7 +121,7 @@ class _Updates:
     """Emits the function that does the updates; a task is a range of batches, of leads and of the run's columns."""
 
     def __init__(
-        self, module: Module, name: str, kernel: Kernel, geometry: _Geometry, pointers: Pointers,
+        self, module: Module, name: str, kernel: Kernel, geometry: Geometry, pointers: Pointers,
         scratch: Callable[[Emitter, Reg], Reg],
     ) -> None:  # fmt: skip
         eqn = kernel.eqns[0]

@@ -11,8 +11,13 @@ from ....kernels.kernel import Kernel
 from ...llvm_text import Module
 from ..phases import Emitted, Pointers, Scratch
 from .cumulative import emit_cumulative
+from .scatter import emit_scatter
 from .sorting import emit_sort
 
 LIBRARY: Rules[Callable[[Module, str, Kernel, Pointers, Scratch], Emitted]] = Rules(
-    "a kernel of its own on GPUs", {"sort": emit_sort, **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), emit_cumulative)}
-)
+    "a kernel of its own on GPUs",
+    {
+        "scatter": emit_scatter, "sort": emit_sort,
+        **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), emit_cumulative),
+    },
+)  # fmt: skip
