@@ -96,6 +96,16 @@ class Loops:
     """Nodes times remainders of a map in which each remainder of an index is written out by itself."""
     pairs_at_least: int = 16
     """Steps of the shortest axis along which pairs are made by vectors, and shuffled together."""
+    turned_at_least: int = 1 << 15
+    """Elements of a map from which what it reads across its vectors is turned by squares: they take milliseconds to compile."""
+    turned_steps: int = 8
+    """Steps of the shortest axis of such squares."""
+    most_squares: int = 16
+    """Squares of a kernel at once, which lie on the stack."""
+    squares_in_run: int = 8
+    """Squares one after another along the axis that is read, before the next along the other: all their cache lines stay."""
+    vectors_ahead: int = 4
+    """How far before they come what is read for squares is asked for: hardware does not foresee so many short rows."""
     heavy: float = 24.0
     """Simple operations of a loop body from which one masked loop is better than a loop and its copy for the tail."""
     copies: int = 4

@@ -35,6 +35,8 @@ class Expressions:
         self.cache: dict[int, tuple[Reg, Affine, int]] = {}
         """Nodes kept in a row's scratch memory: (memory, place in it, the stage that writes it)."""
         self.stage = 0
+        self.turned: dict[int, tuple[Reg, Affine]] = {}
+        """Loads that were read along another axis: (memory, place in it of what they are along the vector axis)."""
 
     @contextmanager
     def scope(self) -> Iterator[None]:
@@ -83,7 +85,7 @@ class Expressions:
                 continue
             held = self.cache.get(id(node))
             if held is not None and held[2] < self.stage:
-                self.bind(node, self._from_scratch(node, held))
+                self.bind(node, self._from_scratch(node, *held[:2]))
                 continue
             missing = [a for a in self._needed(node) if self.known(id(a)) is None]
             if missing:
@@ -104,8 +106,8 @@ class Expressions:
             return node.args[:1]
         return node.args if condition.constant is None else (node.args[1 if condition.constant else 2],)
 
-    def _from_scratch(self, node: Node, held: tuple[Reg, Affine, int]) -> Reg:
-        return self.e.load(self.e.offset(held[0], self.scalar_index(held[1]), node.dtype), node.dtype, self.width)
+    def _from_scratch(self, node: Node, memory: Reg, place: Affine) -> Reg:
+        return self.e.load(self.e.offset(memory, self.scalar_index(place), node.dtype), node.dtype, self.width)
 
     def _emit(self, node: Node) -> Reg:
         e = self.e
@@ -247,6 +249,8 @@ class Expressions:
             if not guard.constant:
                 return e.const(0, node.dtype)
             guard = None
+        if id(node) in self.turned:
+            return self._from_scratch(node, *self.turned[id(node)])
         if not self.varies(node.axes):
             return self._scalar_load(node, pointer, guard)
         mask = self.mask if guard is None else guard if self.mask is None else e.and_(guard, self.mask)

@@ -6,79 +6,19 @@ current function that fill scratch memory. Next on the path: the micro-kernel in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ....ir.types import I64, DType
 from ...emitter import Emitter
-from ...llvm_text import PTR, Module, Reg
+from ...llvm_text import Reg
+from ..transpose import emit_transpose
 
 Load = Callable[[Reg, Reg, "Reg | None"], Reg]
 """(row, column, mask) -> a vector of the operand from that element on, along the index it is read fastest."""
 
 Address = Callable[[Reg, Reg], Reg]
 """(row, column) -> where that element lies."""
-
-
-def emit_transpose(module: Module, dtype: DType, lanes: int) -> str:
-    """Emit `void name(ptr from, i64 apart, ptr to, i64 width)`, once for all contractions: a square of vectors that lie `apart`, in
-    elements, goes transposed to rows that are `width` apart.
-    """
-    name, arguments = f"transpose_{dtype}x{lanes}", [("from", PTR), ("apart", I64), ("to", PTR), ("width", I64)]
-    if not module.shares(name, arguments):
-        return name
-    e = Emitter(module, name, arguments, attributes="noinline nounwind")
-    source, apart, target, width = e.args
-    rows = []
-    for _ in range(lanes):
-        rows.append(e.load(source, dtype, lanes))
-        source = e.offset(source, apart, dtype)
-    for vector in _transposed(e, rows):
-        e.store(target, vector)
-        target = e.offset(target, width, dtype)
-    e.finish()
-    return name
-
-
-def _transposed(e: Emitter, rows: Sequence[Reg]) -> list[Reg]:
-    """A square of 64-byte vectors transposed in registers, in shuffles that are one instruction each on x86.
-
-    Squares within the 128-bit lanes first, by unpacking pairs; then the four lanes of four vectors are exchanged whole. Each step
-    is a block of its own: within one LLVM spends more time on looking for shuffles to join than on all else.
-    """
-    width, type = rows[0].width, rows[0].type
-    small = 128 // type.bits
-    halves = ((0, 1, 4, 5), (2, 3, 6, 7))
-
-    def pick(a: Reg, b: Reg, within: Sequence[int]) -> Reg:
-        """The same choice in every 128-bit lane; positions from `small` on are b's."""
-        return e.shuffle(a, b, [lane + p % small + (width if p >= small else 0) for lane in range(0, width, small) for p in within])
-
-    def exchange(a: Reg, b: Reg, lanes: Sequence[int]) -> Reg:
-        """Whole 128-bit lanes; from 4 on b's."""
-        return e.shuffle(a, b, [lane * small + p for lane in lanes for p in range(small)])
-
-    def step() -> None:
-        block = e.fresh("step")
-        e.branch(block)
-        e.label(block)
-
-    groups: list[list[Reg]]
-    step()
-    if small == 2:
-        groups = [[pick(a, b, (0, 2)), pick(a, b, (1, 3))] for a, b in zip(rows[::2], rows[1::2], strict=True)]
-    else:
-        pairs = [[pick(a, b, (0, 4, 1, 5)), pick(a, b, (2, 6, 3, 7))] for a, b in zip(rows[::2], rows[1::2], strict=True)]
-        step()
-        groups = [
-            [pick(a, b, half) for a, b in zip(upper, lower, strict=True) for half in halves]
-            for upper, lower in zip(pairs[::2], pairs[1::2], strict=True)
-        ]
-    step()
-    quarters = [[exchange(groups[n][t], groups[n + 1][t], half) for n in (0, 2)] for half in halves for t in range(small)]
-    step()
-    columns = [[exchange(a, b, of) for a, b in quarters[n : n + small]] for n in (0, small) for of in ((0, 2, 4, 6), (1, 3, 5, 7))]
-    return [column for lane in columns for column in lane]
 
 
 def below(e: Emitter, first: Reg, lanes: int, stop: Reg | int) -> Reg:

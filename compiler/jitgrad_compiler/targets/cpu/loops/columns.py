@@ -71,12 +71,12 @@ def _steps(e: Emitter, s: Schedule, x: Expressions, together: int) -> Sequence[M
     """What is written out one after the other in the body of the loop: the values of some axes there."""
     axis = s.vector_axis
     if s.unrolled or axis is None or together == 1:
-        return _written_out(s.unrolled)
+        return written_out(s.unrolled)
     first = x.axis_values[axis]
     return [{axis: e.add(first, u * s.width)} for u in range(together)]
 
 
-def _written_out(axes: Sequence[Axis]) -> list[dict[Axis, int]]:
+def written_out(axes: Sequence[Axis]) -> list[dict[Axis, int]]:
     """All steps of some axes."""
     return [dict(zip(axes, step, strict=True)) for step in itertools.product(*[range(a.extent) for a in axes])]
 
@@ -104,11 +104,11 @@ def _write_out(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> None:
     both are written together. All values come before the first store, which may be over what another is made from.
     """
     x.hoist([st.node for st in kernel.stores], s.unrolled)
-    *before, last = s.unrolled
+    before, last = s.unrolled[:-1], s.unrolled[-1:]
     axis, whole = s.vector_axis, x.mask
     assert axis is not None
-    in_pairs = all(st.offset.factor(axis) == 2 and st.offset.factor(last) == 1 for st in kernel.stores)
-    for step in _written_out(before if in_pairs else s.unrolled):
+    in_pairs = all(st.offset.factor(axis) == 2 and [st.offset.factor(a) for a in last] == [1] for st in kernel.stores)
+    for step in written_out(before if in_pairs else s.unrolled):
         with ExitStack() as steps:
             for c in s.cuts:  # the last step of an axis may lack some remainders
                 if c.steps is not axis and (count := c.count(step.get(c.remainder, 0))) < c.steps.extent:
@@ -116,14 +116,14 @@ def _write_out(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> None:
             steps.enter_context(x.scope())
             x.axis_values.update(step)
             values, masks = [], []
-            for rest in _written_out([last]) if in_pairs else [{}]:
+            for rest in written_out(last) if in_pairs else [{}]:
                 x.axis_values.update(rest)
                 x.mask = _mask(e, x, s, whole)
                 with x.scope():
                     values.append([x.emit(st.node) for st in kernel.stores])
                 masks.append(x.mask)
             if in_pairs:
-                x.axis_values[last] = 0
+                x.axis_values[last[0]] = 0
             for n, st in enumerate(kernel.stores):
                 if in_pairs:
                     x.store_pairs(x.pointers[st.target], st.offset, (values[0][n], values[1][n]), (masks[0], masks[1]))

@@ -10,7 +10,6 @@ runs as vectors over the tile. Kernels that reduce across rows alone vectorise a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 
@@ -27,6 +26,8 @@ from .accumulators import Accumulator
 from .columns import emit_columns
 from .plan import LoopPlan
 from .schedule import Schedule, schedule
+from .squares import Squares
+from .turned import Turned
 
 
 class LoopKernel:
@@ -109,28 +110,50 @@ class LoopKernel:
         e, x, s = self.e, self.x, self.s
         axis = s.vector_axis
         assert axis is not None
-        others = [a for a in s.rows if a is not axis and a not in s.unrolled]
-        low, high = self._range(task, s.rows_per_task, math.prod(a.extent for a in others) * s.strips)
+        low, high = self._range(task, s.rows_per_task, s.pieces)
         with e.loop(low, high) as strip, x.scope():
-            start = strip
-            if others:
-                self._set_rows(e.div(strip, s.strips), others)
-                start = e.rem(strip, s.strips)
-            size = s.width * s.together
-            first = e.mul(start, size)
-            x.vector_axis = axis
-            if s.together == 1:
-                self._strip(axis, first, 1)
-            elif axis.extent % size == 0:
-                self._strip(axis, first, s.together)
+            if s.turned is None:
+                self._strips(strip, axis)
             else:
-                behind = e.add(first, size)
-                whole = e.compare("le", behind, axis.extent)
-                with e.when(whole), x.scope():
-                    self._strip(axis, first, s.together)
-                with e.when(e.not_(whole)), e.loop(first, e.const(axis.extent, I64), s.width) as i, x.scope():
-                    self._strip(axis, i, 1)
+                self._square(strip, axis, s.turned)
             x.vector_axis = None
+
+    def _strips(self, number: Reg, axis: Axis) -> None:
+        """The strips of columns of a number, side by side."""
+        e, x, s = self.e, self.x, self.s
+        start = number
+        if s.others:
+            self._set_rows(e.div(number, s.strips), s.others)
+            start = e.rem(number, s.strips)
+        size = s.width * s.together
+        first = e.mul(start, size)
+        x.vector_axis = axis
+        if s.together == 1:
+            self._strip(axis, first, 1)
+        elif axis.extent % size == 0:
+            self._strip(axis, first, s.together)
+        else:
+            behind = e.add(first, size)
+            whole = e.compare("le", behind, axis.extent)
+            with e.when(whole), x.scope():
+                self._strip(axis, first, s.together)
+            with e.when(e.not_(whole)), e.loop(first, e.const(axis.extent, I64), s.width) as i, x.scope():
+                self._strip(axis, i, 1)
+
+    def _square(self, number: Reg, axis: Axis, turned: Turned) -> None:
+        """The square of a number: those of a run come first, then those along the vector axis, then the next run."""
+        e, x, s = self.e, self.x, self.s
+        within, rest = e.rem(number, turned.run), e.div(number, turned.run)
+        strip, rest = e.rem(rest, s.strips), e.div(rest, s.strips)
+        run = rest
+        if s.others:
+            self._set_rows(e.div(rest, turned.runs), s.others)
+            run = e.rem(rest, turned.runs)
+        column, first = e.mul(strip, s.width), e.mul(e.add(e.mul(run, turned.run), within), s.width)
+        outside = turned.run * turned.runs * s.width >= turned.axis.extent + s.width
+        with e.when(e.compare("lt", first, turned.axis.extent)) if outside else nullcontext(), x.scope():
+            with Squares(e, x, self.kernel, turned.axis, axis, s.unrolled).rows(first, column):
+                self._strip(axis, column, 1)
 
     def _strip(self, axis: Axis, first: Reg, together: int) -> None:
         """So many vectors side by side from the column `first`."""

@@ -21,6 +21,7 @@ from ...expressions import total_cost
 from ..contract.blocking import round_up
 from ..order import lanes_for
 from .remainders import Cut, cuts_of
+from .turned import Turned, turned_axis
 
 
 @dataclass
@@ -45,6 +46,8 @@ class Schedule:
     cuts: Sequence[Cut] = ()
     together: int = 1
     """Vectors of columns that are run down side by side."""
+    turned: Turned | None = None
+    """The axis of the rows along which a map reads what it writes along the vector axis."""
 
     @property
     def strips(self) -> int:
@@ -52,6 +55,18 @@ class Schedule:
         axis = self.vector_axis
         assert axis is not None
         return -(-axis.extent // (self.width * self.together))
+
+    @property
+    def others(self) -> list[Axis]:
+        """The rows' axes that are walked step by step around columns, or around squares."""
+        turned = None if self.turned is None else self.turned.axis
+        return [a for a in self.rows if a is not self.vector_axis and a not in self.unrolled and a is not turned]
+
+    @property
+    def pieces(self) -> int:
+        """Strips of columns, or squares."""
+        rows = math.prod(a.extent for a in self.others) * self.strips
+        return rows if self.turned is None else rows * self.turned.run * self.turned.runs
 
     @property
     def row_count(self) -> int:
@@ -86,6 +101,10 @@ def schedule(kernel: Kernel, tuning: Loops) -> Schedule:
         kernel = renamed(kernel, merged)
     work = math.prod(a.extent for a in wide) * total_cost(kernel.roots())
     s = Schedule(kernel, rows, inner, columns, width, 1, 1, 0, 1, unrolled, list(cuts.values()))
+    if s.vector_axis is not None and not any(c.short for c in s.cuts):
+        s.turned = turned_axis(kernel, s.others, s.vector_axis, unrolled, width, tuning)
+    if s.turned is not None and not columns:
+        s.rows, s.inner, s.columns = [*rows, *inner], [], True
     _tasks(s, kernel, work, tuning)
     return s
 
@@ -161,7 +180,7 @@ def _tasks(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> None:
     count = s.row_count
     if s.columns:
         s.together = _together(s, kernel, work, tuning)
-        count = s.strips * math.prod(a.extent for a in s.rows if a is not s.vector_axis and a not in s.unrolled)
+        count = s.pieces
     if work < tuning.serial_work or count == 0:
         s.rows_per_task, s.tasks = max(count, 1), 1
         return
