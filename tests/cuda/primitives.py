@@ -32,14 +32,14 @@ def _meet(meeting: str) -> str:
     return f"{_mine(meeting, 'ptr')}  call void @fibers.wait(ptr %{meeting}, i32 %site)\n  ret void"
 
 
-def _exchange(value: str) -> str:
+def _exchange(value: str, align: str = "") -> str:
     """Lines that hand a value to the other lanes of the warp; `%slots` is where all lanes' lie, `SLOT_BYTES` apart."""
     return f"""\
 {_mine("thread", "i32")}{_mine("warp", "ptr")}  %here = and i32 %thread, 31
   %place = mul i32 %here, {SLOT_BYTES}
   %slots = call ptr @fibers.slots(ptr %warp)
   %slot = getelementptr i8, ptr %slots, i32 %place
-  store {value}, ptr %slot
+  store {value}, ptr %slot{align}
   call void @fibers.wait(ptr %warp, i32 %site)
 """
 
@@ -122,6 +122,130 @@ elsewhere:
 done:
   ret ptr %p"""
 
+
+def _lane_word(name: str, lane: str, word: int) -> list[str]:
+    """Lines that put a word of what a lane handed over into a register."""
+    return [
+        f"  %{name}_o = mul i32 {lane}, {SLOT_BYTES}", f"  %{name}_s = getelementptr i8, ptr %slots, i32 %{name}_o",
+        f"  %{name}_p = getelementptr i32, ptr %{name}_s, i32 {word}", f"  %{name} = load i32, ptr %{name}_p",
+    ]  # fmt: skip
+
+
+_NUMBERS = {
+    "f16": lambda n, w, at: [
+        f"  %{n}_h = lshr i32 {w}, {16 * at}", f"  %{n}_t = trunc i32 %{n}_h to i16", f"  %{n}_f = bitcast i16 %{n}_t to half",
+        f"  %{n} = fpext half %{n}_f to double",
+    ],
+    "bf16": lambda n, w, at: [
+        f"  %{n}_h = {f'and i32 {w}, -65536' if at else f'shl i32 {w}, 16'}", f"  %{n}_f = bitcast i32 %{n}_h to float",
+        f"  %{n} = fpext float %{n}_f to double",
+    ],
+    "tf32": lambda n, w, at: [
+        f"  %{n}_h = and i32 {w}, -8192", f"  %{n}_f = bitcast i32 %{n}_h to float", f"  %{n} = fpext float %{n}_f to double",
+    ],
+}  # fmt: skip
+"""Lines that make a float64 of the part `at` of a word; of tf32 the last 13 bits are not looked at."""
+
+
+def _multiply(type: str) -> str:
+    """mma.sync. The depth goes in two halves; of each, the products, which are exact, and the sum so far are cut off at the bits of
+    the largest one's float32 and added exactly, and the sum is cut off at float32's bits: toward zero, as tensor cores do.
+    """
+    parts = 1 if type == "tf32" else 2
+    lines = [
+        "  %all = shufflevector <4 x i32> %0, <4 x i32> poison, <6 x i32> <i32 0, i32 1, i32 2, i32 3, i32 poison, i32 poison>",
+        "  %b0 = extractelement <2 x i32> %1, i32 0", "  %b1 = extractelement <2 x i32> %1, i32 1",
+        "  %with = insertelement <6 x i32> %all, i32 %b0, i32 4", "  %words = insertelement <6 x i32> %with, i32 %b1, i32 5",
+        _exchange("<6 x i32> %words", ", align 4").rstrip(), "  %group = lshr i32 %here, 2", "  %inside = and i32 %here, 3",
+        "  %row = mul i32 %group, 4",
+    ]  # fmt: skip
+    for column in (0, 1):
+        lines += [f"  %column{column}_2 = mul i32 %inside, 8", f"  %column{column} = add i32 %column{column}_2, {4 * column}"]
+    for half in (0, 1):
+        for u in range(4):
+            for r in (0, 1):
+                which = f"{half}{u}{r}"
+                lines += [f"  %al{which} = add i32 %row, {u}", *_lane_word(f"aw{which}", f"%al{which}", r + 2 * half)]
+                lines += [f"  %bl{which} = add i32 %column{r}, {u}", *_lane_word(f"bw{which}", f"%bl{which}", 4 + half)]
+                for at in range(parts):
+                    lines += _NUMBERS[type](f"a{which}{at}", f"%aw{which}", at)
+                    lines += _NUMBERS[type](f"b{which}{at}", f"%bw{which}", at)
+    so_far = "poison"
+    for n in range(4):
+        r, column = n // 2, n % 2
+        lines += [f"  %c{n} = extractelement <4 x float> %2, i32 {n}", f"  %sum{n}_0 = fpext float %c{n} to double"]
+        for half in (0, 1):
+            terms = [f"%sum{n}_{half}"]
+            for u in range(4):
+                for at in range(parts):
+                    terms.append(f"%p{n}{half}{u}{at}")
+                    lines.append(f"  {terms[-1]} = fmul double %a{half}{u}{r}{at}, %b{half}{u}{column}{at}")
+            arguments = ", ".join(f"double {t}" for t in terms + ["0.0"] * (9 - len(terms)))
+            lines.append(f"  %sum{n}_{half + 1} = call double @tensor_cores.sum({arguments})")
+        lines.append(f"  %f{n} = fptrunc double %sum{n}_2 to float")
+        lines.append(f"  %r{n} = insertelement <4 x float> {so_far}, float %f{n}, i32 {n}")
+        so_far = f"%r{n}"
+    return "\n".join([*lines, f"  ret <4 x float> {so_far}"])
+
+
+def _sum_of_tensor_cores() -> str:
+    """The function that adds nine numbers as they do."""
+    lines, most = [], "%m0"
+    for n in range(9):
+        lines.append(f"  %m{n} = call double @llvm.fabs.f64(double %{n})")
+    for n in range(1, 9):
+        lines += [f"  %g{n} = fcmp ugt double %m{n}, {most}", f"  %x{n} = select i1 %g{n}, double %m{n}, double {most}"]
+        most = f"%x{n}"
+    lines += [
+        f"  %bits = bitcast double {most} to i64", "  %exponent = lshr i64 %bits, 52",  # 1023 + e
+        "  %special = icmp eq i64 %exponent, 2047", "  %small = icmp ult i64 %exponent, 100", "  %plain = or i1 %special, %small",
+        "  %ub = sub i64 %exponent, 23", "  %us = shl i64 %ub, 52", "  %unit = bitcast i64 %us to double",  # of its bits
+        "  %ib = sub i64 2069, %exponent", "  %is = shl i64 %ib, 52", "  %inverse = bitcast i64 %is to double",
+    ]  # fmt: skip
+    whole, cut = "%0", "0.0"
+    for n in range(9):
+        lines += [
+            f"  %s{n} = fmul double %{n}, %inverse", f"  %t{n} = call double @llvm.trunc.f64(double %s{n})",
+            f"  %c{n} = fadd double {cut}, %t{n}",
+        ]  # fmt: skip
+        cut = f"%c{n}"
+        if n:
+            lines.append(f"  %w{n} = fadd double {whole}, %{n}")
+            whole = f"%w{n}"
+    lines += [
+        f"  %scaled = fmul double {cut}, %unit", "  %sb = bitcast double %scaled to i64", "  %kept = and i64 %sb, -536870912",
+        "  %short = bitcast i64 %kept to double", f"  %r = select i1 %plain, double {whole}, double %short", "  ret double %r",
+    ]  # fmt: skip
+    arguments = ", ".join(f"double %{n}" for n in range(9))
+    head = "declare double @llvm.fabs.f64(double)\ndeclare double @llvm.trunc.f64(double)\n"
+    body = "\n".join(lines)
+    return f"{head}define internal double @tensor_cores.sum({arguments}) nounwind {{\nentry:\n{body}\n}}\n"
+
+
+def _matrices(transposed: bool) -> str:
+    """ldmatrix: the lanes' addresses are handed over; each lane reads its halves at those of the rows that they are in."""
+    lines = [_exchange("ptr %0").rstrip(), "  %group = lshr i32 %here, 2", "  %inside = and i32 %here, 3"]
+    lines.append("  %two = mul i32 %inside, 2")
+    so_far = "poison"
+    for n in range(4):
+        for h in (0, 1):
+            name = f"{n}_{h}"
+            row, column = ("%two", "%group") if transposed else ("%group", "%two")
+            lines += [
+                f"  %row{name} = add i32 {row}, {8 * n + (h if transposed else 0)}",
+                f"  %column{name} = add i32 {column}, {0 if transposed else h}",
+                f"  %o{name} = mul i32 %row{name}, {SLOT_BYTES}", f"  %s{name} = getelementptr i8, ptr %slots, i32 %o{name}",
+                f"  %p{name} = load ptr, ptr %s{name}", f"  %q{name} = getelementptr i16, ptr %p{name}, i32 %column{name}",
+                f"  %h{name} = load i16, ptr %q{name}", f"  %w{name} = zext i16 %h{name} to i32",
+            ]  # fmt: skip
+        lines += [f"  %u{n} = shl i32 %w{n}_1, 16", f"  %z{n} = or i32 %w{n}_0, %u{n}"]
+        lines.append(f"  %r{n} = insertelement <4 x i32> {so_far}, i32 %z{n}, i32 {n}")
+        so_far = f"%r{n}"
+    # Nobody writes where others still read: the lanes go on together, as the instruction's end makes them.
+    aligned = "  call void @fibers.aligned(ptr %0, i64 15)"
+    return "\n".join([aligned, *lines, "  call void @fibers.wait(ptr %warp, i32 %site)", f"  ret <4 x i32> {so_far}"])
+
+
 EMULATED: dict[str, str] = {
     "gpu.thread": _field("thread"),
     "gpu.block": _field("block"),
@@ -135,6 +259,9 @@ EMULATED: dict[str, str] = {
     ),
     "gpu.shuffle.from": _shuffle("  %lane = add i32 %n, 0"),
     "gpu.ballot": _BALLOT,
+    **{f"gpu.mma.{type}": _multiply(type) for type in _NUMBERS},
+    "gpu.matrices": _matrices(transposed=False),
+    "gpu.matrices.transposed": _matrices(transposed=True),
     "gpu.shared": f"{_mine('shared', 'ptr')}  ret ptr %shared",
     "gpu.pointer": _POINTER,
 }
@@ -147,7 +274,7 @@ _DECLARED = re.compile(r"^(declare [^@\n]*@(gpu\.[a-z0-9_.]+)\()(\)?)", re.MULTI
 
 def definitions() -> str:
     """The primitives as functions; those that meet take the site of the call first."""
-    functions = []
+    functions = [_sum_of_tensor_cores()]
     for name, body in EMULATED.items():
         p = PRIMITIVES[name]
         arguments = ", ".join((["i32 %site"] if p.meets else []) + [f"{t} %{n}" for n, t in enumerate(p.arguments)])

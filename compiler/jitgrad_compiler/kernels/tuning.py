@@ -340,6 +340,10 @@ class Gpu:
     """Elements of the longest row that a block sorts in shared memory, as far as that holds it."""
     few_updates: int = 16
     """Updates of a scatter up to which each of its columns is one thread's, which goes through all of them."""
+    tensor_side: int = 48
+    """Rows, and columns, of a product from which tensor cores multiply."""
+    tensor_depth: int = 64
+    """The same of its depth."""
 
     def __post_init__(self) -> None:
         _power_of_two(self, 1, "wide_from", "warp_row")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ...ir.types import BOOL, I32, I64, DType, unsigned_integer
+from ...ir.types import BOOL, F32, I32, I64, U32, DType, unsigned_integer
 from ..emitter import Emitter
 from ..llvm_text import PTR, Reg
 
@@ -41,6 +41,39 @@ def _register(name: str) -> Primitive:
 def _shuffle(kind: str, clamp: int) -> Primitive:
     call = f"  %r = call i32 @llvm.nvvm.shfl.sync.{kind}.i32(i32 -1, i32 %0, i32 %1, i32 {clamp})\n  ret i32 %r"
     return Primitive("i32", ("i32", "i32"), call, meets=True)
+
+
+def _multiply(shape: str, type: str) -> Primitive:
+    """mma.sync with float32 sums: of `%0` the lane's four words of the left tile, of `%1` its two of the right one."""
+    words = [f"  %w{n} = extractelement <4 x i32> %0, i32 {n}" for n in range(4)]
+    words += [f"  %w{n + 4} = extractelement <2 x i32> %1, i32 {n}" for n in range(2)]
+    before = [f"  %c{n} = extractelement <4 x float> %2, i32 {n}" for n in range(4)]
+    fragments = "{$0,$1,$2,$3}, {$4,$5,$6,$7}, {$8,$9}, {$10,$11,$12,$13}"
+    asm = f"mma.sync.aligned.{shape}.row.col.f32.{type}.{type}.f32 {fragments};"
+    operands = ", ".join([*(f"i32 %w{n}" for n in range(6)), *(f"float %c{n}" for n in range(4))])
+    call = f'  %s = call {{ float, float, float, float }} asm "{asm}", "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f"({operands}) convergent'
+    body = "\n".join([*words, *before, call, _gathered("float", 4)])
+    return Primitive("<4 x float>", ("<4 x i32>", "<2 x i32>", "<4 x float>"), body, meets=True)
+
+
+def _gathered(type: str, count: int) -> str:
+    """Lines that return the members of the structure `%s` as a vector."""
+    structure, vector, lines, so_far = "{ " + ", ".join([type] * count) + " }", f"<{count} x {type}>", [], "poison"
+    for n in range(count):
+        lines.append(f"  %m{n} = extractvalue {structure} %s, {n}")
+        lines.append(f"  %v{n} = insertelement {vector} {so_far}, {type} %m{n}, i32 {n}")
+        so_far = f"%v{n}"
+    return "\n".join([*lines, f"  ret {vector} {so_far}"])
+
+
+def _matrices(how: str) -> Primitive:
+    """ldmatrix: four matrices of 8 x 8 words of 16 bits, whose rows' addresses the lanes have."""
+    asm = f"ldmatrix.sync.aligned.m8n8.x4{how}.shared.b16 {{$0,$1,$2,$3}}, [$4];"
+    lines = [
+        "  %a = addrspacecast ptr %0 to ptr addrspace(3)", "  %n = ptrtoint ptr addrspace(3) %a to i32",
+        f'  %s = call {{ i32, i32, i32, i32 }} asm sideeffect "{asm}", "=r,=r,=r,=r,r,~{{memory}}"(i32 %n) convergent',
+    ]  # fmt: skip
+    return Primitive("<4 x i32>", ("ptr",), "\n".join([*lines, _gathered("i32", 4)]), meets=True)
 
 
 _GRID_BARRIER = """\
@@ -82,6 +115,11 @@ PRIMITIVES: dict[str, Primitive] = {
     "gpu.shuffle.up": _shuffle("up", 0),
     "gpu.shuffle.from": _shuffle("idx", 31),
     "gpu.ballot": Primitive("i32", ("i1",), "  %r = call i32 @llvm.nvvm.vote.ballot.sync(i32 -1, i1 %0)\n  ret i32 %r", meets=True),
+    "gpu.mma.f16": _multiply("m16n8k16", "f16"),
+    "gpu.mma.bf16": _multiply("m16n8k16", "bf16"),
+    "gpu.mma.tf32": _multiply("m16n8k8", "tf32"),
+    "gpu.matrices": _matrices(""),
+    "gpu.matrices.transposed": _matrices(".trans"),
     "gpu.shared": Primitive("ptr", (), "  ret ptr addrspacecast (ptr addrspace(3) @gpu_shared_memory to ptr)"),
     "gpu.pointer": Primitive(
         "ptr", ("ptr",), "  %g = load ptr addrspace(1), ptr %0\n  %r = addrspacecast ptr addrspace(1) %g to ptr\n  ret ptr %r"
@@ -90,9 +128,12 @@ PRIMITIVES: dict[str, Primitive] = {
 """By name. `gpu.shuffle.xor(value, mask)`: the value of the lane whose number differs in the mask's bits; `.up(value, n)`: of the
 lane n below, in the lowest n their own; `.from(value, lane)`. `gpu.shared()`: the block's shared memory, which begins undefined.
 `gpu.pointer(place)`: the pointer that lies there, which is known to be to global memory. `gpu.grid.barrier(counter)`: all blocks of
-a launch whose blocks run at once; the counter is a zeroed i32 of their own.
+a launch whose blocks run at once; the counter is a zeroed i32 of their own. `gpu.mma.TYPE(left, right, sums)`: sums of a tile of
+16 x 8, to which the warp adds a product over a depth of 16 (of tf32: 8), with the fragments of PTX's mma.sync. `gpu.matrices(row)`:
+four matrices of 8 x 8 halves from shared memory; of matrix n the rows begin, at multiples of 16 bytes, where lanes 8 n to 8 n + 7
+say, and lane l gets the word at row l / 4, column 2 (l % 4); transposed, column and row.
 """
-_USED = re.compile(r"@(gpu\.[a-z.]+)\(")
+_USED = re.compile(r"@(gpu\.[a-z0-9.]+)\(")
 _DECLARED = re.compile(r"@(llvm\.[a-z0-9_.]+)\(")
 _DECLARATION = re.compile(r"^declare .*@gpu\..*\n", re.MULTILINE)
 _INTRINSICS = {
@@ -143,10 +184,10 @@ class Threads:
     def __init__(self, e: Emitter) -> None:
         self.e = e
 
-    def _call(self, name: str, result: DType | None, *args: Reg) -> Reg:
+    def _call(self, name: str, result: DType | None, *args: Reg, width: int = 1) -> Reg:
         p = PRIMITIVES[name]
         self.e.module.declare(name, p.result, p.arguments)
-        found = self.e.call(name, result, *args)
+        found = self.e.call(name, result, *args, width=width)
         return found  # type: ignore[return-value]
 
     def thread(self) -> Reg:
@@ -176,6 +217,14 @@ class Threads:
     def pointer(self, place: Reg) -> Reg:
         """The pointer that lies at a place; it is known to be to global memory, so that loads need not find out."""
         return self._call("gpu.pointer", PTR, place)
+
+    def multiplied(self, type: str, left: Reg, right: Reg, sums: Reg) -> Reg:
+        """The sums of a tile of 16 x 8, with the warp's product of fragments of f16, bf16 or tf32 added."""
+        return self._call(f"gpu.mma.{type}", F32, left, right, sums, width=4)
+
+    def matrices(self, row: Reg, transposed: bool = False) -> Reg:
+        """The lane's words of four matrices of 8 x 8 halves; its address is of one of their rows."""
+        return self._call("gpu.matrices.transposed" if transposed else "gpu.matrices", U32, row, width=4)
 
     def ballot(self, condition: Reg) -> Reg:
         """The lanes of the warp where the condition holds, as bits."""

@@ -25,7 +25,7 @@ from ..cpu.machine.interrupts import POLL
 from ..emitter import Emitter
 from ..llvm_text import PTR, Module, Reg
 from ..numba_scalar import link
-from .contract.kernel import emit_contraction
+from .contract.tensor_cores import emit_contraction
 from .control import emit_control
 from .device import Threads
 from .library.table import LIBRARY

@@ -9,6 +9,7 @@ tiles are few, several blocks share one's depth, and a second phase adds their s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ....ir.graph import Var
 from ....ir.types import BOOL, U8
@@ -33,8 +34,25 @@ DEEP = 512
 """Steps of depth that one running value adds."""
 
 
+@dataclass
+class Place:
+    """What a block computes: a tile of a batch from its first row and column on, over steps of depth from `low` to `high`."""
+
+    x: ThreadExpressions
+    targets: dict[Var, Reg]
+    batch: Reg
+    share: Reg
+    first_row: Reg
+    first_column: Reg
+    low: Reg
+    high: Reg
+    thread: Reg
+
+
 class ContractKernel:
     """Emits one kernel."""
+
+    steps = STEPS
 
     def __init__(self, module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> None:
         assert kernel.contraction is not None
@@ -43,15 +61,22 @@ class ContractKernel:
         c, t = self.c, module.tuning.gpu
         self.batch, self.rows, self.columns, self.depth = (a.extent for a in (c.batch, c.row, c.column, c.depth))
         self.dtype = c.dtype
-        self.tall, self.wide = (self._per_thread(n) for n in (self.rows, self.columns))
-        self.tile_rows, self.tile_columns = SIDE * self.tall, SIDE * self.wide
-        self.tiles = self.batch * -(-self.rows // self.tile_rows) * -(-self.columns // self.tile_columns)
-        steps = -(-self.depth // STEPS)
+        self.tile_rows, self.tile_columns = self._tile()
+        self.tall, self.wide = self.tile_rows // SIDE, self.tile_columns // SIDE
+        self.tiles = self._tiles(self.tile_rows, self.tile_columns)
+        steps = -(-self.depth // self.steps)
         wanted = min(-(-t.enough_blocks // 2 // max(self.tiles, 1)), self.depth // t.thread_share, 64)
         self.shares = max(1, wanted)
-        self.share = -(-steps // self.shares) * STEPS
+        self.share = -(-steps // self.shares) * self.steps
         self.shares = max(1, -(-self.depth // max(self.share, 1)))
         self.outputs = self.batch * self.rows * self.columns
+
+    def _tile(self) -> tuple[int, int]:
+        """Rows and columns of the result that a block computes."""
+        return SIDE * self._per_thread(self.rows), SIDE * self._per_thread(self.columns)
+
+    def _tiles(self, rows: int, columns: int) -> int:
+        return self.batch * -(-self.rows // rows) * -(-self.columns // columns)
 
     def _per_thread(self, extent: int) -> int:
         return 2 * TOGETHER if extent >= 2 * SIDE * 2 * TOGETHER and self.dtype.nbytes <= 4 else TOGETHER
@@ -71,10 +96,8 @@ class ContractKernel:
 
     # -- tiles
 
-    def _product(self) -> Phase:
-        c, kernel = self.c, self.kernel
-        f = BlockFunction(self.module, f"{self.name}_0")
-        e, t = f.e, f.threads
+    def _begin(self, f: BlockFunction) -> Place:
+        c, kernel, e = self.c, self.kernel, f.e
         stores = [] if self.shares > 1 else [s.node for s in kernel.stores]
         x = self._start(f, [c.left, c.right, *stores])
         targets = self.pointers(e, f.table, [s.target for s in kernel.stores]) if self.shares == 1 else {}
@@ -84,15 +107,21 @@ class ContractKernel:
         share, batch = e.div(tile, self.batch), e.rem(tile, self.batch)
         first_row, first_column = e.mul(row_tile, self.tile_rows), e.mul(column_tile, self.tile_columns)
         x.axis_values[c.batch] = batch
-        thread = t.thread()
-        left = _Operand(self, x, c.left, c.row, first_row, self.tile_rows, self.rows, thread, 0)
-        right = _Operand(self, x, c.right, c.column, first_column, self.tile_columns, self.columns, thread, left.bytes)
         low = e.mul(share, self.share)
         high = e.least(e.add(low, self.share), self.depth)
+        return Place(x, targets, batch, share, first_row, first_column, low, high, f.threads.thread())
+
+    def _product(self) -> Phase:
+        c = self.c
+        f = BlockFunction(self.module, f"{self.name}_0")
+        e, t, p = f.e, f.threads, self._begin(f)
+        x, low, high = p.x, p.low, p.high
+        left = Operand(self, p, c.left, c.row, 0)
+        right = Operand(self, p, c.right, c.column, left.bytes)
         deep = min(self.share, self.depth) > DEEP and self.dtype.is_float
-        sums = self._zeros(f)
-        totals = self._zeros(f) if deep else sums
-        y, z = e.div(thread, SIDE), e.rem(thread, SIDE)
+        sums = self._zeros(f, self.tall, self.wide)
+        totals = self._zeros(f, self.tall, self.wide) if deep else sums
+        y, z = e.div(p.thread, SIDE), e.rem(p.thread, SIDE)
         left.fetch(low, high)
         right.fetch(low, high)
         with e.loop(low, high, STEPS) as k, x.scope():
@@ -104,11 +133,11 @@ class ContractKernel:
             right.fetch(following, high)
             with e.loop(0, STEPS) as step:
                 a, b = left.read(t.shared(), step, y), right.read(t.shared(), step, z)
-                for i, p in enumerate(a):
-                    for j, q in enumerate(b):
+                for i, m in enumerate(a):
+                    for j, n in enumerate(b):
                         slot = sums[i][j]
                         held = e.get(slot, self.dtype)
-                        e.set(slot, e.fma(p, q, held) if self.dtype.is_float else e.add(held, e.mul(p, q)))
+                        e.set(slot, e.fma(m, n, held) if self.dtype.is_float else e.add(held, e.mul(m, n)))
             t.barrier()
             if deep:
                 self._close(f, sums, totals, e.compare("eq", e.rem(e.sub(following, low), DEEP), 0))
@@ -116,18 +145,19 @@ class ContractKernel:
             self._close(f, sums, totals, e.const(True, BOOL))
         for group in range(self.tall // TOGETHER):
             for i in range(TOGETHER):
-                row = e.add(first_row, e.add(e.mul(y, TOGETHER), group * SIDE * TOGETHER + i))
+                row = e.add(p.first_row, e.add(e.mul(y, TOGETHER), group * SIDE * TOGETHER + i))
                 with e.when(self._inside(f, row, self.rows, self.tile_rows)), x.scope():
-                    self._write_row(f, x, totals[group * TOGETHER + i], row, first_column, z, targets, batch, share)
+                    self._write_row(f, p, totals[group * TOGETHER + i], row, z)
         blocks = self.tiles * self.shares
         return f.finish(blocks, left.bytes + right.bytes)
 
-    def _zeros(self, f: BlockFunction) -> list[list[Reg]]:
+    def _zeros(self, f: BlockFunction, down: int, across: int, width: int = 1) -> list[list[Reg]]:
+        """What a thread adds up: numbers, or vectors of `width`."""
         e = f.e
-        slots = [[e.alloca(self.dtype) for _ in range(self.wide)] for _ in range(self.tall)]
+        slots = [[e.alloca(self.dtype, width) for _ in range(across)] for _ in range(down)]
         for row in slots:
             for slot in row:
-                e.set(slot, e.const(0, self.dtype))
+                e.set(slot, e.const(0, self.dtype, width))
         return slots
 
     def _close(self, f: BlockFunction, sums: list[list[Reg]], totals: list[list[Reg]], ends: Reg) -> None:
@@ -142,31 +172,29 @@ class ContractKernel:
     def _inside(self, f: BlockFunction, place: Reg, extent: int, tile: int) -> Reg:
         return f.e.const(True, BOOL) if extent % tile == 0 else f.e.compare("lt", place, extent)
 
-    def _write_row(
-        self, f: BlockFunction, x: ThreadExpressions, slots: list[Reg], row: Reg, first: Reg, z: Reg, targets: dict[Var, Reg],
-        batch: Reg, share: Reg,
-    ) -> None:  # fmt: skip
-        e, c = f.e, self.c
-        x.axis_values[c.row] = row
-        lanes = self._store_lanes()
+    def _write_row(self, f: BlockFunction, p: Place, slots: list[Reg], row: Reg, z: Reg) -> None:
+        e, lanes = f.e, self._store_lanes()
         for group in range(self.wide // TOGETHER):
             for j in range(0, TOGETHER, lanes):
-                column = e.add(first, e.add(e.mul(z, TOGETHER), group * SIDE * TOGETHER + j))
+                column = e.add(p.first_column, e.add(e.mul(z, TOGETHER), group * SIDE * TOGETHER + j))
                 value = e.poison(self.dtype, lanes)
                 for lane in range(lanes):
                     value = e.insert(value, e.get(slots[group * TOGETHER + j + lane], self.dtype), lane)
-                with e.when(self._inside(f, column, self.columns, self.tile_columns)), x.scope():
-                    if self.shares > 1:
-                        room = self.scratch(e, f.table)
-                        place = e.add(
-                            e.mul(e.add(e.mul(e.add(e.mul(share, self.batch), batch), self.rows), row), self.columns), column
-                        )
-                        e.store(e.offset(room, place, self.dtype), value, align=lanes * self.dtype.nbytes)
-                        continue
-                    x.axis_values[c.column], x.width = column, lanes
-                    x.vector_axis = c.column if lanes > 1 else None
-                    self._epilogue(x, value, targets)
-                    x.vector_axis, x.width = None, 1
+                with e.when(self._inside(f, column, self.columns, self.tile_columns)), p.x.scope():
+                    self._write(f, p, value, row, column)
+
+    def _write(self, f: BlockFunction, p: Place, value: Reg, row: Reg, column: Reg) -> None:
+        """Finish elements that lie side by side, or leave them in the scratch memory as a share's."""
+        e, c, x, lanes = f.e, self.c, p.x, value.width
+        if self.shares > 1:
+            room = self.scratch(e, f.table)
+            place = e.add(e.mul(e.add(e.mul(e.add(e.mul(p.share, self.batch), p.batch), self.rows), row), self.columns), column)
+            e.store(e.offset(room, place, self.dtype), value, align=lanes * self.dtype.nbytes)
+            return
+        x.axis_values[c.row], x.axis_values[c.column] = row, column
+        x.width, x.vector_axis = lanes, c.column if lanes > 1 else None
+        self._epilogue(x, value, p.targets)
+        x.vector_axis, x.width = None, 1
 
     def _store_lanes(self) -> int:
         """Columns that are stored at once."""
@@ -207,24 +235,33 @@ class ContractKernel:
         return f.finish(-(-self.outputs // THREADS))
 
 
-class _Operand:
+class Operand:
     """One side of the product: how its elements come into shared memory, `side` of them to each step of depth."""
 
-    def __init__(
-        self, kernel: ContractKernel, x: ThreadExpressions, node: Node, axis: Axis, first: Reg, side: int, extent: int, thread: Reg,
-        place: int,
-    ) -> None:  # fmt: skip
-        self.kernel, self.x, self.node, self.axis = kernel, x, node, axis
-        self.first, self.side, self.extent, self.thread, self.place = first, side, extent, thread, place
-        self.dtype = kernel.dtype
-        self.stride = side + PAD
-        self.bytes = -(-STEPS * self.stride * self.dtype.nbytes // 128) * 128
+    together = TOGETHER
+    """Elements that a thread fetches at once, where they lie side by side."""
+
+    def __init__(self, kernel: ContractKernel, p: Place, node: Node, axis: Axis, place: int) -> None:
+        self.kernel, self.x, self.node, self.axis, self.thread, self.place = kernel, p.x, node, axis, p.thread, place
+        self.dtype, self.extent, self.steps = node.dtype, axis.extent, kernel.steps
+        if axis is kernel.c.row:
+            self.first, self.side = p.first_row, kernel.tile_rows
+        else:
+            self.first, self.side = p.first_column, kernel.tile_columns
         depth = kernel.c.depth
         self.along_depth = self._contiguous(depth) > self._contiguous(axis)
         self.lanes = self._lanes(depth if self.along_depth else axis)
-        self.count = side * STEPS // (THREADS * self.lanes)
-        e = x.e
-        self.slots = [e.alloca(self.dtype, self.lanes) for _ in range(self.count)]
+        self.count = self.side * self.steps // (THREADS * self.lanes)
+        self.stride = self._stride()
+        self.bytes = -(-self._elements() * self.dtype.nbytes // 128) * 128
+        self.slots = [p.x.e.alloca(self.dtype, self.lanes) for _ in range(self.count)]
+
+    def _stride(self) -> int:
+        """Elements from one step of depth to the next in shared memory."""
+        return self.side + PAD
+
+    def _elements(self) -> int:
+        return self.steps * self.stride
 
     def _loads(self) -> list[Affine]:
         return [n.offset for n in walk([self.node]) if isinstance(n, Load)]
@@ -234,16 +271,16 @@ class _Operand:
 
     def _lanes(self, along: Axis) -> int:
         places = self._loads()
-        whole = all(o.factor(along) in (0, 1) and o.is_multiple(along, TOGETHER) for o in places)
-        lanes = TOGETHER if whole and along.extent % TOGETHER == 0 and self.dtype.nbytes <= 4 else 1
-        return lanes if self.side * STEPS >= THREADS * lanes else 1
+        whole = all(o.factor(along) in (0, 1) and o.is_multiple(along, self.together) for o in places)
+        lanes = self.together if whole and along.extent % self.together == 0 and self.dtype.nbytes <= 4 else 1
+        return lanes if self.side * self.steps >= THREADS * lanes else 1
 
     def _at(self, number: int) -> tuple[Reg, Reg]:
         """(place along the side, step of depth) of the first of this thread's elements of a number."""
         e = self.x.e
         unit = e.add(self.thread, number * THREADS)
         if self.along_depth:
-            per = STEPS // self.lanes
+            per = self.steps // self.lanes
             return e.div(unit, per), e.mul(e.rem(unit, per), self.lanes)
         per = self.side // self.lanes
         return e.mul(e.rem(unit, per), self.lanes), e.div(unit, per)
@@ -297,7 +334,3 @@ class _Operand:
             )
             out += [e.extract(value, lane) for lane in range(TOGETHER)]
         return out
-
-
-def emit_contraction(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> Emitted:
-    return ContractKernel(module, name, kernel, pointers, scratch).emit()
