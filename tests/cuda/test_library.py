@@ -12,7 +12,10 @@ import pytest
 import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax
+from jitgrad_compiler.ir import OPS, Eqn, Graph, Var
+from jitgrad_compiler.ir.types import DTYPES, ArrayType
 from jitgrad_compiler.kernels.tuning import Tuning
+from jitgrad_compiler.runtime.executable import run_graph
 from jitgrad_compiler.targets.cuda.nvptx import ptx
 from jitgrad_compiler.targets.cuda.program import compile_program, device_tuning
 
@@ -45,8 +48,12 @@ def assembles(graph: Any) -> str:
 
 
 def on_gpu(f: Callable[..., Any], arrays: Sequence[np.ndarray], tuning: Tuning) -> list[np.ndarray]:
-    """The results of a function, which are the same bits in any order of the threads."""
-    graph = jitgrad.make_graph(f)(*arrays)
+    """The results of a function."""
+    return results(jitgrad.make_graph(f)(*arrays), arrays, tuning)
+
+
+def results(graph: Graph, arrays: Sequence[np.ndarray], tuning: Tuning) -> list[np.ndarray]:
+    """The results of a graph, which are the same bits in any order of the threads."""
     with stand_ins() as (device,):
         found = run_on_gpu(graph, arrays, tuning)
         for device.order in ORDERS:
@@ -223,3 +230,60 @@ def test_the_kernels_of_scatters_keep_to_their_registers() -> None:
         for dtype in ("f4", "i4"):
             x, i = np.zeros((3000, 20), dtype), np.zeros(3000, "i4")
             assembles(jitgrad.make_graph(lambda x, i, kind=kind: getattr(x.at[i], kind)(x))(x, i))
+
+
+# -- recurrences, windows
+
+
+@pytest.mark.parametrize(("shape", "axis"), LINES)
+def test_recurrences_have_the_bits_of_one_step_after_the_other(shape: tuple[int, ...], axis: int) -> None:
+    rng = np.random.default_rng(0)
+    for dtype, reverse in (("f4", False), ("f8", True)):
+        a, b = (rng.normal(size=shape).astype(dtype) for _ in range(2))
+        inputs = [Var(ArrayType(shape, DTYPES["f32" if dtype == "f4" else "f64"])) for _ in range(2)]
+        out = Var(inputs[0].type)
+        graph = Graph(inputs, [Eqn(OPS["linear_recurrence"], inputs, {"axis": axis, "reverse": reverse}, [out])], [out])
+        (want,) = run_graph(graph, [a, b])
+        (got,) = results(graph, [a, b], TUNINGS["as usual"])
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(8, 5), (1, 1), (4096,), (3, 2, 40)])
+def test_windows_are_written_where_indices_say_within_the_array(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    for dtype in ("f4", "?", "i1", "f8"):
+        x = rng.integers(0, 2, (5, *shape)).astype(dtype)
+        window = rng.integers(0, 2, tuple(max(n // 2, 1) for n in shape)).astype(dtype)
+        starts = [np.int32(rng.integers(-2, n + 2)) for n in shape]
+
+        def written(x: Any, w: Any, *starts: Any) -> Any:
+            """In a loop, whose state it is."""
+            return lax.fori_loop(0, 5, lambda i, x: lax.dynamic_update_slice(x, w[None], (i, *starts)), x)
+
+        want = x.copy()
+        begin = [min(max(int(s) + n * (s < 0), 0), n - m) for s, n, m in zip(starts, shape, window.shape, strict=True)]
+        want[(slice(None), *[slice(s, s + m) for s, m in zip(begin, window.shape, strict=True)])] = window
+        (got,) = on_gpu(written, [x, window, *starts], TUNINGS["as usual"])
+        np.testing.assert_array_equal(got, want)
+
+
+# -- inside loops, which are one launch
+
+
+def test_all_of_them_run_inside_loops() -> None:
+    rng = np.random.default_rng(0)
+    x, i = rng.normal(size=(3, 700)).astype("f4"), rng.integers(0, 700, (4, 500))
+
+    def step(x: Any, i: Any) -> Any:
+        ordered, places = lax.sort((x, jnp.broadcast_to(jnp.arange(700), x.shape)), dimension=1)
+        sums = lax.cumsum(ordered, axis=1) / 700 + jnp.sin(places)
+        return x.at[:, i].add(sums[:, :500]), (lax.cummax(x, axis=0)[1], jnp.zeros(700, "i4").at[i].add(1))
+
+    def f(x: Any, i: Any) -> Any:
+        return lax.scan(step, x, i)
+
+    graph = jitgrad.make_graph(f)(x, i)
+    want = run_graph(graph, [x, i])
+    for tuning in TUNINGS.values():
+        for got, expected in zip(results(graph, [x, i], tuning), want, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)

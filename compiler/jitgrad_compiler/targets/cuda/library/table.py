@@ -11,13 +11,15 @@ from ....kernels.kernel import Kernel
 from ...llvm_text import Module
 from ..phases import Emitted, Pointers, Scratch
 from .cumulative import emit_cumulative
+from .recurrence import emit_recurrence
 from .scatter import emit_scatter
 from .sorting import emit_sort
+from .update import emit_update
 
 LIBRARY: Rules[Callable[[Module, str, Kernel, Pointers, Scratch], Emitted]] = Rules(
     "a kernel of its own on GPUs",
     {
-        "scatter": emit_scatter, "sort": emit_sort,
+        "scatter": emit_scatter, "sort": emit_sort, "linear_recurrence": emit_recurrence, "dynamic_update_slice": emit_update,
         **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), emit_cumulative),
     },
 )  # fmt: skip
