@@ -1,7 +1,8 @@
 """A program ready to be called on a GPU: operands in, memory out. One call launches everything at once.
 
-The kernels are one graph of the driver's. Each reads where its operands lie from a table in the device's memory, which is written
-anew when an address differs from the last call's: programs that run again and again are handed the same blocks of memory in turn.
+The kernels are one graph of the driver's. Each reads where its operands lie from a table in the device's memory. Programs that run
+again and again are handed the same blocks of memory in turn, as `y = f(y)` is: so there are a few tables, each with its graph, and
+only for addresses that none of them has one is written anew.
 """
 
 from __future__ import annotations
@@ -28,7 +29,18 @@ from .driver import Launch
 from .memory import Buffer, DeviceMemory
 from .modules import Loaded, load
 
+FRAMES = 4
+"""How many tables a program has at most."""
 _GOES_ON = (ctypes.c_int64 * 8)()
+
+
+class _Frame:
+    """A table of where operands lie, and what runs in turn with it: graphs of kernels, and steps of the processor."""
+
+    def __init__(self, tables: Buffer, parts: list[Any], graphs: list[Any]) -> None:
+        self.tables, self.parts, self.graphs = tables, parts, graphs
+        self.addresses: tuple[int, ...] = ()
+        self.words: Any = None
 
 
 class DeviceExecutable:
@@ -40,21 +52,12 @@ class DeviceExecutable:
         lowered, memory, driver = program.graph, program.lowered.memory, device.driver
         self.arena_bytes = memory.arena_bytes
         self._modules = [load(device, text) for text in program.modules]
-        loaded = dict(zip(program.modules, self._modules, strict=True))
-        self._tables: Buffer = device.memory.allocate(8 * max(len(program.bases), 1))
         self._state = device.memory.allocate(64)
         driver.upload(self._state.pointer, ctypes.addressof(_GOES_ON), 64)
-        self._parts: list[Any] = []
-        """What runs in turn: graphs of kernels, and steps of the processor."""
-        self._graphs: list[Any] = []
-        for on_host, steps in itertools.groupby(program.steps, lambda step: isinstance(step, HostStep)):
-            if on_host:
-                self._parts += steps
-            else:
-                self._graphs.append(driver.graph([self._launch(step, loaded) for step in steps]))  # type: ignore[arg-type]
-                self._parts.append(self._graphs[-1])
+        self._frames: list[_Frame] = []
+        """The one that was used last is the first."""
+        self._first = self._fresh()
         self._bases, self._offsets = np.array(program.bases, np.int64), np.array(program.offsets, np.int64)
-        self._addresses: tuple[int, ...] = ()
         self._lock = threading.RLock()
         self.shared_bytes = 0
         self._plan: list[tuple[int, int]] = []
@@ -75,10 +78,24 @@ class DeviceExecutable:
                 self._plan.append((1, size))
         self._sizes = [v.type.nbytes for v in lowered.outputs]
 
-    def _launch(self, step: Step, loaded: Mapping[ModuleText, Loaded]) -> Launch:
+    def _fresh(self) -> _Frame:
+        """Another frame."""
+        program, loaded = self.program, dict(zip(self.program.modules, self._modules, strict=True))
+        frame = _Frame(self.device.memory.allocate(8 * max(len(program.bases), 1)), [], [])
+        for on_host, steps in itertools.groupby(program.steps, lambda step: isinstance(step, HostStep)):
+            if on_host:
+                frame.parts += steps
+            else:
+                launches = [self._launch(frame, step, loaded) for step in steps]  # type: ignore[arg-type]
+                frame.graphs.append(self.device.driver.graph(launches))
+                frame.parts.append(frame.graphs[-1])
+        self._frames.insert(0, frame)
+        return frame
+
+    def _launch(self, frame: _Frame, step: Step, loaded: Mapping[ModuleText, Loaded]) -> Launch:
         phase = step.phase
         function = self.device.driver.function(loaded[step.code.module].module, phase.function, phase.shared_bytes)
-        blocks, arguments = phase.blocks, (self._tables.pointer + 8 * step.table,)
+        blocks, arguments = phase.blocks, (frame.tables.pointer + 8 * step.table,)
         if phase.cooperative:
             blocks = min(blocks, self.device.driver.resident_blocks(function, THREADS, phase.shared_bytes))
         return Launch(function, blocks, THREADS, phase.shared_bytes, arguments, phase.cooperative)
@@ -98,24 +115,26 @@ class DeviceExecutable:
             else:
                 buffer = allocate(size)
                 outs.append(DeviceMemory(self.device, buffer.pointer, size, buffer))
-        if not self._parts:
+        if not self.program.steps:
             return outs
         arena = allocate(self.arena_bytes) if self.arena_bytes else None
         addresses = (*[m.pointer for m in operands], *[m.pointer for m in outs], 0 if arena is None else arena.pointer)
         with self._lock:
             tapes: dict[Var, Any] = {}
-            for part in self._parts:
-                if addresses != self._addresses:  # also where a function of the user's has called the program in between
-                    self._fill(addresses)
+            for number in range(len(self._first.parts)):
+                frame = self._first
+                if addresses != frame.addresses:  # also where a function of the user's has called the program in between
+                    frame = self._frame(addresses)
+                part = frame.parts[number]
                 if isinstance(part, HostStep):
-                    self._on_host(part, tapes)
+                    self._on_host(part, frame.words, tapes)
                 else:
                     self.device.driver.launch(part)
         return outs
 
-    def _on_host(self, step: HostStep, tapes: dict[Var, Any]) -> None:
+    def _on_host(self, step: HostStep, words: Any, tapes: dict[Var, Any]) -> None:
         """What the processor does: operands here, results there."""
-        graph, driver, words = step.graph, self.device.driver, self._words
+        graph, driver = step.graph, self.device.driver
         places = dict(zip(dict.fromkeys([*graph.inputs, *graph.outputs]), itertools.count(step.table)))
         arrays = []
         for v in graph.inputs:
@@ -133,15 +152,29 @@ class DeviceExecutable:
                 address, kept = address_of(out)
                 driver.upload(int(words[places[result]]), address, kept.nbytes)
 
-    def _fill(self, addresses: tuple[int, ...]) -> None:
-        self._addresses = ()
-        self._words = words = np.array([*addresses, self._state.pointer, 0], np.int64)[self._bases] + self._offsets
-        self.device.driver.upload(self._tables.pointer, words.ctypes.data, words.nbytes)
-        self._addresses = addresses
+    def _frame(self, addresses: tuple[int, ...]) -> _Frame:
+        """The frame with these addresses: one that has them; else another, or the one longest unused, filled in."""
+        frames = self._frames
+        found = next((f for f in frames if f.addresses == addresses), None)
+        if found is None:
+            free = not frames[-1].addresses or len(frames) == FRAMES
+            found = frames[-1] if free else self._fresh()
+            self._fill(found, addresses)
+        frames.remove(found)
+        frames.insert(0, found)
+        self._first = found
+        return found
+
+    def _fill(self, frame: _Frame, addresses: tuple[int, ...]) -> None:
+        frame.addresses = ()
+        frame.words = words = np.array([*addresses, self._state.pointer, 0], np.int64)[self._bases] + self._offsets
+        self.device.driver.upload(frame.tables.pointer, words.ctypes.data, words.nbytes)
+        frame.addresses = addresses
 
     def __del__(self) -> None:
-        for graph in getattr(self, "_graphs", ()):
-            self.device.driver.release(graph)
+        for frame in getattr(self, "_frames", ()):
+            for graph in frame.graphs:
+                self.device.driver.release(graph)
 
 
 Variant = tuple[Device, tuple[int, ...], bool, Tuning]

@@ -1,0 +1,60 @@
+"""What a call of a program on a GPU asks of the driver."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
+
+from .running import stand_ins
+
+
+@pytest.fixture(autouse=True)
+def gpu():
+    with stand_ins() as devices:
+        yield devices[0]
+
+
+def asked(gpu, calls):
+    """How often each of the driver's methods was called."""
+    before = gpu.counts.copy()
+    calls()
+    return dict(gpu.counts - before)
+
+
+def test_calls_whose_memory_takes_turns_launch_a_graph_and_do_nothing_else(gpu):
+    f = jitgrad.jit(lambda x: x * 2 + 1)
+    state = [jitgrad.device_put(np.zeros(40_000, "f4"), "cuda")]
+
+    def step():
+        state[0] = f(state[0])
+
+    for _ in range(6):
+        step()
+    assert asked(gpu, lambda: [step() for _ in range(10)]) == {"launch": 10}
+    assert float(state[0][0]) == 2**16 - 1
+
+
+def test_tables_for_addresses_are_few(gpu):
+    f = jitgrad.jit(lambda x, y: x - y)
+    arrays = [jitgrad.device_put(np.full(20_000, n, "f4"), "cuda") for n in range(6)]
+    f(*arrays[:2])
+    graphs = asked(gpu, lambda: [f(x, y) for x in arrays for y in arrays])["graph"]
+    assert graphs == 3
+    for _ in range(2):
+        for x, y in zip(arrays, arrays[1:], strict=False):
+            assert float(f(x, y)[7]) == -1
+
+
+def test_a_program_that_calls_itself_through_the_processor_keeps_its_tables_apart():
+    def again(x):
+        return np.asarray(g(jnp.asarray(x))) if x[0] > 0 else np.asarray(x)
+
+    @jitgrad.jit
+    def g(x):
+        return jitgrad.pure_callback(again, jitgrad.ShapeDtypeStruct(x.shape, x.dtype), x - 1) * 2
+
+    with jitgrad.default_device("cuda"):
+        assert g(jnp.full(3, 5.0)).tolist() == [0, 0, 0]
