@@ -96,5 +96,9 @@ class OutOfDeviceMemory(DriverError, MemoryError):
     """A GPU has not the memory that was asked for. Everything that was made before can still be used."""
 
 
+class InterruptedProgramError(JitgradError, RuntimeError):
+    """An array was used whose program on a GPU Ctrl-C had ended before it was computed."""
+
+
 class DeviceFault(DriverError):
     """A kernel failed on a GPU, or another program's did in the same process; nothing on that device can be used any more."""

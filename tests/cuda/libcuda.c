@@ -80,6 +80,7 @@ CALL(cuMemGetInfo, (size_t *f, size_t *t), "") *f = free_bytes; *t = 64u << 20; 
 CALL(cuMemcpyHtoDAsync, (uint64_t to, const void *from, size_t n, void *s), "%zu %p", n, s) memcpy((void *)to, from, n); END
 CALL(cuMemcpyDtoHAsync, (void *to, uint64_t from, size_t n, void *s), "%zu %p", n, s) memcpy(to, (void *)from, n); END
 CALL(cuMemcpyDtoDAsync, (uint64_t to, uint64_t from, size_t n, void *s), "%zu %p", n, s) memmove((void *)to, (void *)from, n); END
+CALL(cuMemHostGetDevicePointer, (uint64_t *d, void *h, unsigned flags), "%u", flags) *d = (uint64_t)h; END
 CALL(cuMemHostAlloc, (void **p, size_t n, unsigned flags), "%zu %u", n, flags) *p = malloc(n); END
 int stub_cuModuleLoadDataEx(void **m, const char *text, unsigned n, int *options, void **values) {
     int code = said("cuModuleLoadDataEx", "%d %s", (int)strlen(text), n == 2 && options[0] == 5 && options[1] == 6 ? "log" : "");

@@ -17,7 +17,7 @@ class Cuda:
     an error code, an exception, or a function that gives it.
     """
 
-    CU_MEMHOSTALLOC_PORTABLE = 1
+    CU_MEMHOSTALLOC_PORTABLE, CU_MEMHOSTALLOC_DEVICEMAP = 1, 2
     _GIVES = {
         "cuDriverGetVersion": 12080,
         "cuDeviceGetCount": 2,
@@ -119,5 +119,8 @@ class Cuda:
     def _cuMemcpyHtoDAsync(self, to, source, nbytes, stream):
         ctypes.memmove(to, source, nbytes)
         return (0,)
+
+    def _cuMemHostGetDevicePointer(self, host, flags):
+        return 0, host
 
     _cuMemcpyDtoHAsync = _cuMemcpyDtoDAsync = _cuMemcpyHtoDAsync

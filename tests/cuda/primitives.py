@@ -249,6 +249,7 @@ def _matrices(transposed: bool) -> str:
 EMULATED: dict[str, str] = {
     "gpu.thread": _field("thread"),
     "gpu.block": _field("block"),
+    "gpu.clock": "  ret i32 0",
     "gpu.blocks": f"  %n = load i64, ptr {_STATE['blocks']}\n  %r = trunc i64 %n to i32\n  ret i32 %r",
     "gpu.barrier": _meet("group"),
     "gpu.warp.barrier": _meet("warp"),

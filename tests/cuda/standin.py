@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 
 from jitgrad_compiler.errors import DeviceFault, DriverError, OutOfDeviceMemory
 from jitgrad_compiler.runtime.cuda.driver import DeviceInfo, Launch
+from jitgrad_compiler.runtime.cuda.stopping import WORD_BYTES, Stopping
 
 from . import emulator
 from .device_memory import ALIGNMENT, Allocation, space
@@ -125,6 +126,10 @@ class StandIn:
         self._runs = False
         self._faults: dict[str, DriverError | None] = {}
         self._dead: DeviceFault | None = None
+        self.interrupts = False
+        """Whether the next wait is interrupted, before anything runs that was asked."""
+        self._word = ctypes.create_string_buffer(WORD_BYTES)
+        self.stopping = Stopping(ctypes.addressof(self._word), ctypes.addressof(self._word))
 
     def __del__(self) -> None:
         for allocation in self._allocations.values():
@@ -203,7 +208,7 @@ class StandIn:
     @_asked
     def download(self, host: int, address: int, nbytes: int) -> None:
         self._within("download", address, nbytes)
-        self._run_asked()
+        self._wait()
         _copy(host, address, nbytes)
 
     @_asked
@@ -272,7 +277,7 @@ class StandIn:
 
     @_asked
     def synchronize(self) -> None:
-        self._run_asked()
+        self._wait()
 
     @_asked
     def follow(self, stream: int) -> None:
@@ -316,6 +321,15 @@ class StandIn:
         self._asked.append(run)
         if not self.deferred:
             self._run_asked()
+
+    def _wait(self) -> None:
+        self.stopping.wait(self._waited)
+
+    def _waited(self) -> None:
+        if self.interrupts:
+            self.interrupts = False
+            raise KeyboardInterrupt
+        self._run_asked()
 
     def _run_asked(self) -> None:
         """Do all that was asked, in order. What the collector of garbage asks meanwhile is done behind it."""

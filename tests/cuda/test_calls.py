@@ -7,6 +7,7 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
+from jitgrad import errors, lax
 
 from .running import stand_ins
 
@@ -58,3 +59,47 @@ def test_a_program_that_calls_itself_through_the_processor_keeps_its_tables_apar
 
     with jitgrad.default_device("cuda"):
         assert g(jnp.full(3, 5.0)).tolist() == [0, 0, 0]
+
+
+def endless(shape):
+    def run(x):
+        return lax.while_loop(lambda s: s[0].sum() > -1, lambda s: (s[0] * 0.5 + 1, s[1] + 1), (x, 0))
+
+    return jitgrad.jit(run), jitgrad.device_put(np.ones(shape, "f4"), "cuda")
+
+
+def long_scan(shape):
+    def run(x):
+        return lax.scan(lambda c, _: (jnp.atleast_1d(c).sort().reshape(c.shape) * 0.5, None), x, None, length=1 << 40)
+
+    return jitgrad.jit(run), jitgrad.device_put(np.ones(shape, "f4"), "cuda")
+
+
+@pytest.mark.parametrize("loop", [endless, long_scan])
+@pytest.mark.parametrize("shape", [(), (3,), (700,)])
+def test_ctrl_c_ends_a_loop_and_what_it_was_to_compute_is_an_error(loop, shape):
+    with stand_ins(deferred=True) as (gpu,):
+        f, x = loop(shape)
+        y = f(x)[0]
+        z, w = y + 1, jitgrad.jit(jnp.tanh)(y)
+        gpu.interrupts = True
+        with pytest.raises(KeyboardInterrupt):
+            np.asarray(z)
+        for void in (y, z, w):
+            for use in (np.asarray, lambda a: a + 1, jitgrad.jit(jnp.tanh), jnp.exp):
+                with pytest.raises(errors.InterruptedProgramError, match="Ctrl-C ended the program"):
+                    use(void)
+        np.testing.assert_array_equal(x + 1, np.full(shape, 2))
+        g = jitgrad.jit(lambda x: lax.while_loop(lambda s: s.sum() < 5000, lambda s: s * 2, x))
+        assert float(g(x).sum()) >= 5000
+        gpu.synchronize()
+        assert not gpu.stopping.unfinished
+
+
+def test_a_wait_for_kernels_that_do_not_loop_is_left_as_it_is():
+    with stand_ins(deferred=True) as (gpu,):
+        y = jitgrad.jit(lambda x: x * 2)(jitgrad.device_put(np.ones(3, "f4"), "cuda"))
+        gpu.interrupts = True
+        with pytest.raises(KeyboardInterrupt):
+            y.block_until_ready()
+        assert y.tolist() == [2, 2, 2]

@@ -59,7 +59,11 @@ def run(device: Device, what: Operation) -> list[DeviceMemory] | None:
     if any(isinstance(t, TapeType) for t in (*what.types, *what.results)):
         return None
     do = _BY_KIND.get(what.op.kind)
-    return None if do is None else do(device, what)
+    outs = None if do is None else do(device, what)
+    unfinished = device.driver.stopping.unfinished
+    if outs and unfinished:
+        unfinished.update(outs)
+    return outs
 
 
 def _ready(device: Device, key: Hashable, emit: Callable[[str], SizedKernel | None]) -> _Ready | None:

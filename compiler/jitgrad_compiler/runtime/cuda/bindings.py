@@ -21,6 +21,7 @@ from . import api
 from .api import FAULTS, NOT_READY, OLDEST_DEVICE, OUT_OF_MEMORY, described, dotted
 from .driver import DeviceInfo, Launch, in_units
 from .staging import STAGED, Staging
+from .stopping import WORD_BYTES, Stopping
 
 LENT_UNASKED = 48 << 10
 """Bytes of shared memory that kernels have without more ado."""
@@ -98,6 +99,14 @@ class NvidiaDriver:
         """Events, and what may be destroyed once they have passed."""
         self._collecting = threading.Lock()
         self._staging = Staging(self)
+        self.stopping = self._stop_word()
+
+    def _stop_word(self) -> Stopping:
+        """A word in memory of the host that the device reads."""
+        cuda, what = self._cuda, "pinned memory of the host"
+        flags = int(cuda.CU_MEMHOSTALLOC_PORTABLE) | int(cuda.CU_MEMHOSTALLOC_DEVICEMAP)
+        host = int(self._ask(what, cuda.cuMemHostAlloc, WORD_BYTES, flags))
+        return Stopping(host, int(self._ask(what, cuda.cuMemHostGetDevicePointer, host, 0)))
 
     def _pool_properties(self, number: int) -> Any:
         cuda = self._cuda
@@ -329,8 +338,11 @@ class NvidiaDriver:
             self._collecting.release()
 
     def synchronize(self) -> None:
-        self._wait(lambda: self._cuda.cuStreamQuery(self._stream))
+        self.stopping.wait(self._drained)
         self._collect()
+
+    def _drained(self) -> None:
+        self._wait(lambda: self._cuda.cuStreamQuery(self._stream))
 
     # Events, and streams of others
 
@@ -346,7 +358,7 @@ class NvidiaDriver:
 
     def wait_for(self, event: Any) -> None:
         """Return when an event has passed."""
-        self._wait(lambda: self._cuda.cuEventQuery(event))
+        self.stopping.heard(lambda: self._wait(lambda: self._cuda.cuEventQuery(event)), self._drained)
 
     def follow(self, stream: int) -> None:
         """Let what is asked from here on run behind what was asked on another stream."""

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from .stopping import Stopping
+
 
 @dataclass(frozen=True)
 class DeviceInfo:
@@ -50,6 +52,8 @@ class Driver(Protocol):
     """What `load` takes: "ptx"; or "llvm", text for any machine, where no GPU is."""
     stream: int
     """The stream's handle, for others to wait for."""
+    stopping: Stopping
+    """The word by which kernels learn that they are to end. Where a wait is interrupted, they do."""
 
     def allocate(self, nbytes: int) -> int:
         """The address of new memory, aligned to 256 bytes."""

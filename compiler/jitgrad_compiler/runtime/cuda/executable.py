@@ -31,7 +31,7 @@ from .modules import Loaded, load
 
 FRAMES = 4
 """How many tables a program has at most."""
-_GOES_ON = (ctypes.c_int64 * 8)()
+_State = ctypes.c_int64 * 8
 
 
 class _Frame:
@@ -53,7 +53,9 @@ class DeviceExecutable:
         self.arena_bytes = memory.arena_bytes
         self._modules = [load(device, text) for text in program.modules]
         self._state = device.memory.allocate(64)
-        driver.upload(self._state.pointer, ctypes.addressof(_GOES_ON), 64)
+        state = _State(driver.stopping.device)
+        """Where kernels learn that they are to end, and a counter: targets/cuda/control.py."""
+        driver.upload(self._state.pointer, ctypes.addressof(state), ctypes.sizeof(state))
         self._frames: list[_Frame] = []
         """The one that was used last is the first."""
         self._first = self._fresh()
@@ -119,6 +121,9 @@ class DeviceExecutable:
             return outs
         arena = allocate(self.arena_bytes) if self.arena_bytes else None
         addresses = (*[m.pointer for m in operands], *[m.pointer for m in outs], 0 if arena is None else arena.pointer)
+        unfinished = self.device.driver.stopping.unfinished
+        if self.program.asks_state or unfinished:
+            unfinished.update(outs)
         with self._lock:
             tapes: dict[Var, Any] = {}
             for number in range(len(self._first.parts)):

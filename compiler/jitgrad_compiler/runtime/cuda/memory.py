@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...errors import DriverError, OutOfDeviceMemory
+from ...errors import DriverError, InterruptedProgramError, OutOfDeviceMemory
 from ...ir.types import ArrayType
 from ..buffers import block_size
 from ..executable import address_of
@@ -203,8 +203,31 @@ class DeviceMemory:
         self.device.driver.copy(made.pointer, self.pointer, self.nbytes)
         return made
 
+    def void(self) -> None:
+        """What was to be written here never will be."""
+        self.__class__ = _Void
+
     def __repr__(self) -> str:
         return f"DeviceMemory({self.nbytes} bytes at {self.pointer:#x} of {self.device.name})"
+
+
+class _Void(DeviceMemory):
+    """Memory of an array whose program was interrupted."""
+
+    __slots__ = ()
+
+    @property
+    def pointer(self) -> int:  # type: ignore[override]
+        raise InterruptedProgramError(
+            f"an array on {self.device.name} has no elements: Ctrl-C ended the program that was to compute it, or one that it was "
+            "made from. Call the program again."
+        )
+
+    def void(self) -> None:
+        pass
+
+    def __repr__(self) -> str:
+        return f"DeviceMemory({self.nbytes} bytes of {self.device.name}, never written)"
 
 
 def empty(device: Device, nbytes: int) -> DeviceMemory:

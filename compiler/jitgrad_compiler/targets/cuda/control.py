@@ -16,6 +16,7 @@ from ...kernels.kernel import Kernel
 from ...kernels.memory import aligned
 from ...kernels.program import KernelProgram
 from ...kernels.structure import operands
+from ..cpu.machine.interrupts import poll
 from ..cpu.phases import Table
 from ..emitter import Emitter
 from ..llvm_text import PTR, Module, Reg
@@ -79,6 +80,11 @@ class _Control:
     def meet(self) -> None:
         """All threads of all blocks have come; what they wrote is seen behind."""
         self.threads.grid_barrier(self.counter)
+
+    def ask(self, place: Reg) -> None:
+        """Write whether the program is to stop; behind the next barrier, all threads find the same there."""
+        with self.e.when(self.leads):
+            self.e.store(place, poll(self.e, self.state))
 
     def finish(self) -> Emitted:
         self.meet()
@@ -210,17 +216,27 @@ class _Scan(_Control):
     def emit(self) -> Emitted:
         p, (program,), e = self.params, self.programs, self.e
         body, consts, carry, length = p["body"], p["consts"], p["carry"], p["length"]
-        arena = self.reserve(program.memory.arena_bytes)
+        arena, stops = self.reserve(program.memory.arena_bytes), self.reserve(2)  # one of these a step, in turns
         carries = _Carries(self, program, body.input_types[consts : consts + carry])
         self.start()
         carries.begin(self.operands[consts : consts + carry], length % 2 == 1)
+        left = e.fresh("left")
         with e.loop(0, length) as number:
+            stop = self.at(stops) if length == 1 else e.offset(self.at(stops), e.and_(number, 1), BOOL)
+            self.ask(stop)
             index = e.sub(length - 1, number) if p["reverse"] else number
             slices = self._at_step(self.operands[consts + carry :], body.input_types[consts + carry :], index)
             stacks = self._at_step(self.results[carry:], body.output_types[carry:], index)
             inputs = [*self.operands[:consts], *carries.now(), *slices]
             self.run(program, inputs, [*carries.new(), *stacks], self.at(arena))
             carries.advance()
+            if not program.kernels:
+                self.meet()
+            going = e.fresh("going")
+            e.branch_if(e.load(stop, BOOL), left, going)
+            e.label(going)
+        e.branch(left)
+        e.label(left)
         carries.end()
         return self.finish()
 
@@ -235,7 +251,7 @@ class _While(_Control):
         consts, body = p["consts"], p["body"]
         types = body.input_types[consts:]
         arena, test_arena = self.reserve(program.memory.arena_bytes), self.reserve(test.memory.arena_bytes)
-        holds = self.reserve(1)
+        holds, stop = self.reserve(1), self.reserve(1)
         carries = _Carries(self, program, types)
         self.start()
         carries.begin(self.operands[consts:], True)
@@ -244,8 +260,11 @@ class _While(_Control):
         head, again, done = e.fresh("head"), e.fresh("again"), e.fresh("done")
         e.branch(head)
         e.label(head)
+        self.ask(self.at(stop))
         self.run(test, [*self.operands[:consts], *carries.now()], [self.at(holds)], self.at(test_arena))
-        going = e.load(self.at(holds), BOOL)
+        if not test.kernels:
+            self.meet()
+        going = e.and_(e.load(self.at(holds), BOOL), e.not_(e.load(self.at(stop), BOOL)))
         self.meet()
         e.branch_if(going, again, done)
         e.label(again)

@@ -108,6 +108,7 @@ PRIMITIVES: dict[str, Primitive] = {
     "gpu.thread": _register("tid.x"),
     "gpu.block": _register("ctaid.x"),
     "gpu.blocks": _register("nctaid.x"),
+    "gpu.clock": _register("clock"),
     "gpu.barrier": Primitive("void", (), "  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)\n  ret void", meets=True),
     "gpu.warp.barrier": Primitive("void", (), "  call void @llvm.nvvm.bar.warp.sync(i32 -1)\n  ret void", meets=True),
     "gpu.grid.barrier": Primitive("void", ("ptr",), _GRID_BARRIER, meets=True),
