@@ -132,8 +132,9 @@ class Array(ToPython):
 
     @property
     def device(self) -> Device:
-        """What this array lies on; of a traced value the default device."""
-        return default() if self.owner is not None else memory_device(self.ref) or CPU
+        """What this array lies on, through any levels of differentiation; of a traced value the default device."""
+        found = self if self.owner is None else self.concrete()
+        return default() if found is None else memory_device(found.ref) or CPU
 
     def devices(self) -> set[Device]:
         """The device that this array lies on, in a set."""

@@ -22,6 +22,7 @@ from .errors import NonDifferentiableError
 from .promotion import strong_dtype
 from .tracebacks import boundary
 from .tracing import check_function, function_name
+from .transfers import beside
 from .vectorization import vmap
 
 
@@ -143,7 +144,7 @@ def _reverse_blocks(lin: Linearized, outs: Sequence[Value], primals: Sequence[Va
 
 def _strong(block: Value, like: Value) -> Value:
     """A block of the type that the weak scalar whose derivatives it holds takes by itself."""
-    return convert(block, strong_dtype(like.type.dtype, like.weak))
+    return beside(cast(Array, convert(block, strong_dtype(like.type.dtype, like.weak))), like)
 
 
 def hessian(

@@ -19,6 +19,7 @@ from .array import Array, as_value
 from .errors import ArgumentError, TreeStructureError
 from .tracebacks import boundary
 from .tracing import FLOAT0, is_float0
+from .transfers import beside
 from .tree_registration import Partial
 
 
@@ -66,13 +67,14 @@ def cotangent_shown(cotangent: Value | None, primal: Array) -> Any:
     """A cotangent as users get it: of the primal's type, zeros where there was no influence."""
     if not primal.type.dtype.is_inexact:
         return np.zeros(primal.type.shape, FLOAT0)
-    return with_weak(zeros(primal.type) if cotangent is None else cotangent, primal.weak)
+    found = with_weak(zeros(primal.type) if cotangent is None else cotangent, primal.weak)
+    return beside(cast(Array, found), primal)
 
 
 def tangent_shown(out: Value, tangent: Value | None) -> Any:
     if not out.type.dtype.is_inexact:
         return np.zeros(out.type.shape, FLOAT0)
-    return with_weak(zeros(out.type) if tangent is None else tangent, out.weak)
+    return beside(cast(Array, with_weak(zeros(out.type) if tangent is None else tangent, out.weak)), out)
 
 
 class _LinearMap:

@@ -24,6 +24,7 @@ from .array import Array, memory_device
 from .config import config
 from .devices import CPU, Device, default, gpus
 from .errors import ArgumentError, OutOfDeviceMemory
+from .nan_checks import check_program
 
 _HOST_OPS = (callback, io_callback, pure_callback)
 
@@ -58,12 +59,12 @@ def moved(where: str, x: Array, device: Device) -> Array:
     would have to move while its program runs.
     """
     if x.owner is not None:
-        if device == default():
+        if device == x.device:
             return x
         raise ArgumentError(
             f"{where}: a traced value cannot be moved to {device}: a program runs where its arguments lie. Move those beforehand."
         )
-    if x.device == device or isinstance(x.ref, np.generic):
+    if x.device == device:
         return x
     if device == CPU:
         return Array(x.type, None, x.data(), x.weak)
@@ -148,7 +149,10 @@ def _at_once(op: Op, args: Sequence[Value], params: dict[str, Any], types: Seque
         outs = executable.run(
             [_memory_of(target, a) if isinstance(a.ref, np.generic) else m for a, m in zip(args, operands, strict=True)]
         )
-    return [Array(t, None, m) for t, m in zip(types, outs, strict=True)]
+    found = [Array(t, None, m) for t, m in zip(types, outs, strict=True)]
+    if op is call and (config.debug_nans or config.debug_infs):
+        check_program(params["name"], params["graph"], [a.data() for a in args], [x.data() for x in found])
+    return found
 
 
 config.listen("default_device", lambda device: None if device is None else opened(device))

@@ -49,7 +49,11 @@ class Entry:
         """The results for these leaves, Arrays or NumPy arrays, whose memory is borrowed while the program runs."""
         if config.default_device is not None:
             return self._elsewhere(leaves)
-        executable = self.executable or self.prepare()
+        executable = self.executable
+        if executable is None:
+            if any(memory_device(v.ref) for v in self.constants):
+                return self._elsewhere(leaves)
+            executable = self.prepare()
         addresses, kept = [], []
         for x in leaves:
             try:
@@ -79,14 +83,14 @@ class Entry:
         return self.wrap(outs)
 
     def _device_donors(self, leaves: list[Any]) -> list[Any]:
-        """As `_donors`; memory that two arguments share is never taken."""
+        """As `_donors`; memory that two arguments share, or that another library lends, is never taken."""
         donors: list[Any] = [None] * (len(leaves) + len(self.constants))
         pointers = [getattr(x.ref, "pointer", None) for x in leaves if type(x) is Array]
         for n in self.donated:
             x = leaves[n]
             if type(x) is not Array or x.ref is DONATED:
                 continue
-            if memory_device(x.ref) is not None and pointers.count(x.ref.pointer) == 1:
+            if memory_device(x.ref) is not None and x.ref.owned and pointers.count(x.ref.pointer) == 1:
                 donors[n] = x.ref if sys.getrefcount(x.ref.buffer) <= 2 and sys.getrefcount(x.ref) <= 2 else None
         return donors
 

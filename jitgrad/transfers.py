@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad_compiler.ir.builder import state
+
 from . import tree
-from .array import Array
+from .array import Array, memory_device
 from .config import config
 from .devices import CPU, as_device
 from .errors import ArgumentError
@@ -46,6 +48,15 @@ def placed(where: str, x: Array, device: Any) -> Array:
     from .placement import moved
 
     return moved(where, x, wanted)
+
+
+def beside(x: Array, a: Any) -> Array:
+    """What belongs to `a`, its zeros or its gradient, on the GPU that a lies on; as it is where that is traced or on none."""
+    if x.owner is not None or state.staging is not None or not isinstance(a, Array):
+        return x
+    home = a.concrete()
+    gpu = None if home is None else memory_device(home.ref)
+    return x if gpu is None else placed("", x, gpu)
 
 
 def device_get(x: Any) -> Any:

@@ -15,6 +15,7 @@ from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.numpy.creation import like_of
 from jitgrad.operands import array_arg, axes_tuple, axis_number, broadcast_shape, shape_arg, strong
 from jitgrad.promotion import dtype_name
+from jitgrad.transfers import beside
 
 from .elementwise import same_dtype
 
@@ -46,7 +47,7 @@ def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike = None, shap
     [3. 3.]
     """
     sizes, kind = like_of("lax.full_like", x, shape, dtype)
-    return full(sizes, fill_value, kind)
+    return beside(full(sizes, fill_value, kind), x)
 
 
 def zeros_like_array(x: ArrayLike) -> Array:

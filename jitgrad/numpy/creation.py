@@ -26,7 +26,7 @@ from jitgrad.operands import (
     strong,
 )
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
-from jitgrad.transfers import placed
+from jitgrad.transfers import beside, placed
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import I64, DType
@@ -231,7 +231,7 @@ def like_of(where: str, a: Any, shape: Any, dtype: Any) -> tuple[Shape, DType]:
 def _like(name: str, number: int, word: str) -> Any:
     def function(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
         sizes, kind = like_of(name, a, shape, dtype)
-        return placed(name, fill(sizes, number, kind), device)
+        return placed(name, beside(fill(sizes, number, kind), a), device)
 
     return named(
         function, name,
@@ -255,7 +255,7 @@ def full_like(a: Any, fill_value: ArrayLike, dtype: Any = None, shape: Any = Non
     [2 2]
     """
     sizes, kind = like_of("full_like", a, shape, dtype)
-    return placed("full_like", _filled("full_like", sizes, fill_value, kind), device)
+    return placed("full_like", beside(_filled("full_like", sizes, fill_value, kind), a), device)
 
 
 def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Array]:

@@ -61,6 +61,16 @@ def test_another_librarys_array_becomes_an_array_on_the_gpu(driver, copy):
     np.testing.assert_allclose(y, np.sin(there).sum(0) + there[0], rtol=1e-6)
 
 
+def test_another_librarys_memory_is_never_donated(driver):
+    there = _on_device(driver, np.arange(20_000, dtype="f4"))
+    x = jnp.from_dlpack(OnTheDevice(there))
+    y = jitgrad.jit(lambda x: x + 1, donate_argnums=0)(x)
+    np.testing.assert_array_equal(y, np.arange(1, 20_001))
+    np.testing.assert_array_equal(there, np.arange(20_000))
+    with pytest.raises(jitgrad.errors.DonatedBufferError):
+        x + 1
+
+
 def test_functions_take_another_librarys_array_by_its_interface(driver):
     class Other:
         def __init__(self, array):

@@ -221,6 +221,8 @@ def run_now(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[V
             return found
     types = op.types([a.type for a in args], params)
     if _elsewhere is not None and (found := _elsewhere(op, args, params, types)) is not None:
+        if _look is not None:
+            _look(op, [v.data() for v in found])
         return found
     token = quiet.state.set(quiet.QUIET)
     try:

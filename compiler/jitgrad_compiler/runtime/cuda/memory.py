@@ -187,6 +187,11 @@ class DeviceMemory:
         """What keeps the memory."""
         self._host: np.ndarray[Any, Any] | None = None
 
+    @property
+    def owned(self) -> bool:
+        """Whether the block is of the device's pool, and so may be written to; another library's never is."""
+        return isinstance(self.buffer, Buffer)
+
     def array(self, type: ArrayType) -> np.ndarray[Any, Any]:
         """The memory as a read-only NumPy array: a copy, brought here once."""
         found = self._host

@@ -1,0 +1,75 @@
+"""Where arrays lie and programs run, of the functions that users call, on a stand-in of a GPU."""
+
+import numpy as np
+import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad import lax
+from jitgrad.errors import InvalidValueError
+
+from .running import stand_ins
+
+
+@pytest.fixture
+def x():
+    with stand_ins():
+        yield jitgrad.device_put(np.arange(6, dtype="f4"), "cuda")
+
+
+def lie_on_the_gpu(found):
+    return {str(a.device) for a in jitgrad.tree.leaves(found)} == {"cuda:0"}
+
+
+def test_a_program_that_closes_over_an_array_on_a_gpu_runs_there(x):
+    assert lie_on_the_gpu([jitgrad.jit(lambda a: a + x)(np.ones(6, "f4")), jitgrad.jit(lambda: x + 1)()])
+
+
+def test_numbers_are_put_on_a_gpu_and_stay_weak(x):
+    number = jitgrad.device_put(1.5, "cuda")
+    assert lie_on_the_gpu([number, jitgrad.device_put(np.float16(2), "cuda"), jnp.float32(3).to_device("cuda")])
+    assert number.weak_type and (number + jnp.ones(2, "float16")).dtype == "float16"
+
+
+def test_what_is_made_like_an_array_lies_where_it_does(x):
+    made = [jnp.zeros_like(x), jnp.ones_like(x), jnp.empty_like(x), jnp.full_like(x, 2), lax.full_like(x, 2)]
+    assert lie_on_the_gpu(made) and str(jnp.zeros_like(x, device="cpu").device) == "cpu:0"
+    assert str(jnp.zeros_like(jnp.ones(3)).device) == "cpu:0"
+
+
+@pytest.mark.parametrize(
+    "f", [jnp.sum, lambda a: jnp.sum(a * 3), lambda a: jnp.sum(a * jnp.ones_like(a)), lambda a: jnp.zeros(()), jitgrad.jit(jnp.sum)]
+)
+def test_a_gradient_that_does_not_depend_on_the_array_lies_where_the_array_does(x, f):
+    assert lie_on_the_gpu([jitgrad.grad(f)(x), jitgrad.grad(lambda a, b: f(a), (0, 1))(x, x), jitgrad.grad(jitgrad.grad(f))(x[0])])
+
+
+def test_jacobians_and_directional_derivatives_lie_where_the_array_does(x):
+    def double(a):
+        return a * 2
+
+    assert lie_on_the_gpu([jitgrad.jacrev(double)(x), jitgrad.jacfwd(double)(x), jitgrad.hessian(jnp.sum)(x)])
+    assert lie_on_the_gpu(jitgrad.jvp(double, (x,), (x,)))
+
+
+def test_an_array_under_differentiation_says_where_it_lies(x):
+    places = []
+
+    def f(a):
+        places.append(a.device)
+        return jnp.sum(jitgrad.device_put(a, "cuda") ** 2)
+
+    np.testing.assert_array_equal(jitgrad.grad(f)(x), 2 * np.arange(6))
+    assert places == [x.device]
+
+
+def test_operations_and_programs_on_a_gpu_are_looked_at_for_nans(x):
+    with jitgrad.debug_nans():
+        with pytest.raises(InvalidValueError, match="in log"):
+            jnp.log(x - 9)
+        for f in (jitgrad.jit(lambda a: jnp.log(a - 9)), jitgrad.grad(jitgrad.jit(lambda a: jnp.log(a - 9).sum()))):
+            with pytest.raises(InvalidValueError, match="in log of <lambda>"):
+                f(x)
+        assert float(jnp.log(x + 9)[0]) == pytest.approx(np.log(9))
+    with jitgrad.debug_infs(), pytest.raises(InvalidValueError, match="in div"):
+        1 / x
