@@ -246,6 +246,20 @@ def _matrices(transposed: bool) -> str:
     return "\n".join([aligned, *lines, "  call void @fibers.wait(ptr %warp, i32 %site)", f"  ret <4 x i32> {so_far}"])
 
 
+_COPY = """\
+  call void @fibers.aligned(ptr %0, i64 15)
+  call void @fibers.aligned(ptr %1, i64 15)
+  store <16 x i8> zeroinitializer, ptr %0, align 1
+  %some = icmp ne i32 %2, 0
+  br i1 %some, label %copy, label %done
+copy:
+  %value = load <16 x i8>, ptr %1, align 1
+  store <16 x i8> %value, ptr %0, align 1
+  br label %done
+done:
+  ret void"""
+"""At once: that a kernel waits for its copies is not seen."""
+
 EMULATED: dict[str, str] = {
     "gpu.thread": _field("thread"),
     "gpu.block": _field("block"),
@@ -263,6 +277,9 @@ EMULATED: dict[str, str] = {
     **{f"gpu.mma.{type}": _multiply(type) for type in _NUMBERS},
     "gpu.matrices": _matrices(transposed=False),
     "gpu.matrices.transposed": _matrices(transposed=True),
+    "gpu.copy": _COPY,
+    "gpu.copies.end": "  ret void",
+    "gpu.copies.wait": "  ret void",
     "gpu.shared": f"{_mine('shared', 'ptr')}  ret ptr %shared",
     "gpu.pointer": _POINTER,
 }

@@ -165,10 +165,10 @@ def test_infinities_and_nans_of_float32_are_where_the_processor_has_them() -> No
 @pytest.mark.skipif(assembler() is None, reason="ptxas comes with the extra test")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_products_are_assembled_without_spills_and_read_16_bytes_at_once(dtype: str, architecture: str) -> None:
+def test_products_are_assembled_without_spills_and_read_or_copy_16_bytes_at_once(dtype: str, architecture: str) -> None:
     for name, (function, left, right) in PRODUCTS.items():
         spec = [jitgrad.ShapeDtypeStruct(tuple(4096 if s != "b" else 4 for s in spelt), dtype) for spelt in (left, right)]
         text = products_in(jitgrad.make_graph(function)(*spec), device_tuning(), ARCHITECTURES[architecture])
         for kernel in assemble(text, architecture).kernels.values():
             assert not kernel.spill_stores and not kernel.spill_loads, (name, kernel)
-        assert loads(text)[16] >= 8
+        assert loads(text)[16] >= 8 if dtype == "float32" else text.count("cp.async.cg") >= 12

@@ -76,6 +76,13 @@ def _matrices(how: str) -> Primitive:
     return Primitive("<4 x i32>", ("ptr",), "\n".join([*lines, _gathered("i32", 4)]), meets=True)
 
 
+_COPY = """\
+  %a = addrspacecast ptr %0 to ptr addrspace(3)
+  %n = ptrtoint ptr addrspace(3) %a to i32
+  %g = addrspacecast ptr %1 to ptr addrspace(1)
+  call void asm sideeffect "cp.async.cg.shared.global [$0], [$1], 16, $2;", "r,l,r,~{memory}"(i32 %n, ptr addrspace(1) %g, i32 %2)
+  ret void"""
+
 _GRID_BARRIER = """\
   call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)
   %thread = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
@@ -121,6 +128,9 @@ PRIMITIVES: dict[str, Primitive] = {
     "gpu.mma.tf32": _multiply("m16n8k8", "tf32"),
     "gpu.matrices": _matrices(""),
     "gpu.matrices.transposed": _matrices(".trans"),
+    "gpu.copy": Primitive("void", ("ptr", "ptr", "i32"), _COPY),
+    "gpu.copies.end": Primitive("void", (), '  call void asm sideeffect "cp.async.commit_group;", "~{memory}"()\n  ret void'),
+    "gpu.copies.wait": Primitive("void", (), '  call void asm sideeffect "cp.async.wait_group 1;", "~{memory}"()\n  ret void'),
     "gpu.shared": Primitive("ptr", (), "  ret ptr addrspacecast (ptr addrspace(3) @gpu_shared_memory to ptr)"),
     "gpu.pointer": Primitive(
         "ptr", ("ptr",), "  %g = load ptr addrspace(1), ptr %0\n  %r = addrspacecast ptr addrspace(1) %g to ptr\n  ret ptr %r"
@@ -132,7 +142,9 @@ lane n below, in the lowest n their own; `.from(value, lane)`. `gpu.shared()`: t
 a launch whose blocks run at once; the counter is a zeroed i32 of their own. `gpu.mma.TYPE(left, right, sums)`: sums of a tile of
 16 x 8, to which the warp adds a product over a depth of 16 (of tf32: 8), with the fragments of PTX's mma.sync. `gpu.matrices(row)`:
 four matrices of 8 x 8 halves from shared memory; of matrix n the rows begin, at multiples of 16 bytes, where lanes 8 n to 8 n + 7
-say, and lane l gets the word at row l / 4, column 2 (l % 4); transposed, column and row.
+say, and lane l gets the word at row l / 4, column 2 (l % 4); transposed, column and row. `gpu.copy(to, from, bytes)`: 16 bytes of
+shared memory from global memory, or zeros where `bytes` is 0, while the thread goes on; `gpu.copies.end()`: a group of the
+thread's copies ends; `gpu.copies.wait()`: for all its groups but the last.
 """
 _USED = re.compile(r"@(gpu\.[a-z0-9.]+)\(")
 _DECLARED = re.compile(r"@(llvm\.[a-z0-9_.]+)\(")
@@ -226,6 +238,18 @@ class Threads:
     def matrices(self, row: Reg, transposed: bool = False) -> Reg:
         """The lane's words of four matrices of 8 x 8 halves; its address is of one of their rows."""
         return self._call("gpu.matrices.transposed" if transposed else "gpu.matrices", U32, row, width=4)
+
+    def copy(self, to: Reg, source: Reg, holds: Reg) -> None:
+        """16 bytes into shared memory, zeros where the condition does not hold, while the thread goes on."""
+        self._call("gpu.copy", None, to, source, self.e.select(holds, self.e.const(16, I32), self.e.const(0, I32)))
+
+    def end_copies(self) -> None:
+        """The copies since the last end are a group."""
+        self._call("gpu.copies.end", None)
+
+    def wait_for_copies(self) -> None:
+        """For all groups of this thread's copies but the last."""
+        self._call("gpu.copies.wait", None)
 
     def ballot(self, condition: Reg) -> Reg:
         """The lanes of the warp where the condition holds, as bits."""

@@ -8,7 +8,7 @@ tiles are few, several blocks share one's depth, and a second phase adds their s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ....ir.graph import Var
@@ -287,8 +287,18 @@ class Operand:
 
     def fetch(self, k: Reg, high: Reg) -> None:
         """This thread's elements of the steps from k on, into registers; what lies outside is zero."""
+        e, x = self.x.e, self.x
+        for number, inside in self._units(k, high):
+            x.width = self.lanes
+            x.vector_axis = None if self.lanes == 1 else self.kernel.c.depth if self.along_depth else self.axis
+            value = e.splat(x.emit(self.node), self.lanes)
+            x.vector_axis, x.width = None, 1
+            e.set(self.slots[number], e.select(inside, value, 0))
+
+    def _units(self, k: Reg, high: Reg) -> Iterator[tuple[int, Reg]]:
+        """(number, whether it is inside) of what the thread fetches at once; the axes are at its first element, or at the last."""
         e, x, c = self.x.e, self.x, self.kernel.c
-        for number, slot in enumerate(self.slots):
+        for number in range(self.count):
             side, step = self._at(number)
             where, depth = e.add(self.first, side), e.add(k, step)
             inside = e.compare("lt", depth, high)
@@ -302,11 +312,7 @@ class Operand:
             with x.scope():
                 x.axis_values[self.axis] = e.least(where, last) if self.extent % self.side else where
                 x.axis_values[c.depth] = e.least(depth, last_depth)
-                x.width = self.lanes
-                x.vector_axis = None if self.lanes == 1 else c.depth if self.along_depth else self.axis
-                value = e.splat(x.emit(self.node), self.lanes)
-                x.vector_axis, x.width = None, 1
-            e.set(slot, e.select(inside, value, 0))
+                yield number, inside
 
     def deposit(self, shared: Reg) -> None:
         """What was fetched, into shared memory: `side` elements of a step lie side by side."""

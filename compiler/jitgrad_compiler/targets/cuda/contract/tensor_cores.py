@@ -6,15 +6,16 @@ low times high together are within 2^-23 or so of the product. As tensor cores c
 after each 8 steps of depth, for an addition that rounds. Where a number of those a block has in shared memory is not finite, or so
 small or large that its parts have not all their bits, these are multiplied by FMA there, from both parts' sum, which is the number.
 
-Tiles lie in shared memory in the order of the operand's own memory, twice: one is multiplied while the other comes. The warps of a
-block are 2 x 4 over its tile. The result goes through shared memory, so that it leaves side by side.
+Tiles lie in shared memory in the order of the operand's own memory, and one is multiplied while the next comes: copied, where both
+operands are 16 bits as they are in memory, else by way of registers. The warps of a block are 2 x 4 over its tile. The result goes
+through shared memory, so that it leaves side by side.
 """
 
 from __future__ import annotations
 
 from ....ir.types import BF16, F16, F32, I32, I64, U8, U32
 from ....kernels.affine import Axis
-from ....kernels.expression import Apply, Node
+from ....kernels.expression import Apply, Load, Node
 from ....kernels.kernel import Contraction, Kernel
 from ....kernels.tuning import Gpu
 from ....ops.arithmetic import convert_element_type
@@ -29,6 +30,8 @@ FRAGMENT = {"row": 16, "column": 8}
 """Rows and columns of what a warp multiplies at once."""
 PAD = 8
 """Elements between rows in shared memory, so that what a warp reads at once lies in other banks."""
+STAGES = 3
+"""Tiles of an operand that is copied: one is multiplied while two are on their way."""
 KEPT = 13
 """The bits of float32's fraction that TF32 lacks."""
 SMALLEST, LARGEST = 27 << 23, 0x7F7FF000
@@ -70,15 +73,51 @@ class TensorCoreKernel(ContractKernel):
 
     def _product(self) -> Phase:
         f = BlockFunction(self.module, f"{self.name}_0")
-        e, t, p = f.e, f.threads, self._begin(f)
+        e, p = f.e, self._begin(f)
         kind = _Halves if self.halves else _Floats
         warp = e.shr(p.thread, 5)
         lane = e.and_(p.thread, WARP - 1)
         left = kind(self, p, self.operands[0], self.c.row, 0, lane, e.and_(warp, DOWN - 1))
         right = kind(self, p, self.operands[1], self.c.column, left.bytes, lane, e.shr(warp, 1))
-        stage = left.bytes + right.bytes
-        flags = 2 * stage
         sums = self._zeros(f, self.down, self.across, 4)
+        if isinstance(left, _Halves) and isinstance(right, _Halves) and left.direct and right.direct:
+            nbytes = self._stream(f, p, left, right, sums)
+        else:
+            nbytes = self._fetch(f, p, left, right, sums, warp)
+        self._leave(f, p, sums, warp, lane)
+        nbytes = max(nbytes, DOWN * FRAGMENT["row"] * (self.tile_columns + PAD) * 4)
+        return f.finish(self.tiles * self.shares, nbytes)
+
+    def _stream(self, f: BlockFunction, p: Place, left: _Halves, right: _Halves, sums: list[list[Reg]]) -> int:
+        """The sums of operands that are copied as they are, two tiles ahead; how many bytes of shared memory that takes."""
+        e, t, stage = f.e, f.threads, left.bytes + right.bytes
+        shared = t.shared()
+
+        def room(k: Reg) -> Reg:
+            turn = e.rem(e.div(e.sub(k, p.low), self.steps), STAGES)
+            return e.offset(shared, e.mul(turn, stage), U8)
+
+        def copy(k: Reg) -> None:
+            for operand in (left, right):
+                operand.copy(room(k), k, p.high, t)
+            t.end_copies()
+
+        for n in range(STAGES - 1):
+            copy(e.add(p.low, n * self.steps))
+        with e.loop(p.low, p.high, self.steps) as k, p.x.scope():
+            t.wait_for_copies()
+            t.barrier()
+            copy(e.add(k, (STAGES - 1) * self.steps))
+            self._multiply_halves(f, room(k), left, right, sums)
+        t.end_copies()  # of none, so that all others are waited for
+        t.wait_for_copies()
+        t.barrier()
+        return STAGES * stage
+
+    def _fetch(self, f: BlockFunction, p: Place, left: _Tile, right: _Tile, sums: list[list[Reg]], warp: Reg) -> int:
+        """The sums of operands that are computed on their way; how many bytes of shared memory that takes."""
+        e, t, stage = f.e, f.threads, left.bytes + right.bytes
+        flags = 2 * stage
         deep = not self.halves and min(self.share, self.depth) > DEEP
         totals = _Totals(f, [slot for row in sums for slot in row], warp) if deep else None
         shared = t.shared()
@@ -124,9 +163,7 @@ class TensorCoreKernel(ContractKernel):
         if totals is not None:
             totals.give()
         t.barrier()
-        self._leave(f, p, sums, warp, lane)
-        nbytes = max(flags + (0 if self.halves else 8), DOWN * FRAGMENT["row"] * (self.tile_columns + PAD) * 4)
-        return f.finish(self.tiles * self.shares, nbytes)
+        return flags + (0 if self.halves else 8)
 
     # -- products
 
@@ -273,6 +310,19 @@ class _Halves(_Tile):
     """Of 16 bits."""
 
     together = 8
+
+    @property
+    def direct(self) -> bool:
+        """Whether it lies in memory as in the tile, so that it can be copied."""
+        return isinstance(self.node, Load) and self.node.guard is None and self.lanes == self.together
+
+    def copy(self, room: Reg, k: Reg, high: Reg, threads: Threads) -> None:
+        """This thread's elements of the steps from k on, on their way into shared memory."""
+        e, x, node = self.x.e, self.x, self.node
+        assert isinstance(node, Load)
+        for number, inside in self._units(k, high):
+            source = e.offset(x.pointers[node.source], x.scalar_index(node.offset), self.dtype)
+            threads.copy(e.offset(self.base(room), self.at(*self._at(number)), self.dtype), source, inside)
 
     def put(self, room: Reg, flag: Reg, k: Reg) -> None:
         """What was fetched, into shared memory."""
