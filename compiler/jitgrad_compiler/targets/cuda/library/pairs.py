@@ -51,7 +51,8 @@ class PairSort:
         self.module, self.name, self.rows, self.n, self.bits = module, name, rows, n, bits
         self.keys, self.take, self.scratch = keys, take, scratch
         self.key: DType = U32 if bits <= PLACE_BITS else U64
-        self.place = U32 if n <= 1 << PLACE_BITS else U64
+        self.place = U32 if n < 1 << PLACE_BITS else U64
+        """Of places and of counts."""
         tuning = module.tuning.gpu
         self.shared = n <= min(tuning.shared_sort, MOST_SHARED)
         self.chunks = max(1, min(-(-tuning.enough_blocks // rows), n // (2 * TILE)))
@@ -63,7 +64,7 @@ class PairSort:
             for which in range(2):
                 self.keys_at[which], self.places_at[which] = self._room(self.key), self._room(self.place)
             self.counts_at = self.scratch_bytes
-            self.scratch_bytes += aligned(rows * BUCKETS * self.chunks * U32.nbytes)
+            self.scratch_bytes += aligned(rows * BUCKETS * self.chunks * self.place.nbytes)
 
     def _room(self, type: DType) -> int:
         place, self.scratch_bytes = self.scratch_bytes, self.scratch_bytes + aligned(self.rows * self.n * type.nbytes)
@@ -123,23 +124,23 @@ class PairSort:
         f = BlockFunction(self.module, f"{self.name}_count{number}")
         e, t = f.e, f.threads
         read, counts, shared, thread = self._read(f, number), self._counts(f), t.shared(), t.thread()
-        f.shared_bytes = BUCKETS * U32.nbytes
+        f.shared_bytes = BUCKETS * self.place.nbytes
         row, chunk, low, high = self._chunk(f)
-        mine = e.offset(shared, thread, U32)
-        e.store(mine, e.const(0, U32))
+        mine = e.offset(shared, thread, self.place)
+        e.store(mine, e.const(0, self.place))
         t.barrier()
         with e.loop(e.add(low, thread), high, THREADS) as i:
             key, _ = read(row, i)
-            t.atomic("add", e.offset(shared, self._digit(e, key, number), U32), e.const(1, U32))
+            t.atomic("add", e.offset(shared, self._digit(e, key, number), self.place), e.const(1, self.place))
         t.barrier()
         at = e.add(e.mul(e.add(e.mul(row, BUCKETS), thread), self.chunks), chunk)
-        e.store(e.offset(counts, at, U32), e.load(mine, U32))
+        e.store(e.offset(counts, at, self.place), e.load(mine, self.place))
         return f.finish(self.rows * self.chunks)
 
     def _summed(self, number: int) -> list[Phase]:
         """The counts with those before them in their row."""
-        line = Line("add", U32, self.rows, BUCKETS * self.chunks, 1)
-        behind = self.counts_at + aligned(line.outer * line.n * U32.nbytes)
+        line = Line("add", self.place, self.rows, BUCKETS * self.chunks, 1)
+        behind = self.counts_at + aligned(line.outer * line.n * self.place.nbytes)
         emitted = Cumulative(
             self.module, f"{self.name}_sums{number}", line, self._counts, self._counts,
             lambda f: f.e.offset(self.scratch(f), behind, U8),
@@ -154,21 +155,21 @@ class PairSort:
         f = BlockFunction(self.module, f"{self.name}_move{number}")
         e, t = f.e, f.threads
         read, write, counts, shared, thread = self._read(f, number), self._write(f, number), self._counts(f), t.shared(), t.thread()
-        f.shared_bytes = (WARPS + 1) * BUCKETS * U32.nbytes
+        f.shared_bytes = (WARPS + 1) * BUCKETS * self.place.nbytes
         row, chunk, low, high = self._chunk(f)
         warp, lane = e.div(thread, WARP), e.rem(thread, WARP)
         below = e.sub(e.shl(e.const(1, U32), e.convert(lane, U32)), 1)
-        running = e.offset(shared, thread, U32)
-        of_warps = e.offset(shared, BUCKETS, U32)
-        mine = e.offset(of_warps, e.mul(warp, BUCKETS), U32)
+        running = e.offset(shared, thread, self.place)
+        of_warps = e.offset(shared, BUCKETS, self.place)
+        mine = e.offset(of_warps, e.mul(warp, BUCKETS), self.place)
         first = e.add(e.mul(thread, self.chunks), chunk)
         begins = e.add(e.mul(row, BUCKETS * self.chunks), e.sub(first, 1))
-        e.store(running, e.const(0, U32))
+        e.store(running, e.const(0, self.place))
         with e.when(e.compare("gt", first, 0)):
-            e.store(running, e.load(e.offset(counts, begins, U32), U32))
+            e.store(running, e.load(e.offset(counts, begins, self.place), self.place))
         with e.loop(low, high, TILE) as tile:
             for w in range(WARPS):
-                e.store(e.offset(of_warps, e.add(thread, w * BUCKETS), U32), e.const(0, U32))
+                e.store(e.offset(of_warps, e.add(thread, w * BUCKETS), self.place), e.const(0, self.place))
             t.barrier()
             held = []
             for item in range(ITEMS):
@@ -177,26 +178,26 @@ class PairSort:
                 key, place = read(row, e.least(i, self.n - 1))
                 digit = self._digit(e, key, number)
                 alike = self._alike(f, digit, inside)
-                rank = e.intrinsic("ctpop", e.and_(alike, below))
-                slot = e.offset(mine, digit, U32)
-                before = e.load(slot, U32)
+                rank = e.convert(e.intrinsic("ctpop", e.and_(alike, below)), self.place)
+                slot = e.offset(mine, digit, self.place)
+                before = e.load(slot, self.place)
                 t.warp_barrier()
                 with e.when(e.and_(inside, e.compare("eq", rank, 0))):
-                    e.store(slot, e.add(before, e.intrinsic("ctpop", alike)))
+                    e.store(slot, e.add(before, e.convert(e.intrinsic("ctpop", alike), self.place)))
                 t.warp_barrier()
                 held.append((inside, key, place, slot, e.add(before, rank)))
             t.barrier()
-            total = e.load(running, U32)
+            total = e.load(running, self.place)
             for w in range(WARPS):
-                slot = e.offset(of_warps, e.add(thread, w * BUCKETS), U32)
-                count = e.load(slot, U32)
+                slot = e.offset(of_warps, e.add(thread, w * BUCKETS), self.place)
+                count = e.load(slot, self.place)
                 e.store(slot, total)
                 total = e.add(total, count)
             e.store(running, total)
             t.barrier()
             for inside, key, place, slot, rank in held:
                 with e.when(inside):
-                    write(row, e.convert(e.add(e.load(slot, U32), rank), I64), key, place)
+                    write(row, e.convert(e.add(e.load(slot, self.place), rank), I64), key, place)
             t.barrier()
         return f.finish(self.rows * self.chunks)
 
