@@ -73,6 +73,8 @@ def moved(where: str, x: Array, device: Device) -> Array:
 
 def _memory_of(device: Any, x: Any) -> Any:
     """The memory of an operand, an Array or a NumPy array, on a device."""
+    if type(x) is Array and getattr(x.ref, "device", None) is device:
+        return x.ref
     if type(x) is Array and memory_device(x.ref) is not None:
         return memory().to_device(device, x.ref, x.type)
     return memory().from_host(device, x.data() if isinstance(x, Array) else x)
