@@ -120,6 +120,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (lambda x: jnp.log(jnp.sum(jnp.exp(x), -1)) * jnp.tanh(jnp.sum(x, -1)), [(1000, 10)]),
         (lambda x: x / jnp.sqrt(jnp.mean(x, -1, keepdims=True) + 1e-5), [(1000, 100)]),
         (jnp.transpose, [(5000, 12)]), (lambda x, y: x.T + y.T * 2, [(300, 200)] * 2),
+        (lambda x: jnp.pad(x.T, 1), [(1 << 11, 1 << 11)]),
     ],
     "contraction": [
         *((product, [(m, k), (k, n)]) for m, k, n in [
