@@ -41,6 +41,7 @@ from .nan_reductions import (
 from .statistics import (
     average, corrcoef, cov, median, nanmedian, nanpercentile, nanquantile, percentile, ptp, quantile,
 )  # fmt: skip
+from .padding import pad
 from .histograms import (
     bincount, histogram, histogram2d, histogram_bin_edges, histogramdd,
 )  # fmt: skip
@@ -59,7 +60,7 @@ from .manipulation import (
     rollaxis, squeeze, stack, swapaxes, transpose, unstack, vstack,
 )  # fmt: skip
 from .rearrangement import (
-    array_split, delete, dsplit, flip, fliplr, flipud, hsplit, insert, pad, repeat, roll, rot90, split, tile, trim_zeros,
+    array_split, delete, dsplit, flip, fliplr, flipud, hsplit, insert, repeat, roll, rot90, split, tile, trim_zeros,
     vsplit,
 )  # fmt: skip
 from .indexing import (

@@ -130,6 +130,8 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
         zeros = _linalg().eigvals(zeros)
     elif zeros.type.rank != 1:
         raise ShapeError(f"poly: needs a vector of zeros or a square matrix, got shape {zeros.type.shape}")
+    if not zeros.type.shape[0]:
+        return fill((), 1, zeros.type.dtype)  # a number: NumPy has no vector of one coefficient here
     out = fill((1,), 1, zeros.type.dtype)
     for k in range(zeros.type.shape[0]):
         factor = concatenate([fill((1,), 1, zeros.type.dtype), -slice_axis(zeros, 0, k, k + 1)], 0)

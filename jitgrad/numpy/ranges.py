@@ -211,8 +211,8 @@ def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool =
     real = low.type.dtype.real
     fraction = convert(convert(place, real) / max(steps, 1), low.type.dtype)
     out = low * op("exp", fraction * op("log", high / low))
-    out = select(place == 0, low, out)  # both ends exactly
-    out = select(place == steps, high, out) if endpoint else out
+    out = select(place == steps, high, out) if endpoint else out  # both ends exactly
+    out = select(place == 0, low, out)  # and one number is the first
     at = axis_number("geomspace", axis, len(shape))
     out = op("transpose", out, permutation=(*range(1, at + 1), 0, *range(at + 1, len(shape)))) if at else out
     return out if wanted is None else convert(out, wanted)

@@ -1,4 +1,4 @@
-"""Splitting, repeating, flipping, rolling and padding arrays. Joining and reshaping are in `manipulation.py`."""
+"""Splitting, repeating, flipping and rolling arrays. Joining and reshaping are in `manipulation.py`, padding in `padding.py`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def static(where: str, what: str, x: Any) -> np.ndarray:
                 f"{where}: {what} decides the shape of the result, so it must be a concrete number, not a traced value"
             )
         return np.asarray(concrete)
-    return np.asarray(x)
+    return np.asarray(x) if np.size(x) else np.zeros(np.shape(x), int)  # no integers at all, as in [], are floats for NumPy
 
 
 def split(ary: ArrayLike, indices_or_sections: int | Sequence[int] | ArrayLike, axis: int = 0) -> list[Array]:
@@ -240,103 +240,6 @@ def _rolled(x: Array, by: Array, at: int) -> Array:
         return x if not cut else concatenate([slice_axis(x, at, cut, n), slice_axis(x, at, 0, cut)], at)
     places = (op("iota", shape=(n,), axis=0, dtype=I64) - convert(by, I64)) % n
     return take_places(x, places, at)
-
-
-PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap", "empty", "maximum", "minimum", "mean")
-
-
-def pad(
-    array: ArrayLike, pad_width: Any, mode: str = "constant", *, constant_values: ArrayLike = 0, reflect_type: str = "even"
-) -> Array:
-    """Elements put before and behind each axis: pad_width is a number, (before, behind), or such a pair for each axis.
-
-    Modes: "constant" (constant_values: a number, a pair, or pairs), "edge", "reflect" (the edge once), "symmetric" (the
-    edge twice), "wrap", "empty" (zeros), "maximum", "minimum" and "mean" of the axis. Raises ArgumentError for other modes and for
-    negative widths.
-
-    >>> import jitgrad.numpy as jnp
-    >>> print(jnp.pad(jnp.array([1, 2]), (1, 2)), jnp.pad(jnp.array([1, 2, 3]), 2, mode="reflect"))
-    [0 1 2 0 0] [3 2 1 2 3 2 1]
-    """
-    x = array_arg("pad", array)
-    rank = x.type.rank
-    if isinstance(pad_width, dict):
-        pad_width = [pad_width.get(i, pad_width.get(i - rank, (0, 0))) for i in range(rank)]
-        pad_width = [(w, w) if isinstance(w, int) else w for w in pad_width]
-    try:
-        widths = np.broadcast_to(static("pad", "pad_width", pad_width), (rank, 2)).astype(int).tolist()
-    except ValueError:
-        raise ArgumentError(f"pad: pad_width {pad_width} is not one pair, or one for each of the {rank} axes") from None
-    if any(w < 0 for pair in widths for w in pair):
-        raise ArgumentError(f"pad: widths must be 0 or more, got {pad_width}")
-    if mode in ("constant", "empty"):
-        return _pad_constant(x, widths, constant_values if mode == "constant" else 0)
-    for axis, (before, behind) in enumerate(widths):
-        if before or behind:
-            x = _pad_axis(x, axis, before, behind, mode, reflect_type)
-    return x
-
-
-def _pad_constant(x: Array, widths: list[list[int]], values: ArrayLike) -> Array:
-    rank = x.type.rank
-    given = values if isinstance(values, (list, tuple)) else as_value(values, "pad")
-    if isinstance(given, Array) and not given.type.shape:
-        padding = tuple((low, high, 0) for low, high in widths)
-        return op("pad", x, convert(given, x.type.dtype), padding=padding) if any(map(any, widths)) else x
-    table = np.broadcast_to(np.asarray(given), (rank, 2))
-    for axis, (low, high) in enumerate(widths):
-        for width, number, before in ((low, table[axis, 0], True), (high, table[axis, 1], False)):
-            padding = tuple(((width, 0, 0) if before else (0, width, 0)) if i == axis else (0, 0, 0) for i in range(rank))
-            x = op("pad", x, constant(number, x.type.dtype), padding=padding) if width else x
-    return x
-
-
-def _pad_axis(x: Array, axis: int, before: int, behind: int, mode: str, reflect_type: str) -> Array:
-    n = x.type.shape[axis]
-    if mode in ("maximum", "minimum", "mean"):
-        name = {"maximum": "reduce_max", "minimum": "reduce_min", "mean": "reduce_sum"}[mode]
-        summary = op(name, x, axes=(axis,))
-        if mode == "mean":
-            summary = convert(summary / n, x.type.dtype)
-        dims = tuple(i for i in range(x.type.rank) if i != axis)
-        shapes = [(*x.type.shape[:axis], k, *x.type.shape[axis + 1 :]) for k in (before, behind)]
-        low, high = (broadcast(summary, shape, dims) for shape in shapes)
-        return concatenate([part for k, part in ((before, low), (1, x), (behind, high)) if k], axis)
-    if not n:
-        raise ShapeError(f"pad: mode {mode!r} needs elements, but axis {axis} of shape {x.type.shape} is empty")
-    if reflect_type != "even" or mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise ArgumentError(
-            f"pad: mode {mode!r} with reflect_type {reflect_type!r} is not available; modes are {', '.join(PAD_MODES)}"
-        )
-    places = np.pad(np.arange(n), (before, behind), mode=mode)  # type: ignore[call-overload]
-    pieces = _runs(places)
-    if len(pieces) > 8:
-        return take_places(x, as_value(places), axis)
-    return concatenate([_run(x, axis, first, last, count) for first, last, count in pieces], axis)
-
-
-def _runs(places: np.ndarray) -> list[tuple[int, int, int]]:
-    """A list of places as runs (first, last, count) that rise by one, fall by one, or stay."""
-    runs: list[tuple[int, int, int]] = []
-    for p in places.tolist():
-        if runs:
-            first, last, count = runs[-1]
-            step = p - last
-            if abs(step) <= 1 and (count == 1 or step * (count - 1) == last - first):
-                runs[-1] = (first, p, count + 1)
-                continue
-        runs.append((p, p, 1))
-    return runs
-
-
-def _run(x: Array, axis: int, first: int, last: int, count: int) -> Array:
-    part = slice_axis(x, axis, min(first, last), max(first, last) + 1)
-    if first > last:
-        return op("reverse", part, axes=(axis,))
-    if first == last and count > 1:
-        shape = (*x.type.shape[:axis], count, *x.type.shape[axis + 1 :])
-        return broadcast(part, shape, tuple(range(x.type.rank)))
-    return part
 
 
 def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Array:

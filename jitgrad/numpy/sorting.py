@@ -288,7 +288,11 @@ def argwhere(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -
     [[0 1]
      [1 0]]
     """
-    places = nonzero(a, size=size, fill_value=fill_value)
+    x = array_arg("argwhere", a)
+    if not x.type.rank:  # no axes, so that only the count of rows tells whether the number is 0
+        rows = nonzero(reshape(x, (1,)), size=size)[0]
+        return from_numpy(np.zeros((rows.type.shape[0], 0), np.int64))
+    places = nonzero(x, size=size, fill_value=fill_value)
     return columns(list(places), places[0].type.shape)
 
 

@@ -55,6 +55,7 @@ CASES = [
     "logspace(0, 2, 5)",
     "logspace(0, 2, 5, base=2)",
     "geomspace(1, 100, 5)",
+    "geomspace(1, 100, 1)",
     "geomspace(-1.0, -8.0, 4)",
     "meshgrid(v, w)",
     'meshgrid(v, w, indexing="ij")',

@@ -1,0 +1,127 @@
+"""Every function of jitgrad.numpy on random calls: NumPy, eager and compiled agree, vmap is a loop, derivatives
+are those of finite differences. function_table.py says how each is called; JITGRAD_EXAMPLES=200 tries more calls.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad.testing import check_grads
+
+from .drawn_calls import Call, Draw
+from .function_table import ELSEWHERE, ROWS, Row
+
+EXAMPLES = int(os.environ.get("JITGRAD_EXAMPLES", "3"))
+CASES = [(name, row) for row in ROWS for name in row.names.split()]
+
+
+def cases(keep: Callable[[Row], bool]) -> Any:
+    kept = [(name, row) for name, row in CASES if keep(row)]
+    return pytest.mark.parametrize(("name", "row"), kept, ids=[f"{name} of {row.types}" for name, row in kept])
+
+
+def named(module: Any, name: str) -> Any:
+    for part in name.split("."):
+        module = getattr(module, part)
+    return module
+
+
+def each_call(name: str, row: Row, check: Callable[[Call], None], apart: str | None = None) -> None:
+    """The same random calls of a function in every run."""
+
+    @seed(zlib.crc32(name.encode()))
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def run(data: Any) -> None:
+        check(row.draw(Draw(data.draw, row.types, apart)))
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        run()
+
+
+def flat(out: Any) -> list[np.ndarray]:
+    return [leaf for part in out for leaf in flat(part)] if isinstance(out, (list, tuple)) else [np.asarray(out)]
+
+
+def close(row: Row, got: list[np.ndarray], want: list[np.ndarray], context: object, types: bool = True) -> None:
+    assert len(got) == len(want), context
+    for g, w in zip(got, want, strict=True):
+        assert g.shape == w.shape, f"{context}: {g.shape} for {w.shape}"
+        assert not types or g.dtype == w.dtype, f"{context}: {g.dtype} for {w.dtype}"
+        near = {2: 2e-3, 4: 3e-4, 8: 1e-9}[
+            min(t.itemsize // (2 if t.kind == "c" else 1) for t in (g.dtype, w.dtype, np.dtype(float)) if t.kind in "fc")
+        ]
+        np.testing.assert_allclose(g, w, rtol=row.loose * near, atol=row.loose * near, err_msg=str(context))
+
+
+@cases(lambda row: True)
+def test_numpy_eager_and_compiled_agree(name: str, row: Row) -> None:
+    ours, numpys = row.ours or named(jnp, name), row.reference or named(np, name)
+
+    def check(call: Call) -> None:
+        want = flat(call(numpys, *[x.copy() for x in call.operands]))
+        got = flat(call(ours, *[jnp.array(x) for x in call.operands]))
+        close(row, got, want, call, types=False)
+        for g, w in zip(got, want, strict=True):
+            same = g.dtype.kind == w.dtype.kind or {g.dtype.kind, w.dtype.kind} <= set("iu")
+            assert same or (row.floats and g.dtype.kind == "f"), f"{call}: {g.dtype} for {w.dtype}"
+        if row.traced and call.operands:
+            close(row, flat(jitgrad.jit(lambda *xs: call(ours, *xs))(*call.operands)), got, f"compiled, {call}")
+
+    each_call(name, row, check)
+
+
+@cases(lambda row: row.traced)
+def test_vmap_is_a_loop(name: str, row: Row) -> None:
+    ours = row.ours or named(jnp, name)
+
+    def check(call: Call) -> None:
+        if not call.operands:
+            return
+        batch = [np.stack([x, x[::-1] if x.ndim else x]) for x in call.operands]
+        got = flat(jitgrad.vmap(lambda *xs: call(ours, *xs))(*batch))
+        one_by_one = [flat(call(ours, *[jnp.array(x[i]) for x in batch])) for i in (0, 1)]
+        close(row, got, [np.stack(pair) for pair in zip(*one_by_one, strict=True)], call)
+
+    each_call(name, row, check)
+
+
+@cases(lambda row: row.smooth)
+def test_derivatives_are_those_of_finite_differences(name: str, row: Row) -> None:
+    derivatives(name, row, "float64")
+
+
+@cases(lambda row: row.holomorphic)
+def test_complex_derivatives_are_those_of_finite_differences(name: str, row: Row) -> None:
+    derivatives(name, row, "complex128")
+
+
+def derivatives(name: str, row: Row, dtype: str) -> None:
+    ours = row.ours or named(jnp, name)
+    each_call(name, row, lambda call: check_grads(lambda *xs: call(ours, *xs), call.operands, order=2, atol=2e-4, rtol=2e-4), dtype)
+
+
+def test_every_function_has_a_row_or_a_reason() -> None:
+    modules = {"": jnp, "linalg.": jnp.linalg, "fft.": jnp.fft}
+    functions = {
+        prefix + name
+        for prefix, module in modules.items()
+        for name in getattr(module, "__all__", dir(module))
+        if callable(getattr(module, name)) and not isinstance(getattr(module, name), type) and not name.startswith("_")
+    }
+    rows = {name for name, _ in CASES}
+    reasons = {name for names in ELSEWHERE.values() for name in names.split()}
+    assert rows | reasons == functions, sorted((rows | reasons) ^ functions)
+    assert not rows & reasons, sorted(rows & reasons)
