@@ -18,6 +18,7 @@ import optree
 import jitgrad_compiler
 
 from . import errors
+from .at_once import at_once
 from .config import config
 from .element_width import narrow_results
 from .suggestions.foreign import explain_call, explain_python
@@ -96,8 +97,14 @@ def boundary(f: F, inside: bool = False) -> F:
     `inside`: functions of this package call it, too, and their 64-bit numbers stay.
     """
 
+    now = at_once(f)
+
     @functools.wraps(f)
     def entry(*args: Any, **kwargs: Any) -> Any:
+        if now is not None:
+            out = now(args, kwargs)
+            if out is not None:
+                return out
         try:
             out = f(*args, **kwargs)
             return out if inside or config.jax_enable_x64 else narrow_results(out)

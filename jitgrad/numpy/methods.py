@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from jitgrad.array import Array
+from jitgrad.at_once import also_counterpart, counterpart
 from jitgrad.errors import ArgumentError, ImmutableArrayError, MissingNameError
 from jitgrad.operands import ArrayLike
 from jitgrad.promotion import WEAK
 from jitgrad.suggestions import foreign
-from jitgrad.tracebacks import boundary_methods, leave
+from jitgrad.tracebacks import boundary, boundary_methods, leave
 from jitgrad_compiler.ir.builder import bind, literal
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import BOOL, FLOATS, I32, I64, INEXACT, INTEGERS, DType
@@ -25,6 +27,7 @@ from jitgrad_compiler.ir.types import BOOL, FLOATS, I32, I64, INEXACT, INTEGERS,
 from . import (
     arithmetic,
     comparison,
+    counterparts,  # noqa: F401  (before the operators that they serve)
     elementwise,
     indexing,
     linear,
@@ -101,6 +104,7 @@ def _promoting(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
     def reflected(self: Array, other: Any) -> Any:
         return function(other, self) if _is_operand(other) else NotImplemented
 
+    also_counterpart(method, function)
     return method, reflected
 
 
@@ -231,10 +235,13 @@ PROPERTIES: dict[str, Callable[[Array], Any]] = {
     "at": updates.Indexer,
 }  # fmt: skip
 
+counterpart(_reshape, lambda x, *sizes: x.reshape(*sizes))
+counterpart(_transpose, lambda x, *axes: x.transpose(*axes))
+
 for _name, _value in (*UNARY.items(), *METHODS.items()):
     setattr(Array, _name, _value)
 for _name, _get in PROPERTIES.items():
-    setattr(Array, _name, property(_get))
+    setattr(Array, _name, property(boundary(_get, inside=True) if isinstance(_get, FunctionType) else _get))
 
 
 def _refuse_setting(name: str, instead: str) -> None:

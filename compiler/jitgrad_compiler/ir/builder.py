@@ -159,8 +159,9 @@ _look: Callable[[Op, Sequence[Any]], None] | None = None
 
 def look_at_results(look: Callable[[Op, Sequence[Any]], None] | None) -> None:
     """Have `look` see the results of every operation that is done at once, from now on; None: nobody."""
-    global _look
+    global _look, plain
     _look = look
+    plain = _look is None and _elsewhere is None
 
 
 _elsewhere: Callable[[Op, Sequence[Value], dict[str, Any], Sequence[Type]], Sequence[Value] | None] | None = None
@@ -168,8 +169,13 @@ _elsewhere: Callable[[Op, Sequence[Value], dict[str, Any], Sequence[Type]], Sequ
 
 def run_elsewhere(run: Callable[[Op, Sequence[Value], dict[str, Any], Sequence[Type]], Sequence[Value] | None] | None) -> None:
     """Offer every operation that is done at once to `run` first, with the types of its results; None: not mine."""
-    global _elsewhere
+    global _elsewhere, plain
     _elsewhere = run
+    plain = _look is None and _elsewhere is None
+
+
+plain = True
+"""Whether nobody looks at operations that are done at once, or does them elsewhere."""
 
 
 _known: dict[Any, tuple[ArrayType, ...] | None] = {}
@@ -215,7 +221,7 @@ def _exactly(out: Any, type_: ArrayType) -> np.ndarray:
 
 def run_now(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]:
     """Concrete operands: check the types, run the NumPy reference."""
-    if _elsewhere is None and _look is None:
+    if plain:
         found = _run_known(op, args, params)
         if found is not None:
             return found

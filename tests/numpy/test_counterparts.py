@@ -1,0 +1,324 @@
+"""NumPy's counterparts of functions against the operations that they stand for: the same numbers to the bit, types and errors."""
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad import at_once
+from jitgrad.array import Array
+from jitgrad.numpy import (
+    arithmetic,
+    calculus,
+    comparison,
+    creation,
+    elementwise,
+    indexing,
+    linear,
+    manipulation,
+    matrices,
+    methods,
+    number_parts,
+    ranges,
+    rearrangement,
+    reductions,
+    selection,
+    sets,
+    sorting,
+    statistics,
+)
+
+DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int8", "uint8", "uint64", "bool", "complex64")
+SPECIAL = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-40, 3e38, -3e38, 0.5, -0.5, 1.5, -2.5, 1.0, -1.0, 7.25, 100.0, 1e10]
+RANDOM = np.random.default_rng(0)
+
+
+def array(dtype, shape, special=True):
+    """Elements that are likely to tell one way from another."""
+    kind = jnp.dtype(dtype)
+    n = int(np.prod(shape))
+    if kind.kind in "iu":
+        info = np.iinfo(kind)
+        pool = np.array([0, 1, 2, 3, 5, 7, info.max, info.min, info.max - 1, info.min + 1, 12], kind)
+        made = RANDOM.choice(pool if special else pool[:6], n)
+    elif kind.kind == "b":
+        made = RANDOM.random(n) < 0.5
+    else:
+        pool = np.array(SPECIAL, np.float64) if special else RANDOM.normal(size=64)
+        with np.errstate(all="ignore"):
+            made = RANDOM.choice(pool, n) + (1j * RANDOM.choice(pool, n) if kind.kind == "c" else 0)
+            made = made.astype(kind)
+    return jnp.array(made.reshape(shape))
+
+
+def the_same(x, y):
+    assert type(x) is type(y)
+    if isinstance(x, (tuple, list)):
+        assert len(x) == len(y)
+        for a, b in zip(x, y, strict=True):
+            the_same(a, b)
+        return
+    assert (x.type, x.weak) == (y.type, y.weak)
+    x, y = np.asarray(x), np.asarray(y)
+    for a, b in ((x.real, y.real), (x.imag, y.imag)) if x.dtype.kind == "c" else ((x, y),):
+        assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+        if a.dtype.kind == "f":
+            assert np.array_equal(np.signbit(a)[a == 0], np.signbit(b)[b == 0])
+
+
+def check(function, *args, **kwargs):
+    """Whether a counterpart was called; what it gave is what the function's operations give."""
+    now = at_once.at_once(function)
+    try:
+        expected = function(*args, **kwargs)
+    except Exception:
+        assert now(args, kwargs) is None
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        now(args, kwargs)
+        found = now(args, kwargs)
+    if found is None:
+        return False
+    the_same(found, expected)
+    return True
+
+
+def named(functions):
+    return {f.__name__: f for f in functions}
+
+
+def counterparts_of(module):
+    return [f for f in vars(module).values() if callable(f) and getattr(f, "__module__", "") == module.__name__ and f in known()]
+
+
+def known():
+    return at_once._counterparts
+
+
+ELEMENTWISE = named([*counterparts_of(elementwise), number_parts.modf, number_parts.frexp])
+PAIRS = named(
+    [
+        *counterparts_of(arithmetic), *counterparts_of(comparison), number_parts.nextafter, number_parts.ldexp, number_parts.gcd,
+        number_parts.lcm,
+    ]
+)  # fmt: skip
+SHAPES = [(), (0,), (4,), (3, 0), (5, 7)]
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_functions_of_one_array_give_what_their_operations_give(name):
+    f, used = ELEMENTWISE[name], 0
+    for dtype, shape in itertools.product(DTYPES, SHAPES):
+        x = array(dtype, shape)
+        used += check(f, x) + (len(shape) == 2 and check(f, x.T)) + (shape == (4,) and check(f, x[::-2]))
+    assert used
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_functions_of_two_arrays_give_what_their_operations_give(name):
+    f, used = PAIRS[name], 0
+    for one, other in itertools.product(DTYPES, DTYPES):
+        used += check(f, array(one, (40,)), array(other, (40,)))
+    for dtype in DTYPES:
+        for left, right in (((), ()), ((0,), (0,)), ((0,), (1,)), ((3, 1), (4,)), ((3,), (4,)), ((), (5,)), ((40, 3), (40, 3))):
+            used += check(f, array(dtype, left), array(dtype, right))
+        for number in (2, 2.0, -1, 0, 0.5, True, -0.0, float("nan"), 1e300, 63):
+            used += check(f, array(dtype, (30,)), number) + check(f, number, array(dtype, (30,)))
+    assert used
+
+
+AXES = (None, 0, -1, 1)
+OF_AXIS = named(
+    [
+        reductions.sum, reductions.prod, reductions.mean, reductions.var, reductions.std, reductions.max, reductions.min,
+        reductions.argmax, reductions.argmin, reductions.cumsum, reductions.count_nonzero, statistics.ptp, sorting.sort,
+        sorting.argsort, rearrangement.flip, manipulation.squeeze,
+    ]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_AXIS)
+def test_functions_along_an_axis_give_what_their_operations_give(name):
+    f, used = OF_AXIS[name], 0
+    for dtype, shape, special in itertools.product(DTYPES, [*SHAPES, (1, 1), (1,), (40, 3), (3, 40, 5)], (True, False)):
+        x = array(dtype, shape, special)
+        for axis in AXES:
+            for made in (x, x.T, x[..., ::2] if shape else x):
+                used += check(f, made, axis) + check(f, made, axis=axis)
+            check(f, x, axis=axis, keepdims=True)
+        used += check(f, x)
+    assert used
+
+
+ARRAYS = {
+    manipulation.reshape: [(-1,), (0,), ((2, -1),), ((5, 7),), ((7, 5), "F"), ((-1, 0),), (((2.0, -1)),), ((True, -1),)],
+    manipulation.ravel: [(), ("F",)],
+    manipulation.transpose: [(), ((1, 0),), ((0, 0),), ((-1, 0),), (None,)],
+    manipulation.swapaxes: [(0, 1), (-1, 0), (0, 5)],
+    manipulation.moveaxis: [(0, 1), ((0, 1), (1, 0)), ([0], [-1]), (0, 3)],
+    manipulation.expand_dims: [(0,), (-1,), ((0, 1),), (7,)],
+    manipulation.broadcast_to: [((3, 5, 7),), ((4,),), ((2, 4),), (4,)],
+    manipulation.atleast_2d: [()],
+    manipulation.astype: [(t,) for t in ("float32", "float64", "int32", "int8", "uint8", "bool", "complex64", "float16", "f32")],
+    rearrangement.roll: [(1,), (-3,), (60,), (1, 0), ((1, 2), (0, 1))],
+    rearrangement.tile: [(2,), (0,), ((2, 1),), (-1,)],
+    rearrangement.repeat: [(2,), (0,), (2, 0), (-1,)],
+    calculus.diff: [(), (2,), (1, 0)],
+    matrices.tril: [(), (1,), (-2,), (9,)],
+    matrices.triu: [(), (1,), (-2,), (9,)],
+    matrices.diag: [(), (1,), (-2,), (9,)],
+    linear.trace: [(), (1,), (-2,), (9,)],
+    creation.zeros_like: [()],
+    creation.full_like: [(2.0,), (2.5,), (1e300,), (3,), (True,), (float("nan"),)],
+    selection.clip: [(-1.0, 1.0), (0, 2), (None, 1.0), (-0.0, 0.0), (0.0, -0.0), (1.0, -1.0), (float("nan"), 1.0), (0, 40)],
+    methods._reshape: [(-1,), (5, 7), ((7, 5),), (0,)],
+    methods._transpose: [(), (1, 0), ((1, 0),)],
+}
+
+
+@pytest.mark.parametrize("f", ARRAYS, ids=lambda f: f.__name__)
+def test_functions_with_options_give_what_their_operations_give(f):
+    used = 0
+    for dtype, shape, options in itertools.product(DTYPES, [*SHAPES, (1, 1), (64, 64), (3, 4, 5)], ARRAYS[f]):
+        x = array(dtype, shape)
+        used += check(f, x, *options) + check(f, x.T, *options)
+    assert used
+
+
+LISTS = named([manipulation.concatenate, manipulation.stack, manipulation.hstack, manipulation.vstack])
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_joined_arrays_are_what_their_operations_give(name):
+    used = 0
+    for one, other, (left, right) in itertools.product(
+        DTYPES, DTYPES, [((4,), (4,)), ((4,), (3,)), ((2, 3), (2, 3)), ((0,), (4,)), ((), ()), ((2, 3), (2, 1))]
+    ):
+        x, y = array(one, left), array(other, right)
+        for items in ([x, y], (x, y), [x], [x, 1.0], [x, x, y]):
+            used += check(LISTS[name], items)
+        if name in ("concatenate", "stack"):
+            used += check(LISTS[name], [x, y], 1) + check(LISTS[name], [x, y], axis=-1) + check(LISTS[name], [x, y], None)
+        used += check(manipulation.append, x, y) + check(manipulation.append, x, y, axis=0)
+    assert used
+
+
+PRODUCTS = named([linear.matmul, linear.dot, linear.inner, linear.vdot, linear.outer])
+PRODUCT_SHAPES = [
+    ((4,), (4,)), ((4,), (5,)), ((3, 4), (4,)), ((3,), (3, 4)), ((3, 4), (4, 5)), ((0,), (0,)), ((3, 0), (0, 4)),
+    ((), (3,)), ((), ()),
+    ((2, 3, 4), (2, 4, 5)), ((300,), (300,)), ((3, 300), (300,)), ((9, 1100), (1100, 8)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_are_what_their_operations_give(name):
+    f, used = PRODUCTS[name], 0
+    for dtype, (left, right), special in itertools.product(DTYPES, PRODUCT_SHAPES, (True, False)):
+        x, y = array(dtype, left, special), array(dtype, right, special)
+        used += check(f, x, y) + check(f, array(dtype, left[::-1], special).T, array(dtype, right[::-1], special).T)
+        used += check(f, x, array("float32", right))
+    assert used
+
+
+def test_choices_and_places_are_what_their_operations_give():
+    used = {}
+
+    def note(f, *args, **kwargs):
+        used[f.__name__] = used.get(f.__name__, 0) + check(f, *args, **kwargs)
+
+    for one, other in itertools.product(DTYPES, DTYPES):
+        x, y = array(one, (30,)), array(other, (30,))
+        note(selection.where, x > x[0] if one != "complex64" else x == x, x, y)
+        note(selection.where, x, y, y)
+        note(selection.where, x == x, x, 0.0)
+        note(selection.where, x == x, 2, x)
+        note(sets.array_equal, x, y)
+        note(sets.array_equal, x, x)
+        note(elementwise.isnan, x)
+        note(arithmetic.heaviside, x, y)
+        if one != "complex64":
+            note(sorting.searchsorted, jnp.sort(x), y)
+            note(sorting.searchsorted, jnp.sort(x), y, "right")
+    for dtype, kind in itertools.product(DTYPES, ("int64", "int32", "uint8", "bool", "float32")):
+        x = array(dtype, (4, 5))
+        for places in ([0, 3, 1], [-1, 2, 0], [0, 9, 1], [-8, 0, 0], [[0, 1], [2, 3]]):
+            i = jnp.array(np.array(places).astype(kind))
+            note(indexing.take, x, i)
+            note(indexing.take, x, i, axis=0)
+            note(indexing.take, x, i, 1)
+            note(indexing.take_along_axis, x[0], i, 0)
+            note(indexing.take_along_axis, x, i, 1)
+            note(indexing.take, x[:0], i)
+    assert set(used.values()) - {0} and min(used.values()) > 0, used
+
+
+def test_made_arrays_are_what_their_operations_give():
+    used = {}
+
+    def note(f, *args, **kwargs):
+        used[f.__name__] = used.get(f.__name__, 0) + check(f, *args, **kwargs)
+
+    for shape in (4, 0, -1, (2, 3), (0, 2), (), [2, 3], True, 2.0, None, "ab", (2.0,), (2, -1)):
+        for f in (creation.zeros, creation.ones):
+            note(f, shape)
+            note(f, shape, int)
+            note(f, shape, "float64")
+        for number in (2.0, 2, True, float("nan"), 1e300):
+            note(creation.full, shape, number)
+        note(matrices.eye, shape)
+        note(matrices.eye, shape, 2)
+        note(matrices.eye, shape, None, -1)
+        note(matrices.eye, shape, k=1)
+        note(matrices.identity, shape)
+        note(ranges.arange, shape)
+        note(ranges.arange, shape, 7)
+        note(ranges.arange, 1, shape, 2)
+        note(ranges.arange, 9, 1, shape)
+    for items in (
+        [1.0, 2.0],
+        [1, 2],
+        [],
+        [1.0, 2],
+        [[1.0], [2.0]],
+        (1.0, 2.0),
+        [1e300, 1e-50],
+        [float("nan"), -0.0],
+        [0.1],
+        [True],
+    ):
+        note(creation.array, items)
+    assert min(used.values()) > 0, used
+
+
+def test_every_counterpart_is_compared_with_its_operations():
+    here = {
+        *ELEMENTWISE.values(), *PAIRS.values(), *OF_AXIS.values(), *ARRAYS, *LISTS.values(), *PRODUCTS.values(),
+        manipulation.append,
+        selection.where, sets.array_equal, sorting.searchsorted, indexing.take, indexing.take_along_axis,
+        creation.zeros, creation.ones, creation.full, creation.array, matrices.eye, matrices.identity, ranges.arange,
+    }  # fmt: skip
+    operators = [f for f in known() if f.__qualname__.startswith("_promoting")]
+    assert set(known()) - here - set(operators) == set()
+
+
+def test_traced_and_weak_values_and_those_of_programs_go_through():
+    x = jnp.array([1.0, 2.0, 3.0])
+    jnp.add(x, x), jnp.sum(x), jnp.matmul(x, x)
+    assert jitgrad.jit(lambda v: jnp.sum(jnp.add(v, v)))(x) == 12
+    assert str(jitgrad.make_jaxpr(lambda v: jnp.add(x, x) + v)(x)).count("add") == 2
+    assert np.array_equal(jitgrad.grad(lambda v: jnp.sum(jnp.multiply(v, x)))(x), x)
+    assert np.array_equal(jitgrad.vmap(jnp.sum)(jnp.ones((2, 3))), [3, 3])
+    made = jitgrad.jit(lambda v: v + 1)(x)
+    assert type(made) is Array and np.array_equal(jnp.add(made, made), [4, 6, 8])
+    with jitgrad.debug_nans(), pytest.raises(FloatingPointError):
+        jnp.log(-x)
+    with jitgrad.enable_x64(False):
+        assert jnp.argmax(x).dtype == np.int32 and jnp.arange(3).dtype == np.int32
+    assert jnp.argmax(x).dtype == np.int64 and jnp.arange(3).dtype == np.int64
+    with pytest.raises(jitgrad.errors.ShapeError, match="add: shapes"):
+        jnp.add(x, jnp.ones(2))
