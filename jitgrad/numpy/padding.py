@@ -143,17 +143,17 @@ def _pad_ramp(x: Array, axis: int, before: int, behind: int, ends: list[Array]) 
     n, dtype = x.type.shape[axis], x.type.dtype
     working = dtype if dtype.is_inexact else F64
 
-    def ramp(width: int, end: Array, edge: int) -> Array | None:
+    def ramp(width: int, end: Array, edge: int, rising: bool) -> Array | None:
         if not width:
             return None
-        steps = np.arange(width) if edge == 0 else np.arange(width)[::-1]
+        steps = np.arange(width) if rising else np.arange(width)[::-1]
         shape = tuple(width if i == axis else 1 for i in range(x.type.rank))
         there = convert(slice_axis(x, axis, edge, edge + 1), working)
         share = convert(reshape(as_value(steps / width), shape), working)
         out = convert(end, working) + share * (there - convert(end, working))
         return convert(out if dtype.is_inexact else op("floor", out), dtype)
 
-    return _joined(ramp(before, ends[0], 0), x, ramp(behind, ends[1], n - 1), axis)
+    return _joined(ramp(before, ends[0], 0, True), x, ramp(behind, ends[1], n - 1, False), axis)
 
 
 def _pad_places(mode: str, x: Array, axis: int, before: int, behind: int, _: None) -> Array:

@@ -53,6 +53,7 @@ CASES = [
     'pad(v[:1], 2, mode="reflect", reflect_type="odd")',
     'pad(x, (1, 2), mode="linear_ramp", end_values=((1, 2), (3, 4)))',
     'pad(u, (1, 4), mode="linear_ramp", end_values=3)',
+    'pad(v[:1], (2, 3), mode="linear_ramp")',
     'pad(i, (2, 1), mode="mean", stat_length=2)',
     'pad(u, (2, 1), mode="mean")',
     'pad(i, (2, 1), mode="median", stat_length=((1, 2), (3, 4)))',
