@@ -7,7 +7,6 @@ Ranges are in ranges.py, masks of matrices in matrices.py. Types not given are d
 from __future__ import annotations
 
 import math
-from array import array as Buffer
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +31,11 @@ from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import I64, DType
 
 from .elementwise import example, named
+
+
+def _is_buffer(data: Any) -> bool:
+    """Whether it is an array of Python's module of that name, which is not imported: a script may lie beside a file array.py."""
+    return type(data).__module__ == "array" and type(data).__name__ == "array"
 
 
 def array(
@@ -79,7 +83,7 @@ def _from_data(where: str, data: Any, dtype: DType | None) -> Array:
     if isinstance(data, (np.ndarray, np.generic)):
         owned = from_numpy(np.array(data, order="C") if dtype else narrow(np.array(data, order="C")))
         return owned if dtype is None else convert(owned, dtype)
-    if isinstance(data, (memoryview, bytearray, Buffer)):
+    if isinstance(data, (memoryview, bytearray)) or _is_buffer(data):
         return _from_data(where, np.asarray(data), dtype)
     value = as_value(data, where)
     if dtype is not None and dtype.is_integer and isinstance(data, float):

@@ -279,6 +279,7 @@ FIXED = {
     "kernels/memory.py": {"ALIGNMENT": "what all emitted code may take for granted"},
     "kernels/pull.py": {"SMALL_REDUCTION": "how much text is written out; fixes an order"},
     "targets/cpu/contract/winograd.py": {"VECTORS": "of a panel, of whose width features are a multiple"},
+    "targets/cpu/library/lapack/blocked_cholesky.py": {"BLOCK": "which columns are factorised together fixes an order of sums"},
     "targets/cpu/library/lapack/factorizations.py": {"BLOCK": "room for LAPACK's routines, which have sizes of their own"},
     "targets/cpu/library/radix.py": {
         "DIGIT_BITS": "of every key's size a divisor", "BUCKETS": "follows from it", "PLACE_BITS": "how a pair lies in memory",

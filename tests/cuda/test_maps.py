@@ -57,14 +57,15 @@ def test_a_program_that_runs_again_takes_no_new_memory() -> None:
     with stand_ins() as (gpu,):
         f = jitgrad.jit(lambda x: (jnp.sum(jnp.sin(x) @ x.T), x.max(0)))
         y = jitgrad.device_put(x, "cuda")
-        f(y)
-        alive = len(gpu.alive())
-        for _ in range(5):
+        for _ in range(6):  # the memory of results takes turns, and so do the tables that say where it lies
+            total, largest = f(y)
+        alive, graphs = len(gpu.alive()), sum(c.name == "graph" for c in gpu.calls)
+        for _ in range(6):
             total, largest = f(y)
         assert largest.tolist() == [8, 9, 10, 11] and abs(float(total) - float(np.sum(np.sin(x) @ x.T))) < 1e-4
-        assert sum(c.name == "graph" for c in gpu.calls) == 1 and sum(c.name == "launch" for c in gpu.calls) == 6
-        del total, largest
-        gpu.check_balanced(kept=alive + 2)  # results of two calls were alive at once
+        assert graphs <= 4 and sum(c.name == "graph" for c in gpu.calls) == graphs
+        assert sum(c.name == "launch" for c in gpu.calls) == 12
+        gpu.check_balanced(kept=alive)
 
 
 TURNED = {
