@@ -61,7 +61,7 @@ def at_once(function: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], Any] |
     _all_known.append(known)
 
     def now(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if state.staging is not None or not builder.plain:
+        if state.staging is not None or builder.watched or config.default_device is not None:
             return None
         kinds: list[Any] = []
         given: list[Any] = []

@@ -32,7 +32,7 @@ _HOST_OPS = (callback, io_callback, pure_callback)
 def opened(device: Device) -> Any:
     """The runtime's device of a GPU. Raises DriverError where it is not there."""
     found = gpus().device(device.id)
-    run_elsewhere(_at_once)
+    run_elsewhere(_concerned, _at_once)
     return found
 
 
@@ -124,10 +124,12 @@ class Elsewhere:
         return outs
 
 
+def _concerned(args: Sequence[Value]) -> bool:
+    return config.default_device is not None or any([memory_device(a.ref) for a in args])
+
+
 def _at_once(op: Op, args: Sequence[Value], params: dict[str, Any], types: Sequence[Any]) -> Sequence[Value] | None:
     """An operation on concrete operands, on the GPU that these lie on, or that is the default; None: on the processor."""
-    if config.default_device is None and not any(memory_device(a.ref) for a in args):
-        return None
     if op in _HOST_OPS or (args and all(isinstance(a.ref, np.generic) for a in args)):
         return None
     if op is scan and params["length"] is None or any(isinstance(t, TapeType) for t in types):

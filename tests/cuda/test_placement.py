@@ -6,6 +6,7 @@ import pytest
 import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax
+from jitgrad.at_once import at_once
 from jitgrad.errors import InvalidValueError
 
 from .running import stand_ins
@@ -73,3 +74,13 @@ def test_operations_and_programs_on_a_gpu_are_looked_at_for_nans(x):
         assert float(jnp.log(x + 9)[0]) == pytest.approx(np.log(9))
     with jitgrad.debug_infs(), pytest.raises(InvalidValueError, match="in div"):
         1 / x
+
+
+def test_arrays_on_the_processor_stay_with_numpys_counterparts_once_a_gpu_is_open(x):
+    here, now = jnp.arange(6.0), at_once(jnp.sum.__wrapped__)
+    assert now((x,), {}) is None
+    now((here,), {})
+    found = now((here,), {})
+    assert found == 15 and str(found.device) == "cpu:0"
+    with jitgrad.default_device("cuda"):
+        assert now((here,), {}) is None and lie_on_the_gpu([jnp.sum(here), jnp.zeros(3)])

@@ -155,27 +155,26 @@ def bind(op: Op, *args: Value, **params: Any) -> Value:
 
 
 _look: Callable[[Op, Sequence[Any]], None] | None = None
+watched = False
+"""Whether somebody looks at the results of operations that are done at once."""
 
 
 def look_at_results(look: Callable[[Op, Sequence[Any]], None] | None) -> None:
     """Have `look` see the results of every operation that is done at once, from now on; None: nobody."""
-    global _look, plain
-    _look = look
-    plain = _look is None and _elsewhere is None
+    global _look, watched
+    _look, watched = look, look is not None
 
 
-_elsewhere: Callable[[Op, Sequence[Value], dict[str, Any], Sequence[Type]], Sequence[Value] | None] | None = None
+RunElsewhere = Callable[[Op, Sequence[Value], dict[str, Any], Sequence[Type]], Sequence[Value] | None]
+_elsewhere: tuple[Callable[[Sequence[Value]], bool], RunElsewhere] | None = None
 
 
-def run_elsewhere(run: Callable[[Op, Sequence[Value], dict[str, Any], Sequence[Type]], Sequence[Value] | None] | None) -> None:
-    """Offer every operation that is done at once to `run` first, with the types of its results; None: not mine."""
-    global _elsewhere, plain
-    _elsewhere = run
-    plain = _look is None and _elsewhere is None
-
-
-plain = True
-"""Whether nobody looks at operations that are done at once, or does them elsewhere."""
+def run_elsewhere(concerned: Callable[[Sequence[Value]], bool], run: RunElsewhere) -> None:
+    """Offer operations that are done at once on operands that `concerned` is true of to `run` first, with the types of their
+    results; None: not mine.
+    """
+    global _elsewhere
+    _elsewhere = concerned, run
 
 
 _known: dict[Any, tuple[ArrayType, ...] | None] = {}
@@ -221,12 +220,11 @@ def _exactly(out: Any, type_: ArrayType) -> np.ndarray:
 
 def run_now(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[Value]:
     """Concrete operands: check the types, run the NumPy reference."""
-    if plain:
-        found = _run_known(op, args, params)
-        if found is not None:
-            return found
+    away = _elsewhere is not None and _elsewhere[0](args)
+    if not (watched or away) and (found := _run_known(op, args, params)) is not None:
+        return found
     types = op.types([a.type for a in args], params)
-    if _elsewhere is not None and (found := _elsewhere(op, args, params, types)) is not None:
+    if away and _elsewhere is not None and (found := _elsewhere[1](op, args, params, types)) is not None:
         if _look is not None:
             _look(op, [v.data() for v in found])
         return found
