@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,38 @@ def test_a_loop_is_one_launch_and_gives_what_the_processor_does(name: str) -> No
     if assembler() is not None:
         for module in program.modules:
             assert assemble(ptx(module.text, (9, 0)), "sm_90").kernels
+
+
+def odd_slices(dtype: str) -> dict[str, tuple[Any, tuple[Any, ...]]]:
+    """Loops whose steps read and write arrays of an odd size that begin wherever the one before ends."""
+    xs, rows = (R.normal(size=s).astype("f4").astype(dtype) for s in ((3, 129), (3, 65, 65)))
+    start = rows[0, :64, :32]
+
+    def product(h: Any, x: Any) -> Any:
+        return jnp.tanh(x[:64, :64] @ h), (x[1:, :64] @ h).reshape(-1)[:-1]
+
+    return {
+        "maps": (lambda c, xs: lax.scan(lambda c, x: (jnp.sin(x[:128] + c), x * 2), c, xs), (xs[0, :128], xs)),
+        "sums": (lambda xs: lax.map(lambda x: jnp.sum(jnp.cos(x[:128])), xs), (xs,)),
+        "rows": (lambda xs: lax.map(lambda x: jitgrad.nn.softmax(x[:32, :64], -1), xs), (rows,)),
+        "products": (lambda h, xs: lax.scan(product, h, xs), (start, rows)),
+        "rows of a batch": (
+            jitgrad.vmap(lambda x: lax.while_loop(lambda s: jnp.sum(s) < 90, lambda s: s[:128].sum() / 128 + s * s + 1, x)),
+            (xs,),
+        ),
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
+def test_the_slices_of_a_step_may_begin_anywhere(dtype: str) -> None:
+    usual = device_tuning()
+    wide = replace(usual, gpu=replace(usual.gpu, wide_from=1, tensor_side=16, tensor_depth=16))
+    for function, arrays in odd_slices(dtype).values():
+        graph = jitgrad.make_graph(function)(*arrays)
+        want = run_graph(graph, arrays)
+        with stand_ins():
+            for got, expected in zip(run_on_gpu(graph, arrays, wide), want, strict=True):
+                np.testing.assert_allclose(got, expected, rtol=1e-2 if dtype == "float16" else 1e-5, atol=1e-4)
 
 
 def test_blocks_wait_for_each_other_in_any_order() -> None:

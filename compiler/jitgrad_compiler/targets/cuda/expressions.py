@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...ir.graph import Var
 from ...ir.types import BOOL, U8, unsigned_integer
 from ...kernels.affine import Affine, Axis, Div, Mod, Runtime, linear
 from ...kernels.expression import Load, Node, Reduced
@@ -16,6 +17,13 @@ from ..llvm_text import Reg
 
 ALIGNED = 16
 """Bytes that every array begins at a multiple of, and that a thread reads at once."""
+
+
+def lies_in_vectors(v: Var, width: int) -> bool:
+    """Whether an array begins where a vector of its elements may be read: one step's of a loop, or a row's, does so at a multiple of
+    its own size.
+    """
+    return v.type.size % width == 0
 
 
 class ThreadExpressions(Expressions):
@@ -78,7 +86,7 @@ class ThreadExpressions(Expressions):
             if not guard.constant:
                 return e.const(0, dtype)
             guard = None
-        if guard is None and self._whole_vector(node.offset):
+        if guard is None and self._whole_vector(node.offset) and lies_in_vectors(node.source, self.width):
             place = e.offset(pointer, self.scalar_index(node.offset), dtype)
             return e.load(place, dtype, self.width, align=self._bytes(dtype.nbytes))
         if not self.varies(node.offset.axes):

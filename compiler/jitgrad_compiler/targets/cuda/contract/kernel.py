@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from ....ir.graph import Var
 from ....ir.types import BOOL, U8
-from ....kernels.affine import Affine, Axis
+from ....kernels.affine import Axis
 from ....kernels.expression import Contracted, Load, Node, walk
 from ....kernels.kernel import Kernel
 from ....kernels.memory import aligned
 from ...llvm_text import Module, Reg
 from ..device import THREADS
-from ..expressions import ALIGNED, ThreadExpressions, decomposed
+from ..expressions import ALIGNED, ThreadExpressions, decomposed, lies_in_vectors
 from ..phases import BlockFunction, Emitted, Phase, Pointers, Scratch
 
 SIDE = 16
@@ -204,7 +204,7 @@ class ContractKernel:
         widest = max(s.target.type.dtype.nbytes for s in stores)
         whole = all(s.offset.factor(self.c.column) == 1 for s in stores)
         lanes = min(TOGETHER, ALIGNED // max(widest, self.dtype.nbytes)) if whole else 1
-        return lanes if self.columns % lanes == 0 else 1
+        return lanes if self.columns % lanes == 0 and all(lies_in_vectors(s.target, lanes) for s in stores) else 1
 
     def _epilogue(self, x: ThreadExpressions, value: Reg, targets: dict[Var, Reg]) -> None:
         stores = self.kernel.stores
@@ -263,15 +263,16 @@ class Operand:
     def _elements(self) -> int:
         return self.steps * self.stride
 
-    def _loads(self) -> list[Affine]:
-        return [n.offset for n in walk([self.node]) if isinstance(n, Load)]
+    def _loads(self) -> list[Load]:
+        return [n for n in walk([self.node]) if isinstance(n, Load)]
 
     def _contiguous(self, axis: Axis) -> int:
-        return sum(o.factor(axis) == 1 for o in self._loads())
+        return sum(n.offset.factor(axis) == 1 for n in self._loads())
 
     def _lanes(self, along: Axis) -> int:
-        places = self._loads()
-        whole = all(o.factor(along) in (0, 1) and o.is_multiple(along, self.together) for o in places)
+        loads, most = self._loads(), self.together
+        whole = all(n.offset.factor(along) in (0, 1) and n.offset.is_multiple(along, most) for n in loads)
+        whole = whole and all(lies_in_vectors(n.source, most) for n in loads if n.offset.factor(along) == 1)
         lanes = self.together if whole and along.extent % self.together == 0 and self.dtype.nbytes <= 4 else 1
         return lanes if self.side * self.steps >= THREADS * lanes else 1
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ....ir.graph import Var
 from ....ir.types import BOOL, U8
 from ....kernels.affine import Affine, Axis
 from ....kernels.expression import Load, Node, walk
@@ -23,7 +24,7 @@ from ....kernels.merged_axes import indices_of, merge, renamed
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
 from ..device import THREADS
-from ..expressions import ALIGNED, ThreadExpressions, decomposed
+from ..expressions import ALIGNED, ThreadExpressions, decomposed, lies_in_vectors
 from ..phases import BlockFunction, Emitted, Phase, Pointers, Scratch
 from .rows import rows_of
 from .sums import Sum
@@ -88,15 +89,19 @@ class LoopKernel:
         """Where a reduction's result goes."""
         return self.pointers(e, table, [r.result])[r.result] if r.stored else self.in_scratch(e, table, self.kept[id(r)])
 
-    def lanes(self, axis: Axis | None, places: Sequence[tuple[Affine, int]], elements: int, most: int = 4) -> int:
-        """How many elements along an axis a thread takes at once; `places` are read and written, of so many bytes each."""
+    def lanes(self, axis: Axis | None, places: Sequence[tuple[Affine, Var]], elements: int, most: int = 4) -> int:
+        """How many elements along an axis a thread takes at once; `places` are read and written, of these arrays."""
         if axis is None:
             return 1
-        widest = max([nbytes for offset, nbytes in places if offset.factor(axis) == 1], default=0)
+        widest = max([v.type.dtype.nbytes for offset, v in places if offset.factor(axis) == 1], default=0)
         if not widest:
             return 1
         count = min(most, max(ALIGNED // widest, 1))
-        while count > 1 and (axis.extent % count or elements // count < self.tuning.wide_from):
+        while count > 1 and (
+            axis.extent % count
+            or elements // count < self.tuning.wide_from
+            or not all(lies_in_vectors(v, count) for offset, v in places if offset.factor(axis, count) == 1)
+        ):
             count //= 2
         return count
 
@@ -107,8 +112,8 @@ class LoopKernel:
         elements = math.prod(a.extent for a in axes)
         roots = [st.node for st in stores]
         last = axes[-1] if axes else None
-        places = [(n.offset, n.dtype.nbytes) for n in walk(roots) if isinstance(n, Load)]
-        places += [(st.offset, st.target.type.dtype.nbytes) for st in stores]
+        places = [(n.offset, n.source) for n in walk(roots) if isinstance(n, Load)]
+        places += [(st.offset, st.target) for st in stores]
         lanes = self.lanes(last, places, elements, 4 if len(stores) < 4 else 2)
         count = elements // lanes
         f = BlockFunction(self.module, name, lanes)

@@ -49,8 +49,8 @@ class Rows:
         k, t = kernel.kernel, kernel.tuning
         self.team = WARP if self.length <= t.warp_row else THREADS
         self.per_block = THREADS // self.team
-        places = [(n.offset, n.dtype.nbytes) for n in walk(k.roots()) if isinstance(n, Load)]
-        places += [(s.offset, s.target.type.dtype.nbytes) for s in k.stores if inner[-1] in s.offset.axes]
+        places = [(n.offset, n.source) for n in walk(k.roots()) if isinstance(n, Load)]
+        places += [(s.offset, s.target) for s in k.stores if inner[-1] in s.offset.axes]
         self.lanes = kernel.lanes(inner[-1], places, self.count * self.length)
         while self.lanes > 1 and self.length < self.lanes * self.team:
             self.lanes //= 2

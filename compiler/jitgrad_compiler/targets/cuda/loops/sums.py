@@ -108,7 +108,7 @@ class Sum:
     def _lanes(self) -> int:
         if self.columns or self.r.position is not None or not self.reduced:
             return 1
-        places = [(n.offset, n.dtype.nbytes) for n in walk([self.r.operand]) if isinstance(n, Load)]
+        places = [(n.offset, n.source) for n in walk([self.r.operand]) if isinstance(n, Load)]
         lanes = self.kernel.lanes(self.reduced[-1], places, self.results * self.length)
         while lanes > 1 and self.length // lanes < 2 * self.team:
             lanes //= 2
