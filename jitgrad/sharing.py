@@ -26,10 +26,17 @@ def cuda_array_interface(x: Array) -> dict[str, Any]:
     return found
 
 
-def borrowed(x: Any, copy: bool) -> Array:
+def borrowed(x: Any, copy: bool | None) -> Array:
     """Another library's array on a GPU as an Array: of the same memory, which nobody may write to as long as the Array or what was
-    computed without a copy of it lives; or of a copy on the device.
+    computed without a copy of it lives; or of a copy on the device, also where kernels could not read the memory as it lies.
+
+    Raises BufferError where that would be against copy=False.
     """
     memory, type = _interop().borrow(x)
     opened(gpu(memory.device.number))  # operations run where their arrays lie from here on
-    return Array(type, None, memory.copied() if copy else memory)
+    if not memory.aligned and copy is False:
+        raise BufferError(
+            f"the array begins at the address {memory.pointer:#x}, and kernels read from multiples of 16: it must be copied, but "
+            "copy=False was given"
+        )
+    return Array(type, None, memory.copied() if copy or not memory.aligned else memory)

@@ -149,15 +149,15 @@ savez_compressed = _zipped("savez_compressed", "a compressed")
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Array:
     """Another library's array. On the processor it is copied: its owner may write to it. One on a GPU is the same memory, unless
-    copy=True: nobody may write to it as long as the result lives. Raises BufferError for copy=False, as the standard asks, where
-    there is no other way.
+    copy=True or where it does not begin at a multiple of 16 bytes: nobody may write to it as long as the result lives. Raises
+    BufferError for copy=False, as the standard asks, where there is no other way.
 
     >>> import jitgrad.numpy as jnp, numpy as np
     >>> print(jnp.from_dlpack(np.arange(2)))
     [0 1]
     """
     if not isinstance(x, Array) and x.__dlpack_device__()[0] in (CUDA, CUDA_MANAGED):
-        return placed("from_dlpack", borrowed(x, bool(copy)), device)
+        return placed("from_dlpack", borrowed(x, copy), device)
     if copy is False:
         raise BufferError("from_dlpack: copy=False is not there: another library may write into its memory")
     return array(x if isinstance(x, Array) else np.from_dlpack(x), device=device)

@@ -61,6 +61,18 @@ def test_another_librarys_array_becomes_an_array_on_the_gpu(driver, copy):
     np.testing.assert_allclose(y, np.sin(there).sum(0) + there[0], rtol=1e-6)
 
 
+@pytest.mark.parametrize("first", [1, 2, 4])
+def test_what_does_not_begin_at_a_multiple_of_16_bytes_is_copied(driver, first):
+    there = _on_device(driver, np.arange(40_004, dtype="f4"))[first : 40_000 + first]
+    x = jnp.from_dlpack(OnTheDevice(there))
+    assert (x.ref.pointer == there.ctypes.data) == (first == 4) and x.ref.pointer % 16 == 0
+    np.testing.assert_array_equal(jitgrad.jit(lambda x: x + 1)(x), there + 1)
+    np.testing.assert_array_equal(x * 2, there * 2)
+    if first < 4:
+        with pytest.raises(BufferError, match="multiples of 16"):
+            jnp.from_dlpack(OnTheDevice(there), copy=False)
+
+
 def test_another_librarys_memory_is_never_donated(driver):
     there = _on_device(driver, np.arange(20_000, dtype="f4"))
     x = jnp.from_dlpack(OnTheDevice(there))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+
+import jitgrad.numpy as jnp
 
 CASES = [
     "sum(x)",
@@ -89,3 +92,10 @@ CASES = [
 @pytest.mark.parametrize("case", CASES)
 def test_reductions_agree_with_numpy_eagerly_traced_and_batched(case: str, agrees: Callable[..., None]) -> None:
     agrees(case)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex64", "float16"])
+@pytest.mark.parametrize("shape", [(65, 0), (3, 65, 0), (0, 65, 3), (65, 0, 65)])
+def test_sums_of_many_nothings_are_zeros(dtype: str, shape: tuple[int, ...]) -> None:
+    for axis in [*range(len(shape)), *[(a, b) for a in range(len(shape)) for b in range(a)]]:
+        np.testing.assert_array_equal(jnp.sum(jnp.ones(shape, dtype), axis), np.sum(np.ones(shape, dtype), axis))

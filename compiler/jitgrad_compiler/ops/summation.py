@@ -27,7 +27,7 @@ def pairwise_sum(x: Any, axis: tuple[int, ...]) -> Any:
     """The sum over axes in the operand's type."""
     x = np.asarray(x)
     trailing = axis == tuple(range(x.ndim - len(axis), x.ndim)) and x.flags.c_contiguous
-    if trailing or x.dtype.kind not in "fc" or math.prod(x.shape[a] for a in axis) <= SHORT:
+    if trailing or not x.size or x.dtype.kind not in "fc" or math.prod(x.shape[a] for a in axis) <= SHORT:
         return np.sum(x, axis=axis, dtype=x.dtype)
     order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))  # as it lies in memory
     ordered, over = np.ascontiguousarray(x.transpose(order)), [a in axis for a in order]

@@ -18,6 +18,7 @@ import numpy as np
 
 from ...errors import DriverError, InterruptedProgramError, OutOfDeviceMemory
 from ...ir.types import ArrayType
+from ...targets.cuda.expressions import ALIGNED
 from ..buffers import block_size
 from ..executable import address_of
 from .driver import Driver, in_units
@@ -191,6 +192,11 @@ class DeviceMemory:
     def owned(self) -> bool:
         """Whether the block is of the device's pool, and so may be written to; another library's never is."""
         return isinstance(self.buffer, Buffer)
+
+    @property
+    def aligned(self) -> bool:
+        """Whether it begins where kernels may read several elements at once; that of another library's slice need not."""
+        return self.pointer % ALIGNED == 0
 
     def array(self, type: ArrayType) -> np.ndarray[Any, Any]:
         """The memory as a read-only NumPy array: a copy, brought here once."""

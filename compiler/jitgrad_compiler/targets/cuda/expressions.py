@@ -20,10 +20,8 @@ ALIGNED = 16
 
 
 def lies_in_vectors(v: Var, width: int) -> bool:
-    """Whether an array begins where a vector of its elements may be read: one step's of a loop, or a row's, does so at a multiple of
-    its own size.
-    """
-    return v.type.size % width == 0
+    """Whether an array begins where vectors of its elements may be read: a step's, or a row's, begins at a multiple of its size."""
+    return not v.type.size % width
 
 
 class ThreadExpressions(Expressions):
