@@ -80,6 +80,10 @@ def between(x: Any) -> Any:
     return lax.pad(x, 0.0, [(0, 0, 0), (0, 1, 1)]) + lax.pad(x, 1.0, [(0, 0, 0), (1, 0, 1)])
 
 
+def shifted(x: Any) -> Any:
+    return sum(lax.pad(x.T, 0.0, [(k, 12 - k, 0), (32 * k, 384 - 32 * k, 0)]) for k in range(12))
+
+
 def perceptron(x: Any, *ws: Any) -> Any:
     for w in ws:
         h = x @ w
@@ -116,11 +120,13 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (lambda x: jnp.sum(x, axis=0), [(4000, 1000)]), (lambda x: jnp.sum(x, axis=0), [(4000, 2000)]),
         (lambda x: (jnp.sum(x, axis=1), jnp.sum(x, axis=(0, 1))), [(8, 300, 40)]),
         (lambda x: jnp.stack([x, x * 2], -1), [(40, 20)]), (between, [(9, 20)]),
+        (lambda *xs: jnp.block([list(xs[:8])] * 8), [(40, 40)] * 8),
+        (lambda *xs: exps(jnp.exp(jnp.tanh(jnp.concatenate(xs)))) * 2 + 1, [(40,)] * 30),
         (softmax, [(1000, 1001)]), (softmax, [(1000, 600)]),
         (lambda x: jnp.log(jnp.sum(jnp.exp(x), -1)) * jnp.tanh(jnp.sum(x, -1)), [(1000, 10)]),
         (lambda x: x / jnp.sqrt(jnp.mean(x, -1, keepdims=True) + 1e-5), [(1000, 100)]),
         (jnp.transpose, [(5000, 12)]), (lambda x, y: x.T + y.T * 2, [(300, 200)] * 2),
-        (lambda x: jnp.pad(x.T, 1), [(1 << 11, 1 << 11)]),
+        (shifted, [(1 << 11, 1 << 11)]),
     ],
     "contraction": [
         *((product, [(m, k), (k, n)]) for m, k, n in [

@@ -94,6 +94,12 @@ class Loops:
     """Elements of the shortest row behind a sum along which vectors run, rather than along what is summed."""
     written_remainders: int = 500
     """Nodes times remainders of a map in which each remainder of an index is written out by itself."""
+    sections: int = 64
+    """Sections of a map of joined, padded or cut arrays, at most,"""
+    written_sections: int = 500
+    """and nodes of all of them together."""
+    saved_loads: float = 0.25
+    """The share of a map's loads that sections must save: what is padded by a little only reads under a mask, row by row."""
     pairs_at_least: int = 16
     """Steps of the shortest axis along which pairs are made by vectors, and shuffled together."""
     turned_at_least: int = 1 << 15

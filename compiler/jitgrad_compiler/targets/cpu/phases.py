@@ -10,7 +10,7 @@ from typing import Protocol
 from ...ir.graph import Eqn, Var
 from ...ir.types import I64
 from ..emitter import Emitter
-from ..llvm_text import PTR, Reg
+from ..llvm_text import PTR, Module, Reg
 
 TASK_ARGUMENTS = (("args", PTR), ("begin", I64), ("end", I64))
 """Of a task function: the kernel's table, and the tasks from `begin` to below `end`."""
@@ -41,6 +41,24 @@ class Emitted:
 
     phases: list[Phase]
     scratch_bytes: int = 0
+
+
+def all_of(module: Module, name: str, phases: Sequence[Phase], serial: bool) -> Phase:
+    """One phase that has the tasks of several, whose order does not matter; `serial`: one task that does all of them."""
+    e = Emitter(module, name, TASK_ARGUMENTS)
+    args, begin, end = e.args
+    first = 0
+    for phase in phases:
+        if serial:
+            e.call(phase.function, None, args, e.const(0, I64), e.const(phase.tasks, I64))
+            continue
+        low, high = e.sub(begin, first), e.least(e.sub(end, first), phase.tasks)
+        low = e.select(e.compare("lt", low, 0), 0, low)
+        with e.when(e.compare("lt", low, high)):
+            e.call(phase.function, None, args, low, high)
+        first += phase.tasks
+    e.finish()
+    return Phase(name, 1 if serial else first)
 
 
 class Table(Protocol):

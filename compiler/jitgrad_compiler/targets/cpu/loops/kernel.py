@@ -21,11 +21,12 @@ from ...emitter import Emitter
 from ...expressions import Expressions, reduced_nodes, total_cost
 from ...llvm_text import Module, Reg
 from ..long_sums import Cut, pieces, rounds, runs
-from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers, each_task
+from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers, all_of, each_task
 from .accumulators import Accumulator
 from .columns import emit_columns
 from .plan import LoopPlan
-from .schedule import Schedule, schedule
+from .schedule import Schedule, lanes_of, schedule, work_of
+from .sections import sections_of
 from .squares import Squares
 from .turned import Turned
 
@@ -375,4 +376,10 @@ class LoopKernel:
 
 def emit_loops(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Callable[[Emitter, Reg], Reg]) -> Emitted:
     """The task functions of a loop kernel."""
-    return LoopKernel(module, name, kernel, pointers, scratch).emit()
+    tuning = module.tuning.loops
+    sections = sections_of(kernel, lanes_of(kernel), tuning)
+    if len(sections) == 1:
+        return LoopKernel(module, name, kernel, pointers, scratch).emit()
+    parts = [LoopKernel(module, f"{name}_{n}", s, pointers, scratch).emit().phases[0] for n, s in enumerate(sections)]
+    serial = sum(work_of(s) for s in sections) < tuning.serial_work
+    return Emitted([all_of(module, name, parts, serial)])

@@ -79,9 +79,19 @@ class Schedule:
         return axes[-1] if axes else None
 
 
+def lanes_of(kernel: Kernel) -> int:
+    """Elements of the vectors that a kernel computes by."""
+    return lanes_for(max([n.dtype.nbytes for n in walk(kernel.roots()) if n.dtype != BOOL] or [1]))
+
+
+def work_of(kernel: Kernel) -> float:
+    """What a kernel does, in simple operations."""
+    return math.prod(a.extent for a in kernel.axes) * total_cost(kernel.roots())
+
+
 def schedule(kernel: Kernel, tuning: Loops) -> Schedule:
     wide = [a for a in kernel.axes if a.extent != 1]
-    width = lanes_for(max([n.dtype.nbytes for n in walk(kernel.roots()) if n.dtype != BOOL] or [1]))
+    width = lanes_of(kernel)
     cuts = cuts_of(kernel, wide, width, tuning)
     if cuts:
         unrolled = [c.remainder for c in cuts.values()]
@@ -99,7 +109,7 @@ def schedule(kernel: Kernel, tuning: Loops) -> Schedule:
         inner = merge(inner, places, merged, apart)
     if merged:
         kernel = renamed(kernel, merged)
-    work = math.prod(a.extent for a in wide) * total_cost(kernel.roots())
+    work = work_of(kernel)
     s = Schedule(kernel, rows, inner, columns, width, 1, 1, 0, 1, unrolled, list(cuts.values()))
     if s.vector_axis is not None and not any(c.short for c in s.cuts):
         s.turned = turned_axis(kernel, s.others, s.vector_axis, unrolled, width, tuning)
