@@ -14,14 +14,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...ir.graph import Graph, Op
-from ...ir.types import I64, U32, TapeType
+from ...ir.types import I64, U32, ArrayType, TapeType
 from ...once import once
+from ...ops.contraction import free_axes
+from ...targets.cuda.contract.kernel import Extents
 from ...targets.cuda.device import THREADS
 from ...targets.cuda.program import device_tuning
 from ...targets.cuda.sized.kernel import SizedKernel, bits, spread
 from ...targets.cuda.sized.maps import emit_map
-from ...targets.cuda.sized.places import MOST_AXES, emit_places, strided
-from ...targets.cuda.sized.sums import Stage, emit_sum, split, stand_in, team_of, three_axes
+from ...targets.cuda.sized.places import MOST_AXES, Strided, emit_places, row_major, strided
+from ...targets.cuda.sized.products import (
+    Kind,
+    Lies,
+    Matrices,
+    divided,
+    emit_product,
+    matrices,
+    operand_types,
+)
+from ...targets.cuda.sized.sums import WEIGHTED, Stage, emit_sum, split, stand_in, team_of, three_axes, weights
 from .devices import Device
 from .driver import Launch
 from .memory import DeviceMemory, empty
@@ -58,7 +69,7 @@ def run(device: Device, what: Operation) -> list[DeviceMemory] | None:
     """The results, which a kernel may still be writing; None where no kernel for all sizes does this."""
     if any(isinstance(t, TapeType) for t in (*what.types, *what.results)):
         return None
-    do = _BY_KIND.get(what.op.kind)
+    do = _BY_NAME.get(what.op.name) or _BY_KIND.get(what.op.kind)
     outs = None if do is None else do(device, what)
     unfinished = device.driver.stopping.unfinished
     if outs and unfinished:
@@ -129,40 +140,146 @@ def _map(device: Device, what: Operation) -> list[DeviceMemory] | None:
 
 def _sum(device: Device, what: Operation) -> list[DeviceMemory] | None:
     """A reduction over neighbouring axes."""
-    (type,), (source,), tuning = what.types, what.operands, device_tuning()
+    (type,), (source,) = what.types, what.operands
     axes = (what.params["axis"],) if "axis" in what.params else tuple(what.params["axes"])
     sizes = three_axes(type.shape, axes)
     if sizes is None or len(what.results) != 1 or type.dtype.is_complex:
         return None
-    (outer, length, inner), results = sizes, what.results[0].size
-    way = split(outer, length, inner, "axis" not in what.params, tuning.gpu)
+    if sizes[0] * sizes[2] != what.results[0].size:
+        return None
     others = {k: p for k, p in what.params.items() if k not in ("axis", "axes")}
     middle = {"axis": 1} if "axis" in what.params else {"axes": (1,)}
+    key = what.op, type.dtype, _spelled(others), what.contracts
+
+    def graph() -> Graph:
+        return what.program([stand_in(type.dtype)], **middle)
+
+    return _summed(device, what, key, graph, [source], sizes, "axis" not in what.params, ())
+
+
+def _summed(
+    device: Device,
+    what: Operation,
+    key: Any,
+    graph: Callable[[], Graph],
+    sources: Sequence[DeviceMemory],
+    sizes: tuple[int, int, int],
+    cut: bool,
+    group: tuple[int, ...],
+) -> list[DeviceMemory] | None:
+    """Sums over the middle of three axes; `cut`: whether shares of one may be summed apart. `group`: of weighted sums."""
+    (outer, length, inner), tuning = sizes, device_tuning()
+    results, way = outer * inner, split(*sizes, cut, tuning.gpu)
 
     def stage(stage: Stage) -> _Ready | None:
-        key = what.op, type.dtype, _spelled(others), stage, what.contracts
-
-        def emit(name: str) -> SizedKernel | None:
-            graph = what.program([stand_in(type.dtype)], **middle)
-            return emit_sum(name, graph, stage, what.contracts, tuning)
-
-        return _ready(device, key, emit)
+        return _ready(device, (key, stage), lambda name: emit_sum(name, graph(), stage, what.contracts, tuning))
 
     first = stage(Stage(way.team, False, way.shares > 1))
-    if first is None or outer * inner != results:
+    if first is None:
         return None
-    out = empty(device, what.results[0].nbytes)
+    out, pointers = empty(device, what.results[0].nbytes), [m.pointer for m in sources]
     if way.shares == 1:
-        _start(device, first, results * way.team, (source.pointer, out.pointer, results, length, inner, 1, max(length, 1)))
+        _start(device, first, results * way.team, (*pointers, out.pointer, results, length, inner, 1, max(length, 1), *group))
         return [out]
     second = stage(Stage(team_of(way.shares, inner, tuning.gpu), True, False))
     assert second is not None
     units = results * way.shares
     shares = empty(device, units * first.kernel.result_bytes)
-    _start(device, first, units * way.team, (source.pointer, shares.pointer, units, length, inner, way.shares, way.size))
-    last = (shares.pointer, out.pointer, results, way.shares, inner, 1, way.shares)
+    _start(device, first, units * way.team, (*pointers, shares.pointer, units, length, inner, way.shares, way.size, *group))
+    last = (shares.pointer, *pointers[1:], out.pointer, results, way.shares, inner, 1, way.shares, *group)
     _start(device, second, results * team_of(way.shares, inner, tuning.gpu), last)
     return [out]
+
+
+def _product(device: Device, what: Operation) -> list[DeviceMemory] | None:
+    """A product of matrices of floats, or of a matrix and a vector."""
+    (cx, cy), (bx, by) = what.params["dims"]
+    dtype = what.types[0].dtype
+    if not (dtype.is_float or dtype.is_storage) or any(isinstance(x, np.generic) for x in what.operands):
+        return None
+    if not what.results[0].size:
+        return [empty(device, 0)]
+    axes = [(b, free_axes(t.rank, c, b), c) for t, c, b in zip(what.types, (cx, cy), (bx, by), strict=True)]
+    laid = [_laid(device, x, t, a) for x, t, a in zip(what.operands, what.types, axes, strict=True)]
+    if None in laid:
+        return None
+    (x, left), (y, right) = laid  # type: ignore[misc]
+    if left.depth == 0 or 1 in (left.side, right.side):
+        return _weighted_sum(device, what, *((x, left, y, right) if right.side == 1 else (y, right, x, left)))
+    tuning, n = device_tuning(), Extents(left.batch, left.side, right.side, left.depth)
+    kind, cut = divided(dtype, n, Lies(left.along_depth, left.whole), Lies(right.along_depth, right.whole), tuning.gpu)
+
+    def part(of_sums: bool) -> _Ready | None:
+        return _ready(device, ("product", kind, of_sums, what.contracts), lambda name: _written(name, what, kind, of_sums))
+
+    first = part(False)
+    if first is None:
+        return None
+    out = empty(device, what.results[0].nbytes)
+    words = (
+        *n, cut.shares, cut.share, left.batch_apart, left.line_apart, right.batch_apart, right.line_apart,
+    )  # fmt: skip
+    threads = n.tiles(cut.rows, cut.columns) * cut.shares * THREADS
+    if not kind.split:
+        _start(device, first, threads, (x.pointer, y.pointer, out.pointer, *words))
+        return [out]
+    second = part(True)
+    assert second is not None
+    results = what.results[0].size
+    sums = empty(device, cut.shares * results * max(dtype.nbytes, 4))
+    _start(device, first, threads, (x.pointer, y.pointer, sums.pointer, *words))
+    _start(device, second, results, (sums.pointer, out.pointer, *words))
+    return [out]
+
+
+def _written(name: str, what: Operation, kind: Kind, of_sums: bool) -> SizedKernel | None:
+    types, params = operand_types(kind)
+    return emit_product(name, what.program(types, **params), kind, of_sums, what.contracts, device_tuning())
+
+
+def _laid(device: Device, source: DeviceMemory, type: ArrayType, axes: Any) -> tuple[DeviceMemory, Matrices] | None:
+    """An operand as matrices: where it lies or, where that is not possible, copied."""
+    found = matrices(type.shape, *axes)
+    if found is not None:
+        return source, found
+    order = [*axes[0], *axes[1], *axes[2]]
+    shape, steps = [type.shape[a] for a in order], row_major(type.shape)
+    out = _moved(device, source, Strided(tuple(shape), tuple(steps[a] for a in order)).merged(), type)
+    kinds, places = [len(a) for a in axes], iter(range(type.rank))
+    found = matrices(shape, *[[next(places) for _ in range(n)] for n in kinds])
+    return None if out is None or found is None else (out, found)
+
+
+def _weighted_sum(
+    device: Device, what: Operation, source: DeviceMemory, of: Matrices, other: DeviceMemory, weight: Matrices
+) -> list[DeviceMemory] | None:
+    """The product of matrices with a vector each; of no depth, zeros."""
+    dtype, results = what.types[0].dtype, what.results[0].size
+    if of.depth == 0:
+        sizes, group = (results, 0, 1), 1
+    else:
+        dense = [_dense(device, m, lies, dtype) for m, lies in ((source, of), (other, weight))]
+        if None in dense:
+            return None
+        (source, of), (other, weight) = dense  # type: ignore[misc]
+        sizes, group = ((of.batch * of.side, of.depth, 1), of.side) if of.along_depth else ((of.batch, of.depth, of.side), 1)
+
+    def graph() -> Graph:
+        return what.program([stand_in(dtype), weights(dtype)], **WEIGHTED)
+
+    key = what.op, dtype, _spelled({k: p for k, p in what.params.items() if k != "dims"}), what.contracts
+    return _summed(device, what, key, graph, [source, other], sizes, True, (group,))
+
+
+def _dense(device: Device, source: DeviceMemory, lies: Matrices, dtype: Any) -> tuple[DeviceMemory, Matrices] | None:
+    """Matrices whose elements all lie side by side, copied where they do not."""
+    if lies.dense:
+        return source, lies
+    apart = (lies.line_apart, 1) if lies.along_depth else (1, lies.line_apart)
+    shape = (lies.batch, lies.side, lies.depth)
+    out = _moved(device, source, Strided(shape, (lies.batch_apart, *apart)).merged(), ArrayType(shape, dtype))
+    found = matrices(shape, (0,), (1,), (2,))
+    return None if out is None or found is None else (out, found)
 
 
 def _places(device: Device, what: Operation) -> list[DeviceMemory] | None:
@@ -170,19 +287,29 @@ def _places(device: Device, what: Operation) -> list[DeviceMemory] | None:
     if len(what.operands) != 1 or isinstance(what.operands[0], np.generic):
         return None
     (type,), (source,), (result,) = what.types, what.operands, what.results
-    where, nbytes = strided(what.op.name, what.params, type.shape, result.shape), type.dtype.nbytes
-    if where is None or len(where.sizes) > MOST_AXES or nbytes > 8:
+    where = strided(what.op.name, what.params, type.shape, result.shape)
+    out = None if where is None else _moved(device, source, where, result)
+    if out is None:
+        return None
+    return [out]
+
+
+def _moved(device: Device, source: DeviceMemory, where: Strided, result: ArrayType) -> DeviceMemory | None:
+    """The elements at these places, in order; None of too many axes."""
+    nbytes, axes = result.dtype.nbytes, len(where.sizes)
+    if axes > MOST_AXES or nbytes > 8:
         return None
     out, count = empty(device, result.nbytes), result.size
     if where.strides == (1,) and count:
         device.driver.copy(out.pointer, source.pointer + where.start * nbytes, result.nbytes)
-        return [out]
+        return out
     index = U32 if count < 1 << 31 else I64
-    key, axes = ("places", len(where.sizes), nbytes, index), len(where.sizes)
+    key = "places", axes, nbytes, index
     ready = _ready(device, key, lambda name: emit_places(name, axes, 8 * nbytes, index, device_tuning()))
     assert ready is not None
     _start(device, ready, count, (source.pointer, out.pointer, count, where.start, *where.sizes[1:], *where.strides))
-    return [out]
+    return out
 
 
+_BY_NAME = {"dot_general": _product}
 _BY_KIND = {"elementwise": _map, "reduce": _sum, "argreduce": _sum, "layout": _places}

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ....ir.graph import Var
-from ....ir.types import BOOL, U8
+from ....ir.types import BOOL, I64, U8
 from ....kernels.affine import Axis
 from ....kernels.expression import Contracted, Load, Node, walk
 from ....kernels.kernel import Kernel
 from ....kernels.memory import aligned
+from ....kernels.tuning import Gpu
 from ...llvm_text import Module, Reg
 from ..device import THREADS
 from ..expressions import ALIGNED, ThreadExpressions, decomposed, lies_in_vectors
@@ -34,11 +36,62 @@ DEEP = 512
 """Steps of depth that one running value adds."""
 
 
+class Extents(NamedTuple):
+    """The sizes of a product."""
+
+    batch: int
+    rows: int
+    columns: int
+    depth: int
+
+    def tiles(self, rows: int, columns: int) -> int:
+        """How many blocks of so many rows and columns the results are."""
+        return self.batch * -(-self.rows // rows) * -(-self.columns // columns)
+
+
+class Cut(NamedTuple):
+    """How a product is divided: the rows and columns of a block's tile, and the shares of the depth, of so many steps each."""
+
+    rows: int
+    columns: int
+    shares: int
+    share: int
+
+
+def in_shares(n: Extents, rows: int, columns: int, steps: int, t: Gpu) -> Cut:
+    """Tiles of a size, and so many shares of the depth that blocks are enough."""
+    wanted = min(-(-t.enough_blocks // 2 // max(n.tiles(rows, columns), 1)), n.depth // t.thread_share, 64)
+    turns = -(-n.depth // steps)
+    share = -(-turns // max(1, wanted)) * steps
+    return Cut(rows, columns, max(1, -(-n.depth // max(share, 1))), share)
+
+
+def cut_for_fma(n: Extents, nbytes: int, t: Gpu) -> Cut:
+    """How multiply-adds of numbers of so many bytes are divided."""
+
+    def side(extent: int) -> int:
+        return SIDE * (2 * TOGETHER if extent >= 2 * SIDE * 2 * TOGETHER and nbytes <= 4 else TOGETHER)
+
+    return in_shares(n, side(n.rows), side(n.columns), STEPS, t)
+
+
+class Sizes(NamedTuple):
+    """What a block is told of the product, or knows."""
+
+    batch: Reg
+    rows: Reg
+    columns: Reg
+    depth: Reg
+    shares: Reg
+    share: Reg
+
+
 @dataclass
 class Place:
     """What a block computes: a tile of a batch from its first row and column on, over steps of depth from `low` to `high`."""
 
     x: ThreadExpressions
+    sizes: Sizes
     targets: dict[Var, Reg]
     batch: Reg
     share: Reg
@@ -58,36 +111,53 @@ class ContractKernel:
         assert kernel.contraction is not None
         self.module, self.name, self.kernel, self.c = module, name, kernel, kernel.contraction
         self.pointers, self.scratch = pointers, scratch
-        c, t = self.c, module.tuning.gpu
-        self.batch, self.rows, self.columns, self.depth = (a.extent for a in (c.batch, c.row, c.column, c.depth))
-        self.dtype = c.dtype
-        self.tile_rows, self.tile_columns = self._tile()
-        self.tall, self.wide = self.tile_rows // SIDE, self.tile_columns // SIDE
-        self.tiles = self._tiles(self.tile_rows, self.tile_columns)
-        steps = -(-self.depth // self.steps)
-        wanted = min(-(-t.enough_blocks // 2 // max(self.tiles, 1)), self.depth // t.thread_share, 64)
-        self.shares = max(1, wanted)
-        self.share = -(-steps // self.shares) * self.steps
-        self.shares = max(1, -(-self.depth // max(self.share, 1)))
-        self.outputs = self.batch * self.rows * self.columns
+        c = self.c
+        self.dtype, self.extents = c.dtype, Extents(c.batch.extent, c.row.extent, c.column.extent, c.depth.extent)
+        self.cut = self._cut(module.tuning.gpu)
+        self.tall, self.wide = self.cut.rows // SIDE, self.cut.columns // SIDE
+        self.split = self.cut.shares > 1
+        self.deep = min(self.cut.share, self.extents.depth) > DEEP and self.dtype.is_float
+        self.outputs = self.extents.batch * self.extents.rows * self.extents.columns
 
-    def _tile(self) -> tuple[int, int]:
-        """Rows and columns of the result that a block computes."""
-        return SIDE * self._per_thread(self.rows), SIDE * self._per_thread(self.columns)
+    def _cut(self, t: Gpu) -> Cut:
+        return cut_for_fma(self.extents, self.dtype.nbytes, t)
 
-    def _tiles(self, rows: int, columns: int) -> int:
-        return self.batch * -(-self.rows // rows) * -(-self.columns // columns)
+    # -- what is known of the sizes
 
-    def _per_thread(self, extent: int) -> int:
-        return 2 * TOGETHER if extent >= 2 * SIDE * 2 * TOGETHER and self.dtype.nbytes <= 4 else TOGETHER
+    def _sizes(self, f: BlockFunction) -> Sizes:
+        return Sizes(*[f.e.const(n, I64) for n in (*self.extents, self.cut.shares, self.cut.share)])
+
+    def is_multiple(self, axis: Axis, by: int) -> bool:
+        """Whether an axis is known to be as long as a multiple of something."""
+        return axis.extent % by == 0
+
+    def lies_together(self, operand: Operand, along: Axis, count: int) -> bool:
+        """Whether elements along an axis lie side by side, so many from each multiple of their number on."""
+        reads = operand.loads()
+        whole = all(n.offset.factor(along) in (0, 1) and n.offset.is_multiple(along, count) for n in reads)
+        return (
+            along.extent % count == 0 and whole and all(lies_in_vectors(n.source, count) for n in reads if n.offset.factor(along))
+        )
+
+    def locate(self, p: Place, operand: Operand, side: Reg, depth: Reg) -> None:
+        """Say where an operand's element lies, where its index doesn't."""
+
+    def locate_result(self, x: ThreadExpressions, number: Reg) -> None:
+        """The same of the result with a number."""
+
+    def _blocks(self, rows: int, columns: int) -> int:
+        return self.extents.tiles(rows, columns) * self.cut.shares
 
     def emit(self) -> Emitted:
         if not self.outputs:
             return Emitted([])
-        if self.shares == 1:
+        if not self.split:
             return Emitted([self._product()])
-        nbytes = aligned(self.shares * self.outputs * self.dtype.nbytes)
+        nbytes = aligned(self.cut.shares * self.outputs * self.dtype.nbytes)
         return Emitted([self._product(), self._add_shares()], nbytes)
+
+    def _function(self, number: int) -> BlockFunction:
+        return BlockFunction(self.module, f"{self.name}_{number}")
 
     def _start(self, f: BlockFunction, roots: Sequence[Node]) -> ThreadExpressions:
         x = ThreadExpressions(f.e, 1)
@@ -97,28 +167,30 @@ class ContractKernel:
     # -- tiles
 
     def _begin(self, f: BlockFunction) -> Place:
-        c, kernel, e = self.c, self.kernel, f.e
-        stores = [] if self.shares > 1 else [s.node for s in kernel.stores]
+        c, kernel, e, n = self.c, self.kernel, f.e, self._sizes(f)
+        stores = [] if self.split else [s.node for s in kernel.stores]
         x = self._start(f, [c.left, c.right, *stores])
-        targets = self.pointers(e, f.table, [s.target for s in kernel.stores]) if self.shares == 1 else {}
-        across, down = -(-self.columns // self.tile_columns), -(-self.rows // self.tile_rows)
+        targets = {} if self.split else self.pointers(e, f.table, [s.target for s in kernel.stores])
+        across, down = (
+            e.div(e.add(extent, tile - 1), tile) for extent, tile in ((n.columns, self.cut.columns), (n.rows, self.cut.rows))
+        )
         tile, column_tile = e.div(f.block, across), e.rem(f.block, across)
         tile, row_tile = e.div(tile, down), e.rem(tile, down)
-        share, batch = e.div(tile, self.batch), e.rem(tile, self.batch)
-        first_row, first_column = e.mul(row_tile, self.tile_rows), e.mul(column_tile, self.tile_columns)
+        share, batch = e.div(tile, n.batch), e.rem(tile, n.batch)
+        first_row, first_column = e.mul(row_tile, self.cut.rows), e.mul(column_tile, self.cut.columns)
         x.axis_values[c.batch] = batch
-        low = e.mul(share, self.share)
-        high = e.least(e.add(low, self.share), self.depth)
-        return Place(x, targets, batch, share, first_row, first_column, low, high, f.threads.thread())
+        low = e.mul(share, n.share)
+        high = e.least(e.add(low, n.share), n.depth)
+        return Place(x, n, targets, batch, share, first_row, first_column, low, high, f.threads.thread())
 
     def _product(self) -> Phase:
         c = self.c
-        f = BlockFunction(self.module, f"{self.name}_0")
+        f = self._function(0)
         e, t, p = f.e, f.threads, self._begin(f)
         x, low, high = p.x, p.low, p.high
         left = Operand(self, p, c.left, c.row, 0)
         right = Operand(self, p, c.right, c.column, left.bytes)
-        deep = min(self.share, self.depth) > DEEP and self.dtype.is_float
+        deep = self.deep
         sums = self._zeros(f, self.tall, self.wide)
         totals = self._zeros(f, self.tall, self.wide) if deep else sums
         y, z = e.div(p.thread, SIDE), e.rem(p.thread, SIDE)
@@ -146,10 +218,9 @@ class ContractKernel:
         for group in range(self.tall // TOGETHER):
             for i in range(TOGETHER):
                 row = e.add(p.first_row, e.add(e.mul(y, TOGETHER), group * SIDE * TOGETHER + i))
-                with e.when(self._inside(f, row, self.rows, self.tile_rows)), x.scope():
+                with e.when(self._inside(f, row, p.sizes.rows, c.row, self.cut.rows)), x.scope():
                     self._write_row(f, p, totals[group * TOGETHER + i], row, z)
-        blocks = self.tiles * self.shares
-        return f.finish(blocks, left.bytes + right.bytes)
+        return f.finish(self._blocks(self.cut.rows, self.cut.columns), left.bytes + right.bytes)
 
     def _zeros(self, f: BlockFunction, down: int, across: int, width: int = 1) -> list[list[Reg]]:
         """What a thread adds up: numbers, or vectors of `width`."""
@@ -169,8 +240,8 @@ class ContractKernel:
                     e.set(total, e.add(e.get(total, self.dtype), e.get(slot, self.dtype)))
                     e.set(slot, e.const(0, self.dtype))
 
-    def _inside(self, f: BlockFunction, place: Reg, extent: int, tile: int) -> Reg:
-        return f.e.const(True, BOOL) if extent % tile == 0 else f.e.compare("lt", place, extent)
+    def _inside(self, f: BlockFunction, place: Reg, extent: Reg, axis: Axis, tile: int) -> Reg:
+        return f.e.const(True, BOOL) if self.is_multiple(axis, tile) else f.e.compare("lt", place, extent)
 
     def _write_row(self, f: BlockFunction, p: Place, slots: list[Reg], row: Reg, z: Reg) -> None:
         e, lanes = f.e, self._store_lanes()
@@ -180,31 +251,33 @@ class ContractKernel:
                 value = e.poison(self.dtype, lanes)
                 for lane in range(lanes):
                     value = e.insert(value, e.get(slots[group * TOGETHER + j + lane], self.dtype), lane)
-                with e.when(self._inside(f, column, self.columns, self.tile_columns)), p.x.scope():
+                with e.when(self._inside(f, column, p.sizes.columns, self.c.column, self.cut.columns)), p.x.scope():
                     self._write(f, p, value, row, column)
 
     def _write(self, f: BlockFunction, p: Place, value: Reg, row: Reg, column: Reg) -> None:
         """Finish elements that lie side by side, or leave them in the scratch memory as a share's."""
-        e, c, x, lanes = f.e, self.c, p.x, value.width
-        if self.shares > 1:
-            room = self.scratch(e, f.table)
-            place = e.add(e.mul(e.add(e.mul(e.add(e.mul(p.share, self.batch), p.batch), self.rows), row), self.columns), column)
-            e.store(e.offset(room, place, self.dtype), value, align=lanes * self.dtype.nbytes)
+        e, c, x, n, lanes = f.e, self.c, p.x, p.sizes, value.width
+        batch = e.add(e.mul(p.share, n.batch), p.batch) if self.split else p.batch
+        number = e.add(e.mul(e.add(e.mul(batch, n.rows), row), n.columns), column)
+        if self.split:
+            e.store(e.offset(self.scratch(e, f.table), number, self.dtype), value, align=lanes * self.dtype.nbytes)
             return
         x.axis_values[c.row], x.axis_values[c.column] = row, column
+        self.locate_result(x, number)
         x.width, x.vector_axis = lanes, c.column if lanes > 1 else None
         self._epilogue(x, value, p.targets)
         x.vector_axis, x.width = None, 1
 
     def _store_lanes(self) -> int:
         """Columns that are stored at once."""
-        if self.shares > 1:
-            return TOGETHER if self.columns % TOGETHER == 0 and self.dtype.nbytes == 4 else 1
+        if self.split:
+            return TOGETHER if self.is_multiple(self.c.column, TOGETHER) and self.dtype.nbytes == 4 else 1
         stores = self.kernel.stores
         widest = max(s.target.type.dtype.nbytes for s in stores)
         whole = all(s.offset.factor(self.c.column) == 1 for s in stores)
         lanes = min(TOGETHER, ALIGNED // max(widest, self.dtype.nbytes)) if whole else 1
-        return lanes if self.columns % lanes == 0 and all(lies_in_vectors(s.target, lanes) for s in stores) else 1
+        together = self.is_multiple(self.c.column, lanes) and all(lies_in_vectors(s.target, lanes) for s in stores)
+        return lanes if together else 1
 
     def _epilogue(self, x: ThreadExpressions, value: Reg, targets: dict[Var, Reg]) -> None:
         stores = self.kernel.stores
@@ -219,19 +292,21 @@ class ContractKernel:
 
     def _add_shares(self) -> Phase:
         c, kernel = self.c, self.kernel
-        f = BlockFunction(self.module, f"{self.name}_1")
-        e = f.e
+        f = self._function(1)
+        e, n = f.e, self._sizes(f)
         x = self._start(f, [s.node for s in kernel.stores])
         targets = self.pointers(e, f.table, [s.target for s in kernel.stores])
         number = e.add(e.mul(f.block, THREADS), f.threads.thread())
-        room = self.scratch(e, f.table)
-        with e.when(self._inside(f, number, self.outputs, THREADS)), x.scope():
+        room, outputs = self.scratch(e, f.table), e.mul(e.mul(n.batch, n.rows), n.columns)
+        with e.when(e.compare("lt", number, outputs)), x.scope():
+            total = e.alloca(self.dtype)
+            e.set(total, e.load(e.offset(room, number, self.dtype), self.dtype))
+            with e.loop(1, n.shares) as share:
+                place = e.add(number, e.mul(share, outputs))
+                e.set(total, e.add(e.get(total, self.dtype), e.load(e.offset(room, place, self.dtype), self.dtype)))
             decomposed(x, number, [c.batch, c.row, c.column])
-            total = e.load(e.offset(room, number, self.dtype), self.dtype)
-            for share in range(1, self.shares):
-                place = e.add(number, share * self.outputs)
-                total = e.add(total, e.load(e.offset(room, place, self.dtype), self.dtype))
-            self._epilogue(x, total, targets)
+            self.locate_result(x, number)
+            self._epilogue(x, e.get(total, self.dtype), targets)
         return f.finish(-(-self.outputs // THREADS))
 
 
@@ -242,12 +317,13 @@ class Operand:
     """Elements that a thread fetches at once, where they lie side by side."""
 
     def __init__(self, kernel: ContractKernel, p: Place, node: Node, axis: Axis, place: int) -> None:
-        self.kernel, self.x, self.node, self.axis, self.thread, self.place = kernel, p.x, node, axis, p.thread, place
-        self.dtype, self.extent, self.steps = node.dtype, axis.extent, kernel.steps
-        if axis is kernel.c.row:
-            self.first, self.side = p.first_row, kernel.tile_rows
+        self.kernel, self.p, self.x, self.node, self.axis, self.thread, self.place = kernel, p, p.x, node, axis, p.thread, place
+        self.dtype, self.steps = node.dtype, kernel.steps
+        self.is_left = axis is kernel.c.row
+        if self.is_left:
+            self.first, self.side, self.extent = p.first_row, kernel.cut.rows, p.sizes.rows
         else:
-            self.first, self.side = p.first_column, kernel.tile_columns
+            self.first, self.side, self.extent = p.first_column, kernel.cut.columns, p.sizes.columns
         depth = kernel.c.depth
         self.along_depth = self._contiguous(depth) > self._contiguous(axis)
         self.lanes = self._lanes(depth if self.along_depth else axis)
@@ -263,17 +339,16 @@ class Operand:
     def _elements(self) -> int:
         return self.steps * self.stride
 
-    def _loads(self) -> list[Load]:
+    def loads(self) -> list[Load]:
+        """What it reads of memory."""
         return [n for n in walk([self.node]) if isinstance(n, Load)]
 
     def _contiguous(self, axis: Axis) -> int:
-        return sum(n.offset.factor(axis) == 1 for n in self._loads())
+        return sum(n.offset.factor(axis) == 1 for n in self.loads())
 
     def _lanes(self, along: Axis) -> int:
-        loads, most = self._loads(), self.together
-        whole = all(n.offset.factor(along) in (0, 1) and n.offset.is_multiple(along, most) for n in loads)
-        whole = whole and all(lies_in_vectors(n.source, most) for n in loads if n.offset.factor(along) == 1)
-        lanes = self.together if whole and along.extent % self.together == 0 and self.dtype.nbytes <= 4 else 1
+        whole = self.dtype.nbytes <= 4 and self.kernel.lies_together(self, along, self.together)
+        lanes = self.together if whole else 1
         return lanes if self.side * self.steps >= THREADS * lanes else 1
 
     def _at(self, number: int) -> tuple[Reg, Reg]:
@@ -299,20 +374,20 @@ class Operand:
     def _units(self, k: Reg, high: Reg) -> Iterator[tuple[int, Reg]]:
         """(number, whether it is inside) of what the thread fetches at once; the axes are at its first element, or at the last."""
         e, x, c = self.x.e, self.x, self.kernel.c
+        whole = self.kernel.is_multiple(self.axis, self.side)
+        last = e.sub(self.extent, 1 if self.along_depth else self.lanes)
+        last_depth = e.sub(self.p.sizes.depth, self.lanes if self.along_depth else 1)
         for number in range(self.count):
             side, step = self._at(number)
             where, depth = e.add(self.first, side), e.add(k, step)
             inside = e.compare("lt", depth, high)
-            if self.extent % self.side:
+            if not whole:
                 inside = e.and_(inside, e.compare("lt", where, self.extent))
-            last, last_depth = self.extent - 1, self.kernel.depth - 1
-            if self.along_depth:
-                last_depth = self.kernel.depth - self.lanes
-            else:
-                last = self.extent - self.lanes
+                where = e.least(where, last)
+            depth = e.least(depth, last_depth)
             with x.scope():
-                x.axis_values[self.axis] = e.least(where, last) if self.extent % self.side else where
-                x.axis_values[c.depth] = e.least(depth, last_depth)
+                x.axis_values[self.axis], x.axis_values[c.depth] = where, depth
+                self.kernel.locate(self.p, self, where, depth)
                 yield number, inside
 
     def deposit(self, shared: Reg) -> None:

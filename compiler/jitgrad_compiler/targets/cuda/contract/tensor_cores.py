@@ -22,7 +22,7 @@ from ....ops.arithmetic import convert_element_type
 from ...llvm_text import Module, Reg
 from ..device import THREADS, WARP, Threads
 from ..phases import BlockFunction, Emitted, Phase, Pointers, Scratch
-from .kernel import DEEP, ContractKernel, Operand, Place
+from .kernel import DEEP, ContractKernel, Cut, Extents, Operand, Place, in_shares
 
 DOWN, ACROSS = 2, 4
 """Warps along a tile's rows and columns."""
@@ -32,6 +32,8 @@ PAD = 8
 """Elements between rows in shared memory, so that what a warp reads at once lies in other banks."""
 STAGES = 3
 """Tiles of an operand that is copied: one is multiplied while two are on their way."""
+HALVES_STEPS, FLOATS_STEPS = 32, 16
+"""Of depth that a tile has, of 16-bit numbers and of float32."""
 KEPT = 13
 """The bits of float32's fraction that TF32 lacks."""
 SMALLEST, LARGEST = 27 << 23, 0x7F7FF000
@@ -45,9 +47,25 @@ def narrow(node: Node) -> Node:
     return before if before.dtype in NAMES and node.dtype == F32 else node
 
 
+def many(rows: int, columns: int, depth: int, t: Gpu) -> bool:
+    """Whether a product is large enough for tensor cores."""
+    return min(rows, columns) >= t.tensor_side and depth >= t.tensor_depth
+
+
 def suits(c: Contraction, t: Gpu) -> bool:
     """Whether tensor cores multiply: by shape alone, and by the type."""
-    return c.dtype == F32 and min(c.row.extent, c.column.extent) >= t.tensor_side and c.depth.extent >= t.tensor_depth
+    return c.dtype == F32 and many(c.row.extent, c.column.extent, c.depth.extent, t)
+
+
+def cut_for_tensor_cores(n: Extents, steps: int, t: Gpu) -> Cut:
+    """How a product is divided whose tiles have so many steps of depth."""
+    rows, columns = (128 if extent > 64 else 64 for extent in (n.rows, n.columns))
+    few = t.enough_blocks // 4
+    if n.tiles(rows, columns) < few:
+        columns = 64
+    if n.tiles(rows, columns) < few:
+        rows = 64
+    return in_shares(n, rows, columns, steps, t)
 
 
 class TensorCoreKernel(ContractKernel):
@@ -58,21 +76,15 @@ class TensorCoreKernel(ContractKernel):
         left, right = narrow(kernel.contraction.left), narrow(kernel.contraction.right)
         self.halves = left.dtype == right.dtype and left.dtype in NAMES
         self.operands = (left, right) if self.halves else (kernel.contraction.left, kernel.contraction.right)
-        self.steps = 32 if self.halves else 16
+        self.steps = HALVES_STEPS if self.halves else FLOATS_STEPS
         super().__init__(module, name, kernel, pointers, scratch)
-        self.down, self.across = self.tile_rows // DOWN // FRAGMENT["row"], self.tile_columns // ACROSS // FRAGMENT["column"]
+        self.down, self.across = self.cut.rows // DOWN // FRAGMENT["row"], self.cut.columns // ACROSS // FRAGMENT["column"]
 
-    def _tile(self) -> tuple[int, int]:
-        rows, columns = (128 if n > 64 else 64 for n in (self.rows, self.columns))
-        few = self.module.tuning.gpu.enough_blocks // 4
-        if self._tiles(rows, columns) < few:
-            columns = 64
-        if self._tiles(rows, columns) < few:
-            rows = 64
-        return rows, columns
+    def _cut(self, t: Gpu) -> Cut:
+        return cut_for_tensor_cores(self.extents, self.steps, t)
 
     def _product(self) -> Phase:
-        f = BlockFunction(self.module, f"{self.name}_0")
+        f = self._function(0)
         e, p = f.e, self._begin(f)
         kind = _Halves if self.halves else _Floats
         warp = e.shr(p.thread, 5)
@@ -85,8 +97,8 @@ class TensorCoreKernel(ContractKernel):
         else:
             nbytes = self._fetch(f, p, left, right, sums, warp)
         self._leave(f, p, sums, warp, lane)
-        nbytes = max(nbytes, DOWN * FRAGMENT["row"] * (self.tile_columns + PAD) * 4)
-        return f.finish(self.tiles * self.shares, nbytes)
+        nbytes = max(nbytes, DOWN * FRAGMENT["row"] * (self.cut.columns + PAD) * 4)
+        return f.finish(self._blocks(self.cut.rows, self.cut.columns), nbytes)
 
     def _stream(self, f: BlockFunction, p: Place, left: _Halves, right: _Halves, sums: list[list[Reg]]) -> int:
         """The sums of operands that are copied as they are, two tiles ahead; how many bytes of shared memory that takes."""
@@ -118,8 +130,7 @@ class TensorCoreKernel(ContractKernel):
         """The sums of operands that are computed on their way; how many bytes of shared memory that takes."""
         e, t, stage = f.e, f.threads, left.bytes + right.bytes
         flags = 2 * stage
-        deep = not self.halves and min(self.share, self.depth) > DEEP
-        totals = _Totals(f, [slot for row in sums for slot in row], warp) if deep else None
+        totals = _Totals(f, [slot for row in sums for slot in row], warp) if self.deep and not self.halves else None
         shared = t.shared()
         if not self.halves:
             with e.when(e.compare("lt", p.thread, 2)):
@@ -211,10 +222,10 @@ class TensorCoreKernel(ContractKernel):
     def _leave(self, f: BlockFunction, p: Place, sums: list[list[Reg]], warp: Reg, lane: Reg) -> None:
         """The sums, some rows of each warp at a time, through shared memory."""
         e, t, lanes = f.e, f.threads, self._store_lanes()
-        high, stride = FRAGMENT["row"], self.tile_columns + PAD
+        high, stride = FRAGMENT["row"], self.cut.columns + PAD
         own_row = e.add(e.mul(e.and_(warp, DOWN - 1), high), e.shr(lane, 2))
-        own_column = e.add(e.mul(e.shr(warp, 1), self.tile_columns // ACROSS), e.mul(e.and_(lane, 3), 2))
-        per, total = self.tile_columns // lanes, DOWN * high * self.tile_columns // lanes
+        own_column = e.add(e.mul(e.shr(warp, 1), self.cut.columns // ACROSS), e.mul(e.and_(lane, 3), 2))
+        per, total = self.cut.columns // lanes, DOWN * high * self.cut.columns // lanes
         for i, row in enumerate(sums):
             shared = t.shared()
             own = e.offset(shared, e.add(e.mul(own_row, stride), own_column), F32)
@@ -228,11 +239,12 @@ class TensorCoreKernel(ContractKernel):
                 number = e.add(first, p.thread)
                 line, column = e.div(number, per), e.mul(e.rem(number, per), lanes)
                 value = e.load(e.offset(shared, e.add(e.mul(line, stride), column), F32), F32, lanes, align=4 * lanes)
-                half = e.mul(e.div(line, high), self.tile_rows // DOWN)
+                half = e.mul(e.div(line, high), self.cut.rows // DOWN)
                 where = e.add(p.first_row, e.add(e.add(half, high * i), e.rem(line, high)))
                 column = e.add(p.first_column, column)
-                inside = self._inside(f, where, self.rows, self.tile_rows)
-                with e.when(e.and_(inside, self._inside(f, column, self.columns, self.tile_columns))), p.x.scope():
+                inside = self._inside(f, where, p.sizes.rows, self.c.row, self.cut.rows)
+                across = self._inside(f, column, p.sizes.columns, self.c.column, self.cut.columns)
+                with e.when(e.and_(inside, across)), p.x.scope():
                     self._write(f, p, value, where, column)
             if i < len(sums) - 1:
                 t.barrier()
@@ -282,7 +294,7 @@ class _Tile(Operand):
         self, kernel: TensorCoreKernel, p: Place, node: Node, axis: Axis, place: int, lane: Reg, warp: Reg
     ) -> None:  # fmt: skip
         super().__init__(kernel, p, node, axis, place)
-        self.lane, self.is_left = lane, axis is kernel.c.row
+        self.lane = lane
         self.start = self.x.e.mul(warp, self.side // (DOWN if self.is_left else ACROSS))
 
     def _stride(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ....ir.graph import Graph, Var
 from ....ir.types import I64, ArrayType, DType, TapeType
-from ....kernels.expression import Apply, Const, Load, Node, walk
+from ....kernels.expression import Apply, Const, Contracted, Load, Node, walk
 from ....kernels.program import KernelProgram, lower
 from ....kernels.structure import host_calls
 from ....kernels.tuning import Tuning
@@ -77,13 +77,13 @@ class Writer:
         )
 
 
-def lowered(graph: Graph, contracts: bool, tuning: Tuning) -> KernelProgram | None:
-    """A graph of numbers as kernels, if they are loops that a device does, and write every output once."""
+def lowered(graph: Graph, contracts: bool, tuning: Tuning, kind: str = "loops") -> KernelProgram | None:
+    """A graph of numbers as kernels, if they are of one kind that a device does, and write every output once."""
     if any(isinstance(v.type, TapeType) or v.type.dtype.is_complex for v in (*graph.inputs, *graph.outputs)):
         return None
     program = lower(graph, tuning, lambda k: 0, contracts)
     written = [v for k in program.kernels for v in k.outputs]
-    if not all(k.kind == "loops" and not host_calls(k) and _plain(k.roots()) for k in program.kernels):
+    if not all(k.kind == kind and not host_calls(k) and _plain(k.roots()) for k in program.kernels):
         return None
     outputs = program.graph.outputs
     return program if all(outputs.count(v) == 1 and v in written for v in outputs) else None
@@ -91,7 +91,7 @@ def lowered(graph: Graph, contracts: bool, tuning: Tuning) -> KernelProgram | No
 
 def _plain(roots: Sequence[Node]) -> bool:
     """Whether values depend on elements alone, not on where they are."""
-    return all(isinstance(n, (Const, Apply)) or isinstance(n, Load) and n.guard is None for n in walk(roots))
+    return all(isinstance(n, (Const, Apply, Contracted)) or isinstance(n, Load) and n.guard is None for n in walk(roots))
 
 
 def placed(x: ThreadExpressions, node: Load, place: Reg) -> None:

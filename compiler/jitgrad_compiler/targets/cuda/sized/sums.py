@@ -7,7 +7,7 @@ take elements in turns, always in the same order. Next on the path: places.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ....ir.graph import Graph
 from ....ir.types import BOOL, I64, ArrayType, DType
@@ -79,9 +79,20 @@ def stand_in(dtype: DType) -> ArrayType:
     return ArrayType((ANY, ANY, ANY), dtype)
 
 
+def weights(dtype: DType) -> ArrayType:
+    return ArrayType((ANY, ANY), dtype)
+
+
+WEIGHTED: dict[str, Any] = {"dims": (((1,), (1,)), ((0,), (0,)))}
+"""Params of the dot_general that sums products of `stand_in` and `weights`."""
+
+
 def emit_sum(name: str, graph: Graph, stage: Stage, contracts: bool, tuning: Tuning) -> SizedKernel | None:
     """The kernel of a reduction of `stand_in` over the middle axis; None where it is more than that. Its arguments are the operand,
     the result, the number of sums, and the sizes `length`, `inner`, `shares` and `size`.
+
+    The graph may have a second input of (outer, reduced), by whose elements the first one's are multiplied. It follows that among
+    the arguments, and last comes `group`: how many neighbours along outer have one of its rows in common.
     """
     program = lowered(graph, contracts, tuning)
     kernels = [] if program is None else program.kernels
@@ -100,13 +111,18 @@ class _Sum:
         self, name: str, graph: Graph, r: Reduction, after: Kernel | None, stage: Stage, contracts: bool, tuning: Tuning
     ) -> None:
         self.graph, self.r, self.after, self.stage = graph, r, after, stage
-        self.w = Writer(name, ("source", "target"), ("units", "length", "inner", "shares", "size"), contracts, tuning)
+        self.weighted = len(graph.inputs) > 1
+        pointers = ["source", *["weights"] * self.weighted, "target"]
+        words = ["units", "length", "inner", "shares", "size", *["group"] * self.weighted]
+        self.w = Writer(name, pointers, words, contracts, tuning)
         self.x = ThreadExpressions(self.w.e, 1)
 
     def emit(self) -> SizedKernel:
         w, e, team = self.w, self.w.e, self.stage.team
         source, target = w.pointer("source"), w.pointer("target")
         self.x.pointers = {self.graph.inputs[0]: source}
+        if self.weighted:
+            self.x.pointers[self.graph.inputs[1]] = w.pointer("weights")
         number = w.thread()
         unit, member = e.div(number, team), e.rem(w.threads.thread(), team) if team > 1 else e.const(0, I64)
         inside = e.const(True, BOOL) if team == THREADS else e.compare("lt", unit, w.word("units"))
@@ -131,18 +147,21 @@ class _Sum:
             e, e.add(low, member), e.least(e.add(low, size), length), team, RUN if long else None, lambda: a.close(e)
         ) as step:
             place = e.add(e.mul(e.add(e.mul(row, length), step), inner), column)
-            a.add(e, self._element(source, place), None, 0, None if r.position is None else step)
+            weight = e.add(e.mul(e.div(row, w.word("group")), length), step) if self.weighted else None
+            a.add(e, self._element(source, place, weight), None, 0, None if r.position is None else step)
         if r.position is None:
             return folded(e, r.combine, a.value(e)), None
         return a.value(e), e.get(a.positions[0], I64)
 
-    def _element(self, source: Reg, place: Reg) -> Reg:
+    def _element(self, source: Reg, place: Reg, weight: Reg | None) -> Reg:
         e, x, dtype = self.w.e, self.x, self.r.operand.dtype
         if self.stage.of_shares:
             return e.load(e.offset(source, place, dtype), dtype)
         with x.scope():
-            for node in loads([self.r.operand], self.graph.inputs[0]):
-                placed(x, node, place)
+            for read, where in zip(self.graph.inputs, (place, weight), strict=False):
+                for node in loads([self.r.operand], read):
+                    assert where is not None
+                    placed(x, node, where)
             return x.emit(self.r.operand)
 
     def _last(self, best: tuple[Reg, Reg | None]) -> Reg:
