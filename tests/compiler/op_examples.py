@@ -219,9 +219,13 @@ def has_derivative(example: Example) -> bool:
     return rows <= columns if example.op != "svd" else rows == columns or not example.params["vectors"]
 
 
+TURNED = ("eigh", "eig", "svd", "schur", "of_pairs", "column_syevd", "column_gesvd", "column_gesvdj")
+"""Ops some of whose results are vectors that may be turned."""
+
+
 def unturned(name: str, x: np.ndarray) -> np.ndarray:
     """What vectors have in common that are turned, or come in another order, of ops whose results are such."""
-    if name not in ("eigh", "eig", "svd", "schur", "of_pairs"):
+    if name not in TURNED:
         return x
     sizes = np.abs(x)
     return np.sort(sizes, axis=-1) if name in ("eig", "of_pairs") else sizes
@@ -359,6 +363,7 @@ def _on_matrices() -> dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]
     """One matrix and batches of them, without rows too."""
     square: list[Shape] = [(3, 3), (2, 4, 4), (0, 0), (2, 0, 0), (0, 2, 2), (1, 1)]
     wide: list[Shape] = [(3, 5), (2, 5, 3), (0, 2), (3, 0)]
+    full: list[Shape] = [s for s in square if all(s)]
     pairs: list[tuple[Shape, Shape]] = [((3, 3), (3, 1)), ((2, 4, 4), (2, 4, 3)), ((0, 0), (0, 2)), ((3, 3), (3, 0))]
     switches = list(itertools.product((False, True), repeat=4))
 
@@ -397,6 +402,18 @@ def _on_matrices() -> dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]
         "eig": [((Matrix(s),), dict(left=left, right=right)) for s in square for left, right, *_ in switches[::4]],
         "schur": [((Matrix(s),), dict(vectors=vectors)) for s in square for vectors in (False, True)],
         "sylvester": [((Matrix(a), Matrix((*b[:-2], b[-1], b[-1])), Data(b)), {}) for a, b in pairs],
+        "column_potrf": [((Matrix(s),), {}) for s in full],
+        "column_getrf": [((Matrix(s),), {}) for s in (*full, (3, 5), (2, 5, 3))],
+        "column_getrs": [
+            ((Matrix(a), Other(a[:-1], I32, 1, 2), Data((*b[:-2], b[-1], b[-2]))), dict(transpose=t))
+            for t in (False, True) for a, b in pairs[:2]
+        ],
+        "exchanged_order": [((Matrix((*b, n, 4)), Other((*b, 3), I32, 0, n)), {}) for b, n in (((), 3), ((2,), 5))],
+        "column_geqrf": [((Matrix(s),), {}) for s in (*full, (3, 5), (2, 5, 3))],
+        "column_orgqr": [((Matrix(s), Data((*s[:-2], s[-2]))), {}) for s in (*full, (3, 5))],
+        "column_syevd": [((Matrix(s),), dict(vectors=vectors)) for s in full for vectors in (False, True)],
+        "column_gesvd": [((Matrix(s),), dict(full=f, vectors=v)) for s in (*full, (3, 5)) for f, v, *_ in switches[::4]],
+        "column_gesvdj": [((Matrix(s),), {}) for s in (*full, (2, 3, 5))],
         "sqrtm": [((Matrix((3, 3)),), {}), ((Matrix((2, 4, 4)),), {}), ((Matrix((0, 0)),), {})],
         "tridiagonal_solve": [
             (tuple([Data(b[:-1]), Offset(b[:-1]), Data(b[:-1]), Data(b)]), {}) for b in [(4, 2), (2, 3, 1), (1, 2), (0, 2)]

@@ -126,6 +126,8 @@ class StandIn:
         self._runs = False
         self._faults: dict[str, DriverError | None] = {}
         self._dead: DeviceFault | None = None
+        self.libraries: dict[str, Any] = {}
+        """Stand-ins for NVIDIA's, by their names: solver_standin.py."""
         self.interrupts = False
         """Whether the next wait is interrupted, before anything runs that was asked."""
         self._word = ctypes.create_string_buffer(WORD_BYTES)
@@ -290,6 +292,13 @@ class StandIn:
     @_asked
     def finish(self) -> None:
         self._run_asked()
+
+    def library(self, name: str) -> Any:
+        return self.libraries.get(name)
+
+    @_asked
+    def inside(self, f: Callable[..., int], *arguments: int) -> int:
+        return f(*arguments)
 
     @_asked
     def number_of(self, address: int) -> int:

@@ -352,6 +352,8 @@ class Gpu:
     """Rows, and columns, of a product from which tensor cores multiply."""
     tensor_depth: int = 64
     """The same of its depth."""
+    solver: bool = False
+    """Whether a library with LAPACK's routines is at hand (passes/column_routines.py)."""
 
     def __post_init__(self) -> None:
         _power_of_two(self, 1, "wide_from", "warp_row")

@@ -6,6 +6,7 @@ from . import (  # noqa: F401
     calls,
     checkpointing,
     collectives,
+    column_routines,
     comparison,
     contraction,
     control,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..ir.graph import Graph
+from .column_routines import write_with_column_routines
 from .complex_parts import complex_parts
 from .decompose import decompose
 from .inline import inline
@@ -18,6 +19,7 @@ PIPELINE = (
     inline,  # calls first: every later pass sees one flat graph
     compute_in_wider_types,  # then no later one sees arithmetic that machines have not
     simplify,  # derivatives left much to share and to fold
+    write_with_column_routines,  # while complex numbers are to be seen; where a GPU's library has these routines
     complex_parts,  # of what is left; from here on all numbers are real
     prune_loops,  # and results of loops that nobody reads
     move_out_of_loops,  # what is left of loops: work that need not be done in every step
@@ -30,8 +32,13 @@ PIPELINE = (
 )
 
 
-def prepare(graph: Graph, tiled: bool = True) -> Graph:
-    """The Graph that fusion cuts into kernels; `tiled` is what write_out_windows takes."""
+def prepare(graph: Graph, tiled: bool = True, solver: bool = False) -> Graph:
+    """The Graph that fusion cuts into kernels; `tiled` is what write_out_windows takes, `solver` whether the target has a library
+    for what write_with_column_routines makes.
+    """
     for step in PIPELINE:
-        graph = step(graph) if step is not write_out_windows else write_out_windows(graph, tiled)
+        if step is write_out_windows:
+            graph = write_out_windows(graph, tiled)
+        elif step is not write_with_column_routines or solver:
+            graph = step(graph)
     return graph

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import jitgrad
+import jitgrad.numpy as jnp
 from jitgrad.errors import NonDifferentiableError, UnexpectedTracerError
 from jitgrad_compiler.ir import OPS, Eqn, Graph, Var
 from jitgrad_compiler.ir.builder import bind_all
@@ -44,8 +45,24 @@ def _seeded(*key: object) -> np.random.Generator:
 
 
 def _function(graph: Graph) -> Callable[..., Any]:
-    """A graph as a function of arrays."""
-    return lambda *arrays: bind_all(call, *arrays, graph=graph, name="example")
+    """A graph as a function of arrays; of vectors that libraries may turn, what is the same for all."""
+    turned = [e for e in graph.eqns if e.op.name in _registry().TURNED]
+
+    def f(*arrays: Any) -> Any:
+        outs = dict(zip(graph.outputs, bind_all(call, *arrays, graph=graph, name="example"), strict=True))
+        for e in turned:
+            outs.update({v: _sizes(e, n, outs[v]) for n, v in enumerate(e.outputs) if v in outs and v.type.dtype.is_float})
+        return list(outs.values())
+
+    return f
+
+
+def _sizes(e: Eqn, number: int, x: Any) -> Any:
+    """Of a result that may have vectors: the sizes of their elements, where values determine them."""
+    if e.op.name == "svd" and len(e.outputs) == 3 and number != 1:
+        few = min(e.inputs[0].type.shape[-2:])
+        x = x[..., :few] if number == 0 else x[..., :few, :]
+    return jnp.abs(x)
 
 
 def _joined(graphs: Sequence[Graph]) -> Graph:

@@ -7,6 +7,7 @@ cuda.core, which is built on it, has no graphs of kernels by themselves and take
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import weakref
@@ -119,6 +120,15 @@ def count_devices(cuda: Any = None) -> int:
     """How many devices NVIDIA's driver has for this process; raises as `start` does."""
     cuda, _ = start(cuda)
     return int(cuda.cuDeviceGetCount()[1])
+
+
+def library(name: str) -> Any:
+    """One of NVIDIA's libraries beside the driver, installed with pip, conda or the toolkit; None where it is not."""
+    try:
+        finder: Any = importlib.import_module("cuda.pathfinder")  # cuda-bindings needs it
+        return ctypes.CDLL(finder.load_nvidia_dynamic_lib(name).abs_path)
+    except (ImportError, AttributeError, RuntimeError, OSError):
+        return None
 
 
 def described(cuda: Any, code: Any) -> str:

@@ -371,6 +371,13 @@ class NvidiaDriver:
     def finish(self) -> None:
         self._ask("waiting for all streams", self._cuda.cuCtxSynchronize)
 
+    def library(self, name: str) -> Any:
+        return api.library(name)
+
+    @whole
+    def inside(self, f: Any, *arguments: int) -> int:
+        return int(self._answer(f, *arguments))
+
     def number_of(self, address: int) -> int:
         attribute = self._cuda.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
         return int(self._ask(f"the device of the address {address:#x}", self._cuda.cuPointerGetAttribute, attribute, address))

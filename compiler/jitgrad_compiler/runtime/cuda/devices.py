@@ -9,13 +9,16 @@ Tests install another driver by `open_with`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from ...once import once
 from .api import count_devices
 from .bindings import NvidiaDriver
 from .driver import DeviceInfo, Driver
+from .libraries import opened
 from .memory import Pool
+from .solver import Solver
 
 
 class Device:
@@ -31,6 +34,12 @@ class Device:
     @property
     def info(self) -> DeviceInfo:
         return self.driver.info
+
+    @cached_property
+    def solver(self) -> Solver | None:
+        """Linear algebra on the device, where the libraries for it are installed; they are loaded when this is first asked."""
+        libraries = opened(self)
+        return None if libraries is None else Solver(self, libraries)
 
     def __repr__(self) -> str:
         return self.name

@@ -106,6 +106,12 @@ class Driver(Protocol):
     def finish(self) -> None:
         """Wait for all streams of the device, others' too."""
 
+    def library(self, name: str) -> Any:
+        """NVIDIA's "cusolver" or "cublas", with functions of C; None where it is not installed."""
+
+    def inside(self, f: Any, *arguments: int) -> int:
+        """What a function of such a library's gives, which is asked with this device as the thread's."""
+
     def number_of(self, address: int) -> int:
         """The number of the device that an address lies on."""
 

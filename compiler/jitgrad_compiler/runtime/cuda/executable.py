@@ -21,8 +21,9 @@ from ...ir.types import TapeType
 from ...kernels.memory import aligned
 from ...kernels.tuning import Tuning
 from ...once import once
+from ...passes.column_routines import asks_for_library
 from ...targets.cuda.device import THREADS
-from ...targets.cuda.program import HostStep, ModuleText, Step, compile_program, device_tuning
+from ...targets.cuda.program import HostStep, LibraryStep, ModuleText, Step, compile_program, device_tuning
 from ..executable import SHARED_BELOW, address_of, run_graph
 from .devices import Device
 from .driver import Launch
@@ -84,8 +85,8 @@ class DeviceExecutable:
         """Another frame."""
         program, loaded = self.program, dict(zip(self.program.modules, self._modules, strict=True))
         frame = _Frame(self.device.memory.allocate(8 * max(len(program.bases), 1)), [], [])
-        for on_host, steps in itertools.groupby(program.steps, lambda step: isinstance(step, HostStep)):
-            if on_host:
+        for is_kernel, steps in itertools.groupby(program.steps, lambda step: isinstance(step, Step)):
+            if not is_kernel:
                 frame.parts += steps
             else:
                 launches = [self._launch(frame, step, loaded) for step in steps]  # type: ignore[arg-type]
@@ -131,7 +132,10 @@ class DeviceExecutable:
                 if addresses != frame.addresses:  # also where a function of the user's has called the program in between
                     frame = self._frame(addresses)
                 part = frame.parts[number]
-                if isinstance(part, HostStep):
+                if isinstance(part, LibraryStep):
+                    assert self.device.solver is not None
+                    self.device.solver.run(part.eqn, [int(frame.words[n]) for n in part.words])
+                elif isinstance(part, HostStep):
                     self._on_host(part, frame.words, tapes)
                 else:
                     self.device.driver.launch(part)
@@ -187,12 +191,17 @@ _programs: weakref.WeakValueDictionary[tuple[str, Variant], DeviceExecutable] = 
 _programs_of: PerGraph[dict[Variant, DeviceExecutable]] = PerGraph(dict)
 
 
+def _tuning(device: Device, graph: Graph) -> Tuning:
+    """Libraries are loaded where there is something for them to do."""
+    return device_tuning(asks_for_library(graph) and device.solver is not None)
+
+
 def compile_for(
     device: Device, graph: Graph, donated: Sequence[int] = (), contracts: bool = True, tuning: Tuning | None = None
 ) -> DeviceExecutable:
     """The program of a Graph on a device, compiled once for each variant and kept with the Graph; equal Graphs share it."""
     made = _programs_of.of(graph)
-    variant: Variant = (device, tuple(donated), contracts, device_tuning() if tuning is None else tuning)
+    variant: Variant = (device, tuple(donated), contracts, _tuning(device, graph) if tuning is None else tuning)
     if variant not in made:
         key: Any = (graph.key, variant)
 

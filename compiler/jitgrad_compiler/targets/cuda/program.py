@@ -14,12 +14,13 @@ import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ...ir.graph import Graph, Var
+from ...ir.graph import Eqn, Graph, Var
 from ...ir.types import TapeType
 from ...kernels.kernel import Kernel
 from ...kernels.program import KernelProgram, lower
 from ...kernels.structure import host_calls, operands, structure
 from ...kernels.tuning import Tuning
+from ...ops.column_routines import LIBRARY_OPS
 from ..cpu.codes import KernelTable
 from ..cpu.machine.interrupts import POLL
 from ..emitter import Emitter
@@ -74,6 +75,8 @@ class Code:
     asks_state: bool
     on_host: bool = False
     """Whether no device does it: it calls Python or a library, or keeps tapes."""
+    by_library: bool = False
+    """Whether a library of the device's does it."""
     module: ModuleText = field(default_factory=lambda: ModuleText(""))
 
 
@@ -84,6 +87,11 @@ def _of_the_host(function: str) -> bool:
 
 def _library_rule(k: Kernel) -> Callable[[Module, str, Kernel, Pointers, Scratch], Emitted] | None:
     return LIBRARY.get(k.eqns[0].op) if k.registers is None and k.eqns else None
+
+
+def _is_librarys(k: Kernel) -> bool:
+    """Whether a kernel is what a library for linear algebra does."""
+    return len(k.eqns) == 1 and k.eqns[0].params.get("of", k.eqns[0].op.name) in LIBRARY_OPS
 
 
 _Key = tuple[str, bool, Tuning]
@@ -143,6 +151,8 @@ class _Codes:
         return code
 
     def _emit(self, k: Kernel) -> Code:
+        if self._how[1].gpu.solver and _is_librarys(k):
+            return Code([], 0, False, by_library=True)
         if self._is_hosts(k):
             return Code([], 0, False, on_host=True)
         table, name, module = _DeviceTable(k), f"kernel{next(_serial)}", self._module
@@ -164,7 +174,8 @@ class _Codes:
         if host_calls(k) or any(isinstance(t, TapeType) for t in types):
             return True
         if k.programs:
-            return any(self.inside(n).on_host for p in k.programs for n in p.kernels)
+            inner = [self.inside(n) for p in k.programs for n in p.kernels]
+            return any(code.on_host or code.by_library for code in inner)
         if k.kind in ("loops", "contract") or _library_rule(k) is not None:
             return False
         trial = self._fresh_module()
@@ -204,12 +215,23 @@ class HostStep:
     table: int
 
 
+@dataclass(frozen=True, eq=False)
+class LibraryStep:
+    """What a library of the device's does between kernels: an equation, and which words say where operands and results lie."""
+
+    eqn: Eqn
+    words: tuple[int, ...]
+
+
+AnyStep = Step | HostStep | LibraryStep
+
+
 @dataclass(eq=False)
 class Program:
     """A Graph for a GPU: what runs, and where the tables' words point."""
 
     lowered: KernelProgram
-    steps: list[Step | HostStep]
+    steps: list[AnyStep]
     bases: list[int]
     """Of each word of the tables the number of an input, of an output behind those, of the arena or of the state behind these."""
     offsets: list[int]
@@ -234,8 +256,8 @@ def compile_program(graph: Graph, tuning: Tuning, donated: Sequence[int] = (), c
         return Program(lowered, steps, bases, offsets, any(isinstance(s, Step) and s.code.asks_state for s in steps))
 
 
-def _steps(codes: _Codes, lowered: KernelProgram) -> tuple[list[Step | HostStep], list[int], list[int]]:
-    steps: list[Step | HostStep] = []
+def _steps(codes: _Codes, lowered: KernelProgram) -> tuple[list[AnyStep], list[int], list[int]]:
+    steps: list[AnyStep] = []
     words: list[tuple[int, int]] = []
     arena = len(lowered.graph.inputs) + len(lowered.graph.outputs)
 
@@ -248,6 +270,9 @@ def _steps(codes: _Codes, lowered: KernelProgram) -> tuple[list[Step | HostStep]
         scratch = lowered.memory.scratch.get(number)
         if code.on_host:
             steps.append(HostStep(Graph(kernel.inputs, kernel.eqns, kernel.outputs), len(words)))
+        if code.by_library:
+            eqn, places = kernel.eqns[0], dict(zip(operands(kernel), itertools.count(len(words))))
+            steps.append(LibraryStep(eqn, tuple(places[v] for v in (*eqn.inputs, *eqn.outputs))))  # type: ignore[index]
         steps += [Step(code, phase, len(words)) for phase in code.phases]
         words += [place(v) for v in operands(kernel)]
         words.append((NOWHERE, 0) if scratch is None else (arena, scratch))
@@ -255,8 +280,12 @@ def _steps(codes: _Codes, lowered: KernelProgram) -> tuple[list[Step | HostStep]
     return steps, [b for b, _ in words], [o for _, o in words]
 
 
-def device_tuning() -> Tuning:
-    """The sizes that kernels of a GPU are made by: many tasks, as each is a thread's."""
+def device_tuning(solver: bool = False) -> Tuning:
+    """The sizes that kernels of a GPU are made by: many tasks, as each is a thread's. solver: whether a library with LAPACK's
+    routines is at hand.
+    """
     many = 1 << 30
     base = Tuning()
-    return replace(base, most_tasks=many, tiled=False, control=replace(base.control, most_tasks=many, serial_work=0))
+    control, matrices = replace(base.control, most_tasks=many, serial_work=0), replace(base.matrices, serial_work=0)
+    gpu = replace(base.gpu, solver=solver)
+    return replace(base, most_tasks=many, tiled=False, control=control, matrices=matrices, gpu=gpu)

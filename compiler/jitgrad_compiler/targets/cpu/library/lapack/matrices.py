@@ -78,15 +78,16 @@ class Matrices:
         return count * self.dtype.nbytes * self.parts_of_number
 
     @contextmanager
-    def each(self) -> Iterator[None]:
-        """The body is done for each matrix of a task, with BLAS on one thread."""
+    def each(self, calls: bool = True) -> Iterator[None]:
+        """The body is done for each matrix of a task, with BLAS on one thread where it calls that."""
         e = self.e
         args, begin, end = e.args
         found = self._pointers(e, args, [*self.operands, *self.results])
         self._base = self._scratch(e, args)
-        for name in (ENTER, LEAVE):
+        for name in (ENTER, LEAVE) if calls else ():
             self.module.declare(name, "void", [])
-        e.call(ENTER, None)
+        if calls:
+            e.call(ENTER, None)
         with e.loop(begin, end) as self._task:
             low, high = self.parts.bounds(e, self._task)
             with e.loop(low, high) as matrix:
@@ -96,7 +97,8 @@ class Matrices:
 
                 self.inputs, self.outputs = [at(v) for v in self.operands], [at(v) for v in self.results]
                 yield
-        e.call(LEAVE, None)
+        if calls:
+            e.call(LEAVE, None)
         e.finish()
 
     @contextmanager

@@ -58,16 +58,27 @@ def lu(m: Matrices) -> None:
     m.turn(turned, m.inputs[0], rows, columns)
     m.call("getrf", rows, columns, turned, rows, pivots, info)
     m.turn(factors, turned, columns, rows)
-    with e.loop(0, rows) as i:
-        e.store(e.offset(order, i, I32), e.convert(i, I32))
+    count_up(m, order, rows)
     with e.loop(0, few) as i:
         place = e.offset(pivots, i, I32)
         pivot = e.sub(e.load(place, I32), 1)
         e.store(place, pivot)
-        one, two = e.offset(order, i, I32), e.offset(order, e.convert(pivot, I64), I32)
-        a, b = e.load(one, I32), e.load(two, I32)
-        e.store(one, b)
-        e.store(two, a)
+        exchange(m, order, i, pivot)
+
+
+def count_up(m: Matrices, order: Reg, rows: int) -> None:
+    """The numbers from 0 on."""
+    with m.e.loop(0, rows) as i:
+        m.e.store(m.e.offset(order, i, I32), m.e.convert(i, I32))
+
+
+def exchange(m: Matrices, order: Reg, i: Reg, other: Reg) -> None:
+    """Two of the numbers."""
+    e = m.e
+    one, two = e.offset(order, i, I32), e.offset(order, e.convert(other, I64), I32)
+    a, b = e.load(one, I32), e.load(two, I32)
+    e.store(one, b)
+    e.store(two, a)
 
 
 def solve(m: Matrices) -> None:

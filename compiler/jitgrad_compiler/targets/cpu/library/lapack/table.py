@@ -9,7 +9,7 @@ from .....kernels.kernel import Kernel
 from ....llvm_text import Module
 from ...phases import Emitted, Pointers
 from ..sort_rows import Scratch
-from . import factorizations, spectra, systems
+from . import columns, factorizations, spectra, systems
 from .blocked_cholesky import emit_blocked_cholesky
 from .blocked_qr import emit_blocked_qr
 from .matrices import Matrices
@@ -30,12 +30,13 @@ ONE_MATRIX: Rules[Callable[[Matrices], None]] = Rules(
             )
         },
         **{f.__name__: f for f in (factorizations.qr_pivoted, factorizations.geqrf, factorizations.householder_product)},
-        **{f.__name__: f for f in (factorizations.hessenberg, factorizations.tridiagonal, *spectra.ROUTINES)},
+        **{f.__name__: f for f in (factorizations.hessenberg, factorizations.tridiagonal, *spectra.ROUTINES, *columns.ROUTINES)},
     },
 )
 BLOCKED: Rules[Callable[[Module, str, Kernel, Pointers, Scratch], Emitted]] = Rules(
     "one large matrix by many tasks", {"qr": emit_blocked_qr, "cholesky": emit_blocked_cholesky}
 )
+WITHOUT_CALLS: Rules[bool] = Rules("no routine is called", {"exchanged_order": True})
 NAMES = ("of_pairs", *(op.name for op in ONE_MATRIX))
 
 
@@ -45,6 +46,6 @@ def emit_matrices(module: Module, name: str, kernel: Kernel, pointers: Pointers,
     m = Matrices(module, name, kernel, pointers, scratch)
     if m.op in BLOCKED and m.count == 1 and min(m.shapes[0]) >= module.tuning.matrices.blocked:
         return BLOCKED[m.op](module, name, kernel, pointers, scratch)
-    with m.each():
+    with m.each(calls=m.op not in WITHOUT_CALLS):
         ONE_MATRIX[m.op](m)
     return m.emitted()
