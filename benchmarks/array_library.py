@@ -1,11 +1,11 @@
 """The array library beside jax, under jit: `python benchmarks/array_library.py [--python PEERS] [NAME ...]`.
 
 Ten million elements each of einsum, sort, argsort, top_k, cumsum, histogram, gather and scatter-add; factorisations of a batch and
-of one large matrix; Fourier transforms; a Kalman filter and a Gaussian process's likelihood with its gradient. float32, two threads.
-Each library runs in processes of its own, several a case, which all take turns. A first call traces, compiles and runs; what the
-first program of all loads is no part of it. Figures are medians over processes, of first calls and of the steady calls' medians.
-What is found is compared with jitgrad's; of factors that are not unique, what they are the factors of. jax may be in another
-Python. Exit status 1 where results differ or jitgrad is behind.
+of one large matrix; Fourier transforms; a Kalman filter and a Gaussian process's likelihood with its gradient. float32, two
+threads. Each library runs in processes of its own, several a case, which all take turns. A first call traces, compiles and runs;
+what the first program of all loads is no part of it. Figures are medians over processes, of first calls and of the steady calls'
+medians. What is found is compared with jitgrad's; of factors that are not unique, what they are the factors of. jax may be in
+another Python. Exit status 1 where results differ or jitgrad is behind.
 """
 
 from __future__ import annotations

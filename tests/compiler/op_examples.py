@@ -597,6 +597,12 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
         *[((Data(shape),), fourier("to_real", axis, n, True)) for shape, axis, n in (((2, 2), 0, 2), ((3, 6, 2), 1, 10))],
         ((Data((2, 6, 9, 2)),), fourier("to_real", 1, 10, True)),
     ],
+    "top_k": [
+        ((Data((7,)),), dict(axis=0, k=7)), ((Data((3, 33)),), dict(axis=1, k=2)), ((Data((5, 3)),), dict(axis=0, k=4)),
+        ((Data((2, 9, 2)),), dict(axis=1, k=1)), ((Other((300,), I8, 0, 40),), dict(axis=0, k=9)),
+        ((Other((2, 700), I64, -99, 99),), dict(axis=1, k=70)),
+        ((Data((0, 3)),), dict(axis=1, k=1)), ((Data((3, 4)),), dict(axis=1, k=0)),
+    ],
     "sort": [
         ((Data((7,)),), dict(axis=0)), ((Data((3, 33)),), dict(axis=1)), ((Data((5, 3)),), dict(axis=0)),
         ((Data((2, 3, 2)),), dict(axis=1)), ((Data((9,)), Data((9,))), dict(axis=0)),

@@ -1,4 +1,4 @@
-"""Kernels of scatter, sort and the cumulative ops against the interpreter: the same bits at every number of threads."""
+"""Kernels of scatter, sort, top_k and the cumulative ops against the interpreter: the same bits at every number of threads."""
 
 from __future__ import annotations
 
@@ -267,3 +267,25 @@ def test_sort_orders_distinct_numbers_of_all_magnitudes() -> None:
 def test_sort_of_equal_numbers_and_of_nothing_changes_nothing() -> None:
     for shape in [(100,), (500,), (70000,), (0,), (3, 0), (0, 3)]:
         check("sort", [np.full(shape, 7.0), np.arange(np.prod(shape)).reshape(shape)], axis=0)
+
+
+# -- top_k
+
+
+@pytest.mark.parametrize("dtype", ELEMENTS)
+def test_the_largest_elements_come_in_order_nan_first_and_of_equal_ones_the_earlier(dtype: DType) -> None:
+    rng = np.random.default_rng(ELEMENTS.index(dtype))
+    for shape, axis, k in [
+        ((9,), 0, 4), ((4, 128), 1, 128), ((200, 3), 0, 1), ((40, 300), 1, 64), ((40, 300), 1, 65), ((3, 300), 1, 200),
+        ((2, 70001), 1, 9), ((70001, 2), 0, 300), ((70001,), 0, 40000),
+    ]:  # fmt: skip
+        check("top_k", [numbers(rng, shape, dtype)], axis=axis, k=k)
+
+
+@pytest.mark.parametrize("k", [1, 8, 17, 64, 100, 2000])
+def test_the_largest_of_rows_are_found_whatever_their_order(k: int) -> None:
+    n = 70000
+    rising = np.arange(n)
+    for row in (rising, rising[::-1], np.zeros(n, int), rising % 7, np.where(rising < n - 3, -(1 << 63), rising)):
+        for dtype in (F32, I64, I8):
+            check("top_k", [row.astype(dtype.numpy)], axis=0, k=k)

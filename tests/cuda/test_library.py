@@ -156,6 +156,17 @@ def test_rows_are_sorted_with_their_operands_stably(shape: tuple[int, ...], axis
                 np.testing.assert_array_equal(np.signbit(found) | np.isnan(found), np.signbit(want) | np.isnan(want))
 
 
+@pytest.mark.parametrize(
+    ("shape", "axis", "k"), [((50, 7), 1, 3), ((3, 300), 1, 300), ((5001,), 0, 20), ((300, 3), 0, 7), ((4, 3), 1, 0)]
+)
+def test_the_largest_of_rows_are_those_of_the_processor(shape: tuple[int, ...], axis: int, k: int) -> None:
+    x = np.random.default_rng(k).integers(0, 100, shape).astype("f4")
+    x = np.where(x > 95, np.nan, x).astype("f4")
+    for tuning in (TUNINGS["as usual"], TUNINGS["wide, shared by many"]):
+        for found, want in zip(on_gpu(lambda x: lax.top_k(x, k, axis=axis), [x], tuning), lax.top_k(x, k, axis=axis), strict=True):
+            np.testing.assert_array_equal(found, want)
+
+
 def test_the_kernels_of_sorts_keep_to_their_registers() -> None:
     for shape in ((30, 200), (100_000,)):
         for dtype in ("f4", "i8"):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.graph import lazy
-from ..ir.types import BOOL, F64, I64, U8, DType
+from ..ir.types import BOOL, F64, I64, U8, U64, DType
 from . import small_floats
 from .llvm_text import LLVM_TYPES, PTR, Module, Number, Reg, in_type, llvm_type, mangled, spell
 from .vector_math import VectorMath
@@ -362,6 +362,11 @@ class Emitter:
         if mask.width == 1:
             return mask
         return self.op(f"icmp ne i{mask.width} {self._mask_bits(mask)}, 0", BOOL)
+
+    def bits(self, mask: Reg) -> Reg:
+        """The lanes of a bool, of 64 at most, as bits of a number."""
+        text = mask.text if mask.width == 1 else self._mask_bits(mask)
+        return Reg(text, U64) if mask.width == U64.bits else self.op(f"zext i{mask.width} {text} to i64", U64)
 
     def _mask_bits(self, mask: Reg) -> str:
         self._count += 1

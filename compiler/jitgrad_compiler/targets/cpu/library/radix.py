@@ -32,17 +32,23 @@ class Pairs:
             return (e.or_(e.shl(wide, PLACE_BITS), e.bitcast(place, U64)),)
         return wide, e.convert(place, self.place_type)
 
+    @property
+    def types(self) -> tuple[DType, ...]:
+        """Of a pair's parts in memory."""
+        return (U64,) if self.packed else (U64, self.place_type)
+
+    def at(self, e: Emitter, buffer: Reg, at: Reg) -> Pair:
+        """Where the parts of a pair are."""
+        return tuple(
+            e.offset(e.offset(buffer, self.n, U64) if n else buffer, at, type) for n, type in enumerate(self.types)
+        )  # fmt: skip
+
     def load(self, e: Emitter, buffer: Reg, at: Reg) -> Pair:
-        pair = self.load_keyed(e, buffer, at)
-        return (pair,) if self.packed else (pair, e.load(e.offset(self._places(e, buffer), at, self.place_type), self.place_type))
+        return tuple(e.load(place, type) for place, type in zip(self.at(e, buffer, at), self.types, strict=True))
 
     def store(self, e: Emitter, buffer: Reg, at: Reg, pair: Pair) -> None:
-        e.store(e.offset(buffer, at, U64), pair[0])
-        if not self.packed:
-            e.store(e.offset(self._places(e, buffer), at, self.place_type), pair[1])
-
-    def _places(self, e: Emitter, buffer: Reg) -> Reg:
-        return e.offset(buffer, self.n, U64)
+        for place, part in zip(self.at(e, buffer, at), pair, strict=True):
+            e.store(place, part)
 
     def place(self, e: Emitter, pair: Pair) -> Reg:
         wide = e.and_(pair[0], (1 << PLACE_BITS) - 1) if self.packed else e.convert(pair[1], U64)

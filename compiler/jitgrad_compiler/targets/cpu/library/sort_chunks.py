@@ -108,7 +108,7 @@ class ChunkedSort:
         with e.loop(begin, end) as task:
             row, _, low, high = self._chunk(e, task)
             buffer = self._buffer(e, scratch, row, e.const(self.passes, I64))
-            store_sorted(e, self.rows, self.pairs, memory, self.rows.base(e, row), buffer, low, high)
+            store_sorted(e, self.rows, self.pairs, memory, row, buffer, low, high)
         e.finish()
         return Phase(e.name, tasks)
 

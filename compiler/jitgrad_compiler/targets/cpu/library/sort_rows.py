@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from ....ir.graph import Var
-from ....ir.types import BOOL, U8, U64, unsigned_integer
+from ....ir.types import BOOL, I32, I64, U8, U64, unsigned_integer
 from ....kernels.kernel import Kernel
+from ....ops.sorting import top_k
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
 from ..phases import TASK_ARGUMENTS, Pointers
@@ -17,17 +18,22 @@ Scratch = Callable[[Emitter, Reg], Reg]
 
 
 class Rows:
-    """The rows of a sort: where their elements lie, and how the first operand's become keys."""
+    """The rows of a sort: where their elements lie, and how the first operand's become keys.
+
+    Of top_k's rows, whose keys are in decreasing order, the first `kept` elements and their places are results.
+    """
 
     def __init__(self, module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> None:
         eqn = kernel.eqns[0]
         self.module, self.name, self.pointers, self.scratch = module, name, pointers, scratch
         self.operands: tuple[Var, ...] = tuple(a for a in eqn.inputs if isinstance(a, Var))
         self.outputs: Sequence[Var] = eqn.outputs
-        shape, axis = self.outputs[0].type.shape, eqn.params["axis"]
+        shape, axis = self.operands[0].type.shape, eqn.params["axis"]
         self.n, self.stride = shape[axis], math.prod(shape[axis + 1 :])
         self.count = math.prod(shape[:axis]) * self.stride
         self.dtype = self.outputs[0].type.dtype
+        self.decreasing = eqn.op is top_k
+        self.kept: int = eqn.params["k"] if self.decreasing else self.n
         self.key = unsigned_integer(8 * self.dtype.nbytes)
         self.most_tasks = module.tuning.most_tasks if self.count * self.n >= module.tuning.sort.serial_elements else 1
 
@@ -46,20 +52,40 @@ class Rows:
     def at(self, e: Emitter, base: Reg, number: Reg) -> Reg:
         return e.add(base, e.mul(number, self.stride))
 
-    def load_key(self, e: Emitter, memory: dict[Var, Reg], at: Reg) -> Reg:
-        """The element of the first operand as an unsigned integer in the same order.
+    def load_key(self, e: Emitter, memory: dict[Var, Reg], at: Reg, width: int = 1, mask: Reg | None = None) -> Reg:
+        """Elements of the first operand as unsigned integers in the same order, or in the other one."""
+        key = self._key(e, memory, at, width, mask)
+        return e.not_(key) if self.decreasing else key
 
-        A float's bits are in order once those of negative numbers are flipped, and the sign of the others.
-        """
+    def _key(self, e: Emitter, memory: dict[Var, Reg], at: Reg, width: int, mask: Reg | None) -> Reg:
+        """A float's bits are in order once those of negative numbers are flipped, and the sign of the others."""
         if self.dtype == BOOL:
-            return e.load(e.offset(memory[self.operands[0]], at, U8), U8)
-        x = e.load(e.offset(memory[self.operands[0]], at, self.dtype), self.dtype)
+            return e.load(e.offset(memory[self.operands[0]], at, U8), U8, width, mask)
+        x = e.load(e.offset(memory[self.operands[0]], at, self.dtype), self.dtype, width, mask)
         sign = 1 << (8 * self.dtype.nbytes - 1)
         if self.dtype.is_float:
             bits = e.bitcast(e.select(e.compare("eq", x, 0.0), 0.0, x), self.key)
             ordered = e.select(e.compare("ge", bits, sign), e.not_(bits), e.or_(bits, sign))
             return e.select(e.isnan(x), 2 * sign - 1, ordered)
         return e.xor(e.bitcast(x, self.key), sign) if self.dtype.is_signed else x
+
+    def taker(self, e: Emitter, memory: dict[Var, Reg], row: Reg) -> Callable[[Reg, Reg], None]:
+        """What puts a row's element at a place to its results, by its number in order, which is below `kept`."""
+        base = self.base(e, row)
+        if not self.decreasing:
+            return lambda place, number: self.move(e, memory, self.at(e, base, place), self.at(e, base, number))
+        first, rest = (row, e.const(0, I64)) if self.stride == 1 else (e.div(row, self.stride), e.rem(row, self.stride))
+        results = e.add(e.mul(first, self.kept * self.stride), rest)
+        values, places = self.outputs
+        dtype = U8 if self.dtype == BOOL else self.dtype
+
+        def take(place: Reg, number: Reg) -> None:
+            target = self.at(e, results, number)
+            value = e.load(e.offset(memory[self.operands[0]], self.at(e, base, place), dtype), dtype)
+            e.store(e.offset(memory[values], target, dtype), value)
+            e.store(e.offset(memory[places], target, I32), e.convert(place, I32))
+
+        return take
 
     def move(self, e: Emitter, memory: dict[Var, Reg], source: Reg, target: Reg) -> None:
         """Every operand's element at `source` to its result at `target`."""
@@ -99,8 +125,8 @@ def load_pairs(
         pairs.store(e, buffer, i, pair)
 
 
-def store_sorted(e: Emitter, rows: Rows, pairs: Pairs, memory: dict[Var, Reg], base: Reg, buffer: Reg, low: Reg, high: Reg) -> None:
+def store_sorted(e: Emitter, rows: Rows, pairs: Pairs, memory: dict[Var, Reg], row: Reg, buffer: Reg, low: Reg, high: Reg) -> None:
     """The results from low to high of a row whose pairs are sorted."""
-    with e.loop(low, high) as i:
-        place = pairs.place(e, pairs.load(e, buffer, i))
-        rows.move(e, memory, rows.at(e, base, place), rows.at(e, base, i))
+    take = rows.taker(e, memory, row)
+    with e.loop(low, e.least(high, rows.kept) if rows.kept < rows.n else high) as i:
+        take(pairs.place(e, pairs.load(e, buffer, i)), i)

@@ -1,4 +1,5 @@
-"""Kernels of sort: operands ordered along an axis by the first one, stable, NaNs last, -0.0 equal to 0.0.
+"""Kernels of sort: operands ordered along an axis by the first one, stable, NaNs last, -0.0 equal to 0.0. And of top_k, which is
+the beginning of a row sorted in decreasing order; where it is a small part of the row, it is selected (selection.py).
 
 The first operand's elements become unsigned integers in the same order, so one comparison serves every element type.
 
@@ -12,25 +13,28 @@ Next on the path: sort_rows.py, which reads and writes the rows.
 
 from __future__ import annotations
 
-from ....ir.types import I64, U8, U32, U64
+from ....ir.types import BOOL, I64, U8, U32, U64
 from ....kernels.kernel import Kernel
 from ...llvm_text import PTR, Module
 from ..order import VECTOR_BYTES
 from ..partition import partition
 from ..phases import Emitted, Phase, Pointers
 from .radix import BUCKETS, DIGIT_BITS, Pairs, RadixSteps
+from .selection import SELECTED, Selection
 from .sort_chunks import ChunkedSort
 from .sort_rows import Rows, Scratch, Varying, load_pairs, store_sorted
 
 
 def emit_sort(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> Emitted:
-    """The task functions of sort."""
+    """The task functions of sort or top_k."""
     if not kernel.eqns[0].outputs[0].type.size:
         return Emitted([])
     rows = Rows(module, name, kernel, pointers, scratch)
     tuning = module.tuning.sort
     if rows.n <= tuning.ranked:
         return _rank(rows)
+    if rows.kept * SELECTED <= rows.n:
+        return Selection(rows).emit()
     if rows.count < tuning.enough_rows and rows.n >= tuning.long:
         return ChunkedSort(rows).emit()
     return _radix_by_rows(rows)
@@ -47,7 +51,7 @@ def _rank(rows: Rows) -> Emitted:
         e.store(e.offset(keys, i, key), e.const(-1, key))
     ranks = e.alloca(key, width)
     with parts.units(e) as row:
-        base = rows.base(e, row)
+        base, take = rows.base(e, row), rows.taker(e, memory, row)
         with e.loop(0, n) as i:
             e.store(e.offset(keys, i, key), e.convert(rows.load_key(e, memory, rows.at(e, base, i)), key))
         with e.loop(0, n) as i:
@@ -59,7 +63,8 @@ def _rank(rows: Rows) -> Emitted:
                 first = e.or_(e.compare("lt", others, mine), e.and_(before, e.compare("eq", others, mine)))
                 e.set(ranks, e.add(e.get(ranks, key, width), e.convert(first, key)))
             rank = e.convert(e.fold(e.add, e.get(ranks, key, width)), I64)
-            rows.move(e, memory, rows.at(e, base, i), rows.at(e, base, rank))
+            with e.when(e.compare("lt", rank, rows.kept) if rows.kept < n else e.const(True, BOOL)):
+                take(i, rank)
     e.finish()
     return Emitted([Phase(rows.name, parts.tasks)])
 
@@ -88,6 +93,6 @@ def _radix_by_rows(rows: Rows) -> Emitted:
                 e.call(steps.move, None, a, b, zero, n, shift, counts)
                 e.set(source, b)
                 e.set(target, a)
-            store_sorted(e, rows, pairs, memory, base, e.get(source, PTR), zero, n)
+            store_sorted(e, rows, pairs, memory, row, e.get(source, PTR), zero, n)
     e.finish()
     return Emitted([Phase(rows.name, parts.tasks)], parts.tasks * 2 * pairs.bytes)

@@ -25,7 +25,8 @@ from .update import emit_update
 LIBRARY: Rules[Callable[[Module, str, Kernel, Pointers, Callable[[Emitter, Reg], Reg]], Emitted]] = Rules(
     "a kernel of its own",
     {
-        "scatter": emit_scatter, "sort": emit_sort, "linear_recurrence": emit_recurrence, "dynamic_update_slice": emit_update,
+        "scatter": emit_scatter, **dict.fromkeys(("sort", "top_k"), emit_sort),
+        "linear_recurrence": emit_recurrence, "dynamic_update_slice": emit_update,
         **dict.fromkeys(ON_MATRICES, emit_matrices),
         "fft_pairs": emit_fourier,
         **dict.fromkeys(("tiled_convolve", "tiled_kernel"), emit_tiled),

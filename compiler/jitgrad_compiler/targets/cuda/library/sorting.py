@@ -1,10 +1,12 @@
-"""The kernel of sort: operands ordered along an axis by the first one, stable, NaNs last, -0.0 equal to 0.0. Next: pairs.py."""
+"""The kernel of sort: operands ordered along an axis by the first one, stable, NaNs last, -0.0 equal to 0.0; and of top_k,
+which is the beginning of a row sorted in decreasing order. Next: pairs.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ....ir.types import U32, U64
+from ....ir.types import BOOL, U32, U64
 from ....kernels.kernel import Kernel
 from ...cpu.library.sort_rows import Rows
 from ...llvm_text import Module, Reg
@@ -13,7 +15,7 @@ from .pairs import PLACE_BITS, PairSort
 
 
 def emit_sort(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> Emitted:
-    """The functions of sort. Elements become keys as on the CPU."""
+    """The functions of sort or top_k. Elements become keys as on the CPU."""
     if not kernel.eqns[0].outputs[0].type.size:
         return Emitted([])
     rows = Rows(module, name, kernel, pointers, scratch)
@@ -28,9 +30,8 @@ def emit_sort(module: Module, name: str, kernel: Kernel, pointers: Pointers, scr
         e, memory = f.e, pointers(f.e, f.table, [*rows.operands, *rows.outputs])
 
         def move(row: Reg, number: Reg, key: Reg, place: Reg) -> None:
-            base = rows.base(e, row)
-            source = e.bitcast(e.convert(place, U64), number.type)
-            rows.move(e, memory, rows.at(e, base, source), rows.at(e, base, number))
+            with e.when(e.compare("lt", number, rows.kept) if rows.kept < rows.n else e.const(True, BOOL)):
+                rows.taker(e, memory, row)(e.bitcast(e.convert(place, U64), number.type), number)
 
         return move
 

@@ -19,7 +19,8 @@ from .update import emit_update
 LIBRARY: Rules[Callable[[Module, str, Kernel, Pointers, Scratch], Emitted]] = Rules(
     "a kernel of its own on GPUs",
     {
-        "scatter": emit_scatter, "sort": emit_sort, "linear_recurrence": emit_recurrence, "dynamic_update_slice": emit_update,
+        "scatter": emit_scatter, **dict.fromkeys(("sort", "top_k"), emit_sort),
+        "linear_recurrence": emit_recurrence, "dynamic_update_slice": emit_update,
         **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), emit_cumulative),
     },
 )  # fmt: skip
