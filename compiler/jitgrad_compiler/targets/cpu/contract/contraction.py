@@ -23,7 +23,7 @@ from ..long_sums import whole
 from ..phases import TASK_ARGUMENTS, each_task
 from .blocking import Blocking, ContractSpec, Strides, choose_blocking
 from .memory import ContractMemory
-from .operands import Load, PlainMatrix, Store, split_number
+from .operands import Ahead, Load, PlainMatrix, Store, split_number
 from .pack import Block, below, pack_rows, pack_strips, pack_transposed
 from .tile import Runs, Steps, Tile, emit_tile
 
@@ -50,6 +50,7 @@ def emit_contract(
     a_plain: PlainMatrix | None = None,
     b_plain: PlainMatrix | None = None,
     c_plain: PlainMatrix | None = None,
+    ahead: Ahead | None = None,
 ) -> ContractPlan:
     """Emit the task functions `void f(ptr args, i64 begin, i64 end)` of one contraction.
 
@@ -65,7 +66,7 @@ def emit_contract(
     blocking = choose_blocking(spec, module.tuning.contraction, strides_a, strides_b)
     memory = ContractMemory(spec, blocking, c_plain is not None)
     return _Contract(
-        module, name, spec, blocking, load_a, load_b, store, prepare, scratch, a_plain, b_plain, c_plain, memory
+        module, name, spec, blocking, load_a, load_b, store, prepare, scratch, a_plain, b_plain, c_plain, ahead, memory
     ).emit()  # fmt: skip
 
 
@@ -114,6 +115,7 @@ class _Contract:
     a_plain: PlainMatrix | None
     b_plain: PlainMatrix | None
     c_plain: PlainMatrix | None
+    ahead: Ahead | None
     memory: ContractMemory
 
     def emit(self) -> ContractPlan:
@@ -328,6 +330,10 @@ class _Contract:
         steps += [e.const(n, I64) for n in runs or ()]
         full = self._is_tall(e, tile) if blocking.tall_tiles else e.const(True, BOOL)
         arguments = (a, b, c, k, ahead, e.not_(unit.first), full, *steps)
+        if self.ahead and not (in_place or self.memory.split):
+            with e.when(unit.last), e.loop(0, self._tile_rows(e, tile)) as i:
+                for vector in range(blocking.vectors):
+                    self.ahead(e, unit.batch, e.add(row, i), e.add(column, vector * blocking.lanes))
         e.line(f"call void {kernel.text}({', '.join(x.typed for x in arguments)})")
         if in_place or self.memory.split:
             return

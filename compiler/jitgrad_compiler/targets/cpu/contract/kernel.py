@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ....ir.graph import Var
-from ....kernels.affine import Axis
+from ....kernels.affine import Affine, Axis
 from ....kernels.expression import Contracted, Load, Node, walk
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter
@@ -16,6 +16,7 @@ from ..phases import Emitted, Phase, Pointers
 from .blocking import split_depth
 from .contraction import ContractSpec, PlainMatrix, emit_contract
 from .layout import Layout, lie_in_place
+from .operands import Ahead
 
 
 class _Hooks:
@@ -66,6 +67,26 @@ class _Hooks:
                 x.store(x.pointers[s.target], s.offset, made)
             x.vector_axis, x.mask = None, None
 
+    def far(self, least: int) -> list[tuple[Var, Affine]]:
+        """What the epilogue reads and writes side by side along columns, in arrays of `least` bytes or more."""
+        places = [(n.source, n.offset) for n in walk(self.kernel.roots()) if isinstance(n, Load) and not n.args]
+        places += [(s.target, s.offset) for s in self.kernel.stores]
+        row, column = self.c.row, self.c.column
+        return [(v, at) for v, at in places if v.type.nbytes >= least and row in at.axes and at.factor(column) == 1]
+
+    def ahead(self, far: Sequence[tuple[Var, Affine]]) -> Ahead:
+        """The hook that asks for such places. The nearest cache is the tile's own: rows far apart would drive it out of there."""
+
+        def ask(e: Emitter, batch: Reg, i: Reg, j: Reg) -> None:
+            x = self.x
+            assert x is not None
+            with x.scope():
+                x.axis_values.update({self.c.batch: batch, self.c.row: i, self.c.column: j})
+                for v, at in far:
+                    e.prefetch(e.offset(x.pointers[v], x.scalar_index(at), v.type.dtype), level=2)
+
+        return ask
+
     def matrix(self, source: Var, layout: Layout) -> PlainMatrix:
         """An operand where it lies in memory."""
 
@@ -111,8 +132,10 @@ def emit_contraction(
     a = hooks.matrix(left.source, found.left) if left and found.left else None
     b = hooks.matrix(right.source, found.right) if right and found.right else None
     out = hooks.matrix(result.target, found.result) if result and found.result else None
+    far = [] if out else hooks.far(module.tuning.contraction.cache_bytes)
     plan = emit_contract(
         module, name, found.spec, None if a else hooks.load_left, None if b else hooks.load_right, None if out else hooks.store,
         prepare=hooks.prepare, scratch=lambda e: scratch(e, e.args[0]), a_plain=a, b_plain=b, c_plain=out,
+        ahead=hooks.ahead(far) if far else None,
     )  # fmt: skip
     return Emitted([Phase(function, tasks) for function, tasks in plan.phases], plan.scratch_bytes)

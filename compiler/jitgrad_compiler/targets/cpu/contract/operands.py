@@ -27,6 +27,12 @@ class Store(Protocol):
     def __call__(self, e: Emitter, batch: Reg, i: Reg, j: Reg, value: Reg, mask: Reg | None, /) -> None: ...
 
 
+class Ahead(Protocol):
+    """Asks for what a store at (batch, i, j), (batch, i, j + 1), ... will read and write, before its results are there."""
+
+    def __call__(self, e: Emitter, batch: Reg, i: Reg, j: Reg, /) -> None: ...
+
+
 class Digit(NamedTuple):
     """One of the axes that an index was joined from: its extent, and how far apart in memory its elements are."""
 
