@@ -86,11 +86,18 @@ def _fixed(why: str, *accepted: Any) -> Setting:
 _PRECISIONS = (
     None, "default", "high", "highest", "float32", "tensorfloat32", "bfloat16", "bfloat16_3x", "fastest", "ANY_F8_ANY_F8_F32",
 )  # fmt: skip
+
+
+def _precision(name: str, value: Any) -> str | None:
+    if value not in _PRECISIONS:
+        raise ValueError(f"config.{name} must be one of {', '.join(map(repr, _PRECISIONS))}, got {value!r}")
+    return None if value is None else str(value)
+
+
 FIXED = {
     "jax_platforms": _fixed("programs run on the processor", "cpu", "", None),
     "jax_platform_name": _fixed("programs run on the processor", "cpu", "", None),
     "jax_num_cpu_devices": _fixed("the processor is one device; num_threads says how many cores it uses", 1, -1),
-    "jax_default_matmul_precision": _fixed("products are always done in the full precision of their operands", *_PRECISIONS),
     "jax_numpy_dtype_promotion": _fixed("types always promote by the standard lattice", "standard"),
     "jax_numpy_rank_promotion": _fixed("ranks always promote as in NumPy", "allow"),
     "jax_threefry_partitionable": _fixed("random numbers are those of the partitionable threefry", True),
@@ -131,6 +138,7 @@ SETTINGS = {
     "debug_key_reuse": Setting(lambda: False, _switch),
     "checked": Setting(lambda: (), _checks, traced=True),
     "default_device": Setting(lambda: None, _device),
+    "jax_default_matmul_precision": Setting(lambda: None, _precision, traced=True),
     **FIXED,
 }
 _SHARED = ("disable_jit", "debug_nans", "debug_infs", "debug_key_reuse", "traceback_filtering", "default_device")
@@ -154,6 +162,8 @@ class Config:
     debug_key_reuse: raise KeyReuseError where a random key that was used up is used again, naming both lines.
     checked: kinds of what raises an error while a program runs; `debug.checked` sets them for a block.
     default_device: where arrays are made, and programs run whose arrays lie nowhere else: None, the processor, or "cuda", "cuda:1".
+    jax_default_matmul_precision: what products of float32 must be at least, where they don't say: None, float32's own precision, or
+    a name of a `lax.Precision`; "tensorfloat32", for one, lets GPUs round their operands to 11 bits.
 
     A name that is no setting raises AttributeError, a value that a setting does not take ValueError.
 
@@ -175,6 +185,7 @@ class Config:
     debug_key_reuse: bool
     checked: tuple[str, ...]
     default_device: Any
+    jax_default_matmul_precision: str | None
     traced: tuple[Any, ...]
     """The values of the settings that traced programs depend on: part of every program's key."""
 
@@ -270,11 +281,15 @@ def debug_infs(value: bool = True) -> AbstractContextManager[None]:
 
 
 def default_matmul_precision(value: str | None) -> AbstractContextManager[None]:
-    """Taken for jax's sake: products are always done in the full precision of their operands, which each precision allows.
+    """Inside this block products of float32 need no more than this precision, where they don't say themselves.
+
+    "highest" and "float32" are their own, and so is None; "tensorfloat32", "high", "default", "fastest" and "bfloat16" let a GPU do
+    them with operands rounded to TF32, 11 significant bits. On the processor, and of other types, they are done in full.
 
     >>> import jitgrad
-    >>> with jitgrad.default_matmul_precision("highest"):
-    ...     pass
+    >>> with jitgrad.default_matmul_precision("tensorfloat32"):
+    ...     print(jitgrad.config.jax_default_matmul_precision)
+    tensorfloat32
     """
     return during("jax_default_matmul_precision", value)
 

@@ -18,8 +18,8 @@ import jitgrad.numpy as jnp
 
 from .array import Array, as_value
 from .errors import ArgumentError, ShapeError
-from .lax.contraction import Precision, PrecisionLike, check_precision
 from .operands import axis_number, inexact_arg, shape_arg, strong
+from .precision import Precision, PrecisionLike, check_precision
 from .publishing import public as _public
 
 

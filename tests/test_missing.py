@@ -112,7 +112,7 @@ REFUSED = {
     "jax_numpy_dtype_promotion": ("strict", "standard lattice"), "jax_threefry_partitionable": (False, "partitionable"),
     "jax_numpy_rank_promotion": ("raise", "as in NumPy"), "jax_log_compiles": (True, "not logged"), "jax_num_cpu_devices": (4,
     "num_threads"),
-    "jax_default_dtype_bits": ("64", "default_float"), "jax_default_matmul_precision": ("best", "full precision"),
+    "jax_default_dtype_bits": ("64", "default_float"),
 }  # fmt: skip
 
 

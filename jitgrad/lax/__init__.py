@@ -10,6 +10,7 @@ and carries.py trace what users give to loops and branches, window_geometry.py r
 """
 
 from jitgrad.differentiation import stop_gradient
+from jitgrad.precision import Precision, PrecisionLike
 
 from .associative import (
     associative_scan,
@@ -33,8 +34,6 @@ from .collectives import (
 from .conditionals import cond, switch
 from .contraction import (
     DotDimensionNumbers,
-    Precision,
-    PrecisionLike,
     batch_matmul,
     dot,
     dot_general,

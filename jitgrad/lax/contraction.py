@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
 from operator import index
 from typing import Any
 
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.errors import ShapeError
 from jitgrad.operands import strong
+from jitgrad.precision import PrecisionLike, asked
 from jitgrad.promotion import default_float, dtype_name, promote
 from jitgrad_compiler.ir.types import BOOL, F32
 
@@ -19,24 +19,6 @@ from .elementwise import same_dtype
 ArrayLike = Any
 DotDimensionNumbers = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
 """((contracted axes of the first operand, of the second), (batch axes of the first, of the second))."""
-
-
-class Precision(enum.Enum):
-    """Accepted wherever jax.lax takes it. Products are always done in full precision, which each of these allows."""
-
-    DEFAULT = 0
-    HIGH = 1
-    HIGHEST = 2
-
-
-PrecisionLike = Precision | str | tuple[Any, Any] | None
-
-
-def check_precision(where: str, precision: PrecisionLike) -> None:
-    """Raise ArgumentError for what is no Precision: None, a member, its name, or a pair of them."""
-    for p in precision if isinstance(precision, tuple) else (precision,):
-        if p is not None and not isinstance(p, Precision) and str(p).upper() not in Precision.__members__:
-            raise ArgumentError(f"{where}: precision must be None or one of {', '.join(Precision.__members__)}, got {p!r}")
 
 
 def dot_general(
@@ -50,27 +32,30 @@ def dot_general(
 
     dimension_numbers: ((contracted axes of lhs, of rhs), (batch axes of lhs, of rhs)). preferred_element_type: the result's type;
     where it is wider than the operands', products are done and summed in it. Of bools the result is whether both of any pair hold.
+    precision: a `Precision` that will do, or one for each operand.
     Raises ShapeError for sizes that do not agree.
 
     >>> import jitgrad.numpy as jnp
     >>> print(dot_general(jnp.ones((2, 3)), jnp.ones((2, 3)), (((1,), (1,)), ((0,), (0,)))))
     [3. 3.]
     """
-    check_precision("lax.dot_general", precision)
+    where = "lax.dot_general"
     (contracted_x, contracted_y), (batch_x, batch_y) = dimension_numbers
-    (x, y), _ = same_dtype("dot_general", [strong(as_value(v, "lax.dot_general")) for v in (lhs, rhs)])
+    (x, y), _ = same_dtype("dot_general", [strong(as_value(v, where)) for v in (lhs, rhs)])
     dims = (
         (_axes(contracted_x, x), _axes(contracted_y, y)),
         (_axes(batch_x, x), _axes(batch_y, y)),
     )
     if preferred_element_type is None:
         if x.type.dtype == BOOL:
+            asked(where, precision, BOOL)
             counts = ops.op("dot_general", ops.convert(x, F32), ops.convert(y, F32), dims=dims)
             return ops.op("ne", counts, ops.constant(0, F32))
-        return ops.op("dot_general", x, y, dims=dims)
+        return ops.op("dot_general", x, y, dims=dims, **asked(where, precision, x.type.dtype))
     preferred = dtype_name(preferred_element_type)
     wide, _ = promote(x.type.dtype, False, preferred, False, default_float())
-    return ops.convert(ops.op("dot_general", ops.convert(x, wide), ops.convert(y, wide), dims=dims), preferred)
+    params = asked(where, precision, wide)
+    return ops.convert(ops.op("dot_general", ops.convert(x, wide), ops.convert(y, wide), dims=dims, **params), preferred)
 
 
 def _axes(axes: Sequence[int], x: Array) -> tuple[int, ...]:

@@ -13,10 +13,10 @@ from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.operands import size_arg, strong
+from jitgrad.precision import PrecisionLike, check_precision
 from jitgrad.promotion import default_float, dtype_name, promote
 from jitgrad_compiler.ir.types import BOOL
 
-from .contraction import PrecisionLike, check_precision
 from .elementwise import same_dtype
 from .window_geometry import Counts, Pads, check_left, counts_arg, pads_arg, span
 

@@ -11,6 +11,7 @@ from typing import Any
 from jitgrad.array import Array
 from jitgrad.array_ops import broadcast, op, reduce_sum, transpose
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.precision import asked
 from jitgrad_compiler.ir.types import BOOL
 
 from .linear import contract
@@ -86,6 +87,7 @@ def einsum(
     if not isinstance(subscripts, str):
         subscripts, operands = _from_lists((subscripts, *operands))
     arrays = promoted("einsum", list(operands), preferred_element_type)
+    params = asked("einsum", precision, arrays[0].type.dtype)
     labels, result = parse(subscripts, [a.type.rank for a in arrays])
     sizes = _sizes(subscripts, arrays, labels)
     terms = [_single_labels(a, ls) for a, ls in zip(arrays, labels, strict=True)]
@@ -104,7 +106,7 @@ def einsum(
                 *[b for b in y_labels if b not in x_labels],
             )
             made = tuple(a for a in both if a in needed) if others else result
-            chosen = [(contract(x, x_labels, y, y_labels, made), made), *rest]
+            chosen = [(contract(x, x_labels, y, y_labels, made, params), made), *rest]
         terms.append(chosen[0])
     x, x_labels = _summed(*terms[0], set(result))
     order = tuple(x_labels.index(a) for a in result)

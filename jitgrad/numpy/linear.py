@@ -9,6 +9,7 @@ from jitgrad.array import Array
 from jitgrad.array_ops import Shape, broadcast_right, convert, flat, op, reduce_sum, reshape, slice_axis, transpose
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape
+from jitgrad.precision import Params, asked
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import BOOL, C64, C128, I64
 
@@ -19,14 +20,14 @@ from .reductions import sum_dtype
 Labels = Sequence[Any]
 
 
-def contract(x: Array, x_labels: Labels, y: Array, y_labels: Labels, out: Labels) -> Array:
+def contract(x: Array, x_labels: Labels, y: Array, y_labels: Labels, out: Labels, precision: Params) -> Array:
     """The sum of products over every label that is not in `out`, the axes of which name those of the result.
 
     Axes with one label have one size, or size 1 where the operand is repeated. No label stands twice in an operand. Bools are
-    combined by and, and or.
+    combined by and, and or. precision: params of the product.
     """
     if x.type.dtype == BOOL:
-        whole = contract(convert(x, I64), x_labels, convert(y, I64), y_labels, out)
+        whole = contract(convert(x, I64), x_labels, convert(y, I64), y_labels, out, {})
         return whole != 0
     x, x_labels = _without_repeated(x, x_labels, y, y_labels)
     y, y_labels = _without_repeated(y, y_labels, x, x_labels)
@@ -40,7 +41,7 @@ def contract(x: Array, x_labels: Labels, y: Array, y_labels: Labels, out: Labels
         product = _outer_product(x, x_labels, y, y_labels, made)
     else:
         dims = ((places(x_labels, summed), places(y_labels, summed)), (places(x_labels, batch), places(y_labels, batch)))
-        product = op("dot_general", x, y, dims=dims)
+        product = op("dot_general", x, y, dims=dims, **precision)
     return transpose(product, places(made, out))
 
 
@@ -91,15 +92,16 @@ def _are_vectors_or_matrices(x: Array, y: Array) -> bool:
 def matmul(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None) -> Array:
     """The matrix product of the last two axes, the axes before them broadcast. A vector is a row on the left, else a column.
 
-    Raises ShapeError for operands without axes and where the summed sizes differ.
+    Raises ShapeError for operands without axes and where the summed sizes differ. precision: a `lax.Precision` that will do.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.matmul(jnp.array([[1, 2], [3, 4]]), jnp.array([1, 1])))
     [3 7]
     """
     x, y = _pair("matmul", a, b, preferred_element_type)
+    params = asked("matmul", precision, x.type.dtype)
     if _are_vectors_or_matrices(x, y):
-        return op("dot_general", x, y, dims=(((x.type.rank - 1,), (0,)), ((), ())))
+        return op("dot_general", x, y, dims=(((x.type.rank - 1,), (0,)), ((), ())), **params)
     if not x.type.rank or not y.type.rank:
         raise ShapeError(f"matmul: operands need axes, got shapes {x.type.shape} and {y.type.shape}; use * for numbers")
     if x.type.shape[-1] != y.type.shape[-2 if y.type.rank > 1 else 0]:
@@ -115,7 +117,7 @@ def matmul(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_eleme
     x_labels, y_labels = (
         [label for label in labels if not isinstance(label, int) or label >= 0] for labels in (x_labels, y_labels)
     )
-    return contract(x, x_labels, y, y_labels, out)
+    return contract(x, x_labels, y, y_labels, out, params)
 
 
 def dot(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None) -> Array:
@@ -128,14 +130,15 @@ def dot(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_
     11
     """
     x, y = _pair("dot", a, b, preferred_element_type)
+    params = asked("dot", precision, x.type.dtype)
     if _are_vectors_or_matrices(x, y):
-        return op("dot_general", x, y, dims=(((x.type.rank - 1,), (0,)), ((), ())))
+        return op("dot_general", x, y, dims=(((x.type.rank - 1,), (0,)), ((), ())), **params)
     if not x.type.rank or not y.type.rank:
         return x * y
-    return _tensordot("dot", x, y, (x.type.rank - 1,), (max(y.type.rank - 2, 0),))
+    return _tensordot("dot", x, y, (x.type.rank - 1,), (max(y.type.rank - 2, 0),), params)
 
 
-def _tensordot(where: str, x: Array, y: Array, x_axes: Shape, y_axes: Shape) -> Array:
+def _tensordot(where: str, x: Array, y: Array, x_axes: Shape, y_axes: Shape, precision: Params) -> Array:
     if [x.type.shape[i] for i in x_axes] != [y.type.shape[j] for j in y_axes]:
         raise ShapeError(
             f"{where}: summed axes must have one size, got shapes {x.type.shape} along {x_axes} and {y.type.shape} along {y_axes}. "
@@ -146,7 +149,7 @@ def _tensordot(where: str, x: Array, y: Array, x_axes: Shape, y_axes: Shape) -> 
     for i, j in zip(x_axes, y_axes, strict=True):
         y_labels[j] = x_labels[i]
     out = [label for label in (*x_labels, *y_labels) if not (label in x_labels and label in y_labels)]
-    return contract(x, x_labels, y, y_labels, out)
+    return contract(x, x_labels, y, y_labels, out, precision)
 
 
 def vdot(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element_type: Any = None) -> Array:
@@ -157,7 +160,7 @@ def vdot(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_element
     (3+0j)
     """
     x, y = _pair("vdot", a, b, preferred_element_type)
-    return _tensordot("vdot", flat(_conj(x)), flat(y), (0,), (0,))
+    return _tensordot("vdot", flat(_conj(x)), flat(y), (0,), (0,), asked("vdot", precision, x.type.dtype))
 
 
 def _conj(x: Array) -> Array:
@@ -176,8 +179,8 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1, precision: Any = 
     if x.type.shape[-1] != y.type.shape[-1]:
         raise ShapeError(f"vecdot: the summed axis must have one size, got {x.type.shape[-1]} and {y.type.shape[-1]}")
     shape = broadcast_shape("vecdot", (x.type.shape, y.type.shape))
-    rank = len(shape)
-    return contract(_conj(x), range(rank - x.type.rank, rank), y, range(rank - y.type.rank, rank), range(rank - 1))
+    rank, params = len(shape), asked("vecdot", precision, x.type.dtype)
+    return contract(_conj(x), range(rank - x.type.rank, rank), y, range(rank - y.type.rank, rank), range(rank - 1), params)
 
 
 def _last(x: Array, axis: int) -> Array:
@@ -226,9 +229,10 @@ def inner(a: ArrayLike, b: ArrayLike, *, precision: Any = None, preferred_elemen
     11
     """
     x, y = _pair("inner", a, b, preferred_element_type)
+    params = asked("inner", precision, x.type.dtype)
     if not x.type.rank or not y.type.rank:
         return x * y
-    return _tensordot("inner", x, y, (x.type.rank - 1,), (y.type.rank - 1,))
+    return _tensordot("inner", x, y, (x.type.rank - 1,), (y.type.rank - 1,), params)
 
 
 def outer(a: ArrayLike, b: ArrayLike, out: None = None) -> Array:
@@ -255,16 +259,17 @@ def tensordot(
     6.0
     """
     x, y = _pair("tensordot", a, b, preferred_element_type)
+    params = asked("tensordot", precision, x.type.dtype)
     if isinstance(axes, int):
         if axes > min(x.type.rank, y.type.rank) or axes < 0:
             raise ArgumentError(f"tensordot: cannot sum over {axes} axes of shapes {x.type.shape} and {y.type.shape}")
-        return _tensordot("tensordot", x, y, tuple(range(x.type.rank - axes, x.type.rank)), tuple(range(axes)))
+        return _tensordot("tensordot", x, y, tuple(range(x.type.rank - axes, x.type.rank)), tuple(range(axes)), params)
     one, other = axes
     x_axes = tuple(axis_number("tensordot", i, x.type.rank) for i in (one if isinstance(one, Sequence) else (one,)))
     y_axes = tuple(axis_number("tensordot", j, y.type.rank) for j in (other if isinstance(other, Sequence) else (other,)))
     if len(x_axes) != len(y_axes):
         raise ArgumentError(f"tensordot: as many axes of a as of b are needed, got {one} and {other}")
-    return _tensordot("tensordot", x, y, x_axes, y_axes)
+    return _tensordot("tensordot", x, y, x_axes, y_axes, params)
 
 
 def kron(a: ArrayLike, b: ArrayLike) -> Array:

@@ -162,6 +162,42 @@ def test_infinities_and_nans_of_float32_are_where_the_processor_has_them() -> No
     assert (np.abs(got[finite] - want[finite]) <= 2**-21 * size[finite] + 2**-149).all()
 
 
+def tf32(x: np.ndarray) -> np.ndarray:
+    """The nearest numbers with 11 significant bits."""
+    bits = x.view(np.uint32)
+    return ((bits + (bits >> 13 & 1) + 0xFFF) & np.uint32(0xFFFFE000)).view(np.float32)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("name", ["plain", "left transposed", "right transposed", "both transposed", "batched"])
+def test_a_product_that_allows_tf32_is_one_of_rounded_operands(name: str, sizes: dict[str, int]) -> None:
+    function, left, right = PRODUCTS[name]
+    x, y = drawn("float32", *[tuple(sizes[s] for s in spelt) for spelt in (left, right)])
+    with jitgrad.default_matmul_precision("tensorfloat32"):
+        graph = jitgrad.make_graph(function)(x, y)
+    text, full = products_in(graph, device_tuning()), products_in(jitgrad.make_graph(function)(x, y), device_tuning())
+    assert 0 < text.count("mma.sync") < full.count("mma.sync")
+    with stand_ins():
+        (got,) = run_on_gpu(graph, [x, y])
+    want = np.asarray(function(jnp.asarray(tf32(x).astype("f8")), jnp.asarray(tf32(y).astype("f8"))))
+    np.testing.assert_allclose(got, want, rtol=0, atol=2**-19 * np.abs(want).max())
+
+
+def test_tf32_keeps_infinities_nans_and_the_largest_numbers() -> None:
+    x, y = np.ones((64, 64), np.float32), np.eye(64, dtype=np.float32)
+    x[0], x[1], x[2] = np.inf, np.array([0x7F800001], np.uint32).view(np.float32)[0], np.finfo(np.float32).max
+    x[3], x[4] = -np.inf, 1e-40
+    y[y == 0] = 1e-30
+    with jitgrad.default_matmul_precision("high"):
+        graph = jitgrad.make_graph(lambda x, y: x @ y)(x, y)
+    products_in(graph, device_tuning())
+    with stand_ins():
+        (got,) = run_on_gpu(graph, [x, y])
+    assert (got[0] == np.inf).all() and np.isnan(got[1]).all() and (got[3] == -np.inf).all()
+    assert np.isfinite(got[2]).all() and (got[2] > 3.4e38).all()
+    np.testing.assert_allclose(got[4].astype("f8"), 1e-40, rtol=2**-4)  # of whose bits TF32 has 4
+
+
 @pytest.mark.skipif(assembler() is None, reason="ptxas comes with the extra test")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -172,3 +208,16 @@ def test_products_are_assembled_without_spills_and_read_or_copy_16_bytes_at_once
         for kernel in assemble(text, architecture).kernels.values():
             assert not kernel.spill_stores and not kernel.spill_loads, (name, kernel)
         assert loads(text)[16] >= 8 if dtype == "float32" else text.count("cp.async.cg") >= 12
+
+
+@pytest.mark.skipif(assembler() is None, reason="ptxas comes with the extra test")
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_products_in_tf32_are_assembled_without_spills(architecture: str) -> None:
+    for name, (function, left, right) in PRODUCTS.items():
+        spec = [jitgrad.ShapeDtypeStruct(tuple(4096 if s != "b" else 4 for s in spelt), "float32") for spelt in (left, right)]
+        with jitgrad.default_matmul_precision("tensorfloat32"):
+            graph = jitgrad.make_graph(function)(*spec)
+        text = products_in(graph, device_tuning(), ARCHITECTURES[architecture])
+        for kernel in assemble(text, architecture).kernels.values():
+            assert not kernel.spill_stores and not kernel.spill_loads, (name, kernel)
+        assert loads(text)[16] >= 8

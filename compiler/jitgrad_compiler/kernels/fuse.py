@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..ir.graph import Eqn, Graph, Literal, Var
-from ..ops.contraction import dot_general
+from ..ops.contraction import REDUCED, dot_general
 from ..ops.indexing import scatter
 from ..ops.layout import broadcast_op
 from .affine import Affine, Axis, axis_index, linear, split
@@ -258,6 +258,7 @@ class Fusion:
             c.puller.pull(y, tuple(right)),
             c.dot.type.dtype,
             tuple(tuple(n for n in s if n != 1) for s in sizes[1:]),
+            e.params.get("precision") == REDUCED,
         )
         c.from_memory = False
         mask = 0

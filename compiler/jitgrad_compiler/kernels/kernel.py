@@ -62,6 +62,8 @@ class Contraction:
     dtype: DType
     digits: tuple[tuple[int, ...], ...]
     """Of row, column and depth: the sizes of the axes that were joined into it, the last one counting fastest."""
+    reduced: bool = False
+    """Whether operands of float32 may be rounded to TF32."""
 
 
 @dataclass(eq=False)
@@ -174,7 +176,7 @@ def _spell(k: Kernel) -> Iterator[str]:
     if k.contraction is not None:
         c = k.contraction
         yield f"  for {loops}:"
-        yield f"    dot = sum over {c.depth.name} in {c.depth.extent}: {spell(c.left)} * {spell(c.right)}"
+        yield f"    dot = sum over {c.depth.name} in {c.depth.extent}: {spell(c.left)} * {spell(c.right)}{' in TF32' * c.reduced}"
     else:
         yield f"  for {loops}:" if loops else "  once:"
     uses: dict[int, int] = {}

@@ -83,7 +83,7 @@ class _Structure:
         if k.contraction is not None:
             c = k.contraction
             ends = " ".join(map(self.axis, (c.batch, c.row, c.column, c.depth)))
-            yield f"{ends} {self.numbers[id(c.left)]} {self.numbers[id(c.right)]} {c.dtype} {c.digits}"
+            yield f"{ends} {self.numbers[id(c.left)]} {self.numbers[id(c.right)]} {c.dtype} {c.digits}{' reduced' * c.reduced}"
         for r in k.reductions:
             result = self.numbers[r.result] if r.stored else ""
             position = "" if r.position is None else self.axis(r.position)

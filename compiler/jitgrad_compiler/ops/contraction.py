@@ -20,11 +20,15 @@ Dims = tuple[tuple[tuple[int, ...], tuple[int, ...]], tuple[tuple[int, ...], tup
 """((contracted axes of x, of y), (batch axes of x, of y)), as in lax.dot_general."""
 
 
+IN_FULL, REDUCED = "highest", "tensorfloat32"
+"""What `precision` may be, a param: that operands may be rounded to TF32, where a target is faster so. Without it they may not."""
+
+
 def free_axes(rank: int, contracted: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(i for i in range(rank) if i not in contracted and i not in batch)
 
 
-def _type(x: ArrayType, y: ArrayType, dims: Dims) -> ArrayType:
+def _type(x: ArrayType, y: ArrayType, dims: Dims, precision: str = IN_FULL) -> ArrayType:
     check_dtypes("dot_general", "numeric", [x, y])
     (cx, cy), (bx, by) = dims
     for name, t, c, b in (("first", x, cx, bx), ("second", y, cy, by)):
@@ -42,7 +46,7 @@ def _type(x: ArrayType, y: ArrayType, dims: Dims) -> ArrayType:
     return ArrayType(batch + left + tuple(y.shape[a] for a in free_axes(y.rank, cy, by)), x.dtype)
 
 
-def contract_numpy(x: Any, y: Any, dims: Dims) -> Any:
+def contract_numpy(x: Any, y: Any, dims: Dims, precision: str = IN_FULL) -> Any:
     """By matrix products of operands brought to [batch, free, contracted] and [batch, contracted, free]."""
     (cx, cy), (bx, by) = dims
     x, y = np.asarray(x), np.asarray(y)
@@ -60,12 +64,13 @@ def contract_numpy(x: Any, y: Any, dims: Dims) -> Any:
 def _transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:
     x, y = operands
     (cx, cy), (bx, by) = params["dims"]
+    more = {k: v for k, v in params.items() if k != "dims"}
     if is_linear(x):
-        return [_transpose_one(cts[0], type_of_operand(x), known("dot_general", y), (cx, cy), (bx, by), first=True), None]
-    return [None, _transpose_one(cts[0], type_of_operand(y), x, (cy, cx), (by, bx), first=False)]
+        return [_transpose_one(cts[0], type_of_operand(x), known("dot_general", y), (cx, cy), (bx, by), True, more), None]
+    return [None, _transpose_one(cts[0], type_of_operand(y), x, (cy, cx), (by, bx), False, more)]
 
 
-def _transpose_one(ct: Value, mine: ArrayType, other: Any, contracted: Any, batch: Any, first: bool) -> Value:
+def _transpose_one(ct: Value, mine: ArrayType, other: Any, contracted: Any, batch: Any, first: bool, more: Any) -> Value:
     """Contract the cotangent with the other operand over the other's free axes, then put the axes where they were."""
     (c_mine, c_other), (b_mine, b_other) = contracted, batch
     f_mine, f_other = free_axes(mine.rank, c_mine, b_mine), free_axes(other.type.rank, c_other, b_other)
@@ -74,12 +79,12 @@ def _transpose_one(ct: Value, mine: ArrayType, other: Any, contracted: Any, batc
     ct_contracted = tuple(range(at, at + len(f_other)))
     batch_axes = tuple(range(nb))
     if first:
-        out = op("dot_general", ct, other, dims=((ct_contracted, f_other), (batch_axes, b_other)))
+        out = op("dot_general", ct, other, dims=((ct_contracted, f_other), (batch_axes, b_other)), **more)
         # result axes: batch, my free axes, then the other's contracted axes in the order they have there
         behind = [c_mine[c_other.index(a)] for a in sorted(c_other)]
         order = [*b_mine, *f_mine, *behind]
     else:
-        out = op("dot_general", other, ct, dims=((f_other, ct_contracted), (b_other, batch_axes)))
+        out = op("dot_general", other, ct, dims=((f_other, ct_contracted), (b_other, batch_axes)), **more)
         behind = [c_mine[c_other.index(a)] for a in sorted(c_other)]
         order = [*b_mine, *behind, *f_mine]
     return transpose_axes(out, tuple(order.index(i) for i in range(mine.rank)))
@@ -87,16 +92,17 @@ def _transpose_one(ct: Value, mine: ArrayType, other: Any, contracted: Any, batc
 
 def _batch(size: int, args: Sequence[Value], batched: Sequence[bool], params: dict[str, Any]) -> Any:
     (x, y), ((cx, cy), (bx, by)) = args, params["dims"]
+    more = {k: v for k, v in params.items() if k != "dims"}
 
     def up(axes: Sequence[int]) -> tuple[int, ...]:
         return tuple(a + 1 for a in axes)
 
     if all(batched):
-        return [op("dot_general", x, y, dims=((up(cx), up(cy)), ((0, *up(bx)), (0, *up(by)))))]
+        return [op("dot_general", x, y, dims=((up(cx), up(cy)), ((0, *up(bx)), (0, *up(by)))), **more)]
     if batched[0]:  # the new axis is the first free one of x
-        out = op("dot_general", x, y, dims=((up(cx), cy), (up(bx), by)))
+        out = op("dot_general", x, y, dims=((up(cx), cy), (up(bx), by)), **more)
         return [axis_to_front(out, len(bx))]
-    out = op("dot_general", x, y, dims=((cx, up(cy)), (bx, up(by))))
+    out = op("dot_general", x, y, dims=((cx, up(cy)), (bx, up(by))), **more)
     return [axis_to_front(out, len(bx) + len(free_axes(x.type.rank, cx, bx)))]
 
 

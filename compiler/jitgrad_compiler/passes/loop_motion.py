@@ -209,7 +209,7 @@ class _Mover(Rewriter):
         (cx, cy), batch_axes = work.params["dims"]
         assert batch_axes == ((), ()) and all(flags)
         dims = ((0, *[a + 1 for a in cx]), (0, *[a + 1 for a in cy]))
-        return self.emit("dot_general", operands, {"dims": (dims, ((), ()))}, work.source)
+        return self.emit("dot_general", operands, {**work.params, "dims": (dims, ((), ()))}, work.source)
 
 
 def _moved_inside(params: Any) -> dict[str, Any]:

@@ -263,7 +263,7 @@ def _swapped(s: _Simplifier, dot: Eqn, order: tuple[int, ...], e: Eqn) -> Atom |
     wanted = (*range(batch), *range(batch + rows, len(order)), *range(batch, batch + rows))
     if not rows or not columns or order != wanted:
         return None
-    return s.make("dot_general", [y, x], e, dims=((cy, cx), (by, bx)))
+    return s.make("dot_general", [y, x], e, **{**dot.params, "dims": ((cy, cx), (by, bx))})
 
 
 def _broadcast(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:

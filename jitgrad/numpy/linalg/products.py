@@ -108,7 +108,8 @@ def multi_dot(arrays: Sequence[ArrayLike], *, precision: Any = None) -> Array:
     first, last = ranks[0] == 1, ranks[-1] == 1
     values[0] = values[0][None] if first else values[0]
     values[-1] = values[-1][:, None] if last else values[-1]
-    out = _multiplied(values, _best_order(tuple([v.shape[0] for v in values] + [values[-1].shape[1]])))
+    order = _best_order(tuple([v.shape[0] for v in values] + [values[-1].shape[1]]))
+    out = _multiplied(values, order, precision)
     return out.reshape(() if first and last else out.shape[1:] if first else out.shape[:-1] if last else out.shape)
 
 
@@ -125,11 +126,11 @@ def _best_order(sizes: tuple[int, ...]) -> Any:
     return best[0, len(sizes) - 2][1]
 
 
-def _multiplied(values: Sequence[Array], order: Any) -> Array:
+def _multiplied(values: Sequence[Array], order: Any, precision: Any) -> Array:
     if isinstance(order, int):
         return values[order]
     one, other = order
-    return jnp.matmul(_multiplied(values, one), _multiplied(values, other))
+    return jnp.matmul(_multiplied(values, one, precision), _multiplied(values, other, precision), precision=precision)
 
 
 def tensorinv(a: ArrayLike, ind: int = 2) -> Array:

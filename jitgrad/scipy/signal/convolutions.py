@@ -8,10 +8,10 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.lax.contraction import PrecisionLike, check_precision
 from jitgrad.lax.convolution import conv_general_dilated
 from jitgrad.numpy.manipulation import promoted
 from jitgrad.operands import axes_tuple, broadcast_shape, inexact_arg, is_complex
+from jitgrad.precision import PrecisionLike, check_precision
 
 ArrayLike = Any
 

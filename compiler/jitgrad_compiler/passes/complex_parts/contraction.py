@@ -32,24 +32,24 @@ def convolved(x: Parts, y: Parts, **params: Any) -> Parts:
 
 
 @rule("dot_general")
-def contracted(x: Parts, y: Parts, dims: Dims) -> Parts:
+def contracted(x: Parts, y: Parts, dims: Dims, **more: Any) -> Parts:
     (cx, cy), (bx, by) = dims
     a, b = x.real.type, y.real.type
     fx, fy = free_axes(a.rank, cx, bx), free_axes(b.rank, cy, by)
     rows, columns = math.prod(a.shape[i] for i in fx), math.prod(b.shape[i] for i in fy)
     if min(rows, columns, math.prod(a.shape[i] for i in cx)) <= 1:
-        return _of_four("dot_general", x, y, dims=dims)  # which become products and sums, and fuse
+        return _of_four("dot_general", x, y, dims=dims, **more)  # which become products and sums, and fuse
     first = len(bx)
     result = math.prod(a.shape[i] for i in bx) * rows * columns
     if result < min(a.size, b.size):
-        every = op("dot_general", _stacked(x), _stacked(y), dims=((_up(cx, 1), _up(cy, 1)), (_up(bx, 1), _up(by, 1))))
+        every = op("dot_general", _stacked(x), _stacked(y), dims=((_up(cx, 1), _up(cy, 1)), (_up(bx, 1), _up(by, 1))), **more)
         (rr, ri), (ir, ii) = [[one_of(one_of(every, first, n), first + len(fx), m) for m in (0, 1)] for n in (0, 1)]
         return Parts(rr - ii, ri + ir)
     on_left = a.size <= b.size
     left, right = (_matrix(x), _stacked(y)) if on_left else (_stacked(x), _matrix(y))
     up_x, up_y = (2, 1) if on_left else (1, 2)
     over = ((0, *_up(cx, up_x)), (0, *_up(cy, up_y)))
-    found = op("dot_general", left, right, dims=(over, (_up(bx, up_x), _up(by, up_y))))
+    found = op("dot_general", left, right, dims=(over, (_up(bx, up_x), _up(by, up_y))), **more)
     axis = first + (0 if on_left else len(fx))  # that of the parts stands in front of the free ones of whose matrix was taken
     return of_planes(axis_to_front(found, axis))
 

@@ -16,7 +16,7 @@ import numpy as np
 from ...ir.graph import Graph, Op
 from ...ir.types import I64, U32, ArrayType, TapeType
 from ...once import once
-from ...ops.contraction import free_axes
+from ...ops.contraction import REDUCED, free_axes
 from ...targets.cuda.contract.kernel import Extents
 from ...targets.cuda.device import THREADS
 from ...targets.cuda.program import device_tuning
@@ -207,7 +207,8 @@ def _product(device: Device, what: Operation) -> list[DeviceMemory] | None:
     if left.depth == 0 or 1 in (left.side, right.side):
         return _weighted_sum(device, what, *((x, left, y, right) if right.side == 1 else (y, right, x, left)))
     tuning, n = device_tuning(), Extents(left.batch, left.side, right.side, left.depth)
-    kind, cut = divided(dtype, n, Lies(left.along_depth, left.whole), Lies(right.along_depth, right.whole), tuning.gpu)
+    reduced = what.params.get("precision") == REDUCED
+    kind, cut = divided(dtype, reduced, n, Lies(left.along_depth, left.whole), Lies(right.along_depth, right.whole), tuning.gpu)
 
     def part(of_sums: bool) -> _Ready | None:
         return _ready(device, ("product", kind, of_sums, what.contracts), lambda name: _written(name, what, kind, of_sums))
@@ -267,7 +268,7 @@ def _weighted_sum(
     def graph() -> Graph:
         return what.program([stand_in(dtype), weights(dtype)], **WEIGHTED)
 
-    key = what.op, dtype, _spelled({k: p for k, p in what.params.items() if k != "dims"}), what.contracts
+    key = what.op, dtype, what.contracts
     return _summed(device, what, key, graph, [source, other], sizes, True, (group,))
 
 

@@ -5,6 +5,7 @@ ones go as three products of TF32: x is a high part, rounded to 11 bits, and wha
 low times high together are within 2^-23 or so of the product. As tensor cores cut off bits where float32 rounds, a sum leaves them
 after each 8 steps of depth, for an addition that rounds. Where a number of those a block has in shared memory is not finite, or so
 small or large that its parts have not all their bits, these are multiplied by FMA there, from both parts' sum, which is the number.
+Where a program allows it (`Contraction.reduced`), float32 operands are rounded to TF32 instead, and multiplied once.
 
 Tiles lie in shared memory in the order of the operand's own memory, and one is multiplied while the next comes: copied, where both
 operands are 16 bits as they are in memory, else by way of registers. The warps of a block are 2 x 4 over its tile. The result goes
@@ -32,12 +33,12 @@ PAD = 8
 """Elements between rows in shared memory, so that what a warp reads at once lies in other banks."""
 STAGES = 3
 """Tiles of an operand that is copied: one is multiplied while two are on their way."""
-HALVES_STEPS, FLOATS_STEPS = 32, 16
-"""Of depth that a tile has, of 16-bit numbers and of float32."""
 KEPT = 13
 """The bits of float32's fraction that TF32 lacks."""
 SMALLEST, LARGEST = 27 << 23, 0x7F7FF000
 """The bits of 2^-100, and of what rounds to infinity: between them both parts of a float32 number are normal TF32 numbers."""
+INFINITY, QUIET = 0x7F800000, 0x400000
+"""The bits of infinity, and one that makes what has more than these a NaN whose last bits may be cut off."""
 NAMES = {F16: "f16", BF16: "bf16"}
 
 
@@ -45,6 +46,11 @@ def narrow(node: Node) -> Node:
     """The operand before it was made float32, where that is a number of 16 bits."""
     before = node.args[0] if isinstance(node, Apply) and node.op is convert_element_type else node
     return before if before.dtype in NAMES and node.dtype == F32 else node
+
+
+def steps_of(in_parts: bool) -> int:
+    """How many steps of depth a tile has: fewer where it is of two parts, and needs more registers."""
+    return 16 if in_parts else 32
 
 
 def many(rows: int, columns: int, depth: int, t: Gpu) -> bool:
@@ -76,7 +82,8 @@ class TensorCoreKernel(ContractKernel):
         left, right = narrow(kernel.contraction.left), narrow(kernel.contraction.right)
         self.halves = left.dtype == right.dtype and left.dtype in NAMES
         self.operands = (left, right) if self.halves else (kernel.contraction.left, kernel.contraction.right)
-        self.steps = HALVES_STEPS if self.halves else FLOATS_STEPS
+        self.in_parts = not self.halves and not kernel.contraction.reduced
+        self.steps = steps_of(self.in_parts)
         super().__init__(module, name, kernel, pointers, scratch)
         self.down, self.across = self.cut.rows // DOWN // FRAGMENT["row"], self.cut.columns // ACROSS // FRAGMENT["column"]
 
@@ -86,7 +93,7 @@ class TensorCoreKernel(ContractKernel):
     def _product(self) -> Phase:
         f = self._function(0)
         e, p = f.e, self._begin(f)
-        kind = _Halves if self.halves else _Floats
+        kind = _Parts if self.in_parts else _Halves if self.halves else _Rounded
         warp = e.shr(p.thread, 5)
         lane = e.and_(p.thread, WARP - 1)
         left = kind(self, p, self.operands[0], self.c.row, 0, lane, e.and_(warp, DOWN - 1))
@@ -130,9 +137,9 @@ class TensorCoreKernel(ContractKernel):
         """The sums of operands that are computed on their way; how many bytes of shared memory that takes."""
         e, t, stage = f.e, f.threads, left.bytes + right.bytes
         flags = 2 * stage
-        totals = _Totals(f, [slot for row in sums for slot in row], warp) if self.deep and not self.halves else None
+        totals = _Totals(f, [slot for row in sums for slot in row], warp) if self.deep and self.in_parts else None
         shared = t.shared()
-        if not self.halves:
+        if self.in_parts:
             with e.when(e.compare("lt", p.thread, 2)):
                 e.store(e.offset(e.offset(shared, flags, U8), p.thread, I32), e.const(-1, I32))
             t.barrier()
@@ -154,10 +161,11 @@ class TensorCoreKernel(ContractKernel):
             t.barrier()
             following = e.add(k, self.steps)
             room, flag = turn(k)
-            if self.halves:
+            if not self.in_parts:
                 left.fetch(following, p.high)
                 right.fetch(following, p.high)
-                self._multiply_halves(f, room, left, right, sums)
+                multiply = self._multiply_halves if self.halves else self._multiply_rounded
+                multiply(f, room, left, right, sums)
                 deposit(following, left, right)
             else:
                 awkward = e.compare("eq", e.load(flag, I32), e.convert(k, I32))
@@ -166,7 +174,7 @@ class TensorCoreKernel(ContractKernel):
                     with e.when(awkward, unlikely=True):
                         self._multiply_plainly(f, room, left, right, sums, step)
                     with e.when(e.not_(awkward)):
-                        self._multiply_floats(f, room, left, right, sums, step)
+                        self._multiply_parts(f, room, left, right, sums, step)
                     deposit(following, operand)
             if totals is not None:
                 with e.when(e.compare("eq", e.rem(e.sub(following, p.low), DEEP), 0)):
@@ -174,7 +182,7 @@ class TensorCoreKernel(ContractKernel):
         if totals is not None:
             totals.give()
         t.barrier()
-        return flags + (0 if self.halves else 8)
+        return flags + 8 * self.in_parts
 
     # -- products
 
@@ -191,9 +199,9 @@ class TensorCoreKernel(ContractKernel):
                 for slot, y in zip(row, b, strict=True):
                     e.set(slot, t.multiplied(name, x, y, e.get(slot, F32, 4)))
 
-    def _multiply_floats(self, f: BlockFunction, room: Reg, left: _Tile, right: _Tile, sums: list[list[Reg]], step: int) -> None:
+    def _multiply_parts(self, f: BlockFunction, room: Reg, left: _Tile, right: _Tile, sums: list[list[Reg]], step: int) -> None:
         e, t = f.e, f.threads
-        assert isinstance(left, _Floats) and isinstance(right, _Floats)
+        assert isinstance(left, _Parts) and isinstance(right, _Parts)
         zero = e.const(0, F32, 4)
         b = [[right.words(room, 8 * j, step, part) for part in (0, 1)] for j in range(self.across)]
         for i, row in enumerate(sums):
@@ -203,10 +211,20 @@ class TensorCoreKernel(ContractKernel):
                 some = e.add(t.multiplied("tf32", high, high_b, zero), small)
                 e.set(slot, e.add(e.get(slot, F32, 4), some))
 
+    def _multiply_rounded(self, f: BlockFunction, room: Reg, left: _Tile, right: _Tile, sums: list[list[Reg]]) -> None:
+        e, t = f.e, f.threads
+        assert isinstance(left, _Words) and isinstance(right, _Words)
+        for step in range(0, self.steps, 8):
+            b = [right.words(room, 8 * j, step) for j in range(self.across)]
+            for i, row in enumerate(sums):
+                a = left.words(room, 16 * i, step)
+                for slot, y in zip(row, b, strict=True):
+                    e.set(slot, t.multiplied("tf32", a, y, e.get(slot, F32, 4)))
+
     def _multiply_plainly(self, f: BlockFunction, room: Reg, left: _Tile, right: _Tile, sums: list[list[Reg]], first: int) -> None:
         """By FMA, into the sums where tensor cores have them."""
         e = f.e
-        assert isinstance(left, _Floats) and isinstance(right, _Floats)
+        assert isinstance(left, _Parts) and isinstance(right, _Parts)
         with e.loop(first, first + 8) as step:
             b = [[right.whole(room, 8 * j + n, step) for n in (0, 1)] for j in range(self.across)]
             for i, row in enumerate(sums):
@@ -360,7 +378,47 @@ class _Halves(_Tile):
         return Threads(e).matrices(row, transposed=not self.along_depth)
 
 
-class _Floats(_Tile):
+class _Words(_Tile):
+    """Of float32, in one tile or in several that follow each other."""
+
+    def _own(self, room: Reg) -> Reg:
+        e = self.x.e
+        place = self.at(e.add(self.start, e.shr(self.lane, 2)), e.and_(self.lane, 3))
+        return e.offset(self.base(room), place, F32)
+
+    def words(self, room: Reg, side: int, step: int, part: int = 0) -> Reg:
+        """The lane's words of a fragment, of one of the tiles."""
+        e, own = self.x.e, self._own(room)
+        places = [(8 * n, 4 * m) for m in (0, 1) for n in ((0, 1) if self.is_left else (0,))]
+        out = e.poison(U32, len(places))
+        for n, (down, on) in enumerate(places):
+            place = e.add(self.at(side + down, step + on), part * _Tile._elements(self))
+            out = e.insert(out, e.load(e.offset(own, place, F32), U32), n)
+        return out
+
+    def _tf32(self, bits: Reg) -> Reg:
+        """The nearest TF32 number, where it is a number that has one."""
+        e = self.x.e
+        even = e.add(bits, e.add(e.and_(e.shr(bits, KEPT), 1), (1 << KEPT - 1) - 1))
+        return e.and_(even, 0xFFFFFFFF << KEPT & 0xFFFFFFFF)
+
+
+class _Rounded(_Words):
+    """Of float32, rounded to TF32."""
+
+    def put(self, room: Reg, flag: Reg, k: Reg) -> None:
+        """What was fetched, into shared memory; NaNs stay such, and what would round to infinity is cut off."""
+        e = self.x.e
+        for number, slot in enumerate(self.slots):
+            bits = e.bitcast(e.get(slot, self.dtype, self.lanes), U32)
+            size = e.and_(bits, 0x7FFFFFFF)
+            rounded = e.select(e.compare("ge", size, LARGEST), bits, self._tf32(bits))
+            rounded = e.select(e.compare("gt", size, INFINITY), e.or_(bits, QUIET), rounded)
+            place = e.offset(self.base(room), self.at(*self._at(number)), F32)
+            e.store(place, e.bitcast(rounded, F32), align=4 * self.lanes)
+
+
+class _Parts(_Words):
     """Of float32, as two tiles: high parts and what they leave."""
 
     def _elements(self) -> int:
@@ -376,8 +434,7 @@ class _Floats(_Tile):
             bits = e.bitcast(value, U32)
             size = e.and_(bits, 0x7FFFFFFF)
             outside = e.and_(e.compare("ge", e.sub(size, SMALLEST), LARGEST - SMALLEST), e.compare("ne", size, 0))
-            even = e.add(bits, e.add(e.and_(e.shr(bits, KEPT), 1), (1 << KEPT - 1) - 1))
-            high = e.bitcast(e.and_(even, 0xFFFFFFFF << KEPT & 0xFFFFFFFF), F32)
+            high = e.bitcast(self._tf32(bits), F32)
             e.store(place, e.select(outside, value, high), align=4 * lanes)
             low = e.select(outside, 0.0, e.sub(value, high))
             e.store(e.offset(place, super()._elements(), F32), low, align=4 * lanes)
@@ -386,21 +443,6 @@ class _Floats(_Tile):
         assert awkward is not None
         with e.when(awkward, unlikely=True):
             e.store(flag, k)
-
-    def _own(self, room: Reg) -> Reg:
-        e = self.x.e
-        place = self.at(e.add(self.start, e.shr(self.lane, 2)), e.and_(self.lane, 3))
-        return e.offset(self.base(room), place, F32)
-
-    def words(self, room: Reg, side: int, step: int, part: int) -> Reg:
-        """The lane's words of a fragment of one of the parts."""
-        e, own = self.x.e, self._own(room)
-        places = [(8 * n, 4 * m) for m in (0, 1) for n in ((0, 1) if self.is_left else (0,))]
-        out = e.poison(U32, len(places))
-        for n, (down, on) in enumerate(places):
-            place = e.add(self.at(side + down, step + on), part * super()._elements())
-            out = e.insert(out, e.load(e.offset(own, place, F32), U32), n)
-        return out
 
     def whole(self, room: Reg, side: int, step: Reg) -> Reg:
         """The number itself that belongs to the lane's sums: its row, or one of its two columns."""

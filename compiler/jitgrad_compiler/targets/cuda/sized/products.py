@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ....ir.graph import Graph, Var
-from ....ir.types import I32, I64, ArrayType, DType
+from ....ir.types import F32, I32, I64, ArrayType, DType
 from ....kernels.affine import Axis
 from ....kernels.kernel import Kernel
 from ....kernels.tuning import Gpu, Tuning
+from ....ops.contraction import IN_FULL, REDUCED
 from ...emitter import Emitter
 from ...llvm_text import Reg
 from ..contract.kernel import DEEP, ContractKernel, Cut, Extents, Operand, Place, Sizes, cut_for_fma
-from ..contract.tensor_cores import FLOATS_STEPS, HALVES_STEPS, NAMES, TensorCoreKernel, cut_for_tensor_cores, many
+from ..contract.tensor_cores import NAMES, TensorCoreKernel, cut_for_tensor_cores, many, steps_of
 from ..expressions import ThreadExpressions
 from ..phases import BlockFunction
 from .kernel import SizedKernel, Writer, lowered, placed
@@ -85,6 +86,8 @@ class Kind:
     """Which kernel: what its code depends on."""
 
     dtype: DType
+    reduced: bool
+    """Whether float32 is rounded to TF32."""
     left: Lies
     right: Lies
     whole: bool
@@ -101,23 +104,26 @@ class Kind:
     """What counts the elements of one matrix: 32 bits leave a thread more registers."""
 
 
-def divided(dtype: DType, n: Extents, left: Lies, right: Lies, tuning: Gpu) -> tuple[Kind, Cut]:
-    """How a product of these sizes is done."""
+def divided(dtype: DType, reduced: bool, n: Extents, left: Lies, right: Lies, tuning: Gpu) -> tuple[Kind, Cut]:
+    """How a product of these sizes is done; `reduced`: whether float32 may be rounded to TF32."""
+    reduced = reduced and dtype == F32
+    in_parts = dtype not in NAMES and not reduced
     on_tensor_cores = dtype.nbytes <= 4 and many(n.rows, n.columns, n.depth, tuning)
     if on_tensor_cores:
-        cut = cut_for_tensor_cores(n, HALVES_STEPS if dtype in NAMES else FLOATS_STEPS, tuning)
+        cut = cut_for_tensor_cores(n, steps_of(in_parts), tuning)
     else:
         cut = cut_for_fma(n, max(dtype.nbytes, 4), tuning)
-    deep = min(cut.share, n.depth) > DEEP and not (on_tensor_cores and dtype in NAMES)
+    deep = min(cut.share, n.depth) > DEEP and not (on_tensor_cores and not in_parts)
     whole = n.columns % TOGETHER == 0
     index = I32 if max(n.rows, n.columns) * n.depth < 1 << 31 else I64
-    return Kind(dtype, left, right, whole, cut.rows, cut.columns, on_tensor_cores, cut.shares > 1, deep, index), cut
+    return Kind(dtype, reduced, left, right, whole, cut.rows, cut.columns, on_tensor_cores, cut.shares > 1, deep, index), cut
 
 
-def operand_types(kind: Kind) -> tuple[list[ArrayType], dict[str, object]]:
+def operand_types(kind: Kind) -> tuple[list[ArrayType], dict[str, Any]]:
     """The operands of a dot_general that stands for all sizes, and its params."""
     matrices = [ArrayType((ANY, ANY, ANY), kind.dtype)] * 2
-    return matrices, {"dims": (((1 + kind.left.along_depth,), (1 + kind.right.along_depth,)), ((0,), (0,)))}
+    dims = ((1 + kind.left.along_depth,), (1 + kind.right.along_depth,)), ((0,), (0,))
+    return matrices, {"dims": dims, "precision": REDUCED if kind.reduced else IN_FULL}
 
 
 def emit_product(name: str, graph: Graph, kind: Kind, of_shares: bool, contracts: bool, tuning: Tuning) -> SizedKernel | None:
