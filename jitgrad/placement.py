@@ -104,13 +104,40 @@ class Elsewhere:
     def __init__(self, graph: Any, name: str, donated: Sequence[int], constants: Sequence[Value]) -> None:
         self.graph, self.name, self.donated, self.constants = graph, name, tuple(donated), constants
         self._made: dict[Any, tuple[Any, list[Any]]] = {}
+        self._last: Any = None
+        """Of the device that it ran on last: itself, how to run there, the memory of what it closes over."""
+
+    def again(self, leaves: Sequence[Any]) -> list[Any] | None:
+        """As `run`, where all leaves are Arrays of the device that it ran on last, of which none is donated; else None. This is on
+        the path of every call.
+        """
+        if self._last is None:
+            return None
+        target, run, constants = self._last
+        try:
+            operands = [x.ref for x in leaves]
+            for memory in operands:
+                if memory.device is not target:
+                    return None
+        except AttributeError:  # of what is no Array, or lies on the processor
+            return None
+        if not operands:
+            return None
+        try:
+            outs: list[Any] = run(operands + constants if constants else operands)
+            return outs
+        except OutOfDeviceMemory as error:
+            raise self._named(error) from None
 
     def run(self, device: Device, leaves: Sequence[Any], donors: Sequence[Any] = ()) -> list[Any]:
         """The memory of the results. Raises OutOfDeviceMemory, which names the program, where there is not enough."""
         try:
             return self._run(device, leaves, donors)
         except OutOfDeviceMemory as error:
-            raise OutOfDeviceMemory(f"jit of {self.name}: {error.message}") from None
+            raise self._named(error) from None
+
+    def _named(self, error: OutOfDeviceMemory) -> OutOfDeviceMemory:
+        return OutOfDeviceMemory(f"jit of {self.name}: {error.message}")
 
     def _run(self, device: Device, leaves: Sequence[Any], donors: Sequence[Any]) -> list[Any]:
         target = opened(device)
@@ -119,6 +146,8 @@ class Elsewhere:
             executable = executables().compile_for(target, self.graph, self.donated, config.contract_products)
             made = self._made[target] = executable, [_memory_of(target, v) for v in self.constants]
         executable, constants = made
+        if not self.donated:
+            self._last = target, executable.run, constants
         operands = [_memory_of(target, x) for x in leaves]
         outs: list[Any] = executable.run(operands + constants, donors)
         return outs

@@ -110,7 +110,7 @@ int stub_cuGraphAddKernelNode(void **node, void *g, void **before, size_t count,
 CALL(cuGraphKernelNodeSetAttribute, (void *node, int a, int *value), "%d %d", a, value[0]) END
 CALL(cuGraphInstantiateWithFlags, (void **e, void *g, unsigned long long flags), "%llu", flags) *e = malloc(8); END
 CALL(cuGraphDestroy, (void *g), "") free(g); END
-CALL(cuGraphLaunch, (void *e, void *s), "%p", s) END
+CALL(cuGraphLaunch, (void *e, void *s), "%p", s) if (!current) return 201; END
 CALL(cuLaunchKernel, (Function *f, unsigned x, unsigned y, unsigned z, unsigned bx, unsigned by, unsigned bz, unsigned shared, void *s,
      void **params, void **extra), "%s grid %u %u %u block %u %u %u shared %u %p word %lld extra %p", f->name, x, y, z, bx, by, bz, shared, s,
      params ? *(long long *)params[0] : 0, (void *)extra) END

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,32 @@ def test_a_wait_for_kernels_that_do_not_loop_is_left_as_it_is():
         with pytest.raises(KeyboardInterrupt):
             y.block_until_ready()
         assert y.tolist() == [2, 2, 2]
+
+
+def test_a_program_follows_its_arrays_from_call_to_call():
+    with stand_ins(2):
+        f = jitgrad.jit(lambda x, y: x + y)
+        places = [jitgrad.device_put(np.arange(3.0), place) for place in ("cuda:0", "cuda:1", "cpu")]
+        for n in (0, 0, 1, 2, 0, 1, 1):
+            found = f(places[n], places[n])
+            assert found.device == places[n].device
+            np.testing.assert_array_equal(found, [0, 2, 4])
+        np.testing.assert_array_equal(f(places[0], np.ones(3)), [1, 2, 3])
+        assert f(places[2], places[1]).device == places[1].device
+        with pytest.raises(jitgrad.errors.ArgumentError, match="Move them to one device"):
+            f(places[0], places[1])
+
+
+def test_a_want_of_memory_names_the_program_in_later_calls_too():
+    with stand_ins() as (driver,):
+
+        @jitgrad.jit
+        def doubled(x):
+            return x * 2
+
+        x = jitgrad.device_put(np.ones(5000), "cuda")
+        kept = doubled(x)
+        driver.info = replace(driver.info, memory_bytes=0)
+        with pytest.raises(jitgrad.errors.OutOfDeviceMemory, match="jit of doubled"):
+            doubled(x)
+        np.testing.assert_array_equal(kept, np.full(5000, 2))

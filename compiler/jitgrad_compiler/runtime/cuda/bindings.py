@@ -92,7 +92,6 @@ class NvidiaDriver:
         self._stream = self._ask("making a stream", cuda.cuStreamCreate, int(cuda.CUstream_flags.CU_STREAM_NON_BLOCKING))
         self.stream = int(self._stream)
         self._pool = self._ask("making a pool of memory", cuda.cuMemPoolCreate, self._pool_properties(number))
-        self._launching = threading.Lock()  # the driver wants an executable graph launched by one thread at a time
         self._last: tuple[str, ...] = ()
         """The kernels that were asked for last."""
         self._leaving: deque[tuple[Any, Any]] = deque()
@@ -293,10 +292,13 @@ class NvidiaDriver:
 
     @whole
     def launch(self, graph: Any) -> None:
-        with self._launching:
-            answer = self._answer(self._cuda.cuGraphLaunch, graph.executable, self._stream)
-        if answer[0]:
-            raise self._error("launching a program", answer[0])  # where it is a fault's, then of what was launched before
+        if self._unusable is not None:
+            raise self._unusable()
+        launch, stream = self._cuda.cuGraphLaunch, self._stream
+        if launch(graph.executable, stream)[0]:  # as it may where another context is the thread's
+            code = self._answer(launch, graph.executable, stream)[0]
+            if code:
+                raise self._error("launching a program", code)  # where it is a fault's, then of what was launched before
         self._last = graph.names
 
     @whole

@@ -86,7 +86,7 @@ class Driver(Protocol):
         """Kernels to run one after another, as one thing that is launched again and again."""
 
     def launch(self, graph: Any) -> None:
-        """Run a graph."""
+        """Run a graph, which no other thread does at this moment."""
 
     def start(self, launch: Launch) -> None:
         """Run one kernel, by itself."""

@@ -63,23 +63,23 @@ class DeviceExecutable:
         self._bases, self._offsets = np.array(program.bases, np.int64), np.array(program.offsets, np.int64)
         self._lock = threading.RLock()
         self.shared_bytes = 0
-        self._plan: list[tuple[int, int]] = []
-        """For each output: (0, offset in the shared block), (1, its own size) or (2, number of the donated input it replaces)."""
+        plan: list[tuple[int, int]] = []
         numbers = {v: n for n, v in enumerate(lowered.inputs)}
         first: dict[Atom, int] = {}
         for n, v in enumerate(lowered.outputs):
             if first.setdefault(v, n) < n:
-                self._plan.append(self._plan[first[v]])
+                plan.append(plan[first[v]])
                 continue
             donor, size = memory.donated.get(v), v.type.nbytes  # type: ignore[arg-type]
             if donor is not None:
-                self._plan.append((2, numbers[donor]))
+                plan.append((2, numbers[donor]))
             elif size < SHARED_BELOW:
-                self._plan.append((0, self.shared_bytes))
+                plan.append((0, self.shared_bytes))
                 self.shared_bytes += aligned(size)
             else:
-                self._plan.append((1, size))
-        self._sizes = [v.type.nbytes for v in lowered.outputs]
+                plan.append((1, size))
+        self._plan = [(kind, place, v.type.nbytes) for (kind, place), v in zip(plan, lowered.outputs, strict=True)]
+        """Of each output 0 and its offset in the shared block, 1, or 2 and the number of the input that it replaces; its size."""
 
     def _fresh(self) -> _Frame:
         """Another frame."""
@@ -105,41 +105,47 @@ class DeviceExecutable:
 
     def run(self, operands: Sequence[DeviceMemory], donors: Sequence[DeviceMemory | None] = ()) -> list[DeviceMemory]:
         """Run on operands of this device. Returns the outputs' memory, in order, which kernels may still be writing."""
-        allocate = self.device.memory.allocate
+        device = self.device
+        allocate = device.memory.allocate
         shared = allocate(self.shared_bytes) if self.shared_bytes else None
         outs: list[DeviceMemory] = []
-        for (kind, place), size in zip(self._plan, self._sizes, strict=True):
-            donor = donors[place] if kind == 2 and donors else None
-            if donor is not None:
-                outs.append(DeviceMemory(self.device, donor.pointer, size, donor.buffer))
-            elif kind == 0:
+        for kind, place, size in self._plan:
+            if kind == 0:
                 assert shared is not None
-                outs.append(DeviceMemory(self.device, shared.pointer + place, size, shared))
-            else:
-                buffer = allocate(size)
-                outs.append(DeviceMemory(self.device, buffer.pointer, size, buffer))
+                outs.append(DeviceMemory(device, shared.pointer + place, size, shared))
+                continue
+            donor = donors[place] if kind == 2 and donors else None
+            buffer: Any = allocate(size) if donor is None else donor.buffer
+            outs.append(DeviceMemory(device, buffer.pointer if donor is None else donor.pointer, size, buffer))
         if not self.program.steps:
             return outs
         arena = allocate(self.arena_bytes) if self.arena_bytes else None
         addresses = (*[m.pointer for m in operands], *[m.pointer for m in outs], 0 if arena is None else arena.pointer)
-        unfinished = self.device.driver.stopping.unfinished
-        if self.program.asks_state or unfinished:
+        unfinished = device.driver.stopping.unfinished
+        if self.program.asks_state or unfinished.data:  # type: ignore[attr-defined]  # a set, whose truth is quicker known
             unfinished.update(outs)
         with self._lock:
-            tapes: dict[Var, Any] = {}
-            for number in range(len(self._first.parts)):
-                frame = self._first
-                if addresses != frame.addresses:  # also where a function of the user's has called the program in between
-                    frame = self._frame(addresses)
-                part = frame.parts[number]
-                if isinstance(part, LibraryStep):
-                    assert self.device.solver is not None
-                    self.device.solver.run(part.eqn, [int(frame.words[n]) for n in part.words])
-                elif isinstance(part, HostStep):
-                    self._on_host(part, frame.words, tapes)
-                else:
-                    self.device.driver.launch(part)
+            frame = self._first
+            if len(frame.parts) == 1 and addresses == frame.addresses and frame.graphs:
+                device.driver.launch(frame.graphs[0])
+            else:
+                self._run_parts(addresses)
         return outs
+
+    def _run_parts(self, addresses: tuple[int, ...]) -> None:
+        tapes: dict[Var, Any] = {}
+        for number in range(len(self._first.parts)):
+            frame = self._first
+            if addresses != frame.addresses:  # also where a function of the user's has called the program in between
+                frame = self._frame(addresses)
+            part = frame.parts[number]
+            if isinstance(part, LibraryStep):
+                assert self.device.solver is not None
+                self.device.solver.run(part.eqn, [int(frame.words[n]) for n in part.words])
+            elif isinstance(part, HostStep):
+                self._on_host(part, frame.words, tapes)
+            else:
+                self.device.driver.launch(part)
 
     def _on_host(self, step: HostStep, words: Any, tapes: dict[Var, Any]) -> None:
         """What the processor does: operands here, results there."""
