@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, memory_device
+from jitgrad.config import config
 from jitgrad.errors import NumberRangeError
+from jitgrad.transfers import beside
 from jitgrad_compiler.ir.builder import bind, bind_all, state
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import I64, ArrayType, DType, float_info
@@ -26,7 +28,9 @@ def op(name: str, *args: Array, **params: Any) -> Array:
 
 def in_memory(*xs: Array) -> bool:
     """Whether all are plain arrays in this computer's memory, and what is done with them is done at once, by NumPy."""
-    return state.staging is None and all([x.owner is None and memory_device(x.ref) is None for x in xs])
+    if state.staging is not None or config.default_device is not None:
+        return False
+    return all([x.owner is None and memory_device(x.ref) is None for x in xs])
 
 
 def op_all(name: str, *args: Array, **params: Any) -> list[Array]:
@@ -67,7 +71,7 @@ def convert(x: Array, dtype: DType) -> Array:
     """x in an element type, and not weak any more."""
     if x.type.dtype == dtype:
         return Array(x.type, x.owner, x.ref) if x.weak else x
-    if x.owner is None and not x.type.shape and (x.weak or isinstance(x.ref, np.generic)):
+    if x.owner is None and not x.type.shape and (isinstance(x.ref, np.generic) or x.weak and memory_device(x.ref) is None):
         number = x.data()[()]
         return constant(number, dtype) if x.weak else _converted(number, dtype)
     return op("convert_element_type", x, dtype=dtype)
@@ -96,9 +100,15 @@ def broadcast_right(x: Array, shape: Shape) -> Array:
 def fill(shape: Shape, number: Any, dtype: DType) -> Array:
     """An array of one number: memory of its own outside traced code, a broadcast constant inside."""
     value = constant(number, dtype)
-    if state.staging is None:
-        return Array(ArrayType(shape, dtype), None, np.full(shape, value.ref, dtype.numpy))
-    return op("broadcast", value, shape=shape, dims=())
+    if state.staging is not None:
+        return op("broadcast", value, shape=shape, dims=())
+    made = Array(ArrayType(shape, dtype), None, np.full(shape, value.ref, dtype.numpy))
+    return made if config.default_device is None else beside(made)
+
+
+def fill_like(x: Array, number: Any, dtype: DType) -> Array:
+    """The same, of x's shape and where x lies."""
+    return beside(fill(x.type.shape, number, dtype), x)
 
 
 def iota(shape: Shape, axis: int, dtype: DType = I64) -> Array:

@@ -50,13 +50,18 @@ def placed(where: str, x: Array, device: Any) -> Array:
     return moved(where, x, wanted)
 
 
-def beside(x: Array, a: Any) -> Array:
-    """What belongs to `a`, its zeros or its gradient, on the GPU that a lies on; as it is where that is traced or on none."""
-    if x.owner is not None or state.staging is not None or not isinstance(a, Array):
+def beside(x: Array, *others: Any) -> Array:
+    """What no op has computed of arrays, their zeros or their number for example, where an op's result would lie: on the GPU that
+    one of them lies on, or the default device. As it is where it is traced.
+    """
+    if x.owner is not None or state.staging is not None:
         return x
-    home = a.concrete()
-    gpu = None if home is None else memory_device(home.ref)
-    return x if gpu is None else placed("", x, gpu)
+    for a in others:
+        home = a.concrete() if isinstance(a, Array) else None
+        gpu = None if home is None else memory_device(home.ref)
+        if gpu is not None:
+            return placed("", x, gpu)
+    return placed("", x, None)
 
 
 def device_get(x: Any) -> Any:

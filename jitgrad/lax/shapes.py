@@ -36,7 +36,9 @@ def full(shape: Shape, fill_value: ArrayLike, dtype: DTypeLike = None) -> Array:
     value = strong(value) if dtype is None else ops.convert(value, dtype_name(dtype))
     sizes = shape_arg("lax.full", shape)
     concrete = value.owner is None
-    return ops.fill(sizes, np.asarray(value.data())[()], value.type.dtype) if concrete else ops.broadcast(value, sizes, ())
+    if not concrete:
+        return ops.broadcast(value, sizes, ())
+    return beside(ops.fill(sizes, np.asarray(value.data())[()], value.type.dtype), value)
 
 
 def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike = None, shape: Shape | None = None) -> Array:

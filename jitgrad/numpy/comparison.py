@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from jitgrad.array import Array, as_value
-from jitgrad.array_ops import constant, convert, fill, limits, op
+from jitgrad.array_ops import constant, convert, fill, fill_like, limits, op
 from jitgrad.operands import ArrayLike, elementwise
 from jitgrad_compiler.ir.types import BOOL, I64, U64
 
@@ -28,12 +28,12 @@ def _comparison(name: str, op_name: str, below: bool, above: bool, doc: str, sam
         if n is not None:
             second = as_value(y, name)
             if _is_outside(n, second):
-                return fill(second.type.shape, below if n < 0 else above, BOOL)
+                return fill_like(second, below if n < 0 else above, BOOL)
             return elementwise(name, op_name, _in_type(n, second), second)
         first = as_value(x, name)
         if m is not None:
             if _is_outside(m, first):
-                return fill(first.type.shape, above if m < 0 else below, BOOL)
+                return fill_like(first, above if m < 0 else below, BOOL)
             return elementwise(name, op_name, first, _in_type(m, first))
         second = as_value(y, name)
         types = first.type.dtype, second.type.dtype

@@ -126,7 +126,7 @@ def _from_list(where: str, items: Sequence[Any], dtype: DType | None) -> Array:
     wanted = dtype or strong_dtype(*common_dtype(values))
     _check_range(where, leaves, wanted)
     if all(v.owner is None for v in values) and state.staging is None:
-        return from_numpy(_numpy_array(where, _to_numpy(items), wanted))
+        return beside(from_numpy(_numpy_array(where, _to_numpy(items), wanted)), *values)
     parts = [_from_data(where, x, wanted) for x in items]
     if any(p.type.shape != parts[0].type.shape for p in parts):
         raise ShapeError(f"{where}: a list's items must have one shape, got {', '.join(str(p.type.shape) for p in parts)}")

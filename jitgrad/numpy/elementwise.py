@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jitgrad.array import Array, as_value
-from jitgrad.array_ops import convert, fill, limits, op, select
+from jitgrad.array_ops import convert, fill_like, limits, op, select
 from jitgrad.errors import DTypeError
 from jitgrad.operands import ArrayLike, array_arg, elementwise, inexact_arg, is_complex, is_float, operands
 from jitgrad_compiler.ir.types import BOOL, F64
@@ -93,7 +93,7 @@ def _composite(name: str, formula: Callable[[Array], Array], doc: str, sample: s
 def _sinc(x: Array) -> Array:
     """sin(pi x) / (pi x); near 0 by its Taylor series, so that derivatives of every order are right there."""
     near = abs(x) < 0.016
-    one = fill(x.type.shape, 1, x.type.dtype)
+    one = fill_like(x, 1, x.type.dtype)
     t = select(near, x, one * 0) * math.pi
     s = t * t
     series = 1 - s / 6 * (1 - s / 20 * (1 - s / 42 * (1 - s / 72)))
@@ -119,7 +119,7 @@ def _i0(x: Array) -> Array:
         raise DTypeError(f"i0 takes floats, got {x.dtype}")
     size = abs(x)
     small = size < 15.0
-    one = fill(x.type.shape, 1, x.type.dtype)
+    one = fill_like(x, 1, x.type.dtype)
     low, high = select(small, x, one), select(small, one * 15.0, size)
     quarter = low * low / 4.0
     power = one
@@ -200,7 +200,7 @@ def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
         return value
     if whole:
         if decimals < -19:  # beyond the digits of every integer
-            return fill(value.type.shape, 0, value.type.dtype)
+            return fill_like(value, 0, value.type.dtype)
         factor = 10.0**-decimals
         return convert(op("round_even", convert(value, F64) / factor) * factor, value.type.dtype)
     (value,), weak = operands("round", value)
@@ -319,7 +319,7 @@ def imag(val: ArrayLike, /) -> Array:
     2.0
     """
     value = array_arg("imag", val)
-    return op("imag", value) if is_complex(value) else fill(value.type.shape, 0, value.type.dtype)
+    return op("imag", value) if is_complex(value) else fill_like(value, 0, value.type.dtype)
 
 
 def angle(z: ArrayLike, deg: bool = False) -> Array:
@@ -333,7 +333,7 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
     if is_complex(value):
         out = op("atan2", op("imag", value), op("real", value))
     else:
-        out = op("atan2", fill(value.type.shape, 0, value.type.dtype), value)
+        out = op("atan2", fill_like(value, 0, value.type.dtype), value)
     return out * (180 / math.pi) if deg else out
 
 
@@ -345,7 +345,7 @@ def isnan(x: ArrayLike, /) -> Array:
     [False  True]
     """
     value = as_value(x, "isnan")
-    return op("ne", value, value) if value.type.dtype.is_inexact else fill(value.type.shape, False, BOOL)
+    return op("ne", value, value) if value.type.dtype.is_inexact else fill_like(value, False, BOOL)
 
 
 def isfinite(x: ArrayLike, /) -> Array:
@@ -356,7 +356,7 @@ def isfinite(x: ArrayLike, /) -> Array:
     [ True False False]
     """
     value = as_value(x, "isfinite")
-    return op("is_finite", value) if value.type.dtype.is_inexact else fill(value.type.shape, True, BOOL)
+    return op("is_finite", value) if value.type.dtype.is_inexact else fill_like(value, True, BOOL)
 
 
 def isinf(x: ArrayLike, /) -> Array:
@@ -369,7 +369,7 @@ def isinf(x: ArrayLike, /) -> Array:
     value = as_value(x, "isinf")
     if is_complex(value):
         return op("or", isinf(op("real", value)), isinf(op("imag", value)))
-    return abs(value) == math.inf if is_float(value) else fill(value.type.shape, False, BOOL)
+    return abs(value) == math.inf if is_float(value) else fill_like(value, False, BOOL)
 
 
 def _is_infinite(name: str, number: float) -> UnaryFunction:
@@ -377,7 +377,7 @@ def _is_infinite(name: str, number: float) -> UnaryFunction:
         value = as_value(x, name)
         if is_complex(value):
             raise DTypeError(f"{name}: complex numbers have no order, got {value.dtype}")
-        return value == number if is_float(value) else fill(value.type.shape, False, BOOL)
+        return value == number if is_float(value) else fill_like(value, False, BOOL)
 
     return named(
         function, name,
@@ -402,7 +402,7 @@ def iscomplex(x: ArrayLike) -> Array:
     [False  True]
     """
     value = as_value(x, "iscomplex")
-    return op("imag", value) != 0 if is_complex(value) else fill(value.type.shape, False, BOOL)
+    return op("imag", value) != 0 if is_complex(value) else fill_like(value, False, BOOL)
 
 
 def isreal(x: ArrayLike) -> Array:
@@ -413,7 +413,7 @@ def isreal(x: ArrayLike) -> Array:
     [ True False]
     """
     value = as_value(x, "isreal")
-    return op("imag", value) == 0 if is_complex(value) else fill(value.type.shape, True, BOOL)
+    return op("imag", value) == 0 if is_complex(value) else fill_like(value, True, BOOL)
 
 
 def signbit(x: ArrayLike, /) -> Array:
@@ -428,4 +428,4 @@ def signbit(x: ArrayLike, /) -> Array:
         return op("signbit", value)
     if value.type.dtype.is_inexact:
         raise DTypeError(f"signbit: complex numbers have no sign, got {value.dtype}")
-    return value < 0 if value.type.dtype.is_signed else fill(value.type.shape, False, BOOL)
+    return value < 0 if value.type.dtype.is_signed else fill_like(value, False, BOOL)

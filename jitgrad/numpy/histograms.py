@@ -13,6 +13,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.array_ops import constant, convert, fill, flat, op, reshape, select, slice_axis
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, common_dtype, inexact_arg, is_complex
+from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64
 
 from . import reductions
@@ -69,7 +70,7 @@ def histogram_bin_edges(
     if is_complex(x):
         raise DTypeError(f"histogram: complex numbers have no order, got {x.dtype}")
     if not isinstance(bins, (int, np.integer)):
-        return _checked_edges(inexact_arg("histogram", bins))
+        return beside(_checked_edges(inexact_arg("histogram", bins)), x)
     if bins < 1:
         raise ArgumentError(f"histogram: needs at least 1 bin, got {bins}")
     if range is not None:
@@ -83,8 +84,7 @@ def histogram_bin_edges(
     _check_range(low, high, range is not None)
     same = op("eq", low, high)
     half = convert(same, x.type.dtype) * 0.5  # one number alone stands in the middle of a range of 1
-    edges: Array = linspace(low - half, high + half, int(bins) + 1)
-    return edges
+    return beside(linspace(low - half, high + half, int(bins) + 1), x)
 
 
 def _check_range(low: Array, high: Array, given: bool) -> None:

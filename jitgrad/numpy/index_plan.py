@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.array import Array, as_value, from_numpy, memory_device
 from jitgrad.array_ops import Shape, broadcast_right, constant, convert, op, select
 from jitgrad.errors import DTypeError, IndexingError, NonConcreteBooleanIndexError, ShapeError
 from jitgrad.operands import broadcast_shape
@@ -233,9 +233,14 @@ def _entry(item: Index, n: int, wrap: bool) -> Entry:
     return Points(from_front(item, n) if wrap else convert(item, I64))
 
 
+def at_hand(indices: Array) -> bool:
+    """Whether the numbers are known here. Those on a GPU stay there, and are not waited for."""
+    return indices.owner is None and memory_device(indices.ref) is None
+
+
 def from_front(indices: Array, n: int) -> Array:
     """Indices with negative ones counted from the front, in a type that holds n."""
-    if indices.owner is None:
+    if at_hand(indices):
         numbers = np.asarray(indices.data()).astype(np.int64)
         return from_numpy(np.where(numbers < 0, numbers + n, numbers))
     if indices.type.dtype not in (I32, I64) or n > 2**31 - 1:
@@ -250,18 +255,22 @@ def from_front(indices: Array, n: int) -> Array:
 
 def columns(indices: list[Array], shape: Shape) -> Array:
     """Index arrays, broadcast to a shape, side by side in one more axis: what gather and scatter take."""
-    if all(i.owner is None for i in indices):
+    if all(at_hand(i) for i in indices):
         return from_numpy(np.stack([np.broadcast_to(np.asarray(i.data()), shape) for i in indices], -1))
-    traced = [i.type.dtype for i in indices if i.owner is not None]
-    dtype = I32 if all(t == I32 for t in traced) and all(_small(i) for i in indices) else I64
-    typed = [convert(i, dtype) if i.owner is not None else from_numpy(np.asarray(i.data()).astype(dtype.numpy)) for i in indices]
+    known = [at_hand(i) for i in indices]
+    unknown = [i.type.dtype for i, k in zip(indices, known, strict=True) if not k]
+    dtype = I32 if all(t == I32 for t in unknown) and all(_small(i) for i, k in zip(indices, known, strict=True) if k) else I64
+    typed = [
+        from_numpy(np.asarray(i.data()).astype(dtype.numpy)) if k else convert(i, dtype)
+        for i, k in zip(indices, known, strict=True)
+    ]
     parts = [op("reshape", broadcast_right(i, shape), shape=(*shape, 1)) for i in typed]
     return parts[0] if len(parts) == 1 else op("concatenate", *parts, axis=len(shape))
 
 
 def _small(i: Array) -> bool:
-    """Whether a concrete index array fits in int32."""
-    if i.owner is not None or not i.type.size:
+    """Whether an index array at hand fits in int32."""
+    if not i.type.size:
         return True
     numbers = np.asarray(i.data())
     return -(2**31) <= int(numbers.min()) and int(numbers.max()) < 2**31
@@ -269,7 +278,7 @@ def _small(i: Array) -> bool:
 
 def inside(indices: Array, sizes: Shape) -> Array | None:
     """Which rows of columns are inside an array's axes; None where all are, as far as is known."""
-    if indices.owner is None:
+    if at_hand(indices):
         numbers = np.asarray(indices.data())
         ok = ((numbers >= 0) & (numbers < np.array(sizes))).all(-1)
         return None if ok.all() else from_numpy(ok)
@@ -285,7 +294,7 @@ def held_limit(indices: Array, sizes: Shape) -> Array:
 
 def clipped(indices: Array, sizes: Shape) -> Array:
     """Columns held inside an array's axes."""
-    if indices.owner is None:
+    if at_hand(indices):
         return from_numpy(np.clip(np.asarray(indices.data()), 0, np.array(sizes) - 1))
     low = op("max", indices, constant(0, indices.type.dtype))
     if len(sizes) == 1:

@@ -29,10 +29,11 @@ from jitgrad.array_ops import (
 from jitgrad.checks import check_indices, is_checked
 from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to
+from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, ArrayType, DType
 
 from .creation import array
-from .index_plan import Index, Number, Plan, Points, Range, clipped, columns, from_front, inside, plan, with_axes_for_flags
+from .index_plan import Index, Number, Plan, Points, Range, at_hand, clipped, columns, from_front, inside, plan, with_axes_for_flags
 
 READING = {None: "clip", "clip": "clip", "promise_in_bounds": "clip", "fill": "fill", "drop": "fill"}
 WRITING = {None: "drop", "drop": "drop", "fill": "drop", "promise_in_bounds": "drop", "clip": "clip"}
@@ -183,7 +184,7 @@ def _gathered(x: Array, indices: Array, axes: Shape, batch: int, mode: str, fill
     valid = inside(indices, sizes) if mode == "fill" else None
     if 0 in sizes and mode == "clip" and indices.type.size:
         raise IndexingError(f"indexing: an axis of size 0 in shape {x.type.shape} has no elements to take")
-    if indices.owner is None and mode == "clip":
+    if at_hand(indices) and mode == "clip":
         indices = clipped(indices, sizes) if 0 not in sizes else indices
     out = op("gather", x, indices, axes=axes, batch=batch, mode="clip" if valid is None else "fill")
     if valid is None:
@@ -250,7 +251,7 @@ def _update_block(x: Array, p: Plan, value: Array, kind: str) -> Array:
     if kind != "set":
         value = op(_FOLD[kind], _block(x, p), value)
     if sizes == x.type.shape:
-        return value
+        return beside(value, x)
     return op("dynamic_update_slice", x, value, *[constant(s, I64) for s in starts])
 
 

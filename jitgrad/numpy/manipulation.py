@@ -24,6 +24,7 @@ from jitgrad.operands import (
     size_arg,
 )
 from jitgrad.promotion import dtype_name, strong_dtype
+from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL
 
 from .elementwise import named
@@ -433,6 +434,6 @@ def resize(a: ArrayLike, new_shape: Any) -> Array:
     x, shape = ravel(a), shape_arg("resize", new_shape)
     wanted = math.prod(shape)
     if not x.type.size:
-        return op("broadcast", convert(as_value(0), x.type.dtype), shape=shape, dims=())
+        return beside(op("broadcast", convert(as_value(0), x.type.dtype), shape=shape, dims=()), x)
     copies = -(-wanted // x.type.size)
     return reshape_op(slice_axis(join([x] * copies, 0) if copies else x, 0, 0, wanted), shape)

@@ -13,6 +13,7 @@ from jitgrad.array_ops import constant, convert, fill, op, reshape, select
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, common_dtype, shape_arg
 from jitgrad.promotion import strong_dtype
+from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from .arithmetic import truth
@@ -29,7 +30,7 @@ s_, index_exp = np.s_, np.index_exp
 def _triangle_indices(name: str, numpy: Any, word: str) -> Any:
     def function(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
         rows, columns = numpy(n, k, m)
-        return from_numpy(rows), from_numpy(columns)
+        return beside(from_numpy(rows)), beside(from_numpy(columns))
 
     return named(
         function, name,
@@ -54,6 +55,10 @@ def _matrix_shape(where: str, arr: ArrayLike) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
+def _beside(indices: tuple[Array, ...], arr: ArrayLike) -> tuple[Array, ...]:
+    return tuple(beside(i, arr) for i in indices)
+
+
 def tril_indices_from(arr: ArrayLike, k: int = 0) -> Any:
     """`tril_indices` for a matrix of this one's shape.
 
@@ -62,7 +67,7 @@ def tril_indices_from(arr: ArrayLike, k: int = 0) -> Any:
     [0 0 1]
     """
     n, m = _matrix_shape("tril_indices_from", arr)
-    return tril_indices(n, k, m)
+    return _beside(tril_indices(n, k, m), arr)
 
 
 def triu_indices_from(arr: ArrayLike, k: int = 0) -> Any:
@@ -73,7 +78,7 @@ def triu_indices_from(arr: ArrayLike, k: int = 0) -> Any:
     [0 1 1]
     """
     n, m = _matrix_shape("triu_indices_from", arr)
-    return triu_indices(n, k, m)
+    return _beside(triu_indices(n, k, m), arr)
 
 
 def diag_indices(n: int, ndim: int = 2) -> tuple[Array, ...]:
@@ -96,7 +101,7 @@ def diag_indices_from(arr: ArrayLike) -> tuple[Array, ...]:
     shape = as_value(arr, "diag_indices_from").type.shape
     if len(shape) < 2 or len(set(shape)) != 1:
         raise ShapeError(f"diag_indices_from: needs at least 2 axes of one size, got shape {shape}")
-    return diag_indices(shape[0], len(shape))
+    return _beside(diag_indices(shape[0], len(shape)), arr)
 
 
 def mask_indices(n: int, mask_func: Any, k: int = 0, *, size: int | None = None) -> tuple[Array, Array]:

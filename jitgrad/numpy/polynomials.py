@@ -12,6 +12,7 @@ from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import broadcast_right, constant, convert, fill, limits, op, reshape, slice_axis
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, inexact_arg, size_arg
+from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import complex_of
 
 from . import reductions
@@ -33,7 +34,7 @@ def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
     if not coefficients.type.rank:
         raise ShapeError("polyval: p must be a vector of coefficients, got a number")
     rest = coefficients.type.shape[1:]
-    out: Array = fill(at.type.shape, 0, at.type.dtype)
+    out: Array = beside(fill(at.type.shape, 0, at.type.dtype), at, coefficients)
     for k in range(coefficients.type.shape[0]):
         c = reshape(slice_axis(coefficients, 0, k, k + 1), rest)
         out = c + at * 0 if k == 0 else out * at + c
@@ -131,7 +132,7 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
     elif zeros.type.rank != 1:
         raise ShapeError(f"poly: needs a vector of zeros or a square matrix, got shape {zeros.type.shape}")
     if not zeros.type.shape[0]:
-        return fill((), 1, zeros.type.dtype)  # a number: NumPy has no vector of one coefficient here
+        return beside(fill((), 1, zeros.type.dtype), zeros)  # a number: NumPy has no vector of one coefficient here
     out = fill((1,), 1, zeros.type.dtype)
     for k in range(zeros.type.shape[0]):
         factor = concatenate([fill((1,), 1, zeros.type.dtype), -slice_axis(zeros, 0, k, k + 1)], 0)
@@ -153,7 +154,7 @@ def polydiv(u: ArrayLike, v: ArrayLike, *, trim_leading_zeros: bool = False) -> 
     a, b = _vectors("polydiv", u, v)
     n, m = a.type.shape[0], b.type.shape[0]
     if n < m:
-        return fill((1,), 0, a.type.dtype), a
+        return beside(fill((1,), 0, a.type.dtype), a, b), a
     lead = reshape(slice_axis(b, 0, 0, 1), ())
     quotient = []
     for k in range(n - m + 1):
@@ -247,7 +248,7 @@ def roots(p: ArrayLike, *, strip_zeros: bool = True) -> Array:
         coefficients = slice_axis(coefficients, 0, first, last + 1)
     n = coefficients.type.size
     dtype = complex_of(coefficients.type.dtype.real)
-    zeros = fill((behind,), 0, dtype)
+    zeros = beside(fill((behind,), 0, dtype), coefficients)
     if n < 2:
         return zeros
     below = eye(n - 1, k=-1, dtype=coefficients.type.dtype.numpy)

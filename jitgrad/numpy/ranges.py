@@ -12,7 +12,7 @@ from jitgrad.array_ops import Shape, broadcast, constant, convert, fill, iota, l
 from jitgrad.errors import ArgumentError, DTypeError, NumberRangeError
 from jitgrad.operands import ArrayLike, axis_number, broadcast_shape, common_dtype, operands, size_arg, strong
 from jitgrad.promotion import dtype_name, narrowed, strong_dtype
-from jitgrad.transfers import placed
+from jitgrad.transfers import beside, placed
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.types import BOOL, C128, F64, I64, INEXACT, U64, DType
 
@@ -132,7 +132,9 @@ def linspace(
     if not retstep:
         return out
     (one, other), _ = operands("linspace", start, stop, inexact=True)
-    return out, strong((other - one) / steps) if steps > 0 else fill((), math.nan, strong_dtype(one.type.dtype, weak))
+    if steps > 0:
+        return out, strong((other - one) / steps)
+    return out, beside(fill((), math.nan, strong_dtype(one.type.dtype, weak)), out)
 
 
 def _inexact_or(wanted: DType | None, default: Any) -> Any:

@@ -28,6 +28,7 @@ from jitgrad.array_ops import (
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, broadcast_shape, inexact_arg, is_complex, no_out
 from jitgrad.promotion import default_float, dtype_name
+from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, U64, DType
 
 from .arithmetic import truth
@@ -125,7 +126,7 @@ def _extreme(name: str, op_name: str, word: str, sample: str) -> Any:
                     f"{name}: nothing has no {name}, and shape {x.type.shape} is empty along axis {axis}. Give initial=."
                 )
             shape = tuple(n for i, n in enumerate(x.type.shape) if i not in axes)
-            return kept(broadcast_right(_initial(name, initial, x), shape), x.type.shape, axes, keepdims)
+            return kept(beside(broadcast_right(_initial(name, initial, x), shape), x), x.type.shape, axes, keepdims)
         result = kept(op(op_name, x, axes=axes) if axes else x, x.type.shape, axes, keepdims)
         return result if initial is None else op(name, result, _initial(name, initial, result))
 

@@ -12,6 +12,7 @@ from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import broadcast, constant, convert, flat, iota, limits, op, op_all, reshape, select, slice_axis
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, is_complex
+from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, U64
 
 from . import reductions
@@ -72,7 +73,7 @@ def unique(
     if data is not None:
         found = np.unique(data, True, True, True, axis=axis, equal_nan=equal_nan)
         # The elements are taken out of x, so that they keep its derivative.
-        out = [_taken(x, found[1], axis), *(from_numpy(np.asarray(f)) for f in found[1:])]
+        out = [_taken(x, found[1], axis), *(beside(from_numpy(np.asarray(f)), x) for f in found[1:])]
     else:
         if axis is not None:
             raise ArgumentError("unique: with size= only axis=None is available")
@@ -174,7 +175,7 @@ def isin(
     tests = flat(tests)
     n = tests.type.shape[0]
     if not n:
-        found = op("broadcast", constant(False, BOOL), shape=x.type.shape, dims=())
+        found = beside(op("broadcast", constant(False, BOOL), shape=x.type.shape, dims=()), x, tests)
     elif n <= 16 or is_complex(x):
         shape = (*x.type.shape, n)
         rank = x.type.rank
@@ -265,7 +266,7 @@ def array_equal(a1: ArrayLike, a2: ArrayLike, equal_nan: bool = False) -> Array:
     """
     x, y = as_value(a1, "array_equal"), as_value(a2, "array_equal")
     if x.type.shape != y.type.shape:
-        return from_numpy(np.array(False))
+        return beside(from_numpy(np.array(False)), x, y)
     return _all_equal(x, y, equal_nan)
 
 
@@ -276,10 +277,11 @@ def array_equiv(a1: ArrayLike, a2: ArrayLike) -> Array:
     >>> print(jnp.array_equiv(jnp.array([1, 1]), 1))
     True
     """
+    x, y = as_value(a1, "array_equiv"), as_value(a2, "array_equiv")
     try:
-        return _all_equal(as_value(a1, "array_equiv"), as_value(a2, "array_equiv"), False)
+        return _all_equal(x, y, False)
     except ShapeError:
-        return from_numpy(np.array(False))
+        return beside(from_numpy(np.array(False)), x, y)
 
 
 def _all_equal(x: Array, y: Array, equal_nan: bool) -> Array:

@@ -29,6 +29,7 @@ from jitgrad.array_ops import (
 )
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, inexact_arg, is_complex, operands
+from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import I64, SIGNED, U64, complex_of
 
 from .arithmetic import truth
@@ -148,7 +149,7 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLi
         keys = _along(keys, convert(array_arg("searchsorted", sorter), I64), 0)
     shape, n = wanted.type.shape, keys.type.shape[0]
     if not n:
-        return broadcast(constant(0, I64), shape, ())
+        return beside(broadcast(constant(0, I64), shape, ()), keys, wanted)
     wanted = broadcast(wanted, (1,), ()) if is_number(wanted) else flat(wanted)
     if mixes_signs(keys, wanted):
         out = _among_the_other_sign(keys, wanted, side)
@@ -247,7 +248,7 @@ def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) ->
         raise ShapeError("nonzero: needs an array with axes; use jnp.atleast_1d")
     data = known_size("nonzero", x, size)
     if data is not None:
-        return tuple(from_numpy(p) for p in np.nonzero(data))
+        return tuple(beside(from_numpy(p), x) for p in np.nonzero(data))
     places, valid = first_true(flat(truth(x)), index(size))  # type: ignore[arg-type]
     fills = fill_value if isinstance(fill_value, tuple) else (fill_value,) * x.type.rank
     out = []
@@ -291,7 +292,7 @@ def argwhere(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -
     x = array_arg("argwhere", a)
     if not x.type.rank:  # no axes, so that only the count of rows tells whether the number is 0
         rows = nonzero(reshape(x, (1,)), size=size)[0]
-        return from_numpy(np.zeros((rows.type.shape[0], 0), np.int64))
+        return beside(from_numpy(np.zeros((rows.type.shape[0], 0), np.int64)), x)
     places = nonzero(x, size=size, fill_value=fill_value)
     return columns(list(places), places[0].type.shape)
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from jitgrad.array import Array, as_value
-from jitgrad.array_ops import Shape, broadcast, constant, convert, fill, iota, op, reshape, select, spread, transpose
+from jitgrad.array_ops import Shape, broadcast, constant, convert, fill_like, iota, op, reshape, select, spread, transpose
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, inexact_arg, is_complex, operands
 from jitgrad.promotion import default_float
@@ -222,7 +222,7 @@ def average(
         x = inexact_arg("average", a)
         mean = reductions.mean(x, axis, keepdims=keepdims)
         count = x.type.size // max(mean.type.size, 1)
-        return (mean, fill(mean.type.shape, count, mean.type.dtype)) if returned else mean
+        return (mean, fill_like(mean, count, mean.type.dtype)) if returned else mean
     x, w = array_arg("average", a), array_arg("average", weights)
     if w.type.shape != x.type.shape:
         named = axis if isinstance(axis, (tuple, list)) else (axis,)

@@ -8,6 +8,7 @@ from typing import Any
 from jitgrad.array import Array
 from jitgrad.array_ops import convert, fill, op
 from jitgrad.operands import ArrayLike, inexact_arg
+from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import I64
 
 from .elementwise import i0, named, sqrt
@@ -65,7 +66,7 @@ def kaiser(M: int, beta: ArrayLike) -> Array:
     """
     shape = inexact_arg("kaiser", beta)
     if M < 2:
-        return fill((max(M, 0),), 1, shape.type.dtype)
+        return beside(fill((max(M, 0),), 1, shape.type.dtype), shape)
     half = (M - 1) / 2
     place = (convert(op("iota", shape=(M,), axis=0, dtype=I64), shape.type.dtype) - half) / half
     return i0(shape * sqrt(1 - place * place)) / i0(shape)

@@ -38,6 +38,31 @@ def test_what_is_made_like_an_array_lies_where_it_does(x):
     assert str(jnp.zeros_like(jnp.ones(3)).device) == "cpu:0"
 
 
+def test_what_no_op_computes_lies_where_the_arrays_do_that_it_is_of(x):
+    weak = jitgrad.device_put(2.5, "cuda")
+    whole = [x.at[:].set(1), x.at[...].set(0), x.at[jnp.arange(6)].set(1), x[:1].at[0].set(3)]
+    assert lie_on_the_gpu([jnp.array([x[0], x[1]]), jnp.asarray([[weak, 1]]), lax.full((2,), x[0]), weak.astype("float16"), *whole])
+    assert lie_on_the_gpu([jnp.nonzero(x), jnp.nonzero(x, size=2), jnp.argwhere(x), jnp.unique(x, return_counts=True), x == 2**70])
+
+
+def test_indices_on_a_gpu_stay_there(x):
+    driver, places = x.ref.device.driver, jitgrad.device_put(np.array([3, -1, 9]), "cuda")
+    x[places], x.at[places].add(1), x.reshape(2, 3)[places % 2, places]
+    before = driver.counts["download"]
+    rows = x.reshape(2, 3)
+    found = (
+        x[places],
+        x.at[places].add(1),
+        x.at[places].set(0, mode="drop"),
+        rows[places % 2, places],
+        jnp.take(x, places, mode="fill"),
+    )
+    assert driver.counts["download"] == before and lie_on_the_gpu(found)
+    np.testing.assert_array_equal(found[0], [3, 5, 5])
+    np.testing.assert_array_equal(found[1], [0, 1, 2, 4, 4, 6])
+    np.testing.assert_array_equal(found[4], [3, 5, np.nan])
+
+
 @pytest.mark.parametrize(
     "f", [jnp.sum, lambda a: jnp.sum(a * 3), lambda a: jnp.sum(a * jnp.ones_like(a)), lambda a: jnp.zeros(()), jitgrad.jit(jnp.sum)]
 )
