@@ -1,6 +1,7 @@
 """Checks of a GPU against the processor, and its speed. Run: python -m jitgrad.testing.gpu [--minutes N] [--out FILE]
 
-Parts run in the order of --list, the most telling first, each in processes of its own. Results are written as JSON as they come:
+Parts run in the order of --list, the most telling first, each in processes of its own; --parts runs some, and another session the
+others. Results are written as JSON as they come:
 device, driver, versions, commit, every check and its figures, and a summary. The exit code is 0 where every check passed that could
 be run and that the library does not refuse; 1 where one failed, or there is no device. Nothing is skipped for want of one.
 """
@@ -10,10 +11,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 
-from . import child
+from . import child, frozen
 from .checks import PLACE
 from .parts import PARTS
 from .session import Session
@@ -24,6 +26,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, help="how long all may take; by default as long as it needs")
     parser.add_argument("--out", type=Path, default=Path("gpu.json"), help="the file of results")
     parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS), help="by default all")
+    parser.add_argument("--frozen", type=Path, help="a folder with run.py and workloads.py: they are measured, too")
+    parser.add_argument("--commit", help="the commit that is tested, where the library lies in no checkout")
     parser.add_argument("--list", action="store_true", help="print the parts, and how many checks they have")
     parser.add_argument(
         "--jobs", type=int, default=max(1, min(8, (os.cpu_count() or 1) // 2)), help="processes of one part at once"
@@ -52,6 +56,7 @@ def main() -> int:
             getattr(importlib.import_module(module), function)
         )
     PLACE.device = device
+    frozen.use(options.frozen)
     if options.describe:
         return child.describe(device)
     if options.part:
@@ -65,7 +70,9 @@ def main() -> int:
 
 def _session(options: argparse.Namespace) -> int:
     passed_on = ["--device", options.device, *(["--stand-in", options.stand_in] if options.stand_in else [])]
-    session = Session(options.out, options.minutes, passed_on)
+    passed_on += ["--frozen", str(options.frozen.resolve())] if options.frozen else []
+    session = Session(options.out, options.minutes, passed_on, options.commit)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what it started ends, too
     fault = session.open_device()
     if fault is not None:
         print(f"no device to test: {fault}", file=sys.stderr)
@@ -73,6 +80,8 @@ def _session(options: argparse.Namespace) -> int:
     print(f"{session.results['device']['name']}, commit {session.results['commit']}", flush=True)
     for name in options.parts:
         part = PARTS[name]
+        if name.startswith("frozen") and not options.frozen:
+            continue
         session.run(name, part.share, part.patience, part.sanitized, options.jobs if part.parallel else 1)
     found = session.results["summary"]
     refused = sum(found["refused"].values())

@@ -6,9 +6,8 @@ import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from . import benchmark, families, models, ops, smoke
+from . import benchmark, families, frozen, models, ops, smoke
 from .checks import Check
-from .systems import SYSTEMS
 
 
 @dataclass(frozen=True)
@@ -22,21 +21,31 @@ class Part:
     """Seconds that one check may take before it counts as stuck."""
     parallel: bool = False
     """Whether several processes may share the checks: nothing is measured, and most of the work is the processor's."""
-    sanitized: bool = False
-    """Whether each check runs under compute-sanitizer."""
+    sanitized: str = ""
+    """The tool of compute-sanitizer that each check runs under."""
+
+
+def _of_peer(system: str) -> dict[str, Part]:
+    """The workloads in another library."""
+    return {
+        f"benchmark {system}": Part(functools.partial(benchmark.checks, system), 0.25, 180),
+        f"frozen {system}": Part(functools.partial(frozen.checks, system), 0.25, 180),
+    }
 
 
 PARTS: dict[str, Part] = {
     "smoke": Part(smoke.checks, 0.5, 60),
-    "families": Part(families.checks, 0.25, 60),
-    "models": Part(models.checks, 0.35, 180),
+    "families": Part(families.checks, 0.2, 60),
+    "models": Part(models.checks, 0.2, 180),
+    "benchmark": Part(functools.partial(benchmark.checks, "jitgrad"), 0.25, 120),
+    "frozen": Part(functools.partial(frozen.checks, "jitgrad"), 0.3, 120),
     "ops": Part(ops.examples, 0.3, 60, parallel=True),
-    "gradients": Part(ops.gradients, 0.25, 60, parallel=True),
-    "benchmark": Part(functools.partial(benchmark.checks, "jitgrad"), 0.4, 120),
-    "compute-sanitizer": Part(families.checks, 0.5, 180, parallel=True, sanitized=True),
-    **{
-        f"benchmark {system}": Part(functools.partial(benchmark.checks, system), 0.4, 180)
-        for system in SYSTEMS
-        if system != "jitgrad"
-    },
+    **_of_peer("torch"),
+    **_of_peer("jax"),
+    "gradients": Part(ops.gradients, 0.4, 60, parallel=True),
+    "compute-sanitizer": Part(families.checks, 0.6, 180, parallel=True, sanitized="memcheck"),
+    "compute-sanitizer, races": Part(families.checks, 0.5, 180, parallel=True, sanitized="racecheck"),
+    **_of_peer("torch.compile"),
+    "benchmark cupy": Part(functools.partial(benchmark.checks, "cupy"), 0.5, 180),
 }
+"""What is wrong, and how fast the library is, comes first; then what it is compared with, and what looks at all of it closely."""

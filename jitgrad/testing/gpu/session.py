@@ -25,21 +25,23 @@ from .summary import summary
 START_SECONDS = 90.0
 """That a process may take before it begins its first check."""
 WRITE_EVERY = 0.5
-SANITIZER = ["--tool", "memcheck", "--error-exitcode", "9"]
+SANITIZER = ["--error-exitcode", "9", "--tool"]
 
 
 class Session:
     """Results, and the file that they are written to."""
 
-    def __init__(self, out: Path, minutes: float | None, options: Sequence[str]) -> None:
+    def __init__(self, out: Path, minutes: float | None, options: Sequence[str], tested: str | None = None) -> None:
         self.out, self.options = out, list(options)
         self.deadline = None if minutes is None else time.monotonic() + 60 * minutes
         self.results: dict[str, Any] = {
-            "device": None, "commit": commit(), "versions": versions(), "minutes": minutes,
+            "device": None, "commit": tested or commit(), "versions": versions(), "minutes": minutes,
             "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "parts": {},
         }  # fmt: skip
         self._written = 0.0
         self._lock = threading.Lock()
+        self.processes: set[Process] = set()
+        """Those that run."""
 
     def left(self) -> float:
         """Seconds until the session is to be over."""
@@ -70,7 +72,7 @@ class Session:
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "jitgrad.testing.gpu", *words, *self.options]
 
-    def run(self, name: str, share: float, patience: float, sanitized: bool = False, lanes: int = 1) -> None:
+    def run(self, name: str, share: float, patience: float, sanitized: str = "", lanes: int = 1) -> None:
         """A part, in so many processes at once; results go to `results["parts"][name]`."""
         record: dict[str, Any] = {"checks": [], "complete": False}
         self.results["parts"][name] = record
@@ -78,20 +80,38 @@ class Session:
         prefix: list[str] = []
         if sanitized:
             tool = shutil.which("compute-sanitizer") or shutil.which("/usr/local/cuda/bin/compute-sanitizer")
-            if tool is None:
-                record["not_run"] = "compute-sanitizer is not on the PATH: it comes with CUDA's toolkit"
-                print(f"{name}: not run: {record['not_run']}", flush=True)
+            prefix = [] if tool is None else [tool, *SANITIZER, sanitized]
+            missing = self._refusal(prefix) if prefix else "compute-sanitizer is not on the PATH: it comes with CUDA's toolkit"
+            if missing:
+                record["not_run"] = missing
+                print(f"{name}: not run: {missing}", flush=True)
                 self.write()
                 return
-            prefix = [tool, *SANITIZER]
         print(f"{name}: {'no limit' if until == float('inf') else f'{until - time.monotonic():.0f} s'}", flush=True)
         command = [*prefix, *self._command("--part", name)]
         with ThreadPoolExecutor(lanes) as pool:
             running = [pool.submit(Lane(self, name, command, n, lanes, until, patience).run) for n in range(lanes)]
-            record["complete"] = all([r.result() for r in running])
+            try:
+                record["complete"] = all([r.result() for r in running])
+            except BaseException:  # Ctrl-C, or who ends this process
+                self.deadline = 0.0
+                for process in list(self.processes):
+                    process.kill()
+                self.write()
+                raise
         record["counts"] = dict(Counter(outcome(c) for c in record["checks"]))
         self.write()
         print(f"{name}: {record['counts']}{'' if record['complete'] else ', not all'}", flush=True)
+
+    def _refusal(self, prefix: Sequence[str]) -> str:
+        """Why a tool can't watch what runs on this device, which was found to work without; "" where it can."""
+        try:
+            done = subprocess.run(
+                [*prefix, *self._command("--describe")], capture_output=True, text=True, timeout=START_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return "under compute-sanitizer the device does not answer"
+        return f"the device does not work under compute-sanitizer: {(done.stdout + done.stderr)[-500:]}" if done.returncode else ""
 
     def add(self, name: str, check: dict[str, Any]) -> None:
         """Keep what came of a check of a part."""
@@ -122,12 +142,14 @@ class Lane:
     def run(self) -> bool:
         """Whether all checks were tried."""
         goes_on = True
-        while goes_on and time.monotonic() < self._until:
+        while goes_on and time.monotonic() < self._until and self._session.left() > 0:
             process = Process([*self._command, "--from", str(self._next), "--step", str(self._step)])
+            self._session.processes.add(process)
             try:
                 goes_on = self._follow(process)
             finally:
                 process.kill()
+                self._session.processes.discard(process)
         return self._complete
 
     def _add(self, check: str, **outcome: Any) -> None:

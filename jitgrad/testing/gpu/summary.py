@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -17,19 +18,32 @@ def summary(results: dict[str, Any]) -> dict[str, Any]:
         "not_run": sum("not_run" in c for c in checks),
         "refused": dict(Counter(c["refused"] for c in checks if "refused" in c).most_common()),
         "incomplete": incomplete,
-        "workloads": _workloads(parts),
+        "workloads": _workloads(parts, "benchmark"),
+        "frozen": _frozen(_workloads(parts, "frozen")),
     }
 
 
-def _workloads(parts: dict[str, Any]) -> dict[str, Any]:
-    own = {c["check"]: c for c in parts.get("benchmark", {"checks": []})["checks"] if c["ok"]}
+COUNTS_AT_MOST = 8
+"""What one workload counts in the geometric mean."""
+
+
+def _frozen(rows: dict[str, Any]) -> dict[str, Any]:
+    """The workloads, and the geometric mean of how the best others stand to the library."""
+    ratios = [min(row["ratio"], COUNTS_AT_MOST) for row in rows.values() if "ratio" in row]
+    mean = {"geometric_mean": _short(math.prod(ratios) ** (1 / len(ratios)))} if ratios else {}
+    return {**mean, **rows}
+
+
+def _workloads(parts: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Those of the part `kind`, with the others' of the parts whose names begin so."""
+    own = {c["check"]: c for c in parts.get(kind, {"checks": []})["checks"] if c["ok"]}
     copy = own.get("copy", {}).get("bytes_a_second")
     others: dict[str, dict[str, Any]] = {}
     for name, part in parts.items():
-        if name.startswith("benchmark "):
+        if name.startswith(f"{kind} "):
             for c in part["checks"]:
                 if c["ok"]:
-                    others.setdefault(c["check"], {})[name.removeprefix("benchmark ")] = c
+                    others.setdefault(c["check"], {})[name.removeprefix(f"{kind} ")] = c
     found = {}
     for name, c in own.items():
         row: dict[str, Any] = {"us": _short(c["us"])}
