@@ -10,6 +10,7 @@ import re
 
 from jitgrad_compiler.targets.cuda.device import PRIMITIVES
 
+from . import wgmma
 from .fibers import FIBER, SLOT_BYTES, STATE, Fault
 
 _STATE = {name: f"getelementptr (i8, ptr @fibers_state, i64 {offset})" for name, offset in STATE.offsets.items()}
@@ -260,6 +261,14 @@ done:
   ret void"""
 """At once: that a kernel waits for its copies is not seen."""
 
+
+def _warpgroup(name: str) -> str:
+    """wgmma: its warps must run in step, and its product is there at once."""
+    kind = name.split(".")[2:]
+    met = f"{_mine('thread', 'i32')}{_mine('warp', 'ptr')}{_mine('shared', 'ptr')}  call void @fibers.wait(ptr %warp, i32 %site)\n"
+    return met + (wgmma.body(kind[0], int(kind[1]), kind[2]) if kind[0] in wgmma.TYPES else "  ret void")
+
+
 EMULATED: dict[str, str] = {
     "gpu.thread": _field("thread"),
     "gpu.block": _field("block"),
@@ -278,8 +287,14 @@ EMULATED: dict[str, str] = {
     "gpu.matrices": _matrices(transposed=False),
     "gpu.matrices.transposed": _matrices(transposed=True),
     "gpu.copy": _COPY,
-    "gpu.copies.end": "  ret void",
-    "gpu.copies.wait": "  ret void",
+    **dict.fromkeys(("gpu.copies.end", "gpu.copies.wait", "gpu.copies.publish"), "  ret void"),
+    **{name: _warpgroup(name) for name in PRIMITIVES if name.startswith("gpu.wgmma.")},
+    "gpu.shared.place": f"""\
+{_mine("shared", "ptr")}  %to = ptrtoint ptr %0 to i64
+  %from = ptrtoint ptr %shared to i64
+  %far = sub i64 %to, %from
+  %place = trunc i64 %far to i32
+  ret i32 %place""",
     "gpu.shared": f"{_mine('shared', 'ptr')}  ret ptr %shared",
     "gpu.pointer": _POINTER,
 }
@@ -292,7 +307,7 @@ _DECLARED = re.compile(r"^(declare [^@\n]*@(gpu\.[a-z0-9_.]+)\()(\)?)", re.MULTI
 
 def definitions() -> str:
     """The primitives as functions; those that meet take the site of the call first."""
-    functions = [_sum_of_tensor_cores()]
+    functions = [_sum_of_tensor_cores(), wgmma.functions()]
     for name, body in EMULATED.items():
         p = PRIMITIVES[name]
         arguments = ", ".join((["i32 %site"] if p.meets else []) + [f"{t} %{n}" for n, t in enumerate(p.arguments)])

@@ -146,7 +146,7 @@ def test_the_ptx_of_products_of_all_sizes_is_assembled_without_spills():
             text = ptx(kernel.module.text, ARCHITECTURES[target])
             (made,) = assemble(text, target).kernels.values()
             assert not made.spill_stores and not made.spill_loads, name
-            if not of_sums and kind.on_tensor_cores:
+            if not of_sums and kind.way == "tensor cores":
                 assert "mma.sync" in text
                 assert not left.whole or ("cp.async" in text if dtype in (F16, BF16) else loads(text)[16]), name
 

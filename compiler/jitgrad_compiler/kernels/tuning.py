@@ -352,6 +352,10 @@ class Gpu:
     """Rows, and columns, of a product from which tensor cores multiply."""
     tensor_depth: int = 64
     """The same of its depth."""
+    warpgroups: bool = False
+    """Whether there is wgmma, by which warpgroups multiply what lies in shared memory."""
+    warpgroup_side: int = 96
+    """Rows, and columns, of a product from which they do."""
     solver: bool = False
     """Whether a library with LAPACK's routines is at hand (passes/column_routines.py)."""
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...ir.graph import Graph, Op
 from ...ir.types import I64, U32, ArrayType, TapeType
+from ...kernels.tuning import Tuning
 from ...once import once
 from ...ops.contraction import REDUCED, free_axes
 from ...targets.cuda.contract.kernel import Extents
@@ -206,12 +207,12 @@ def _product(device: Device, what: Operation) -> list[DeviceMemory] | None:
     (x, left), (y, right) = laid  # type: ignore[misc]
     if left.depth == 0 or 1 in (left.side, right.side):
         return _weighted_sum(device, what, *((x, left, y, right) if right.side == 1 else (y, right, x, left)))
-    tuning, n = device_tuning(), Extents(left.batch, left.side, right.side, left.depth)
+    tuning, n = device_tuning(capability=device.info.capability), Extents(left.batch, left.side, right.side, left.depth)
     reduced = what.params.get("precision") == REDUCED
     kind, cut = divided(dtype, reduced, n, Lies(left.along_depth, left.whole), Lies(right.along_depth, right.whole), tuning.gpu)
 
     def part(of_sums: bool) -> _Ready | None:
-        return _ready(device, ("product", kind, of_sums, what.contracts), lambda name: _written(name, what, kind, of_sums))
+        return _ready(device, ("product", kind, of_sums, what.contracts), lambda name: _written(name, what, kind, of_sums, tuning))
 
     first = part(False)
     if first is None:
@@ -233,9 +234,9 @@ def _product(device: Device, what: Operation) -> list[DeviceMemory] | None:
     return [out]
 
 
-def _written(name: str, what: Operation, kind: Kind, of_sums: bool) -> SizedKernel | None:
+def _written(name: str, what: Operation, kind: Kind, of_sums: bool, tuning: Tuning) -> SizedKernel | None:
     types, params = operand_types(kind)
-    return emit_product(name, what.program(types, **params), kind, of_sums, what.contracts, device_tuning())
+    return emit_product(name, what.program(types, **params), kind, of_sums, what.contracts, tuning)
 
 
 def _laid(device: Device, source: DeviceMemory, type: ArrayType, axes: Any) -> tuple[DeviceMemory, Matrices] | None:

@@ -199,7 +199,7 @@ _programs_of: PerGraph[dict[Variant, DeviceExecutable]] = PerGraph(dict)
 
 def _tuning(device: Device, graph: Graph) -> Tuning:
     """Libraries are loaded where there is something for them to do."""
-    return device_tuning(asks_for_library(graph) and device.solver is not None)
+    return device_tuning(asks_for_library(graph) and device.solver is not None, device.info.capability)
 
 
 def compile_for(

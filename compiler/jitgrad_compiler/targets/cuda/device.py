@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ...ir.types import BOOL, F32, I32, I64, U32, DType, unsigned_integer
 from ..emitter import Emitter
 from ..llvm_text import PTR, Reg
+from .warpgroups import products
 
 THREADS = 256
 """Of every block, so that kernels can follow each other within one launch."""
@@ -83,6 +84,16 @@ _COPY = """\
   call void asm sideeffect "cp.async.cg.shared.global [$0], [$1], 16, $2;", "r,l,r,~{memory}"(i32 %n, ptr addrspace(1) %g, i32 %2)
   ret void"""
 
+_PLACE = """\
+  %a = addrspacecast ptr %0 to ptr addrspace(3)
+  %n = ptrtoint ptr addrspace(3) %a to i32
+  ret i32 %n"""
+
+
+def _asm(text: str) -> str:
+    return f'  call void asm sideeffect "{text}", "~{{memory}}"() convergent\n  ret void'
+
+
 _GRID_BARRIER = """\
   call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)
   %thread = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
@@ -131,6 +142,12 @@ PRIMITIVES: dict[str, Primitive] = {
     "gpu.copy": Primitive("void", ("ptr", "ptr", "i32"), _COPY),
     "gpu.copies.end": Primitive("void", (), '  call void asm sideeffect "cp.async.commit_group;", "~{memory}"()\n  ret void'),
     "gpu.copies.wait": Primitive("void", (), '  call void asm sideeffect "cp.async.wait_group 1;", "~{memory}"()\n  ret void'),
+    "gpu.wgmma.begin": Primitive("void", (), _asm("wgmma.fence.sync.aligned;"), meets=True),
+    "gpu.wgmma.end": Primitive("void", (), _asm("wgmma.commit_group.sync.aligned;"), meets=True),
+    "gpu.wgmma.wait": Primitive("void", (), _asm("wgmma.wait_group.sync.aligned 1;"), meets=True),
+    **{name: Primitive("void", arguments, body, meets=True) for name, (arguments, body) in products().items()},
+    "gpu.copies.publish": Primitive("void", (), _asm("fence.proxy.async.shared::cta;")),
+    "gpu.shared.place": Primitive("i32", ("ptr",), _PLACE),
     "gpu.shared": Primitive("ptr", (), "  ret ptr addrspacecast (ptr addrspace(3) @gpu_shared_memory to ptr)"),
     "gpu.pointer": Primitive(
         "ptr", ("ptr",), "  %g = load ptr addrspace(1), ptr %0\n  %r = addrspacecast ptr addrspace(1) %g to ptr\n  ret ptr %r"
@@ -144,7 +161,9 @@ a launch whose blocks run at once; the counter is a zeroed i32 of their own. `gp
 four matrices of 8 x 8 halves from shared memory; of matrix n the rows begin, at multiples of 16 bytes, where lanes 8 n to 8 n + 7
 say, and lane l gets the word at row l / 4, column 2 (l % 4); transposed, column and row. `gpu.copy(to, from, bytes)`: 16 bytes of
 shared memory from global memory, or zeros where `bytes` is 0, while the thread goes on; `gpu.copies.end()`: a group of the
-thread's copies ends; `gpu.copies.wait()`: for all its groups but the last.
+thread's copies ends; `gpu.copies.wait()`: for all its groups but the last. `gpu.wgmma` and what begins so: warpgroups.py. Its
+products see what threads wrote or copied, where each of these then calls `gpu.copies.publish()` and meets the others;
+`gpu.shared.place(pointer)` is the address of a place in shared memory, as descriptors have it.
 """
 _USED = re.compile(r"@(gpu\.[a-z0-9.]+)\(")
 _DECLARED = re.compile(r"@(llvm\.[a-z0-9_.]+)\(")
@@ -203,6 +222,12 @@ class Threads:
         found = self.e.call(name, result, *args, width=width)
         return found  # type: ignore[return-value]
 
+    def call(self, name: str, *args: Reg, result: DType | None = None) -> Reg | None:
+        """A primitive by its name."""
+        p = PRIMITIVES[name]
+        self.e.module.declare(name, p.result, p.arguments)
+        return self.e.call(name, result, *args)
+
     def thread(self) -> Reg:
         """The thread's number in its block, an i64."""
         return self.e.convert(self._call("gpu.thread", I32), I64)
@@ -250,6 +275,10 @@ class Threads:
     def wait_for_copies(self) -> None:
         """For all groups of this thread's copies but the last."""
         self._call("gpu.copies.wait", None)
+
+    def publish(self) -> None:
+        """What this thread has written into shared memory or copied there, and waited for, may be multiplied behind a barrier."""
+        self._call("gpu.copies.publish", None)
 
     def ballot(self, condition: Reg) -> Reg:
         """The lanes of the warp where the condition holds, as bits."""

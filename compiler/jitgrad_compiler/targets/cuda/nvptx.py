@@ -12,6 +12,8 @@ from .device import for_nvptx
 
 TRIPLE = "nvptx64-nvidia-cuda"
 OLDEST = (8, 0)
+WITH_WGMMA = (9, 0)
+"""The one architecture that has it."""
 ARCHITECTURES = ((8, 0), (8, 6), (8, 7), (8, 9), (9, 0), (10, 0), (10, 3), (12, 0))
 """Those that code is made for; drivers compile it for newer ones."""
 PTX_VERSIONS = (((10, 0), 86), ((8, 0), 83))
@@ -25,19 +27,21 @@ def architecture(capability: tuple[int, int]) -> tuple[int, int]:
 
 
 @functools.cache
-def _machine(target: tuple[int, int]) -> llvm.TargetMachine:
+def _machine(target: tuple[int, int], own: bool) -> llvm.TargetMachine:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     version = next(v for first, v in PTX_VERSIONS if target >= first)
-    cpu = f"sm_{target[0]}{target[1]}"
+    cpu = f"sm_{target[0]}{target[1]}{'a' * own}"
     return llvm.Target.from_triple(TRIPLE).create_target_machine(cpu=cpu, features=f"+ptx{version}", opt=3)
 
 
 @whole
 def ptx(text: str, target: tuple[int, int]) -> str:
-    """The PTX of a module's text for an architecture, (9, 0) for sm_90."""
+    """The PTX of a module's text for an architecture, (9, 0) for sm_90. With instructions that others than this lack (wgmma) it is
+    for sm_90a, which no other runs.
+    """
     with _lock:
-        machine = _machine(target)
+        machine = _machine(target, "@gpu.wgmma" in text)
         module = llvm.parse_assembly(for_nvptx(text), llvm.create_context())
         module.triple, module.data_layout = TRIPLE, str(machine.target_data)
         module.verify()

@@ -7,6 +7,7 @@ runtime/cuda/executable.py.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import threading
@@ -26,11 +27,12 @@ from ..cpu.machine.interrupts import POLL
 from ..emitter import Emitter
 from ..llvm_text import PTR, Module, Reg
 from ..numba_scalar import link
-from .contract.tensor_cores import emit_contraction
+from .contract.warpgroups import emit_contraction
 from .control import emit_control
 from .device import Threads
 from .library.table import LIBRARY
 from .loops.kernel import emit_loops
+from .nvptx import OLDEST, WITH_WGMMA
 from .phases import Emitted, Phase, Pointers, Scratch, emit_entry
 from .tasks import emit_tasks
 
@@ -280,12 +282,13 @@ def _steps(codes: _Codes, lowered: KernelProgram) -> tuple[list[AnyStep], list[i
     return steps, [b for b, _ in words], [o for _, o in words]
 
 
-def device_tuning(solver: bool = False) -> Tuning:
+@functools.cache
+def device_tuning(solver: bool = False, capability: tuple[int, int] = OLDEST) -> Tuning:
     """The sizes that kernels of a GPU are made by: many tasks, as each is a thread's. solver: whether a library with LAPACK's
-    routines is at hand.
+    routines is at hand. capability: of the device, (9, 0) for sm_90.
     """
     many = 1 << 30
     base = Tuning()
     control, matrices = replace(base.control, most_tasks=many, serial_work=0), replace(base.matrices, serial_work=0)
-    gpu = replace(base.gpu, solver=solver)
+    gpu = replace(base.gpu, solver=solver, warpgroups=capability == WITH_WGMMA)
     return replace(base, most_tasks=many, tiled=False, control=control, matrices=matrices, gpu=gpu)

@@ -58,9 +58,9 @@ class Cut(NamedTuple):
     share: int
 
 
-def in_shares(n: Extents, rows: int, columns: int, steps: int, t: Gpu) -> Cut:
+def in_shares(n: Extents, rows: int, columns: int, steps: int, blocks: int, t: Gpu) -> Cut:
     """Tiles of a size, and so many shares of the depth that blocks are enough."""
-    wanted = min(-(-t.enough_blocks // 2 // max(n.tiles(rows, columns), 1)), n.depth // t.thread_share, 64)
+    wanted = min(-(-blocks // max(n.tiles(rows, columns), 1)), n.depth // t.thread_share, 64)
     turns = -(-n.depth // steps)
     share = -(-turns // max(1, wanted)) * steps
     return Cut(rows, columns, max(1, -(-n.depth // max(share, 1))), share)
@@ -72,7 +72,13 @@ def cut_for_fma(n: Extents, nbytes: int, t: Gpu) -> Cut:
     def side(extent: int) -> int:
         return SIDE * (2 * TOGETHER if extent >= 2 * SIDE * 2 * TOGETHER and nbytes <= 4 else TOGETHER)
 
-    return in_shares(n, side(n.rows), side(n.columns), STEPS, t)
+    return in_shares(n, side(n.rows), side(n.columns), STEPS, t.enough_blocks // 2, t)
+
+
+def lie_together(reads: list[Load], along: Axis, count: int) -> bool:
+    """Whether elements along an axis lie side by side in memory, so many from each multiple of their number on."""
+    whole = all(n.offset.factor(along) in (0, 1) and n.offset.is_multiple(along, count) for n in reads)
+    return along.extent % count == 0 and whole and all(lies_in_vectors(n.source, count) for n in reads if n.offset.factor(along))
 
 
 class Sizes(NamedTuple):
@@ -132,12 +138,8 @@ class ContractKernel:
         return axis.extent % by == 0
 
     def lies_together(self, operand: Operand, along: Axis, count: int) -> bool:
-        """Whether elements along an axis lie side by side, so many from each multiple of their number on."""
-        reads = operand.loads()
-        whole = all(n.offset.factor(along) in (0, 1) and n.offset.is_multiple(along, count) for n in reads)
-        return (
-            along.extent % count == 0 and whole and all(lies_in_vectors(n.source, count) for n in reads if n.offset.factor(along))
-        )
+        """Whether an operand's elements lie so."""
+        return lie_together(operand.loads(), along, count)
 
     def locate(self, p: Place, operand: Operand, side: Reg, depth: Reg) -> None:
         """Say where an operand's element lies, where its index doesn't."""
@@ -174,14 +176,19 @@ class ContractKernel:
         across, down = (
             e.div(e.add(extent, tile - 1), tile) for extent, tile in ((n.columns, self.cut.columns), (n.rows, self.cut.rows))
         )
-        tile, column_tile = e.div(f.block, across), e.rem(f.block, across)
-        tile, row_tile = e.div(tile, down), e.rem(tile, down)
+        tile, row_tile, column_tile = self._walk(f, down, across)
         share, batch = e.div(tile, n.batch), e.rem(tile, n.batch)
         first_row, first_column = e.mul(row_tile, self.cut.rows), e.mul(column_tile, self.cut.columns)
         x.axis_values[c.batch] = batch
         low = e.mul(share, n.share)
         high = e.least(e.add(low, n.share), n.depth)
         return Place(x, n, targets, batch, share, first_row, first_column, low, high, f.threads.thread())
+
+    def _walk(self, f: BlockFunction, down: Reg, across: Reg) -> tuple[Reg, Reg, Reg]:
+        """(matrix, row and column of tiles) of the block's tile."""
+        e = f.e
+        rest, column = e.div(f.block, across), e.rem(f.block, across)
+        return e.div(rest, down), e.rem(rest, down), column
 
     def _product(self) -> Phase:
         c = self.c

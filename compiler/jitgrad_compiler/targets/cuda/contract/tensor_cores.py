@@ -22,7 +22,7 @@ from ....kernels.tuning import Gpu
 from ....ops.arithmetic import convert_element_type
 from ...llvm_text import Module, Reg
 from ..device import THREADS, WARP, Threads
-from ..phases import BlockFunction, Emitted, Phase, Pointers, Scratch
+from ..phases import BlockFunction, Phase, Pointers, Scratch
 from .kernel import DEEP, ContractKernel, Cut, Extents, Operand, Place, in_shares
 
 DOWN, ACROSS = 2, 4
@@ -71,7 +71,7 @@ def cut_for_tensor_cores(n: Extents, steps: int, t: Gpu) -> Cut:
         columns = 64
     if n.tiles(rows, columns) < few:
         rows = 64
-    return in_shares(n, rows, columns, steps, t)
+    return in_shares(n, rows, columns, steps, t.enough_blocks // 2, t)
 
 
 class TensorCoreKernel(ContractKernel):
@@ -93,13 +93,13 @@ class TensorCoreKernel(ContractKernel):
     def _product(self) -> Phase:
         f = self._function(0)
         e, p = f.e, self._begin(f)
-        kind = _Parts if self.in_parts else _Halves if self.halves else _Rounded
+        kind = _Parts if self.in_parts else Halves if self.halves else _Rounded
         warp = e.shr(p.thread, 5)
         lane = e.and_(p.thread, WARP - 1)
         left = kind(self, p, self.operands[0], self.c.row, 0, lane, e.and_(warp, DOWN - 1))
         right = kind(self, p, self.operands[1], self.c.column, left.bytes, lane, e.shr(warp, 1))
         sums = self._zeros(f, self.down, self.across, 4)
-        if isinstance(left, _Halves) and isinstance(right, _Halves) and left.direct and right.direct:
+        if isinstance(left, Halves) and isinstance(right, Halves) and left.direct and right.direct:
             nbytes = self._stream(f, p, left, right, sums)
         else:
             nbytes = self._fetch(f, p, left, right, sums, warp)
@@ -107,7 +107,7 @@ class TensorCoreKernel(ContractKernel):
         nbytes = max(nbytes, DOWN * FRAGMENT["row"] * (self.cut.columns + PAD) * 4)
         return f.finish(self._blocks(self.cut.rows, self.cut.columns), nbytes)
 
-    def _stream(self, f: BlockFunction, p: Place, left: _Halves, right: _Halves, sums: list[list[Reg]]) -> int:
+    def _stream(self, f: BlockFunction, p: Place, left: Halves, right: Halves, sums: list[list[Reg]]) -> int:
         """The sums of operands that are copied as they are, two tiles ahead; how many bytes of shared memory that takes."""
         e, t, stage = f.e, f.threads, left.bytes + right.bytes
         shared = t.shared()
@@ -188,7 +188,7 @@ class TensorCoreKernel(ContractKernel):
 
     def _multiply_halves(self, f: BlockFunction, room: Reg, left: _Tile, right: _Tile, sums: list[list[Reg]]) -> None:
         e, t, name = f.e, f.threads, NAMES[left.dtype]
-        assert isinstance(left, _Halves) and isinstance(right, _Halves)
+        assert isinstance(left, Halves) and isinstance(right, Halves)
         for step in range(0, self.steps, 16):
             a = [left.four(room, 16 * i, step) for i in range(self.down)]
             b = list[Reg]()
@@ -336,7 +336,7 @@ class _Tile(Operand):
         return self.x.e.offset(room, self.place, U8)
 
 
-class _Halves(_Tile):
+class Halves(_Tile):
     """Of 16 bits."""
 
     together = 8
@@ -450,9 +450,3 @@ class _Parts(_Words):
         line = e.shr(self.lane, 2) if self.is_left else e.mul(e.and_(self.lane, 3), 2)
         place = e.offset(self.base(room), self.at(e.add(e.add(self.start, line), side), step), F32)
         return e.add(e.load(place, F32), e.load(e.offset(place, super()._elements(), F32), F32))
-
-
-def emit_contraction(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> Emitted:
-    assert kernel.contraction is not None
-    kind = TensorCoreKernel if suits(kernel.contraction, module.tuning.gpu) else ContractKernel
-    return kind(module, name, kernel, pointers, scratch).emit()

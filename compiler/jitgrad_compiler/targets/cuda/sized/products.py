@@ -21,6 +21,7 @@ from ...emitter import Emitter
 from ...llvm_text import Reg
 from ..contract.kernel import DEEP, ContractKernel, Cut, Extents, Operand, Place, Sizes, cut_for_fma
 from ..contract.tensor_cores import NAMES, TensorCoreKernel, cut_for_tensor_cores, many, steps_of
+from ..contract.warpgroups import WarpgroupKernel, cut_for_warpgroups, large
 from ..expressions import ThreadExpressions
 from ..phases import BlockFunction
 from .kernel import SizedKernel, Writer, lowered, placed
@@ -95,7 +96,8 @@ class Kind:
     rows: int
     columns: int
     """Of a tile."""
-    on_tensor_cores: bool
+    way: str
+    """A name in `WAYS`."""
     split: bool
     """Whether shares of the depth are summed apart."""
     deep: bool
@@ -106,17 +108,18 @@ class Kind:
 
 def divided(dtype: DType, reduced: bool, n: Extents, left: Lies, right: Lies, tuning: Gpu) -> tuple[Kind, Cut]:
     """How a product of these sizes is done; `reduced`: whether float32 may be rounded to TF32."""
-    reduced = reduced and dtype == F32
+    reduced, way = reduced and dtype == F32, "multiply-adds"
     in_parts = dtype not in NAMES and not reduced
-    on_tensor_cores = dtype.nbytes <= 4 and many(n.rows, n.columns, n.depth, tuning)
-    if on_tensor_cores:
-        cut = cut_for_tensor_cores(n, steps_of(in_parts), tuning)
+    if dtype in NAMES and left.whole and right.whole and large(n.rows, n.columns, n.depth, tuning):
+        way, cut = "warpgroups", cut_for_warpgroups(n, tuning)
+    elif dtype.nbytes <= 4 and many(n.rows, n.columns, n.depth, tuning):
+        way, cut = "tensor cores", cut_for_tensor_cores(n, steps_of(in_parts), tuning)
     else:
         cut = cut_for_fma(n, max(dtype.nbytes, 4), tuning)
-    deep = min(cut.share, n.depth) > DEEP and not (on_tensor_cores and not in_parts)
+    deep = min(cut.share, n.depth) > DEEP and (way == "multiply-adds" or in_parts)
     whole = n.columns % TOGETHER == 0
     index = I32 if max(n.rows, n.columns) * n.depth < 1 << 31 else I64
-    return Kind(dtype, reduced, left, right, whole, cut.rows, cut.columns, on_tensor_cores, cut.shares > 1, deep, index), cut
+    return Kind(dtype, reduced, left, right, whole, cut.rows, cut.columns, way, cut.shares > 1, deep, index), cut
 
 
 def operand_types(kind: Kind) -> tuple[list[ArrayType], dict[str, Any]]:
@@ -133,8 +136,7 @@ def emit_product(name: str, graph: Graph, kind: Kind, of_shares: bool, contracts
     program = lowered(graph, contracts, tuning, "contract")
     if program is None or len(program.kernels) != 1:
         return None
-    product = _OnTensorCores if kind.on_tensor_cores else _ByFma
-    return product(name, program.graph, program.kernels[0], kind, of_shares, contracts, tuning).written()
+    return WAYS[kind.way](name, program.graph, program.kernels[0], kind, of_shares, contracts, tuning).written()
 
 
 class _Function:
@@ -213,3 +215,10 @@ class _ByFma(_Told):
 
 class _OnTensorCores(_Told, TensorCoreKernel):
     """By tensor cores."""
+
+
+class _ByWarpgroups(_Told, WarpgroupKernel):
+    """By wgmma."""
+
+
+WAYS: dict[str, type[_Told]] = {"multiply-adds": _ByFma, "tensor cores": _OnTensorCores, "warpgroups": _ByWarpgroups}
