@@ -6,15 +6,18 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from .at_once import replayed
 from .missing import missing
 from .tracebacks import boundaries
 
 
-def public(name: str, plain: Collection[str] = (), later: Sequence[str] = ()) -> None:
+def public(name: str, plain: Collection[str] = (), later: Sequence[str] = (), replays: bool = False) -> None:
     """Finish a module. `plain` functions, which are called inside all the time, stay as they are; submodules in `later` are
-    imported when they are first asked for, and finish themselves.
+    imported when they are first asked for, and finish themselves. `replays`: its functions may be replayed (at_once.py).
     """
     module: Any = sys.modules[name]
+    for function in [vars(module)[n] for n in module.__all__] if replays else ():
+        replayed(function)
     boundaries(module, plain)
     module.__getattr__ = missing(name, later)
     if later:

@@ -49,6 +49,7 @@ class ToPython(Value):
         v: Any = self
         while v.owner is not None:
             if isinstance(v.owner, Builder):
+                v.owner.looked_at = True
                 return None
             v = v.ref[0]
         return v

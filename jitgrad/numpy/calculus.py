@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from jitgrad.array import Array, as_value
-from jitgrad.array_ops import broadcast, constant, convert, fill, flat, op, reshape, slice_axis
+import numpy as np
+
+from jitgrad.array import Array, as_value, from_numpy
+from jitgrad.array_ops import broadcast, constant, convert, fill, flat, in_memory, op, reshape, slice_axis
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, common_dtype, inexact_arg, operands
 from jitgrad_compiler.ir.types import BOOL, I64
@@ -216,6 +218,16 @@ def _periodic(x: Array, xp: Array, fp: Array, period: ArrayLike) -> tuple[Array,
 
 
 MODES = ("full", "same", "valid")
+FEW = 32
+"""Products of a convolution that are summed one after the other."""
+
+
+def convolved(x: np.ndarray, y: np.ndarray, mode: str) -> np.ndarray | None:
+    """NumPy's convolution of two vectors of one type, where sums are short and finite; else None."""
+    if min(x.size, y.size) > FEW or x.dtype not in (np.float32, np.float64):
+        return None
+    out: np.ndarray = np.convolve(x, y, mode)  # type: ignore[call-overload]
+    return out if np.count_nonzero(np.isfinite(out)) == out.size else None
 
 
 def _slid(where_: str, a: ArrayLike, v: ArrayLike, mode: str, turned: bool) -> Array:
@@ -228,6 +240,8 @@ def _slid(where_: str, a: ArrayLike, v: ArrayLike, mode: str, turned: bool) -> A
     if not x.type.dtype.is_inexact:
         x, y = inexact_arg(where_, x), inexact_arg(where_, y)
     n, m = x.type.shape[0], y.type.shape[0]
+    if turned and in_memory(x, y) and (found := convolved(x.data(), y.data(), mode)) is not None:
+        return from_numpy(found)
     kernel = op("reverse", y, axes=(0,)) if turned else op("conj", y) if y.type.dtype.is_complex else y
     count = {"full": n + m - 1, "same": max(n, m), "valid": abs(n - m) + 1}[mode]
     start = {

@@ -7,11 +7,13 @@ Sums and products are those of the operations' own references, whose order of ad
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from jitgrad.at_once import counterpart
+from jitgrad.at_once import counterpart, replayed
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import NAMES
 from jitgrad_compiler.ops.summation import long_matmul, pairwise_sum, running_sum
@@ -21,12 +23,19 @@ from . import (
     calculus,
     comparison,
     creation,
+    einstein,
     elementwise,
+    histograms,
     indexing,
     linear,
     manipulation,
     matrices,
+    nan_reductions,
     number_parts,
+    packed_bits,
+    padding,
+    places,
+    polynomials,
     ranges,
     rearrangement,
     reductions,
@@ -34,11 +43,16 @@ from . import (
     sets,
     sorting,
     statistics,
+    windows,
 )
 
 
 class NotHere(Exception):
     """Arguments that are not for a counterpart."""
+
+
+FEW = 32
+"""Terms of a sum that NumPy adds as the operations do, whatever lies between them in memory."""
 
 
 def _needs(holds: bool) -> None:
@@ -53,6 +67,8 @@ def _all_axes(x: Any, axis: Any) -> Any:
 def _sum(x: Any, axis: Any = None) -> Any:
     if axis is None and x.ndim and x.flags.c_contiguous:
         return np.add.reduce(x, axis=None)
+    if type(axis) is int and x.ndim and x.shape[axis] <= FEW and x.dtype.kind != "b":
+        return np.add.reduce(x, axis, x.dtype)
     _needs(x.ndim > 0)
     return pairwise_sum(x, _all_axes(x, axis))
 
@@ -107,6 +123,8 @@ def _trace(x: Any, offset: int = 0) -> Any:
 def _product(x: Any, y: Any) -> Any:
     """Of vectors and matrices."""
     _needs(0 < x.ndim < 3 and 0 < y.ndim < 3 and x.dtype.kind != "b")
+    if x.shape[-1] <= FEW:
+        return np.matmul(x, y)
     shape = x.shape[:-1] + y.shape[1:]
     left, right = x if x.ndim == 2 else x.reshape(1, -1), y if y.ndim == 2 else y.reshape(-1, 1)
     return long_matmul(left, right).reshape(shape)
@@ -154,12 +172,12 @@ def _sort(x: Any, axis: int | None = -1) -> Any:
 
 def _argsort(x: Any, axis: int | None = -1) -> Any:
     _needs(x.dtype.kind != "c")
-    return np.argsort(x, axis, kind="stable")
+    return x.argsort(axis, kind="stable")
 
 
 def _searchsorted(keys: Any, x: Any, side: str = "left") -> Any:
-    _needs(keys.dtype.kind != "c" and isinstance(x, np.ndarray) and side in ("left", "right"))
-    return np.searchsorted(keys, x, "right" if side == "right" else "left")
+    _needs(keys.ndim == 1 and keys.dtype.kind != "c" and isinstance(x, np.ndarray) and side in ("left", "right"))
+    return keys.searchsorted(x, side)
 
 
 def _clip(x: Any, low: Any, high: Any) -> Any:
@@ -168,7 +186,10 @@ def _clip(x: Any, low: Any, high: Any) -> Any:
 
 
 def _astype(x: Any, dtype: str) -> Any:
-    return OPS["convert_element_type"].numpy(x, dtype=NAMES[np.dtype(dtype)])
+    to = np.dtype(dtype)
+    if to.kind in "fc" and x.dtype.kind != "c":
+        return x.astype(to)
+    return OPS["convert_element_type"].numpy(x, dtype=NAMES[to])
 
 
 def _triangle(lower: bool) -> Callable[..., Any]:
@@ -199,14 +220,79 @@ def _full_like(x: Any, number: Any) -> Any:
     return np.full(x.shape, number, x.dtype)
 
 
-def _array(items: Any) -> Any:
-    _needs(type(items) is list and all([type(x) is float for x in items]))
-    return np.array(items, np.float64).astype(np.float32)
-
-
 def _arange(*ends: Any) -> Any:
     _needs(all([type(x) is int for x in ends]))
     return np.arange(*ends)
+
+
+_WIDTHS = {np.dtype(t).char: np.array(3 + np.dtype(t).itemsize.bit_length() - 1, t) for t in "bhilqBHILQ"}
+"""The base-2 logarithm of an integer type's bits."""
+
+
+def _left_shift(x: Any, n: Any) -> Any:
+    if type(n) is int:
+        _needs(0 <= n < x.dtype.itemsize * 8)
+    else:
+        _needs(not np.count_nonzero(np.right_shift(n, _WIDTHS[x.dtype.char])))
+    return np.left_shift(x, n)
+
+
+def _convolve(x: Any, y: Any, mode: str = "full") -> Any:
+    _needs(x.ndim == y.ndim == 1 and x.size and y.size and mode in calculus.MODES)
+    out = calculus.convolved(x, y, mode)
+    _needs(out is not None)
+    return out
+
+
+def _interp(x: Any, knots: Any, values: Any) -> Any:
+    """Where no knots are equal and all is finite."""
+    n = len(knots)
+    _needs(x.ndim and n > 1 and knots.shape == values.shape == (n,) and x.dtype.kind == "f")
+    place = knots[1:-1].searchsorted(x, "right")
+    before, start = knots[place], values[place]
+    inner = start + (x - before) / (knots[1:][place] - before) * (values[1:][place] - start)
+    if x.size <= FEW and x.ndim == 1:  # numbers of Python's are sooner looked at
+        numbers = x.tolist()
+        _needs(isfinite(sum(inner.tolist())))
+        if numbers and min(numbers) >= knots.item(0) and max(numbers) <= knots.item(n - 1):
+            return inner
+    _needs(np.count_nonzero(np.isfinite(inner)) == inner.size)
+    return np.where(x > knots[-1], values[-1], np.where(x < knots[0], values[0], inner))
+
+
+def _digitize(x: Any, edges: Any, right: bool = False) -> Any:
+    _needs(isinstance(x, np.ndarray) and edges.ndim == 1 and x.dtype.kind != "c")
+    side = "left" if right else "right"
+    n = len(edges)
+    if n < 2 or edges[-1] >= edges[0]:
+        return edges.searchsorted(x, side)
+    return n - edges[::-1].searchsorted(x, side)
+
+
+def _bincount(x: Any) -> Any:
+    _needs(x.ndim == 1 and x.dtype.kind != "f")
+    return np.bincount(x)
+
+
+def _unique(x: Any) -> Any:
+    _needs(x.dtype.kind != "c")
+    ordered = np.sort(x, None, kind="stable")
+    first = np.empty(ordered.shape, bool)
+    first[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    if x.dtype.kind == "f" and x.size and np.isnan(ordered[-1]):
+        first[ordered.searchsorted(ordered[-1]) + 1 :] = False
+    return ordered[first]
+
+
+def _of_whole_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of two arrays of integers."""
+
+    def evaluate(x: Any, y: Any) -> Any:
+        _needs(x.dtype.kind in "iu" and y.dtype.kind in "iu")
+        return function(x, y)
+
+    return evaluate
 
 
 def _whole_steps(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -232,25 +318,27 @@ _elementwise(
 )  # fmt: skip
 _elementwise(
     arithmetic, add="add", subtract="sub", multiply="mul", divide="div", true_divide="div", maximum="max", minimum="min",
-    arctan2="atan2", hypot="hypot", logaddexp="logaddexp", copysign="copysign", bitwise_and="and", left_shift="shift_left",
+    arctan2="atan2", hypot="hypot", logaddexp="logaddexp", copysign="copysign", bitwise_and="and", bitwise_or="or",
+    bitwise_xor="xor",
 )  # fmt: skip
 _elementwise(number_parts, nextafter="nextafter")
 _elementwise(comparison, equal="eq", not_equal="ne", less="lt", less_equal="le", greater="gt", greater_equal="ge")
 ALIKE: dict[Any, Callable[..., Any]] = {
     elementwise.square: _square, arithmetic.floor_divide: _of_one_type("floor_div"), arithmetic.remainder: _of_one_type("mod"),
     arithmetic.power: _power, arithmetic.heaviside: np.heaviside,
-    number_parts.ldexp: np.ldexp, number_parts.gcd: np.gcd, number_parts.lcm: np.lcm, arithmetic.logical_and: np.logical_and,
+    arithmetic.left_shift: _left_shift, sorting.digitize: _digitize, calculus.interp: _interp, calculus.convolve: _convolve,
+    number_parts.gcd: np.gcd, number_parts.lcm: np.lcm, arithmetic.logical_and: np.logical_and,
     arithmetic.logical_or: np.logical_or, arithmetic.logical_xor: np.logical_xor,
     linear.matmul: _product, linear.dot: _product, linear.inner: _product_of_vectors, linear.vdot: _product_of_vectors,
     linear.outer: _outer, sorting.searchsorted: _searchsorted, sets.array_equal: np.array_equal,
 }  # fmt: skip
 OTHERS: dict[Any, Callable[..., Any]] = {
-    elementwise.isnan: np.isnan, number_parts.modf: np.modf, number_parts.frexp: np.frexp,
+    elementwise.isnan: np.isnan, number_parts.ldexp: np.ldexp, number_parts.modf: np.modf, number_parts.frexp: np.frexp,
     reductions.sum: _sum, reductions.prod: _reduction("reduce_prod"), reductions.mean: _mean, reductions.var: _var,
-    reductions.std: _std, reductions.max: _max, reductions.min: _min, reductions.argmax: lambda x, axis=None: np.argmax(x, axis),
-    reductions.argmin: lambda x, axis=None: np.argmin(x, axis), reductions.cumsum: _cumsum,
+    reductions.std: _std, reductions.max: _max, reductions.min: _min, reductions.argmax: lambda x, axis=None: x.argmax(axis),
+    reductions.argmin: lambda x, axis=None: x.argmin(axis), reductions.cumsum: _cumsum,
     reductions.count_nonzero: lambda x, axis=None: np.count_nonzero(x, axis), statistics.ptp: _ptp, linear.trace: _trace,
-    creation.zeros: _zeros, creation.ones: _ones, creation.full: _full, creation.full_like: _full_like, creation.array: _array,
+    creation.zeros: _zeros, creation.ones: _ones, creation.full: _full, creation.full_like: _full_like,
     creation.zeros_like: lambda x: np.zeros(x.shape, x.dtype), ranges.arange: _arange,
     matrices.eye: lambda n, m=None, k=0: np.eye(n, m, k, np.float32), matrices.identity: lambda n: np.eye(n, dtype=np.float32),
     matrices.tril: _triangle(True), matrices.triu: _triangle(False), matrices.diag: lambda x, k=0: np.diag(x, k),
@@ -265,11 +353,33 @@ OTHERS: dict[Any, Callable[..., Any]] = {
     manipulation.astype: _astype, rearrangement.flip: lambda x, axis=None: np.flip(x, axis),
     rearrangement.roll: _whole_steps(np.roll), rearrangement.tile: _whole_steps(np.tile),
     rearrangement.repeat: _whole_steps(np.repeat), selection.where: np.where, selection.clip: _clip,
-    sorting.sort: _sort, sorting.argsort: _argsort, indexing.take: lambda x, i, axis=None: np.take(x, i, axis),
+    sorting.sort: _sort, sorting.argsort: _argsort, indexing.take: lambda x, i, axis=None: x.take(i, axis),
     indexing.take_along_axis: lambda x, i, axis=-1: np.take_along_axis(x, i, axis),
     calculus.diff: lambda x: np.subtract(x[..., 1:], x[..., :-1]),
 }  # fmt: skip
+ANY_SIZE: dict[Any, Callable[..., Any]] = {
+    sorting.nonzero: np.nonzero, sorting.flatnonzero: np.flatnonzero, sorting.argwhere: np.argwhere, histograms.bincount: _bincount,
+    sets.unique: _unique, sets.unique_values: _unique,
+}  # fmt: skip
+OF_TWO_SETS: dict[Any, Callable[..., Any]] = {
+    getattr(sets, name): _of_whole_numbers(getattr(np, name)) for name in ("intersect1d", "setdiff1d", "setxor1d", "union1d")
+}
+for _function, _numpys in ANY_SIZE.items():
+    counterpart(_function, _numpys, any_size=True)
+for _function, _numpys in OF_TWO_SETS.items():
+    counterpart(_function, _numpys, alike=True, any_size=True)
 for _function, _numpys in ALIKE.items():
     counterpart(_function, _numpys, alike=True)
 for _function, _numpys in OTHERS.items():
     counterpart(_function, _numpys)
+AS_THEY_ARE = (creation.array, creation.asarray)
+"""Functions that do nothing but make an array of what is given."""
+for _module in (
+    arithmetic, calculus, comparison, creation, einstein, elementwise, histograms, indexing, linear, manipulation, matrices,
+    nan_reductions, number_parts, packed_bits, padding, places, polynomials, ranges, rearrangement, reductions, selection, sets,
+    sorting, statistics, windows,
+):  # fmt: skip
+    for _name, _function in vars(_module).items():
+        mine = isinstance(_function, FunctionType) and _function.__module__ == _module.__name__
+        if mine and not _name.startswith("_") and _function not in AS_THEY_ARE:
+            replayed(_function)

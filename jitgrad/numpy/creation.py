@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy, narrow
 from jitgrad.array_ops import Shape, broadcast, broadcast_right, concatenate, constant, convert, fill, iota, reshape
+from jitgrad.config import config
 from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, NumberRangeError, ShapeError
 from jitgrad.operands import (
     ArrayLike,
@@ -26,9 +28,10 @@ from jitgrad.operands import (
 )
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
 from jitgrad.transfers import beside, placed
+from jitgrad_compiler.ir import quiet
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import I64, DType
+from jitgrad_compiler.ir.types import BOOL, F32, F64, I64, NAMES, ArrayType, DType
 
 from .elementwise import example, named
 
@@ -52,6 +55,10 @@ def array(
     Array([[1. , 2. ],
            [3. , 4.5]], dtype=float32)
     """
+    if type(object) is list and dtype is device is config.default_device is None and not ndmin:
+        plain = _of_numbers(object)
+        if plain is not None:
+            return plain
     out = _copied(copy, object, _from_data("array", object, None if dtype is None else dtype_name(dtype)))
     missing = ndmin - out.type.rank
     return placed("array", reshape(out, (1,) * missing + out.type.shape) if missing > 0 else out, device)
@@ -110,7 +117,32 @@ def _with_places(items: Any, place: str = "") -> Any:
             yield f"{place}[{n}]", x
 
 
+def _of_numbers(items: Sequence[Any]) -> Array | None:
+    """Nested lists of Python's numbers as an array of the type that they give, if there are no others and they fit."""
+    level: Any = items
+    while (kinds := {*map(type, level)}) == {list}:
+        level = [*chain.from_iterable(level)]
+    if not kinds or not kinds <= _PLAIN or not config.jax_enable_x64:
+        return None
+    try:
+        made = np.array(items)
+    except ValueError:
+        return None
+    dtype = NAMES.get(made.dtype)
+    if dtype is F64:
+        dtype = default_float()
+        token = quiet.state.set(quiet.QUIET)
+        made = made.astype(dtype.numpy)
+        quiet.state.reset(token)
+    return Array(ArrayType(made.shape, dtype), None, made) if dtype in (F32, F64, I64, BOOL) else None
+
+
+_PLAIN = frozenset((float, int, bool))
+
+
 def _from_list(where: str, items: Sequence[Any], dtype: DType | None) -> Array:
+    if dtype is None and (plain := _of_numbers(items)) is not None:
+        return plain
     leaves = list(_leaves(items))
     kinds = set(map(type, leaves))
     if kinds <= WEAK.keys():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -204,6 +205,6 @@ def size(a: ArrayLike, axis: int | tuple[int, ...] | None = None) -> int:
     """
     sizes = as_value(a, "size", borrow=True).type.shape
     if axis is None:
-        return int(np.prod(sizes, dtype=np.int64))
+        return math.prod(sizes)
     axes = axis if isinstance(axis, tuple) else (axis,)
-    return int(np.prod([sizes[i] for i in axes], dtype=np.int64))
+    return math.prod([sizes[i] for i in axes])

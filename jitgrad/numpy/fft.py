@@ -358,4 +358,4 @@ __all__ = [
     "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
 ]  # fmt: skip
 
-_public(__name__)
+_public(__name__, replays=True)

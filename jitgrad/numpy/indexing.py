@@ -30,7 +30,8 @@ from jitgrad.checks import check_indices, is_checked
 from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to
 from jitgrad.transfers import beside
-from jitgrad_compiler.ir.types import BOOL, I64, ArrayType, DType
+from jitgrad_compiler.ir.builder import state
+from jitgrad_compiler.ir.types import BOOL, DTYPES, I64, ArrayType, DType
 
 from .creation import array
 from .index_plan import Index, Number, Plan, Points, Range, at_hand, clipped, columns, from_front, inside, plan, with_axes_for_flags
@@ -61,23 +62,36 @@ def check_column(where: str, places: Array, axis: int, n: int, wrap: bool = True
     check_indices(where, reshape(places, (*places.type.shape, 1)), ((axis, n, 1),), wrap)
 
 
-_BY_ITSELF = (int, slice, type(None), type(Ellipsis))
+_BY_ITSELF = frozenset((int, slice, type(None), type(Ellipsis)))
+_NUMBERS = {dtype: ArrayType((), dtype) for dtype in DTYPES.values()}
 
 
 def read_now(x: Array, index: Index) -> Array | None:
     """x[index] of an array in memory by NumPy's indexing, which is the same where nothing is outside; None where it may not be."""
-    if x.weak or not in_memory(x):
+    if type(x.ref) is not np.ndarray or x.owner is not None or state.staging is not None:
+        if not in_memory(x):
+            return None
+    if x.weak:
         return None
     items: Any = index
-    if type(index) not in _BY_ITSELF:
-        items = tuple([_for_numpy(i) for i in index]) if type(index) is tuple else _for_numpy(index)
-        if items is _TRACED or type(items) is tuple and any([i is _TRACED for i in items]):
+    if type(index) is tuple:
+        for item in index:
+            if type(item) not in _BY_ITSELF:
+                items = tuple([_for_numpy(i) for i in index])
+                if any([i is _TRACED for i in items]):
+                    return None
+                break
+    elif type(index) not in _BY_ITSELF:
+        items = _for_numpy(index)
+        if items is _TRACED:
             return None
     try:
-        found = x.data()[items]
+        found = (x.ref if type(x.ref) is np.ndarray else x.data())[items]
     except (IndexError, ValueError, TypeError):
         return None
-    return Array(ArrayType(found.shape, x.type.dtype), None, found if type(found) is np.ndarray else np.asarray(found))
+    if type(found) is np.ndarray:
+        return Array(ArrayType(found.shape, x.type.dtype), None, found)
+    return Array(_NUMBERS[x.type.dtype], None, np.asarray(found))
 
 
 _TRACED = object()

@@ -19,7 +19,7 @@ from jitgrad.errors import ArgumentError, ImmutableArrayError, MissingNameError
 from jitgrad.operands import ArrayLike
 from jitgrad.promotion import WEAK
 from jitgrad.suggestions import foreign
-from jitgrad.tracebacks import boundary, boundary_methods, leave
+from jitgrad.tracebacks import boundary, boundary_methods
 from jitgrad_compiler.ir.builder import bind, literal
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import BOOL, FLOATS, I32, I64, INEXACT, INTEGERS, DType
@@ -69,29 +69,23 @@ def _direct(name: str, dtypes: tuple[DType, ...]) -> Callable[[Array, Any], Any]
 
 
 def _operator(function: Callable[[Any, Any], Array], op_name: str, dtypes: tuple[DType, ...]) -> tuple[Any, Any]:
-    """An operator and its reflection."""
+    """An operator that is one op, and its reflection."""
     op, direct = OPS[op_name], _direct(op_name, dtypes)
 
     def method(self: Array, other: Any) -> Any:
-        try:
-            operand = direct(self, other)
-            if operand is not None:
-                return bind(op, self, operand)
-            return function(self, other) if _is_operand(other) else NotImplemented
-        except Exception as error:
-            leave(error)
-            raise
+        operand = direct(self, other)
+        if operand is not None:
+            return bind(op, self, operand)
+        return function(self, other) if _is_operand(other) else NotImplemented
 
     def reflected(self: Array, other: Any) -> Any:
-        try:
-            operand = direct(self, other)
-            if operand is not None:
-                return bind(op, operand, self)
-            return function(other, self) if _is_operand(other) else NotImplemented
-        except Exception as error:
-            leave(error)
-            raise
+        operand = direct(self, other)
+        if operand is not None:
+            return bind(op, operand, self)
+        return function(other, self) if _is_operand(other) else NotImplemented
 
+    also_counterpart(method, function)
+    also_counterpart(reflected, function, swapped=True)
     return method, reflected
 
 
@@ -105,11 +99,10 @@ def _promoting(function: Callable[[Any, Any], Any]) -> tuple[Any, Any]:
         return function(other, self) if _is_operand(other) else NotImplemented
 
     also_counterpart(method, function)
+    also_counterpart(reflected, function, swapped=True)
     return method, reflected
 
 
-_fast: list[Any] = []
-"""Operators that handle their exceptions themselves, because a call more would be felt."""
 _NUMBERS = (*INTEGERS, *INEXACT)
 _BITS = (BOOL, *INTEGERS)
 _ALL = (BOOL, *_NUMBERS)
@@ -119,16 +112,16 @@ for _name, _function, _op, _dtypes in (
     ("truediv", arithmetic.divide, "div", INEXACT), ("and", arithmetic.bitwise_and, "and", _BITS),
     ("or", arithmetic.bitwise_or, "or", _BITS), ("xor", arithmetic.bitwise_xor, "xor", _BITS),
 ):  # fmt: skip
-    _fast += _operator(_function, _op, _dtypes)
-    setattr(Array, f"__{_name}__", _fast[-2])
-    setattr(Array, f"__r{_name}__", _fast[-1])
+    _method, _reflected = _operator(_function, _op, _dtypes)
+    setattr(Array, f"__{_name}__", _method)
+    setattr(Array, f"__r{_name}__", _reflected)
 
 for _name, _function, _op in (
     ("eq", comparison.equal, "eq"), ("ne", comparison.not_equal, "ne"), ("lt", comparison.less, "lt"),
     ("le", comparison.less_equal, "le"), ("gt", comparison.greater, "gt"), ("ge", comparison.greater_equal, "ge"),
 ):  # fmt: skip
-    _fast += _operator(_function, _op, _ALL if _name in ("eq", "ne") else (BOOL, *INTEGERS, *FLOATS))[:1]
-    setattr(Array, f"__{_name}__", _fast[-1])
+    _method, _ = _operator(_function, _op, _ALL if _name in ("eq", "ne") else (BOOL, *INTEGERS, *FLOATS))
+    setattr(Array, f"__{_name}__", _method)
 
 for _name, _pair in (
     ("floordiv", arithmetic.floor_divide), ("mod", arithmetic.remainder), ("divmod", arithmetic.divmod), ("pow", arithmetic.power),
@@ -274,4 +267,4 @@ def _array_namespace(self: Array, *, api_version: str | None = None) -> Any:
 setattr(Array, "__array_namespace__", _array_namespace)  # noqa: B010
 
 INSIDE = ("__init__", "data", "concrete", "elements", "scalar", "shown")
-boundary_methods(Array, plain=(*INSIDE, *[name for name, f in vars(Array).items() if name.startswith("__") and f in _fast]))
+boundary_methods(Array, plain=INSIDE)

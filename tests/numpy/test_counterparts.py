@@ -16,6 +16,7 @@ from jitgrad.numpy import (
     comparison,
     creation,
     elementwise,
+    histograms,
     indexing,
     linear,
     manipulation,
@@ -30,6 +31,9 @@ from jitgrad.numpy import (
     sorting,
     statistics,
 )
+
+from .test_every_function import cases, each_call
+from .test_every_function import named as in_module
 
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int8", "uint8", "uint64", "bool", "complex64")
 SPECIAL = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-40, 3e38, -3e38, 0.5, -0.5, 1.5, -2.5, 1.0, -1.0, 7.25, 100.0, 1e10]
@@ -60,6 +64,9 @@ def the_same(x, y):
         assert len(x) == len(y)
         for a, b in zip(x, y, strict=True):
             the_same(a, b)
+        return
+    if not isinstance(x, Array):
+        assert np.array_equal(x, y, equal_nan=True)
         return
     assert (x.type, x.weak) == (y.type, y.weak)
     x, y = np.asarray(x), np.asarray(y)
@@ -279,30 +286,113 @@ def test_made_arrays_are_what_their_operations_give():
         note(ranges.arange, shape, 7)
         note(ranges.arange, 1, shape, 2)
         note(ranges.arange, 9, 1, shape)
-    for items in (
-        [1.0, 2.0],
-        [1, 2],
-        [],
-        [1.0, 2],
-        [[1.0], [2.0]],
-        (1.0, 2.0),
-        [1e300, 1e-50],
-        [float("nan"), -0.0],
-        [0.1],
-        [True],
-    ):
-        note(creation.array, items)
     assert min(used.values()) > 0, used
+
+
+@cases(lambda row: True)
+def test_what_is_called_again_gives_what_its_operations_give(name, row):
+    """Operations that are written down, too: after two calls on other numbers of the same types."""
+    function = row.ours or in_module(jnp, name)
+    if not hasattr(function, "__wrapped__"):
+        return
+
+    def check(call):
+        operands = [jnp.array(x) for x in call.operands]
+        others = [jnp.array(np.roll(x, 1)) for x in call.operands]
+        for _ in range(2):
+            try:
+                call(function, *others)
+            except Exception:
+                break
+        the_same(call(function, *operands), call(function.__wrapped__, *operands))
+
+    each_call(name, row, check)
+
+
+def test_functions_of_two_vectors_and_more_give_what_their_operations_give():
+    used = {}
+
+    def note(f, *args, **kwargs):
+        used[f.__name__] = used.get(f.__name__, 0) + check(f, *args, **kwargs)
+
+    for dtype, n, special in itertools.product(DTYPES, (0, 1, 2, 9, 40), (False, True)):
+        x, y, z = (array(dtype, shape, special) for shape in ((n,), (n,), (3, 5)))
+        keys = x if dtype == "complex64" else jnp.sort(x)
+        for places in (x, z, x[:0], y[::-1]):
+            note(calculus.interp, places, keys, y)
+            note(calculus.interp, places, jnp.arange(float(n)), y)
+            note(sorting.digitize, places, keys)
+            note(sorting.digitize, places, keys[::-1], right=True)
+        note(calculus.interp, x, keys, y, left=0.0)
+        for mode in ("full", "same", "valid", "none"):
+            note(calculus.convolve, x, z[0], mode)
+            note(calculus.convolve, x, y, mode=mode)
+        for other in (y, z):
+            for f in (sets.intersect1d, sets.setdiff1d, sets.setxor1d, sets.union1d):
+                note(f, x, other)
+        for f in (sets.unique, sets.unique_values, sorting.nonzero, sorting.flatnonzero, sorting.argwhere):
+            note(f, x)
+            note(f, z)
+        note(sets.unique, x, return_counts=True)
+        note(histograms.bincount, jnp.array([3, 1, 1, n]))
+        note(histograms.bincount, x if dtype in ("bool", "complex64") else jnp.array([n, 2, 0]).astype(x.dtype))
+    assert min(used.values()) > 0, used
+
+
+@pytest.mark.parametrize("taps", [1, 2, 5, 32])
+def test_short_convolutions_are_those_of_compiled_code(taps):
+    x, y = RANDOM.normal(size=50), RANDOM.normal(size=taps)
+    for mode, (a, b) in itertools.product(calculus.MODES, ((x, y), (y, x))):
+        compiled = jitgrad.jit(lambda a, b, mode=mode: jnp.convolve(a, b, mode))
+        np.testing.assert_allclose(jnp.convolve(jnp.array(a), jnp.array(b), mode), compiled(a, b), rtol=1e-12, atol=1e-13)
+
+
+def test_operations_are_written_down_at_the_second_call():
+    x = jnp.array([3.0, 1.0, 2.0])
+    now = at_once.at_once(statistics.median)
+    assert [now((x,), {}) is None for _ in range(3)] == [True, False, False]
+    assert np.isnan(now((jnp.array([5.0, np.nan, 1.0]),), {}))
+
+
+def test_what_looks_at_elements_is_not_written_down():
+    x = jnp.array([1.0, 2.0, 3.0])
+    for _ in range(4):
+        jnp.histogram(x, 2)
+    with pytest.raises(jitgrad.errors.ArgumentError, match="the elements go from"):
+        jnp.histogram(jnp.array([1.0, np.inf, 3.0]), 2)
+    for k in (1, 2, 3):
+        assert jnp.nonzero(jnp.array([1, 2, 3]) >= k)[0].shape == (4 - k,)
+
+
+def test_settings_change_what_is_written_down():
+    x = jnp.array([0.0, 1.0])
+    for _ in range(3):
+        assert jnp.linspace(0, 1, 3).dtype == np.float32
+        with jitgrad.enable_x64(False):
+            assert jnp.nanargmax(x).dtype == np.int32
+        assert jnp.nanargmax(x).dtype == np.int64
+    jitgrad.config.update("default_float", "float64")
+    try:
+        assert jnp.linspace(0, 1, 3).dtype == np.float64
+    finally:
+        jitgrad.config.update("default_float", "float32")
+
+
+def test_results_that_no_argument_changes_are_not_one_memory():
+    first, second = [jnp.linspace(0.0, 1.0, 3) for _ in range(5)][3:]
+    assert not np.shares_memory(np.asarray(first), np.asarray(second))
 
 
 def test_every_counterpart_is_compared_with_its_operations():
     here = {
         *ELEMENTWISE.values(), *PAIRS.values(), *OF_AXIS.values(), *ARRAYS, *LISTS.values(), *PRODUCTS.values(),
         manipulation.append,
-        selection.where, sets.array_equal, sorting.searchsorted, indexing.take, indexing.take_along_axis,
-        creation.zeros, creation.ones, creation.full, creation.array, matrices.eye, matrices.identity, ranges.arange,
+        selection.where, sets.array_equal, sorting.searchsorted, indexing.take, indexing.take_along_axis, calculus.interp,
+        sorting.digitize, calculus.convolve, sets.intersect1d, sets.setdiff1d, sets.setxor1d, sets.union1d, sets.unique,
+        sets.unique_values, sorting.nonzero, sorting.flatnonzero, sorting.argwhere, histograms.bincount,
+        creation.zeros, creation.ones, creation.full, matrices.eye, matrices.identity, ranges.arange,
     }  # fmt: skip
-    operators = [f for f in known() if f.__qualname__.startswith("_promoting")]
+    operators = [f for f in known() if f.__qualname__.startswith(("_promoting", "_operator"))]
     assert set(known()) - here - set(operators) == set()
 
 

@@ -9,7 +9,7 @@ with the same Values and Python's operators. Next on the path: `interpreter.py`,
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -193,8 +193,7 @@ def _run_known(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequenc
     except TypeError:  # params that have no hash
         return None
     if new:
-        plain = all(type(p) in _PLAIN for p in params.values())  # what calls back, and Graphs, nobody else is to keep
-        if not plain or op in EVALUATE or any(isinstance(a.type, TapeType) or a.type.dtype.is_storage for a in args):
+        if not run_is_plain(op, params, [a.type for a in args]):
             return None
         types = op.types([a.type for a in args], params)
         if len(_known) >= KNOWN:
@@ -211,6 +210,12 @@ def _run_known(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequenc
         out = outs[0] if isinstance(outs, (tuple, list)) else outs
         return (_value_class(known[0], None, _exactly(out, known[0])),)
     return [_value_class(t, None, _exactly(out, t)) for t, out in zip(known, outs, strict=True)]
+
+
+def run_is_plain(op: Op, params: Mapping[str, Any], types: Sequence[Any]) -> bool:
+    """Whether doing an op to operands of such types is one call of its reference, with params that anybody may keep."""
+    plain = all(type(p) in _PLAIN for p in params.values())  # not what calls back, and no Graphs
+    return plain and op not in EVALUATE and not any(isinstance(t, TapeType) or t.dtype.is_storage for t in types)
 
 
 def _exactly(out: Any, type_: ArrayType) -> np.ndarray:
@@ -317,6 +322,8 @@ class Builder:
         """What the front end keeps here by the id of an array that it copied: the array and the copy's Value."""
         self.linear = False
         """Whether what is recorded is the linear part of a function, to be transposed: passes/linearize.py."""
+        self.looked_at = False
+        """Whether somebody asked for a traced value's elements, and may do something else where there are any."""
         self._named: list[Any] = []  # what `captured` knows by its id, which must not become another object's
 
     def input(self, type: Type, weak: Weak = False) -> Value:

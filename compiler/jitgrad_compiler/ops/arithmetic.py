@@ -44,12 +44,21 @@ def is_number(register: Any) -> bool:
     return register.constant is not None and register.constant == register.constant
 
 
+def has_zeros(x: Any) -> bool:
+    """Whether a zero is among the elements of an array. Counting is the quickest way to look at a small one."""
+    return np.count_nonzero(x) < x.size if x.size <= SMALL else bool((x == 0).any())
+
+
+SMALL = 4096
+"""Elements that are counted in less time than a reduction takes to begin."""
+
+
 def _extreme(ufunc: Any, order: str) -> Any:
     """NumPy's maximum or minimum, which give one or the other of two zeros; 0.0 is more than -0.0 here."""
 
     def evaluate(x: Any, y: Any) -> Any:
         out = ufunc(x, y)
-        if out.dtype.kind in "biu" or np.all(out):
+        if out.dtype.kind in "biu" or not has_zeros(out):
             return out
         both = np.equal(x, 0) & np.equal(y, 0)
         negative = (np.bitwise_and if order == "gt" else np.bitwise_or)(np.signbit(x), np.signbit(y))
@@ -179,7 +188,8 @@ def _emit_sign(e: Any, x: Any) -> Any:
 def _sign(x: Any) -> Any:
     """NumPy's, whose result for -0.0 is 0.0."""
     x = np.asarray(x)
-    return np.where(x == 0, x, np.sign(x)) if x.dtype.kind == "f" else np.sign(x)
+    out = np.sign(x)
+    return np.where(x == 0, x, out) if x.dtype.kind == "f" and has_zeros(x) else out
 
 
 def _round_away(x: Any) -> Any:
@@ -248,10 +258,12 @@ def _convert(x: Any, dtype: DType) -> Any:
 def saturated(x: np.ndarray, target: np.dtype) -> np.ndarray:
     """Floats as integers: truncated, held to the type's range, NaN as 0."""
     info = np.iinfo(target)
-    whole = np.trunc(np.nan_to_num(x.astype(np.float64) if x.dtype.itemsize < 8 else x, nan=0.0))
-    low, high = whole <= float(info.min), whole >= float(info.max)
-    inside = np.where(low | high, 0, whole).astype(target)
-    return np.where(low, info.min, np.where(high, info.max, inside)).astype(target)
+    whole: np.ndarray = np.trunc(x.astype(np.float64) if x.dtype.itemsize < 8 else x)
+    inside = np.greater_equal(whole, float(info.min)) & np.less(whole, float(info.max))
+    if np.count_nonzero(inside) == inside.size:
+        return whole.astype(target)
+    kept = np.where(inside, whole, 0.0).astype(target)
+    return np.where(whole < float(info.min), target.type(info.min), np.where(whole >= float(info.max), target.type(info.max), kept))
 
 
 def _convert_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:

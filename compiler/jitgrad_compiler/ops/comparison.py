@@ -9,6 +9,7 @@ import numpy as np
 from ..ir.builder import Value, bind
 from ..ir.graph import OPS
 from ..ir.types import BOOL, signed_integer, unsigned_integer
+from .arithmetic import has_zeros
 from .define import elementwise, full
 
 for _name, _numpy, _doc in (
@@ -30,9 +31,12 @@ for _name, _bitwise, _emit, _doc in (
 not_ = elementwise("not", np.invert, lambda e, x: e.not_(x), accepts="bits", doc="Every bit flipped; of bools, logical.")
 
 
+_BITS = {size: np.array(size * 8, np.uint64) for size in (1, 2, 4, 8)}
+
+
 def _in_range(x: Any, count: Any) -> Any:
     """Which shift counts are below the type's bits."""
-    return np.asarray(count).astype(np.uint64) < np.asarray(x).dtype.itemsize * 8
+    return np.less(np.asarray(count).astype(np.uint64), _BITS[np.asarray(x).dtype.itemsize])
 
 
 def _as_unsigned(x: Any) -> Any:
@@ -47,6 +51,8 @@ def _as_signed(x: Any) -> Any:
 
 def _shift_left(x: Any, n: Any) -> Any:
     ok = _in_range(x, n)
+    if np.count_nonzero(ok) == ok.size:
+        return np.left_shift(x, n)
     return np.where(ok, np.left_shift(x, np.where(ok, n, 0)), 0).astype(np.asarray(x).dtype)
 
 
@@ -140,7 +146,7 @@ def copy_sign(x: Value, y: Value) -> Value:
 def _nextafter(x: Any, y: Any) -> Any:
     """NumPy's, with the sign that IEEE 754 gives a zero below the least number: x's."""
     out = np.nextafter(x, y)
-    return np.where((out == 0) & (np.asarray(x) != 0), np.copysign(out, x), out)
+    return np.where((out == 0) & (np.asarray(x) != 0), np.copysign(out, x), out) if has_zeros(out) else out
 
 
 def _emit_nextafter(e: Any, x: Any, y: Any) -> Any:

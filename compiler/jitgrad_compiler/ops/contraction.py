@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -48,17 +49,25 @@ def _type(x: ArrayType, y: ArrayType, dims: Dims, precision: str = IN_FULL) -> A
 
 def contract_numpy(x: Any, y: Any, dims: Dims, precision: str = IN_FULL) -> Any:
     """By matrix products of operands brought to [batch, free, contracted] and [batch, contracted, free]."""
-    (cx, cy), (bx, by) = dims
     x, y = np.asarray(x), np.asarray(y)
-    fx, fy = free_axes(x.ndim, cx, bx), free_axes(y.ndim, cy, by)
+    x_order, x_shape, y_order, y_shape, shape = _as_products(x.shape, y.shape, dims)
+    return long_matmul(x.transpose(x_order).reshape(x_shape), y.transpose(y_order).reshape(y_shape)).reshape(shape)
 
-    def size(a: Any, axes: Sequence[int]) -> int:
-        return math.prod(a.shape[i] for i in axes)
 
-    batch = [x.shape[i] for i in bx]
-    left = x.transpose(*bx, *fx, *cx).reshape(*batch, size(x, fx), size(x, cx))
-    right = y.transpose(*by, *cy, *fy).reshape(*batch, size(y, cy), size(y, fy))
-    return long_matmul(left, right).reshape([*batch, *[x.shape[i] for i in fx], *[y.shape[i] for i in fy]])
+@lru_cache(maxsize=1024)
+def _as_products(x: tuple[int, ...], y: tuple[int, ...], dims: Dims) -> tuple[Any, ...]:
+    """For operands of two shapes: the order of each one's axes, its shape then, and that of the result."""
+    (cx, cy), (bx, by) = dims
+    fx, fy = free_axes(len(x), cx, bx), free_axes(len(y), cy, by)
+
+    def sizes(shape: tuple[int, ...], axes: Sequence[int]) -> tuple[int, ...]:
+        return tuple(shape[i] for i in axes)
+
+    batch, rows, columns = sizes(x, bx), sizes(x, fx), sizes(y, fy)
+    depth = math.prod(sizes(x, cx))
+    x_order, y_order = (*bx, *fx, *cx), (*by, *cy, *fy)
+    x_shape, y_shape = (*batch, math.prod(rows), depth), (*batch, depth, math.prod(columns))
+    return x_order, x_shape, y_order, y_shape, (*batch, *rows, *columns)
 
 
 def _transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:

@@ -20,6 +20,8 @@ def _iota_type(shape: tuple[int, ...], axis: int, dtype: DType) -> ArrayType:
 
 def _iota(shape: tuple[int, ...], axis: int, dtype: DType) -> Any:
     column = np.arange(shape[axis]).astype(dtype.numpy)
+    if len(shape) == 1:
+        return column
     return np.broadcast_to(column.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
 
 

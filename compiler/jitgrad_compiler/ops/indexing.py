@@ -91,6 +91,11 @@ def _gather(x: Any, indices: Any, axes: Axes, batch: int, mode: str) -> Any:
     shape = gathered_shape(x.shape, indices.shape, axes, batch)
     if 0 in shape:
         return np.zeros(shape, x.dtype)
+    if mode == "clip" and axes == (0,) and not batch and 0 not in x.shape:
+        places = indices.reshape(indices.shape[:-1])
+        if places.dtype == np.uint64:  # numpy.take wants signed ones
+            places = np.minimum(places, np.uint64(x.shape[0] - 1))
+        return x.take(places.astype(np.int64, copy=False), 0, mode="clip")
     grids, inside = _grids(x.shape, indices, axes, batch)
     if 0 in x.shape:
         return np.zeros(shape, x.dtype)

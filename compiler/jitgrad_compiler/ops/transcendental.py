@@ -145,10 +145,10 @@ def _binary(name: str, numpy: Any, partials: Any, domain: tuple[float, float], d
 
 def _pow(x: Any, y: Any) -> Any:
     """NumPy's, which takes square roots for some exponents 0.5: these have other signs at -0.0 and are NaN at -inf."""
-    out, half = np.power(x, y), np.equal(y, 0.5)
-    if np.asarray(x).dtype.kind == "c" or not np.any(half):
+    out = np.power(x, y)
+    if out.dtype.kind == "c" or not np.count_nonzero(np.signbit(x)):
         return out
-    return np.where(half & (np.equal(x, 0) | np.equal(x, -np.inf)), np.abs(x), out)
+    return np.where(np.equal(y, 0.5) & (np.equal(x, 0) | np.equal(x, -np.inf)), np.abs(x), out)
 
 
 def _pow_exponent(x: Value, y: Value, out: Value) -> Value:

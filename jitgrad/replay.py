@@ -1,0 +1,111 @@
+"""A function's operations on arrays of known types, done again without the function: one NumPy reference after the other.
+
+`recorded` traces a function once and writes down what it does as a Python function of arrays. Nothing is reordered, so that its
+numbers are those of the function's own operations. at_once.py calls this for functions that have no counterpart in NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from jitgrad_compiler.ir.builder import Builder, as_typed, run_is_plain, staging
+from jitgrad_compiler.ir.graph import Eqn, Graph, Literal, Var
+
+from .array import Array
+
+LARGEST = 1 << 14
+"""Elements of any one array above which the operations' own time counts, not what a call costs."""
+LONGEST = 400
+"""Operations of the longest function that is written down."""
+
+
+class NotRecorded(Exception):
+    """A function that does more than plain operations on small arrays, or looks at their elements."""
+
+
+def recorded(function: Callable[..., Any], args: Any, kwargs: Any, arrays: Sequence[Any]) -> Callable[..., Any]:
+    """`f(*arrays)`: the results' arrays for the arrays in `args` and `kwargs`, in order. Raises for what cannot be recorded."""
+    with staging() as builder:
+        inputs = iter(_inputs(builder, args, kwargs))
+        out = function(*_replaced(args, inputs), **_replaced(kwargs, inputs))
+        single = isinstance(out, Array)
+        graph, captured = builder.finish([out] if single else list(out))
+    if builder.looked_at or len(graph.eqns) > LONGEST or not all([isinstance(v, Var) for v in graph.outputs]):
+        raise NotRecorded
+    return _written(graph, [*arrays, *[v.data() for v in captured]], len(arrays), single)
+
+
+def _inputs(builder: Builder, *given: Any) -> list[Any]:
+    found: list[Any] = []
+
+    def visit(items: Iterable[Any]) -> None:
+        for x in items:
+            if type(x) is Array:
+                found.append(builder.input(x.type))
+            elif isinstance(x, (tuple, list, dict)):
+                visit(x.values() if isinstance(x, dict) else x)
+
+    visit(given)
+    return found
+
+
+def _replaced(x: Any, inputs: Any) -> Any:
+    if type(x) is Array:
+        return next(inputs)
+    if isinstance(x, (tuple, list)):
+        return type(x)([_replaced(v, inputs) for v in x])
+    return {k: _replaced(v, inputs) for k, v in x.items()} if isinstance(x, dict) else x
+
+
+def _written(graph: Graph, arrays: list[Any], count: int, single: bool) -> Callable[..., Any]:
+    """The graph as a Python function of its first `count` inputs. What does not depend on them is computed here."""
+    values: dict[Var, Any] = dict(zip(graph.inputs, arrays, strict=True))
+    names: dict[Var, str] = {v: f"v{i}" for i, v in enumerate(graph.inputs[:count])}
+    scope: dict[str, Any] = {"typed": as_typed}
+
+    def bound(value: Any) -> str:
+        scope[f"c{len(scope)}"] = value
+        return f"c{len(scope) - 1}"
+
+    def named(a: Any) -> str:
+        if isinstance(a, Var) and a in names:
+            return names[a]
+        return bound(a.value if isinstance(a, Literal) else values[a])
+
+    lines = []
+    for e in _needed(graph):
+        types = [v.type for v in (*e.inputs, *e.outputs)]
+        if not run_is_plain(e.op, e.params, types) or e.has_effect or any([t.size > LARGEST for t in types]):
+            raise NotRecorded
+        outs = e.op.numpy(*[a.value if isinstance(a, Literal) else values[a] for a in e.inputs], **e.params)
+        several = isinstance(outs, (tuple, list))
+        outs = outs if several else (outs,)
+        values.update((v, as_typed(o, v.type)) for v, o in zip(e.outputs, outs, strict=True))
+        if not any(isinstance(a, Var) and a in names for a in e.inputs):
+            continue
+        call = ", ".join([*map(named, e.inputs), *[f"{k}={bound(p)}" for k, p in e.params.items()]])
+        names.update((v, f"v{len(names) + i}") for i, v in enumerate(e.outputs))
+        lines.append(f"{', '.join([names[v] for v in e.outputs])}{',' * several} = {bound(e.op.numpy)}({call})")
+        for v, o in zip(e.outputs, outs, strict=True):
+            if not (type(o) is np.ndarray and o.dtype is v.type.dtype.numpy and o.shape == v.type.shape):
+                lines.append(f"{names[v]} = typed({names[v]}, {bound(v.type)})")
+    results = [named(v) if v in names else f"{named(v)}.copy()" for v in graph.outputs]
+    lines.append(f"return {results[0] if single else '[' + ', '.join(results) + ']'}")
+    source = f"def replay({', '.join([names[v] for v in graph.inputs[:count]])}):\n    " + "\n    ".join(lines)
+    exec(source, scope)  # of our own names only
+    replay: Callable[..., Any] = scope["replay"]
+    return replay
+
+
+def _needed(graph: Graph) -> list[Eqn]:
+    """The equations that outputs depend on."""
+    wanted = set(graph.outputs)
+    needed = []
+    for e in reversed(graph.eqns):
+        if not wanted.isdisjoint(e.outputs):
+            needed.append(e)
+            wanted.update(e.inputs)
+    return needed[::-1]
