@@ -6,13 +6,14 @@ bytes of swizzling). The product is there at once: that a kernel waits for it is
 
 from __future__ import annotations
 
-from jitgrad_compiler.ir.types import BF16, F16, F32, F64, I32, I64, DType
+from jitgrad_compiler.ir.types import BF16, F16, F32, F64, I32, I64, U32, DType
+from jitgrad_compiler.targets.cuda.warpgroups import STEPS
 from jitgrad_compiler.targets.emitter import Emitter
 from jitgrad_compiler.targets.llvm_text import PTR, Module, Reg
 
-TYPES = {"f16": F16, "bf16": BF16}
-STEPS, PARTS = 16, 8
-"""Of depth; those whose products are added before the sum is cut off."""
+TYPES = {"f16": F16, "bf16": BF16, "tf32": F32}
+PARTS = 8
+"""Steps of depth whose products are added before the sum is cut off."""
 
 
 def functions() -> str:
@@ -40,13 +41,17 @@ def _number(module: Module, name: str, type: DType) -> None:
         return e.mul(e.and_(e.shr(tile, first), 0x3FFF), 16)
 
     start, leading, stride = field(0), field(16), field(32)
-    along_depth = _sum(e, e.mul(e.div(line, 8), stride), e.mul(e.rem(line, 8), 128), e.mul(step, 2))
+    along_depth = _sum(e, e.mul(e.div(line, 8), stride), e.mul(e.rem(line, 8), 128), e.mul(step, type.nbytes))
     blocks = e.add(e.mul(e.div(line, 64), leading), e.mul(e.rem(line, 64), 2))
     along_side = _sum(e, blocks, e.mul(e.div(step, 8), stride), e.mul(e.rem(step, 8), 128))
     place = e.add(start, e.select(e.compare("eq", turned, 0), along_depth, along_side))
     place = e.xor(place, e.mul(e.and_(e.shr(place, 7), 7), 16))
     pointer = e.op(f"getelementptr i8, ptr {shared.text}, {place.typed}", PTR)
-    e.finish(e.convert(e.convert(e.load(pointer, type), F32), F64))
+    if type == F32:  # the last 13 bits of TF32 are not looked at
+        value = e.bitcast(e.and_(e.load(pointer, U32), 0xFFFFE000), F32)
+    else:
+        value = e.convert(e.load(pointer, type), F32)
+    e.finish(e.convert(value, F64))
 
 
 def _sum(e: Emitter, *terms: Reg) -> Reg:
@@ -72,14 +77,15 @@ def _product(module: Module, name: str) -> None:
         assert found is not None
         return found
 
-    a = [[at(left, left_turned, e.add(row, 8 * h), step) for step in range(STEPS)] for h in (0, 1)]
+    steps = STEPS[name]
+    a = [[at(left, left_turned, e.add(row, 8 * h), step) for step in range(steps)] for h in (0, 1)]
     with e.loop(0, e.div(columns, 8)) as block:
         for p in (0, 1):
-            b = [at(right, right_turned, _sum(e, e.mul(block, 8), column, e.const(p, I64)), step) for step in range(STEPS)]
+            b = [at(right, right_turned, _sum(e, e.mul(block, 8), column, e.const(p, I64)), step) for step in range(steps)]
             for h in (0, 1):
                 place = e.offset(sums, e.add(e.mul(block, 4), 2 * h + p), F32)
                 total = e.convert(e.load(place, F32), F64)
-                for first in range(0, STEPS, PARTS):
+                for first in range(0, steps, PARTS):
                     terms = [total, *[e.mul(a[h][n], b[n]) for n in range(first, first + PARTS)]]
                     found = e.call("tensor_cores.sum", F64, *terms)
                     assert found is not None

@@ -44,7 +44,7 @@ class _Control:
         self.kernel, self.table, self.scratch, self.parts_of = kernel, table, scratch, parts_of
         self.eqn, self.params = kernel.eqns[0], kernel.eqns[0].params
         self.name, self.bytes, self.blocks, self.shared_bytes = name, 0, 1, 0
-        self.e = Emitter(module, f"{name}{CONTROL}", (("table", PTR),), internal=True)
+        self.e = Emitter(module, f"{name}{CONTROL}", (("table", PTR),), attributes="alwaysinline", internal=True)
         self.threads = Threads(self.e)
         self.programs = kernel.programs
         self.constants = {n: self.reserve(a.type.nbytes) for n, a in enumerate(self.eqn.inputs) if isinstance(a, Literal)}

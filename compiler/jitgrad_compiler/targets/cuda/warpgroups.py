@@ -7,6 +7,7 @@ descriptor says where a tile begins, and how far apart its blocks are. Next on t
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from ...ir.types import F32, I32, I64, U8
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
 WIDTHS = (128, 256)
 """Columns that are multiplied at once."""
-ROWS, STEPS = 64, 16
-"""Rows and steps of depth."""
+ROWS, STEPS = 64, {"f16": 16, "bf16": 16, "tf32": 8}
+"""Rows, and steps of depth by type."""
 LINE, BLOCK = 128, 1024
 """Bytes of a line, and of eight."""
 MAJORS = ("k", "m")
-"""What lies side by side: steps of depth, or rows or columns of the side."""
+"""What lies side by side: steps of depth, or rows or columns of the side, which those of TF32 never do."""
 
 
 def products() -> dict[str, tuple[tuple[str, ...], str]]:
@@ -33,16 +34,14 @@ def products() -> dict[str, tuple[tuple[str, ...], str]]:
     made: dict[str, tuple[tuple[str, ...], str]] = {}
     for n in WIDTHS:
         made[f"gpu.wgmma.wait.{n}"] = ("ptr",), _on_sums("wgmma.wait_group.sync.aligned 0;", n // 2, ())
-    for type in ("f16", "bf16"):
-        for n in WIDTHS:
-            for left in MAJORS:
-                for right in MAJORS:
-                    sums = ", ".join(f"${i}" for i in range(n // 2))
-                    turned = f"{int(left == 'm')}, {int(right == 'm')}"
-                    ends = f"${n // 2}, ${n // 2 + 1}, 1, 1, 1, {turned}"
-                    asm = f"wgmma.mma_async.sync.aligned.m64n{n}k16.f32.{type}.{type} {{{sums}}}, {ends};"
-                    name = f"gpu.wgmma.{type}.{n}.{left}{right}"
-                    made[name] = ("ptr", "i64", "i64"), _on_sums(asm, n // 2, ("i64 %1", "i64 %2"))
+        sums = ", ".join(f"${i}" for i in range(n // 2))
+        for type, steps in STEPS.items():
+            for left, right in itertools.product("k" if type == "tf32" else MAJORS, repeat=2):
+                turned = "" if type == "tf32" else f", {int(left == 'm')}, {int(right == 'm')}"
+                shape = f"m64n{n}k{steps}.f32.{type}.{type}"
+                asm = f"wgmma.mma_async.sync.aligned.{shape} {{{sums}}}, ${n // 2}, ${n // 2 + 1}, 1, 1, 1{turned};"
+                body = _on_sums(asm, n // 2, ("i64 %1", "i64 %2"))
+                made[f"gpu.wgmma.{type}.{n}.{left}{right}"] = ("ptr", "i64", "i64"), body
     return made
 
 
@@ -60,7 +59,7 @@ def _on_sums(asm: str, count: int, operands: tuple[str, ...]) -> str:
 
 
 class Warpgroup:
-    """A warpgroup's sums of a tile of 64 x `columns`, written into a function. `type`: f16 or bf16."""
+    """A warpgroup's sums of a tile of 64 x `columns`, written into a function. `type`: f16, bf16 or tf32."""
 
     def __init__(self, e: Emitter, threads: Threads, type: str, columns: int) -> None:
         self.e, self.threads, self.type, self.columns, self.count = e, threads, type, columns, columns // 2
@@ -81,7 +80,7 @@ class Warpgroup:
         self.threads.call("gpu.wgmma.begin")
 
     def multiply(self, left: Reg, right: Reg, majors: str) -> None:
-        """Add the product of two tiles, of 64 x 16 and 16 x columns, by their descriptors; it is not there yet."""
+        """Add the product of two tiles, of `STEPS` of depth, by their descriptors; it is not there yet."""
         self.threads.call(f"gpu.wgmma.{self.type}.{self.columns}.{majors}", self.sums, left, right)
 
     def end(self) -> None:
@@ -107,8 +106,8 @@ def descriptor(e: Emitter, place: Reg, major: str, apart: int) -> Reg:
 
 
 def advance(major: str) -> int:
-    """What a descriptor of the next 16 steps of depth has more."""
-    return (STEPS * LINE if major == "m" else STEPS * 2) >> 4
+    """What a descriptor of the next `STEPS` of depth has more: they are 32 bytes of a line, or 16 lines."""
+    return (16 * LINE if major == "m" else 32) >> 4
 
 
 def shared_place(threads: Threads, pointer: Reg, offset: Reg | int) -> Reg:

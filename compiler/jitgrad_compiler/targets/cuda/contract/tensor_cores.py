@@ -20,6 +20,7 @@ from ....kernels.expression import Apply, Load, Node
 from ....kernels.kernel import Contraction, Kernel
 from ....kernels.tuning import Gpu
 from ....ops.arithmetic import convert_element_type
+from ...emitter import Emitter
 from ...llvm_text import Module, Reg
 from ..device import THREADS, WARP, Threads
 from ..phases import BlockFunction, Phase, Pointers, Scratch
@@ -396,26 +397,31 @@ class _Words(_Tile):
             out = e.insert(out, e.load(e.offset(own, place, F32), U32), n)
         return out
 
-    def _tf32(self, bits: Reg) -> Reg:
-        """The nearest TF32 number, where it is a number that has one."""
-        e = self.x.e
-        even = e.add(bits, e.add(e.and_(e.shr(bits, KEPT), 1), (1 << KEPT - 1) - 1))
-        return e.and_(even, 0xFFFFFFFF << KEPT & 0xFFFFFFFF)
+
+def nearest_tf32(e: Emitter, bits: Reg) -> Reg:
+    """The nearest TF32 number, of the bits of a number that has one."""
+    even = e.add(bits, e.add(e.and_(e.shr(bits, KEPT), 1), (1 << KEPT - 1) - 1))
+    return e.and_(even, 0xFFFFFFFF << KEPT & 0xFFFFFFFF)
+
+
+def rounded_to_tf32(e: Emitter, value: Reg) -> Reg:
+    """The nearest TF32 number; NaNs stay such, and what would round to infinity is cut off."""
+    bits = e.bitcast(value, U32)
+    size = e.and_(bits, 0x7FFFFFFF)
+    rounded = e.select(e.compare("ge", size, LARGEST), bits, nearest_tf32(e, bits))
+    return e.bitcast(e.select(e.compare("gt", size, INFINITY), e.or_(bits, QUIET), rounded), F32)
 
 
 class _Rounded(_Words):
     """Of float32, rounded to TF32."""
 
     def put(self, room: Reg, flag: Reg, k: Reg) -> None:
-        """What was fetched, into shared memory; NaNs stay such, and what would round to infinity is cut off."""
+        """What was fetched, into shared memory."""
         e = self.x.e
         for number, slot in enumerate(self.slots):
-            bits = e.bitcast(e.get(slot, self.dtype, self.lanes), U32)
-            size = e.and_(bits, 0x7FFFFFFF)
-            rounded = e.select(e.compare("ge", size, LARGEST), bits, self._tf32(bits))
-            rounded = e.select(e.compare("gt", size, INFINITY), e.or_(bits, QUIET), rounded)
+            value = rounded_to_tf32(e, e.get(slot, F32, self.lanes))
             place = e.offset(self.base(room), self.at(*self._at(number)), F32)
-            e.store(place, e.bitcast(rounded, F32), align=4 * self.lanes)
+            e.store(place, value, align=4 * self.lanes)
 
 
 class _Parts(_Words):
@@ -434,7 +440,7 @@ class _Parts(_Words):
             bits = e.bitcast(value, U32)
             size = e.and_(bits, 0x7FFFFFFF)
             outside = e.and_(e.compare("ge", e.sub(size, SMALLEST), LARGEST - SMALLEST), e.compare("ne", size, 0))
-            high = e.bitcast(self._tf32(bits), F32)
+            high = e.bitcast(nearest_tf32(e, bits), F32)
             e.store(place, e.select(outside, value, high), align=4 * lanes)
             low = e.select(outside, 0.0, e.sub(value, high))
             e.store(e.offset(place, super()._elements(), F32), low, align=4 * lanes)

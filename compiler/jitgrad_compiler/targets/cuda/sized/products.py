@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ....ir.graph import Graph, Var
 from ....ir.types import F32, I32, I64, ArrayType, DType
 from ....kernels.affine import Axis
-from ....kernels.kernel import Kernel
+from ....kernels.kernel import Contraction, Kernel
 from ....kernels.tuning import Gpu, Tuning
 from ....ops.contraction import IN_FULL, REDUCED
 from ...emitter import Emitter
@@ -110,8 +110,8 @@ def divided(dtype: DType, reduced: bool, n: Extents, left: Lies, right: Lies, tu
     """How a product of these sizes is done; `reduced`: whether float32 may be rounded to TF32."""
     reduced, way = reduced and dtype == F32, "multiply-adds"
     in_parts = dtype not in NAMES and not reduced
-    if dtype in NAMES and left.whole and right.whole and large(n.rows, n.columns, n.depth, tuning):
-        way, cut = "warpgroups", cut_for_warpgroups(n, tuning)
+    if (dtype in NAMES or reduced) and large(n.rows, n.columns, n.depth, tuning):
+        way, cut = "warpgroups", cut_for_warpgroups(n, dtype, _copied(dtype, left, right), tuning)
     elif dtype.nbytes <= 4 and many(n.rows, n.columns, n.depth, tuning):
         way, cut = "tensor cores", cut_for_tensor_cores(n, steps_of(in_parts), tuning)
     else:
@@ -120,6 +120,11 @@ def divided(dtype: DType, reduced: bool, n: Extents, left: Lies, right: Lies, tu
     whole = n.columns % TOGETHER == 0
     index = I32 if max(n.rows, n.columns) * n.depth < 1 << 31 else I64
     return Kind(dtype, reduced, left, right, whole, cut.rows, cut.columns, way, cut.shares > 1, deep, index), cut
+
+
+def _copied(dtype: DType, left: Lies, right: Lies) -> bool:
+    """Whether operands lie in memory as in tiles of warpgroups."""
+    return dtype in NAMES and left.whole and right.whole
 
 
 def operand_types(kind: Kind) -> tuple[list[ArrayType], dict[str, Any]]:
@@ -219,6 +224,9 @@ class _OnTensorCores(_Told, TensorCoreKernel):
 
 class _ByWarpgroups(_Told, WarpgroupKernel):
     """By wgmma."""
+
+    def _copied(self, c: Contraction) -> bool:
+        return _copied(self.kind.dtype, self.kind.left, self.kind.right)
 
 
 WAYS: dict[str, type[_Told]] = {"multiply-adds": _ByFma, "tensor cores": _OnTensorCores, "warpgroups": _ByWarpgroups}
