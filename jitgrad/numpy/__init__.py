@@ -38,9 +38,8 @@ from .reductions import (
 from .nan_reductions import (
     nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar,
 )  # fmt: skip
-from .statistics import (
-    average, corrcoef, cov, median, nanmedian, nanpercentile, nanquantile, percentile, ptp, quantile,
-)  # fmt: skip
+from .statistics import average, corrcoef, cov, ptp
+from .quantiles import median, nanmedian, nanpercentile, nanquantile, percentile, quantile
 from .padding import pad
 from .histograms import (
     bincount, histogram, histogram2d, histogram_bin_edges, histogramdd,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from jitgrad.array import Array, as_value
-from jitgrad.array_ops import Shape, broadcast, convert, iota, op, reshape, select
+from jitgrad.array_ops import Shape, broadcast, convert, fill, iota, op, reshape, select
 from jitgrad.errors import ArgumentError, ParametersError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, shape_arg, size_arg
-from jitgrad.transfers import placed
+from jitgrad.transfers import beside, placed
 from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from .creation import float_or
@@ -175,7 +175,8 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
     if n < 0:
         raise ArgumentError(f"vander: N must be 0 or more, got {N}")
     kind = I64 if value.type.dtype == BOOL else value.type.dtype
-    column = broadcast(convert(value, kind), (value.type.size, n), (0,))
-    column = select(iota(column.type.shape, 1) == 0, convert(as_value(1), kind), column) if n else column
-    powers = op("cumprod", column, axis=1, reverse=False)
+    powers = beside(fill((value.type.size, min(n, 1)), 1, kind), value)
+    if n > 1:
+        products = op("cumprod", broadcast(convert(value, kind), (value.type.size, n - 1), (0,)), axis=1, reverse=False)
+        powers = op("concatenate", powers, products, axis=1)
     return powers if increasing else op("reverse", powers, axes=(1,))

@@ -7,7 +7,7 @@ from typing import Any
 
 from jitgrad.array import Array
 from jitgrad.array_ops import constant, op, select
-from jitgrad.operands import ArrayLike, array_arg, is_inexact
+from jitgrad.operands import ArrayLike, array_arg, is_inexact, no_out
 from jitgrad_compiler.ir.types import I64
 
 from . import reductions
@@ -21,12 +21,33 @@ def _without_nan(name: str, a: ArrayLike, neutral: float) -> Array:
     return select(isnan(x), constant(neutral, x.type.dtype), x) if is_inexact(x) else x
 
 
-def _neutral(name: str, plain: Any, neutral: float, doc: str, sample: str) -> Any:
-    """A reduction for which NaN counts as a number that changes nothing."""
+def _folded(name: str, plain: Any, neutral: float, doc: str, sample: str) -> Any:
+    """A fold for which NaN counts as a number that changes nothing."""
 
-    def function(a: ArrayLike, axis: Axis = None, dtype: Any = None, out: None = None, *args: Any, **kwargs: Any) -> Array:
-        return plain(_without_nan(name, a, neutral), axis, dtype, out, *args, **kwargs)
+    def function(
+        a: ArrayLike,
+        axis: Axis = None,
+        dtype: Any = None,
+        out: None = None,
+        keepdims: bool = False,
+        initial: ArrayLike | None = None,
+        where: ArrayLike | None = None,
+    ) -> Array:
+        no_out(name, out)
+        return plain(_without_nan(name, a, neutral), axis, dtype, None, keepdims, initial, where)
 
+    return _documented(function, name, neutral, doc, sample)
+
+
+def _running(name: str, plain: Any, neutral: float, doc: str, sample: str) -> Any:
+    def function(a: ArrayLike, axis: int | None = None, dtype: Any = None, out: None = None) -> Array:
+        no_out(name, out)
+        return plain(_without_nan(name, a, neutral), axis, dtype)
+
+    return _documented(function, name, neutral, doc, sample)
+
+
+def _documented(function: Any, name: str, neutral: float, doc: str, sample: str) -> Any:
     return named(
         function, name,
         f"""{doc}, NaN counting as {neutral:g}. Arguments as of `{name[3:]}`.
@@ -38,10 +59,10 @@ def _neutral(name: str, plain: Any, neutral: float, doc: str, sample: str) -> An
     )  # fmt: skip
 
 
-nansum = _neutral("nansum", reductions.sum, 0, "The sum over axes", "5.0")
-nanprod = _neutral("nanprod", reductions.prod, 1, "The product over axes", "6.0")
-nancumsum = _neutral("nancumsum", reductions.cumsum, 0, "The running sum along an axis", "[2. 2. 5.]")
-nancumprod = _neutral("nancumprod", reductions.cumprod, 1, "The running product along an axis", "[2. 2. 6.]")
+nansum = _folded("nansum", reductions.sum, 0, "The sum over axes", "5.0")
+nanprod = _folded("nanprod", reductions.prod, 1, "The product over axes", "6.0")
+nancumsum = _running("nancumsum", reductions.cumsum, 0, "The running sum along an axis", "[2. 2. 5.]")
+nancumprod = _running("nancumprod", reductions.cumprod, 1, "The running product along an axis", "[2. 2. 6.]")
 
 
 def _extreme(name: str, plain: Any, losing: float, word: str, sample: str) -> Any:
@@ -125,6 +146,7 @@ def nanvar(
     ddof: float = 0,
     keepdims: bool = False,
     where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
 ) -> Array:
     """The variance over axes of what is not NaN. Arguments as of `var`.
 
@@ -133,7 +155,7 @@ def nanvar(
     1.0
     """
     x = array_arg("nanvar", a)
-    return reductions.var(x, axis, dtype, out, ddof, keepdims, where=_valid(x, where))
+    return reductions.var(x, axis, dtype, out, ddof, keepdims, where=_valid(x, where), mean=mean)
 
 
 def nanstd(
@@ -144,6 +166,7 @@ def nanstd(
     ddof: float = 0,
     keepdims: bool = False,
     where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
 ) -> Array:
     """The standard deviation over axes of what is not NaN. Arguments as of `std`.
 
@@ -152,4 +175,4 @@ def nanstd(
     1.0
     """
     x = array_arg("nanstd", a)
-    return reductions.std(x, axis, dtype, out, ddof, keepdims, where=_valid(x, where))
+    return reductions.std(x, axis, dtype, out, ddof, keepdims, where=_valid(x, where), mean=mean)

@@ -14,7 +14,7 @@ from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg
 from jitgrad_compiler.ir.types import F64
 
-from . import reductions, statistics
+from . import quantiles, reductions
 from .creation import array as make_array
 from .indexing import take_places
 from .rearrangement import static
@@ -195,7 +195,7 @@ PADDINGS: dict[str, Callable[[Array, int, int, int, Any], Array]] = {
     "maximum": partial(_pad_statistic, reductions.max),
     "minimum": partial(_pad_statistic, reductions.min),
     "mean": partial(_pad_statistic, _rounded(reductions.mean)),
-    "median": partial(_pad_statistic, _rounded(statistics.median)),
+    "median": partial(_pad_statistic, _rounded(quantiles.median)),
     "linear_ramp": _pad_ramp,
 }
 """What pads one axis: of an array, the axis, the widths before and behind, and the mode's own pair (lengths, or end values)."""

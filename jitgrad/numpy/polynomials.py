@@ -238,6 +238,7 @@ def roots(p: ArrayLike, *, strip_zeros: bool = True) -> Array:
     [1. 2.]
     """
     coefficients = inexact_arg("roots", p)
+    coefficients = convert(coefficients, coefficients.type.dtype.accumulated)
     if coefficients.type.rank != 1:
         raise ShapeError(f"roots: needs a vector of coefficients, got shape {coefficients.type.shape}")
     behind = 0

@@ -26,7 +26,17 @@ from jitgrad.array_ops import (
     spread,
 )
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, broadcast_shape, inexact_arg, is_complex, no_out
+from jitgrad.operands import (
+    ArrayLike,
+    array_arg,
+    axes_tuple,
+    axis_number,
+    broadcast_shape,
+    broadcasts_to,
+    inexact_arg,
+    is_complex,
+    no_out,
+)
 from jitgrad.promotion import default_float, dtype_name
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, U64, DType
@@ -217,31 +227,43 @@ def var(
     keepdims: bool = False,
     *,
     where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
     correction: float | None = None,
 ) -> Array:
     """The variance over axes (all by default): the mean of |x - mean(x)|**2, with n - ddof in place of n; a float.
 
-    In two passes, so that nothing cancels. `correction` is another name of ddof; nan where n <= ddof.
+    In two passes, so that nothing cancels; `mean`, where it is known, is taken as given with the axes in it (keepdims=True).
+    `correction` is another name of ddof; nan where n <= ddof.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.var(jnp.array([1.0, 2.0, 6.0])), jnp.var(jnp.array([1, 2, 6]), ddof=1))
     4.6666665 7.0
     """
     no_out("var", out)
-    return _var("var", a, axis, dtype, ddof if correction is None else correction, keepdims, where)
+    return _var("var", a, axis, dtype, ddof if correction is None else correction, keepdims, where, mean)
 
 
-def _var(name: str, a: ArrayLike, axis: Axis, dtype: Any, ddof: float, keepdims: bool, where: ArrayLike | None) -> Array:
+def _var(
+    name: str,
+    a: ArrayLike,
+    axis: Axis,
+    dtype: Any,
+    ddof: float,
+    keepdims: bool,
+    where: ArrayLike | None,
+    mean: ArrayLike | None,
+) -> Array:
     x = mean_arg(name, a, dtype)
     kind = x.type.dtype
     if kind.is_storage:
-        return convert(_var(name, convert(x, kind.accumulated), axis, None, ddof, keepdims, where), kind)
+        return convert(_var(name, convert(x, kind.accumulated), axis, None, ddof, keepdims, where, mean), kind)
     if not x.type.dtype.is_inexact:
         raise DTypeError(f"{name}: dtype must be a float type, got {x.dtype}")
     # Masked before it is squared, so that what is left out has no part in derivatives either, not even if it is nan.
     x = masked(name, _with_shape_of_mask(name, x, where), where, 0)
     axes = axes_tuple(name, axis, x.type.rank)
-    centred = masked(name, x - spread(_mean(name, x, axes, where), x.type.shape, axes), where, 0)
+    middle = spread(_mean(name, x, axes, where), x.type.shape, axes) if mean is None else _given_mean(name, mean, x)
+    centred = masked(name, x - middle, where, 0)
     squares = op("real", centred * op("conj", centred)) if is_complex(x) else centred * centred
     total = reduce_sum(squares, axes)
     count = count_of(name, x, axes, where)
@@ -253,6 +275,18 @@ def _var(name: str, a: ArrayLike, axis: Axis, dtype: Any, ddof: float, keepdims:
     return kept(total / degrees, x.type.shape, axes, keepdims)
 
 
+def _given_mean(name: str, mean: ArrayLike, x: Array) -> Array:
+    value = as_value(mean, name)
+    if not broadcasts_to(value.type.shape, x.type.shape):
+        raise ShapeError(
+            f"{name}: mean= must broadcast to the array's shape {x.type.shape}, got shape {value.type.shape}; make it with "
+            "keepdims=True"
+        )
+    if is_complex(value) and not is_complex(x):
+        raise DTypeError(f"{name}: the mean= of real numbers must be real, got {value.dtype}")
+    return broadcast_right(convert(value, x.type.dtype), x.type.shape)
+
+
 def std(
     a: ArrayLike,
     axis: Axis = None,
@@ -262,16 +296,24 @@ def std(
     keepdims: bool = False,
     *,
     where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
     correction: float | None = None,
 ) -> Array:
-    """The standard deviation over axes (all by default): the square root of `var`. Its derivative is infinite or nan at 0.
+    """The standard deviation over axes (all by default): the square root of `var`.
+
+    Its derivative is infinite or nan where it is 0, but 0 where there is but one element, whose deviation is 0 whatever it is.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.std(jnp.array([1.0, 3.0])))
     1.0
     """
     no_out("std", out)
-    return op("sqrt", _var("std", a, axis, dtype, ddof if correction is None else correction, keepdims, where))
+    degrees = ddof if correction is None else correction
+    x = mean_arg("std", a, dtype)
+    variance = _var("std", x, axis, dtype, degrees, keepdims, where, mean)
+    count = math.prod(x.type.shape[i] for i in axes_tuple("std", axis, x.type.rank))
+    alone = count == 1 and where is None and mean is None and not degrees
+    return variance if alone else op("sqrt", variance)
 
 
 def _logical(name: str, op_name: str, neutral: bool, doc: str, sample: str) -> Any:

@@ -9,9 +9,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.array_ops import broadcast, constant, convert, flat, iota, limits, op, op_all, reshape, select, slice_axis
+from jitgrad.array_ops import (
+    broadcast,
+    constant,
+    convert,
+    fill,
+    flat,
+    iota,
+    is_number,
+    limits,
+    op,
+    op_all,
+    reshape,
+    select,
+    slice_axis,
+)
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, is_complex
+from jitgrad.operands import ArrayLike, array_arg, is_complex, size_arg
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, U64
 
@@ -19,7 +33,7 @@ from . import reductions
 from .arithmetic import isclose
 from .indexing import take
 from .manipulation import concatenate, promoted
-from .sorting import first_true, known_size, mixes_signs, searchsorted, sort
+from .sorting import argsort, first_true, known_size, mixes_signs, searchsorted
 
 
 class UniqueCounts(NamedTuple):
@@ -71,21 +85,21 @@ def unique(
     x = array_arg("unique", ar)
     data = known_size("unique", x, size)
     if data is not None:
+        if x.type.dtype.is_storage:  # NumPy finds no NaN in the small types of ml_dtypes
+            data = data.astype(np.float32)
         found = np.unique(data, True, True, True, axis=axis, equal_nan=equal_nan)
         # The elements are taken out of x, so that they keep its derivative.
-        out = [_taken(x, found[1], axis), *(beside(from_numpy(np.asarray(f)), x) for f in found[1:])]
+        out = [_taken(x, beside(from_numpy(found[1]), x), axis), *(beside(from_numpy(np.asarray(f)), x) for f in found[1:])]
     else:
         if axis is not None:
             raise ArgumentError("unique: with size= only axis=None is available")
-        if is_complex(x):
-            raise ArgumentError("unique: with size= complex arrays are not available")
         out = list(_unique_traced(x, int(size or 0), fill_value, equal_nan))
     wanted = [out[0], *[v for v, w in zip(out[1:], (return_index, return_inverse, return_counts), strict=True) if w]]
     return wanted[0] if len(wanted) == 1 else tuple(wanted)
 
 
-def _taken(x: Array, indices: np.ndarray, axis: int | None = None) -> Array:
-    return take(x if axis is not None else flat(x), from_numpy(indices), axis or 0, mode="clip")
+def _taken(x: Array, indices: Array, axis: int | None = None) -> Array:
+    return take(x if axis is not None else flat(x), indices, axis or 0, mode="clip")
 
 
 def _unique_traced(x: Array, size: int, fill_value: ArrayLike | None, equal_nan: bool) -> tuple[Array, Array, Array, Array]:
@@ -94,7 +108,7 @@ def _unique_traced(x: Array, size: int, fill_value: ArrayLike | None, equal_nan:
     n = x.type.shape[0]
     if not n:
         raise ShapeError("unique: an empty array has no elements to fill `size` with")
-    values, places = op_all("sort", x, iota((n,), 0), axis=0)
+    values, places = _rising(x)
     differs = op("ne", slice_axis(values, 0, 1, n), slice_axis(values, 0, 0, n - 1))
     if equal_nan and x.type.dtype.is_inexact:
         nan = op("ne", values, values)
@@ -199,51 +213,125 @@ def union1d(ar1: ArrayLike, ar2: ArrayLike, *, size: int | None = None, fill_val
     return result
 
 
-def _known(where: str, x: Array) -> np.ndarray:
-    data = known_size(where, x, None)
-    assert data is not None
-    return data
+def _rising(x: Array) -> tuple[Array, Array]:
+    """A vector in rising order, and where each element was."""
+    if not is_complex(x):
+        values, places = op_all("sort", x, iota(x.type.shape, 0), axis=0)
+        return values, places
+    places = argsort(x)
+    return _taken(x, places), places
 
 
-def _kept(where: str, x: ArrayLike, others: ArrayLike, there: bool, assume_unique: bool = False) -> Array:
-    """The elements that are (not) among others, in their own type: each once, rising, or as they are where unique."""
+def _starts(values: Array) -> Array:
+    """Of sorted elements, those that differ from the one before; NaNs do not differ."""
+    n = values.type.shape[0]
+    behind, before = slice_axis(values, 0, min(n, 1), n), slice_axis(values, 0, 0, max(n - 1, 0))
+    differs = op("ne", behind, before)
+    if values.type.dtype.is_inexact:
+        differs = differs & op("not", op("ne", behind, behind) & op("ne", before, before))
+    return op("concatenate", broadcast(constant(True, BOOL), (min(n, 1),), ()), differs, axis=0)
+
+
+def _members(where: str, x: ArrayLike, others: ArrayLike, there: bool, assume_unique: bool) -> tuple[Array, Array]:
+    """The elements of x, in rising order or where they are unique as they are; and which are (not) among others, each once."""
     mine = flat(array_arg(where, x))
-    mine = mine if assume_unique else unique(mine)
-    return _taken(mine, np.flatnonzero(_known(where, isin(mine, array_arg(where, others), invert=not there))))
+    mine = mine if assume_unique else _rising(mine)[0]
+    found = isin(mine, array_arg(where, others), invert=not there)
+    return mine, found if assume_unique else found & _starts(mine)
 
 
-def intersect1d(ar1: ArrayLike, ar2: ArrayLike) -> Array:
-    """The elements that are in both, each once, in rising order, in the promoted type; concrete arrays only.
+def _chosen(where: str, values: Array, mask: Array, size: int | None, fill_value: ArrayLike | None) -> tuple[Array, Array, Array]:
+    """The elements that a mask chooses, their places, and which of these exist: all, or `size` with fill_value behind them."""
+    known = known_size(where, mask, size)
+    if known is not None:
+        places = beside(from_numpy(np.flatnonzero(known)), values)
+        return _taken(values, places), places, beside(fill(places.type.shape, True, BOOL), values)
+    count = size_arg(where, size, "size is an integer")
+    if not values.type.size:
+        return (
+            fill((count,), 0 if fill_value is None else fill_value, values.type.dtype),
+            iota((count,), 0),
+            fill((count,), False, BOOL),
+        )
+    places, there = first_true(mask, count)
+    found = op("gather", values, reshape(places, (count, 1)), axes=(0,), batch=0, mode="clip")
+    filler = convert(as_value(0 if fill_value is None else fill_value, where), values.type.dtype)
+    return select(there, found, filler if is_number(filler) else broadcast(filler, (count,), ())), places, there
+
+
+def intersect1d(
+    ar1: ArrayLike,
+    ar2: ArrayLike,
+    assume_unique: bool = False,
+    return_indices: bool = False,
+    *,
+    size: int | None = None,
+    fill_value: ArrayLike | None = None,
+) -> Any:
+    """The elements that are in both, each once, in rising order, in the promoted type; with `return_indices` also where each is
+    first in ar1 and in ar2.
+
+    With `size`, which traced code needs, exactly so many: the first ones, then fill_value (the smallest common one by default), at
+    indices behind the arrays' ends. Raises ConcretizationTypeError for traced arrays without it.
 
     >>> import jitgrad.numpy as jnp
-    >>> print(jnp.intersect1d(jnp.array([3, 1]), jnp.array([2, 1])))
-    [1]
+    >>> print(*jnp.intersect1d(jnp.array([3, 1]), jnp.array([2, 1]), return_indices=True))
+    [1] [1] [1]
     """
-    kind = promoted("intersect1d", [ar1, ar2])[0].type.dtype
-    return convert(_kept("intersect1d", ar1, ar2, True), kind)
+    x, y = (flat(v) for v in promoted("intersect1d", [ar1, ar2]))
+    values, order = _rising(x)
+    mask = isin(values, y) & _starts(values)
+    if size is not None and fill_value is None and values.type.size:
+        fill_value = _chosen("intersect1d", values, mask, 1, 0)[0][0]
+    found, places, there = _chosen("intersect1d", values, mask, size, fill_value)
+    if not return_indices:
+        return found
+    n, m = values.type.size, y.type.size
+    if not n or not m:
+        return found, fill(found.type.shape, n, I64), fill(found.type.shape, m, I64)
+    others, other_order = _rising(y)
+    equal = op("eq", *(broadcast(v, (found.type.size, m), (axis,)) for axis, v in enumerate((found, others))))
+    second = op("argmax", convert(equal, I64), axis=1, dtype=I64)
+    return found, *(
+        select(there, _taken(order, at), broadcast(constant(end, I64), there.type.shape, ()))
+        for order, at, end in ((order, places, n), (other_order, second, m))
+    )
 
 
-def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Array:
-    """The elements of the first that are not in the second, each once, in rising order, in the first's type; concrete arrays only.
+def setdiff1d(
+    ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, *, size: int | None = None, fill_value: ArrayLike | None = None
+) -> Array:
+    """The elements of the first that are not in the second, each once, in rising order, in the first's type.
 
-    With assume_unique they stay in their order.
+    With assume_unique they stay in their order. With `size`, which traced code needs, exactly so many: the first ones, then
+    fill_value (0 by default). Raises ConcretizationTypeError for traced arrays without it.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.setdiff1d(jnp.array([3, 1]), jnp.array([2, 1])))
     [3]
     """
-    return _kept("setdiff1d", ar1, ar2, False, assume_unique)
+    mine, mask = _members("setdiff1d", ar1, ar2, False, assume_unique)
+    return _chosen("setdiff1d", mine, mask, size, fill_value)[0]
 
 
-def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Array:
-    """The elements that are in just one of both, in rising order, in the promoted type; concrete arrays only.
+def setxor1d(
+    ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, *, size: int | None = None, fill_value: ArrayLike | None = None
+) -> Array:
+    """The elements that are in just one of both, in rising order, in the promoted type.
+
+    With `size`, which traced code needs, exactly so many: the first ones, then fill_value (the smallest of them by default). Raises
+    ConcretizationTypeError for traced arrays without it.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.setxor1d(jnp.array([3, 1]), jnp.array([2, 1])))
     [2 3]
     """
-    parts = [_kept("setxor1d", x, y, False, assume_unique) for x, y in ((ar1, ar2), (ar2, ar1))]
-    return sort(concatenate(parts))
+    parts = [_members("setxor1d", x, y, False, assume_unique) for x, y in ((ar1, ar2), (ar2, ar1))]
+    values, order = _rising(concatenate([values for values, _ in parts]))
+    mask = _taken(concatenate([mask for _, mask in parts]), order) if values.type.size else parts[0][1]
+    if size is not None and fill_value is None and values.type.size:
+        fill_value = _chosen("setxor1d", values, mask, 1, 0)[0][0]
+    return _chosen("setxor1d", values, mask, size, fill_value)[0]
 
 
 def allclose(a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-5, atol: ArrayLike = 1e-8, equal_nan: bool = False) -> Array:

@@ -304,5 +304,5 @@ def sort_complex(a: ArrayLike) -> Array:
     >>> print(jnp.sort_complex(jnp.array([2 + 1j, 1 - 1j, 2 - 1j])))
     [1.-1.j 2.-1.j 2.+1.j]
     """
-    x = sort(inexact_arg("sort_complex", a))
-    return x if is_complex(x) else convert(x, complex_of(x.type.dtype))
+    x = inexact_arg("sort_complex", a)
+    return sort(x if is_complex(x) else convert(x, complex_of(x.type.dtype.accumulated)))

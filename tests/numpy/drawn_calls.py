@@ -8,11 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import ml_dtypes  # noqa: F401, NumPy knows bfloat16 by its name then
 import numpy as np
 from hypothesis import strategies as st
 
-TYPES = {"b": ["bool"], "i": ["int8", "int32", "int64"], "u": ["uint8", "uint32"], "f": ["float32", "float64"],
-         "c": ["complex64", "complex128"]}  # fmt: skip
+TYPES = {"b": ["bool"], "i": ["int8", "int16", "int32", "int64"], "u": ["uint8", "uint16", "uint32", "uint64"],
+         "f": ["float16", "bfloat16", "float32", "float64"], "c": ["complex64", "complex128"],
+         "w": ["float32", "float64"]}  # fmt: skip
+METHODS = (
+    "linear lower higher nearest midpoint inverted_cdf averaged_inverted_cdf closest_observation interpolated_inverted_cdf hazen "
+    "weibull median_unbiased normal_unbiased"
+).split()
+EDGES = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0])
 Shape = tuple[int, ...]
 
 
@@ -34,10 +41,13 @@ class Call:
 
 
 class Draw:
-    """Random parts of a call. Where the drawn call is to be differentiated, `dtype` is its type and values lie apart."""
+    """Random parts of a call. Where the drawn call is to be differentiated, `apart` is its type and values lie apart from each
+    other; of the kinds in `edges` some are infinite, NaN or zeros of either sign.
+    """
 
-    def __init__(self, draw: Callable[[Any], Any], kinds: str, apart: str | None = None) -> None:
+    def __init__(self, draw: Callable[[Any], Any], kinds: str, apart: str | None = None, edges: str = "") -> None:
         self.draw, self.kinds, self.apart = draw, kinds, apart
+        self.edges = edges if not apart and draw(st.booleans()) else ""
         self.random = np.random.default_rng(draw(st.integers(0, 2**20)))
 
     def number(self, low: int, high: int) -> int:
@@ -69,7 +79,15 @@ class Draw:
             values = np.clip(values, np.ceil(low), np.floor(high)) if dtype.kind != "c" else values
         if dtype.kind == "u":
             values = np.abs(values)
+        if ("f" if dtype.name == "bfloat16" else dtype.kind) in self.edges:
+            values = self._with_edges(values)
         return np.asarray(values).astype(dtype)
+
+    def _with_edges(self, values: np.ndarray) -> np.ndarray:
+        values = np.asarray(values)
+        for part in (values.real, values.imag) if values.dtype.kind == "c" else (values,):
+            part[...] = np.where(self.random.random(part.shape) < 0.3, self.random.choice(EDGES, part.shape), part)
+        return values
 
     def broadcast(self, count: int) -> list[Shape]:
         """Shapes that broadcast with each other."""
@@ -143,9 +161,10 @@ def begun(d: Draw) -> Call:
 
 
 def deviated(d: Draw) -> Call:
-    """Of at least two elements: of one, a deviation has no derivative."""
-    shape = d.shape(least=1, size=2)
-    return Call([d.array(shape)], keywords={"axis": d.axis(shape), "keepdims": d.flag(), "ddof": d.one_of(0, 1)})
+    """Of at least two elements where one is left out: of one alone, NumPy has no result."""
+    ddof = d.one_of(0, 1)
+    shape = d.shape(least=1, size=1 + ddof)
+    return Call([d.array(shape)], keywords={"axis": d.axis(shape), "keepdims": d.flag(), "ddof": ddof})
 
 
 def with_nans(draw: Callable[[Draw], Call]) -> Callable[[Draw], Call]:
@@ -163,7 +182,7 @@ def quantiles(d: Draw, scale: float = 1.0) -> Call:
     shape = d.shape(size=1)
     q = d.one_of(0.3, 0.0, 1.0, [0.25, 0.7])
     keywords = dict(axis=d.axes(shape), keepdims=d.flag())
-    keywords["method"] = d.one_of("linear", "lower", "higher", "nearest", "midpoint")
+    keywords["method"] = d.one_of("linear", *METHODS)
     return Call([d.array(shape)], [np.asarray(q) * scale], keywords)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jitgrad.numpy as jnp
-from jitgrad import grad
+from jitgrad import grad, jit
 
 CASES = [
     "allclose(x, x)",
@@ -85,3 +85,39 @@ def test_elements_of_sets_keep_their_derivatives(chosen, indices):
     expected = np.zeros(4)
     expected[indices] = 2 * x[indices]
     assert np.array_equal(grad(lambda x: jnp.sum(chosen(x) ** 2))(jnp.array(x)), expected)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float64", "complex128", "bool"])
+@pytest.mark.parametrize("name", ["intersect1d", "setdiff1d", "setxor1d"])
+def test_sets_of_two_arrays_take_a_size_and_fill_what_is_left(name: str, dtype: str) -> None:
+    rng = np.random.default_rng(1)
+    for sizes in ((4, 5), (0, 3), (3, 0), (6, 6)):
+        a, b = (rng.integers(0, 5, n).astype(dtype) for n in sizes)
+        want = getattr(np, name)(a, b)
+        np.testing.assert_array_equal(getattr(jnp, name)(a, b), want)
+        for size in (0, 2, 7):
+            found = jit(lambda a, b, size=size: getattr(jnp, name)(a, b, size=size, fill_value=1))(a, b)
+            filled = np.concatenate([want, np.ones(9, dtype)])[: max(size, len(want))][:size]
+            np.testing.assert_array_equal(found, filled)
+
+
+def test_a_size_without_a_fill_value_repeats_the_smallest_common_element() -> None:
+    a, b = jnp.array([1, 3, 5, 7]), jnp.array([3, 5, 9, 11])
+    np.testing.assert_array_equal(jnp.intersect1d(a, b, size=4), [3, 5, 3, 3])
+    np.testing.assert_array_equal(jnp.setxor1d(a, b, size=6), [1, 7, 9, 11, 1, 1])
+    np.testing.assert_array_equal(jnp.setdiff1d(a, b, size=4), [1, 7, 0, 0])
+
+
+def test_an_intersection_tells_where_its_elements_are_first() -> None:
+    a, b = np.array([3, 1, 3, 5, 2]), np.array([5, 5, 3])
+    for found, want in zip(jnp.intersect1d(a, b, return_indices=True), np.intersect1d(a, b, return_indices=True), strict=True):
+        np.testing.assert_array_equal(found, want)
+    found = jit(lambda a, b: jnp.intersect1d(a, b, return_indices=True, size=3))(a, b)
+    np.testing.assert_array_equal(np.stack(found), [[3, 5, 3], [0, 3, 5], [2, 0, 3]])
+
+
+def test_unique_of_small_floats_and_of_traced_complex_numbers_is_that_of_their_values() -> None:
+    x = jnp.array([-0.0, np.nan, 1, 0, np.nan, 1, -0.0], "bfloat16")
+    np.testing.assert_array_equal(jnp.unique(x).astype(float), [0, 1, np.nan])
+    z = np.array([1 + 1j, 1 - 1j, 1 + 1j, 0])
+    np.testing.assert_array_equal(jit(lambda z: jnp.unique(z, size=3))(z), np.unique(z))

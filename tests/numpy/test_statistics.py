@@ -127,3 +127,72 @@ def test_a_histogram_counts_in_the_type_that_elements_and_weights_have_together(
         np.testing.assert_array_equal(counts, np.histogram(np.asarray(x), 2, weights=np.asarray(weights))[0])
     with pytest.raises(errors.DTypeError, match="histogram: complex numbers have no order"):
         jnp.histogram(x + 1j, 2)
+
+
+Q = np.array([0.0, 0.25, 0.5, 1.0])
+
+
+@pytest.mark.parametrize("name", ["quantile", "nanquantile"])
+def test_weighted_quantiles_are_numpys(name: str) -> None:
+    rng = np.random.default_rng(3)
+    x = np.round(rng.uniform(-3, 3, (4, 5)))
+    if name == "nanquantile":
+        x[rng.random(x.shape) > 0.7] = np.nan
+    for axis, weights in ((None, rng.integers(0, 3, x.shape)), (0, np.array([0, 1, 2, 1])), (-1, rng.random(x.shape))):
+        given = dict(axis=axis, method="inverted_cdf", keepdims=True)
+        want = getattr(np, name)(x, Q, weights=weights, **given)
+        ours = lambda x, w, given=given: getattr(jnp, name)(x, Q, weights=w, **given)  # noqa: E731
+        for f in (ours, jit(ours)):
+            np.testing.assert_array_equal(f(jnp.array(x), jnp.array(weights)), want)
+    assert np.isnan(jnp.quantile(jnp.ones(2), 0.5, weights=jnp.zeros(2), method="inverted_cdf"))
+
+
+def test_quantiles_of_many_small_floats_are_at_their_own_places() -> None:
+    x = np.linspace(0, 1, 5001).astype(np.float16)
+    np.testing.assert_array_equal(jnp.quantile(jnp.array(x), 0.9), np.quantile(x.astype(float), 0.9).astype(np.float16))
+
+
+def test_a_quantile_at_an_infinite_element_is_infinite() -> None:
+    x = jnp.array([1.0, np.inf])
+    assert jnp.quantile(x, 1.0) == np.inf and jnp.quantile(x, 0.0) == 1 and np.isnan(jit(jnp.quantile)(x, np.nan))
+
+
+def test_what_a_quantile_cannot_take_is_an_error() -> None:
+    x = jnp.array([[1.0, 2.0, 3.0]])
+    for given, words in (
+        ((x, 1.5), "quantile: q must be between 0 and 1, got 1.5"),
+        ((x, np.nan), "quantile: q must be between 0 and 1"),
+        ((x, 0.5, None, x), "quantile: out= is not supported"),
+    ):
+        with pytest.raises(errors.ArgumentError, match=words):
+            jnp.quantile(*given)
+    with pytest.raises(errors.ArgumentError, match="percentile: q must be between 0 and 100, got -1"):
+        jnp.percentile(x, -1)
+    with pytest.raises(errors.ArgumentError, match='weights= go with method="inverted_cdf" alone'):
+        jnp.quantile(x, 0.5, weights=x)
+    with pytest.raises(errors.ArgumentError, match="weights must be 0 or more"):
+        jnp.quantile(x, 0.5, weights=-x, method="inverted_cdf")
+    with pytest.raises(errors.ShapeError, match=r"weights of shape \(2,\) do not go with an array of shape \(1, 3\)"):
+        jnp.quantile(x, 0.5, 1, weights=x[0, :2], method="inverted_cdf")
+
+
+@pytest.mark.parametrize("name", ["var", "std", "nanvar", "nanstd"])
+def test_a_known_mean_is_taken(name: str) -> None:
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    given = dict(axis=1, keepdims=True, mean=x.mean(1, keepdims=True) + 0.1)
+    np.testing.assert_allclose(getattr(jnp, name)(jnp.array(x), **given), getattr(np, name)(x, **given), rtol=1e-12)
+    with pytest.raises(errors.ShapeError, match=r"mean= must broadcast to the array's shape \(3, 4\), got shape \(3,\)"):
+        getattr(jnp, name)(x, axis=1, mean=x.mean(1))
+
+
+def test_the_deviation_of_one_element_has_the_derivative_0() -> None:
+    np.testing.assert_array_equal(grad(lambda x: jnp.std(x, axis=1).sum())(jnp.ones((3, 1))), np.zeros((3, 1)))
+    assert grad(jnp.std)(2.0) == 0 and np.isnan(jnp.std(jnp.array([np.nan])))
+
+
+def test_covariances_are_computed_in_the_type_that_is_asked_for() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
+    for name in ("cov", "corrcoef"):
+        found = getattr(jnp, name)(jnp.array(x), dtype="float64")
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, getattr(np, name)(x, dtype=np.float64), rtol=1e-12)
