@@ -224,6 +224,12 @@ def shape_arg(where: str, shape: Any) -> Shape:
     return sizes
 
 
+def one_of(where: str, name: str, value: Any, choices: Sequence[Any]) -> None:
+    """Raise ArgumentError for an argument that is none of its choices."""
+    if not any(value is c or (isinstance(value, str) and value == c) for c in choices):
+        raise ArgumentError(f"{where}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
 def no_out(where: str, out: Any) -> None:
     """Arrays are immutable, so `out`, kept for the order of arguments, must be None."""
     if out is not None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from types import CodeType, FunctionType, ModuleType, TracebackType
 from typing import Any, TypeVar
 
+import numpy as np
 import optree
 
 import jitgrad_compiler
@@ -21,11 +22,14 @@ from . import errors
 from .at_once import at_once
 from .config import config
 from .element_width import narrow_results
+from .suggestions.called import name_call
 from .suggestions.foreign import explain_call, explain_python
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+PACKAGE = __name__.partition(".")[0]
 _OURS = tuple(os.path.dirname(os.path.abspath(str(m.__file__))) + os.sep for m in (errors, jitgrad_compiler, optree))
+_NUMPYS = tuple(os.path.join(os.path.dirname(os.path.dirname(np.__file__)), name) + os.sep for name in ("numpy", "scipy"))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -57,6 +61,16 @@ def _raised_inside(traceback: TracebackType | None) -> bool:
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
     return traceback is not None and _is_ours(traceback.tb_frame.f_code.co_filename)
+
+
+def _is_of_ours(traceback: TracebackType | None) -> bool:
+    """Whether an error came about in this package, or in NumPy or SciPy, which it called, and in no function of the user's."""
+    while traceback is not None:
+        filename = traceback.tb_frame.f_code.co_filename
+        if not (_is_ours(filename) or filename.startswith(("<__array_function__", *_NUMPYS))):
+            return False
+        traceback = traceback.tb_next
+    return True
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -91,10 +105,11 @@ def _hide(traceback: TracebackType | None) -> None:
         traceback = traceback.tb_next
 
 
-def boundary(f: F, inside: bool = False) -> F:
+def boundary(f: F, inside: bool = False, known: bool = False) -> F:
     """f, as users call it. It keeps f's name in frames, too: errors tell which function a line called.
 
-    `inside`: functions of this package call it, too, and their 64-bit numbers stay.
+    `inside`: functions of this package call it, too, and their 64-bit numbers stay. `known`: users know it by its name, which
+    errors that come about in it then have.
     """
 
     now = at_once(f)
@@ -111,6 +126,8 @@ def boundary(f: F, inside: bool = False) -> F:
         except Exception as error:
             if type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None:
                 explain_call(error, f, args)  # the call itself failed
+            elif known and _is_of_ours(error.__traceback__):
+                name_call(error, f, args, kwargs)
             leave(error)
             raise
 
@@ -139,7 +156,7 @@ def boundaries(module: ModuleType, plain: Collection[str] = ()) -> None:
         if not isinstance(f, FunctionType) or name.startswith("_") or name in plain or f.__code__.co_filename == __file__:
             continue
         if f not in _made:
-            _made[f] = boundary(f)
+            _made[f] = boundary(f, known=module.__name__ != PACKAGE)  # transforms name the one they are
             if f.__module__.startswith(module.__name__):
                 _made[f].__module__ = module.__name__
         setattr(module, name, _made[f])

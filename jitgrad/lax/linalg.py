@@ -17,6 +17,7 @@ from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.linear_algebra import spectra, systems
 from jitgrad.matrix_operands import check_results, matrix_arg, one_type, square_arg
 from jitgrad.operands import ArrayLike, size_arg
+from jitgrad.publishing import public as _public
 
 
 def cholesky(x: ArrayLike, *, symmetrize_input: bool = True) -> Array:
@@ -297,3 +298,5 @@ __all__ = [
     "cholesky", "cholesky_update", "eig", "eigh", "hessenberg", "householder_product", "lu", "lu_pivots_to_permutation",
     "ormqr", "qdwh", "qr", "schur", "svd", "symmetric_product", "triangular_solve", "tridiagonal", "tridiagonal_solve",
 ]  # fmt: skip
+
+_public(__name__)

@@ -230,13 +230,15 @@ def convolved(x: np.ndarray, y: np.ndarray, mode: str) -> np.ndarray | None:
     return out if np.count_nonzero(np.isfinite(out)) == out.size else None
 
 
-def _slid(where_: str, a: ArrayLike, v: ArrayLike, mode: str, turned: bool) -> Array:
+def _slid(where_: str, a: ArrayLike, v: ArrayLike, mode: str, turned: bool, dtype: Any) -> Array:
     """Sums of products of a with v moved along it; v backwards for a convolution."""
     x, y = promoted(where_, [array_arg(where_, a), array_arg(where_, v)])
     if x.type.rank != 1 or y.type.rank != 1 or not x.type.size or not y.type.size:
         raise ShapeError(f"{where_}: needs two vectors that are not empty, got shapes {x.type.shape} and {y.type.shape}")
     if mode not in MODES:
         raise ArgumentError(f"{where_}: mode must be one of {', '.join(MODES)}, got {mode!r}")
+    if dtype is not None:
+        x, y = array_arg(where_, x, dtype), array_arg(where_, y, dtype)
     if not x.type.dtype.is_inexact:
         x, y = inexact_arg(where_, x), inexact_arg(where_, y)
     n, m = x.type.shape[0], y.type.shape[0]
@@ -263,12 +265,13 @@ def convolve(a: ArrayLike, v: ArrayLike, mode: str = "full", *, precision: Any =
     """The discrete convolution of two vectors: the sum of a[k] * v[n - k]; as floats.
 
     mode: "full" (n + m - 1 results), "same" (as many as the longer one has) or "valid" (where both overlap wholly).
+    With preferred_element_type all is computed in that type.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.convolve(jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0])))
     [0. 1. 2. 3.]
     """
-    return _slid("convolve", a, v, mode, True)
+    return _slid("convolve", a, v, mode, True, preferred_element_type)
 
 
 def correlate(
@@ -280,7 +283,7 @@ def correlate(
     >>> print(jnp.correlate(jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0])))
     [2. 3.]
     """
-    return _slid("correlate", a, v, mode, False)
+    return _slid("correlate", a, v, mode, False, preferred_element_type)
 
 
 def unwrap(p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, period: ArrayLike = 2 * math.pi) -> Array:

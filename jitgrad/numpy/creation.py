@@ -22,8 +22,10 @@ from jitgrad.operands import (
     array_arg,
     broadcasts_to,
     common_dtype,
+    one_of,
     promote_all,
     shape_arg,
+    size_arg,
     strong,
 )
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
@@ -34,6 +36,9 @@ from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import BOOL, F32, F64, I64, NAMES, ArrayType, DType
 
 from .elementwise import example, named
+
+ORDERS = (None, "K", "C", "A", "F")
+"""What NumPy takes as an order in memory; here elements always lie in rows, as by C."""
 
 
 def _is_buffer(data: Any) -> bool:
@@ -55,12 +60,13 @@ def array(
     Array([[1. , 2. ],
            [3. , 4.5]], dtype=float32)
     """
-    if type(object) is list and dtype is device is config.default_device is None and not ndmin:
+    if type(object) is list and order == "K" and dtype is device is config.default_device is None and not ndmin:
         plain = _of_numbers(object)
         if plain is not None:
             return plain
+    one_of("array", "order", order, ORDERS)
     out = _copied(copy, object, _from_data("array", object, None if dtype is None else dtype_name(dtype)))
-    missing = ndmin - out.type.rank
+    missing = size_arg("array", ndmin, "ndmin is an integer") - out.type.rank
     return placed("array", reshape(out, (1,) * missing + out.type.shape) if missing > 0 else out, device)
 
 
@@ -75,6 +81,7 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
     """
     if copy is False and not isinstance(a, Array):
         raise ArgumentError(f"asarray: a {type(a).__name__} must be copied, but copy=False was given")
+    one_of("asarray", "order", order, ORDERS)
     made = _copied(copy, a, _from_data("asarray", a, None if dtype is None else dtype_name(dtype)))
     return placed("asarray", made, device)
 

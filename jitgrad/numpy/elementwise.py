@@ -12,7 +12,7 @@ from typing import Any
 from jitgrad.array import Array, as_value
 from jitgrad.array_ops import convert, fill_like, limits, op, select
 from jitgrad.errors import DTypeError
-from jitgrad.operands import ArrayLike, array_arg, elementwise, inexact_arg, is_complex, is_float, operands
+from jitgrad.operands import ArrayLike, array_arg, elementwise, inexact_arg, is_complex, is_float, no_out, operands, size_arg
 from jitgrad_compiler.ir.types import BOOL, F64
 
 UnaryFunction = Callable[[ArrayLike], Array]
@@ -194,6 +194,8 @@ def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
     >>> print(jnp.round(jnp.array([1.25, 2.5]), 1))
     [1.2 2.5]
     """
+    no_out("round", out)
+    decimals = size_arg("round", decimals, "decimals is an integer")
     value = as_value(a, "round")
     whole = not value.type.dtype.is_inexact
     if value.type.dtype == BOOL or (whole and decimals >= 0):
@@ -231,7 +233,7 @@ def around(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
     >>> print(jnp.around(2.5))
     2.0
     """
-    return round(a, decimals)
+    return round(a, decimals, out)
 
 
 def negative(x: ArrayLike, /) -> Array:
@@ -374,6 +376,7 @@ def isinf(x: ArrayLike, /) -> Array:
 
 def _is_infinite(name: str, number: float) -> UnaryFunction:
     def function(x: ArrayLike, /, out: None = None) -> Array:
+        no_out(name, out)
         value = as_value(x, name)
         if is_complex(value):
             raise DTypeError(f"{name}: complex numbers have no order, got {value.dtype}")

@@ -8,7 +8,7 @@ from typing import Any
 from jitgrad.array import Array
 from jitgrad.array_ops import Shape, broadcast_right, convert, flat, op, reduce_sum, reshape, slice_axis, transpose
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape
+from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, no_out
 from jitgrad.precision import Params, asked
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import BOOL, C64, C128, I64
@@ -243,6 +243,7 @@ def outer(a: ArrayLike, b: ArrayLike, out: None = None) -> Array:
     [[3 4]
      [6 8]]
     """
+    no_out("outer", out)
     x, y = _pair("outer", a, b)
     return reshape(x, (x.type.size, 1)) * reshape(y, (1, y.type.size))
 

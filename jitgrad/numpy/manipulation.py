@@ -20,11 +20,12 @@ from jitgrad.operands import (
     broadcast_shape,
     broadcasts_to,
     common_dtype,
+    no_out,
     shape_arg,
     size_arg,
 )
 from jitgrad.promotion import dtype_name, strong_dtype
-from jitgrad.transfers import beside
+from jitgrad.transfers import beside, placed
 from jitgrad_compiler.ir.types import BOOL
 
 from .elementwise import named
@@ -41,7 +42,7 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = False, device: Any = Non
     """
     value = as_value(x, "astype")
     out = convert(value, dtype_name(dtype))
-    return out.copy() if copy and out.ref is value.ref else out
+    return placed("astype", out.copy() if copy and out.ref is value.ref else out, device)
 
 
 def view(x: ArrayLike, dtype: Any = None) -> Array:
@@ -359,6 +360,7 @@ def stack(arrays: Arrays, axis: int = 0, out: None = None, dtype: Any = None) ->
     [[1 3]
      [2 4]]
     """
+    no_out("stack", out)
     _check_one_list("stack", axis)
     values = promoted("stack", arrays, dtype)
     shape = values[0].type.shape

@@ -9,7 +9,7 @@ import numpy as np
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import constant, convert, in_memory, limits, op, select
 from jitgrad.errors import DTypeError
-from jitgrad.operands import ArrayLike, broadcast_together, check_accepts, operands
+from jitgrad.operands import ArrayLike, broadcast_together, check_accepts, no_out, operands
 from jitgrad.promotion import strong_dtype
 from jitgrad_compiler.ir.types import BOOL, F32, F64, I32, I64, DType, unsigned_integer
 
@@ -71,6 +71,7 @@ def modf(x: ArrayLike, /, out: None = None) -> tuple[Array, Array]:
     >>> print(*jnp.modf(-1.5))
     -0.5 -1.0
     """
+    no_out("modf", out)
     (value,), weak = operands("modf", x, inexact=True)
     check_accepts("modf", "trunc", value)
     one = constant(1, value.type.dtype)

@@ -11,12 +11,13 @@ import numpy as np
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import constant, convert, fill, op, reshape, select
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number, common_dtype, shape_arg
+from jitgrad.operands import ArrayLike, array_arg, axis_number, common_dtype, one_of, shape_arg
 from jitgrad.promotion import strong_dtype
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from .arithmetic import truth
+from .creation import ORDERS
 from .elementwise import named
 from .indexing import take_places
 from .manipulation import promoted, ravel, stack
@@ -316,4 +317,5 @@ def copy(a: ArrayLike, order: str | None = None) -> Array:
     >>> print(jnp.copy(jnp.array([1, 2])))
     [1 2]
     """
+    one_of("copy", "order", order, ORDERS)
     return array_arg("copy", a).copy()

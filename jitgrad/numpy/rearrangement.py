@@ -252,6 +252,8 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | No
     [1 2] [[1]]
     """
     x = array_arg("trim_zeros", filt)
+    if not isinstance(trim, str) or not trim or set(trim.lower()) - {"f", "b"}:
+        raise ArgumentError(f"trim_zeros: trim must be 'f', 'b' or 'fb', got {trim!r}")
     axes = axes_tuple("trim_zeros", tuple(axis) if isinstance(axis, Sequence) else axis, x.type.rank)
     places = np.nonzero(np.atleast_1d(static("trim_zeros", "the array", x)))
     for at in axes:

@@ -25,7 +25,7 @@ from jitgrad.array_ops import (
     slice_axis,
 )
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, is_complex, size_arg
+from jitgrad.operands import ArrayLike, array_arg, is_complex, one_of, size_arg
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, U64
 
@@ -179,6 +179,7 @@ def isin(
     >>> print(jnp.isin(jnp.array([1, 2, 3]), jnp.array([3, 1])))
     [ True False  True]
     """
+    one_of("isin", "method", method, ("auto", "compare_all", "binary_search", "sort"))
     x, tests = array_arg("isin", element), array_arg("isin", test_elements)
     if mixes_signs(x, tests):
         most = int(limits(I64).max)

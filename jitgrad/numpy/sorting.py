@@ -28,12 +28,21 @@ from jitgrad.array_ops import (
     slice_axis,
 )
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number, inexact_arg, is_complex, operands
+from jitgrad.operands import ArrayLike, array_arg, axis_number, inexact_arg, is_complex, one_of, operands
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import I64, SIGNED, U64, complex_of
 
 from .arithmetic import truth
 from .index_plan import columns
+
+KINDS = (None, "quicksort", "mergesort", "heapsort", "stable")
+SEARCHES = ("scan", "scan_unrolled", "sort", "compare_all", "default")
+
+
+def _plain(where: str, kind: Any, order: Any) -> None:
+    """`kind` says how to sort, which here is always stably; `order` would name fields, which arrays have not."""
+    one_of(where, "kind", kind, KINDS)
+    one_of(where, "order", order, (None,))
 
 
 def _sortable(where: str, a: ArrayLike, axis: int | None) -> tuple[Array, int]:
@@ -54,6 +63,7 @@ def sort(
     >>> print(jnp.sort(jnp.array([3, 1, 2])))
     [1 2 3]
     """
+    _plain("sort", kind, order)
     x, at = _sortable("sort", a, axis)
     out = _along(x, lexsort((op("imag", x), op("real", x)), at), at) if is_complex(x) else op("sort", x, axis=at)
     return op("reverse", out, axes=(at,)) if descending else out
@@ -68,6 +78,7 @@ def argsort(
     >>> print(jnp.argsort(jnp.array([3, 1, 2])), jnp.argsort(jnp.array([3, 1, 3]), descending=True))
     [1 2 0] [0 2 1]
     """
+    _plain("argsort", kind, order)
     x, at = _sortable("argsort", a, axis)
     if descending:  # sorted backwards from the end, so that equal elements keep their order
         x = op("reverse", x, axes=(at,))
@@ -142,6 +153,7 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLi
     """
     if side not in ("left", "right"):
         raise ArgumentError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
+    one_of("searchsorted", "method", method, SEARCHES)
     keys, wanted = as_value(a, "searchsorted"), as_value(v, "searchsorted")
     if keys.type.rank != 1:
         raise ShapeError(f"searchsorted: the sorted array must be a vector, got shape {keys.type.shape}")
@@ -197,7 +209,7 @@ def _bisected(keys: Array, wanted: Array, side: str) -> Array:
     return low
 
 
-def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str = "scan") -> Array:
+def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str | None = None) -> Array:
     """The number (int64) of the bin that each element falls into: bins[i - 1] <= x < bins[i].
 
     With `right` bins[i - 1] < x <= bins[i]. Of bins that fall, bins[i - 1] > x >= bins[i], with `right` bins[i - 1] >= x > bins[i];
@@ -207,6 +219,7 @@ def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str 
     >>> print(jnp.digitize(jnp.array([0.5, 1.0, 9.0]), jnp.array([1.0, 2.0])))
     [0 1 2]
     """
+    one_of("digitize", "method", method, (None, *SEARCHES))
     edges = array_arg("digitize", bins)
     if edges.type.rank != 1:
         raise ShapeError(f"digitize: bins must be a vector, got shape {edges.type.shape}")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from jitgrad import array_ops as ops
-from jitgrad.array import Array
-from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.array import Array, described
+from jitgrad.errors import ArgumentError, NotAFunctionError, ShapeError
 from jitgrad.operands import array_arg, broadcast_shape
 from jitgrad.tracebacks import boundary
 from jitgrad.vectorization import vmap
@@ -63,6 +63,8 @@ def vectorize(
     >>> print(jnp.vectorize(jnp.dot, signature="(n),(n)->()")(jnp.ones((2, 3)), jnp.arange(3.0)))
     [3. 3.]
     """
+    if not callable(pyfunc):
+        raise NotAFunctionError(f"vectorize: needs a function, got {described(pyfunc)}")
     for key in excluded:
         if not isinstance(key, (int, str)) or isinstance(key, int) and key < 0:
             raise ArgumentError(f"vectorize: excluded must hold numbers of arguments from 0 on and keywords, got {key!r}")

@@ -126,6 +126,7 @@ def choice(
     >>> sorted(choice(jitgrad.random.key(0), 3, (3,), replace=False).tolist())
     [0, 1, 2]
     """
+    mode = gumbel_mode("choice", mode)
     sizes = shape_arg("random.choice", shape)
     values = array_arg("random.choice", a)
     whole = not values.type.shape
@@ -144,7 +145,7 @@ def choice(
         if chances.type.shape != (n,):
             raise ShapeError(f"random.choice: p must have the shape {(n,)} of the axis, got {chances.type.shape}")
         sampler = _weighted if replace else _weighted_order
-        places = draw("choice", sampler, key, (chances,), (sizes, gumbel_mode("choice", mode)))
+        places = draw("choice", sampler, key, (chances,), (sizes, mode))
     elif replace:
         places = randint(key, sizes, 0, n)
     elif whole or values.type.rank == 1:

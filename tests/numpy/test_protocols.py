@@ -108,7 +108,7 @@ def test_in_place_operators_of_an_ndarray_take_concrete_arrays_alone(transform):
 
 
 LACKING = {
-    "numpy.percentile with weights=": lambda x: np.percentile(x, 50, method="inverted_cdf", weights=X),
+    "numpy.copy with subok=": lambda x: np.copy(x, subok=True)[0],
     "numpy.real_if_close": lambda x: np.real_if_close(x)[0],
     "scipy.special.voigt_profile": lambda x: scipy.special.voigt_profile(x, 1, 1)[0],
 }  # fmt: skip

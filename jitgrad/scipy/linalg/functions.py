@@ -11,7 +11,7 @@ from jitgrad.differentiation import jvp
 from jitgrad.errors import ArgumentError
 from jitgrad.linear_algebra import functions
 from jitgrad.matrix_operands import one_type
-from jitgrad.operands import ArrayLike
+from jitgrad.operands import ArrayLike, one_of
 
 
 def expm(A: ArrayLike, *, upper_triangular: bool = False, max_squarings: int = 16) -> Array:
@@ -35,6 +35,7 @@ def expm_frechet(A: ArrayLike, E: ArrayLike, *, method: str | None = None, compu
     [[1. 0.]
      [0. 1.]]
     """
+    one_of("scipy.linalg.expm_frechet", "method", method, (None, "SPS", "blockEnlarge"))
     matrix, direction = one_type("scipy.linalg.expm_frechet", A, E)
     found, moved = jvp(expm, (matrix,), (direction,))
     return (found, moved) if compute_expm else moved

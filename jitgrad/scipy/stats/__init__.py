@@ -5,6 +5,8 @@
 0.5 -1.6931472
 """
 
+from jitgrad.publishing import public as _public
+
 from .circular import vonmises, wrapcauchy
 from .continuous import (
     beta,
@@ -33,3 +35,5 @@ __all__ = [
     "gumbel_l", "gumbel_r", "laplace", "logistic", "mode", "multinomial", "multivariate_normal", "nbinom", "norm", "pareto",
     "poisson", "rankdata", "sem", "t", "truncnorm", "uniform", "vonmises", "wrapcauchy",
 ]  # fmt: skip
+
+_public(__name__)

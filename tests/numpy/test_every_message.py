@@ -1,0 +1,126 @@
+"""Every public function of arrays, called wrongly: the error names the function, and says what it got."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import jitgrad.numpy as jnp
+from jitgrad import errors, lax, random, vmap
+from jitgrad.scipy import fft, linalg, ndimage, signal, special, stats
+
+MODULES = (jnp, jnp.linalg, jnp.fft, lax, lax.linalg, random, special, linalg, signal, fft, ndimage, stats)
+TAKES_ANYTHING = set(
+    "isscalar iterable get_printoptions set_printoptions printoptions key_dtype optimization_barrier stop_gradient "
+    "with_sharding_constraint array_repr array_str".split()
+)
+"""Functions that take any object, or no array."""
+FILES = set("load save savez savez_compressed fromfile".split())
+V, M = jnp.array([1.0, 2.0, 3.0]), jnp.eye(3) * 2
+KNOWN = {"key": random.key(0), "shape": (3,), "newshape": (3,), "arrays": [V, V], "tup": [V, V], "arys": [V, V]}
+BAD = {"a string": "abc", "a ragged list": [[1.0, 2.0], [3.0]], "an object": object(), "a dict": {"a": 1}}
+
+
+def functions() -> Iterator[Any]:
+    for module in MODULES:
+        for name in getattr(module, "__all__", dir(module)):
+            f = getattr(module, name)
+            if name.startswith("_") or name in TAKES_ANYTHING | FILES or isinstance(f, type) or not hasattr(f, "__code__"):
+                continue
+            yield pytest.param(
+                f, module in (jnp.linalg, lax.linalg, linalg), id=f"{module.__name__.removeprefix('jitgrad.')}.{name}"
+            )
+
+
+def arguments(f: Callable[..., Any], matrices: bool) -> tuple[list[Any], list[str]]:
+    """What f takes without doubt, and the names of its parameters."""
+    parameters = inspect.signature(f).parameters.values()
+    needed = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.KEYWORD_ONLY)]
+    return [KNOWN.get(p.name, M if matrices else V) for p in needed], [p.name for p in parameters]
+
+
+def refused(f: Callable[..., Any], args: list[Any], keywords: dict[str, Any], required: bool = True) -> None:
+    try:
+        f(*args, **keywords)
+    except Exception as error:
+        told = str(error).split("\n")[0] + " ".join(getattr(error, "__notes__", ()))
+        assert re.search(rf"\b{f.__name__}\b", told), f"{type(error).__name__}: {told}"
+    else:
+        assert not required, f"{f.__name__} takes {args}, {keywords}"
+
+
+@pytest.mark.parametrize(("f", "matrices"), list(functions()))
+def test_a_wrong_argument_is_refused_in_the_functions_name(f: Any, matrices: bool) -> None:
+    args, names = arguments(f, matrices)
+    with np.errstate(all="ignore"):
+        for bad in BAD.values():
+            refused(f, [bad, *args[1:]] if args else [], {}, required=False)
+        if not any(p.kind is p.VAR_KEYWORD for p in inspect.signature(f).parameters.values()):
+            refused(f, args, {"no_such_keyword": 1})
+        if "axis" in names and inspect.signature(f).parameters["axis"].default is not inspect.Parameter.empty:
+            for axis in (7, -9, "x"):
+                refused(f, args, {"axis": axis})
+
+
+def test_what_python_says_of_an_argument_is_told_with_the_call() -> None:
+    with pytest.raises(TypeError, match=r"^isclose: .*It was called as isclose\(a=float32\[3\], b=float32\[3\], rtol='small'\)"):
+        jnp.isclose(V, V, rtol="small")
+
+
+def test_an_inner_functions_error_is_told_in_the_outer_ones_name() -> None:
+    with pytest.raises(errors.ArgumentError, match="^nancumsum: cumsum: axis 7 does not exist") as caught:
+        jnp.nancumsum(V, axis=7)
+    assert caught.value.message.startswith("nancumsum: ")
+
+
+def test_a_users_own_error_keeps_its_words() -> None:
+    def fails(x: Any) -> Any:
+        raise ValueError("as it was")
+
+    for call in (
+        lambda: jnp.vectorize(fails)(V),
+        lambda: vmap(fails)(V),
+        lambda: lax.map(fails, V),
+        lambda: jnp.piecewise(V, [V > 0], [fails]),
+    ):
+        with pytest.raises(ValueError, match="^as it was$"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: jnp.sort(V, kind="best"), "sort: kind must be one of None, 'quicksort'"),
+        (lambda: jnp.argsort(V, order="x"), "argsort: order must be one of None, got 'x'"),
+        (lambda: jnp.round(V, 1, V), "round: out= is not supported"),
+        (lambda: jnp.isposinf(V, V), "isposinf: out= is not supported"),
+        (lambda: jnp.outer(V, V, V), "outer: out= is not supported"),
+        (lambda: jnp.stack([V], 0, V), "stack: out= is not supported"),
+        (lambda: jnp.modf(V, V), "modf: out= is not supported"),
+        (lambda: jnp.ptp(V, out=V), "ptp: out= is not supported"),
+        (lambda: jnp.searchsorted(V, V, method="x"), "searchsorted: method must be one of 'scan'"),
+        (lambda: jnp.digitize(V, V, method="x"), "digitize: method must be one of None, 'scan'"),
+        (lambda: jnp.isin(V, V, method="x"), "isin: method must be one of 'auto'"),
+        (lambda: jnp.trim_zeros(V, "x"), "trim_zeros: trim must be 'f', 'b' or 'fb', got 'x'"),
+        (lambda: jnp.array(V, order="x"), "array: order must be one of None, 'K'"),
+        (lambda: jnp.copy(V, order="x"), "copy: order must be one of None, 'K'"),
+        (lambda: jnp.vectorize("x"), "vectorize: needs a function, got the string 'x'"),
+        (lambda: jnp.astype(V, "float64", device="x"), "astype: a device is 'cpu'"),
+        (lambda: random.choice(random.key(0), V, mode="x"), "random.choice: mode must be 'low'"),
+    ],
+)
+def test_an_option_that_means_nothing_is_refused(call: Callable[[], Any], words: str) -> None:
+    with pytest.raises(errors.ArgumentError, match=words):
+        call()
+
+
+def test_a_convolution_is_computed_in_the_type_that_is_asked_for() -> None:
+    x = np.array([0.1, 0.2, 0.7], np.float32)
+    for name in ("convolve", "correlate"):
+        found = getattr(jnp, name)(x, x, preferred_element_type="float64")
+        np.testing.assert_allclose(found, getattr(np, name)(x.astype(float), x.astype(float)), rtol=1e-15)
