@@ -12,6 +12,7 @@ from itertools import count
 from operator import index
 from typing import Any
 
+from jitgrad.devices import Device, as_device
 from jitgrad.errors import ArgumentError, NotAFunctionError, ParametersError
 
 from . import streams
@@ -199,17 +200,20 @@ class Dataset:
         """
         return Stream(Cache(lambda: self._elements(0)).elements, self._count())
 
-    def prefetch(self, number: int = 2, *, threads: int = 1) -> Dataset:
+    def prefetch(self, number: int = 2, *, threads: int = 1, device: Any = None) -> Dataset:
         """The same elements, of which up to `number` are made ahead by threads, while others are worked with.
 
         An error of a thread is raised where the element was to come. Threads end when an iteration ends or is left. Several work on
         elements that are known by number: batches of images that are decoded. A stream is gone through by one.
 
+        device: "cuda", for one. Elements come as Arrays on it, brought there while programs work with those before.
+
         >>> from jitgrad import data
         >>> [batch.tolist() for batch in data.from_arrays([1, 2, 3]).batch(2).prefetch()]
         [[1, 2], [3]]
         """
-        return self._prefetched(size("data: prefetch", number), size("data: prefetch: threads", threads))
+        where = None if device is None else as_device("data: prefetch", device)
+        return self._prefetched(size("data: prefetch", number), size("data: prefetch: threads", threads), where)
 
     def to_arrays(self) -> Any:
         """All elements of the first epoch, stacked: arrays with a first axis of elements, in the structure of an element.
@@ -250,13 +254,13 @@ class Dataset:
             lambda epoch: streams.skipped(self._elements(epoch), number), None if known is None else max(known - number, 0)
         )
 
-    def _prefetched(self, number: int, threads: int) -> Dataset:
+    def _prefetched(self, number: int, threads: int, device: Device | None) -> Dataset:
         if threads > 1:
             raise ArgumentError(
                 f"data: prefetch: the elements of a stream are made one after the other, by one thread, got threads={threads}. "
                 "Read what has numbers by data.from_indexable, and put filter and repeat behind prefetch"
             )
-        return Stream(lambda epoch: prefetched_stream(self._elements(epoch), number), self._count())
+        return Stream(lambda epoch: prefetched_stream(self._elements(epoch), number, device), self._count())
 
     def _repeated(self, times: int | None) -> Dataset:
         known = self._count()

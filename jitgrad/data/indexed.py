@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad.devices import Device
 from jitgrad.errors import ArgumentError, IndexingError, ParametersError
 
 from . import elements as parts
@@ -77,10 +78,10 @@ class Indexed(Dataset):
     def _skipped(self, number: int) -> Dataset:
         return Selected(self, range(self._size())[number:])
 
-    def _prefetched(self, number: int, threads: int) -> Dataset:
+    def _prefetched(self, number: int, threads: int, device: Device | None) -> Dataset:
         def elements(epoch: int) -> Iterator[Any]:
             last = self._size()
-            return prefetched(lambda i: self._get(epoch, i) if i < last else END, max(number, threads), threads)
+            return prefetched(lambda i: self._get(epoch, i) if i < last else END, max(number, threads), threads, device)
 
         return Stream(elements, self._size())
 

@@ -11,6 +11,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from jitgrad.arrivals import send
+from jitgrad.devices import Device
+
 Get = Callable[[int], Any]
 """Element number i; END behind the last."""
 
@@ -76,18 +79,30 @@ class Ahead:
             self.changed.notify_all()
 
 
-def prefetched(get: Get, number: int, threads: int, close: Callable[[], None] = lambda: None) -> Iterator[Any]:
-    """The elements of an iteration, up to `number` made ahead by threads of its own, which end with it; then `close` is called."""
-    ahead = Ahead(get, number)
+def prefetched(
+    get: Get, number: int, threads: int, device: Device | None = None, close: Callable[[], None] = lambda: None
+) -> Iterator[Any]:
+    """The elements of an iteration, up to `number` made ahead by threads of its own, which end with it; then `close` is called.
+    With a device they are Arrays there, and the threads bring them.
+    """
+    ahead = Ahead(get if device is None else lambda i: _sent(get(i), device), number)
     for _ in range(threads):
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(ahead.work, close), name="jitgrad-prefetch", daemon=True).start()
     try:
-        yield from ahead.drain()
+        if device is None:
+            yield from ahead.drain()
+        else:
+            for arrival in ahead.drain():
+                yield arrival.taken()
     finally:
         ahead.leave()
 
 
-def prefetched_stream(elements: Iterator[Any], number: int) -> Iterator[Any]:
+def _sent(element: Any, device: Device) -> Any:
+    return element if element is END else send("data: prefetch", element, device)
+
+
+def prefetched_stream(elements: Iterator[Any], number: int, device: Device | None = None) -> Iterator[Any]:
     """The same of a stream, which one thread goes through and closes."""
-    return prefetched(lambda i: next(elements, END), number, 1, getattr(elements, "close", lambda: None))
+    return prefetched(lambda i: next(elements, END), number, 1, device, getattr(elements, "close", lambda: None))

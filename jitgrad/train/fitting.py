@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import jitgrad.numpy as jnp
-from jitgrad import placement, random, tree
+from jitgrad import random, tree
 from jitgrad.devices import CPU
 from jitgrad.errors import ArgumentError, InvalidValueError
 from jitgrad.metrics import Metric
 from jitgrad.tracing import eval_shape
 
 from .arrays import batches_of, class_weights, in_memory, is_dataset, some_batches, split_last
+from .arrivals import Arriving, device_of
 from .bars import Bar, verbosity
 from .callbacks import Callback, History, TerminateOnNaN
 from .learner import numbers
@@ -112,7 +113,7 @@ def _watched(model: Any, callbacks: Iterable[Callback], what: str) -> bool:
 
 def _on_gpu(model: Any) -> bool:
     """Whether batches are done one by one because a GPU does them, whose loops can't ask Python how they are getting on."""
-    return placement.common(f"{model._name}.fit", tree.leaves(model.module)) != CPU
+    return device_of(model) != CPU
 
 
 def tell(callbacks: Iterable[Callback], event: str, *args: Any) -> None:
@@ -251,11 +252,13 @@ class _Epochs:
     def _by_batches(self, epoch: int, bar: Bar) -> tuple[int, dict[str, Any]]:
         model, learner = self.model, self.model._learner
         totals, done = learner.recipe.start(), 0
-        for batch in itertools.islice(self._iterate(), self.steps):
+        batches = Arriving(self.where, model, itertools.islice(self._iterate(), self.steps))
+        for batch, there in batches:
             make_ready(model, batch)
             tell(self.callbacks, "on_train_batch_begin", done, {})
-            state, totals, finite = learner.step(model._state(), totals, batch)
+            state, totals, finite = learner.step(model._state(), totals, there())
             model._keep(state)
+            batches.look_ahead()
             done += 1
             if not finite:
                 self._not_finite(epoch, done, learner.logs(totals))
@@ -337,10 +340,12 @@ def evaluate(model: Any, given: Source, steps: int | None, verbose: int, callbac
             logs = learner.tests(model.module, data, min(given.size, rows_of(data)), bar.show)
         else:
             totals, done = learner.recipe.start(), 0
-            for batch in itertools.islice(batches, steps):
+            arriving = Arriving(where, model, itertools.islice(batches, steps))
+            for batch, there in arriving:
                 make_ready(model, batch)
                 tell(callbacks, "on_test_batch_begin", done, {})
-                totals = learner.test(model.module, totals, batch)
+                totals = learner.test(model.module, totals, there())
+                arriving.look_ahead()
                 done += 1
                 if watched or bar.due():
                     logs = learner.logs(totals)

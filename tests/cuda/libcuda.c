@@ -62,7 +62,7 @@ CALL(cuCtxSetCurrent, (void *c), "%d", c ? (int)((int *)c - contexts) : -1) curr
 CALL(cuCtxPushCurrent, (void *c), "%d", (int)((int *)c - contexts)) current = c; END
 CALL(cuCtxPopCurrent, (void **c), "") *c = current; current = &contexts[7]; END
 void stub_other_context(void) { current = &contexts[7]; }
-CALL(cuStreamCreate, (void **s, unsigned flags), "%u", flags) *s = (void *)0x5000; END
+CALL(cuStreamCreate, (void **s, unsigned flags), "%u", flags) static int made; *s = (void *)(0x5000 + (uintptr_t)(made++)); END
 int stub_cuStreamQuery(void *s) { if (stuck) return stuck; return busy > 0 ? (busy--, 600) : 0; }
 CALL(cuStreamSynchronize, (void *s), "%p", s) END
 CALL(cuCtxSynchronize, (void), "") END

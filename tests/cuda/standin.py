@@ -61,6 +61,23 @@ class Graph:
     released: bool = False
 
 
+@dataclass(eq=False)
+class Event:
+    """`marked`: how often it was; `passed`: which of these times it has passed."""
+
+    marked: int = 0
+    passed: int = 0
+    forgotten: bool = False
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a stream waits for."""
+
+    event: Event
+    number: int
+
+
 @dataclass(frozen=True)
 class Call:
     """What was asked: a method's name and its arguments."""
@@ -73,10 +90,10 @@ def _asked(method: F) -> F:
     """A method of the contract: recorded, refused where that was asked for, and done by one thread at a time."""
 
     @functools.wraps(method)
-    def ask(self: StandIn, *arguments: Any) -> Any:
+    def ask(self: StandIn, *arguments: Any, **named: Any) -> Any:
         with _lock:
-            self._called(method.__name__, arguments)
-            return method(self, *arguments)
+            self._called(method.__name__, (*arguments, *named.values()))
+            return method(self, *arguments, **named)
 
     return ask  # type: ignore[return-value]
 
@@ -92,6 +109,7 @@ class StandIn:
         order: in which order threads and blocks run.
         deferred: whether what is asked runs only when somebody waits for it, as on a GPU; faults then come with that call. Without,
             it runs at once.
+        uploads_last: whether the stream for uploads goes on only where the other waits for it, or as far as it can before that.
     """
 
     code = "llvm"
@@ -105,9 +123,12 @@ class StandIn:
         resident: int = 4,
         order: Order | None = None,
         deferred: bool = False,
+        uploads_last: bool = True,
     ) -> None:
         self.info = DeviceInfo(f"stand-in {device}", capability, (13, 0), resident, memory_bytes)
         self.device, self.resident, self.order, self.deferred = device, resident, order or Order(), deferred
+        self.uploads_last = uploads_last
+        self._events: list[Event] = []
         self.calls: deque[Call] = deque(maxlen=100_000)
         """The latest calls."""
         self.counts: Counter[str] = Counter()
@@ -122,7 +143,8 @@ class StandIn:
         """How large allocations were that are no more; the latest."""
         self._modules: list[Module] = []
         self._graphs: list[Graph] = []
-        self._asked: deque[Callable[[], None]] = deque()
+        self._asked: deque[Callable[[], None] | Turn] = deque()
+        self._aside: deque[Callable[[], None] | Turn] = deque()
         self._runs = False
         self._faults: dict[str, DriverError | None] = {}
         self._dead: DeviceFault | None = None
@@ -152,7 +174,7 @@ class StandIn:
         memory = [f"{a.nbytes} bytes at {a.address:#x}" for a in self._allocations.values()]
         modules = [f"a module with {', '.join(m.code.kernels)}" for m in self._modules]
         graphs = [f"a graph of {', '.join(one.function.name for one in g.launches)}" for g in self._graphs]
-        return memory + modules + graphs
+        return memory + modules + graphs + [f"an event, marked {e.marked} times" for e in self._events]
 
     def allocated_bytes(self) -> int:
         """Memory in use."""
@@ -293,6 +315,42 @@ class StandIn:
     def finish(self) -> None:
         self._run_asked()
 
+    @_asked
+    def upload_aside(self, address: int, host: int, nbytes: int) -> None:
+        self._within("upload_aside", address, nbytes)
+        content = ctypes.string_at(host, nbytes)
+        self._ask(lambda: _copy(address, content, nbytes), aside=True)
+
+    @_asked
+    def mark(self, event: Event | None = None, aside: bool = False) -> Event:
+        if event is None:
+            event = Event()
+            self._events.append(event)
+        self._marked("mark", event)
+        event.marked += 1
+        number = event.marked
+
+        def run() -> None:
+            event.passed = max(event.passed, number)
+
+        self._ask(run, aside)
+        return event
+
+    @_asked
+    def behind(self, event: Event, aside: bool = False) -> None:
+        self._marked("behind", event)
+        self._ask(Turn(event, event.marked), aside)
+
+    @_asked
+    def forget(self, event: Event) -> None:
+        self._marked("forget", event)
+        event.forgotten = True
+        self._events.remove(event)
+
+    def _marked(self, method: str, event: Event) -> None:
+        if event.forgotten or event not in self._events:
+            self._misused(f"{method}: {event} is no event of this device, or was forgotten")
+
     def library(self, name: str) -> Any:
         return self.libraries.get(name)
 
@@ -312,7 +370,7 @@ class StandIn:
         """Record a call; fail where it was asked to, or where the device is lost."""
         self.calls.append(Call(name, arguments))
         self.counts[name] += 1
-        if self._dead is not None and name not in ("free", "release"):
+        if self._dead is not None and name not in ("free", "release", "forget"):
             raise self._dead
         if name not in self._faults:
             return
@@ -326,8 +384,8 @@ class StandIn:
             self._dead = error
         raise error
 
-    def _ask(self, run: Callable[[], None]) -> None:
-        self._asked.append(run)
+    def _ask(self, run: Callable[[], None] | Turn, aside: bool = False) -> None:
+        (self._aside if aside else self._asked).append(run)
         if not self.deferred:
             self._run_asked()
 
@@ -346,14 +404,30 @@ class StandIn:
             return
         self._runs = True
         try:
-            while self._asked:
-                self._asked.popleft()()
+            while any(map(self._go_on, self._streams())):
+                pass
+            stuck = [*self._asked, *self._aside]
+            if stuck:
+                self._misused(f"streams wait for each other: {stuck[0]}")
         except DeviceFault as error:
             self._dead = error
             self._asked.clear()
+            self._aside.clear()
             raise
         finally:
             self._runs = False
+
+    def _streams(self) -> tuple[deque[Any], deque[Any]]:
+        return (self._asked, self._aside) if self.uploads_last else (self._aside, self._asked)
+
+    def _go_on(self, stream: deque[Any]) -> bool:
+        """The next thing of a stream, where it does not wait."""
+        if not stream or isinstance(stream[0], Turn) and stream[0].event.passed < stream[0].number:
+            return False
+        first = stream.popleft()
+        if not isinstance(first, Turn):
+            first()
+        return True
 
     def _run(self, one: Launch) -> None:
         function = one.function

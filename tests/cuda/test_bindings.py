@@ -190,6 +190,26 @@ def test_after_an_interrupted_transfer_pinned_memory_is_not_written_before_the_d
     assert cuda.names()[:2] == ["cuStreamQuery", "cuMemcpyHtoDAsync"]
 
 
+def test_an_upload_aside_is_copied_from_pinned_memory_on_a_stream_of_its_own(cuda, driver):
+    streams = iter([81])
+    cuda.answers["cuStreamCreate"] = lambda flags: (0, next(streams))
+    sent = np.random.default_rng(0).integers(0, 256, 2 * PIECE + 24, np.uint8)
+    address, back, event = driver.allocate(sent.nbytes), np.empty_like(sent), driver.mark()
+    cuda.calls.clear()
+    driver.behind(event, aside=True)
+    driver.upload_aside(address, sent.ctypes.data, sent.nbytes)
+    driver.mark(event, aside=True)
+    driver.behind(event)
+    copies = [call for call in cuda.calls if call[0] == "cuMemcpyHtoDAsync"]
+    assert len(copies) == 3 and all(call[-1] == 81 for call in copies)
+    assert not any(sent.ctypes.data <= call[2] < sent.ctypes.data + sent.nbytes for call in copies), "what is pinned is copied"
+    waits = [call[1] for call in cuda.calls if call[0] == "cuStreamWaitEvent"]
+    assert waits == [81, driver.stream]
+    assert [call[2] for call in cuda.calls if call[0] == "cuEventRecord"][-1] == 81
+    driver.download(back.ctypes.data, address, sent.nbytes)
+    np.testing.assert_array_equal(back, sent)
+
+
 def test_another_librarys_context_is_current_again_when_a_call_returns(cuda, driver):
     cuda.current = 71
     driver.memory()
@@ -292,6 +312,9 @@ def test_the_package_takes_what_it_is_given(folder):
         "cuGraphExecDestroy ",
     ):
         assert line in said, line
+    aside = ["cuStreamCreate 1", "cuStreamWaitEvent 0x5001 0", "cuMemcpyHtoDAsync 4194304 0x5001", "cuStreamWaitEvent 0x5000 0"]
+    places = [said.index(line, said.index("cuGraphLaunch 0x5000")) for line in aside]
+    assert places == sorted(places), "a stream of its own, behind the event; then the first stream behind that"
     assert said.count("cuCtxSetCurrent 0") == 2  # one a thread
     assert "free 67108864" in said
 

@@ -97,7 +97,10 @@ class NvidiaDriver:
         self._leaving: deque[tuple[Any, Any]] = deque()
         """Events, and what may be destroyed once they have passed."""
         self._collecting = threading.Lock()
-        self._staging = Staging(self)
+        self._staging = Staging(self, self._stream)
+        self._aside: Staging | None = None
+        """That of the stream for uploads, which there is from the first on."""
+        self._opening = threading.Lock()
         self.stopping = self._stop_word()
 
     def _stop_word(self) -> Stopping:
@@ -346,17 +349,43 @@ class NvidiaDriver:
     def _drained(self) -> None:
         self._wait(lambda: self._cuda.cuStreamQuery(self._stream))
 
+    def drain(self, stream: Any) -> None:
+        """Return when a stream has done all that was asked of it."""
+        self.stopping.heard(lambda: self._wait(lambda: self._cuda.cuStreamQuery(stream)), self._drained)
+
     # Events, and streams of others
 
     def event(self) -> Any:
         flags = int(self._cuda.CUevent_flags.CU_EVENT_DISABLE_TIMING)
         return self._ask("making an event", self._cuda.cuEventCreate, flags)
 
-    def record(self, event: Any = None) -> Any:
-        """An event that passes when all that was asked before has run."""
+    def record(self, event: Any = None, stream: Any = None) -> Any:
+        """An event that passes when all that was asked before has run, of a stream."""
         event = self.event() if event is None else event
-        self._ask("recording an event", self._cuda.cuEventRecord, event, self._stream)
+        self._ask("recording an event", self._cuda.cuEventRecord, event, self._stream if stream is None else stream)
         return event
+
+    def _beside(self) -> Staging:
+        with self._opening:
+            if self._aside is None:
+                flags = int(self._cuda.CUstream_flags.CU_STREAM_NON_BLOCKING)
+                self._aside = Staging(self, self._ask("making a stream", self._cuda.cuStreamCreate, flags))
+            return self._aside
+
+    def upload_aside(self, address: int, host: int, nbytes: int) -> None:
+        if nbytes:
+            self._beside().upload(address, host, nbytes)
+
+    def mark(self, event: Any = None, aside: bool = False) -> Any:
+        return self.record(event, self._beside().stream if aside else None)
+
+    def behind(self, event: Any, aside: bool = False) -> None:
+        stream = self._beside().stream if aside else self._stream
+        self._ask("ordering streams", self._cuda.cuStreamWaitEvent, stream, event, 0)
+
+    def forget(self, event: Any) -> None:
+        if not self._gone():
+            self._quietly("forgetting an event", self._cuda.cuEventDestroy, event)
 
     def wait_for(self, event: Any) -> None:
         """Return when an event has passed."""

@@ -19,6 +19,7 @@ from .driver import DeviceInfo, Driver
 from .libraries import opened
 from .memory import Pool
 from .solver import Solver
+from .uploads import Uploads
 
 
 class Device:
@@ -34,6 +35,11 @@ class Device:
     @property
     def info(self) -> DeviceInfo:
         return self.driver.info
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """What is brought to the device while its kernels run."""
+        return Uploads(self)
 
     @cached_property
     def solver(self) -> Solver | None:

@@ -40,8 +40,8 @@ class Launch(NamedTuple):
 
 
 class Driver(Protocol):
-    """One device with one stream. What is asked runs in the order in which it was asked; calls return at once but for `download`
-    and `synchronize`, and for `allocate`, which may wait.
+    """One device with a stream, and one aside for uploads. What is asked of one runs in the order in which it was asked; calls
+    return at once but for `download` and `synchronize`, and for `allocate`, which may wait.
 
     All raise errors of `jitgrad_compiler.errors`: OutOfDeviceMemory, DeviceFault (a kernel that failed, reported by whichever call
     comes next), or DriverError, each saying what was asked and what to do.
@@ -105,6 +105,18 @@ class Driver(Protocol):
 
     def finish(self) -> None:
         """Wait for all streams of the device, others' too."""
+
+    def upload_aside(self, address: int, host: int, nbytes: int) -> None:
+        """As `upload`, but on the stream for uploads, which nothing else is asked of and which waits for nothing by itself."""
+
+    def mark(self, event: Any = None, aside: bool = False) -> Any:
+        """This event, or a new one, passes from here on when what was asked so far has run, of the stream or of that aside."""
+
+    def behind(self, event: Any, aside: bool = False) -> None:
+        """Let what is asked from here on, of the stream or of that aside, run behind an event as it was marked last."""
+
+    def forget(self, event: Any) -> None:
+        """An event is not needed any more."""
 
     def library(self, name: str) -> Any:
         """NVIDIA's "cusolver" or "cublas", with functions of C; None where it is not installed."""

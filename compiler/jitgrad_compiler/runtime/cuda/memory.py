@@ -36,7 +36,9 @@ _lock = threading.RLock()  # reentrant: the collector may end a block's use whil
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
-class _Block(NamedTuple):
+class Block(NamedTuple):
+    """Memory that the driver gave."""
+
     address: int
     size: int
 
@@ -56,8 +58,10 @@ class Pool:
         """Bytes that do."""
         self.taken = 0
         """Bytes that the driver has given: in free blocks, and in those that are used."""
-        self._by_size: OrderedDict[int, list[_Block]] = OrderedDict()
-        self._by_request: dict[int, list[_Block]] = {}
+        self.spare: list[Callable[[], None]] = []
+        """What gives back memory that others keep, where there is none left."""
+        self._by_size: OrderedDict[int, list[Block]] = OrderedDict()
+        self._by_request: dict[int, list[Block]] = {}
         """The same lists by the exact number of bytes asked for, which programs repeat."""
 
     def allocate(self, nbytes: int) -> Buffer:
@@ -84,22 +88,25 @@ class Pool:
         try:
             block = home.pop()  # of another number of bytes
         except IndexError:
-            block = self._fresh(nbytes, size)
+            block = self.fresh(nbytes, size)
         else:
             self.held -= size
         return Buffer(self, block, home)
 
-    def _fresh(self, nbytes: int, size: int) -> _Block:
+    def fresh(self, nbytes: int, size: int) -> Block:
+        """A block of the driver's, free behind what was asked so far, of this size, for so many bytes."""
         with _lock:
             self.held = self._count()
         try:
             address = self.driver.allocate(size)
         except OutOfDeviceMemory:
             self.shrink(0)
+            for give_back in self.spare:
+                give_back()
             address = self._last_try(nbytes, size)
         with _lock:
             self.taken += size
-        return _Block(address, size)
+        return Block(address, size)
 
     def _last_try(self, nbytes: int, size: int) -> int:
         self.driver.synchronize()  # what was given back is free once the work before has run
@@ -116,6 +123,12 @@ class Pool:
             "donate arguments (jit's donate_argnums), or wrap parts of the model in jitgrad.checkpoint. All arrays that were made "
             "before can still be used."
         )
+
+    def give(self, block: Block) -> None:
+        """A block back to the driver, behind what was asked so far."""
+        with _lock:
+            self.taken -= block.size
+        self.driver.free(block.address)
 
     def _count(self) -> int:
         return sum(size * len(blocks) for size, blocks in self._by_size.items())
@@ -145,7 +158,7 @@ class Buffer:
 
     __slots__ = ("__weakref__", "_block", "_home", "_lent", "_pool", "nbytes", "pointer")
 
-    def __init__(self, pool: Pool, block: _Block, home: list[_Block]) -> None:
+    def __init__(self, pool: Pool, block: Block, home: list[Block]) -> None:
         self._pool, self._block, self._home = pool, block, home
         self.pointer, self.nbytes = block
         self._lent: Callable[[], None] | None = None

@@ -20,8 +20,8 @@ PIECES = 3
 class _Piece:
     """Pinned memory, and the event behind its last use."""
 
-    def __init__(self, driver: NvidiaDriver, address: int) -> None:
-        self._driver, self.address, self._event = driver, address, driver.record()
+    def __init__(self, driver: NvidiaDriver, stream: Any, address: int) -> None:
+        self._driver, self._stream, self.address, self._event = driver, stream, address, driver.record(None, stream)
         self._marked = True
 
     def wait(self) -> None:
@@ -29,21 +29,21 @@ class _Piece:
         if self._marked:
             self._driver.wait_for(self._event)
         else:
-            self._driver.synchronize()  # Ctrl-C came between a copy and its event
+            self._driver.drain(self._stream)  # Ctrl-C came between a copy and its event
 
     def move(self, what: str, f: Any, to: int, source: int, nbytes: int) -> None:
         """Let the device copy from or to it."""
         self._marked = False
-        self._driver._ask(what, f, to, source, nbytes, self._driver._stream)
-        self._driver.record(self._event)
+        self._driver._ask(what, f, to, source, nbytes, self._stream)
+        self._driver.record(self._event, self._stream)
         self._marked = True
 
 
 class Staging:
-    """The pinned memory of one device, taken when it is first needed; for each direction some of its own."""
+    """The pinned memory of one stream, taken when it is first needed; for each direction some of its own."""
 
-    def __init__(self, driver: NvidiaDriver) -> None:
-        self._driver = driver
+    def __init__(self, driver: NvidiaDriver, stream: Any) -> None:
+        self._driver, self.stream = driver, stream
         self._locks = threading.Lock(), threading.Lock()
         self._taken: tuple[list[_Piece], list[_Piece]] = [], []
 
@@ -52,7 +52,7 @@ class Staging:
         while len(pieces) < PIECES:
             cuda = driver._cuda
             pinned = driver._ask("pinned memory of the host", cuda.cuMemHostAlloc, PIECE, cuda.CU_MEMHOSTALLOC_PORTABLE)
-            pieces.append(_Piece(driver, int(pinned)))
+            pieces.append(_Piece(driver, self.stream, int(pinned)))
         return pieces
 
     def upload(self, address: int, host: int, nbytes: int) -> None:
