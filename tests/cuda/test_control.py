@@ -12,6 +12,7 @@ import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad_compiler.runtime.executable import run_graph
+from jitgrad_compiler.targets.cpu.machine.interrupts import POLL
 from jitgrad_compiler.targets.cuda.nvptx import ptx
 from jitgrad_compiler.targets.cuda.program import Step, compile_program, device_tuning
 
@@ -121,3 +122,17 @@ def test_blocks_wait_for_each_other_in_any_order() -> None:
             with stand_ins(resident=resident, order=Order(order)):
                 (got,) = run_on_gpu(graph, (W, XS, H))
             np.testing.assert_allclose(got, want, rtol=2e-5, atol=1e-5)
+
+
+def branching(x: Any) -> Any:
+    return jitgrad.vmap(lambda x: lax.cond(x.sum() > 0, lambda a: jnp.sort(a) @ jnp.outer(a, a), lambda a: a, x))(x)
+
+
+@pytest.mark.parametrize("function", [recurrent, branching, PROGRAMS["while"][0]])
+def test_whether_to_stop_is_asked_in_every_step_and_row(function: Any) -> None:
+    arrays = (W, XS, H) if function is recurrent else (X,)
+    program = compile_program(jitgrad.make_graph(function)(*arrays), device_tuning())
+    assert program.asks_state and any(f"call i1 @{POLL}" in m.text for m in program.modules)
+    with stand_ins(resident=3):
+        (got, *_), (want, *_) = (run(jitgrad.make_graph(function)(*arrays), arrays) for run in (run_on_gpu, run_graph))
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)

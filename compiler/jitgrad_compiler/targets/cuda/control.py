@@ -2,12 +2,13 @@
 together, and do the blocks of every kernel among themselves.
 
 Every thread follows the same control flow, with the same pointers; between kernels all wait for each other. What of a body lies in
-memory, carries to and fro between two places or in one, is as on the CPU (cpu/control/kernels.py). Next on the path: program.py.
+memory is as on the CPU (cpu/control/kernels.py, and carries.py for both). Next on the path: program.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ...ir.graph import Literal, Var
@@ -16,6 +17,7 @@ from ...kernels.kernel import Kernel
 from ...kernels.memory import aligned
 from ...kernels.program import KernelProgram
 from ...kernels.structure import operands
+from ..carries import Carries
 from ..cpu.machine.interrupts import poll
 from ..cpu.phases import Table
 from ..emitter import Emitter
@@ -86,6 +88,22 @@ class _Control:
         with self.e.when(self.leads):
             self.e.store(place, poll(self.e, self.state))
 
+    @contextmanager
+    def steps(self, count: int, stops: int) -> Iterator[Reg]:
+        """The numbers of steps, as long as the program is not to stop, which is asked once a step; all meet within each. `stops`:
+        where room for two bytes is.
+        """
+        e, left = self.e, self.e.fresh("left")
+        with e.loop(0, count) as number:
+            stop = self.at(stops) if count == 1 else e.offset(self.at(stops), e.and_(number, 1), BOOL)  # in turns
+            self.ask(stop)
+            yield number
+            going = e.fresh("going")
+            e.branch_if(e.load(stop, BOOL), left, going)
+            e.label(going)
+        e.branch(left)
+        e.label(left)
+
     def finish(self) -> Emitted:
         self.meet()
         self.e.finish()
@@ -113,12 +131,6 @@ class _Control:
         e.set(place, e.add(at, e.mul(t.blocks(), THREADS)))
         e.branch(head)
         e.label(done)
-
-    def move(self, target: Reg, source: Reg, nbytes: int) -> None:
-        """As `copy`, where the places differ."""
-        if nbytes:
-            with self.e.when(self.e.op(f"icmp ne ptr {source.text}, {target.text}", BOOL)):
-                self.copy(target, source, nbytes)
 
     def run(self, program: KernelProgram, inputs: Sequence[Reg], outputs: Sequence[Reg], arena: Reg) -> None:
         """All kernels of a program, in order."""
@@ -164,66 +176,16 @@ class _Control:
         e.label(done)
 
 
-class _Carries:
-    """Where the carries of a loop are read and written in the step that comes next."""
-
-    def __init__(self, c: _Control, body: KernelProgram, types: Sequence[ArrayType]) -> None:
-        self.c, self.types = c, types
-        self.spare = [None if n in body.in_place else c.reserve(t.nbytes) for n, t in enumerate(types)]
-
-    def begin(self, starts: Sequence[Reg], odd: bool) -> None:
-        """Before the first step. `odd`: the first new values go to the results' own places."""
-        c, e = self.c, self.c.e
-        self.held: list[Reg] = []
-        self.next: list[Reg] = []
-        self.other: list[Reg] = []
-        for start, result, spare, t in zip(starts, c.results, self.spare, self.types, strict=False):
-            places = [result, result, result]
-            if spare is None:
-                c.move(result, start, t.nbytes)
-            else:
-                here, there = (result, c.at(spare)) if odd else (c.at(spare), result)
-                places = [start, here, there]
-            for slots, place in zip((self.held, self.next, self.other), places, strict=True):
-                slots.append(e.alloca(PTR))
-                e.set(slots[-1], place)
-        c.meet()
-
-    def now(self) -> list[Reg]:
-        return [self.c.e.get(s, PTR) for s in self.held]
-
-    def new(self) -> list[Reg]:
-        return [self.c.e.get(s, PTR) for s in self.next]
-
-    def advance(self) -> None:
-        """The new carries are the old ones of the next step."""
-        e = self.c.e
-        for held, new, other, spare in zip(self.held, self.next, self.other, self.spare, strict=True):
-            if spare is not None:
-                written, free = e.get(new, PTR), e.get(other, PTR)
-                e.set(held, written)
-                e.set(new, free)
-                e.set(other, written)
-
-    def end(self) -> None:
-        """After the last step: what lies elsewhere is moved to the result's place."""
-        for held, result, spare, t in zip(self.held, self.c.results, self.spare, self.types, strict=False):
-            if spare is not None:
-                self.c.move(result, self.c.e.get(held, PTR), t.nbytes)
-
-
 class _Scan(_Control):
     def emit(self) -> Emitted:
         p, (program,), e = self.params, self.programs, self.e
         body, consts, carry, length = p["body"], p["consts"], p["carry"], p["length"]
-        arena, stops = self.reserve(program.memory.arena_bytes), self.reserve(2)  # one of these a step, in turns
-        carries = _Carries(self, program, body.input_types[consts : consts + carry])
+        arena, stops = self.reserve(program.memory.arena_bytes), self.reserve(2)
+        carries = Carries(self, program.in_place, body.input_types[consts : consts + carry], self.copy)
         self.start()
         carries.begin(self.operands[consts : consts + carry], length % 2 == 1)
-        left = e.fresh("left")
-        with e.loop(0, length) as number:
-            stop = self.at(stops) if length == 1 else e.offset(self.at(stops), e.and_(number, 1), BOOL)
-            self.ask(stop)
+        self.meet()
+        with self.steps(length, stops) as number:
             index = e.sub(length - 1, number) if p["reverse"] else number
             slices = self._at_step(self.operands[consts + carry :], body.input_types[consts + carry :], index)
             stacks = self._at_step(self.results[carry:], body.output_types[carry:], index)
@@ -232,11 +194,6 @@ class _Scan(_Control):
             carries.advance()
             if not program.kernels:
                 self.meet()
-            going = e.fresh("going")
-            e.branch_if(e.load(stop, BOOL), left, going)
-            e.label(going)
-        e.branch(left)
-        e.label(left)
         carries.end()
         return self.finish()
 
@@ -252,9 +209,10 @@ class _While(_Control):
         types = body.input_types[consts:]
         arena, test_arena = self.reserve(program.memory.arena_bytes), self.reserve(test.memory.arena_bytes)
         holds, stop = self.reserve(1), self.reserve(1)
-        carries = _Carries(self, program, types)
+        carries = Carries(self, program.in_place, types, self.copy)
         self.start()
         carries.begin(self.operands[consts:], True)
+        self.meet()
         count = e.alloca(I64)
         e.set(count, e.const(0, I64))
         head, again, done = e.fresh("head"), e.fresh("again"), e.fresh("done")
@@ -301,9 +259,9 @@ class _Rowwise(_Control):
     def emit(self) -> Emitted:
         p, (program,), e = self.params, self.programs, self.e
         graph, mapped = p["graph"], p["mapped"]
-        arena = self.reserve(program.memory.arena_bytes)
+        arena, stops = self.reserve(program.memory.arena_bytes), self.reserve(2)
         self.start()
-        with e.loop(0, p["size"]) as row:
+        with self.steps(p["size"], stops) as row:
 
             def at_row(base: Reg, t: Any, row: Reg = row) -> Reg:
                 return e.offset(base, e.mul(row, t.nbytes), U8)
@@ -312,4 +270,6 @@ class _Rowwise(_Control):
             inputs = [at_row(base, t) if m else base for base, t, m in typed]
             outputs = [at_row(base, t) for base, t in zip(self.results, graph.output_types, strict=True)]
             self.run(program, inputs, outputs, self.at(arena))
+            if not program.kernels:
+                self.meet()
         return self.finish()

@@ -1,8 +1,7 @@
 """Control flow around kernels: loops, branches and rows whose work is too large for registers. Each is a function that fills
 the tables of the blocks it runs.
 
-Carries of a loop lie in memory. One whose new value can be written over the old one stays where it is (a window of a large state is
-updated in place); others go to and fro between two places, the last of which is the result's. Next on the path: blocks.py.
+Carries of a loop lie in memory, where a window of a large state is updated in place: ../../carries.py. Next on the path: blocks.py.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from ....ir.graph import Rules, Var
 from ....ir.types import BOOL, I64, U8, ArrayType
 from ....kernels.kernel import Kernel
 from ....kernels.memory import aligned
+from ...carries import Carries
 from ...emitter import Emitter
 from ...llvm_text import PTR, Module, Reg
 from ..machine.callbacks import call_python
@@ -81,59 +81,18 @@ class _Control:
         return self.e.convert(self.e.load(pointer, type.dtype), I64)
 
 
-class _Carries:
-    """Where the carries of a loop are read and written in the step that comes next."""
+class _Carries(Carries):
+    """The carries of a body that is given their places in its frame."""
 
     def __init__(self, c: _Control, body: Nested, types: Sequence[ArrayType]) -> None:
-        self.c, self.body, self.types = c, body, types
-        self.spare = [None if n in body.in_place else c.reserve(t.nbytes) for n, t in enumerate(types)]
-
-    def begin(self, starts: Sequence[Reg], odd: bool) -> None:
-        """Before the first step. `odd`: the first new values go to the results' own places."""
-        c, e = self.c, self.c.e
-        self.held: list[Reg] = []
-        self.next: list[Reg] = []
-        self.other: list[Reg] = []
-        for start, result, spare, t in zip(starts, c.results, self.spare, self.types, strict=False):
-            places = [result, result, result]
-            if spare is None:
-                with e.when(e.op(f"icmp ne ptr {start.text}, {result.text}", BOOL)):  # memory.py may have given it that place
-                    copy_bytes(e, result, start, t.nbytes)
-            else:
-                here, there = (result, c.at(spare)) if odd else (c.at(spare), result)
-                places = [start, here, there]
-            for slots, place in zip((self.held, self.next, self.other), places, strict=True):
-                slots.append(e.alloca(PTR))
-                e.set(slots[-1], place)
-
-    def pointers(self) -> list[Reg]:
-        return [self.c.e.get(s, PTR) for s in self.held]
+        super().__init__(c, body.in_place, types, lambda target, source, nbytes: copy_bytes(c.e, target, source, nbytes))
+        self.body = body
 
     def fill(self, frame: Reg, first: int) -> None:
         """Tell the body where this step's carries are, and where to write the new ones."""
-        e = self.c.e
-        for n, (held, new) in enumerate(zip(self.held, self.next, strict=True)):
-            self.body.set_input(e, frame, first + n, e.get(held, PTR))
-            self.body.set_output(e, frame, n, e.get(new, PTR))
-
-    def advance(self) -> None:
-        """The new carries are the old ones of the next step."""
-        e = self.c.e
-        for held, new, other, spare in zip(self.held, self.next, self.other, self.spare, strict=True):
-            if spare is not None:
-                written, free = e.get(new, PTR), e.get(other, PTR)
-                e.set(held, written)
-                e.set(new, free)
-                e.set(other, written)
-
-    def end(self) -> None:
-        """After the last step: what lies elsewhere is moved to the result's place."""
-        c, e = self.c, self.c.e
-        for held, result, spare, t in zip(self.held, c.results, self.spare, self.types, strict=False):
-            if spare is not None:
-                last = e.get(held, PTR)
-                with e.when(e.op(f"icmp ne ptr {last.text}, {result.text}", BOOL)):
-                    copy_bytes(e, result, last, t.nbytes)
+        for n, (held, new) in enumerate(zip(self.now(), self.new(), strict=True)):
+            self.body.set_input(self.loop.e, frame, first + n, held)
+            self.body.set_output(self.loop.e, frame, n, new)
 
 
 class _Scan(_Control):
@@ -206,7 +165,7 @@ class _While(_Control):
         head, again, done = e.fresh("head"), e.fresh("again"), e.fresh("done")
         e.branch(head)
         e.label(head)
-        for k, pointer in enumerate(carries.pointers()):
+        for k, pointer in enumerate(carries.now()):
             test.set_input(e, test_frame, consts + k, pointer)
         test.run(e, test_frame, self.quit)
         e.branch_if(e.load(holds, BOOL), again, done)
@@ -215,7 +174,7 @@ class _While(_Control):
         step = e.get(count, I64)
         carries.fill(frame, consts)
         if isinstance(keeper, States):
-            keeper.visit(step, lambda kept: keeper.copy_in(kept, carries.pointers()))
+            keeper.visit(step, lambda kept: keeper.copy_in(kept, carries.now()))
         else:
             keeper.make_room(step)
             for k, tape in enumerate(made):
