@@ -21,6 +21,9 @@ from jitgrad_compiler.passes.pipeline import prepare
 from jitgrad_compiler.runtime.executable import run_graph
 from jitgrad_compiler.targets.cpu.loops.sections import sections_of
 
+ANY = Tuning(loops=Loops(section_loads=0))
+"""Sections are written however little they save."""
+
 
 def array(shape: tuple[int, ...], dtype: str = "float32", seed: int = 0) -> np.ndarray:
     values = np.random.default_rng(seed).integers(-9, 9, shape).astype(dtype)
@@ -29,10 +32,10 @@ def array(shape: tuple[int, ...], dtype: str = "float32", seed: int = 0) -> np.n
     return values
 
 
-def sections(f: Callable[..., Any], *args: Any) -> list[Kernel]:
-    (kernel,) = fuse(prepare(jitgrad.make_graph(f)(*args)), Tuning())
+def sections(f: Callable[..., Any], *args: Any, tuning: Tuning = ANY) -> list[Kernel]:
+    (kernel,) = fuse(prepare(jitgrad.make_graph(f)(*args)), tuning)
     assert isinstance(kernel, Kernel)
-    return sections_of(kernel, 16, Tuning().loops)
+    return sections_of(kernel, 16, tuning.loops)
 
 
 def left_tests(kernel: Kernel) -> int:
@@ -43,7 +46,7 @@ def assert_exact(f: Callable[..., Any], *args: Any) -> None:
     """Compiled, in sections and in one, it is what the interpreter gives, signs of zeros included."""
     graph = jitgrad.make_graph(f)(*args)
     wanted = interpret(graph, *args)
-    for tuning in (Tuning(), Tuning(loops=Loops(sections=1)), Tuning(loops=Loops(serial_work=64))):
+    for tuning in (ANY, Tuning(loops=Loops(sections=1)), Tuning(loops=Loops(section_loads=0, serial_work=64))):
         for got, want in zip(run_graph(graph, args, tuning=tuning), wanted, strict=True):
             np.testing.assert_array_equal(got, want)
             np.testing.assert_array_equal(np.signbit(got), np.signbit(want))
@@ -107,6 +110,14 @@ def test_short_pieces_stay_in_one_kernel():
     assert len(sections(lambda x: jnp.concatenate([x, x]), array((8,)))) == 1
 
 
+def test_sections_that_save_little_are_not_worth_their_code():
+    def joined(*xs: Any) -> Any:
+        return jnp.concatenate(xs)
+
+    assert len(sections(joined, *[array((60,))] * 30, tuning=Tuning())) == 1
+    assert len(sections(joined, *[array((600,))] * 30, tuning=Tuning())) == 30
+
+
 def test_bitwise_and_of_integers_is_no_test():
     x, y = array((64,), "int32"), array((64,), "int32", 1)
     assert_exact(lambda x, y: jnp.concatenate([x, y]) & 6, x, y)
@@ -132,9 +143,8 @@ def test_any_pieces_of_any_type_on_any_axis_are_joined_to_the_bit(data):
     padding = [(0, 0, 0)] * axis + [(max(before, -sum(sizes)), behind, 0)] + [(0, 0, 0)] * (rank - axis - 1)
 
     def joined(*xs: Any) -> Any:
-        return lax.pad(jnp.concatenate(xs, axis), np.zeros((), dtype), padding), jnp.roll(jnp.concatenate(xs, axis), 33, axis)
+        return lax.pad(jnp.concatenate(xs, axis), np.dtype(dtype).type(0), padding), jnp.roll(jnp.concatenate(xs, axis), 33, axis)
 
-    with jitgrad.disable_jit():
-        wanted = joined(*args)
-    for got, want in zip(jitgrad.jit(joined)(*args), wanted, strict=True):
-        np.testing.assert_array_equal(np.asarray(got), np.asarray(want))
+    graph = jitgrad.make_graph(joined)(*args)
+    for got, want in zip(run_graph(graph, args, tuning=ANY), interpret(graph, *args), strict=True):
+        np.testing.assert_array_equal(got, want)

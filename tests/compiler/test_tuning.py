@@ -121,7 +121,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (lambda x: (jnp.sum(x, axis=1), jnp.sum(x, axis=(0, 1))), [(8, 300, 40)]),
         (lambda x: jnp.stack([x, x * 2], -1), [(40, 20)]), (between, [(9, 20)]),
         (lambda *xs: jnp.block([list(xs[:8])] * 8), [(40, 40)] * 8),
-        (lambda *xs: exps(jnp.exp(jnp.tanh(jnp.concatenate(xs)))) * 2 + 1, [(40,)] * 30),
+        (lambda *xs: exps(jnp.exp(jnp.tanh(jnp.concatenate(xs)))) * 2 + 1, [(400,)] * 30),
         (softmax, [(1000, 1001)]), (softmax, [(1000, 600)]),
         (lambda x: jnp.log(jnp.sum(jnp.exp(x), -1)) * jnp.tanh(jnp.sum(x, -1)), [(1000, 10)]),
         (lambda x: x / jnp.sqrt(jnp.mean(x, -1, keepdims=True) + 1e-5), [(1000, 100)]),

@@ -132,7 +132,7 @@ def reading(index: Affine, nodes: Mapping[int, Node]) -> Affine:
             atom = atom._replace(node=nodes[id(atom.node)])
         elif isinstance(atom, (Div, Mod)):
             atom = type(atom)(reading(atom.of, nodes), atom.by)
-        terms[atom] = factor
+        terms[atom] = terms.get(atom, 0) + factor  # two runtime parts may be one node now
     return Affine(index.constant, terms)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 
@@ -59,8 +59,8 @@ def merge(axes: Sequence[Axis], places: Sequence[Affine], merged: dict[Axis, Aff
     return out
 
 
-def renamed(kernel: Kernel, merged: dict[Axis, Affine], settle: Callable[[Node], Node] = lambda node: node) -> Kernel:
-    """A kernel of its own in terms of other axes; `settle` gives what a node in those terms comes to."""
+def renamed(kernel: Kernel, merged: dict[Axis, Affine]) -> Kernel:
+    """A kernel of its own in terms of other axes."""
     nodes: dict[int, Node] = {}
     reductions = {id(r): replace(r) for r in kernel.reductions}
 
@@ -71,7 +71,7 @@ def renamed(kernel: Kernel, merged: dict[Axis, Affine], settle: Callable[[Node],
         return reading(old.substitute(merged), nodes)
 
     for n in walk(kernel.roots()):
-        new = copy(n)
+        new = nodes[id(n)] = copy(n)
         new.args, new.axes = tuple(nodes[id(a)] for a in n.args), frozenset(axes(n.axes))
         if isinstance(new, Load):
             new.offset, new.guard = index(new.offset), None if new.guard is None else nodes[id(new.guard)]
@@ -79,7 +79,6 @@ def renamed(kernel: Kernel, merged: dict[Axis, Affine], settle: Callable[[Node],
             new.index = index(new.index)
         elif isinstance(new, Reduced):
             new.reduction = reductions[id(new.reduction)]
-        nodes[id(n)] = settle(new)
     for r in reductions.values():
         r.operand, r.axes, r.index = nodes[id(r.operand)], frozenset(axes(r.axes)), tuple(map(index, r.index))
     return replace(

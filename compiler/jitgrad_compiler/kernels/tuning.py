@@ -100,6 +100,8 @@ class Loops:
     """and nodes of all of them together."""
     saved_loads: float = 0.25
     """The share of a map's loads that sections must save: what is padded by a little only reads under a mask, row by row."""
+    section_loads: int = 1 << 12
+    """Loads that each section must save: it takes two milliseconds to compile, and they half a microsecond."""
     pairs_at_least: int = 16
     """Steps of the shortest axis along which pairs are made by vectors, and shuffled together."""
     turned_at_least: int = 1 << 15

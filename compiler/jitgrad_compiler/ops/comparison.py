@@ -21,12 +21,14 @@ for _name, _numpy, _doc in (
         accepts="any" if _name in ("eq", "ne") else "ordered", doc=f"{_doc} False where either is NaN, but for ne.",
     )  # fmt: skip
 
-for _name, _bitwise, _emit, _doc in (
-    ("and", np.bitwise_and, lambda e, x, y: e.and_(x, y), "Bitwise and; of bools, logical."),
-    ("or", np.bitwise_or, lambda e, x, y: e.or_(x, y), "Bitwise or; of bools, logical."),
-    ("xor", np.bitwise_xor, lambda e, x, y: e.xor(x, y), "Bitwise exclusive or; of bools, logical."),
-):
+and_, or_, xor = (
     elementwise(_name, _bitwise, _emit, arity=2, accepts="bits", commutes=True, doc=_doc)
+    for _name, _bitwise, _emit, _doc in (
+        ("and", np.bitwise_and, lambda e, x, y: e.and_(x, y), "Bitwise and; of bools, logical."),
+        ("or", np.bitwise_or, lambda e, x, y: e.or_(x, y), "Bitwise or; of bools, logical."),
+        ("xor", np.bitwise_xor, lambda e, x, y: e.xor(x, y), "Bitwise exclusive or; of bools, logical."),
+    )
+)
 
 not_ = elementwise("not", np.invert, lambda e, x: e.not_(x), accepts="bits", doc="Every bit flipped; of bools, logical.")
 
