@@ -149,6 +149,8 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
     ],
     "sort": [
         (ascending, [s]) for s in [(100,), (100, 100), (3, 1 << 17), (10, 1 << 17), (2, 1 << 16), (100, 1 << 20)]
+    ] + [
+        (lambda x: lax.top_k(x, 50), [(30, 500)])
     ],
     "cumulative": [
         *((totals, [s]) for s in [(100, 5), (100, 200), (5000,), (3, 1 << 17), (20, 1 << 17)]),

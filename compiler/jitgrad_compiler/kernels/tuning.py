@@ -254,6 +254,10 @@ class Sort:
 
     ranked: int = 128
     """The longest row whose elements are ranked: above, the passes over digits are fewer steps than all pairs."""
+    small_part: int = 4
+    """Of how many elements of a row top_k selects at most one, rather than sort them all,"""
+    inserted: int = 64
+    """and how many it keeps in order while it reads the row."""
     serial_elements: int = 1 << 13
     """Elements below which rows are sorted in one task."""
     long: int = 1 << 16

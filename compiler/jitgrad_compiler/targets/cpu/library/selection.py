@@ -17,25 +17,20 @@ from ..phases import Emitted, Phase
 from .radix import BUCKETS, DIGIT_BITS, PLACE_BITS, Pairs, RadixSteps
 from .sort_rows import Rows, Varying
 
-SELECTED = 4
-"""The part of a row that is not small: one in so many elements."""
-INSERTED = 64
-"""The largest k for which pairs are kept in order."""
-
 
 class Selection:
     """Emits the phases. A task has a buffer, and one of the same size to sort it."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows, self.k = rows, rows.kept
-        self.ordered = self.k <= INSERTED
+        tuning = rows.module.tuning.sort
+        self.ordered = self.k <= tuning.inserted
         self.room = self.k if self.ordered else self.k + max(self.k, 1024)
         """Pairs of a buffer."""
         self.lanes = VECTOR_BYTES // U64.nbytes
         self.pairs = Pairs(rows.key, -(-self.room // self.lanes) * self.lanes)
-        tuning = rows.module.tuning.sort
         few = rows.count < tuning.enough_rows and rows.n >= tuning.long
-        least = max(tuning.chunk, SELECTED * self.room)
+        least = max(tuning.chunk, tuning.small_part * self.room)
         self.chunks = partition(rows.n, min(rows.n // least, tuning.most_chunks) if few else 1, 64)
         self.units = partition(rows.count * self.chunks.tasks, rows.most_tasks)
         self.buffers = self.units.count if self.chunks.tasks > 1 else self.units.tasks

@@ -20,7 +20,7 @@ from ..order import VECTOR_BYTES
 from ..partition import partition
 from ..phases import Emitted, Phase, Pointers
 from .radix import BUCKETS, DIGIT_BITS, Pairs, RadixSteps
-from .selection import SELECTED, Selection
+from .selection import Selection
 from .sort_chunks import ChunkedSort
 from .sort_rows import Rows, Scratch, Varying, load_pairs, store_sorted
 
@@ -33,7 +33,7 @@ def emit_sort(module: Module, name: str, kernel: Kernel, pointers: Pointers, scr
     tuning = module.tuning.sort
     if rows.n <= tuning.ranked:
         return _rank(rows)
-    if rows.kept * SELECTED <= rows.n:
+    if rows.kept * tuning.small_part <= rows.n:
         return Selection(rows).emit()
     if rows.count < tuning.enough_rows and rows.n >= tuning.long:
         return ChunkedSort(rows).emit()
