@@ -115,6 +115,8 @@ class Module:
         self.lends: list[str] = []
         self.borrows: list[str] = []
         """Functions that modules share: those that are here for all, and those of others that are called here."""
+        self.beside: Module | None = None
+        """A module of functions that this one borrows, which is compiled at the same time."""
         self._emitted: set[str] = set()
 
     def first_use(self, name: str) -> bool:
@@ -133,6 +135,17 @@ class Module:
             return False
         self.lends.append(name)
         return True
+
+    def shares_beside(self, name: str, arguments: Sequence[tuple[str, DType]]) -> Module | None:
+        """As `shares`: where the function is to be emitted, beside this module if there is one, so that another thread compiles it."""
+        if not self.shares(name, arguments):
+            return None
+        if self.beside is None:
+            return self
+        self.declare(name, "void", [llvm_type(type) for _, type in arguments])
+        self.borrows.append(name)
+        self.beside.lends.append(self.lends.pop())
+        return self.beside
 
     def declare(self, name: str, result: str, args: Sequence[str]) -> None:
         if name not in self.declarations:

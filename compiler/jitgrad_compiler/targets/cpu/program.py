@@ -92,11 +92,14 @@ class _Codes:
         full = self._modules and self._modules[-1][0].size >= tuning.module_bytes
         small = k.kind == "loops" and sum(e.op.traits.cost for e in k.eqns) <= tuning.module_joined_cost
         if not self._modules or full and not small:
-            self._modules.append((Module(features, contracts, tuning, self._lends), []))
+            module, beside = (Module(features, contracts, tuning, self._lends) for _ in range(2))
+            module.beside = beside
+            self._modules += [(beside, []), (module, [])]
         return self._modules[-1]
 
     def _emit(self, k: Kernel) -> Code:
         (module, codes), table, name = self._module(k), KernelTable(k), f"kernel{next(self._numbers)}"
+        beside, functions_beside = self._modules[-2]
         module.math_calls.clear()  # or the text would depend on the kernels before
         if k.registers is not None:
             emitted = emit_register_kernel(module, name, k, table, k.registers)
@@ -105,10 +108,11 @@ class _Codes:
         else:
             emit = emit_loops if k.kind == "loops" else emit_contraction if k.kind == "contract" else LIBRARY[k.eqns[0].op]
             emitted = emit(module, name, k, table.pointers, table.scratch)
-        for shared in module.lends:
-            if shared not in self._lent:
-                self._lent[shared] = self._new[shared, *self._how] = Code([], 0, False)
-                codes.append(self._lent[shared])
+        for m, of_module in ((beside, functions_beside), (module, codes)):
+            for shared in m.lends:
+                if shared not in self._lent:
+                    self._lent[shared] = self._new[shared, *self._how] = Code([], 0, False)
+                    of_module.append(self._lent[shared])
         code = Code([p for p in emitted.phases if p.tasks], emitted.scratch_bytes, table.asks_state)
         codes.append(code)
         return code
@@ -117,12 +121,13 @@ class _Codes:
         """Compile what is new."""
         if not self._new:
             return
-        sources = [Source(link(m.text(), m.linked), m.borrows) for m, _ in self._modules]
+        modules = [(m, codes) for m, codes in self._modules if m.functions]
+        sources = [Source(link(m.text(), m.linked), m.borrows) for m, _ in modules]
         lenders = {name: code.native for name, code in self._lent.items() if code.native is not None}
-        symbols = {**symbols, **blas_symbols(name for m, _ in self._modules for name in m.declarations)}
+        symbols = {**symbols, **blas_symbols(name for m, _ in modules for name in m.declarations)}
         parallel = _PARALLEL_TYPE(symbols[PARALLEL])
         made = compile_sources(sources, symbols, lenders, lambda args, tasks: parallel(symbols[OBJECTS], args, tasks))
-        for native, (_, codes) in zip(made, self._modules, strict=True):
+        for native, (_, codes) in zip(made, modules, strict=True):
             for code in codes:
                 code.native = native
         _codes.update(self._new)

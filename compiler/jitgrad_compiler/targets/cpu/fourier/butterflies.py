@@ -44,10 +44,11 @@ def emit_pass(module: Module, radix: int, turns: bool, dtype: DType) -> str:
     """
     name = f"fft_pass_{radix}{'_turning' if turns else ''}_{dtype}"
     arguments = [("from", PTR), ("to", PTR), ("m", I64), ("s", I64), ("roots", PTR)]
-    if not module.shares(name, arguments):
+    where = module.shares_beside(name, arguments)
+    if where is None:
         return name
     lanes = lanes_of(dtype)
-    e = Emitter(module, name, arguments, attributes="noinline nounwind")
+    e = Emitter(where, name, arguments, attributes="noinline nounwind")
     source, target, m, s, table = e.args
     step = e.mul(s, 2 * lanes)
     far = e.mul(step, m)
