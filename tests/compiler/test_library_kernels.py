@@ -158,6 +158,17 @@ def test_scatter_copies_a_large_operand_by_several_tasks() -> None:
     check("scatter", [x, rng.integers(0, 40, (200, 1)), updates], axes=(0,), batch=0, kind="add")
 
 
+@pytest.mark.parametrize("case", [((50, 9), 20_000), ((7,), 100_000), ((3000,), 70_001), ((2, 33), 9000)])
+def test_many_updates_of_few_places_are_summed_in_parts_that_threads_do_not_change(case: tuple[Any, ...]) -> None:
+    shape, count = case
+    rng = np.random.default_rng(count)
+    indices = rng.integers(-1, shape[0] + 1, (count, 1))
+    updates = rng.standard_normal((count, *shape[1:])).astype(np.float32)
+    check_sums("scatter", [rng.standard_normal(shape).astype(np.float32), indices, updates], axes=(0,), batch=0, kind="add")
+    zeros = np.full(shape, -0.0, np.float32)
+    check_sums("scatter", [zeros, indices, np.full_like(updates, -0.0)], axes=(0,), batch=0, kind="add")
+
+
 @pytest.mark.parametrize("start", [0.0, -0.0, 2.5])
 def test_scatter_into_a_constant_fills_the_result_with_it_first(start: float) -> None:
     rng = np.random.default_rng(6)

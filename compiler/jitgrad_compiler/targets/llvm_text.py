@@ -137,7 +137,7 @@ class Module:
         return True
 
     def shares_beside(self, name: str, arguments: Sequence[tuple[str, DType]]) -> Module | None:
-        """As `shares`: where the function is to be emitted, beside this module if there is one, so that another thread compiles it."""
+        """As `shares`: where the function is to be emitted, beside this module if one is, so that another thread compiles it."""
         if not self.shares(name, arguments):
             return None
         if self.beside is None:

@@ -47,6 +47,9 @@ takes the memory and makes tasks enough.
 MANY_UPDATES = 1 << 16
 """Updates of a scatter from which too many may meet at one place, even if they are few for each on average."""
 
+SUMS_APART = 8
+"""Parts of many updates, at most, whose sums are made apart and joined in order."""
+
 RADICES = (8, 4, 2, 3, 5, 7, 11, 13)
 """Elements that a pass of a Fourier transform joins: fourier/butterflies.py."""
 LONE_LENGTH = 256

@@ -3,7 +3,8 @@
 x is seen as [batch, places..., run]: indices address places, a run is the whole axes behind the last addressed one, which lie
 side by side; whole axes before it are `leads`. Updates at other batches, leads or columns of a run never meet, so tasks part these.
 
-Where many additions of float32 may meet at one place, they are done in float64 scratch memory, and rounded once.
+Where many additions of float32 may meet at one place, they are done in float64 scratch memory, and rounded once. Where updates are
+far more than places, tasks part the updates, and each has such memory of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ...combining import joined
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
 from ..machine.memory_operations import set_bytes
-from ..order import LONGEST, MANY_UPDATES, VECTOR_BYTES
+from ..order import LONGEST, MANY_UPDATES, SUMS_APART, VECTOR_BYTES
 from ..partition import partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 from .update import copy_tasks, emit_copy_unless_same
@@ -39,7 +40,7 @@ def emit_scatter(module: Module, name: str, kernel: Kernel, pointers: Pointers, 
             geometry = geometry_of(kernel)
             if geometry.batch * geometry.count * geometry.lead * geometry.run:
                 updates_of = _Updates(module, name, kernel, geometry, pointers, scratch)
-                phases.append(updates_of.emit())
+                phases += updates_of.emit()
                 scratch_bytes = updates_of.scratch_bytes
     return Emitted(phases, scratch_bytes)
 
@@ -144,20 +145,31 @@ class _Updates:
         self.count_places = math.prod(n for n, _ in g.places)
         crowded = g.count > LONGEST * self.count_places
         self.wide = (self.kind, self.dtype) == ("add", F32) and (crowded or g.count > MANY_UPDATES)
-        self.scratch_bytes = self.out.type.size * F64.nbytes if self.wide else 0
+        sums_bytes = self.out.type.size * F64.nbytes if self.wide else 0
+        apart = min(g.count * row_bytes // (2 * sums_bytes), SUMS_APART) if sums_bytes and g.batch * g.lead == 1 else 1
+        self.apart = partition(g.count, apart if g.count * row_bytes >= tuning.serial_bytes else 1)
+        """Parts of the updates that have sums of their own."""
+        if self.apart.tasks > 1:
+            self.columns = partition(g.run, 1)
+        self.scratch_bytes = self.apart.tasks * sums_bytes
 
-    def emit(self) -> Phase:
+    def emit(self) -> list[Phase]:
         e = self.e = Emitter(self.module, self.name, TASK_ARGUMENTS, width=self.width)
         args, begin, end = e.args
         wanted = [a for a in (self.indices, self.updates, self.out) if isinstance(a, Var)]
         found = self.pointers(e, args, wanted)
         self.out_pointer = found[self.out]
-        self.sums = self.scratch(e, args) if self.wide else found[self.out]
+        self.sums = whole = self.scratch(e, args) if self.wide else found[self.out]
         assert isinstance(self.indices, Var)
         g, rank = self.g, len(self.g.places)
         with e.loop(begin, end) as task:
-            columns = self.columns.bounds(e, e.rem(task, self.columns.tasks))
-            rest = e.div(task, self.columns.tasks)
+            part = e.rem(task, self.apart.tasks)
+            numbers = self.apart.bounds(e, part)
+            if self.apart.tasks > 1:
+                self.sums = e.offset(whole, e.mul(part, self.out.type.size), F64)
+            rest = e.div(task, self.apart.tasks)
+            columns = self.columns.bounds(e, e.rem(rest, self.columns.tasks))
+            rest = e.div(rest, self.columns.tasks)
             leads = self.leads.bounds(e, e.rem(rest, self.leads.tasks))
             low, high = self.batches.bounds(e, e.div(rest, self.leads.tasks))
             with e.loop(low, high) as batch:
@@ -166,18 +178,60 @@ class _Updates:
                 if isinstance(self.updates, Var):
                     source = e.offset(found[self.updates], e.mul(batch, g.count * g.lead * g.run), self.dtype)
                 indices = e.offset(found[self.indices], e.mul(batch, g.count * rank), self.indices.type.dtype)
-                if self.wide:
+                if self.apart.tasks > 1:
+                    self._start(part)
+                elif self.wide:
                     self._over_places(target, indices, leads, columns, self._widen)
-                with e.loop(0, g.count) as number:
+                with e.loop(*numbers) as number:
                     self._prefetch(target, indices, number, columns[0])
                     inside, place = self._place(indices, number)
                     with e.when(inside):
                         updates = source and e.offset(source, e.mul(number, g.lead * g.run), self.dtype)
                         self._update(e.add(target, place), updates, leads, columns, self._one)
-                if self.wide:
+                if self.wide and self.apart.tasks == 1:
                     self._over_places(target, indices, leads, columns, self._narrow)
         e.finish()
-        return Phase(self.name, self.batches.tasks * self.leads.tasks * self.columns.tasks)
+        phase = Phase(self.name, self.batches.tasks * self.leads.tasks * self.columns.tasks * self.apart.tasks)
+        return [phase] if self.apart.tasks == 1 else [phase, self._joined()]
+
+    # -- sums apart
+
+    def _start(self, part: Reg) -> None:
+        """The first part's sums start with what is added to, the others' with what changes no zero's sign."""
+        e, size = self.e, self.out.type.size
+        with e.when(e.compare("eq", part, 0)):
+            self._each(0, size, lambda at, mask: self._widen(at, None, e.const(0, I64), self.width, mask))
+        with e.when(e.compare("ne", part, 0)):
+            nothing = e.const(-0.0, F64, self.width)
+            self._each(0, size, lambda at, mask: e.store(e.offset(self.sums, at, F64), nothing, mask))
+
+    def _each(self, low: Reg | int, high: Reg | int, body: Callable[[Reg, Reg], None]) -> None:
+        """The body for vectors of elements, and for the mask of those that there are."""
+        e = self.e
+        end = high if isinstance(high, Reg) else e.const(high, I64)
+        with e.loop(low, high, self.width) as at:
+            body(at, e.lanes_below(e.sub(end, at), self.width))
+
+    def _joined(self) -> Phase:
+        """The parts' sums added up in order, and rounded."""
+        parts = partition(self.out.type.size, self.module.tuning.most_tasks, self.width)
+        e = self.e = Emitter(self.module, f"{self.name}_joined", TASK_ARGUMENTS, width=self.width)
+        args, begin, end = e.args
+        out, sums = self.pointers(e, args, [self.out])[self.out], self.scratch(e, args)
+
+        def body(at: Reg, mask: Reg) -> None:
+            total = e.load(e.offset(sums, at, F64), F64, self.width, mask)
+            for n in range(1, self.apart.tasks):
+                more = e.offset(e.offset(sums, at, F64), n * self.out.type.size, F64)
+                total = e.add(total, e.load(more, F64, self.width, mask))
+            e.store(e.offset(out, at, self.dtype), e.convert(total, self.dtype), mask)
+
+        with e.loop(begin, end) as task:
+            self._each(*parts.bounds(e, task), body)
+        e.finish()
+        return Phase(e.name, parts.tasks)
+
+    # -- the parts of an update
 
     def _over_places(self, target: Reg, indices: Reg, leads: tuple[Reg, Reg], columns: tuple[Reg, Reg], body: _Body) -> None:
         """The body for every place that is updated, maybe several times; where places are few, for all."""
