@@ -37,3 +37,25 @@ def test_cholesky_of_a_large_matrix_is_that_of_numpy_and_nan_where_there_is_none
     np.testing.assert_array_equal(np.triu(factor, 1), 0)
     a[-1, -1] = -1
     assert np.isnan(np.asarray(jit(jnp.linalg.cholesky)(a))).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
+@pytest.mark.parametrize(("n", "scale"), [(192, 1.0), (257, 1e-30), (257, 1e25), (193, 0.0)])
+def test_eigenvectors_of_a_large_matrix_are_orthonormal_and_its_own_whatever_its_size(dtype, n, scale):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, n)) + (1j * rng.standard_normal((n, n)) if np.dtype(dtype).kind == "c" else 0)
+    a = (x + np.conj(x).T).astype(dtype)
+    eps = np.finfo(dtype).eps
+    w, v = (np.asarray(found) for found in jit(jnp.linalg.eigh)(a * a.real.dtype.type(scale)))
+    size = a.real.dtype.type(scale or 1)
+    np.testing.assert_allclose(w / size, np.linalg.eigvalsh(a) if scale else 0, atol=1e4 * eps)
+    np.testing.assert_allclose(np.conj(v).T @ v, np.eye(n), atol=1e2 * eps)
+    if scale:
+        np.testing.assert_allclose(a @ v, v * (w / size), atol=1e4 * eps)
+
+
+def test_a_large_matrix_with_a_nan_has_nan_for_eigenvalues_and_eigenvectors():
+    a = np.eye(200)
+    a[7, 90] = np.nan
+    for found in jit(jnp.linalg.eigh)(a):
+        assert np.isnan(np.asarray(found)).all()

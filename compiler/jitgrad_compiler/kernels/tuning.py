@@ -258,6 +258,8 @@ class Sort:
     """Of how many elements of a row top_k selects at most one, rather than sort them all,"""
     inserted: int = 64
     """and how many it keeps in order while it reads the row."""
+    selected_room: int = 1 << 10
+    """Of more of them, those that are kept at least until all are sorted."""
     serial_elements: int = 1 << 13
     """Elements below which rows are sorted in one task."""
     long: int = 1 << 16

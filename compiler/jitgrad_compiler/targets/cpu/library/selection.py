@@ -25,7 +25,7 @@ class Selection:
         self.rows, self.k = rows, rows.kept
         tuning = rows.module.tuning.sort
         self.ordered = self.k <= tuning.inserted
-        self.room = self.k if self.ordered else self.k + max(self.k, 1024)
+        self.room = self.k if self.ordered else self.k + max(self.k, tuning.selected_room)
         """Pairs of a buffer."""
         self.lanes = VECTOR_BYTES // U64.nbytes
         self.pairs = Pairs(rows.key, -(-self.room // self.lanes) * self.lanes)

@@ -11,6 +11,7 @@ from ...phases import Emitted, Pointers
 from ..sort_rows import Scratch
 from . import columns, factorizations, spectra, systems
 from .blocked_cholesky import emit_blocked_cholesky
+from .blocked_eigh import emit_blocked_eigh
 from .blocked_qr import emit_blocked_qr
 from .matrices import Matrices
 
@@ -34,7 +35,7 @@ ONE_MATRIX: Rules[Callable[[Matrices], None]] = Rules(
     },
 )
 BLOCKED: Rules[Callable[[Module, str, Kernel, Pointers, Scratch], Emitted]] = Rules(
-    "one large matrix by many tasks", {"qr": emit_blocked_qr, "cholesky": emit_blocked_cholesky}
+    "one large matrix by many tasks", {"qr": emit_blocked_qr, "cholesky": emit_blocked_cholesky, "eigh": emit_blocked_eigh}
 )
 WITHOUT_CALLS: Rules[bool] = Rules("no routine is called", {"exchanged_order": True})
 NAMES = ("of_pairs", *(op.name for op in ONE_MATRIX))
@@ -44,7 +45,8 @@ def emit_matrices(module: Module, name: str, kernel: Kernel, pointers: Pointers,
     if not any(v.type.size for v in kernel.eqns[0].outputs):
         return Emitted([])
     m = Matrices(module, name, kernel, pointers, scratch)
-    if m.op in BLOCKED and m.count == 1 and min(m.shapes[0]) >= module.tuning.matrices.blocked:
+    large = m.count == 1 and min(m.shapes[0]) >= module.tuning.matrices.blocked
+    if m.op in BLOCKED and large and m.params.get("vectors", True):
         return BLOCKED[m.op](module, name, kernel, pointers, scratch)
     with m.each(calls=m.op not in WITHOUT_CALLS):
         ONE_MATRIX[m.op](m)
