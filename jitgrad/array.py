@@ -160,7 +160,7 @@ class Array(ToPython):
     def __iter__(self) -> Any:
         if not self.type.shape:
             raise TypeError("iteration over an array without axes: it is one number. x[None] has an axis, x.item() is the number")
-        return (self[i] for i in range(self.type.shape[0]))
+        return map(self.__getitem__, range(self.type.shape[0]))
 
     def block_until_ready(self) -> Array:
         """This array, once its elements are there: on the processor they always are, on a GPU its kernels are waited for."""

@@ -34,7 +34,7 @@ LARGE = 1 << 31
 """Python ints below this one may be operands: results' types are remembered for each number of bits."""
 LONG_WAY = object()
 SEEN = object()
-_set, _reset = _errors.set, _errors.reset
+_set, _reset, _new = _errors.set, _errors.reset, tuple.__new__
 
 _counterparts: dict[Any, tuple[Callable[..., Any], bool, bool]] = {}
 _replayed: set[Any] = set()
@@ -97,17 +97,17 @@ config.listen("default_device", _note_device)
 
 def at_once(function: Any) -> Now | None:
     """What gives a function's result for arguments at once, or None where it has to go the long way; None if nothing does so."""
+    now = _by_replay(function) if function in _replayed else None
+    return _by_counterpart(function, *_counterparts[function], now or _not_now) if function in _counterparts else now
+
+
+def _not_now(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Of a function that is replayed for no arguments."""
+
+
+def _by_counterpart(function: Any, numpys: Callable[..., Any], alike: bool, any_size: bool, otherwise: Now) -> Now:
     known: dict[Any, Any] = {}
-    if function in _counterparts:
-        _all_known.append(known)
-        return _by_counterpart(function, *_counterparts[function], known)
-    if function in _replayed:
-        _all_known.append(known)
-        return _by_replay(function, known)
-    return None
-
-
-def _by_counterpart(function: Any, numpys: Callable[..., Any], alike: bool, any_size: bool, known: dict[Any, Any]) -> Now:
+    _all_known.append(known)
     take = _take_operand if alike else _take
 
     def now(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -120,20 +120,22 @@ def _by_counterpart(function: Any, numpys: Callable[..., Any], alike: bool, any_
                 kinds.append(x.type)
                 given.append(x.ref)
             elif not take(x, kinds, given):
-                return None
+                return otherwise(args, kwargs)
         named = kwargs
         if kwargs:
+            named = {}
             for name, x in kwargs.items():
                 kinds.append(name)
                 if not take(x, kinds, given):
-                    return None
-            given, named = given[: len(args)], dict(zip(kwargs, given[len(args) :], strict=True))
+                    return otherwise(args, kwargs)
+                named[name] = given.pop()
         key = tuple(kinds)
-        types = known.get(key)
-        if types is LONG_WAY:
-            return None
-        if types is None:
-            return _learn(function, args, kwargs, numpys, given, named, alike, any_size, known, key)
+        found = known.get(key)
+        if found is LONG_WAY:
+            return otherwise(args, kwargs)
+        if found is None:
+            return _learn(function, args, kwargs, numpys, given, named, alike, known, key)
+        make, types, weak = found
         token = _set(QUIET)
         try:
             out = numpys(*given, **named) if named else numpys(*given)
@@ -141,15 +143,15 @@ def _by_counterpart(function: Any, numpys: Callable[..., Any], alike: bool, any_
             return None
         finally:
             _reset(token)
-        if type(types) is ArrayType:
+        if make is None:
             if type(out) is not ndarray:
                 out = asarray(out)
-            return Array(types, None, out if out.dtype is types.dtype.numpy else as_typed(out, types))
+            if any_size:
+                types = _new(ArrayType, (out.shape, types.dtype))
+            return Array(types, None, out if out.dtype is types.dtype.numpy else as_typed(out, types), weak)
         if any_size:
-            if types[0] is None:
-                return Array(ArrayType(out.shape, types[1][0].dtype), None, out)
-            return types[0]([Array(ArrayType(o.shape, t.dtype), None, o) for t, o in zip(types[1], out, strict=True)])
-        return types[0]([Array(t, None, asarray(o)) for t, o in zip(types[1], out, strict=True)])
+            types = [_new(ArrayType, (o.shape, t.dtype)) for t, o in zip(types, out, strict=True)]
+        return make([Array(t, None, asarray(o)) for t, o in zip(types, out, strict=True)])
 
     return now
 
@@ -174,7 +176,7 @@ def _take(x: Any, kinds: list[Any], given: list[Any]) -> bool:
     elif kind is float or kind is np.float64:
         kinds.append(kind)
         given.append(float(x))
-    elif kind is str or x is None or kind is bool or (kind is int and -SMALL < x < SMALL):
+    elif kind is str or x is None or kind is bool or kind is type or (kind is int and -SMALL < x < SMALL):
         kinds += (kind, x)
         given.append(x)
     elif kind is tuple or kind is list:
@@ -204,7 +206,6 @@ def _learn(
     given: list[Any],
     named: dict[str, Any],
     alike: bool,
-    any_size: bool,
     known: dict[Any, Any],
     key: Any,
 ) -> Any:
@@ -229,13 +230,21 @@ def _learn(
         return out
     finally:
         _reset(token)
-    if type(out) is Array:
-        if _is_plain(out) and _agree(out, theirs):
-            known[key] = (None, [out.type]) if any_size else out.type
-    elif type(out) in (tuple, list) and len(out) == len(theirs):
-        if all([type(o) is Array and _is_plain(o) and _agree(o, t) for o, t in zip(out, theirs, strict=True)]):
-            known[key] = type(out), [o.type for o in out]
+    if (found := _of_results(out)) is not None:
+        theirs = [theirs] if found[0] is None else theirs
+        leaves = [out] if found[0] is None else out
+        if len(leaves) == len(theirs) and all([_agree(o, t) for o, t in zip(leaves, theirs, strict=True)]):
+            known[key] = found
     return out
+
+
+def _of_results(out: Any) -> tuple[Any, Any, Any] | None:
+    """Of results that are arrays: what makes one of several (None of a single one), their types, and whether it is weak."""
+    if type(out) is Array:
+        return (None, out.type, out.weak) if _is_plain(out) else None
+    if isinstance(out, (tuple, list)) and all([type(o) is Array and _is_plain(o) and not o.weak for o in out]):
+        return getattr(type(out), "_make", type(out)), [o.type for o in out], False
+    return None
 
 
 def _remember(known: dict[Any, Any], key: Any, what: Any) -> None:
@@ -249,7 +258,7 @@ def _flat(items: list[Any]) -> list[Any]:
 
 
 def _is_plain(x: Array) -> bool:
-    return x.owner is None and not x.weak and type(x.ref) is ndarray and not x.type.dtype.is_storage
+    return x.owner is None and type(x.ref) is ndarray and not x.type.dtype.is_storage
 
 
 def _agree(out: Array, theirs: Any) -> bool:
@@ -257,7 +266,10 @@ def _agree(out: Array, theirs: Any) -> bool:
     return array.dtype == out.type.dtype.numpy and array.shape == out.type.shape
 
 
-def _by_replay(function: Any, known: dict[Any, Any]) -> Now:
+def _by_replay(function: Any) -> Now:
+    known: dict[Any, Any] = {}
+    _all_known.append(known)
+
     def now(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if state.staging is not None or builder.watched or _elsewhere:
             return None
@@ -279,7 +291,7 @@ def _by_replay(function: Any, known: dict[Any, Any]) -> Now:
             return None
         if found is SEEN:
             return _record(function, args, kwargs, given, known, key)
-        call, make, types = found
+        call, (make, types, weak) = found
         token = _set(QUIET)
         try:
             out = call(*given)
@@ -288,7 +300,7 @@ def _by_replay(function: Any, known: dict[Any, Any]) -> Now:
         finally:
             _reset(token)
         if make is None:
-            return Array(types, None, out if type(out) is ndarray else asarray(out))
+            return Array(types, None, out if type(out) is ndarray else asarray(out), weak)
         return make([Array(t, None, asarray(o)) for t, o in zip(types, out, strict=True)])
 
     return now
@@ -326,10 +338,10 @@ def _record(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], given:
     except Exception:
         return None  # raised again, the long way
     known[key] = LONG_WAY
-    single = type(out) is Array
-    leaves: list[Any] = [out] if single else list(out) if isinstance(out, (tuple, list)) else [None]
-    if not all([type(x) is Array and _is_plain(x) for x in leaves]):
+    found = _of_results(out)
+    if found is None:
         return out
+    leaves, single = ([out], True) if found[0] is None else (out, False)
     token = _set(QUIET)
     try:
         call = recorded(function, args, kwargs, given)
@@ -339,6 +351,5 @@ def _record(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], given:
     finally:
         _reset(token)
     if all([_agree(x, r) and x.data().tobytes() == asarray(r).tobytes() for x, r in zip(leaves, replays, strict=True)]):
-        types = [x.type for x in leaves]
-        known[key] = (call, None, types[0]) if single else (call, getattr(type(out), "_make", type(out)), types)
+        known[key] = call, found
     return out

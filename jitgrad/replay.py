@@ -18,7 +18,7 @@ from .array import Array
 
 LARGEST = 1 << 14
 """Elements of any one array above which the operations' own time counts, not what a call costs."""
-LONGEST = 400
+LONGEST = 2000
 """Operations of the longest function that is written down."""
 
 

@@ -222,11 +222,12 @@ FEW = 32
 """Products of a convolution that are summed one after the other."""
 
 
-def convolved(x: np.ndarray, y: np.ndarray, mode: str) -> np.ndarray | None:
-    """NumPy's convolution of two vectors of one type, where sums are short and finite; else None."""
-    if min(x.size, y.size) > FEW or x.dtype not in (np.float32, np.float64):
+def slid_now(x: np.ndarray, y: np.ndarray, mode: str, turned: bool) -> np.ndarray | None:
+    """NumPy's convolution (or correlation) of two vectors of one type, where sums are short and finite; else None."""
+    if min(x.size, y.size) > FEW or x.dtype not in (np.float32, np.float64) or not (turned or x.size >= y.size):
         return None
-    out: np.ndarray = np.convolve(x, y, mode)  # type: ignore[call-overload]
+    slide: Any = np.convolve if turned else np.correlate
+    out: np.ndarray = slide(x, y, mode)
     return out if np.count_nonzero(np.isfinite(out)) == out.size else None
 
 
@@ -242,7 +243,7 @@ def _slid(where_: str, a: ArrayLike, v: ArrayLike, mode: str, turned: bool, dtyp
     if not x.type.dtype.is_inexact:
         x, y = inexact_arg(where_, x), inexact_arg(where_, y)
     n, m = x.type.shape[0], y.type.shape[0]
-    if turned and in_memory(x, y) and (found := convolved(x.data(), y.data(), mode)) is not None:
+    if in_memory(x, y) and (found := slid_now(x.data(), y.data(), mode, turned)) is not None:
         return from_numpy(found)
     kernel = op("reverse", y, axes=(0,)) if turned else op("conj", y) if y.type.dtype.is_complex else y
     count = {"full": n + m - 1, "same": max(n, m), "valid": abs(n - m) + 1}[mode]

@@ -60,7 +60,7 @@ def array(
     Array([[1. , 2. ],
            [3. , 4.5]], dtype=float32)
     """
-    if type(object) is list and order == "K" and dtype is device is config.default_device is None and not ndmin:
+    if order == "K" and ndmin == 0 and dtype is device is config.default_device is None:
         plain = _of_numbers(object)
         if plain is not None:
             return plain
@@ -79,6 +79,8 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
     >>> jnp.asarray(2.5)
     Array(2.5, dtype=float32)
     """
+    if dtype is order is device is copy is config.default_device is None and (plain := _of_numbers(a)) is not None:
+        return plain
     if copy is False and not isinstance(a, Array):
         raise ArgumentError(f"asarray: a {type(a).__name__} must be copied, but copy=False was given")
     one_of("asarray", "order", order, ORDERS)
@@ -124,9 +126,9 @@ def _with_places(items: Any, place: str = "") -> Any:
             yield f"{place}[{n}]", x
 
 
-def _of_numbers(items: Sequence[Any]) -> Array | None:
-    """Nested lists of Python's numbers as an array of the type that they give, if there are no others and they fit."""
-    level: Any = items
+def _of_numbers(items: Any) -> Array | None:
+    """A number or nested lists of Python's numbers as an array of the type that they give, if there are no others and they fit."""
+    level: Any = items if type(items) is list else [items]
     while (kinds := {*map(type, level)}) == {list}:
         level = [*chain.from_iterable(level)]
     if not kinds or not kinds <= _PLAIN or not config.jax_enable_x64:

@@ -101,8 +101,9 @@ def _for_numpy(item: Any) -> Any:
     """An index as NumPy takes it with the same meaning, _TRACED for others."""
     if type(item) in _BY_ITSELF:
         return item
-    if type(item) is Array and in_memory(item) and item.type.dtype.kind in ("bool", "signed", "unsigned") and item.type.shape:
-        return item.data()
+    if type(item) is Array and in_memory(item):
+        kind = item.type.dtype.kind
+        return item.data() if kind in ("signed", "unsigned") or kind == "bool" and item.type.shape else _TRACED
     if type(item) is np.ndarray and item.dtype.kind in "iub" and item.ndim:
         return item
     return _TRACED

@@ -228,6 +228,7 @@ PROPERTIES: dict[str, Callable[[Array], Any]] = {
     "at": updates.Indexer,
 }  # fmt: skip
 
+also_counterpart(_clip, selection.clip)
 counterpart(_reshape, lambda x, *sizes: x.reshape(*sizes))
 counterpart(_transpose, lambda x, *axes: x.transpose(*axes))
 

@@ -48,6 +48,7 @@ def _home(function: Any) -> str | None:
     return next((home for home in HOMES if getattr(sys.modules.get(home), name, None) is function), None)
 
 
+@cache
 def counterpart(function: Any) -> Callable[..., Any] | None:
     """Our function of the name and meaning of one of NumPy's or SciPy's."""
     ours = HOMES[home] if (home := _home(function)) else None
@@ -175,6 +176,10 @@ def _from_list(x: Any) -> Any:
 
 def _array_ufunc(self: Array, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """A ufunc of NumPy or SciPy, or one of its methods, one of whose operands is an Array."""
+    if method == "__call__" and not kwargs and all([type(x) in (Array, np.ndarray) for x in inputs]):
+        ours = counterpart(ufunc)
+        if ours is not None:
+            return ours(*inputs)
     for x in (*inputs, *kwargs.get("out", ())):
         asks = getattr(type(x), "__array_ufunc__", np.ndarray.__array_ufunc__)
         if asks is not np.ndarray.__array_ufunc__ and not isinstance(x, Array):

@@ -23,6 +23,8 @@ from jitgrad.numpy import (
     matrices,
     methods,
     number_parts,
+    packed_bits,
+    places,
     ranges,
     rearrangement,
     reductions,
@@ -106,10 +108,13 @@ def known():
     return at_once._counterparts
 
 
-ELEMENTWISE = named([*counterparts_of(elementwise), number_parts.modf, number_parts.frexp])
+ELEMENTWISE = named(
+    [*counterparts_of(elementwise), number_parts.modf, number_parts.frexp, number_parts.spacing, arithmetic.bitwise_count]
+)
 PAIRS = named(
     [
-        *counterparts_of(arithmetic), *counterparts_of(comparison), number_parts.nextafter, number_parts.ldexp, number_parts.gcd,
+        *[f for f in counterparts_of(arithmetic) if f is not arithmetic.bitwise_count],
+        *counterparts_of(comparison), number_parts.nextafter, number_parts.ldexp, number_parts.gcd,
         number_parts.lcm,
     ]
 )  # fmt: skip
@@ -214,7 +219,7 @@ def test_joined_arrays_are_what_their_operations_give(name):
     assert used
 
 
-PRODUCTS = named([linear.matmul, linear.dot, linear.inner, linear.vdot, linear.outer])
+PRODUCTS = named([linear.matmul, linear.dot, linear.inner, linear.vdot, linear.outer, linear.vecdot, linear.matvec])
 PRODUCT_SHAPES = [
     ((4,), (4,)), ((4,), (5,)), ((3, 4), (4,)), ((3,), (3, 4)), ((3, 4), (4, 5)), ((0,), (0,)), ((3, 0), (0, 4)),
     ((), (3,)), ((), ()),
@@ -253,8 +258,8 @@ def test_choices_and_places_are_what_their_operations_give():
             note(sorting.searchsorted, jnp.sort(x), y, "right")
     for dtype, kind in itertools.product(DTYPES, ("int64", "int32", "uint8", "bool", "float32")):
         x = array(dtype, (4, 5))
-        for places in ([0, 3, 1], [-1, 2, 0], [0, 9, 1], [-8, 0, 0], [[0, 1], [2, 3]]):
-            i = jnp.array(np.array(places).astype(kind))
+        for at in ([0, 3, 1], [-1, 2, 0], [0, 9, 1], [-8, 0, 0], [[0, 1], [2, 3]]):
+            i = jnp.array(np.array(at).astype(kind))
             note(indexing.take, x, i)
             note(indexing.take, x, i, axis=0)
             note(indexing.take, x, i, 1)
@@ -318,15 +323,33 @@ def test_functions_of_two_vectors_and_more_give_what_their_operations_give():
     for dtype, n, special in itertools.product(DTYPES, (0, 1, 2, 9, 40), (False, True)):
         x, y, z = (array(dtype, shape, special) for shape in ((n,), (n,), (3, 5)))
         keys = x if dtype == "complex64" else jnp.sort(x)
-        for places in (x, z, x[:0], y[::-1]):
-            note(calculus.interp, places, keys, y)
-            note(calculus.interp, places, jnp.arange(float(n)), y)
-            note(sorting.digitize, places, keys)
-            note(sorting.digitize, places, keys[::-1], right=True)
+        for at in (x, z, x[:0], y[::-1]):
+            note(calculus.interp, at, keys, y)
+            note(calculus.interp, at, jnp.arange(float(n)), y)
+            note(sorting.digitize, at, keys)
+            note(sorting.digitize, at, keys[::-1], right=True)
         note(calculus.interp, x, keys, y, left=0.0)
         for mode in ("full", "same", "valid", "none"):
             note(calculus.convolve, x, z[0], mode)
             note(calculus.convolve, x, y, mode=mode)
+            note(calculus.correlate, z[0], x, mode)
+            note(calculus.correlate, x, z[0], mode)
+        note(calculus.interp, 0.5, keys, y)
+        note(sorting.searchsorted, keys, 0.3)
+        note(sorting.lexsort, (x, y))
+        note(sorting.lexsort, [x, y, keys])
+        note(sorting.lexsort, z)
+        for chosen in (x > 0, x == x, jnp.array([True])) if dtype != "complex64" else ():
+            note(places.extract, chosen, y)
+            note(places.compress, chosen, y)
+        note(packed_bits.packbits, x)
+        note(packed_bits.packbits, z, axis=1, bitorder="little")
+        note(places.unravel_index, x, (7, 3, 3))
+        note(places.unravel_index, jnp.array([0, 5, n]), (7, 8))
+        note(places.ravel_multi_index, (x, y), (7, 8))
+        note(places.ravel_multi_index, (jnp.array([1, 2]), jnp.array([n, 0])), (7, 41))
+        note(selection.choose, jnp.array([n, 1, 0]), [z[:, 0], z[:, 1], z[:, 2]])
+        note(selection.choose, x, [x, y])
         for other in (y, z):
             for f in (sets.intersect1d, sets.setdiff1d, sets.setxor1d, sets.union1d):
                 note(f, x, other)
@@ -335,6 +358,8 @@ def test_functions_of_two_vectors_and_more_give_what_their_operations_give():
             note(f, z)
         note(sets.unique, x, return_counts=True)
         note(histograms.bincount, jnp.array([3, 1, 1, n]))
+        note(histograms.bincount, jnp.array([3, 1, 1, n]), minlength=5)
+        note(histograms.bincount, jnp.array([3, 1, 1] * 20), jnp.concatenate([x, y, z.reshape(-1), jnp.ones(60, x.dtype)])[:60])
         note(histograms.bincount, x if dtype in ("bool", "complex64") else jnp.array([n, 2, 0]).astype(x.dtype))
     assert min(used.values()) > 0, used
 
@@ -389,10 +414,12 @@ def test_every_counterpart_is_compared_with_its_operations():
         manipulation.append,
         selection.where, sets.array_equal, sorting.searchsorted, indexing.take, indexing.take_along_axis, calculus.interp,
         sorting.digitize, calculus.convolve, sets.intersect1d, sets.setdiff1d, sets.setxor1d, sets.union1d, sets.unique,
-        sets.unique_values, sorting.nonzero, sorting.flatnonzero, sorting.argwhere, histograms.bincount,
+        sets.unique_values, calculus.correlate, sorting.lexsort, places.extract, places.compress, packed_bits.packbits,
+        places.unravel_index, places.ravel_multi_index, selection.choose,
+        sorting.nonzero, sorting.flatnonzero, sorting.argwhere, histograms.bincount,
         creation.zeros, creation.ones, creation.full, matrices.eye, matrices.identity, ranges.arange,
     }  # fmt: skip
-    operators = [f for f in known() if f.__qualname__.startswith(("_promoting", "_operator"))]
+    operators = [f for f in known() if f.__qualname__.startswith(("_promoting", "_operator", "_clip"))]
     assert set(known()) - here - set(operators) == set()
 
 

@@ -58,7 +58,18 @@ def _extreme(ufunc: Any, order: str) -> Any:
 
     def evaluate(x: Any, y: Any) -> Any:
         out = ufunc(x, y)
-        if out.dtype.kind in "biu" or not has_zeros(out):
+        if out.dtype.kind in "biu":
+            return out
+        number, other = (x, y) if isinstance(x, (np.generic, float, int)) else (y, x)
+        if isinstance(number, (np.generic, float, int)):
+            if number:
+                return out
+            negative = np.signbit(number)
+            if order == "gt" and not negative:
+                return np.add(out, number)  # the sum of two zeros is -0.0 if both are
+            if negative == (order == "gt"):
+                return np.copysign(out, other)  # what is on the other side of the zero gives way to it
+        elif not has_zeros(out):
             return out
         both = np.equal(x, 0) & np.equal(y, 0)
         negative = (np.bitwise_and if order == "gt" else np.bitwise_or)(np.signbit(x), np.signbit(y))
@@ -255,8 +266,13 @@ def _convert(x: Any, dtype: DType) -> Any:
     return rounded(x, dtype) if dtype.is_storage else x.astype(target)
 
 
+_BOUNDS = {size: np.array(2.0 ** (8 * size - 1), np.float32) for size in (1, 2, 4, 8)}
+
+
 def saturated(x: np.ndarray, target: np.dtype) -> np.ndarray:
     """Floats as integers: truncated, held to the type's range, NaN as 0."""
+    if target.kind == "i" and np.count_nonzero(inside := np.less(np.abs(x), _BOUNDS[target.itemsize])) == inside.size:
+        return x.astype(target)
     info = np.iinfo(target)
     whole: np.ndarray = np.trunc(x.astype(np.float64) if x.dtype.itemsize < 8 else x)
     inside = np.greater_equal(whole, float(info.min)) & np.less(whole, float(info.max))

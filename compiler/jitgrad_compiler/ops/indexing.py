@@ -96,6 +96,11 @@ def _gather(x: Any, indices: Any, axes: Axes, batch: int, mode: str) -> Any:
         if places.dtype == np.uint64:  # numpy.take wants signed ones
             places = np.minimum(places, np.uint64(x.shape[0] - 1))
         return x.take(places.astype(np.int64, copy=False), 0, mode="clip")
+    if mode == "clip" and axes == (batch,) and x.ndim == batch + 1 and 0 not in x.shape:
+        n = x.shape[-1]
+        places = np.minimum(np.maximum(indices[..., 0], 0), n - 1).astype(np.int64)
+        rows = np.arange(0, x.size, n).reshape(x.shape[:-1] + (1,) * (places.ndim - batch))
+        return x.reshape(-1).take(places + rows)
     grids, inside = _grids(x.shape, indices, axes, batch)
     if 0 in x.shape:
         return np.zeros(shape, x.dtype)

@@ -35,7 +35,7 @@ def _integer_pow(x: Any, exponent: int) -> Any:
         n >>= 1
         base = squared(base) if n else base
     result = np.ones_like(x) if result is None else result
-    return np.divide(np.ones_like(x), result) if exponent < 0 else result
+    return np.divide(np.asarray(x).dtype.type(1), result) if exponent < 0 else result
 
 
 def _emit_integer_pow(e: Any, x: Any, exponent: int) -> Any:

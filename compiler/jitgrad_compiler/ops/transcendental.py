@@ -146,6 +146,8 @@ def _binary(name: str, numpy: Any, partials: Any, domain: tuple[float, float], d
 def _pow(x: Any, y: Any) -> Any:
     """NumPy's, which takes square roots for some exponents 0.5: these have other signs at -0.0 and are NaN at -inf."""
     out = np.power(x, y)
+    if isinstance(y, np.generic) and out.dtype.kind == "f" and (y != 0.5 or not np.count_nonzero(np.isinf(x))):
+        return np.abs(out) if y == 0.5 else out
     if out.dtype.kind == "c" or not np.count_nonzero(np.signbit(x)):
         return out
     return np.where(np.equal(y, 0.5) & (np.equal(x, 0) | np.equal(x, -np.inf)), np.abs(x), out)

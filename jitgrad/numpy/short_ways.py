@@ -1,0 +1,332 @@
+"""What NumPy does in place of a function's operations where all is plain arrays (counterparts.py): the same numbers, to the bit.
+
+Sums and products are those of the operations' own references, whose order of additions they keep. What is not for one of these
+(other arguments, other element types) it raises for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from jitgrad_compiler.ir.graph import OPS
+from jitgrad_compiler.ir.types import NAMES
+from jitgrad_compiler.ops.arithmetic import saturated
+from jitgrad_compiler.ops.summation import add_at, long_matmul, pairwise_sum, running_sum
+
+from . import calculus
+
+
+class NotHere(Exception):
+    """Arguments that are not for a counterpart."""
+
+
+FEW = 32
+"""Terms of a sum that NumPy adds as the operations do, whatever lies between them in memory."""
+
+
+def needs(holds: Any) -> None:
+    if not holds:
+        raise NotHere
+
+
+def all_axes(x: Any, axis: Any) -> Any:
+    return tuple(range(x.ndim)) if axis is None else (axis % x.ndim,)
+
+
+def total(x: Any, axis: Any = None) -> Any:
+    if axis is None and x.ndim and x.flags.c_contiguous:
+        return np.add.reduce(x, axis=None)
+    if type(axis) is int and x.ndim and x.shape[axis] <= FEW and x.dtype.kind != "b":
+        return np.add.reduce(x, axis, x.dtype)
+    needs(x.ndim > 0)
+    return pairwise_sum(x, all_axes(x, axis))
+
+
+def count_along(x: Any, axis: Any) -> int:
+    return int(x.size if axis is None else x.shape[axis])
+
+
+def mean(x: Any, axis: Any = None) -> Any:
+    needs(x.dtype.kind in "fc")
+    return np.true_divide(total(x, axis), x.dtype.type(count_along(x, axis)))
+
+
+def var(x: Any, axis: Any = None) -> Any:
+    needs(x.dtype.kind == "f" and x.size > 0)
+    middle = mean(x, axis)
+    centred = x - (middle if axis is None else np.expand_dims(middle, axis))
+    return np.true_divide(total(centred * centred, axis), x.dtype.type(count_along(x, axis)))
+
+
+def std(x: Any, axis: Any = None) -> Any:
+    return np.sqrt(var(x, axis))
+
+
+def reduction(op: str) -> Callable[..., Any]:
+    reference = OPS[op].numpy
+
+    def reduce(x: Any, axis: Any = None) -> Any:
+        needs(x.ndim > 0)
+        return reference(x, axes=all_axes(x, axis))
+
+    return reduce
+
+
+greatest, least, larger, smaller = reduction("reduce_max"), reduction("reduce_min"), OPS["max"].numpy, OPS["min"].numpy
+
+
+def ptp(x: Any, axis: Any = None) -> Any:
+    return np.subtract(greatest(x, axis), least(x, axis))
+
+
+def cumsum(x: Any, axis: Any = None) -> Any:
+    needs(x.dtype.kind != "b")
+    return running_sum(x.reshape(-1), 0) if axis is None else running_sum(x, axis % x.ndim)
+
+
+def trace(x: Any, offset: int = 0) -> Any:
+    needs(x.ndim == 2)
+    return pairwise_sum(np.diagonal(x, offset), (0,))
+
+
+def product(x: Any, y: Any) -> Any:
+    """Of vectors and matrices."""
+    needs(x.ndim > 0 and y.ndim > 0 and x.dtype.kind != "b")
+    if x.shape[-1] <= FEW and (x.ndim < 3 and y.ndim < 3):
+        return np.matmul(x, y)
+    needs(x.ndim < 3 and y.ndim < 3)
+    shape = x.shape[:-1] + y.shape[1:]
+    left, right = x if x.ndim == 2 else x.reshape(1, -1), y if y.ndim == 2 else y.reshape(-1, 1)
+    return long_matmul(left, right).reshape(shape)
+
+
+def product_of_vectors(x: Any, y: Any) -> Any:
+    needs(x.ndim == y.ndim == 1 and x.dtype.kind != "c")
+    return product(x, y)
+
+
+def outer(x: Any, y: Any) -> Any:
+    return x.reshape(-1, 1) * y.reshape(1, -1)
+
+
+def power(x: Any, y: Any) -> Any:
+    if type(y) is int:
+        return OPS["integer_pow"].numpy(x, exponent=y)
+    if isinstance(y, np.ndarray):
+        needs(x.dtype.kind in "fc")
+        return OPS["pow"].numpy(x, y)
+    needs(x.dtype.kind == "f")
+    return OPS["pow"].numpy(x, x.dtype.type(y))
+
+
+def square(x: Any) -> Any:
+    needs(x.dtype.kind != "c")
+    return np.multiply(x, x)
+
+
+def of_one_type(op: str) -> Callable[..., Any]:
+    """A reference that looks at its operands, and is to see a Python number in the type of the array beside it."""
+    reference = OPS[op].numpy
+
+    def function(x: Any, y: Any) -> Any:
+        if not isinstance(y, np.ndarray):
+            y = x.dtype.type(y)
+        elif not isinstance(x, np.ndarray):
+            x = y.dtype.type(x)
+        return reference(x, y)
+
+    return function
+
+
+def ordered(x: Any, axis: int | None = -1) -> Any:
+    needs(x.dtype.kind != "c")
+    return np.sort(x, axis, kind="stable")
+
+
+def argsort(x: Any, axis: int | None = -1) -> Any:
+    needs(x.dtype.kind != "c")
+    return x.argsort(axis, kind="stable")
+
+
+def searchsorted(keys: Any, x: Any, side: str = "left") -> Any:
+    needs(keys.ndim == 1 and keys.dtype.kind != "c" and side in ("left", "right"))
+    return keys.searchsorted(x if isinstance(x, np.ndarray) else keys.dtype.type(x), side)
+
+
+def clip(x: Any, low: Any, high: Any) -> Any:
+    needs(low is not None and high is not None)
+    return smaller(high, larger(low, x))
+
+
+def astype(x: Any, dtype: str) -> Any:
+    to = np.dtype(dtype)
+    if to.kind in "iu" and x.dtype.kind == "f":
+        return saturated(x, to)
+    if x.dtype.kind != "c":
+        return x.astype(to)
+    return OPS["convert_element_type"].numpy(x, dtype=NAMES[to])
+
+
+def triangle(lower: bool) -> Callable[..., Any]:
+    def triangle(x: Any, k: int = 0) -> Any:
+        rows, columns = x.shape[-2:]
+        below = np.tri(rows, columns, k if lower else k - 1, dtype=bool)
+        zero = np.zeros((), x.dtype)
+        return np.where(below, x, zero) if lower else np.where(below, zero, x)
+
+    return triangle
+
+
+def of_one_number(function: Callable[..., Any]) -> Callable[..., Any]:
+    """numpy.zeros or ones, whose floats are float32 here."""
+
+    def make(shape: Any, dtype: Any = None) -> Any:
+        return function(shape, np.float32 if dtype is None or dtype is float else dtype)
+
+    return make
+
+
+def full(shape: Any, number: Any) -> Any:
+    needs(type(number) is float)
+    return np.full(shape, number, np.float32)
+
+
+def full_like(x: Any, number: Any) -> Any:
+    needs(type(number) is float and x.dtype.kind == "f")
+    return np.full(x.shape, number, x.dtype)
+
+
+def arange(*ends: Any) -> Any:
+    needs(all([type(x) is int for x in ends]))
+    return np.arange(*ends)
+
+
+WIDTHS = {np.dtype(t).char: np.array(3 + np.dtype(t).itemsize.bit_length() - 1, t) for t in "bhilqBHILQ"}
+"""The base-2 logarithm of an integer type's bits."""
+
+
+def left_shift(x: Any, n: Any) -> Any:
+    if type(n) is int:
+        needs(0 <= n < x.dtype.itemsize * 8)
+    else:
+        needs(not np.count_nonzero(np.right_shift(n, WIDTHS[x.dtype.char])))
+    return np.left_shift(x, n)
+
+
+def slid(turned: bool, usual: str) -> Callable[..., Any]:
+    def slide(x: Any, y: Any, mode: str = usual) -> Any:
+        needs(x.ndim == y.ndim == 1 and x.size and y.size and mode in calculus.MODES)
+        out = calculus.slid_now(x, y, mode, turned)
+        needs(out is not None)
+        return out
+
+    return slide
+
+
+def right_shift(x: Any, n: Any) -> Any:
+    if type(n) is int:
+        needs(0 <= n < x.dtype.itemsize * 8)
+    else:
+        needs(not np.count_nonzero(np.right_shift(n, WIDTHS[x.dtype.char])))
+    return np.right_shift(x, n)
+
+
+def without_zeros(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of NumPy's that gives the same numbers but for the sign of a zero."""
+
+    def evaluate(x: Any, y: Any) -> Any:
+        out = function(x, y)
+        needs(np.count_nonzero(out) == out.size)
+        return out
+
+    return evaluate
+
+
+def matvec(x: Any, y: Any) -> Any:
+    needs(x.ndim == 2 and y.ndim == 1)
+    return product(x, y)
+
+
+def lexsort(keys: Any, axis: int = -1) -> Any:
+    needs(all([k.dtype.kind != "c" for k in keys]))
+    return np.lexsort(tuple(keys), axis)
+
+
+def interp(x: Any, knots: Any, values: Any) -> Any:
+    """Where no knots are equal and all is finite."""
+    if not isinstance(x, np.ndarray):
+        return interp(np.array([x], knots.dtype), knots, values).reshape(())
+    n = len(knots)
+    needs(x.ndim and n > 1 and knots.shape == values.shape == (n,) and x.dtype.kind == "f")
+    place = knots[1:-1].searchsorted(x, "right")
+    before, start = knots[place], values[place]
+    inner = start + (x - before) / (knots[1:][place] - before) * (values[1:][place] - start)
+    if x.size <= FEW and x.ndim == 1:  # numbers of Python's are sooner looked at
+        numbers = x.tolist()
+        needs(isfinite(sum(inner.tolist())))
+        if numbers and min(numbers) >= knots.item(0) and max(numbers) <= knots.item(n - 1):
+            return inner
+    needs(np.count_nonzero(np.isfinite(inner)) == inner.size)
+    return np.where(x > knots[-1], values[-1], np.where(x < knots[0], values[0], inner))
+
+
+def digitize(x: Any, edges: Any, right: bool = False) -> Any:
+    needs(isinstance(x, np.ndarray) and edges.ndim == 1 and x.dtype.kind != "c")
+    side = "left" if right else "right"
+    n = len(edges)
+    if n < 2 or edges[-1] >= edges[0]:
+        return edges.searchsorted(x, side)
+    return n - edges[::-1].searchsorted(x, side)
+
+
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    needs(x.ndim == 1 and x.dtype.kind != "f" and minlength >= 0)
+    if weights is None:
+        return np.bincount(x, minlength=minlength)
+    needs(x.shape == weights.shape and x.size > 0 and weights.dtype.kind != "b" and x.min() >= 0)
+    out = np.zeros(max(int(x.max()) + 1, minlength), weights.dtype)
+    add_at(out, (x,), weights)
+    return out
+
+
+def unique(x: Any, return_counts: bool = False) -> Any:
+    needs(x.dtype.kind != "c")
+    ordered = np.sort(x, None, kind="stable")
+    first = np.empty(ordered.shape, bool)
+    first[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    if x.dtype.kind == "f" and x.size and np.isnan(ordered[-1]):
+        first[ordered.searchsorted(ordered[-1]) + 1 :] = False
+    if not return_counts:
+        return ordered[first]
+    places = np.flatnonzero(np.append(first, True))
+    return ordered[first], np.subtract(places[1:], places[:-1])
+
+
+def chosen(condition: Any, x: Any) -> Any:
+    needs(condition.dtype == bool and condition.shape == x.shape and x.ndim == 1)
+    return x[condition]
+
+
+def of_whole_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of two arrays of integers."""
+
+    def evaluate(x: Any, y: Any) -> Any:
+        needs(x.dtype.kind in "iu" and y.dtype.kind in "iu")
+        return function(x, y)
+
+    return evaluate
+
+
+def whole_steps(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose second argument is one integer, or none."""
+
+    def function(x: Any, n: Any, **axis: Any) -> Any:
+        needs(type(n) is int)
+        return f(x, n, **axis)
+
+    return function
