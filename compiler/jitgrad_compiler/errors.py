@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from types import FrameType
 
-_INSIDE = ("jitgrad", "jitgrad_compiler", "optree", "threading")
+_INSIDE = ("jitgrad", "jitgrad_compiler", "optree", "threading", "contextlib")
 
 
 def user_frame() -> tuple[FrameType | None, str]:

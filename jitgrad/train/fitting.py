@@ -83,7 +83,9 @@ def count(where: str, name: str, value: Any, default: Any, least: int = 1) -> An
 def source(where: str, model: Any, x: Any, y: Any, weight: Any, size: int | None) -> Source:
     """What is given as x, y and weights."""
     if not is_dataset(x):
-        return Source(in_memory(where, model._listed(x), model._listed_targets(y), weight, model._dtype), (), size_of(where, size))
+        return Source(
+            in_memory(where, model._examples(where, x), model._listed_targets(y), weight, model._dtype), (), size_of(where, size)
+        )
     for name, value in (("y", y), ("sample_weight", weight), ("batch_size", size)):
         if value is not None:
             raise ArgumentError(f"{where}: x is a dataset, whose batches say it all: leave {name} out")
@@ -203,19 +205,24 @@ def make_ready(model: Any, batch: Batch) -> None:
 
 
 def check_labels(model: Any, batch: Batch) -> None:
-    """Have the loss look at the examples of the least and the greatest label: it refuses labels out of range where they are
-    concrete, which they are not within a compiled step."""
-    if not isinstance(batch.y, np.ndarray) or batch.y.dtype.kind not in "iu":
+    """Have the loss look at the examples of the least and the greatest label, and at one that is no whole number: it refuses
+    labels out of range where they are concrete, which they are not within a compiled step.
+    """
+    if model._learner.eager or not isinstance(batch.y, np.ndarray) or batch.y.dtype.kind not in "iuf":
         return
     rows = batch.y.reshape(rows_of(batch), -1)
+    if rows.dtype.kind == "f" and rows.shape[1] != 1:
+        return  # no labels, and perhaps many numbers
     low, high = rows.min(), rows.max()
-    if model._labels is not None and model._labels[0] <= low and high <= model._labels[1]:
+    parts = rows != np.floor(rows) if rows.dtype.kind == "f" else np.zeros(rows.shape, bool)
+    seen = model._labels or (np.inf, -np.inf, False)
+    if seen[0] <= low and high <= seen[1] and (seen[2] or not parts.any()):
         return
-    chosen = [int((rows == edge).any(1).argmax()) for edge in (low, high)]
+    chosen = [int(found.any(1).argmax()) for found in (rows == low, rows == high, parts)]
     few = tree.map(lambda a: np.asarray(a)[chosen], batch)
     predictions = eval_shape(called, model.module, few.x)
     model._learner.recipe.loss(few.y, tree.map(lambda p: jnp.zeros(p.shape, p.dtype), predictions))
-    model._labels = (low, high)
+    model._labels = (min(low, seen[0]), max(high, seen[1]), seen[2] or bool(parts.any()))
 
 
 class _Epochs:
@@ -365,7 +372,7 @@ def train_on_batch(model: Any, x: Any, y: Any, weight: Any, by_class: Mapping[in
     """See `Model.train_on_batch`."""
     where = f"{model._name}.train_on_batch"
     learner = model._compiled("train_on_batch")
-    batch = in_memory(where, model._listed(x), model._listed_targets(y), weight, model._dtype)
+    batch = in_memory(where, model._examples(where, x), model._listed_targets(y), weight, model._dtype)
     if by_class is not None:
         batch = class_weights(where, batch, by_class, model._dtype)
     make_ready(model, batch)

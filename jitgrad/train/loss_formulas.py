@@ -22,6 +22,8 @@ from jitgrad.normalization import log_softmax, softmax
 from jitgrad.operands import array_arg, inexact_arg
 
 EPSILON = 1e-7
+NO_CLASS = -(2**31)
+"""A label out of any range, which nobody ignores."""
 
 
 def listed(x: Any) -> Any:
@@ -206,14 +208,20 @@ def categorical_focal_crossentropy(
 
 
 def labels_of(where: str, y_true: Any, shape: tuple[int, ...]) -> Array:
-    """Integer labels of a shape, of such, of whole floats, or with a last axis of size 1 more; -1 for a float that is not whole."""
+    """Integer labels of a shape, of such, of whole floats, or with a last axis of size 1 more. Raises ArgumentError for a
+    float at hand that is not whole; a traced one becomes NO_CLASS.
+    """
     t = array_arg(where, listed(y_true))
     if t.shape == (*shape, 1):
         t = t.reshape(shape)
     if t.shape != shape:
         hint = " One-hot targets go with categorical_crossentropy." if t.ndim == len(shape) + 1 else ""
         raise ShapeError(f"{where}: labels must have the shape {shape} of predictions without their classes, got {t.shape}.{hint}")
-    return jnp.where(t == jnp.floor(t), t, -1).astype("int32") if t.dtype.kind == "f" else t
+    if t.dtype.kind != "f":
+        return t
+    whole = t == jnp.floor(t)
+    check_among(where, "labels", t, whole, "whole numbers, those of classes")
+    return jnp.where(whole & (jnp.abs(t) < -NO_CLASS), t, NO_CLASS).astype("int32")
 
 
 def sparse_categorical_crossentropy(

@@ -14,7 +14,7 @@ import numpy as np
 
 import jitgrad.numpy as jnp
 from jitgrad import nn, random, tree
-from jitgrad.errors import ArgumentError
+from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.held import trainable
 from jitgrad.nn.module import pour
 from jitgrad.nn.parts import is_array, is_module
@@ -92,7 +92,7 @@ class Model(Weights):
         """The structure of the parameters that the optimizer's state is of."""
         self._steps: Any = jnp.int64(0)
         self._learner: Learner | None = None
-        self._labels: tuple[Any, Any] | None = None
+        self._labels: tuple[Any, Any, bool] | None = None
         """The least and the greatest label that the loss has taken."""
         self._inputs: Any = None
         """Examples of the call's arguments, once they are known."""
@@ -268,9 +268,23 @@ class Model(Weights):
             return tuple(x) if isinstance(x, list) else x
         if isinstance(x, list) and len(x) == 1 and hasattr(x[0], "shape") and len(x[0].shape):
             x = x[0]
+        if isinstance(x, list):
+            with contextlib.suppress(ValueError):  # rows that differ in shape are refused later
+                x = np.asarray(x)
         wanted, got = (getattr(a, "shape", None) for a in ((self._inputs or (None,))[0], x))
         if wanted is not None and got is not None and wanted[-1:] == (1,) and len(got) == len(wanted) - 1 > 0:
             return np.asarray(x)[..., None]
+        return x
+
+    def _examples(self, where: str, x: Any) -> Any:
+        """`_listed`, for data. Raises ShapeError for one example alone."""
+        x = self._listed(x)
+        wanted, got = (getattr(a, "shape", None) for a in ((self._inputs or (None,))[0], x))
+        if wanted is not None and len(wanted) > 1 and got == wanted[1:]:
+            raise ShapeError(
+                f"{where}: x must have an axis of examples, its first, [examples, {', '.join(map(str, got))}], got {list(got)}. "
+                "One example is x[None]"
+            )
         return x
 
     def _listed_targets(self, y: Any) -> Any:

@@ -29,7 +29,7 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: int | str, step
     told = fitting.dispatcher(where, model, callbacks)
     inputs = None
     if not is_dataset(x):
-        inputs = in_memory(where, model._listed(x), None, None, model._dtype).x
+        inputs = in_memory(where, model._examples(where, x), None, None, model._dtype).x
         if steps is not None:
             inputs = tree.map(lambda a: a[: steps * size], inputs)
         total = -(-rows_of(inputs) // size)

@@ -228,3 +228,8 @@ def test_a_file_that_is_cut_off_while_it_is_read_is_refused(tmp_path):
         path.write_bytes(path.read_bytes()[:1000])
         with pytest.raises(errors.FileFormatError, match="it became shorter while it was read"):
             contents.read("a")
+
+
+def test_errors_end_with_the_users_line_though_files_are_read_within_a_context(tmp_path):
+    with pytest.raises(errors.MissingFileError, match=rf"at {__file__}:"):
+        io.load(tmp_path / "none.safetensors")

@@ -231,6 +231,8 @@ def test_eagerly_python_in_the_model_sees_numbers():
     eager, plain = compiled(Look(3, 1, key=KEY), run_eagerly=True), compiled(Look(3, 1, key=KEY))
     eager.fit(x, y, batch_size=4, verbose=0)
     assert len(seen) == 2
+    eager.fit(x, y.astype(int), batch_size=4, verbose=0)
+    assert len(seen) == 4
     with pytest.raises(jitgrad.errors.ConcretizationTypeError):
         plain.fit(x, y, batch_size=4, verbose=0)
 
@@ -317,6 +319,23 @@ def test_bad_input_is_told(given, error, message):
         compiled().fit(**{"x": x, "y": y, "verbose": 0, **given})
 
 
+def test_one_example_without_an_axis_of_examples_is_told():
+    x, y = data()
+    model = compiled()
+    model.fit(x, y, verbose=0)
+    for run in (lambda: model.predict(x[0], verbose=0), lambda: model.evaluate(list(x[0]), y[0], verbose=0)):
+        with pytest.raises(ShapeError, match=r"x must have an axis of examples, its first, \[examples, 3\], got \[3\]"):
+            run()
+
+
+def test_lists_of_numbers_are_examples_of_one_number_as_arrays_are():
+    model = train.Sequential([train.layers.Dense(1, input_shape=[1])])
+    model.compile("sgd", "mse")
+    model.fit([1.0, 2.0, 3.0], [2.0, 4.0, 6.0], verbose=0)
+    np.testing.assert_array_equal(model.predict([10.0, 4.0], verbose=0), model.predict(np.array([10.0, 4.0]), verbose=0))
+    assert model.predict([10.0], verbose=0).shape == (1, 1)
+
+
 def test_datasets_that_give_nothing_or_are_asked_too_much():
     x, y = data()
     with pytest.raises(ArgumentError, match="the dataset gave no batches in epoch 1"):
@@ -355,6 +374,19 @@ def test_labels_out_of_range_are_told_before_training(wrong):
     model = compiled(nn.Linear(3, 3, key=KEY), loss=crossed)
     with pytest.raises(ArgumentError, match=rf"label.*{wrong}"):
         model.fit(x[:16], y[:16], validation_data=(x, y), verbose=0)
+
+
+@pytest.mark.parametrize(("wrong", "told"), [(3, "0 to 2.*got 3"), (-1, "0 to 2.*got -1"), (0.5, "whole numbers.*got 0.5")])
+def test_labels_that_came_as_floats_are_looked_at_as_well(wrong, told):
+    x, y = classes()
+    y = y.astype("float32")
+    model = train.Sequential([nn.Linear(3, 3, key=KEY)])
+    model.compile("sgd", train.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1 if wrong == 0.5 else None))
+    model.fit(x, y, verbose=0)
+    y[17] = wrong
+    for run in (model.fit, model.evaluate, lambda x, y, verbose: model.train_on_batch(x, y)):
+        with pytest.raises(ArgumentError, match=told):
+            run(x, y, verbose=0)
 
 
 @pytest.mark.parametrize("wrong", [3, -1])
