@@ -100,7 +100,7 @@ ABSENT: dict[str, dict[str, str]] = {
         ),
         ONE_DEVICE: "pcast pvary psend precv ragged_all_to_all infeed outfeed after_all create_token",
         "Use jitgrad.lax.dot_general": "ragged_dot ragged_dot_general scaled_dot DotAlgorithm DotAlgorithmPreset",
-        "Use jitgrad.random": "rng_uniform rng_bit_generator RandomAlgorithm random_gamma_grad",
+        "Use jitgrad.random": "rng_uniform rng_bit_generator RandomAlgorithm",
         "Use the function itself; a platform is the processor": "composite",
         "Operations are Graph equations here: jitgrad.make_graph(f)(x) shows them": (
             "add_p mul_p sub_p div_p dot_general_p while_p scan_p cond_p psum_p custom_jvp_call_p pjit_p"
