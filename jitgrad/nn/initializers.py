@@ -181,3 +181,27 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
         return jnp.moveaxis(drawn.reshape((*others, columns)), -1, column_axis) * scale
 
     return init
+
+
+def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
+    """An initializer of convolutions' kernels [..., inputs, outputs] of 1 to 3 dimensions of space: at the middle an orthogonal
+    matrix, elsewhere 0, so that a convolution keeps lengths (Xiao et al., 2018). Raises ArgumentError for other shapes, and for
+    more inputs than outputs.
+
+    >>> import jitgrad
+    >>> kernel = delta_orthogonal()(jitgrad.random.key(0), (3, 2, 2))
+    >>> bool(jnp.allclose(kernel[1] @ kernel[1].T, jnp.eye(2), atol=1e-6)), float(jnp.abs(kernel[0]).max())
+    (True, 0.0)
+    """
+    chosen = dtype
+
+    def init(key: Any, shape: Any, dtype: Any = None) -> Array:
+        if len(shape) not in (3, 4, 5) or shape[-1] < shape[-2]:
+            raise ArgumentError(
+                "nn.initializers.delta_orthogonal: the shape must have 1 to 3 axes of space, inputs and at least as many outputs, "
+                f"got {tuple(shape)}"
+            )
+        matrix = orthogonal(scale, column_axis, chosen)(key, tuple(shape[-2:]), dtype)
+        return jnp.zeros(shape, matrix.dtype).at[tuple((n - 1) // 2 for n in shape[:-2])].set(matrix)
+
+    return init

@@ -289,7 +289,17 @@ def _like(name: str, number: int, word: str) -> Any:
 
 zeros_like = _like("zeros_like", 0, "Zeros")
 ones_like = _like("ones_like", 1, "Ones")
-empty_like = _like("empty_like", 0, "Zeros, memory being never left unset,")
+
+
+def empty_like(prototype: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
+    """Zeros of prototype's shape and type, each of which may be given instead: memory is never left unset.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(jnp.empty_like(jnp.array([1, 2])))
+    [0 0]
+    """
+    result: Array = zeros_like(prototype, dtype, shape, device=device)
+    return result
 
 
 def full_like(a: Any, fill_value: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:

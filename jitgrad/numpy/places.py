@@ -11,7 +11,7 @@ import numpy as np
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import constant, convert, fill, op, reshape, select
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number, common_dtype, one_of, shape_arg
+from jitgrad.operands import ArrayLike, array_arg, axis_number, common_dtype, no_out, one_of, shape_arg
 from jitgrad.promotion import strong_dtype
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, DType
@@ -23,7 +23,7 @@ from .indexing import take_places
 from .manipulation import promoted, ravel, stack
 from .ranges import arange, linspace
 from .selection import clip
-from .sorting import known_size, nonzero
+from .sorting import as_places, known_size, nonzero
 
 s_, index_exp = np.s_, np.index_exp
 
@@ -205,10 +205,12 @@ def unravel_index(indices: ArrayLike, shape: Any) -> tuple[Array, ...]:
     return tuple(out[::-1])
 
 
-def ravel_multi_index(multi_index: Sequence[ArrayLike], dims: Any, mode: str = "raise", order: str = "C") -> Array:
+def ravel_multi_index(
+    multi_index: Sequence[ArrayLike], dims: Any, mode: str = "raise", order: str = "C", *, dtype: Any = None
+) -> Array:
     """An index array for each axis as places in the flattened array. mode "clip" holds indices inside, "wrap" counts around.
 
-    With mode "raise" indices outside are an error, so they must be concrete.
+    With mode "raise" indices outside are an error, so they must be concrete. Places are int64, or of the integer type `dtype`.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.ravel_multi_index((jnp.array([0, 1]), jnp.array([1, 2])), (2, 3)))
@@ -230,12 +232,17 @@ def ravel_multi_index(multi_index: Sequence[ArrayLike], dims: Any, mode: str = "
         else:
             x = clip(x, 0, n - 1) if mode == "clip" else x % n
         total = total * n + x
-    result: Array = total
-    return result
+    return as_places("ravel_multi_index", total, dtype)
 
 
 def compress(
-    condition: ArrayLike, a: ArrayLike, axis: int | None = None, *, size: int | None = None, fill_value: ArrayLike = 0
+    condition: ArrayLike,
+    a: ArrayLike,
+    axis: int | None = None,
+    *,
+    size: int | None = None,
+    fill_value: ArrayLike = 0,
+    out: None = None,
 ) -> Array:
     """The slices along an axis (elements, flattened, without one) where a bool vector holds.
 
@@ -245,6 +252,7 @@ def compress(
     >>> print(jnp.compress(jnp.array([True, False, True]), jnp.array([5, 6, 7])))
     [5 7]
     """
+    no_out("compress", out)
     x, mask = array_arg("compress", a), truth(array_arg("compress", condition))
     if mask.type.rank != 1:
         raise ShapeError(f"compress: the condition must be a vector, got shape {mask.type.shape}")

@@ -264,10 +264,10 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | No
     return x
 
 
-def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:
+def delete(arr: ArrayLike, obj: Any, axis: int | None = None, *, assume_unique_indices: bool = False) -> Array:
     """Without the slices at the given places (an int, a slice, or integers) along an axis; flattened without one.
 
-    The places decide the shape, so they must be concrete.
+    The places decide the shape, so they must be concrete; assume_unique_indices, which jax needs for traced ones, changes nothing.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.delete(jnp.array([1, 2, 3]), 1))

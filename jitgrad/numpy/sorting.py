@@ -27,8 +27,9 @@ from jitgrad.array_ops import (
     select,
     slice_axis,
 )
-from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
+from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, inexact_arg, is_complex, one_of, operands
+from jitgrad.promotion import dtype_name
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import I64, SIGNED, U64, complex_of
 
@@ -70,9 +71,17 @@ def sort(
 
 
 def argsort(
-    a: ArrayLike, axis: int | None = -1, *, kind: None = None, order: None = None, stable: bool = True, descending: bool = False
+    a: ArrayLike,
+    axis: int | None = -1,
+    *,
+    kind: None = None,
+    order: None = None,
+    stable: bool = True,
+    descending: bool = False,
+    dtype: Any = None,
 ) -> Array:
-    """The indices (int64) that sort along an axis; equal elements keep their order, also in descending order.
+    """The indices (int64, or of the integer type `dtype`) that sort along an axis; equal elements keep their order, also in
+    descending order.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.argsort(jnp.array([3, 1, 2])), jnp.argsort(jnp.array([3, 1, 3]), descending=True))
@@ -84,7 +93,19 @@ def argsort(
         x = op("reverse", x, axes=(at,))
     keys = (op("imag", x), op("real", x)) if is_complex(x) else (x,)
     places = lexsort(keys, at)
-    return x.type.shape[at] - 1 - op("reverse", places, axes=(at,)) if descending else places
+    if descending:
+        places = x.type.shape[at] - 1 - op("reverse", places, axes=(at,))
+    return as_places("argsort", places, dtype)
+
+
+def as_places(where: str, places: Array, dtype: Any) -> Array:
+    """Indices in the integer type that is asked for."""
+    if dtype is None:
+        return places
+    wanted = dtype_name(dtype)
+    if not wanted.is_integer:
+        raise DTypeError(f"{where}: dtype must be an integer type, got {wanted.numpy}")
+    return convert(places, wanted)
 
 
 def lexsort(keys: Sequence[ArrayLike] | ArrayLike, axis: int = -1) -> Array:

@@ -76,6 +76,13 @@ KEYWORDS = {
 }  # fmt: skip
 """Keyword arguments of other libraries."""
 
+MEANINGLESS = {
+    "out_sharding": "an array lies whole on one device", "in_shardings": "an array lies whole on one device",
+    "out_shardings": "an array lies whole on one device", "sharding": "an array lies whole on one device",
+    "accuracy": "functions are accurate to a few units in the last place", "compiler_options": "programs are compiled in one way",
+}  # fmt: skip
+"""Keyword arguments of jax that choose among what there is but one of."""
+
 
 CHANGING = (
     "sub",
@@ -120,6 +127,8 @@ def explain_call(error: TypeError, f: Callable[..., Any], args: tuple[Any, ...])
         near = get_close_matches(name, parameters, 1, 0.6)
         if here.split()[:1] and here.split()[0] in parameters:
             advice = f"In jitgrad it is {here}=."
+        elif name in MEANINGLESS:
+            advice = f"Leave it out: {MEANINGLESS[name]}."
         elif near:
             advice = f"Did you mean {near[0]}=?"
     elif re.search(r"takes .*positional arguments? but", str(error)):

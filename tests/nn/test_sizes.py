@@ -223,3 +223,14 @@ def test_orthogonal_matrices_have_orthonormal_columns_or_rows(shape, axis):
     np.testing.assert_allclose(matrix.T @ matrix, 4 * np.eye(matrix.shape[1]), atol=1e-12)
     with pytest.raises(errors.ArgumentError, match="two axes"):
         nn.initializers.orthogonal()(KEY, (3,))
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 4), (4, 3, 2, 2), (2, 3, 3, 1, 3)])
+def test_delta_orthogonal_kernels_have_an_orthogonal_matrix_at_the_middle_alone(shape):
+    kernel = np.array(nn.initializers.delta_orthogonal(2.0)(KEY, shape, "float64"))
+    middle = tuple((n - 1) // 2 for n in shape[:-2])
+    np.testing.assert_allclose(kernel[middle] @ kernel[middle].T, 4 * np.eye(shape[-2]), atol=1e-12)
+    kernel[middle] = 0
+    assert not kernel.any()
+    with pytest.raises(errors.ArgumentError, match="delta_orthogonal: the shape must have 1 to 3 axes of space"):
+        nn.initializers.delta_orthogonal()(KEY, (3, 4, 2))

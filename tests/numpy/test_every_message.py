@@ -124,3 +124,21 @@ def test_a_convolution_is_computed_in_the_type_that_is_asked_for() -> None:
     for name in ("convolve", "correlate"):
         found = getattr(jnp, name)(x, x, preferred_element_type="float64")
         np.testing.assert_allclose(found, getattr(np, name)(x.astype(float), x.astype(float)), rtol=1e-15)
+
+
+def test_a_keyword_of_shardings_or_accuracy_says_to_leave_it_out() -> None:
+    for call in (lambda: jnp.zeros(3, out_sharding=None), lambda: random.normal(random.key(0), out_sharding=None)):
+        with pytest.raises(TypeError, match="Leave it out: an array lies whole on one device"):
+            call()
+    with pytest.raises(TypeError, match=r"exp\(\) got an unexpected .*Leave it out: functions are accurate"):
+        lax.exp(1.0, accuracy=None)
+
+
+def test_indices_come_in_the_integer_type_that_is_asked_for() -> None:
+    x = jnp.array([3.0, 1.0, 2.0])
+    for found in (jnp.argsort(x, dtype="int16"), jnp.argsort(x, descending=True, dtype="int16")[::-1]):
+        assert found.dtype == np.int16
+        np.testing.assert_array_equal(found, [1, 2, 0])
+    assert jnp.ravel_multi_index((np.array([1]), np.array([2])), (2, 3), dtype="uint8").dtype == np.uint8
+    with pytest.raises(errors.DTypeError, match="argsort: dtype must be an integer type, got float32"):
+        jnp.argsort(x, dtype="float32")

@@ -90,8 +90,8 @@ def ndtr(x: ArrayLike) -> Array:
     return 0.5 * ops.op("erfc", jnp.asarray(value) * -math.sqrt(0.5))
 
 
-def log_ndtr(x: ArrayLike) -> Array:
-    """log(ndtr(x)), accurate on both sides.
+def log_ndtr(x: ArrayLike, series_order: int = 3) -> Array:
+    """log(ndtr(x)), accurate on both sides; series_order is taken for jax's sake, more terms than its 3 are always added.
 
     Far below 0 the asymptotic series of Mills' ratio serves (Abramowitz and Stegun 26.2.12).
 
