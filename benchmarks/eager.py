@@ -42,6 +42,47 @@ np.allclose(x, y); np.array_equal(x, y); np.isclose(x, y); np.real(c); np.conj(c
 np.cov(m); np.corrcoef(m); np.gradient(x); np.nan_to_num(x); np.select([b], [x]); np.piecewise(x, [b], [1.0]); np.unwrap(x)
 np.result_type(x, i); np.shape(x); np.ndim(x); np.size(x); np.isreal(x); np.signbit(x); np.copysign(x, y); np.frexp(x); np.modf(x)
 np.gcd(i, j); np.lcm(i, j); np.bitwise_and(i, j); np.left_shift(i, j); np.ldexp(x, i); np.nextafter(x, y); np.heaviside(x, y)
+np.array([1, 2, 3]); np.array([[1.0, 2.0], [3.0, 4.0]]); np.array(2.0); np.asarray(3); np.zeros((2, 3), dtype=int)
+np.ones(3, "float64"); np.zeros((100, 100)); np.arange(0.0, 1.0, 0.25); np.arange(1000); x * 3; 2.0 * x; 1 - x; x + v; v + x
+x * f; x > 0; x <= y; x != y; ~b; b | b; i ^ j; i >> 1; divmod(x, p); x @ x; m @ m; x ** 0.5; x ** -1; float(x[0]); x.tolist()
+x.item(0); len(x); bool(b.any()); list(x); x.sum(); x.mean(); x.std(); x.min(); x.max(); x.prod(); x.all(); x.any(); x.flatten()
+x.copy(); x.round(); x.clip(-1.0, 1.0); x.sort(); x.argsort(); m.transpose(); m.transpose(1, 0); m.swapaxes(0, 1); m.trace()
+m.diagonal(); x.take(i); x.repeat(2); x.astype("int64"); i.astype("float32"); x.nonzero(); x.var(); m.min(0); m.prod(1)
+m.cumsum(1); m.argmin(1); c.conj(); c.real; c.imag; m[1]; m[-1]; m[1:, 1:]; m[..., 0]; m[m > 0]; m[b]; x[-1]; x[i[0]]; m[1, :]
+x[:-1]; x[::2]; m[:, None]; m[i, 1]; np.angle(c); np.around(x, 1); np.arcsin(q); np.arccos(q); np.arctan(x); np.arcsinh(x)
+np.sinh(x); np.cosh(x); np.cos(x); np.tan(x); np.exp2(x); np.expm1(x); np.log1p(p); np.log2(p); np.log10(p); np.cbrt(x)
+np.reciprocal(x); np.rint(x); np.trunc(x); np.ceil(x); np.fix(x); np.fabs(x); np.positive(x); np.negative(x); np.sinc(x)
+np.deg2rad(x); np.rad2deg(x); np.isfinite(x); np.isinf(x); np.isneginf(x); np.iscomplex(c); np.invert(i); np.bitwise_or(i, j)
+np.bitwise_xor(i, j); np.bitwise_count(i); np.right_shift(i, j); np.fmax(x, y); np.fmin(x, y); np.fmod(x, p)
+np.float_power(p, x); np.divmod(x, p); np.logical_not(b); np.logical_or(b, b); np.logical_xor(b, b); np.greater(x, y)
+np.not_equal(x, y); np.logaddexp2(x, y); np.i0(x); np.spacing(x); np.imag(c); np.mod(x, p); np.true_divide(x, y)
+np.minimum(x, 0.0); np.minimum(x, y); np.sqrt(2.0); np.exp(1.0); np.sum(x, keepdims=True); np.mean(x, axis=0, keepdims=True)
+np.sum(m, axis=(0, 1)); np.sum(m, axis=-1); np.nanmin(x); np.nanprod(x); np.nanstd(x); np.nanvar(x); np.nanmedian(x)
+np.nanargmax(x); np.nancumsum(x); np.nanquantile(x, 0.3); np.percentile(x, 30.0); np.quantile(m, 0.3, axis=0)
+np.median(m, axis=1); np.average(x, weights=p); np.std(x); np.var(x, ddof=1); np.cumsum(m, axis=1); np.cumulative_sum(x)
+np.max(x, initial=0.0); np.any(b, axis=0); np.all(m, axis=1); np.partition(x, 2); np.argpartition(x, 2); np.lexsort((x, y))
+np.sort(m, axis=0); np.argwhere(b); np.flatnonzero(b); np.unique(i, return_counts=True); np.unique(i); np.union1d(i, j)
+np.setdiff1d(i, j); np.setxor1d(i, j); np.extract(b, x); np.compress(b, x); np.searchsorted(s, 0.3); np.count_nonzero(m, axis=0)
+np.trim_zeros(x); np.atleast_1d(x); np.atleast_3d(x); np.column_stack([x, y]); np.dstack([x, y]); np.concatenate([m, m], axis=1)
+np.stack([x, y], axis=1); np.array_split(x, 3); np.hsplit(m, 2); np.vsplit(m, 2); np.block([[m, m], [m, m]])
+np.broadcast_arrays(x, m); np.delete(x, 1); np.insert(x, 1, 9.0); np.resize(x, (2, 3)); np.rot90(m); np.fliplr(m); np.flipud(m)
+np.roll(m, 1, axis=0); np.rollaxis(m, 1); np.tile(x, (2, 2)); np.repeat(m, 2, axis=1); np.pad(m, ((1, 1), (0, 0)))
+np.squeeze(m); np.permute_dims(m, (1, 0)); np.matrix_transpose(m); np.diagonal(m); np.diagflat(x); np.unstack(m)
+np.ravel_multi_index((i, i), (4, 4)); np.unravel_index(i, (4, 4)); np.tril_indices(4); np.triu_indices(4); np.diag_indices(4)
+np.indices((2, 2)); np.tri(4); np.vander(x); np.ix_(i, j); np.empty(4); np.empty_like(x); np.ones_like(x)
+np.logspace(0.0, 1.0, 5); np.geomspace(1.0, 9.0, 5); np.linspace(0.0, 1.0, 50); np.packbits(b)
+np.fromfunction(lambda a, b: a + b, (2, 2)); np.where(x > 0, x, 0.0); np.where(b); np.clip(x, 0, 1); np.choose(i % 2, [x, y])
+np.select([b, ~b], [x, y]); np.isin(x, y); np.digitize(x, s, right=True); np.histogram(x, bins=s); np.histogram2d(x, y, 2)
+np.bincount(i, minlength=8); np.bincount(i, p); np.interp(0.3, s, y); np.correlate(x, y); np.convolve(x, y, "same")
+np.ediff1d(x); np.diff(m, axis=0); np.trapezoid(y, x); np.gradient(m); np.linalg.norm(x); np.linalg.norm(m, axis=1)
+np.linalg.inv(k); np.linalg.solve(k, x); np.linalg.det(k); np.linalg.slogdet(k); np.linalg.cholesky(k); np.linalg.qr(k)
+np.linalg.svd(k); np.linalg.eigh(k); np.linalg.eigvalsh(k); np.linalg.eig(k); np.linalg.pinv(k); np.linalg.matrix_power(k, 3)
+np.linalg.matrix_rank(k); np.linalg.lstsq(k, x)[0]; np.linalg.multi_dot([m, m, m]); np.fft.fft(x); np.fft.ifft(x)
+np.fft.rfft(x); np.fft.irfft(x); np.fft.fft2(m); np.fft.fftfreq(8); np.fft.fftshift(x); np.poly(x); np.polyfit(x, y, 1)
+np.polyadd(x, y); np.polymul(x, y); np.polyder(x); np.polyint(x); np.roots(x); np.vecdot(x, y); np.matvec(m, x)
+np.einsum("i,i", x, y); np.einsum("ij->j", m); np.einsum("bij,bjk->bik", t, t); np.matmul(t, t); np.tensordot(m, m, 1)
+np.hamming(8); np.hanning(8); np.kaiser(8, 2.0); np.array_equiv(x, y); np.isrealobj(x); np.iscomplexobj(x); np.isscalar(x)
+np.promote_types("int32", "float32"); np.apply_along_axis(np.sum, 0, m); np.vectorize(lambda a: a + 1)(x); np.ptp(m, axis=0)
 """
 
 
@@ -50,13 +91,15 @@ def expressions() -> list[str]:
 
 
 def operands(array: Callable[[Any], Any]) -> dict[str, Any]:
-    """The operands by name, as arrays of one library."""
+    """The operands by name, as arrays of one library, but for `v` and `f`, which are NumPy's for both."""
     x = np.array([0.5, -1.5, 2.5, 0.25], np.float32)
     values = {
         "x": x, "y": x[::-1].copy(), "p": np.abs(x), "s": np.sort(x), "b": x > 0, "m": np.outer(x, x).astype(np.float32),
-        "i": np.array([0, 2, 1, 3]), "j": np.array([3, 1, 2, 1]), "c": (x + 1j * x).astype(np.complex64),
+        "i": np.array([0, 2, 1, 3]), "j": np.array([3, 1, 2, 1]), "c": (x + 1j * x).astype(np.complex64), "q": x / 4,
+        "k": np.eye(4, dtype=np.float32) * 3 + np.float32(0.5), "t": np.ones((2, 3, 3), np.float32),
     }  # fmt: skip
-    return {name: array(v) for name, v in values.items()}
+    numpys = {"v": np.array([1.0, 2.0, 3.0, 4.0], np.float32), "f": np.float32(2)}
+    return {name: array(v) for name, v in values.items()} | numpys
 
 
 def seconds(code: Any, names: dict[str, Any]) -> float:
@@ -74,7 +117,8 @@ def main(words: list[str]) -> None:
         code = compile(text, text, "eval")
         ours, theirs = {"np": jnp, **operands(jnp.array)}, {"np": np, **operands(np.array)}
         with np.errstate(all="ignore"):
-            eval(code, ours), eval(code, theirs)
+            for _ in range(3):  # types are learnt at the first call, operations written down at the second
+                eval(code, ours), eval(code, theirs)
             pairs = [(seconds(code, ours), seconds(code, theirs)) for _ in range(ROUNDS)]
         mine, numpys = (float(np.median([p[k] for p in pairs])) * 1e6 for k in (0, 1))
         rows.append((mine - (3 * numpys + 2), text, mine, numpys))

@@ -32,6 +32,7 @@ from . import (
     padding,
     places,
     polynomials,
+    quantiles,
     ranges,
     rearrangement,
     reductions,
@@ -144,6 +145,8 @@ OTHERS: dict[Any, Callable[..., Any]] = {
     manipulation.atleast_2d: lambda x: np.atleast_2d(x),
     manipulation.astype: ways.astype,
     rearrangement.flip: lambda x, axis=None: np.flip(x, axis),
+    rearrangement.flipud: lambda x: x[::-1],
+    rearrangement.fliplr: lambda x: x[:, ::-1],
     rearrangement.roll: ways.whole_steps(np.roll),
     rearrangement.tile: ways.whole_steps(np.tile),
     rearrangement.repeat: ways.whole_steps(np.repeat),
@@ -180,8 +183,8 @@ AS_THEY_ARE = (creation.array, creation.asarray)
 """Functions that do nothing but make an array of what is given."""
 for _module in (
     arithmetic, calculus, comparison, creation, einstein, elementwise, histograms, indexing, linear, manipulation, matrices,
-    nan_reductions, number_parts, packed_bits, padding, places, polynomials, ranges, rearrangement, reductions, selection, sets,
-    sorting, statistics, windows,
+    nan_reductions, number_parts, packed_bits, padding, places, polynomials, quantiles, ranges, rearrangement, reductions,
+    selection, sets, sorting, statistics, windows,
 ):  # fmt: skip
     for _name, _function in vars(_module).items():
         mine = isinstance(_function, FunctionType) and _function.__module__ == _module.__name__

@@ -1,7 +1,10 @@
 """NumPy's counterparts of functions against the operations that they stand for: the same numbers to the bit, types and errors."""
 
 import itertools
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +28,7 @@ from jitgrad.numpy import (
     number_parts,
     packed_bits,
     places,
+    quantiles,
     ranges,
     rearrangement,
     reductions,
@@ -177,6 +181,8 @@ ARRAYS = {
     manipulation.atleast_2d: [()],
     manipulation.astype: [(t,) for t in ("float32", "float64", "int32", "int8", "uint8", "bool", "complex64", "float16", "f32")],
     rearrangement.roll: [(1,), (-3,), (60,), (1, 0), ((1, 2), (0, 1))],
+    rearrangement.flipud: [()],
+    rearrangement.fliplr: [()],
     rearrangement.tile: [(2,), (0,), ((2, 1),), (-1,)],
     rearrangement.repeat: [(2,), (0,), (2, 0), (-1,)],
     calculus.diff: [(), (2,), (1, 0)],
@@ -374,9 +380,29 @@ def test_short_convolutions_are_those_of_compiled_code(taps):
 
 def test_operations_are_written_down_at_the_second_call():
     x = jnp.array([3.0, 1.0, 2.0])
-    now = at_once.at_once(statistics.median)
+    now = at_once.at_once(quantiles.median)
     assert [now((x,), {}) is None for _ in range(3)] == [True, False, False]
     assert np.isnan(now((jnp.array([5.0, np.nan, 1.0]),), {}))
+
+
+NOT_REPLAYED = {
+    "creation",
+    "files_and_text",
+    "vectorized",
+    "replacements",
+    "ufuncs",
+    "dtypes",
+    "namespace_info",
+    "index_plan",
+    "protocols",
+}
+"""Modules with functions that make arrays of anything, read and write files, call users' functions, or tell of types."""
+
+
+def test_every_function_of_arrays_is_replayed():
+    functions = [getattr(getattr(jnp, n), "__wrapped__", None) for n in jnp.__all__]
+    left = {f.__name__: f.__module__ for f in functions if f is not None and f not in at_once._replayed}
+    assert {m for m in left.values() if m.split(".")[-1] not in NOT_REPLAYED} == set(), left
 
 
 def test_what_looks_at_elements_is_not_written_down():
@@ -439,3 +465,21 @@ def test_traced_and_weak_values_and_those_of_programs_go_through():
     assert jnp.argmax(x).dtype == np.int64 and jnp.arange(3).dtype == np.int64
     with pytest.raises(jitgrad.errors.ShapeError, match="add: shapes"):
         jnp.add(x, jnp.ones(2))
+
+
+def test_no_eager_call_compiles_a_program():
+    """Each call of the benchmark, often enough for it to be replayed, in a process of its own."""
+    program = """
+import sys, warnings
+sys.path.insert(0, sys.argv[1])
+import eager, numpy as np, jitgrad.numpy as jnp
+warnings.simplefilter("ignore")
+names = {"np": jnp, **eager.operands(jnp.array)}
+for text in eager.expressions():
+    for _ in range(3):
+        eval(text, names)
+print("llvmlite" in sys.modules, "numba" in sys.modules)
+"""
+    folder = Path(__file__).parents[2] / "benchmarks"
+    done = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
