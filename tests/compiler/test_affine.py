@@ -161,3 +161,26 @@ def test_an_axis_inside_a_division_has_no_constant_step() -> None:
     assert (axis_index(i) * 3).factor(i) == 3
     assert Affine(7).factor(i) == 0
     assert axis_index(Axis("one", 1)) == Affine(0)
+
+
+def test_what_does_not_change_from_a_multiple_of_lanes_on_has_no_step_there() -> None:
+    """As in windows of 3 by 3 of rows of 16: places along the depth, eight from a multiple of eight on."""
+    k = axis_index(Axis("k", 144))
+    (axis,) = k.axes
+    windows = ((k // 16) // 3) * 640 + ((k // 16) % 3) * 16 + k % 16
+    assert windows.factor(axis) is None and windows.factor(axis, 8) == 1
+    assert ((k // 16) // 3).factor(axis, 8) == 0
+    assert (k // 4).factor(axis, 8) is None and ((k + 4) // 16).factor(axis, 8) is None
+
+
+@CHECKED
+@given(problems())
+def test_the_factor_of_lanes_is_their_step(problem: tuple[list[Axis], Formula]) -> None:
+    axes, (index, plain) = problem
+    for axis in axes:
+        factor = index.factor(axis, 2)
+        if factor is None or axis.extent % 2:
+            continue
+        for at in iterations(axes):
+            if at[axis] % 2 == 0:
+                assert plain({**at, axis: at[axis] + 1}) - plain(at) == factor

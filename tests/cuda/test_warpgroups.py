@@ -188,6 +188,33 @@ def test_results_do_not_depend_on_the_order_of_threads_and_blocks() -> None:
     assert all((f == found[0]).all() for f in found)
 
 
+def convolved(x: Any, w: Any) -> Any:
+    return jitgrad.nn.relu(lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")))
+
+
+def gradients(x: Any, w: Any) -> Any:
+    return jitgrad.grad(lambda x, w: jnp.sum(convolved(x, w).astype(jnp.float32) ** 2), argnums=(0, 1))(x, w)
+
+
+@pytest.mark.parametrize("function", [convolved, gradients])
+@pytest.mark.parametrize("dtype", HALVES)
+def test_convolutions_of_16_bits_are_copied_and_multiplied_as_such(dtype: str, function: Any) -> None:
+    x, w = drawn(dtype, (2, 9, 7, 96), (3, 3, 96, 104))
+    w = w / w.dtype.type(32)
+    graph = jitgrad.make_graph(function)(x, w)
+    program = compile_program(graph, USUAL)
+    for k in program.lowered.kernels:
+        reads = [v.type.dtype for v in k.inputs if v.type.size > 1]
+        assert k.kind != "contract" or F32 not in reads, k
+    text = "\n".join(m.text for m in program.modules)
+    assert "@gpu.wgmma" in text and "@gpu.mma" not in text and "@gpu.copy(" in text
+    with stand_ins():
+        got = run_on_gpu(graph, [x, w], USUAL)
+    for g, v in zip(got, run_graph(graph, [x, w]), strict=True):
+        g, v = g.astype("f8"), v.astype("f8")
+        np.testing.assert_allclose(g, v, rtol=0, atol=4 * DTYPES[dtype] * np.abs(v).max())
+
+
 @pytest.mark.skipif(assembler() is None, reason="ptxas comes with the extra test")
 @pytest.mark.parametrize("dtype", NEAR)
 @pytest.mark.parametrize("name", PRODUCTS)

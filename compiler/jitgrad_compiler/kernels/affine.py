@@ -142,12 +142,14 @@ class Affine:
             if atom is axis:
                 total += factor
             elif axis in axes_of_atom(atom):
-                if isinstance(atom, (Axis, Runtime)) or atom.by % lanes or lanes == 1 or not atom.of.is_multiple(axis, lanes):
+                if isinstance(atom, (Axis, Runtime)) or lanes == 1:
                     return None
                 step = atom.of.factor(axis, lanes)
-                if step not in (0, 1):
+                if step == 0:
+                    continue
+                if step != 1 or atom.by % lanes or not atom.of.is_multiple(axis, lanes):
                     return None
-                total += factor * step if isinstance(atom, Mod) else 0
+                total += factor if isinstance(atom, Mod) else 0
         return total
 
     def is_multiple(self, axis: Axis, lanes: int) -> bool:

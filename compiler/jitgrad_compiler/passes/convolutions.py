@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ir.graph import Atom, Literal, Var
+from ..ops.arithmetic import convert_element_type
 from ..ops.convolution import convolve, of_space, whole_padding
 from ..ops.windows import span
 from .planes import by_planes
@@ -238,13 +239,17 @@ def _is_held(r: Writer, x: Atom) -> bool:
     need not be kept then.
     """
     e = r.made_by.get(x) if isinstance(x, Var) else None
-    while e is not None and e.op.name in ("transpose", "reshape", "slice"):
+    while e is not None and e.op.name in ("transpose", "reshape", "slice", "convert_element_type"):
         e = r.made_by.get(e.inputs[0]) if isinstance(e.inputs[0], Var) else None
     return e is not None and e.op.name == "in_memory"
 
 
 def _side_by_side(r: Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) -> Atom:
-    """x padded, with the batch or the features, whichever are nearer to each other, innermost in memory; one of them as it is."""
+    """x padded, with the batch or the features, whichever are nearer to each other, innermost in memory; one of them as it is. On a
+    GPU, whose tensor cores multiply numbers of 16 bits as such, what was widened lies there as it was before.
+    """
+    whole, wide = x, x.type.dtype
+    x = x if r.tiled else _before_widening(r, x)
     steps = r.strides(x)
     last = x.type.rank - 1
     inner = 1 if steps[1] < steps[last] else last
@@ -253,12 +258,28 @@ def _side_by_side(r: Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) -
     order = sorted(range(x.type.rank), key=lambda a: (1 if a == inner else -steps[a] or -math.inf, a))
     padded = any(p != (0, 0, 0) for p in padding)
     if steps[inner] <= 1 and (not padded or _is_held(r, x) and all(max(p) <= 0 for p in padding)):
-        return shrunk(r, x, padding)
+        return shrunk(r, whole, padding)
     turned: Atom = r.transposed(x, order)
     if padded:
         zero = Literal(x.type.dtype.numpy.type(0), x.type.dtype)
         turned = r.op("pad", turned, zero, padding=tuple(padding[a] for a in order))
     alone = turned.type.shape[0] == 1 and order[0] == 0  # one group is no axis of what is in memory: it would be copied without it
     held: Atom = r.op("in_memory", r.reshaped(turned, turned.type.shape[alone:]))
+    if x.type.dtype != wide:
+        held = r.op("convert_element_type", held, dtype=wide)
     held = r.reshaped(held, turned.type.shape)
     return r.transposed(held, [order.index(a) for a in range(x.type.rank)])
+
+
+def _before_widening(r: Writer, x: Atom) -> Atom:
+    """What float32 numbers were converted from, where they were stored as less; turned as they are."""
+    e = r.made_by.get(x) if isinstance(x, Var) else None
+    if e is None:
+        return x
+    inner = e.inputs[0]
+    if e.op is convert_element_type:
+        return inner if inner.type.dtype.is_storage else x
+    if e.op.name not in ("transpose", "reshape"):
+        return x
+    narrow = _before_widening(r, inner)
+    return x if narrow is inner else r.op(e.op.name, narrow, **e.params)

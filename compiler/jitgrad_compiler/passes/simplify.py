@@ -15,7 +15,7 @@ import numpy as np
 
 from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, PerGraph, Rules, Var, map_graphs, remembered
 from ..ir.types import BOOL, F32, F64, TapeType
-from ..ops.arithmetic import neg
+from ..ops.arithmetic import convert_element_type, neg
 from ..ops.contraction import dot_general
 from ..ops.control import scan
 from ..ops.layout import broadcast_op, reshape_op, transpose_op
@@ -231,6 +231,10 @@ def _reshape(s: _Simplifier, e: Eqn, inputs: list[Atom]) -> Atom | None:
     inner = s.by.get(inputs[0])
     if inner is not None and inner.op is reshape_op:
         return _reshaped(s, inner.inputs[0], e)
+    if inner is not None and inner.op is convert_element_type and s.uses.get(e.inputs[0], 0) == 1:  # type: ignore[arg-type]
+        before = s.by.get(inner.inputs[0])  # type: ignore[arg-type]
+        if before is not None and before.op is reshape_op and before.inputs[0].type.shape == e.params["shape"]:
+            return s.make("convert_element_type", [before.inputs[0]], e, **inner.params)
     number = s.filled(inputs[0])
     if number is not None and inputs[0].type != e.outputs[0].type:
         return s.make("broadcast", [number], e, shape=e.params["shape"], dims=()) if e.params["shape"] else number

@@ -77,8 +77,13 @@ def cut_for_fma(n: Extents, nbytes: int, t: Gpu) -> Cut:
 
 def lie_together(reads: list[Load], along: Axis, count: int) -> bool:
     """Whether elements along an axis lie side by side in memory, so many from each multiple of their number on."""
-    whole = all(n.offset.factor(along) in (0, 1) and n.offset.is_multiple(along, count) for n in reads)
-    return along.extent % count == 0 and whole and all(lies_in_vectors(n.source, count) for n in reads if n.offset.factor(along))
+    steps = [n.offset.factor(along, count) for n in reads]
+    whole = all(s in (0, 1) and n.offset.is_multiple(along, count) for n, s in zip(reads, steps, strict=True))
+    return (
+        along.extent % count == 0
+        and whole
+        and all(not s or lies_in_vectors(n.source, count) for n, s in zip(reads, steps, strict=True))
+    )
 
 
 class Sizes(NamedTuple):
@@ -351,7 +356,7 @@ class Operand:
         return [n for n in walk([self.node]) if isinstance(n, Load)]
 
     def _contiguous(self, axis: Axis) -> int:
-        return sum(n.offset.factor(axis) == 1 for n in self.loads())
+        return sum(n.offset.factor(axis, self.together) == 1 for n in self.loads())
 
     def _lanes(self, along: Axis) -> int:
         whole = self.dtype.nbytes <= 4 and self.kernel.lies_together(self, along, self.together)

@@ -53,8 +53,9 @@ def _lies(node: Node, side: Axis, c: Contraction) -> bool:
     read = narrow(node)
     if not isinstance(read, Load) or read.guard is not None or read.dtype not in NAMES:
         return False
-    along = c.depth if read.offset.factor(c.depth) == 1 else side
-    return read.offset.factor(along) == 1 and lie_together([read], along, ALIGNED // read.dtype.nbytes)
+    count = ALIGNED // read.dtype.nbytes
+    along = c.depth if read.offset.factor(c.depth, count) == 1 else side
+    return read.offset.factor(along, count) == 1 and lie_together([read], along, count)
 
 
 class WarpgroupKernel(TensorCoreKernel):
