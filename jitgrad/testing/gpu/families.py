@@ -24,6 +24,21 @@ def _integers(below: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, below, shape)
 
 
+def _few(*shape: int) -> np.ndarray:
+    """Small integers, as float32: products and sums of them are exact."""
+    return (_integers(7, *shape) - 3).astype("f4")
+
+
+def _of_16_bits(spelt: str) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    sizes = {"m": 136, "n": 264, "k": 200}
+    operands = [_numbers(*[sizes[s] for s in term], dtype="f2") / np.float16(16) for term in spelt.split(",")]
+    return lambda x, y: jnp.einsum(f"{spelt}->mn", x, y), tuple(operands)
+
+
+def _in_tf32(x: Any, y: Any) -> Any:
+    return jnp.matmul(x, y, precision="tensorfloat32")
+
+
 def _cross_entropy(x: Any, y: Any) -> Any:
     return -(jnp.log(jnp.take_along_axis(nn.softmax(x), y[:, None], 1))).mean()
 
@@ -64,6 +79,13 @@ PROGRAMS: dict[str, Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]] = 
     "contract": lambda: (lambda x, y: x @ y, (_numbers(150, 200), _numbers(200, 130))),
     "contract with epilogue": lambda: (lambda x, w, b: nn.gelu(x @ w + b), (_numbers(129, 64), _numbers(64, 130), _numbers(130))),
     "contract of 16 bits": lambda: (lambda x, y: x @ y, (_numbers(128, 128, dtype="f2"), _numbers(128, 256, dtype="f2"))),
+    **{f"contract of 16 bits, {spelt}": lambda spelt=spelt: _of_16_bits(spelt) for spelt in ("km,kn", "mk,nk", "km,nk")},  # type: ignore[misc]
+    "contract in TF32": lambda: (_in_tf32, (_few(150, 200), _few(200, 130))),
+    "contract in TF32, transposed": lambda: (lambda x, y: _in_tf32(x.T, y.T), (_few(200, 152), _few(136, 200))),
+    "convolution of 16 bits": lambda: (
+        lambda x, w: lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")),
+        (_numbers(2, 9, 9, 96, dtype="f2"), _numbers(3, 3, 96, 104, dtype="f2") / np.float16(32)),
+    ),
     "contract, batched": lambda: (lambda x, y: jnp.einsum("bij,bkj->bik", x, y), (_numbers(3, 40, 50), _numbers(3, 60, 50))),
     "convolution": lambda: (
         _gradients(lambda x, w: lax.conv_general_dilated(x, w, (1, 1), "SAME")),

@@ -52,6 +52,7 @@ def _like_jax(name: str) -> System:
         return nn.softmax(jnp.einsum("bhqd,bhkd->bhqk", q, k) / 8) @ v
 
     names.cross_entropy, names.layer_norm_times, names.attention = cross_entropy, layer_norm_times, attention
+    names.in_tf32 = lambda x, y: jnp.matmul(x, y, precision="tensorfloat32")
     device = PLACE.device if name == "jitgrad" else _gpu_of_jax(j)
     j.config.update("jax_default_matmul_precision", "highest")  # float32 is float32, as in PyTorch and here
     put = lambda x, dtype: j.device_put(x if dtype is None else x.astype(jnp.dtype(dtype)), device)
@@ -86,8 +87,15 @@ def _torch(compiled: bool) -> System:
 
         return g
 
+    def in_tf32(x: Any, y: Any) -> Any:
+        torch.backends.cuda.matmul.allow_tf32 = True
+        try:
+            return x @ y
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = False
+
     names = SimpleNamespace(
-        tanh=torch.tanh, sqrt=torch.sqrt, log=torch.log, exp=torch.exp, erf=torch.erf, gradients=gradients,
+        in_tf32=in_tf32, tanh=torch.tanh, sqrt=torch.sqrt, log=torch.log, exp=torch.exp, erf=torch.erf, gradients=gradients,
         gelu=lambda x: functional.gelu(x, approximate="tanh"), grad=lambda f: lambda x: gradients(f, 1)(x)[0],
         value_and_grad=value_and_grad, cross_entropy=functional.cross_entropy,
         attention=lambda q, k, v: functional.scaled_dot_product_attention(q, k, v, scale=1 / 8),

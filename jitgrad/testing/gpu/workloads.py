@@ -84,6 +84,10 @@ def _product(m: SimpleNamespace, size: int, dtype: str) -> Workload:
     return Workload(lambda x, y: x @ y, (_normal(size, size), _normal(size, size)), flops=2 * size**3, dtype=dtype)
 
 
+def _reduced_product(m: SimpleNamespace, size: int) -> Workload:
+    return Workload(m.in_tf32, (_normal(size, size), _normal(size, size)), flops=2 * size**3)
+
+
 def _product_gelu(m: SimpleNamespace, size: int, dtype: str) -> Workload:
     args, gelu = (_normal(size, size), _normal(size, size), _normal(size)), m.gelu
     return Workload(lambda x, w, b: gelu(x @ w + b), args, flops=2 * size**3, dtype=dtype)
@@ -132,5 +136,6 @@ WORKLOADS: dict[str, Callable[[SimpleNamespace], Workload]] = {
     "attention's gradients, 8 x 1024 x 12 x 64": lambda m: _attention(m, 8, 1024, 12, 64),
     "product float32 with bias and GELU, 4096": lambda m: _product_gelu(m, 4096, "float32"),
     **{f"product {t}, {n}": lambda m, n=n, t=t: _product(m, n, t) for t in ("float16", "bfloat16") for n in (2048, 8192)},  # type: ignore[misc]
+    **{f"product TF32, {n}": lambda m, n=n: _reduced_product(m, n) for n in (4096, 1024)},  # type: ignore[misc]
 }
 """The most telling first."""
