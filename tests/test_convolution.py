@@ -289,3 +289,11 @@ WRONG = [
 def test_wrong_arguments_say_what_was_expected(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 0), (1, 1, 0, 3), (0, 1, 2, 3)])
+def test_an_array_without_elements_gives_what_its_padding_gives(shape):
+    w = np.full((1, 1, 1, 1), 2.0)
+    convolved = jitgrad.jit(lambda x: lax.conv_general_dilated(x, w, (1, 1), [(0, 0), (0, 2)], lhs_dilation=(1, 2)))
+    want = lax.conv_general_dilated(np.zeros(shape), w, (1, 1), [(0, 0), (0, 2)], lhs_dilation=(1, 2))
+    np.testing.assert_array_equal(convolved(np.zeros(shape)), want)

@@ -120,6 +120,24 @@ GRADIENT = """graph(a:f64[5,5], b:f64[7,2,3], c:f64[2,5], d:f64[3,5]) {
 }"""
 
 
+HALVES = """graph(a:f16[5,5], b:f16[2,5]) {
+  c:f16[2,5] = scan a b [body=graph(a:f16[5,5], b:f16[2,5]) {
+    c:f32[5,5] = convert_element_type a [dtype='f32']
+    d:f32[2,5] = convert_element_type b [dtype='f32']
+    e:f32[2,5] = dot_general d c [dims=(((1,), (0,)), ((), ()))]
+    f:f16[2,5] = convert_element_type e [dtype='f16']
+    return f
+  }, carry=1, consts=1, length=7, reverse=False, unroll=1]
+  return c
+}"""
+
+
+def test_widening_moves_in_front_of_a_loop_unless_products_are_of_16_bits() -> None:
+    graph = parse(HALVES)
+    assert [e.op.name for e in move_out_of_loops(graph).eqns] == ["convert_element_type", "scan"]
+    assert move_out_of_loops(graph, halves=True) == graph
+
+
 def test_sums_of_contractions_and_contractions_of_results_are_done_behind_the_loop() -> None:
     graph = parse(GRADIENT)
     moved = simplify(move_out_of_loops(graph))

@@ -400,6 +400,8 @@ class Tuning:
     """Tasks of a library kernel."""
     tiled: bool = True
     """Whether convolutions may go tile by tile: passes/winograd.py."""
+    halves: bool = False
+    """Whether numbers of 16 bits are multiplied as such, by tensor cores, so that they stay so where products read them."""
     copy_bytes: int = 1 << 18
     """What a task copies at least."""
     math_in_function: tuple[int, int] = (8, 4)

@@ -30,6 +30,10 @@ FEW_RESULTS = 16
 def _convolve(r: Writer, inputs: Sequence[Atom], strides: Any, padding: Any, x_dilation: Any, w_dilation: Any) -> Atom:
     x, w = inputs
     rank = len(strides)
+    if not x.type.size * w.type.size:
+        how = {"strides": strides, "padding": padding, "x_dilation": x_dilation, "w_dilation": w_dilation}
+        (made,) = convolve.types([x.type, w.type], how)
+        return r.op("broadcast", Literal(x.type.dtype.numpy.type(0), x.type.dtype), shape=made.shape, dims=())
     for axis, (s, d, e) in enumerate(zip(strides, x_dilation, w_dilation, strict=True)):
         if d > 1 and s == e == 1:
             x, padding = _padded_for_phases(r, x, w, padding, x_dilation, strides=strides, w_dilation=w_dilation)
@@ -245,11 +249,11 @@ def _is_held(r: Writer, x: Atom) -> bool:
 
 
 def _side_by_side(r: Writer, x: Atom, padding: Sequence[tuple[int, int, int]]) -> Atom:
-    """x padded, with the batch or the features, whichever are nearer to each other, innermost in memory; one of them as it is. On a
-    GPU, whose tensor cores multiply numbers of 16 bits as such, what was widened lies there as it was before.
+    """x padded, with the batch or the features, whichever are nearer to each other, innermost in memory; one of them as it is. What
+    was widened lies there as it was before, where products are of 16-bit numbers.
     """
     whole, wide = x, x.type.dtype
-    x = x if r.tiled else _before_widening(r, x)
+    x = _before_widening(r, x) if r.halves else x
     steps = r.strides(x)
     last = x.type.rank - 1
     inner = 1 if steps[1] < steps[last] else last

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..ir.graph import Atom, Eqn, Graph, Literal, Var
 from ..ir.types import ArrayType
-from ..ops.arithmetic import add
+from ..ops.arithmetic import add, convert_element_type
 from ..ops.contraction import dot_general
 from ..ops.control import scan, tape_add, while_loop
 from ..ops.layout import reshape_op, transpose_op
@@ -37,19 +37,24 @@ GROWTH times the slices that it reads, or, behind a loop, as much as its result.
 GROWTH = 8
 
 
-def move_out_of_loops(graph: Graph) -> Graph:
+def move_out_of_loops(graph: Graph, halves: bool = False) -> Graph:
+    """`halves`: whether products are of 16-bit numbers as they are, so that widening these is no work to be done beforehand."""
     if not any(e.op in (scan, while_loop) for e in graph.eqns):
         return graph
-    return remove_dead(_Mover(graph).run())
+    return remove_dead(_Mover(graph, halves).run())
 
 
 class _Mover(Rewriter):
+    def __init__(self, graph: Graph, halves: bool) -> None:
+        super().__init__(graph)
+        self.halves = halves
+
     def run(self) -> Graph:
         self._stacks: set[Atom] = set()
         for e in self.graph.eqns:
             inputs = [self.read(a) for a in e.inputs]
             if e.op in (scan, while_loop):
-                e = Eqn(e.op, inputs, _moved_inside(e.params), e.outputs, e.source)
+                e = Eqn(e.op, inputs, _moved_inside(e.params, self.halves), e.outputs, e.source)
                 e = self._invariants(e)
                 if e.op is scan and e.params["length"] is not None:
                     self._room = max(STACKED_BYTES, self._stacked_anyway(e))
@@ -86,7 +91,7 @@ class _Mover(Rewriter):
         p = e.params
         consts, head = p["consts"], 0 if p.get("length", 0) is not None else 1
         graphs = {name: p[name] for name in ("cond", "body") if name in p}
-        moved: dict[str, list[Var]] = {name: _invariant(g, consts) for name, g in graphs.items()}
+        moved: dict[str, list[Var]] = {name: _invariant(g, consts, self.halves) for name, g in graphs.items()}
         if not any(moved.values()):
             return e
         fixed, rest = list(e.inputs[head : head + consts]), list(e.inputs[head + consts :])
@@ -212,11 +217,11 @@ class _Mover(Rewriter):
         return self.emit("dot_general", operands, {**work.params, "dims": (dims, ((), ()))}, work.source)
 
 
-def _moved_inside(params: Any) -> dict[str, Any]:
-    return {k: simplify_nested(move_out_of_loops(v)) if isinstance(v, Graph) else v for k, v in params.items()}
+def _moved_inside(params: Any, halves: bool) -> dict[str, Any]:
+    return {k: simplify_nested(move_out_of_loops(v, halves)) if isinstance(v, Graph) else v for k, v in params.items()}
 
 
-def _invariant(graph: Graph, consts: int) -> list[Var]:
+def _invariant(graph: Graph, consts: int, halves: bool) -> list[Var]:
     """Values that depend on the consts alone and are worth computing once, and read by what depends on more."""
     fixed = set(graph.inputs[:consts])
     worth: set[Var] = set()
@@ -224,7 +229,8 @@ def _invariant(graph: Graph, consts: int) -> list[Var]:
         if e.has_effect or e.op is tape_add or _may_not_end(e) or not all(a in fixed for a in e.inputs if isinstance(a, Var)):
             continue
         fixed.update(e.outputs)
-        if e.op.kind != "layout" or any(a in worth for a in e.inputs):
+        widens = halves and e.op is convert_element_type and e.inputs[0].type.dtype.is_storage
+        if e.op.kind != "layout" and not widens or any(a in worth for a in e.inputs):
             worth.update(e.outputs)
     read = {a for e in graph.eqns if not all(v in fixed for v in e.outputs) for a in e.inputs} | set(graph.outputs)
     return [v for e in graph.eqns for v in e.outputs if v in worth and v in read]

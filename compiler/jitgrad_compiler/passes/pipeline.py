@@ -32,13 +32,15 @@ PIPELINE = (
 )
 
 
-def prepare(graph: Graph, tiled: bool = True, solver: bool = False) -> Graph:
+def prepare(graph: Graph, tiled: bool = True, solver: bool = False, halves: bool = False) -> Graph:
     """The Graph that fusion cuts into kernels; `tiled` is what write_out_windows takes, `solver` whether the target has a library
-    for what write_with_column_routines makes.
+    for what write_with_column_routines makes, `halves` whether its products are of 16-bit numbers as they are.
     """
     for step in PIPELINE:
         if step is write_out_windows:
-            graph = write_out_windows(graph, tiled)
+            graph = write_out_windows(graph, tiled, halves)
+        elif step is move_out_of_loops:
+            graph = move_out_of_loops(graph, halves)
         elif step is not write_with_column_routines or solver:
             graph = step(graph)
     return graph

@@ -25,6 +25,8 @@ class Writer(Rewriter):
         self.source: Any = None
         self.tiled = True
         """Whether convolutions may go tile by tile."""
+        self.halves = False
+        """Whether arrays of 16 bits lie in memory as such."""
 
     def emit(self, op: str, inputs: Sequence[Atom], params: Mapping[str, Any], source: Any) -> Var:
         out = super().emit(op, inputs, params, source)

@@ -16,11 +16,13 @@ from . import convolutions  # noqa: F401  (its rule)
 from .window_writer import MOST_WRITTEN_OUT, WRITTEN, Rule, Writer, joined, like, padded
 
 
-def write_out_windows(graph: Graph, tiled: bool = True) -> Graph:
-    """`tiled`: whether convolutions may go tile by tile (winograd.py), for which the target has a kernel."""
+def write_out_windows(graph: Graph, tiled: bool = True, halves: bool = False) -> Graph:
+    """`tiled`: whether convolutions may go tile by tile (winograd.py), for which the target has a kernel. `halves`: whether arrays
+    of 16 bits lie in memory as such, as the target multiplies them so.
+    """
     if not any(e.op in WRITTEN or e.op is windows for e in graph.eqns):
         return graph
-    r = _Windows(graph, tiled)
+    r = _Windows(graph, tiled, halves)
     done = {id(cut) for cut in r.cuts.values()}
     for e in graph.eqns:
         if id(e) in done:
@@ -40,9 +42,9 @@ def write_out_windows(graph: Graph, tiled: bool = True) -> Graph:
 class _Windows(Writer):
     """A Writer that knows what a graph does with windows."""
 
-    def __init__(self, graph: Graph, tiled: bool) -> None:
+    def __init__(self, graph: Graph, tiled: bool, halves: bool) -> None:
         super().__init__(graph)
-        self.tiled = tiled
+        self.tiled, self.halves = tiled, halves
         self.eqn = graph.eqns[0]
         """The equation that is being written."""
         self.cuts = _cuts(graph)

@@ -291,4 +291,4 @@ def device_tuning(solver: bool = False, capability: tuple[int, int] = OLDEST) ->
     base = Tuning()
     control, matrices = replace(base.control, most_tasks=many, serial_work=0), replace(base.matrices, serial_work=0)
     gpu = replace(base.gpu, solver=solver, warpgroups=capability == WITH_WGMMA)
-    return replace(base, most_tasks=many, tiled=False, control=control, matrices=matrices, gpu=gpu)
+    return replace(base, most_tasks=many, tiled=False, halves=True, control=control, matrices=matrices, gpu=gpu)
