@@ -1,7 +1,7 @@
 """What decides in which order sums are added and is the same on every machine, whatever its Tuning (kernels/tuning.py).
 
-Lanes of a vector, runs of a long sum, blocks of a contraction's depth. Some were chosen with caches in mind; they are fixed all the
-same, so that results are equal to the bit wherever a program runs.
+Lanes of a vector, blocks of a contraction's depth; the runs of long sums are in ../long_sums.py. Some were chosen with caches in
+mind; they are fixed all the same, so that results are equal to the bit wherever a program runs.
 """
 
 from __future__ import annotations
@@ -16,11 +16,6 @@ def lanes_for(nbytes: int) -> int:
     """Lanes of a vector of elements so large: eight to sixteen, of which even bytes have no more."""
     return max(8, min(16, VECTOR_BYTES // nbytes))
 
-
-RUN = 16
-"""Additions of a run: long_sums.py."""
-LONGEST = 24
-"""Additions to one running value that are not cut."""
 
 K_BLOCK = {F32: 384, F64: 256}
 """Steps of a contraction's depth that are summed by themselves. A panel of B of two vectors' width takes 48 or 32 KiB."""

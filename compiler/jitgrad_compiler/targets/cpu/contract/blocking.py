@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from ....ir.types import F32, DType
 from ....kernels.tuning import Contraction
-from ..order import DEEP, DEEP_OF_MANY, K_BLOCK, LONGEST, RUN, SPLIT_K_FROM, SPLIT_K_OPERANDS, SPLIT_K_OUTPUTS, VECTOR_BYTES
+from ...long_sums import LONGEST, RUN
+from ..order import DEEP, DEEP_OF_MANY, K_BLOCK, SPLIT_K_FROM, SPLIT_K_OPERANDS, SPLIT_K_OUTPUTS, VECTOR_BYTES
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ....ir.types import BOOL, I64, DType
 from ...emitter import Emitter
 from ...llvm_text import PTR, Module, Reg, llvm_type
-from ..long_sums import join
+from ...long_sums import join
 
 
 class Tile(NamedTuple):

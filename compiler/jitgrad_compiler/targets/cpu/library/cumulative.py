@@ -19,11 +19,11 @@ from ....kernels.kernel import Kernel
 from ...combining import folded, joined, joined_pairwise
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
-from ..long_sums import join_in_memory, rounds, runs, whole
-from ..order import LONGEST, RUN, VECTOR_BYTES, lanes_for
+from ...long_sums import LONGEST, RUN, join_in_memory, rounds, runs, whole
+from ...running import Running, neutral
+from ..order import VECTOR_BYTES, lanes_for
 from ..partition import Partition, partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
-from .running import Running, neutral
 
 
 def emit_cumulative(

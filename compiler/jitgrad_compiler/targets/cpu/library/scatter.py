@@ -20,8 +20,9 @@ from ....kernels.kernel import Kernel
 from ...combining import joined
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
+from ...long_sums import LONGEST
 from ..machine.memory_operations import set_bytes
-from ..order import LONGEST, MANY_UPDATES, SUMS_APART, VECTOR_BYTES
+from ..order import MANY_UPDATES, SUMS_APART, VECTOR_BYTES
 from ..partition import partition
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 from .update import copy_tasks, emit_copy_unless_same

@@ -11,11 +11,11 @@ from ....ir.types import I32
 from ....kernels.affine import Axis, axis_index, linear
 from ....kernels.expression import Load, Node, walk
 from ....kernels.kernel import Kernel
+from ...accumulators import Accumulator
 from ...emitter import Emitter
 from ...expressions import Expressions, reduced_nodes
 from ...llvm_text import Reg
-from ..long_sums import cut, rounds, runs
-from .accumulators import Accumulator
+from ...long_sums import cut, rounds, runs
 from .schedule import Schedule
 
 

@@ -17,12 +17,12 @@ from ....ir.types import BOOL, I32, I64, U8, DType
 from ....kernels.affine import Axis, axis_index, linear
 from ....kernels.expression import Node
 from ....kernels.kernel import Kernel, Reduction, Store
+from ...accumulators import Accumulator
 from ...emitter import Emitter
 from ...expressions import Expressions, reduced_nodes, total_cost
 from ...llvm_text import Module, Reg
-from ..long_sums import Cut, pieces, rounds, runs
+from ...long_sums import Cut, pieces, rounds, runs
 from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers, all_of, each_task
-from .accumulators import Accumulator
 from .columns import emit_columns
 from .plan import LoopPlan
 from .schedule import Schedule, lanes_of, schedule, work_of

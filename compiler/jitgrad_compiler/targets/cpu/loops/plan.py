@@ -12,7 +12,7 @@ from ....kernels.expression import Apply, Node, walk
 from ....kernels.kernel import Reduction
 from ....kernels.tuning import Loops
 from ...expressions import total_cost
-from ..long_sums import Cut, cut, rounds
+from ...long_sums import Cut, cut, rounds
 from .kept_rows import KeptRows
 from .row_sums import RowSums, axes_left
 from .schedule import Schedule

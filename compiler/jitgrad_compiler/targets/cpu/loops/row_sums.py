@@ -15,13 +15,12 @@ from ....ir.graph import Var
 from ....ir.types import U8
 from ....kernels.affine import Axis, linear
 from ....kernels.kernel import Kernel, Reduction
+from ...accumulators import Accumulator
 from ...combining import filled, folded, identity, joined
 from ...emitter import Emitter
 from ...expressions import Expressions, narrowest
 from ...llvm_text import Reg
-from ..long_sums import Total, join, join_in_memory, rounds, whole
-from ..order import LONGEST, RUN
-from .accumulators import Accumulator
+from ...long_sums import LONGEST, RUN, Total, join, join_in_memory, rounds, whole
 from .schedule import Schedule, reduction_kind
 
 

@@ -7,7 +7,7 @@
              each chunk from the totals before it
 
 Every order is one of its own, fixed by shape, element type and tuning. Long sums of floats go in runs, each on top of the total
-before it (cpu/long_sums.py).
+before it (../../long_sums.py).
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from ....ir.types import BOOL, I32, I64, U8, DType
 from ....kernels.kernel import Kernel
 from ....kernels.tuning import Gpu
 from ...combining import joined
-from ...cpu.library.running import Running, neutral
-from ...cpu.long_sums import rounds, runs
-from ...cpu.order import LONGEST, RUN
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
+from ...long_sums import LONGEST, RUN, rounds, runs
+from ...running import Running, neutral
 from ..device import THREADS, WARP, WARPS
 from ..expressions import ALIGNED
 from ..loops.sums import block_joined

@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from ....ir.types import BOOL, I64, U8, U64, DType
 from ....kernels.memory import aligned
 from ...combining import joined
-from ...cpu.library.running import neutral
-from ...cpu.long_sums import Total, rounds
-from ...cpu.order import LONGEST
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
+from ...long_sums import LONGEST, Total, rounds
+from ...running import neutral
 from ..device import THREADS
 from ..phases import BlockFunction, Phase, Scratch
 from .pairs import PairSort

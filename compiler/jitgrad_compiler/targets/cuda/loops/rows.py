@@ -19,10 +19,9 @@ from ....kernels.affine import Axis, linear
 from ....kernels.expression import Load, walk
 from ....kernels.kernel import Reduction, Store
 from ...combining import filled, folded, identity, joined
-from ...cpu.long_sums import Total, rounds
-from ...cpu.order import LONGEST
 from ...expressions import reduced_nodes
 from ...llvm_text import Reg
+from ...long_sums import LONGEST, Total, rounds
 from ..device import THREADS, WARP
 from ..expressions import decomposed
 from ..phases import BlockFunction, Phase

@@ -15,12 +15,11 @@ from ....ir.types import BOOL, I64, U8
 from ....kernels.affine import axis_index, linear
 from ....kernels.expression import Load, Reduced, walk
 from ....kernels.kernel import Reduction
+from ...accumulators import Accumulator
 from ...combining import beats, folded, joined
-from ...cpu.long_sums import rounds, runs
-from ...cpu.loops.accumulators import Accumulator
-from ...cpu.order import LONGEST, RUN
 from ...emitter import Emitter
 from ...llvm_text import Reg
+from ...long_sums import LONGEST, RUN, rounds, runs
 from ..device import THREADS, WARP, WARPS, Threads
 from ..expressions import ThreadExpressions, decomposed
 from ..phases import BlockFunction, Phase

@@ -13,11 +13,10 @@ from ....ir.graph import Graph
 from ....ir.types import BOOL, I64, ArrayType, DType
 from ....kernels.kernel import Kernel, Reduction
 from ....kernels.tuning import Gpu, Tuning
+from ...accumulators import Accumulator
 from ...combining import folded
-from ...cpu.long_sums import rounds, runs
-from ...cpu.loops.accumulators import Accumulator
-from ...cpu.order import RUN
 from ...llvm_text import Reg
+from ...long_sums import RUN, rounds, runs
 from ..device import THREADS, WARP
 from ..expressions import ThreadExpressions
 from ..loops.sums import met

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ....ir.types import I64
-from ....kernels.kernel import Reduction
-from ...combining import beats, filled, first_best, folded, identity, joined, joined_pairwise
-from ...emitter import Emitter
-from ...llvm_text import Reg
-from ..long_sums import Total
+from ..ir.types import I64
+from ..kernels.kernel import Reduction
+from .combining import beats, filled, first_best, folded, identity, joined, joined_pairwise
+from .emitter import Emitter
+from .llvm_text import Reg
+from .long_sums import Total
 
 
 @dataclass

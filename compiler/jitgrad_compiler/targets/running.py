@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....ir.types import DType
-from ...combining import identity, joined
-from ...emitter import Emitter
-from ...llvm_text import Reg
-from ..long_sums import Total
+from ..ir.types import DType
+from .combining import identity, joined
+from .emitter import Emitter
+from .llvm_text import Reg
+from .long_sums import Total
 
 
 def neutral(combine: str, dtype: DType) -> Any:

@@ -13,10 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...ir.types import I64, DType
-from ..emitter import Emitter
-from ..llvm_text import Reg
-from .order import LONGEST, RUN
+from ..ir.types import I64, DType
+from .emitter import Emitter
+from .llvm_text import Reg
+
+RUN = 16
+"""Additions of a run, under any tuning."""
+LONGEST = 24
+"""Additions to one running value that are not cut."""
 
 
 def rounds(combine: str, dtype: DType) -> bool:
