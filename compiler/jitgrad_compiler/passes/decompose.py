@@ -3,6 +3,7 @@
 Contractions that are no matrix products are products and sums, which fuse with everything around them: with one row, one column or
 one step of depth a contraction is bound by memory; as a reduction it shares its pass over the operands. A concatenation of many
 pieces is joined in groups, for every element looks through all the pieces of its kernel. An argmax over a single element is 0.
+What is zero but for one element a row is a choice by the column's number.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..ir.graph import Atom, Eqn, Graph, Literal
-from ..ir.types import F32, F64
+import numpy as np
+
+from ..ir.graph import OPS, Atom, Eqn, Graph, Literal, Var
+from ..ir.types import F32, F64, I32, I64
 from ..ops.contraction import dot_general, free_axes
+from ..ops.indexing import scatter
 from ..ops.layout import concatenate
 from ..ops.linear_systems import hermitian_part
 from .rewrite import Rewriter
@@ -23,6 +27,7 @@ MOST_PIECES = 32
 
 def decompose(graph: Graph) -> Graph:
     rewriter = Rewriter(graph)
+    zeros = {e.outputs[0] for e in graph.eqns if e.op is OPS["broadcast"] and _is_zero(e.inputs[0])}
     for e in graph.eqns:
         inputs = [rewriter.read(a) for a in e.inputs]
         if e.op is dot_general and _thin(e):
@@ -33,6 +38,8 @@ def decompose(graph: Graph) -> Graph:
             rewriter.atoms[e.outputs[0]] = rewriter.emit("broadcast", [zero], {"shape": out.shape, "dims": ()}, e.source)
         elif e.op is hermitian_part:
             rewriter.atoms[e.outputs[0]] = _hermitian_part(rewriter, e, inputs[0])
+        elif e.op is scatter and e.inputs[0] in zeros and _one_a_row(e):
+            rewriter.atoms[e.outputs[0]] = _chosen(rewriter, e, inputs)
         elif e.op is concatenate and len(inputs) > MOST_PIECES:
             rewriter.atoms[e.outputs[0]] = _joined_in_groups(rewriter, e, inputs)
         else:
@@ -46,6 +53,37 @@ def _joined_in_groups(r: Rewriter, e: Eqn, inputs: Sequence[Atom]) -> Atom:
         groups = [inputs[n : n + MOST_PIECES] for n in range(0, len(inputs), MOST_PIECES)]
         inputs = [r.emit("concatenate", g, e.params, e.source) if len(g) > 1 else g[0] for g in groups]
     return inputs[0]
+
+
+def _is_zero(a: Atom) -> bool:
+    return isinstance(a, Literal) and a.value == 0
+
+
+def _one_a_row(e: Eqn) -> bool:
+    """Whether a scatter puts one element into each row: the gradient of what take_along_axis takes, of a loss by labels."""
+    x, indices, batch = e.inputs[0].type, e.inputs[1].type, e.params["batch"]
+    lone = x.rank == batch + 1 > 1 and e.params["axes"] == (batch,) and indices.shape == (*x.shape[:-1], 1, 1)
+    return lone and e.params["kind"] in ("add", "set")
+
+
+def _chosen(r: Rewriter, e: Eqn, inputs: Sequence[Atom]) -> Atom:
+    """The update where the column is the index, else 0: a map, which fuses with what adds to it."""
+    out, (_, indices, updates) = e.outputs[0].type, inputs
+    rows, length = out.shape[:-1], out.shape[-1]
+    dtype = I32 if length < 1 << 31 else I64
+
+    def along(x: Atom) -> Var:
+        row = r.emit("reshape", [x], {"shape": rows}, e.source)
+        return r.emit("broadcast", [row], {"shape": out.shape, "dims": tuple(range(len(rows)))}, e.source)
+
+    if indices.type.dtype != dtype:
+        indices = r.emit("convert_element_type", [indices], {"dtype": I64}, e.source) if indices.type.dtype != I64 else indices
+        for op, limit in (("min", length), ("max", -1)):  # no column has these numbers, which fewer bits hold
+            indices = r.emit(op, [indices, Literal(np.int64(limit), I64)], {}, e.source)
+        indices = r.emit("convert_element_type", [indices], {"dtype": dtype}, e.source)
+    column = r.emit("iota", [], {"shape": out.shape, "axis": len(rows), "dtype": dtype}, e.source)
+    here = r.emit("eq", [column, along(indices)], {}, e.source)
+    return r.emit("select", [here, along(updates), Literal(out.dtype.numpy.type(0), out.dtype)], {}, e.source)
 
 
 def _hermitian_part(r: Rewriter, e: Eqn, x: Atom) -> Atom:

@@ -16,6 +16,8 @@ PACKAGES = (
     "llvmlite",
     "scipy",
     "cuda-bindings",
+    "nvidia-cusolver",
+    "nvidia-cublas",
     "jax",
     "jaxlib",
     "torch",
@@ -42,6 +44,7 @@ def description(device: str) -> dict[str, Any]:
         "memory_bytes": total,
         "free_bytes": free,
         "devices": devices.count(),
+        "linear_algebra": "the processor" if found.solver is None else "cuSOLVER",
     }
 
 

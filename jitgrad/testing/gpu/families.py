@@ -11,6 +11,7 @@ import numpy as np
 import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax, nn, random
+from jitgrad.nn import losses
 from jitgrad.scipy import special
 
 from .checks import Check, on_both
@@ -50,6 +51,19 @@ def _layer_norm(x: Any, scale: Any, shift: Any) -> Any:
 
 def _attention(q: Any, k: Any, v: Any) -> Any:
     return nn.softmax(jnp.einsum("bqhd,bkhd->bhqk", q, k) / 8) @ v.swapaxes(1, 2)
+
+
+def _factorizations(x: Any) -> Any:
+    """By a library where one is installed; without what may have another sign."""
+    q, r = jnp.linalg.qr(x)
+    square = x.mT @ x + jnp.eye(30)
+    return q @ r, jnp.abs(r), jnp.linalg.cholesky(square), jnp.linalg.solve(square, x.mT), jnp.linalg.slogdet(square)
+
+
+def _spectra(x: Any, y: Any) -> Any:
+    w, v = jnp.linalg.eigh(x + x.mT)
+    u, s, vh = jnp.linalg.svd(y, full_matrices=False)
+    return w, (v * w[:, None, :]) @ v.mT, s, (u * s[:, None, :]) @ vh
 
 
 def _small_loop(x: Any) -> Any:
@@ -103,6 +117,12 @@ PROGRAMS: dict[str, Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]] = 
     "loop in memory": lambda: (_large_loop, (_numbers(40, 64), _numbers(64, 64))),
     "branch": lambda: (lambda x: lax.cond(x.sum() > 0, jnp.sin, jnp.cos, x), (_numbers(1001),)),
     "linear algebra": lambda: (lambda x: jnp.linalg.solve(x @ x.T + 20 * jnp.eye(20), x), (_numbers(20, 20),)),
+    "factorizations": lambda: (_factorizations, (_numbers(3, 40, 30, dtype="f8"),)),
+    "spectra": lambda: (_spectra, (_numbers(2, 40, 40, dtype="f8"), _numbers(5, 20, 12, dtype="f8"))),
+    "loss by labels": lambda: (
+        jitgrad.grad(lambda x, y: losses.cross_entropy(x, y)),
+        (_numbers(301, 130), _integers(130, 301)),
+    ),
     "fft": lambda: (lambda x: jnp.abs(jnp.fft.fft(x)), (_numbers(3, 60),)),
     "random numbers": lambda: (_random, (np.array([1, 2], np.uint32),)),
 }  # fmt: skip

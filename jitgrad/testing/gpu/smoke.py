@@ -8,6 +8,7 @@ import numpy as np
 
 import jitgrad
 import jitgrad.numpy as jnp
+from jitgrad import data
 
 from .checks import PLACE, Check, Figures, agree, on_both
 
@@ -36,6 +37,17 @@ def _default_device() -> Figures:
     return None
 
 
+def _batches_brought_aside() -> Figures:
+    """Large batches, so that an upload that came too late, or too early into memory that is still read, would show."""
+    x = _numbers(40, 1 << 20)
+    total = jitgrad.jit(lambda s, x: s + jnp.tanh(x).sum(0))
+    found = PLACE.put(np.zeros(1 << 20, np.float32))
+    for batch in data.from_arrays(x).batch(2).prefetch(3, device=PLACE.device):
+        PLACE.assert_here(batch)
+        found = total(found, batch)
+    return {"apart": agree(np.asarray(found), np.tanh(x).sum(0), floor=40)}
+
+
 def checks() -> Iterator[Check]:
     yield Check("arrays to the device and back", _there_and_back)
     yield Check("a map", lambda: on_both(lambda x, y, z: (2 * x + y) * z - x, *(_numbers(100_003) for _ in range(3))))
@@ -44,3 +56,4 @@ def checks() -> Iterator[Check]:
     yield Check("a gradient", lambda: on_both(jitgrad.grad(lambda w, x: jnp.tanh(x @ w).sum()), _numbers(20, 7), _numbers(33, 20)))
     yield Check("eager mode", _eager)
     yield Check("the default device", _default_device)
+    yield Check("batches brought while others are computed with", _batches_brought_aside)
