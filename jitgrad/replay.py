@@ -92,6 +92,9 @@ def _written(graph: Graph, arrays: list[Any], count: int, single: bool) -> Calla
         for v, o in zip(e.outputs, outs, strict=True):
             if not (type(o) is np.ndarray and o.dtype is v.type.dtype.numpy and o.shape == v.type.shape):
                 lines.append(f"{names[v]} = typed({names[v]}, {bound(v.type)})")
+    kept = [c for c in scope.values() if isinstance(c, np.ndarray)]
+    if any([np.may_share_memory(values[v], c) for v in graph.outputs if v in names for c in kept]):
+        raise NotRecorded  # a donation of such a result would write over what is kept here
     results = [named(v) if v in names else f"{named(v)}.copy()" for v in graph.outputs]
     lines.append(f"return {results[0] if single else '[' + ', '.join(results) + ']'}")
     source = f"def replay({', '.join([names[v] for v in graph.inputs[:count]])}):\n    " + "\n    ".join(lines)

@@ -11,7 +11,7 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import at_once
+from jitgrad import at_once, replay
 from jitgrad.array import Array
 from jitgrad.numpy import (
     arithmetic,
@@ -432,6 +432,25 @@ def test_settings_change_what_is_written_down():
 def test_results_that_no_argument_changes_are_not_one_memory():
     first, second = [jnp.linspace(0.0, 1.0, 3) for _ in range(5)][3:]
     assert not np.shares_memory(np.asarray(first), np.asarray(second))
+
+
+def test_views_of_what_a_replay_keeps_are_not_results():
+    table = np.arange(12.0).reshape(3, 4)
+    rows = jnp.array(table)
+    at_once.replayed(rows_at)
+    try:
+        now = at_once.at_once(rows_at)
+        found = [now((jnp.array(1), rows), {}) for _ in range(4)]
+    finally:
+        at_once._replayed.discard(rows_at)
+    assert np.array_equal(found[-1], table[1:2])
+    with pytest.raises(replay.NotRecorded):
+        i = jnp.array(1)
+        replay.recorded(lambda i: jitgrad.lax.dynamic_slice(rows, (i, 0), (1, 4)), (i,), {}, [i.data()])
+
+
+def rows_at(i, rows):
+    return jitgrad.lax.dynamic_slice(rows, (i, 0), (1, 4))
 
 
 def test_every_counterpart_is_compared_with_its_operations():
