@@ -75,7 +75,7 @@ def the_same(x, y):
         assert np.array_equal(x, y, equal_nan=True)
         return
     assert (x.type, x.weak) == (y.type, y.weak)
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = (np.asarray(v, np.float32 if v.type.dtype.is_storage else None) for v in (x, y))
     for a, b in ((x.real, y.real), (x.imag, y.imag)) if x.dtype.kind == "c" else ((x, y),):
         assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
         if a.dtype.kind == "f":
