@@ -45,6 +45,9 @@ MANY_UPDATES = 1 << 16
 SUMS_APART = 8
 """Parts of many updates, at most, whose sums are made apart and joined in order."""
 
+SMALL_CHOLESKY = 48
+"""Rows of the largest matrix whose Cholesky factor is found without LAPACK, which takes longer to begin."""
+
 RADICES = (8, 4, 2, 3, 5, 7, 11, 13)
 """Elements that a pass of a Fourier transform joins: fourier/butterflies.py."""
 LONE_LENGTH = 256

@@ -82,13 +82,14 @@ class BlockedEigh(Blocked):
         nothing = e.const(0.0, m.dtype, width)
         e.set(zero, nothing)
         e.set(largest, nothing)
-        count = self.n * self.n * m.parts_of_number
-        with e.loop(0, count, width) as i:
-            mask = e.lanes_below(e.sub(e.const(count, I64), i), width)
+
+        def take(i: Reg, mask: Reg, width: int) -> None:
             x = e.select(mask, e.load(e.offset(a, i, m.dtype), m.dtype, width, mask), nothing)
             e.set(zero, e.add(e.get(zero, m.dtype, width), e.sub(x, x)))
             size, before = e.abs(x), e.get(largest, m.dtype, width)
             e.set(largest, e.select(e.compare("gt", size, before), size, before))
+
+        m.vectors(e.const(0, I64), e.const(self.n * self.n * m.parts_of_number, I64), take)
         sizes = e.fold(lambda x, y: e.select(e.compare("gt", x, y), x, y), e.get(largest, m.dtype, width))
         return e.compare("eq", e.fold(e.add, e.get(zero, m.dtype, width)), 0.0), sizes
 

@@ -7,7 +7,7 @@ this is what they want, and transposed in memory alone where there is none. Comp
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from .....ir.graph import OPS, Literal, Var
@@ -19,6 +19,7 @@ from ....llvm_text import Module, Reg
 from ....scipy_routines import routine
 from ...machine.blas_threads import ENTER, LEAVE
 from ...machine.memory_operations import copy_bytes
+from ...order import VECTOR_BYTES
 from ...partition import Partition, partition
 from ...phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 from ..sort_rows import Scratch
@@ -222,9 +223,22 @@ class Matrices:
 
     def fill(self, target: Reg, count: int, value: float, dtype: DType | None = None) -> None:
         """So many real numbers of one value."""
-        e, dtype = self.e, dtype or self.dtype
-        with e.loop(0, count) as i:
-            e.store(e.offset(target, i, dtype), e.const(value, dtype))
+        dtype = dtype or self.dtype
+        self._fill(target, self.e.const(0, I64), self.e.const(count, I64), value, dtype)
+
+    def vectors(self, low: Reg, high: Reg, body: Callable[[Reg, Reg, int], None], dtype: DType | None = None) -> None:
+        """The body for runs of real numbers as long as a vector: (the first one, the mask of those that there are, the length)."""
+        e, width = self.e, VECTOR_BYTES // (dtype or self.dtype).nbytes
+        with e.loop(low, high, width) as i:
+            body(i, e.lanes_below(e.sub(high, i), width), width)
+
+    def _fill(self, target: Reg, low: Reg, high: Reg, value: float, dtype: DType) -> None:
+        e = self.e
+
+        def put(i: Reg, mask: Reg, width: int) -> None:
+            e.store(e.offset(target, i, dtype), e.const(value, dtype, width), mask)
+
+        self.vectors(low, high, put, dtype)
 
     def spoil(self, results: Sequence[int] | None = None) -> None:
         """NaN in all results, or in those of these numbers."""
@@ -240,15 +254,17 @@ class Matrices:
             row = e.offset(matrix, e.mul(i, columns * parts), self.dtype)
             behind = e.least(e.add(i, 1) if above else i, columns)
             low, high = (behind, e.const(columns, I64)) if above else (e.const(0, I64), behind)
-            with e.loop(e.mul(low, parts), e.mul(high, parts)) as j:
-                e.store(e.offset(row, j, self.dtype), e.const(0.0, self.dtype))
+            self._fill(row, e.mul(low, parts), e.mul(high, parts), 0.0, self.dtype)
 
     def finite(self, source: Reg, count: int) -> Reg:
         """Whether all of so many elements are."""
-        e = self.e
-        zero = e.alloca(self.dtype)
-        e.set(zero, e.const(0.0, self.dtype))
-        with e.loop(0, count * self.parts_of_number) as i:
-            x = e.load(e.offset(source, i, self.dtype), self.dtype)
-            e.set(zero, e.add(e.get(zero, self.dtype), e.sub(x, x)))
-        return e.compare("eq", e.get(zero, self.dtype), 0.0)
+        e, dtype, width = self.e, self.dtype, VECTOR_BYTES // self.dtype.nbytes
+        zero = e.alloca(dtype, width)
+        e.set(zero, e.const(0.0, dtype, width))
+
+        def take(i: Reg, mask: Reg, width: int) -> None:
+            x = e.select(mask, e.load(e.offset(source, i, dtype), dtype, width, mask), e.const(0.0, dtype, width))
+            e.set(zero, e.add(e.get(zero, dtype, width), e.sub(x, x)))
+
+        self.vectors(e.const(0, I64), e.const(count * self.parts_of_number, I64), take)
+        return e.compare("eq", e.fold(e.add, e.get(zero, dtype, width)), 0.0)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .....ir.graph import Rules
 from .....kernels.kernel import Kernel
+from .....ops.linear_systems import cholesky
 from ....llvm_text import Module
 from ...phases import Emitted, Pointers
 from ..sort_rows import Scratch
@@ -14,6 +15,7 @@ from .blocked_cholesky import emit_blocked_cholesky
 from .blocked_eigh import emit_blocked_eigh
 from .blocked_qr import emit_blocked_qr
 from .matrices import Matrices
+from .small_cholesky import is_small, small_cholesky
 
 ONE_MATRIX: Rules[Callable[[Matrices], None]] = Rules(
     "a routine for one matrix",
@@ -48,6 +50,7 @@ def emit_matrices(module: Module, name: str, kernel: Kernel, pointers: Pointers,
     large = m.count == 1 and min(m.shapes[0]) >= module.tuning.matrices.blocked
     if m.op in BLOCKED and large and m.params.get("vectors", True):
         return BLOCKED[m.op](module, name, kernel, pointers, scratch)
-    with m.each(calls=m.op not in WITHOUT_CALLS):
-        ONE_MATRIX[m.op](m)
+    small = m.op is cholesky and is_small(m)
+    with m.each(calls=not small and m.op not in WITHOUT_CALLS):
+        (small_cholesky if small else ONE_MATRIX[m.op])(m)
     return m.emitted()
