@@ -297,3 +297,11 @@ def test_an_array_without_elements_gives_what_its_padding_gives(shape):
     convolved = jitgrad.jit(lambda x: lax.conv_general_dilated(x, w, (1, 1), [(0, 0), (0, 2)], lhs_dilation=(1, 2)))
     want = lax.conv_general_dilated(np.zeros(shape), w, (1, 1), [(0, 0), (0, 2)], lhs_dilation=(1, 2))
     np.testing.assert_array_equal(convolved(np.zeros(shape)), want)
+
+
+def test_a_convolution_with_general_padding_dilates_and_pads():
+    x, w = np.arange(24.0).reshape(1, 2, 4, 3), np.arange(16.0).reshape(2, 2, 2, 2)
+    found = lax.conv_with_general_padding(x, w, (1, 2), ((1, 0), (0, 1)), (2, 1), (1, 2))
+    np.testing.assert_allclose(found, lax.conv_general_dilated(x, w, (1, 2), ((1, 0), (0, 1)), (2, 1), (1, 2)))
+    numbers = lax.conv_dimension_numbers(x.shape, w.shape, ("NCHW", "OIHW", "NCHW"))
+    assert (numbers.lhs_spec, numbers.rhs_spec, numbers.out_spec) == ((0, 1, 2, 3),) * 3
