@@ -312,7 +312,7 @@ def std(
     x = mean_arg("std", a, dtype)
     variance = _var("std", x, axis, dtype, degrees, keepdims, where, mean)
     count = math.prod(x.type.shape[i] for i in axes_tuple("std", axis, x.type.rank))
-    alone = count == 1 and where is None and mean is None and not degrees
+    alone = count == 1 and mean is None and not degrees
     return variance if alone else op("sqrt", variance)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from jitgrad.errors import JitgradError
 
-PYTHONS = (TypeError, ValueError, IndexError, AttributeError, OverflowError, AssertionError, ArithmeticError)
+PYTHONS = (TypeError, ValueError, IndexError, AttributeError, OverflowError, ArithmeticError)
 SHOWN = 60
 
 

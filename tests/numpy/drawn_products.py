@@ -99,7 +99,10 @@ def several_bins(d: Draw) -> Call:
 
 def normed(d: Draw) -> Call:
     shape = d.shape(least=1, size=1)
-    return Call([d.array(shape)], keywords={"axis": d.axis(shape), "keepdims": d.flag(), "ord": d.one_of(2, 1, 3, np.inf, -np.inf)})
+    return Call(
+        [d.array(shape)],
+        keywords={"axis": d.axis(shape, none=len(shape) == 1), "keepdims": d.flag(), "ord": d.one_of(2, 1, 3, np.inf, -np.inf)},
+    )
 
 
 def matrix_normed(d: Draw) -> Call:

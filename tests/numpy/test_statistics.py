@@ -188,6 +188,7 @@ def test_a_known_mean_is_taken(name: str) -> None:
 
 def test_the_deviation_of_one_element_has_the_derivative_0() -> None:
     np.testing.assert_array_equal(grad(lambda x: jnp.std(x, axis=1).sum())(jnp.ones((3, 1))), np.zeros((3, 1)))
+    np.testing.assert_array_equal(grad(lambda x: jnp.nanstd(x, axis=0).sum())(jnp.ones((1, 2))), np.zeros((1, 2)))
     assert grad(jnp.std)(2.0) == 0 and np.isnan(jnp.std(jnp.array([np.nan])))
 
 
