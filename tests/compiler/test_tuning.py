@@ -54,6 +54,10 @@ def sines(a: Any) -> Any:
     return lax.while_loop(lambda s: s[1] < 10, lambda s: (jnp.sin(s[0]), s[1] + 1), (a, 0))[0]
 
 
+def repeated(x: Any, w: Any) -> Any:
+    return lax.fori_loop(0, 5, lambda i, x: jnp.tanh(x @ w), x)
+
+
 def moments(x: Any) -> Any:
     return jnp.sum(x), jnp.sum(x * x), jnp.sum(x**3)
 
@@ -166,6 +170,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (scattered, [(1 << 20,), (3,)]), (lambda x: (jnp.sum(exps(x)), jnp.sort(x), jnp.cumsum(x)), [(1000,)]),
         (lambda x, y: y * jnp.cumsum(x @ x, axis=1)[0, 0], [(128, 128), (1000,)]),
         (lambda x, w: lax.conv(x, w, (1, 1), "SAME"), [(4, 64, 28, 28), (64, 64, 3, 3)]),
+        (lambda x, w: repeated(x.astype(jnp.bfloat16), w.astype(jnp.bfloat16)), [(128, 128)] * 2),
     ],
 }  # fmt: skip
 """By the section of the Tuning: programs that its fields make a difference to."""
