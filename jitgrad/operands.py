@@ -193,14 +193,18 @@ def axes_tuple(where: str, axis: Any, rank: int) -> Shape:
     return tuple(sorted(axes))
 
 
-def size_arg(where: str, n: Any, what: str) -> int:
-    """A size or another number that must be an integer; `what` says so. Raises ParametersError for what is none."""
+def size_arg(where: str, n: Any, what: str, least: int | None = None) -> int:
+    """A size or another number that must be an integer, of `least` or more; `what` says so. Raises ParametersError for others."""
     try:
-        return index(n)
+        size = index(n)
     except JitgradError:
         raise
     except TypeError:
         pass
+    else:
+        if least is not None and size < least:
+            raise ParametersError(f"{where}: {what} of {least} or more, got {size}")
+        return size
     advice = ""
     if isinstance(n, float) and n.is_integer():
         advice = f" Write {int(n)}; a quotient of integers is one with //."

@@ -37,7 +37,7 @@ class _Convolution(OfSpace, Sized):
 
     def set_sizes(self, outputs: int, kernel_size: Any, stride: Any, dilation: Any, groups: int) -> None:
         where, rank = self.where, self.rank
-        self.out_channels = size_arg(where, outputs, "out_channels must be an integer")
+        self.out_channels = size_arg(where, outputs, "out_channels must be an integer", 0)
         self.kernel_size = each(where, "kernel_size", kernel_size, rank)
         self.stride, self.dilation = each(where, "stride", stride, rank), each(where, "dilation", dilation, rank)
         self.groups = size_arg(where, groups, "groups must be an integer")
@@ -55,7 +55,7 @@ class _Convolution(OfSpace, Sized):
 
     def create(self, size: Any, key: Any, *options: Any) -> None:
         bias, dtype, weight_init, bias_init = options
-        self.in_channels = size_arg(self.where, size, "in_channels must be an integer")
+        self.in_channels = size_arg(self.where, size, "in_channels must be an integer", 0)
         self.check_groups(self.in_channels, "in_channels")
         shape = (*self.kernel_size, *self.features())
         inputs = math.prod(shape[:-1])

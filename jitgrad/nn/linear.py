@@ -61,12 +61,12 @@ class Linear(Sized):
         weight_init: Initializer | None = None,
         bias_init: Initializer | None = None,
     ) -> None:
-        self.out_features = size_arg("nn.Linear", out_features, "out_features must be an integer")
+        self.out_features = size_arg("nn.Linear", out_features, "out_features must be an integer", 0)
         self.start(in_features, key, bias, dtype, weight_init, bias_init)
 
     def create(self, size: Any, key: Any, *options: Any) -> None:
         bias, dtype, weight_init, bias_init = options
-        self.in_features = size_arg("nn.Linear", size, "in_features must be an integer")
+        self.in_features = size_arg("nn.Linear", size, "in_features must be an integer", 0)
         weight_key, bias_key = keys_for("nn.Linear", key, 2)
         shape = (self.in_features, self.out_features)
         if weight_init is None:
@@ -153,9 +153,9 @@ class Bilinear(Module):
         self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, *, key: Any = None, dtype: Any = None
     ) -> None:
         where = "nn.Bilinear"
-        self.in1_features = size_arg(where, in1_features, "in1_features must be an integer")
-        self.in2_features = size_arg(where, in2_features, "in2_features must be an integer")
-        self.out_features = size_arg(where, out_features, "out_features must be an integer")
+        self.in1_features = size_arg(where, in1_features, "in1_features must be an integer", 0)
+        self.in2_features = size_arg(where, in2_features, "in2_features must be an integer", 0)
+        self.out_features = size_arg(where, out_features, "out_features must be an integer", 0)
         weight_key, bias_key = keys_for(where, key, 2)
         shape = (self.out_features, self.in1_features, self.in2_features)
         self.weight = fan_in_uniform(weight_key, shape, dtype, self.in1_features)
@@ -200,8 +200,8 @@ class Embedding(Module):
         dtype: Any = None,
         weight_init: Initializer | None = None,
     ) -> None:
-        self.num_embeddings = size_arg("nn.Embedding", num_embeddings, "num_embeddings must be an integer")
-        self.embedding_dim = size_arg("nn.Embedding", embedding_dim, "embedding_dim must be an integer")
+        self.num_embeddings = size_arg("nn.Embedding", num_embeddings, "num_embeddings must be an integer", 0)
+        self.embedding_dim = size_arg("nn.Embedding", embedding_dim, "embedding_dim must be an integer", 0)
         (weight_key,) = keys_for("nn.Embedding", key, 1)
         shape = (self.num_embeddings, self.embedding_dim)
         self.weight = random.normal(weight_key, shape, dtype) if weight_init is None else weight_init(weight_key, shape, dtype)

@@ -68,9 +68,10 @@ class MultiHeadAttention(Sized):
         dtype: Any = None,
     ) -> None:
         where = "nn.MultiHeadAttention"
-        self.num_heads = size_arg(where, num_heads, "num_heads must be an integer")
-        self.num_kv_heads = num_heads if num_kv_heads is None else size_arg(where, num_kv_heads, "num_kv_heads must be an integer")
-        if not self.num_heads or not self.num_kv_heads or self.num_heads % self.num_kv_heads:
+        self.num_heads = size_arg(where, num_heads, "num_heads must be an integer", 1)
+        shared = num_heads if num_kv_heads is None else num_kv_heads
+        self.num_kv_heads = size_arg(where, shared, "num_kv_heads must be an integer", 1)
+        if self.num_heads % self.num_kv_heads:
             raise ArgumentError(f"{where}: num_heads must be a multiple of num_kv_heads, got {num_heads} and {num_kv_heads}")
         if not 0 <= dropout <= 1:
             raise ArgumentError(f"{where}: dropout is a probability, from 0 to 1, got {dropout}")
@@ -80,7 +81,7 @@ class MultiHeadAttention(Sized):
     def create(self, size: Any, key: Any, *options: Any) -> None:
         bias, kdim, vdim, dtype = options
         where = "nn.MultiHeadAttention"
-        self.embed_dim = embed_dim = size_arg(where, size, "embed_dim must be an integer")
+        self.embed_dim = embed_dim = size_arg(where, size, "embed_dim must be an integer", 0)
         if embed_dim % self.num_heads:
             raise ArgumentError(f"{where}: embed_dim must be a multiple of num_heads, got {embed_dim} and {self.num_heads}")
         self.head_dim = embed_dim // self.num_heads

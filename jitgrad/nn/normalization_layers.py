@@ -60,7 +60,7 @@ class _ChannelNorm(Sized):
 
     def create(self, size: Any, key: Any, *options: Any) -> None:
         affine, dtype = options
-        self.num_features = size_arg(f"nn.{type(self).__name__}", size, "num_features must be an integer")
+        self.num_features = size_arg(f"nn.{type(self).__name__}", size, "num_features must be an integer", 0)
         self.weight = jnp.ones(self.num_features, dtype) if affine else None
         self.bias = jnp.zeros(self.num_features, dtype) if affine else None
         if self.track_running_stats:
@@ -329,7 +329,7 @@ class GroupNorm(Sized):
 
     def create(self, size: Any, key: Any, *options: Any) -> None:
         affine, dtype = options
-        self.num_channels = size_arg("nn.GroupNorm", size, "num_channels must be an integer")
+        self.num_channels = size_arg("nn.GroupNorm", size, "num_channels must be an integer", 0)
         if self.num_groups < 1 or self.num_channels % self.num_groups:
             raise ArgumentError(f"nn.GroupNorm: {self.num_channels} channels can't be divided into {self.num_groups} equal groups.")
         self.weight = jnp.ones(self.num_channels, dtype) if affine else None

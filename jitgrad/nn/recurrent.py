@@ -37,13 +37,13 @@ class _Cell(Sized):
 
     def __init__(self, input_size: int | None, hidden_size: int, bias: bool = True, *, key: Any = None, dtype: Any = None) -> None:
         where = f"nn.{type(self).__name__}"
-        self.hidden_size = size_arg(where, hidden_size, "hidden_size must be an integer")
+        self.hidden_size = size_arg(where, hidden_size, "hidden_size must be an integer", 0)
         self.start(input_size, key, bias, dtype)
 
     def create(self, size: Any, key: Any, *options: Any) -> None:
         bias, dtype = options
         where = f"nn.{type(self).__name__}"
-        self.input_size = size_arg(where, size, "input_size must be an integer")
+        self.input_size = size_arg(where, size, "input_size must be an integer", 0)
         bound = 1 / math.sqrt(max(self.hidden_size, 1))
         width = self.gates * self.hidden_size
         shapes = [(self.input_size, width), (self.hidden_size, width), (width,), (width,)]
@@ -204,13 +204,13 @@ class _Recurrent(Sized):
         if not 0 <= dropout <= 1:
             raise ArgumentError(f"{where}: dropout must be a probability, got {dropout!r}")
         self.dropout, self.bidirectional = float(dropout), bool(bidirectional)
-        self.hidden_size = size_arg(where, hidden_size, "hidden_size must be an integer")
+        self.hidden_size = size_arg(where, hidden_size, "hidden_size must be an integer", 0)
         self.start(input_size, key, bias, dtype, kind)
 
     def create(self, size: Any, key: Any, *options: Any) -> None:
         bias, dtype, kind = options
         where, hidden_size = f"nn.{type(self).__name__}", self.hidden_size
-        self.input_size = size_arg(where, size, "input_size must be an integer")
+        self.input_size = size_arg(where, size, "input_size must be an integer", 0)
         directions = 2 if self.bidirectional else 1
         keys = iter(keys_for(where, key, self.num_layers * directions))
         sizes = [self.input_size, *[directions * hidden_size] * (self.num_layers - 1)]

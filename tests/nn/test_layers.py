@@ -122,6 +122,11 @@ def test_a_layer_says_what_it_takes_and_where_it_is(name):
 def test_arguments_that_mean_nothing_are_refused():
     for make, text in [
         (lambda: nn.Linear(3, 2.5), "out_features must be an integer"),
+        (lambda: nn.Linear(-1, 3), "in_features must be an integer of 0 or more, got -1"),
+        (lambda: nn.Conv2d(3, -4, 3), "out_channels must be an integer of 0 or more, got -4"),
+        (lambda: nn.LSTM(3, -1), "hidden_size must be an integer of 0 or more, got -1"),
+        (lambda: nn.BatchNorm1d(-1), "num_features must be an integer of 0 or more, got -1"),
+        (lambda: nn.MultiHeadAttention(8, -2), "num_heads must be an integer of 1 or more, got -2"),
         (lambda: nn.BatchNorm(3, data_format="NCHW"), "data_format must be 'channels_last'"),
         (lambda: nn.GroupNorm(3, 4), "4 channels can't be divided into 3 equal groups"),
         (lambda: nn.Dropout(1.5), "p is a probability"),
