@@ -139,6 +139,8 @@ def _of_numbers(items: Any) -> Array | None:
         return None
     dtype = NAMES.get(made.dtype)
     if dtype is F64:
+        if float not in kinds:
+            return None  # NumPy has no integers for these
         dtype = default_float()
         token = quiet.state.set(quiet.QUIET)
         made = made.astype(dtype.numpy)
@@ -298,8 +300,8 @@ def empty_like(prototype: Any, dtype: Any = None, shape: Any = None, *, device: 
     >>> print(jnp.empty_like(jnp.array([1, 2])))
     [0 0]
     """
-    result: Array = zeros_like(prototype, dtype, shape, device=device)
-    return result
+    sizes, kind = like_of("empty_like", prototype, shape, dtype)
+    return placed("empty_like", beside(fill(sizes, 0, kind), prototype), device)
 
 
 def full_like(a: Any, fill_value: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:

@@ -86,19 +86,23 @@ def _grids(x_shape: Any, indices: Any, axes: Axes, batch: int) -> tuple[tuple[An
     return tuple(grids), inside.reshape(inside.shape + (1,) * len(whole))
 
 
+def _signed(places: Any, size: int) -> Any:
+    """Places along an axis as NumPy's own integers, those behind its end still there."""
+    if places.dtype == np.uint64:
+        places = np.minimum(places, np.uint64(size - 1))
+    return places.astype(np.int64, copy=False)
+
+
 def _gather(x: Any, indices: Any, axes: Axes, batch: int, mode: str) -> Any:
     x, indices = np.asarray(x), np.asarray(indices)
     shape = gathered_shape(x.shape, indices.shape, axes, batch)
     if 0 in shape:
         return np.zeros(shape, x.dtype)
     if mode == "clip" and axes == (0,) and not batch and 0 not in x.shape:
-        places = indices.reshape(indices.shape[:-1])
-        if places.dtype == np.uint64:  # numpy.take wants signed ones
-            places = np.minimum(places, np.uint64(x.shape[0] - 1))
-        return x.take(places.astype(np.int64, copy=False), 0, mode="clip")
+        return x.take(_signed(indices.reshape(indices.shape[:-1]), x.shape[0]), 0, mode="clip")
     if mode == "clip" and axes == (batch,) and x.ndim == batch + 1 and 0 not in x.shape:
         n = x.shape[-1]
-        places = np.minimum(np.maximum(indices[..., 0], 0), n - 1).astype(np.int64)
+        places = np.minimum(np.maximum(_signed(indices[..., 0], n), 0), n - 1)
         rows = np.arange(0, x.size, n).reshape(x.shape[:-1] + (1,) * (places.ndim - batch))
         return x.reshape(-1).take(places + rows)
     grids, inside = _grids(x.shape, indices, axes, batch)
