@@ -57,7 +57,7 @@ from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.kernels.pull import is_pulled
 from jitgrad_compiler.targets.cpu.control.kernels import CONTROL
 from jitgrad_compiler.targets.cpu.library.table import LIBRARY
-from jitgrad_compiler.targets.cpu.registers.code import REGISTER_RULES
+from jitgrad_compiler.targets.tasks.registers.code import REGISTER_RULES
 families = ("call", "collective", "window_reduce", "argreduce")  # gone before kernels are made, or loops
 names = ("custom_linear", "convolve", "fold", "window_place", "window_take", "window_put", "dot_general", "fft",
          "hermitian_part")

@@ -295,16 +295,16 @@ FIXED = {
     "kernels/memory.py": {"ALIGNMENT": "what all emitted code may take for granted"},
     "kernels/pull.py": {"SMALL_REDUCTION": "how much text is written out; fixes an order"},
     "targets/cpu/contract/winograd.py": {"VECTORS": "of a panel, of whose width features are a multiple"},
-    "targets/cpu/library/lapack/blocked_cholesky.py": {"BLOCK": "which columns are factorised together fixes an order of sums"},
-    "targets/cpu/library/lapack/blocked_eigh.py": {"RUNS": "which columns are multiplied together may change their sums"},
-    "targets/cpu/library/lapack/factorizations.py": {"BLOCK": "room for LAPACK's routines, which have sizes of their own"},
+    "targets/tasks/lapack/blocked_cholesky.py": {"BLOCK": "which columns are factorised together fixes an order of sums"},
+    "targets/tasks/lapack/blocked_eigh.py": {"RUNS": "which columns are multiplied together may change their sums"},
+    "targets/tasks/lapack/factorizations.py": {"BLOCK": "room for LAPACK's routines, which have sizes of their own"},
     "targets/cpu/library/radix.py": {
         "DIGIT_BITS": "of every key's size a divisor", "BUCKETS": "follows from it", "PLACE_BITS": "how a pair lies in memory",
     },
-    "targets/cpu/registers/products.py": {"VALUES": "a kind, no size"},
+    "targets/tasks/registers/products.py": {"VALUES": "a kind, no size"},
     "targets/cpu/together.py": {"MOST": "how many kernels a step of a plan holds"},
 }  # fmt: skip
-"""Numbers that are no sizes of a machine, and why. Those of targets/cpu/order.py and what machine/ shares with runtime/ aside."""
+"""Numbers that are no sizes of a machine, and why. Those of targets/order.py and what machine/ shares with runtime/ aside."""
 
 
 def written_out(node: ast.AST) -> Iterator[ast.AST]:
@@ -318,7 +318,7 @@ def written_out(node: ast.AST) -> Iterator[ast.AST]:
 def test_no_other_number_is_a_constant_of_a_module() -> None:
     root = pathlib.Path(jitgrad_compiler.__file__).parent
     found: dict[str, set[str]] = {}
-    for path in [*root.glob("kernels/*.py"), *root.glob("targets/cpu/**/*.py")]:
+    for path in [p for folder in ("kernels", "targets/cpu", "targets/tasks") for p in root.glob(f"{folder}/**/*.py")]:
         if path.name == "order.py" or path.parent.name == "machine":
             continue
         for s in ast.parse(path.read_text()).body:

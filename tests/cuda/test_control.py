@@ -12,9 +12,9 @@ import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad_compiler.runtime.executable import run_graph
-from jitgrad_compiler.targets.cpu.machine.interrupts import POLL
 from jitgrad_compiler.targets.cuda.nvptx import ptx
 from jitgrad_compiler.targets.cuda.program import Step, compile_program, device_tuning
+from jitgrad_compiler.targets.tasks.polling import POLL
 
 from .assemble import assemble, assembler
 from .engine import Order

@@ -3,7 +3,7 @@ values registers and caches hold. fuse.py is handed the section for fusion, a ta
 
 A target has one Tuning; the numbers here are those of the CPU, measured on Sapphire Rapids. They decide how kernels are cut, and
 so in which order floats are summed, but nothing else of a result: maps, maxima and integers are the same to the bit under any. What
-fixes the order of sums whatever the tuning (the blocks of a contraction, the runs of a long sum) is in targets/cpu/order.py.
+fixes the order of sums whatever the tuning (the blocks of a contraction, the runs of a long sum) is in targets/order.py.
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ class Contraction:
 
 @dataclass(frozen=True)
 class Control:
-    """Loops and branches: targets/cpu/registers and targets/cpu/control."""
+    """Loops and branches: targets/tasks/registers and targets/cpu/control."""
 
     uninterrupted: int = 100_000
     """Operations of loops between two looks at the clock, roughly."""
@@ -324,7 +324,7 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Matrices:
-    """targets/cpu/library/lapack/"""
+    """targets/tasks/lapack/"""
 
     serial_work: int = 1 << 17
     """Of a batch the products of matrices' sizes, count times n^3, below which it is one task."""
@@ -373,7 +373,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Fourier:
-    """targets/cpu/fourier"""
+    """targets/tasks/fourier"""
 
     serial_elements: int = 1 << 13
     """Elements below which transforms are one task: waking another thread costs more."""

@@ -1,7 +1,7 @@
 """What ops that are routines of LAPACK share: a factory, `on_matrices`; and `of_pairs`, such an op of complex numbers in memory.
 
 Such an op does the same to each matrix (or vector) of its operands' last axes; those in front are a batch, the same of all. Its
-kernel calls LAPACK: targets/cpu/library/lapack/. What a routine can't do is NaN.
+kernel calls LAPACK: targets/tasks/lapack/. What a routine can't do is NaN.
 """
 
 from __future__ import annotations

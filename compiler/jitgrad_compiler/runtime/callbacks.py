@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from ..ops.effects import at_site, checked
-from ..targets.cpu.machine.callbacks import CALL_PYTHON
+from ..targets.tasks.callbacks import CALL_PYTHON
 
 _raised: dict[int, BaseException] = {}
 """By the address of the state of the run that they ended."""

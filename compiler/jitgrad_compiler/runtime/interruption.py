@@ -12,9 +12,10 @@ import threading
 from functools import cache
 
 from ..ending import at_end, leave
-from ..targets.cpu.machine.callbacks import CALLBACK
-from ..targets.cpu.machine.interrupts import END, ENDED, POLL, STATE_WORDS, TEXT
+from ..targets.cpu.machine.interrupts import END, ENDED, STATE_WORDS, TEXT
 from ..targets.cpu.machine.native import NativeModule, compile_ir
+from ..targets.tasks.callbacks import CALLBACK
+from ..targets.tasks.polling import POLL
 from . import callbacks
 
 State = ctypes.c_int64 * STATE_WORDS

@@ -90,7 +90,7 @@ class Module:
 
     `features` are LLVM's names of what the machine can do ("avx512f", "avx512dq", ...); the vector math writes single
     instructions where they allow it, with the same results. An empty set stands for any machine. `contracts` says whether register
-    code may round less often than it is written: cpu/registers/products.py, passes/scales.py. `tuning` has the sizes that kernels
+    code may round less often than it is written: tasks/registers/products.py, passes/scales.py. `tuning` has the sizes that kernels
     are made by. `lent` says whether another module has a function that modules share. `lanes` is how many rows of a `rowwise`
     a vector has; 0: as many as suit the CPU. `lookups` says whether the vector math may look up coefficients, which registers of a
     CPU hold and a GPU must load.

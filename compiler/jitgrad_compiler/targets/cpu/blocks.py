@@ -16,7 +16,8 @@ from ...ir.types import TapeType
 from ...kernels.kernel import Kernel
 from ...kernels.program import KernelProgram
 from ...kernels.structure import operands
-from .codes import Code, arena_slot, sites
+from ..tasks.kernel_table import sites
+from .codes import Code, arena_slot
 from .machine.driver import CLEAR, FREE, NOWHERE, TABLE, TOGETHER
 from .together import together
 

@@ -7,19 +7,17 @@ plans of the blocks inside it. Next on the path: program.py, which gathers codes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...ir.graph import Eqn, Var
-from ...ir.types import BOOL, I64
+from ...ir.types import BOOL
 from ...kernels.kernel import Kernel
 from ...kernels.program import KernelProgram
-from ...kernels.structure import HostCall, host_calls, operands
 from ..emitter import Emitter
 from ..llvm_text import PTR, Reg
+from ..tasks.kernel_table import KernelTable
+from ..tasks.phases import Phase
 from .machine.driver import RUN
 from .machine.native import NativeModule
-from .phases import Phase
 
 
 @dataclass(eq=False)
@@ -43,50 +41,22 @@ def arena_slot(program: KernelProgram) -> int:
     return 1 + len(program.graph.inputs) + len(program.graph.outputs)
 
 
-def sites(kernel: Kernel) -> tuple[HostCall, ...]:
-    """The calls of Python that stand in a kernel's table: those of its own code, not of the blocks inside it."""
-    return () if kernel.programs else host_calls(kernel)
-
-
-class KernelTable:
-    """What a kernel that is emitted asks of its own table."""
+class BlocksTable(KernelTable):
+    """A kernel's table on the CPU: behind the sites are the plans of the blocks inside it."""
 
     def __init__(self, kernel: Kernel) -> None:
+        super().__init__(kernel)
         self.programs = kernel.programs
-        known = operands(kernel)
-        self.slots = {v: n for n, v in enumerate(known)}
-        self.calls = {call: n for n, call in enumerate(sites(kernel))}
-        self.asks_state = False
-
-    def pointers(self, e: Emitter, args: Reg, wanted: Sequence[Var]) -> dict[Var, Reg]:
-        return {v: self._at(e, args, self.slots[v]) for v in dict.fromkeys(wanted)}
-
-    def scratch(self, e: Emitter, args: Reg) -> Reg:
-        return self._at(e, args, len(self.slots))
-
-    def state(self, e: Emitter, args: Reg) -> Reg:
-        self.asks_state = True
-        return self._at(e, args, len(self.slots) + 1)
-
-    def site(self, e: Emitter, args: Reg, eqn: Eqn) -> Reg:
-        """The number of the site where an equation calls Python."""
-        call = HostCall.of(eqn)
-        if call is None:
-            raise KeyError(f"callback: this process has no function of the token {eqn.params['callee']}")
-        return e.get(e.offset(args, len(self.slots) + 2 + self.calls[call], I64), I64)
 
     def nested(self, number: int) -> Nested:
         """One of the kernel's programs."""
         return Nested(self, self.programs[number], len(self.slots) + 2 + len(self.calls) + number)
 
-    def _at(self, e: Emitter, args: Reg, slot: int) -> Reg:
-        return e.get(e.offset(args, slot, PTR), PTR)
-
 
 class Nested:
     """A program as the kernel around it sees it: the kernel makes its table and has the driver run it."""
 
-    def __init__(self, table: KernelTable, program: KernelProgram, slot: int) -> None:
+    def __init__(self, table: BlocksTable, program: KernelProgram, slot: int) -> None:
         self.table, self.slot = table, slot
         self.arena_bytes, self.in_place = program.memory.arena_bytes, program.in_place
         self.inputs = len(program.graph.inputs)
@@ -95,7 +65,7 @@ class Nested:
     def frame(self, e: Emitter, arena: Reg, state: Reg) -> Reg:
         """The program's table, in the frame of the function that runs it."""
         frame = e.alloca(PTR, 1, self.arena_slot + 2)
-        e.set(frame, self.table._at(e, e.args[0], self.slot))
+        e.set(frame, self.table.word(e, e.args[0], self.slot))
         e.set(e.offset(frame, self.arena_slot, PTR), arena)
         e.set(e.offset(frame, self.arena_slot + 1, PTR), state)
         return frame

@@ -25,8 +25,9 @@ from ...kernels.structure import structure
 from ...kernels.tuning import Tuning
 from ..llvm_text import Module
 from ..numba_scalar import link
+from ..tasks.registers.kernel import emit_register_kernel
 from .blocks import Block
-from .codes import Code, KernelTable
+from .codes import BlocksTable, Code
 from .contract.kernel import emit_contraction
 from .control.kernels import CONTROL
 from .library.table import LIBRARY
@@ -34,7 +35,6 @@ from .loops.kernel import emit_loops
 from .machine.blas_threads import blas_symbols
 from .machine.driver import OBJECTS, PARALLEL
 from .machine.native import NativeModule, Source, compile_sources, host_features, host_tuning
-from .registers.kernel import emit_register_kernel
 
 _Key = tuple[str, bool, Tuning, frozenset[str]]
 """A kernel's structure, or the name of a function that kernels share; whether its code may round less often than it is written, its
@@ -98,7 +98,7 @@ class _Codes:
         return self._modules[-1]
 
     def _emit(self, k: Kernel) -> Code:
-        (module, codes), table, name = self._module(k), KernelTable(k), f"kernel{next(self._numbers)}"
+        (module, codes), table, name = self._module(k), BlocksTable(k), f"kernel{next(self._numbers)}"
         beside, functions_beside = self._modules[-2]
         module.math_calls.clear()  # or the text would depend on the kernels before
         if k.registers is not None:

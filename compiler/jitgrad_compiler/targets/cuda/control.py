@@ -18,10 +18,10 @@ from ...kernels.memory import aligned
 from ...kernels.program import KernelProgram
 from ...kernels.structure import operands
 from ..carries import Carries
-from ..cpu.machine.interrupts import poll
-from ..cpu.phases import Table
 from ..emitter import Emitter
 from ..llvm_text import PTR, Module, Reg
+from ..tasks.kernel_table import KernelTable
+from ..tasks.polling import poll
 from .device import THREADS, Threads
 from .phases import BLOCK, CONTROL, Emitted, Parts, Phase, Scratch
 
@@ -30,7 +30,7 @@ COUNTER = 8
 
 
 def emit_control(
-    module: Module, name: str, kernel: Kernel, table: Table, scratch: Scratch, parts_of: Callable[[Kernel], Parts]
+    module: Module, name: str, kernel: Kernel, table: KernelTable, scratch: Scratch, parts_of: Callable[[Kernel], Parts]
 ) -> Emitted:
     """The kernel of an op with programs inside; `parts_of` has the functions of theirs, which this module holds."""
     kinds: dict[str, type[_Control]] = {"scan": _Scan, "while_loop": _While, "switch": _Switch, "rowwise": _Rowwise}
@@ -41,7 +41,7 @@ class _Control:
     """What they share."""
 
     def __init__(
-        self, module: Module, name: str, kernel: Kernel, table: Table, scratch: Scratch, parts_of: Callable[[Kernel], Parts]
+        self, module: Module, name: str, kernel: Kernel, table: KernelTable, scratch: Scratch, parts_of: Callable[[Kernel], Parts]
     ) -> None:
         self.kernel, self.table, self.scratch, self.parts_of = kernel, table, scratch, parts_of
         self.eqn, self.params = kernel.eqns[0], kernel.eqns[0].params

@@ -22,11 +22,11 @@ from ...kernels.program import KernelProgram, lower
 from ...kernels.structure import host_calls, operands, structure
 from ...kernels.tuning import Tuning
 from ...ops.column_routines import LIBRARY_OPS
-from ..cpu.codes import KernelTable
-from ..cpu.machine.interrupts import POLL
 from ..emitter import Emitter
 from ..llvm_text import PTR, Module, Reg
 from ..numba_scalar import link
+from ..tasks.kernel_table import KernelTable
+from ..tasks.polling import POLL
 from .contract.warpgroups import emit_contraction
 from .control import emit_control
 from .device import Threads
@@ -105,7 +105,7 @@ _serial = itertools.count()
 class _DeviceTable(KernelTable):
     """The kernel's table, whose pointers are to global memory."""
 
-    def _at(self, e: Emitter, args: Reg, slot: int) -> Reg:
+    def word(self, e: Emitter, args: Reg, slot: int) -> Reg:
         return Threads(e).pointer(e.offset(args, slot, PTR))
 
 

@@ -1,4 +1,4 @@
-"""Kernels that are written as tasks of the CPU's, each done by one thread: what is no loop nest and no contraction runs this way
+"""Kernels that are written as tasks (targets/tasks), each done by one thread: what is no loop nest and no contraction runs this way
 unless it has a kernel of its own here.
 """
 
@@ -6,28 +6,29 @@ from __future__ import annotations
 
 from ...ir.types import BOOL
 from ...kernels.kernel import Kernel
-from ..cpu import phases as cpu
-from ..cpu.library.table import LIBRARY
-from ..cpu.registers.kernel import emit_register_kernel
 from ..llvm_text import Module
+from ..tasks import phases as tasks
+from ..tasks.kernel_table import KernelTable
+from ..tasks.registers.kernel import emit_register_kernel
+from ..tasks.table import TASKS
 from .device import THREADS
 from .phases import BlockFunction, Emitted, Phase
 
 
-def emit_tasks(module: Module, name: str, kernel: Kernel, table: cpu.Table) -> Emitted:
-    """A kernel by the emitter that the CPU has for it."""
+def emit_tasks(module: Module, name: str, kernel: Kernel, table: KernelTable) -> Emitted:
+    """A kernel by the emitter of its tasks."""
     before = len(module.functions)
     if kernel.registers is not None:
         emitted = emit_register_kernel(module, f"{name}.task", kernel, table, kernel.registers)
     else:
-        emitted = LIBRARY[kernel.eqns[0].op](module, f"{name}.task", kernel, table.pointers, table.scratch)  # type: ignore[attr-defined]
+        emitted = TASKS[kernel.eqns[0].op](module, f"{name}.task", kernel, table.pointers, table.scratch)
     for n in range(before, len(module.functions)):
         module.functions[n] = module.functions[n].replace("define void @", "define internal void @", 1)
     phases = [_phase(module, f"{name}_{n}", p) for n, p in enumerate(emitted.phases) if p.tasks]
     return Emitted(phases, emitted.scratch_bytes)
 
 
-def _phase(module: Module, name: str, phase: cpu.Phase) -> Phase:
+def _phase(module: Module, name: str, phase: tasks.Phase) -> Phase:
     """The threads do one task each."""
     f = BlockFunction(module, name)
     e = f.e

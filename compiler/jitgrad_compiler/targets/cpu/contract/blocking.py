@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ....ir.types import F32, DType
 from ....kernels.tuning import Contraction
 from ...long_sums import LONGEST, RUN
-from ..order import DEEP, DEEP_OF_MANY, K_BLOCK, SPLIT_K_FROM, SPLIT_K_OPERANDS, SPLIT_K_OUTPUTS, VECTOR_BYTES
+from ...order import DEEP, DEEP_OF_MANY, K_BLOCK, SPLIT_K_FROM, SPLIT_K_OPERANDS, SPLIT_K_OUTPUTS, VECTOR_BYTES
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from ....ir.types import BOOL, I64
 from ...emitter import Emitter
 from ...llvm_text import PTR, Module, Reg
 from ...long_sums import whole
-from ..phases import TASK_ARGUMENTS, each_task
+from ...tasks.phases import TASK_ARGUMENTS, each_task
 from .blocking import Blocking, ContractSpec, Strides, choose_blocking
 from .memory import ContractMemory
 from .operands import Ahead, Load, PlainMatrix, Store, split_number

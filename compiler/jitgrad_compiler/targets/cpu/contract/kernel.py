@@ -11,8 +11,8 @@ from ....kernels.kernel import Kernel
 from ...emitter import Emitter
 from ...expressions import Expressions
 from ...llvm_text import Module, Reg
-from ..order import VECTOR_BYTES
-from ..phases import Emitted, Phase, Pointers
+from ...order import VECTOR_BYTES
+from ...tasks.phases import Emitted, Phase, Pointers
 from .blocking import split_depth
 from .contraction import ContractSpec, PlainMatrix, emit_contract
 from .layout import Layout, lie_in_place

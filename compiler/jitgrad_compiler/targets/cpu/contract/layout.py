@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ....kernels.affine import Affine, Axis, axis_index, linear
 from ....kernels.kernel import Contraction
 from ....kernels.tuning import Contraction as Tuning
-from ..order import K_BLOCK, SHORTEST_BLOCK, SHORTEST_ROWS, SHORTEST_STEPS, VECTOR_BYTES
+from ...order import K_BLOCK, SHORTEST_BLOCK, SHORTEST_ROWS, SHORTEST_STEPS, VECTOR_BYTES
 from .blocking import ContractSpec, block_of_runs
 from .operands import Digit, Digits
 

@@ -22,8 +22,8 @@ from ....kernels.kernel import Kernel
 from ....ops.winograd import MATRICES, SEEN, TILE, WINDOW
 from ...emitter import Emitter
 from ...llvm_text import PTR, Module, Reg
-from ..order import BLOCKS_OF_TILES, FEW_PRODUCTS, TILES, VECTOR_BYTES
-from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers, each_task
+from ...order import BLOCKS_OF_TILES, FEW_PRODUCTS, TILES, VECTOR_BYTES
+from ...tasks.phases import TASK_ARGUMENTS, Emitted, Phase, Pointers, each_task
 from .blocking import round_up, tile_limit
 from .contraction import each_of_share, share
 from .operands import split_number

@@ -16,21 +16,20 @@ from ....kernels.memory import aligned
 from ...carries import Carries
 from ...emitter import Emitter
 from ...llvm_text import PTR, Module, Reg
-from ..machine.callbacks import call_python
-from ..machine.interrupts import poll
-from ..machine.memory_operations import copy_bytes
-from ..partition import partition
-from ..phases import TASK_ARGUMENTS, Emitted, Nested, Phase, Table
-from ..registers.in_memory import Tape
-from .tape_keepers import Saved, States
-
-Scratch = Callable[[Emitter, Reg], Reg]
+from ...memory_operations import copy_bytes
+from ...tasks.callbacks import call_python
+from ...tasks.partition import partition
+from ...tasks.phases import TASK_ARGUMENTS, Emitted, Phase, Scratch
+from ...tasks.polling import poll
+from ...tasks.registers.in_memory import Tape
+from ...tasks.registers.tape_keepers import Saved, States
+from ..codes import BlocksTable, Nested
 
 
 class _Control:
     """What the kernels of control flow share."""
 
-    def __init__(self, module: Module, name: str, kernel: Kernel, table: Table, scratch: Scratch) -> None:
+    def __init__(self, module: Module, name: str, kernel: Kernel, table: BlocksTable, scratch: Scratch) -> None:
         self.module, self.name, self.table, self.scratch = module, name, table, scratch
         self.eqn = kernel.eqns[0]
         self.kernel = kernel
@@ -271,11 +270,11 @@ class _Callback(_Control):
         return self.finish()
 
 
-def _emitter(kind: type[Any]) -> Callable[[Module, str, Kernel, Table, Scratch], Emitted]:
+def _emitter(kind: type[Any]) -> Callable[[Module, str, Kernel, BlocksTable, Scratch], Emitted]:
     return lambda module, name, kernel, table, scratch: kind(module, name, kernel, table, scratch).emit()
 
 
-CONTROL: Rules[Callable[[Module, str, Kernel, Table, Scratch], Emitted]] = Rules(
+CONTROL: Rules[Callable[[Module, str, Kernel, BlocksTable, Scratch], Emitted]] = Rules(
     "a kernel of control flow",
     {
         "scan": _emitter(_Scan), "while_loop": _emitter(_While), "switch": _emitter(_Switch), "rowwise": _emitter(_Rowwise),

@@ -20,10 +20,10 @@ from ...combining import folded, joined, joined_pairwise
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
 from ...long_sums import LONGEST, RUN, join_in_memory, rounds, runs, whole
+from ...order import VECTOR_BYTES, lanes_for
 from ...running import Running, neutral
-from ..order import VECTOR_BYTES, lanes_for
-from ..partition import Partition, partition
-from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
+from ...tasks.partition import Partition, partition
+from ...tasks.phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 
 
 def emit_cumulative(

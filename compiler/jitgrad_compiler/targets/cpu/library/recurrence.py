@@ -12,9 +12,9 @@ from collections.abc import Callable
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
-from ..order import lanes_for
-from ..partition import partition
-from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
+from ...order import lanes_for
+from ...tasks.partition import partition
+from ...tasks.phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 
 
 def emit_recurrence(

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from ....ir.graph import Atom, Literal, Var
 from ....ir.types import BOOL, F32, F64, I64, U8, U64
@@ -21,13 +20,12 @@ from ...combining import joined
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
 from ...long_sums import LONGEST
-from ..machine.memory_operations import set_bytes
-from ..order import MANY_UPDATES, SUMS_APART, VECTOR_BYTES
-from ..partition import partition
-from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
+from ...memory_operations import set_bytes
+from ...order import MANY_UPDATES, SUMS_APART, VECTOR_BYTES
+from ...scatter_geometry import BOOL_KINDS, Geometry, geometry_of
+from ...tasks.partition import partition
+from ...tasks.phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 from .update import copy_tasks, emit_copy_unless_same
-
-BOOL_KINDS = {"add": "or", "mul": "and", "max": "or", "min": "and"}
 
 
 def emit_scatter(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Callable[[Emitter, Reg], Reg]) -> Emitted:
@@ -70,49 +68,6 @@ def _emit_copy(module: Module, name: str, x: Atom, out: Var, pointers: Pointers)
 
 
 # -- the updates
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Extents and strides (in elements) of a scatter."""
-
-    batch: int
-    batch_stride: int
-    count: int
-    """Index rows a batch."""
-    places: tuple[tuple[int, int], ...]
-    """(extent, stride) of each addressed axis."""
-    leads: tuple[tuple[int, int], ...]
-    """(extent, stride) of the whole axes before the last addressed one, neighbours merged."""
-    run: int
-
-    @property
-    def lead(self) -> int:
-        return math.prod(n for n, _ in self.leads)
-
-
-def geometry_of(kernel: Kernel) -> Geometry:
-    eqn = kernel.eqns[0]
-    shape, indices = eqn.outputs[0].type.shape, eqn.inputs[1].type.shape
-    axes, batch = eqn.params["axes"], eqn.params["batch"]
-    strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    behind = axes[-1] + 1 if axes else batch
-    leads: list[tuple[int, int]] = []
-    for i in range(batch, behind):
-        if i in axes:
-            continue
-        if i - 1 not in axes and i > batch:
-            leads[-1] = (leads[-1][0] * shape[i], strides[i])
-        else:
-            leads.append((shape[i], strides[i]))
-    return Geometry(
-        batch=math.prod(shape[:batch]),
-        batch_stride=math.prod(shape[batch:]),
-        count=math.prod(indices[batch:-1]),
-        places=tuple((shape[a], strides[a]) for a in axes),
-        leads=tuple(leads),
-        run=math.prod(shape[behind:]),
-    )
 
 
 _Body = Callable[[Reg, "Reg | None", Reg, int, "Reg | None"], None]

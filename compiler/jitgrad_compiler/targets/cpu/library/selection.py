@@ -11,11 +11,12 @@ from ....ir.graph import Var
 from ....ir.types import I64, U8, U64
 from ...emitter import Emitter
 from ...llvm_text import PTR, Reg
-from ..order import VECTOR_BYTES
-from ..partition import partition
-from ..phases import Emitted, Phase
+from ...order import VECTOR_BYTES
+from ...tasks.partition import partition
+from ...tasks.phases import Emitted, Phase
+from ...tasks.sort_rows import Rows
 from .radix import BUCKETS, DIGIT_BITS, PLACE_BITS, Pairs, RadixSteps
-from .sort_rows import Rows, Varying
+from .sort_pairs import Varying
 
 
 class Selection:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from ....ir.types import I64, U8, U64
 from ...emitter import Emitter
 from ...llvm_text import Reg
-from ..partition import Partition, partition
-from ..phases import TASK_ARGUMENTS, Emitted, Phase
+from ...tasks.partition import Partition, partition
+from ...tasks.phases import TASK_ARGUMENTS, Emitted, Phase
+from ...tasks.sort_rows import Rows
 from .radix import BUCKETS, DIGIT_BITS, Pairs, RadixSteps
-from .sort_rows import Rows, Varying, load_pairs, store_sorted
+from .sort_pairs import Varying, load_pairs, store_sorted
 
 
 class ChunkedSort:

@@ -8,7 +8,7 @@ The first operand's elements become unsigned integers in the same order, so one 
                    their places; passes in which all keys have one digit are left out
     few, long rows the same, each pass by several tasks (sort_chunks.py)
 
-Next on the path: sort_rows.py, which reads and writes the rows.
+Next on the path: tasks/sort_rows.py, which reads and writes the rows.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from __future__ import annotations
 from ....ir.types import BOOL, I64, U8, U32, U64
 from ....kernels.kernel import Kernel
 from ...llvm_text import PTR, Module
-from ..order import VECTOR_BYTES
-from ..partition import partition
-from ..phases import Emitted, Phase, Pointers
+from ...order import VECTOR_BYTES
+from ...tasks.partition import partition
+from ...tasks.phases import Emitted, Phase, Pointers, Scratch
+from ...tasks.sort_rows import Rows
 from .radix import BUCKETS, DIGIT_BITS, Pairs, RadixSteps
 from .selection import Selection
 from .sort_chunks import ChunkedSort
-from .sort_rows import Rows, Scratch, Varying, load_pairs, store_sorted
+from .sort_pairs import Varying, load_pairs, store_sorted
 
 
 def emit_sort(module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> Emitted:

@@ -14,9 +14,9 @@ from ....ir.types import BOOL, I64, U8
 from ....kernels.kernel import Kernel
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
-from ..machine.memory_operations import copy_bytes
-from ..partition import partition
-from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
+from ...memory_operations import copy_bytes
+from ...tasks.partition import partition
+from ...tasks.phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
 
 
 def copy_tasks(module: Module, nbytes: int) -> int:

@@ -22,7 +22,7 @@ from ...emitter import Emitter
 from ...expressions import Expressions, reduced_nodes, total_cost
 from ...llvm_text import Module, Reg
 from ...long_sums import Cut, pieces, rounds, runs
-from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers, all_of, each_task
+from ...tasks.phases import TASK_ARGUMENTS, Emitted, Phase, Pointers, all_of, each_task
 from .columns import emit_columns
 from .plan import LoopPlan
 from .schedule import Schedule, lanes_of, schedule, work_of

@@ -18,8 +18,8 @@ from ....kernels.kernel import Kernel, Reduction
 from ....kernels.merged_axes import indices_of, merge, renamed, side_by_side
 from ....kernels.tuning import Loops
 from ...expressions import total_cost
+from ...order import lanes_for
 from ..contract.blocking import round_up
-from ..order import lanes_for
 from .remainders import Cut, cuts_of
 from .turned import Turned, turned_axis
 

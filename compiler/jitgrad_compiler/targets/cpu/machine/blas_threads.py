@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from functools import cache
 
 from ...scipy_routines import addresses, thread_functions
+from ...tasks.lapack.matrices import ENTER, LEAVE
 from .native import NativeModule, compile_ir
 
-ENTER, LEAVE, _RESET = "jitgrad_blas_enter", "jitgrad_blas_leave", "jitgrad_blas_reset"
+_RESET = "jitgrad_blas_reset"
 _GET, _SET = "blas_get_threads", "blas_set_threads"
 
 _CHANGED = f"""

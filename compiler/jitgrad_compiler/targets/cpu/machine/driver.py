@@ -25,8 +25,8 @@ from __future__ import annotations
 
 from ...emitter import Emitter
 from ...llvm_text import PTR, Module
-from ..phases import TASK_ARGUMENTS
-from ..registers.in_memory import clear_record, free_record
+from ...tasks.phases import TASK_ARGUMENTS
+from ...tasks.registers.in_memory import clear_record, free_record
 from .float_state import FLOATS_ELSEWHERE, FLOATS_X86
 
 PARALLEL = "jitgrad_parallel"

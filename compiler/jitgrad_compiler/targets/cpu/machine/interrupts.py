@@ -11,30 +11,13 @@ from __future__ import annotations
 
 import time
 
-from ....ir.types import BOOL, I64
-from ...emitter import Emitter
-from ...llvm_text import Reg
-from .callbacks import CALL_PYTHON, CALLBACK
+from ...tasks.callbacks import CALL_PYTHON, CALLBACK
+from ...tasks.polling import POLL
 
-POLL = "jitgrad_poll"
 END = "jitgrad_end"
 STATE_WORDS = 4
 ENDED = 2
 """What the first word is where a program stopped because the process ends."""
-
-
-def poll(e: Emitter, state: Reg) -> Reg:
-    """Whether the program is to stop."""
-    e.module.declare(POLL, "i1", ["ptr"])
-    result = e.call(POLL, BOOL, state)
-    assert result is not None
-    return result
-
-
-def stopped(e: Emitter, state: Reg) -> Reg:
-    """Whether somebody has found that the program is to stop."""
-    word = e.op(f"load atomic i64, ptr {state.text} monotonic, align 8", I64)
-    return e.compare("ne", word, 0)
 
 
 TEXT = f"""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from ....ir.types import BOOL, U32, U64
 from ....kernels.kernel import Kernel
-from ...cpu.library.sort_rows import Rows
 from ...llvm_text import Module, Reg
+from ...tasks.sort_rows import Rows
 from ..phases import BlockFunction, Emitted, Pointers, Scratch
 from .pairs import PLACE_BITS, PairSort
 

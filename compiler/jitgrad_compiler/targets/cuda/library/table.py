@@ -1,5 +1,5 @@
 """Kernels of the ops that are no loop nests of independent elements, as targets/cpu/library/table.py has them. Those without a row
-here are run as the tasks that the CPU has (tasks.py).
+here are tasks on every target (targets/tasks/table.py).
 """
 
 from __future__ import annotations

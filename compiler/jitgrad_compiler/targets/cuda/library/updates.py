@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from ....ir.graph import Literal, Var
 from ....ir.types import BOOL, I64, U8, U64
 from ....kernels.kernel import Kernel
-from ...cpu.library.scatter import BOOL_KINDS, geometry_of
 from ...emitter import Emitter
 from ...llvm_text import Reg
+from ...scatter_geometry import BOOL_KINDS, geometry_of
 from ..phases import BlockFunction, Pointers
 
 

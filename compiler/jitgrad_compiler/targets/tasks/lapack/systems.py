@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 
-from .....ir.types import I32, I64
-from ....emitter import Emitter
-from ....libm import hypot
-from ....llvm_text import Reg
+from ....ir.types import I32, I64
+from ...emitter import Emitter
+from ...libm import hypot
+from ...llvm_text import Reg
 from .matrices import Matrices
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 
-from .....ir.types import I32, I64
-from .....kernels.kernel import Kernel
-from ....llvm_text import Module, Reg
-from ...phases import Emitted, Pointers
-from ..sort_rows import Scratch
+from ....ir.types import I32, I64
+from ....kernels.kernel import Kernel
+from ...llvm_text import Module, Reg
+from ..phases import Emitted, Pointers, Scratch
 from .blocked import Blocked
 from .matrices import Matrices
 

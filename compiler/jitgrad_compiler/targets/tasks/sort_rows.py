@@ -1,20 +1,17 @@
-"""What the sorts share: where the elements of a row lie, how they become keys, how sorted pairs become results. Next: radix.py."""
+"""What the sorts share: where the elements of a row lie, how they become keys, where results go."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 
-from ....ir.graph import Var
-from ....ir.types import BOOL, I32, I64, U8, U64, unsigned_integer
-from ....kernels.kernel import Kernel
-from ....ops.sorting import top_k
-from ...emitter import Emitter
-from ...llvm_text import Module, Reg
-from ..phases import TASK_ARGUMENTS, Pointers
-from .radix import Pairs
-
-Scratch = Callable[[Emitter, Reg], Reg]
+from ...ir.graph import Var
+from ...ir.types import BOOL, I32, I64, U8, unsigned_integer
+from ...kernels.kernel import Kernel
+from ...ops.sorting import top_k
+from ..emitter import Emitter
+from ..llvm_text import Module, Reg
+from .phases import TASK_ARGUMENTS, Pointers, Scratch
 
 
 class Rows:
@@ -92,41 +89,3 @@ class Rows:
         for x, out in zip(self.operands, self.outputs, strict=True):
             dtype = U8 if x.type.dtype == BOOL else x.type.dtype
             e.store(e.offset(memory[out], target, dtype), e.load(e.offset(memory[x], source, dtype), dtype))
-
-
-class Varying:
-    """Which bits differ among keys: those in the "or" of all and not in the "and"."""
-
-    def __init__(self, e: Emitter) -> None:
-        self.e, self.some, self.all = e, e.alloca(U64), e.alloca(U64)
-
-    def start(self) -> None:
-        self.e.set(self.some, self.e.const(0, U64))
-        self.e.set(self.all, self.e.const(-1, U64))
-
-    def include(self, some: Reg, all: Reg) -> None:
-        self.e.set(self.some, self.e.or_(self.e.get(self.some, U64), some))
-        self.e.set(self.all, self.e.and_(self.e.get(self.all, U64), all))
-
-    def digit(self, pairs: Pairs, shift: Reg) -> Reg:
-        """Whether the keys' digits at bit `shift` differ."""
-        bits = self.e.xor(self.e.get(self.some, U64), self.e.get(self.all, U64))
-        return self.e.compare("ne", pairs.digit(self.e, bits, shift), 0)
-
-
-def load_pairs(
-    e: Emitter, rows: Rows, pairs: Pairs, memory: dict[Var, Reg], base: Reg, buffer: Reg, low: Reg, high: Reg, varying: Varying
-) -> None:
-    """The pairs of a row's elements from low to high."""
-    varying.start()
-    with e.loop(low, high) as i:
-        pair = pairs.make(e, rows.load_key(e, memory, rows.at(e, base, i)), i)
-        varying.include(pair[0], pair[0])
-        pairs.store(e, buffer, i, pair)
-
-
-def store_sorted(e: Emitter, rows: Rows, pairs: Pairs, memory: dict[Var, Reg], row: Reg, buffer: Reg, low: Reg, high: Reg) -> None:
-    """The results from low to high of a row whose pairs are sorted."""
-    take = rows.taker(e, memory, row)
-    with e.loop(low, e.least(high, rows.kept) if rows.kept < rows.n else high) as i:
-        take(pairs.place(e, pairs.load(e, buffer, i)), i)

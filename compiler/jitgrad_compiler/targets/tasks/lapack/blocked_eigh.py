@@ -10,12 +10,11 @@ import math
 
 import numpy as np
 
-from .....ir.types import I32, I64
-from .....kernels.kernel import Kernel
-from ....llvm_text import Module, Reg
+from ....ir.types import I32, I64
+from ....kernels.kernel import Kernel
+from ...llvm_text import Module, Reg
 from ...order import VECTOR_BYTES
-from ...phases import Emitted, Pointers
-from ..sort_rows import Scratch
+from ..phases import Emitted, Pointers, Scratch
 from .blocked import Blocked
 from .factorizations import BLOCK
 from .matrices import Matrices

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from .....ir.types import BOOL, I32
-from ....emitter import Emitter
-from ....libm import hypot
-from ....llvm_text import PTR, Reg
+from ....ir.types import BOOL, I32
+from ...emitter import Emitter
+from ...libm import hypot
+from ...llvm_text import PTR, Reg
 from .factorizations import BLOCK
 from .matrices import Matrices
 from .systems import times

@@ -10,21 +10,22 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from .....ir.graph import OPS, Literal, Var
-from .....ir.types import F32, F64, I8, I32, I64, DType
-from .....kernels.kernel import Kernel
-from .....ops.factorization import ROUTINES, of_pairs
-from ....emitter import Emitter
-from ....llvm_text import Module, Reg
-from ....scipy_routines import routine
-from ...machine.blas_threads import ENTER, LEAVE
-from ...machine.memory_operations import copy_bytes
+from ....ir.graph import OPS, Literal, Var
+from ....ir.types import F32, F64, I8, I32, I64, DType
+from ....kernels.kernel import Kernel
+from ....ops.factorization import ROUTINES, of_pairs
+from ...emitter import Emitter
+from ...llvm_text import Module, Reg
+from ...memory_operations import copy_bytes
 from ...order import VECTOR_BYTES
-from ...partition import Partition, partition
-from ...phases import TASK_ARGUMENTS, Emitted, Phase, Pointers
-from ..sort_rows import Scratch
+from ...scipy_routines import routine
+from ..partition import Partition, partition
+from ..phases import TASK_ARGUMENTS, Emitted, Phase, Pointers, Scratch
 
 Argument = Reg | int | float | str
+
+ENTER, LEAVE = "jitgrad_blas_enter", "jitgrad_blas_leave"
+"""What tasks call around their calls of BLAS, to keep it to one thread: cpu/machine/blas_threads.py."""
 
 
 class Matrices:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .....ir.types import I32
-from ....llvm_text import Reg
+from ....ir.types import I32
+from ...llvm_text import Reg
 from .factorizations import BLOCK, generator
 from .matrices import Matrices
 from .spectra import NULL

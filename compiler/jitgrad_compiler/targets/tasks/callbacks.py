@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...emitter import Emitter
-from ...llvm_text import PTR, Reg
+from ..emitter import Emitter
+from ..llvm_text import PTR, Reg
 
 CALLBACK = "jitgrad_callback"  # what programs call; interrupts.py has it
 CALL_PYTHON = "jitgrad_call_python"  # what it calls, unless the process ends

@@ -6,8 +6,8 @@ Of A = U^T U row after row of U is final, and its products are taken from the ro
 
 from __future__ import annotations
 
-from .....ir.types import I32, I64
-from ....llvm_text import Reg
+from ....ir.types import I32, I64
+from ...llvm_text import Reg
 from ...order import SMALL_CHOLESKY, VECTOR_BYTES
 from .matrices import Matrices
 

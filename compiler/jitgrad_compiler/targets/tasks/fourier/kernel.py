@@ -18,7 +18,7 @@ from ....kernels.kernel import Kernel
 from ....ops.fourier import LONGEST_COLUMN
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
-from ..order import LONE_LENGTH
+from ...order import LONE_LENGTH
 from ..partition import partition
 from ..phases import Emitted, Phase, Pointers, each_task
 from .halves import emit_join, emit_part

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ....ir.types import BOOL, I64, U8
-from ...emitter import Emitter
-from ...llvm_text import Reg
+from ..ir.types import BOOL, I64, U8
+from .emitter import Emitter
+from .llvm_text import Reg
 
 
 def copy_bytes(e: Emitter, target: Reg, source: Reg, count: Reg | int) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ....ir.types import I64, DType
 from ...emitter import Emitter
 from ...llvm_text import PTR, Module, Reg
-from ..order import RADICES, VECTOR_BYTES
+from ...order import RADICES, VECTOR_BYTES
 
 
 class Complex(NamedTuple):

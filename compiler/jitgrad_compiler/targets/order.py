@@ -1,12 +1,12 @@
 """What decides in which order sums are added and is the same on every machine, whatever its Tuning (kernels/tuning.py).
 
-Lanes of a vector, blocks of a contraction's depth; the runs of long sums are in ../long_sums.py. Some were chosen with caches in
+Lanes of a vector, blocks of a contraction's depth; the runs of long sums are in long_sums.py. Some were chosen with caches in
 mind; they are fixed all the same, so that results are equal to the bit wherever a program runs.
 """
 
 from __future__ import annotations
 
-from ...ir.types import F32, F64
+from ..ir.types import F32, F64
 
 VECTOR_BYTES = 64
 """Of the vectors that kernels are written in; code generation splits them where the machine's are narrower."""
@@ -33,7 +33,7 @@ SHORTEST_ROWS, SHORTEST_STEPS, SHORTEST_BLOCK = 4, 3, 48
 """Runs of rows and of steps of depth, and blocks of depth, that are gone through in place; else the operand is packed."""
 
 TILES = 56
-"""Tiles of a convolution whose products are summed by themselves: contract/winograd.py."""
+"""Tiles of a convolution whose products are summed by themselves: cpu/contract/winograd.py."""
 BLOCKS_OF_TILES, FEW_PRODUCTS = (16, 64), 1 << 14
 """Such blocks in a chunk, whose sums have memory of their own: where features times results are few, and where they are many, which
 takes the memory and makes tasks enough.
@@ -49,6 +49,6 @@ SMALL_CHOLESKY = 48
 """Rows of the largest matrix whose Cholesky factor is found without LAPACK, which takes longer to begin."""
 
 RADICES = (8, 4, 2, 3, 5, 7, 11, 13)
-"""Elements that a pass of a Fourier transform joins: fourier/butterflies.py."""
+"""Elements that a pass of a Fourier transform joins: tasks/fourier/butterflies.py."""
 LONE_LENGTH = 256
-"""Elements of a transform from which rows that are too few to fill a vector are seen as rows and columns: fourier/long.py."""
+"""Elements of a transform from which rows that are too few to fill a vector are seen as rows and columns: tasks/fourier/long.py."""

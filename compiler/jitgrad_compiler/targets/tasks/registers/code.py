@@ -21,8 +21,8 @@ from ...combining import beats, joined
 from ...emitter import Emitter
 from ...llvm_text import Reg
 from ...numba_scalar import call_scalar, scalar_function
-from ..machine.interrupts import poll, stopped
-from ..phases import Table
+from ..kernel_table import KernelTable
+from ..polling import poll, stopped
 from .in_memory import Stored, Tape, filled, free_record, new_record
 from .products import Products
 
@@ -41,7 +41,7 @@ class Slot(NamedTuple):
 class Registers:
     """Emits graphs into one function of the kernel whose table this is. `mask` says which lanes are at work; None means all."""
 
-    def __init__(self, e: Emitter, width: int, table: Table) -> None:
+    def __init__(self, e: Emitter, width: int, table: KernelTable) -> None:
         self.e, self.width, self.table, self.state = e, width, table, table.state(e, e.args[0])
         self.mask: Reg | None = None
         self.quit = e.fresh("quit")

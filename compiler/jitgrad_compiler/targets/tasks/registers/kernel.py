@@ -15,20 +15,21 @@ from ....ops.control import rowwise, scan, while_loop
 from ....passes.register_fit import FEW, MANY, is_large
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
-from ..order import lanes_for
+from ...order import lanes_for
+from ..kernel_table import KernelTable
 from ..partition import partition
-from ..phases import TASK_ARGUMENTS, Emitted, Phase, Table
+from ..phases import TASK_ARGUMENTS, Emitted, Phase
 from .code import Held, Registers
 from .control import work
 from .in_memory import Stored, Tape
 
 
-def emit_register_kernel(module: Module, name: str, kernel: Kernel, table: Table, graph: Graph) -> Emitted:
+def emit_register_kernel(module: Module, name: str, kernel: Kernel, table: KernelTable, graph: Graph) -> Emitted:
     return (_Rows if kernel.eqns[0].op is rowwise else _Alone)(module, name, kernel, table, graph).emit()
 
 
 class _RegisterKernel:
-    def __init__(self, module: Module, name: str, kernel: Kernel, table: Table, graph: Graph) -> None:
+    def __init__(self, module: Module, name: str, kernel: Kernel, table: KernelTable, graph: Graph) -> None:
         self.module, self.name, self.kernel, self.table, self.graph = module, name, kernel, table, graph
         self.eqn = kernel.eqns[0]
 

@@ -1,13 +1,12 @@
-"""What every kernel of the CPU target becomes: task functions, run phase by phase."""
+"""What kernels become that are done as tasks: task functions, run phase by phase."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
-from ...ir.graph import Eqn, Var
+from ...ir.graph import Var
 from ...ir.types import I64
 from ..emitter import Emitter
 from ..llvm_text import PTR, Module, Reg
@@ -61,33 +60,7 @@ def all_of(module: Module, name: str, phases: Sequence[Phase], serial: bool) -> 
     return Phase(name, 1 if serial else first)
 
 
-class Table(Protocol):
-    """What a kernel may ask of its own table while it is emitted: codes.py."""
-
-    def pointers(self, e: Emitter, args: Reg, wanted: Sequence[Var]) -> dict[Var, Reg]: ...
-
-    def state(self, e: Emitter, args: Reg) -> Reg: ...
-
-    def site(self, e: Emitter, args: Reg, eqn: Eqn) -> Reg: ...
-
-    def nested(self, number: int) -> Nested: ...
-
-
-class Nested(Protocol):
-    """A block inside a kernel. Its table has the addresses of its plan, inputs, outputs, its arena and the run's state."""
-
-    arena_bytes: int
-    arena_slot: int
-    in_place: frozenset[int]
-
-    def frame(self, e: Emitter, arena: Reg, state: Reg) -> Reg: ...
-
-    def set_input(self, e: Emitter, frame: Reg, number: int, pointer: Reg) -> None: ...
-
-    def set_output(self, e: Emitter, frame: Reg, number: int, pointer: Reg) -> None: ...
-
-    def run(self, e: Emitter, frame: Reg, quit: str) -> None: ...
-
-
 Pointers = Callable[[Emitter, Reg, Sequence[Var]], dict[Var, Reg]]
 """Reads the pointers of variables from the kernel's table."""
+Scratch = Callable[[Emitter, Reg], Reg]
+"""Reads the pointer of the scratch memory."""

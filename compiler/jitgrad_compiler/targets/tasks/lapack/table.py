@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .....ir.graph import Rules
-from .....kernels.kernel import Kernel
-from .....ops.linear_systems import cholesky
-from ....llvm_text import Module
-from ...phases import Emitted, Pointers
-from ..sort_rows import Scratch
+from ....ir.graph import Rules
+from ....kernels.kernel import Kernel
+from ....ops.linear_systems import cholesky
+from ...llvm_text import Module
+from ..phases import Emitted, Pointers, Scratch
 from . import columns, factorizations, spectra, systems
 from .blocked_cholesky import emit_blocked_cholesky
 from .blocked_eigh import emit_blocked_eigh

@@ -16,10 +16,10 @@ from ....ops.effects import callback
 from ....passes.register_fit import MOST_OPERATIONS
 from ....passes.row_dependence import varying, varying_carries
 from ...llvm_text import Reg
-from ..control.tape_keepers import Saved, States
-from ..machine.callbacks import call_python
+from ..callbacks import call_python
 from .code import REGISTER_RULES, Held, Registers
 from .in_memory import Stored, Tape
+from .tape_keepers import Saved, States
 
 
 def _varies(value: Held) -> bool:

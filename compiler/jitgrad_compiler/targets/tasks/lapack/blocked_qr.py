@@ -6,10 +6,9 @@ reflections applied to the identity, the last block's first.
 
 from __future__ import annotations
 
-from .....kernels.kernel import Kernel
-from ....llvm_text import Module, Reg
-from ...phases import Emitted, Pointers
-from ..sort_rows import Scratch
+from ....kernels.kernel import Kernel
+from ...llvm_text import Module, Reg
+from ..phases import Emitted, Pointers, Scratch
 from .blocked import Blocked
 from .factorizations import BLOCK
 from .matrices import Matrices

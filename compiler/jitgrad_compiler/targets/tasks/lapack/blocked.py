@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .....kernels.kernel import Kernel
-from ....llvm_text import Module, Reg
-from ...partition import partition
-from ...phases import Emitted, Phase, Pointers
-from ..sort_rows import Scratch
+from ....kernels.kernel import Kernel
+from ...llvm_text import Module, Reg
+from ..partition import partition
+from ..phases import Emitted, Phase, Pointers, Scratch
 from .matrices import Matrices
 
 

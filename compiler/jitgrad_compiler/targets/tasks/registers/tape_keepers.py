@@ -11,8 +11,8 @@ from ....ir.types import BOOL, I64
 from ....ops.control import Checkpoints
 from ...emitter import Emitter
 from ...llvm_text import Reg
-from ..machine.memory_operations import copy_bytes
-from ..registers.in_memory import Tape
+from ...memory_operations import copy_bytes
+from .in_memory import Tape
 
 
 class Saved:

@@ -5,8 +5,8 @@ A = Q R is seen by LAPACK as A^T = L Q', with L = R^T and Q' = Q^T: an LQ factor
 
 from __future__ import annotations
 
-from .....ir.types import I32
-from ....llvm_text import Reg
+from ....ir.types import I32
+from ...llvm_text import Reg
 from .matrices import Matrices
 
 BLOCK = 64
