@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jitgrad_compiler.ir.types import F32, F64, I32, DType
 from jitgrad_compiler.kernels.tuning import Contraction as Tuned
 from jitgrad_compiler.kernels.tuning import Tuning
+from jitgrad_compiler.targets.cpu.contract.blocking import Strides, choose_blocking
 from jitgrad_compiler.targets.cpu.contract.contraction import ContractPlan, ContractSpec, PlainMatrix, emit_contract
 from jitgrad_compiler.targets.cpu.contract.operands import Digit
 from jitgrad_compiler.targets.cpu.machine.native import compile_ir
@@ -116,7 +117,9 @@ def one_by_one_backwards(tasks: int) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("dtype", [F32, F64])
 @pytest.mark.parametrize(("a_contiguous", "b_contiguous"), LAYOUTS)
-@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 17, 33, 65), (1, 31, 97, 401), (1, 130, 70, 61), (3, 15, 16, 7)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1, 1), (2, 17, 33, 65), (1, 31, 97, 401), (1, 130, 70, 61), (3, 15, 16, 7), (2, 29, 40, 1024)]
+)
 def test_a_product_in_any_layout_is_the_sum_over_k(
     shape: tuple[int, int, int, int], a_contiguous: str, b_contiguous: str, dtype: DType
 ) -> None:
@@ -248,4 +251,15 @@ def test_rows_of_a_large_operand_in_place_are_asked_for_a_tile_before() -> None:
 
     assert "_on(" in text(8192, 96)
     assert "_on(" not in text(256, 96), "what lies in the cache needs no asking for"
-    assert "_on(" not in text(8192, 4096), "rows on pages of their own are asked for in vain"
+    assert "_on(" not in text(8192, 4112), "rows on pages of their own are asked for in vain"
+
+
+def test_rows_that_drive_each_other_out_of_the_cache_are_copied() -> None:
+    def copied(rows: int, apart: int, columns: int = 64) -> bool:
+        spec = ContractSpec(1, rows, columns, 128)
+        return choose_blocking(spec, Tuning().contraction, Strides(apart, 1), Strides(columns, 1)).pack_a
+
+    assert copied(100, 1024) and copied(13, 2048)
+    assert not copied(100, 1040), "their lines are in other sets"
+    assert not copied(8, 1024), "a set has room for all rows of a tile"
+    assert not copied(100, 1024, columns=16), "each line is read once"

@@ -191,13 +191,15 @@ class Contraction:
     """To fetch four bytes of C again for a block of K, where C does not stay in the cache."""
     alias_a_bytes: int = 4096
     """Rows of A that are a multiple of this apart drive each other out of the cache."""
+    cache_ways: int = 8
+    """Of the first-level cache: so many of such rows have room in it at once."""
     alias_b_bytes: int = 4096
     """The same of B."""
     near_a_bytes: int = 4096
     """Rows of A that come from memory, at most so far apart, are asked for a tile before."""
     far_a_bytes: int = 1024
     """Steps of K so far apart, of an A that is read along m, are not foreseen by hardware."""
-    pack_aliased_a: tuple[int, int] = (256, 512)
+    pack_aliased_a: tuple[int, int] = (32, 32)
     """K of a block and N from which packing pays of an A that is read along k, whose rows drive each other out."""
     pack_far_a: tuple[int, int] = (128, 128)
     """The same of an A that is read along m, whose steps are far apart."""
@@ -215,8 +217,11 @@ class Contraction:
     """and of so much at most."""
     sparse_b_bytes: int = 512
     """Rows of a B that lies in runs so far apart take few sets of the first-level cache, and it is packed."""
+    packed_together: int = 4
+    """Steps of K of an A read along m that are packed together, strip by strip: so each line is fetched once, and hardware foresees
+    the next."""
     rows_ahead: int = 16
-    """Rows that are asked for from memory while others are packed."""
+    """Rows of B that are asked for from memory while others are packed."""
     tiled_bytes: int = 5 << 16
     """Of a block of a convolution's tiles, transformed, with its products: contract/winograd.py."""
     most_tiled_tasks: int = 16

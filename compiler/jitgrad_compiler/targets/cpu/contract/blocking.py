@@ -114,7 +114,8 @@ def choose_blocking(spec: ContractSpec, tuning: Contraction, a: Strides | None, 
     run_tiles, run_panels = -(-spec.rows // rows), -(-spec.columns // (lanes * vectors))
     row_tiles, column_panels = spec.m // spec.rows * run_tiles, spec.n // spec.columns * run_panels
     tile_rows, tall_tiles = divmod(spec.rows, run_tiles)
-    pack_a = a is None or not a.in_runs and _worth_packing_a(spec, tuning, a, k_block, size)
+    high = tile_rows + (tall_tiles > 0)
+    pack_a = a is None or not a.in_runs and _worth_packing_a(spec, tuning, a, k_block, size, high)
     pack_b = b is None or b.column != 1 or _worth_packing_b(spec, tuning, b, size, lanes * vectors)
     most_rows = (tuning.stack_bytes if pack_a else tuning.cache_bytes // 2) // (k_block * size)
     row_strips, column_strips, tasks = _choose_grid(
@@ -194,15 +195,17 @@ def _choose_tile(m: int, n: int, lanes: int, tuning: Contraction, wide: bool) ->
     return best[1], best[2]
 
 
-def _worth_packing_a(spec: ContractSpec, tuning: Contraction, a: Strides, k_block: int, size: int) -> bool:
-    """Whether reading A in place is slower than a copy, by what was measured.
+def _worth_packing_a(spec: ContractSpec, tuning: Contraction, a: Strides, k_block: int, size: int, rows: int) -> bool:
+    """Whether reading A in place is slower than a copy, by what was measured, in tiles of so many rows.
 
     Read along k, rows in place are as good as packed ones but where so many share a set of the caches that they drive each other
-    out. Read along m, every step of K is another line, and far apart another page, fetched again for every panel.
+    out: a line of each is read in every step, and must still be there in the next. Read along m, every step of K is another line,
+    and far apart another page, fetched again for every panel.
     """
     if spec.a_contiguous == "k":
         deep, wide = tuning.pack_aliased_a
-        return a.column == 1 and a.row * size % tuning.alias_a_bytes == 0 and k_block >= deep and spec.n >= wide
+        aliased = a.row * size % tuning.alias_a_bytes == 0 and rows > tuning.cache_ways
+        return a.column == 1 and aliased and k_block >= deep and spec.n >= wide
     deep, wide = tuning.pack_far_a
     return a.row == 1 and a.column * size >= tuning.far_a_bytes and k_block >= deep and spec.n >= wide
 

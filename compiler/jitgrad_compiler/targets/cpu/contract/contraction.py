@@ -206,12 +206,11 @@ class _Contract:
             ragged = spec.k % blocking.lanes != 0 or not self.memory.even_blocks
             pack_rows(e, load, target, block, last, self.memory.a_row_stride, ragged)
             return
-        plain = None if self.load_a else self.a_plain
-        address = (lambda at, i: plain.element(e, unit.batch, i, at, spec.dtype)) if plain else None
-        with e.loop(*unit.tiles) as tile:
-            strip = e.offset(target, e.mul(e.sub(tile, unit.tiles[0]), blocking.k_block * self.memory.a_strip_width), spec.dtype)
-            block = block._replace(first=self._first_row(e, tile))
-            pack_strips(e, load, strip, block, self.memory.a_strip_width, True, address)
+        width, together = self.memory.a_strip_width, self.module.tuning.contraction.packed_together
+        with e.loop(*unit.k, together) as at, e.loop(*unit.tiles) as tile:
+            some = block._replace(k=(at, e.least(e.add(at, together), unit.k[1])), first=self._first_row(e, tile))
+            before = e.add(e.mul(e.sub(tile, unit.tiles[0]), blocking.k_block), e.sub(at, unit.k[0]))
+            pack_strips(e, load, e.offset(target, e.mul(before, width), spec.dtype), some, width, True, None)
 
     def _first_row(self, e: Emitter, tile: Reg) -> Reg:
         """The first tiles of a run are the tall ones."""
