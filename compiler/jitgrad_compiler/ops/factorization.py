@@ -127,6 +127,33 @@ def each_matrix(function: Callable[..., Any], routine: Op, *arrays: Any, **param
     return tuple(outs)
 
 
+def finite_alone(one: Callable[..., Any]) -> Callable[..., Any]:
+    """What is done to one matrix, or several, of which none may have a NaN or an infinity."""
+
+    def checked(*matrices: Any) -> Any:
+        if not all(np.isfinite(a).all() for a in matrices):
+            raise np.linalg.LinAlgError
+        return one(*matrices)
+
+    return checked
+
+
+def nan_unless_finite(a: Any, *results: Any) -> tuple[Any, ...]:
+    """The results, NaN for matrices with a NaN or an infinity: routines pass those on here and drop them there."""
+    if np.isfinite(np.add.reduce(a, axis=None)):  # which is cheap, and may overflow
+        return results
+    return nan_where(~np.isfinite(a).all((-2, -1)), *results)
+
+
+def nan_where(spoilt: Any, *results: Any) -> tuple[Any, ...]:
+    """The results, NaN for those matrices of a batch."""
+    made = []
+    for r in map(np.asarray, results):
+        nan = r.dtype.type(complex(math.nan, math.nan) if r.dtype.kind == "c" else math.nan)
+        made.append(np.where(np.reshape(spoilt, np.shape(spoilt) + (1,) * (r.ndim - np.ndim(spoilt))), nan, r))
+    return tuple(made)
+
+
 # -- complex numbers in memory
 
 

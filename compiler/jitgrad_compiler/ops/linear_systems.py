@@ -18,7 +18,16 @@ from ..ir.graph import JVP, Op
 from ..ir.types import I32, DType
 from .arithmetic import op
 from .define import Operand, Tangents, add_tangents, broadcast, convert, known, linear_jvp, reduce_sum, reshape, transpose_axes
-from .factorization import Shape, each_matrix, on_matrices, scipy_linalg, square, whole_batch
+from .factorization import (
+    Shape,
+    each_matrix,
+    nan_unless_finite,
+    nan_where,
+    on_matrices,
+    scipy_linalg,
+    square,
+    whole_batch,
+)
 from .matrices import (
     along_columns,
     below,
@@ -150,9 +159,13 @@ def _cholesky_results(dtype: DType, a: Shape) -> Sequence[tuple[Shape, DType]]:
 
 def _cholesky_numpy(a: Any) -> Any:
     try:
-        return np.linalg.cholesky(a)
+        factor = np.linalg.cholesky(a)
     except np.linalg.LinAlgError:
-        return each_matrix(lambda a: (np.linalg.cholesky(a),), cholesky, a)[0]
+        (factor,) = each_matrix(lambda a: (np.linalg.cholesky(a),), cholesky, a)
+    if not factor.size:
+        return factor
+    spoilt = np.isnan(factor[..., -1, -1])  # a NaN of the triangle is on its way to the last element
+    return nan_where(spoilt, factor)[0] if spoilt.any() else factor
 
 
 def _cholesky_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
@@ -198,7 +211,8 @@ def _lu_numpy(a: Any) -> Any:
         factors, pivots, _ = getrf(a)
         return factors, pivots, permutation_of(pivots, a.shape[0])
 
-    return each_matrix(one, lu, a)
+    factors, pivots, order = each_matrix(one, lu, a)
+    return *nan_unless_finite(np.asarray(a), factors), pivots, order
 
 
 def taken_rows(x: Value, order: Value) -> Value:
@@ -248,10 +262,10 @@ def _solve_results(dtype: DType, a: Shape, b: Shape, transpose: bool) -> Sequenc
 def _solve_numpy(a: Any, b: Any, transpose: bool) -> Any:
     turned = np.swapaxes(a, -1, -2) if transpose else a
     try:
-        return np.linalg.solve(turned, b)
+        return nan_unless_finite(a, np.linalg.solve(turned, b))[0]
     except np.linalg.LinAlgError:
-        factors, pivots, _ = lu.numpy(a)
-        return _factored_numpy(a, factors, pivots, b, transpose)
+        factors, pivots, _ = lu.numpy(turned)
+        return _factored_numpy(turned, factors, pivots, b, False)
 
 
 def _factored_results(
@@ -328,7 +342,7 @@ def _inverse_results(dtype: DType, a: Shape) -> Sequence[tuple[Shape, DType]]:
 
 def _inverse_numpy(a: Any) -> Any:
     try:
-        return np.linalg.inv(a)
+        return nan_unless_finite(a, np.linalg.inv(a))[0]
     except np.linalg.LinAlgError:
         return _solve_numpy(a, np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape), False)
 
@@ -356,9 +370,13 @@ def _tridiagonal_numpy(dl: Any, d: Any, du: Any, b: Any) -> Any:
         if not b.size:
             return (b,)
         if len(d) == 1:
-            return (b / d,)
-        (gtsv,) = scipy_linalg().lapack.get_lapack_funcs(("gtsv",), (d,))
-        return (gtsv(dl[1:], d, du[:-1], b)[3],)
+            x, info = b / d, d[0] == 0
+        else:
+            (gtsv,) = scipy_linalg().lapack.get_lapack_funcs(("gtsv",), (d,))
+            *_, x, info = gtsv(dl[1:], d, du[:-1], b)
+        if info:
+            raise np.linalg.LinAlgError
+        return (x,)
 
     with np.errstate(all="ignore"):
         return each_matrix(one, tridiagonal_solve, dl, d, du, b)[0]
@@ -425,7 +443,7 @@ def _log_determinant_jvp(primals: Sequence[Value], tangents: Tangents, params: d
 
 
 slogdet = on_matrices(
-    "slogdet", (2,), _log_determinant_results, lambda a: tuple(np.linalg.slogdet(a)),
+    "slogdet", (2,), _log_determinant_results, lambda a: nan_unless_finite(a, *np.linalg.slogdet(a)),
     doc="The sign, or phase, of a determinant and the logarithm of its size: 0 and -inf of a singular matrix.",
 )  # fmt: skip
 JVP[slogdet] = _log_determinant_jvp
@@ -487,5 +505,8 @@ def _determinant_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[
     return [out], [None if t is None or not a.type.shape[-1] else _adjugate_contracted(a, t)]
 
 
-det = on_matrices("det", (2,), _determinant_results, np.linalg.det, doc="The determinant; 1 of a matrix without rows.")
+det = on_matrices(
+    "det", (2,), _determinant_results, lambda a: nan_unless_finite(a, np.linalg.det(a))[0],
+    doc="The determinant; 1 of a matrix without rows.",
+)  # fmt: skip
 JVP[det] = _determinant_jvp

@@ -19,7 +19,7 @@ from ..ir.graph import JVP, Op
 from ..ir.types import DType
 from .arithmetic import op, where
 from .define import Operand, Tangents, add_tangents, broadcast, convert, known, reduce_sum
-from .factorization import Shape, complex_type, each_matrix, on_matrices, scipy_linalg, square
+from .factorization import Shape, complex_type, each_matrix, finite_alone, on_matrices, scipy_linalg, square
 from .linear_systems import solve
 from .matrices import (
     adjoint,
@@ -45,12 +45,7 @@ def _whole_or_each(run: Callable[..., Any], one: Callable[..., Any], routine: Op
         except np.linalg.LinAlgError:
             pass
 
-    def checked(a: Any) -> Any:
-        if not np.isfinite(a).all():
-            raise np.linalg.LinAlgError
-        return one(a)
-
-    return each_matrix(checked, routine, a, **params)
+    return each_matrix(finite_alone(one), routine, a, **params)
 
 
 def _inverse_gaps(w: Value) -> Value:
@@ -176,22 +171,17 @@ def _eig_numpy(a: Any, left: bool, right: bool) -> Any:
         return tuple(x.astype(kind) for x in found)
 
     def one(a: Any) -> Any:
-        return scipy_linalg().eig(a, left=left, right=right) if left else run(a)
+        if not left:
+            return run(a)
+        size = np.abs(a).max() or 1.0  # the LAPACK that SciPy brings forgets to scale very large and small values back
+        w, *vectors = scipy_linalg().eig(a / size, left=left, right=right)
+        return w * size, *vectors
 
     if not np.size(a):
         return tuple(np.zeros(s, kind) for s in (np.shape(a)[:-1], *[np.shape(a)] * (left + right)))
     if left:
-        return each_matrix(_finite_alone(one), eig, a, left=left, right=right)
+        return each_matrix(finite_alone(one), eig, a, left=left, right=right)
     return _whole_or_each(run, one, eig, a, left=left, right=right)
-
-
-def _finite_alone(one: Callable[..., Any]) -> Callable[..., Any]:
-    def checked(a: Any) -> Any:
-        if not np.isfinite(a).all():
-            raise np.linalg.LinAlgError
-        return one(a)
-
-    return checked
 
 
 def _moved_vectors(w: Value, v: Value, t: Value) -> tuple[Value, Value]:
@@ -251,7 +241,7 @@ def _schur_numpy(a: Any, vectors: bool) -> Any:
             return (a, a)[: 1 + vectors]
         return scipy_linalg().schur(a, output="complex" if np.iscomplexobj(a) else "real")[: 1 + vectors]
 
-    return each_matrix(_finite_alone(one), schur, a, vectors=vectors)
+    return each_matrix(finite_alone(one), schur, a, vectors=vectors)
 
 
 schur: Op = on_matrices(
@@ -269,7 +259,17 @@ def _sylvester_results(dtype: DType, a: Shape, b: Shape, c: Shape) -> Sequence[t
 def _sylvester_numpy(a: Any, b: Any, c: Any) -> Any:
     if not np.size(c):
         return np.zeros_like(c)
-    return each_matrix(lambda a, b, c: (scipy_linalg().solve_sylvester(a, b, c),), sylvester, a, b, c)[0]
+
+    def one(a: Any, b: Any, c: Any) -> Any:
+        linalg, kind = scipy_linalg(), "complex" if np.iscomplexobj(a) else "real"
+        (t, u), (s, v) = linalg.schur(a, output=kind), linalg.schur(b, output=kind)
+        (trsyl,) = linalg.lapack.get_lapack_funcs(("trsyl",), (t,))
+        y, scale, info = trsyl(t, s, u.conj().T @ c @ v)
+        if info:  # values that cancel
+            raise np.linalg.LinAlgError
+        return (u @ (y / scale) @ v.conj().T,)
+
+    return each_matrix(finite_alone(one), sylvester, a, b, c)[0]
 
 
 def _sylvester_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:
@@ -301,9 +301,16 @@ def _sqrtm_results(dtype: DType, a: Shape) -> Sequence[tuple[Shape, DType]]:
 def _sqrtm_numpy(a: Any) -> Any:
     if not np.size(a):
         return np.zeros_like(a)
+
+    def one(a: Any) -> Any:
+        found = scipy_linalg().sqrtm(a)
+        if not np.isfinite(found).all():
+            raise np.linalg.LinAlgError
+        return (found,)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of singular matrices, whose root is what it is
-        return each_matrix(_finite_alone(lambda a: (scipy_linalg().sqrtm(a),)), sqrtm, a)[0]
+        return each_matrix(finite_alone(one), sqrtm, a)[0]
 
 
 def _sqrtm_jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -> Any:

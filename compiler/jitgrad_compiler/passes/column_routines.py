@@ -25,7 +25,7 @@ from ..ops.column_routines import (
     column_syevd,
     exchanged_order,
 )
-from ..ops.define import broadcast, full, zeros
+from ..ops.define import broadcast, full, reshape, zeros
 from ..ops.linear_systems import parity, triangular_solve
 from ..ops.matrices import adjoint, below, block, conjugated, diagonal, identity_like, lower, transposed, upper
 
@@ -80,6 +80,11 @@ def _unless(spoiled: Value, x: Value) -> Value:
     return op("select", broadcast(spoiled, shape, tuple(range(spoiled.type.rank))), full(shape, math.nan, dtype), x)
 
 
+def _not_finite(a: Value) -> Value:
+    """Which matrices have a NaN or an infinity."""
+    return op("not", op("reduce_and", op("is_finite", a), axes=(a.type.rank - 2, a.type.rank - 1)))
+
+
 def _failed(info: Value) -> Value:
     return op("ne", info, literal(0, I32))
 
@@ -87,7 +92,9 @@ def _failed(info: Value) -> Value:
 @WRITTEN.of("cholesky")
 def _cholesky(a: Value) -> Sequence[Value]:
     factor, info = bind_all(column_potrf, a)
-    return [_unless(_failed(info), lower(factor))]
+    n, lead = a.type.shape[-1], a.type.shape[:-2]
+    corner = reshape(block(factor, (n - 1, n), (n - 1, n)), lead)  # where a NaN of the triangle ends
+    return [_unless(op("or", _failed(info), op("ne", corner, corner)), lower(factor))]
 
 
 # -- systems
@@ -100,13 +107,15 @@ def _lu(a: Value) -> Sequence[Value]:
         return ()
     factors, pivots, _ = bind_all(column_getrf, transposed(a))
     from_zero = pivots - 1
-    return [transposed(factors), from_zero, bind(exchanged_order, a, from_zero)]
+    return [_unless(_not_finite(a), transposed(factors)), from_zero, bind(exchanged_order, a, from_zero)]
 
 
 def _solution(a: Value, b: Value, transpose: bool) -> Value:
-    """The library factorises what it sees, the transpose of A."""
-    factors, pivots, _ = bind_all(column_getrf, a)
-    return transposed(bind(column_getrs, factors, pivots, transposed(b), transpose=not transpose))
+    """The library factorises what it sees, the transpose of what it is given: A itself, for pivots among A's columns would lose all
+    digits where those are of very different size.
+    """
+    factors, pivots, _ = bind_all(column_getrf, a if transpose else transposed(a))
+    return _unless(_not_finite(a), transposed(bind(column_getrs, factors, pivots, transposed(b), transpose=False)))
 
 
 @WRITTEN.of("solve")
@@ -125,8 +134,8 @@ def _inverse(a: Value) -> Sequence[Value]:
 
 
 def _pivots(a: Value) -> tuple[Value, Value]:
-    """The diagonal of U, and the sign of the exchanges: of A's transpose, which has A's determinant."""
-    factors, pivots, _ = bind_all(column_getrf, a)
+    """The diagonal of U, and the sign of the exchanges."""
+    factors, pivots, _ = bind_all(column_getrf, transposed(a))
     on_diagonal = diagonal(factors)
     return on_diagonal, parity(pivots - 1, on_diagonal)
 
@@ -134,7 +143,7 @@ def _pivots(a: Value) -> tuple[Value, Value]:
 @WRITTEN.of("det")
 def _det(a: Value) -> Sequence[Value]:
     on_diagonal, sign = _pivots(a)
-    return [op("reduce_prod", on_diagonal, axes=(on_diagonal.type.rank - 1,)) * sign]
+    return [_unless(_not_finite(a), op("reduce_prod", on_diagonal, axes=(on_diagonal.type.rank - 1,)) * sign)]
 
 
 @WRITTEN.of("slogdet")
@@ -142,7 +151,8 @@ def _slogdet(a: Value) -> Sequence[Value]:
     on_diagonal, sign = _pivots(a)
     last = (on_diagonal.type.rank - 1,)
     size = op("reduce_sum", op("log", op("abs", on_diagonal)), axes=last)
-    return [op("reduce_prod", op("sign", on_diagonal), axes=last) * sign, size]
+    spoiled = _not_finite(a)
+    return [_unless(spoiled, op("reduce_prod", op("sign", on_diagonal), axes=last) * sign), _unless(spoiled, size)]
 
 
 # -- orthonormal columns
@@ -181,9 +191,8 @@ def _householder_product(a: Value, factors: Value) -> Sequence[Value]:
 
 def _of_finite(a: Value) -> tuple[Value, Value]:
     """Zeros in place of matrices with numbers that are not finite, and which those are: iterations might never end on them."""
-    rank, shape = a.type.rank, a.type.shape
-    fine = op("reduce_and", op("is_finite", a), axes=(rank - 2, rank - 1))
-    return op("select", broadcast(fine, shape, tuple(range(rank - 2))), a, full(shape, 0, a.type.dtype)), op("not", fine)
+    spoiled, shape = _not_finite(a), a.type.shape
+    return op("select", broadcast(spoiled, shape, tuple(range(len(shape) - 2))), full(shape, 0, a.type.dtype), a), spoiled
 
 
 @WRITTEN.of("eigh")

@@ -13,6 +13,7 @@ from ....kernels.kernel import Kernel
 from ...llvm_text import Module, Reg
 from ..phases import Emitted, Pointers, Scratch
 from .blocked import Blocked
+from .factorizations import lost
 from .matrices import Matrices
 
 BLOCK = 128
@@ -70,11 +71,12 @@ class BlockedCholesky(Blocked):
         e.set(failed, e.const(0, I32))
         with e.loop(0, blocks) as block:
             e.set(failed, e.or_(e.get(failed, I32), e.load(e.offset(self.place(m, 0), block, I32), I32)))
+        failure = e.or_(m.failed(failed), lost(m, m.outputs[0], self.n))
         with e.loop(low, high) as i:
             row = m.at(m.outputs[0], e.mul(i, self.n))
             with e.loop(e.mul(e.add(i, 1), parts), e.const(self.n * parts, I64)) as j:
                 e.store(e.offset(row, j, m.dtype), e.const(0.0, m.dtype))
-            with e.when(m.failed(failed), unlikely=True):
+            with e.when(failure, unlikely=True):
                 m.fill(row, self.n * parts, math.nan)
 
 

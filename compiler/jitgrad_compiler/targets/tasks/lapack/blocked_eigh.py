@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from ....ir.types import I32, I64
+from ....ir.types import I32
 from ....kernels.kernel import Kernel
 from ...llvm_text import Module, Reg
-from ...order import VECTOR_BYTES
 from ..phases import Emitted, Pointers, Scratch
 from .blocked import Blocked
 from .factorizations import BLOCK
@@ -54,17 +51,10 @@ class BlockedEigh(Blocked):
         a, z, taus, work, beside = (self.place(m, part) for part in (0, 1, 2, 4, 5))
         w = m.outputs[0]
         e.store(ended, e.const(1, I32))
-        finite, largest = self._sizes(m, a)
-        with e.when(finite):
-            smallest = math.sqrt(float(np.finfo(m.dtype.numpy).tiny / np.finfo(m.dtype.numpy).eps))
-            low, high, one = (e.const(x, m.dtype) for x in (smallest, 1 / smallest, 1.0))
-            small = e.and_(e.compare("lt", largest, low), e.compare("gt", largest, 0.0))
-            wanted = e.select(small, low, e.select(e.compare("gt", largest, high), high, largest))
-            scaled = e.compare("ne", wanted, largest)
-            factor = e.select(scaled, e.div(wanted, largest), one)
-            with e.when(scaled, unlikely=True), e.loop(0, n * n * m.parts_of_number) as i:
-                place = e.offset(a, i, m.dtype)
-                e.store(place, e.mul(e.load(place, m.dtype), factor))
+        with e.when(m.finite(a, n * n)):
+            factor, scaled = m.scaling(a, n * n)
+            with e.when(scaled, unlikely=True):
+                m.scale(a, n * n, factor)
             m.call("hetrd" if m.complex else "sytrd", "L", n, a, n, w, beside, taus, work, n * BLOCK, ended)
             rest = (self.place(m, 6), self.reals, self.place(m, 7), self.integers, ended)
             m.call("stedc", "I", n, w, beside, z, n, *((work, n * BLOCK) if m.complex else ()), *rest)
@@ -73,24 +63,6 @@ class BlockedEigh(Blocked):
                 e.store(place, e.div(e.load(place, m.dtype), factor))
         with e.when(m.failed(ended), unlikely=True):
             m.spoil([0])
-
-    def _sizes(self, m: Matrices, a: Reg) -> tuple[Reg, Reg]:
-        """Whether all numbers are finite, and the largest part of one."""
-        e, width = m.e, VECTOR_BYTES // m.dtype.nbytes
-        zero, largest = e.alloca(m.dtype, width), e.alloca(m.dtype, width)
-        nothing = e.const(0.0, m.dtype, width)
-        e.set(zero, nothing)
-        e.set(largest, nothing)
-
-        def take(i: Reg, mask: Reg, width: int) -> None:
-            x = e.select(mask, e.load(e.offset(a, i, m.dtype), m.dtype, width, mask), nothing)
-            e.set(zero, e.add(e.get(zero, m.dtype, width), e.sub(x, x)))
-            size, before = e.abs(x), e.get(largest, m.dtype, width)
-            e.set(largest, e.select(e.compare("gt", size, before), size, before))
-
-        m.vectors(e.const(0, I64), e.const(self.n * self.n * m.parts_of_number, I64), take)
-        sizes = e.fold(lambda x, y: e.select(e.compare("gt", x, y), x, y), e.get(largest, m.dtype, width))
-        return e.compare("eq", e.fold(e.add, e.get(zero, m.dtype, width)), 0.0), sizes
 
     def _block(self, m: Matrices, block: Reg) -> tuple[Reg, Reg, Reg, Reg, Reg]:
         """A block's first reflection, how many and how long they are, where they lie, and their triangle."""

@@ -5,7 +5,7 @@ A = Q R is seen by LAPACK as A^T = L Q', with L = R^T and Q' = Q^T: an LQ factor
 
 from __future__ import annotations
 
-from ....ir.types import I32
+from ....ir.types import I32, I64
 from ...llvm_text import Reg
 from .matrices import Matrices
 
@@ -20,8 +20,13 @@ def cholesky(m: Matrices) -> None:
     m.copy(out, m.inputs[0], n * n)
     m.call("potrf", "U", n, out, n, info)
     m.clear_triangle(out, n, n, above=True)
-    with m.e.when(m.failed(info), unlikely=True):
+    with m.e.when(m.e.or_(m.failed(info), lost(m, out, n)), unlikely=True):
         m.spoil()
+
+
+def lost(m: Matrices, factor: Reg, n: int) -> Reg:
+    """Whether a Cholesky factor has NaN: one of the triangle is on its way to the last element, and potrf says nothing of it."""
+    return m.e.isnan(m.e.load(m.at(factor, m.e.const(n * n - 1, I64)), m.dtype))
 
 
 def generator(m: Matrices, rows: bool) -> str:

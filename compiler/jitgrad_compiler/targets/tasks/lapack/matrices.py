@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
+
 from ....ir.graph import OPS, Literal, Var
 from ....ir.types import F32, F64, I8, I32, I64, DType
 from ....kernels.kernel import Kernel
@@ -193,14 +195,6 @@ class Matrices:
         with self.e.loop(0, min(rows, columns)) as i:
             self.e.store(self.at(target, self.e.mul(i, columns + 1)), self.e.const(1.0, self.dtype))
 
-    def divide(self, matrix: Reg, count: int, divisor: Reg) -> None:
-        """So many elements by the real number that is stored there."""
-        e = self.e
-        by = e.load(divisor, self.dtype)
-        with e.loop(0, count * self.parts_of_number) as i:
-            place = e.offset(matrix, i, self.dtype)
-            e.store(place, e.div(e.load(place, self.dtype), by))
-
     def fill_integers(self, target: Reg, count: int, value: int) -> None:
         with self.e.loop(0, count) as i:
             self.e.store(self.e.offset(target, i, I32), self.e.const(value, I32))
@@ -269,3 +263,36 @@ class Matrices:
 
         self.vectors(e.const(0, I64), e.const(count * self.parts_of_number, I64), take)
         return e.compare("eq", e.fold(e.add, e.get(zero, dtype, width)), 0.0)
+
+    def spoil_unless_finite(self, source: Reg, count: int, results: Sequence[int] | None = None) -> None:
+        """NaN in results of an operand with a NaN or an infinity, which routines pass on here and drop there."""
+        with self.e.when(self.e.not_(self.finite(source, count)), unlikely=True):
+            self.spoil(results)
+
+    def scaling(self, source: Reg, count: int) -> tuple[Reg, Reg]:
+        """What so many elements are to be multiplied by, so that their squares neither over- nor underflow; whether it is not 1."""
+        e, dtype, width = self.e, self.dtype, VECTOR_BYTES // self.dtype.nbytes
+        found, nothing = e.alloca(dtype, width), e.const(0.0, dtype, width)
+        e.set(found, nothing)
+
+        def take(i: Reg, mask: Reg, width: int) -> None:
+            size = e.abs(e.select(mask, e.load(e.offset(source, i, dtype), dtype, width, mask), nothing))
+            before = e.get(found, dtype, width)
+            e.set(found, e.select(e.compare("gt", size, before), size, before))
+
+        self.vectors(e.const(0, I64), e.const(count * self.parts_of_number, I64), take)
+        largest = e.fold(lambda x, y: e.select(e.compare("gt", x, y), x, y), e.get(found, dtype, width))
+        info = np.finfo(dtype.numpy)
+        smallest = 2 * math.sqrt(float(info.tiny)) / float(info.eps)
+        low, high = (e.const(x, dtype) for x in (smallest, 1 / smallest))
+        small = e.and_(e.compare("lt", largest, low), e.compare("gt", largest, 0.0))
+        wanted = e.select(small, low, e.select(e.compare("gt", largest, high), high, largest))
+        scaled = e.compare("ne", wanted, largest)
+        return e.select(scaled, e.div(wanted, largest), e.const(1.0, dtype)), scaled
+
+    def scale(self, matrix: Reg, count: int, factor: Reg, back: bool = False) -> None:
+        """So many elements times the factor, or divided by it."""
+        e = self.e
+        with e.loop(0, count * self.parts_of_number) as i:
+            place = e.offset(matrix, i, self.dtype)
+            e.store(place, (e.div if back else e.mul)(e.load(place, self.dtype), factor))

@@ -93,14 +93,22 @@ def eig(m: Matrices) -> None:
     places = [vectors.get(job, NULL) for job in ("left", "right")]
     with _of_finite(m, (m.inputs[0], n * n)) as info:
         m.turn(turned, m.inputs[0], n, n)
+        factor, scaled = m.scaling(turned, n * n)  # which geev would do, too, but in SciPy's LAPACK not back
+        with e.when(scaled, unlikely=True):
+            m.scale(turned, n * n, factor)
         if m.complex:
             reals = m.scratch(2 * n * m.dtype.nbytes)
             m.call("geev", *jobs, n, turned, n, m.outputs[0], places[0], n, places[1], n, work, room, reals, info)
+            with e.when(scaled, unlikely=True):
+                m.scale(m.outputs[0], n, factor, back=True)
             for job, out in zip(wanted, m.outputs[1:], strict=True):
                 m.turn(out, vectors[job], n, n)
             return
         wr, wi = m.numbers(n), m.numbers(n)
         m.call("geev", *jobs, n, turned, n, wr, wi, places[0], n, places[1], n, work, room, info)
+        with e.when(scaled, unlikely=True):
+            m.scale(wr, n, factor, back=True)
+            m.scale(wi, n, factor, back=True)
         with e.loop(0, n) as j:
             for part, values in enumerate((wr, wi)):
                 e.store(e.offset(m.outputs[0], e.add(e.mul(j, 2), part), m.dtype), e.load(e.offset(values, j, m.dtype), m.dtype))
@@ -170,9 +178,8 @@ def sylvester(m: Matrices) -> None:
             m.call("trsyl", "N", "N", 1, rows, columns, a, rows, b, columns, c, rows, scale, info)
             times("N", "N", u, c, rows, between)
             times("N", adjoint, between, v, columns, c)
-            m.divide(c, rows * columns, scale)
-            m.turn(m.outputs[0], c, columns, rows)
-            e.set(info, e.const(0, I32))  # 1: values that nearly cancel were moved a little
+            m.scale(c, rows * columns, e.load(scale, m.dtype), back=True)
+            m.turn(m.outputs[0], c, columns, rows)  # info is 1 where values cancel, and were moved a little
 
 
 def _quotient(e: Emitter, x: list[Reg], y: list[Reg]) -> list[Reg]:
@@ -224,6 +231,7 @@ def sqrtm(m: Matrices) -> None:
         m.blas("gemm", "N", "N", n, n, n, 1.0, z, n, t, n, 0.0, between, n)
         m.blas("gemm", "N", "C", n, n, n, 1.0, between, n, z, n, 0.0, t, n)
         m.turn(m.outputs[0], t, n, n)
+        e.set(info, e.select(m.finite(t, n * n), e.get(info, I32), e.const(1, I32)))
 
 
 ROUTINES: tuple[Callable[[Matrices], None], ...] = (eigh, svd, eig, schur, sylvester, sqrtm)

@@ -64,6 +64,7 @@ def lu(m: Matrices) -> None:
         pivot = e.sub(e.load(place, I32), 1)
         e.store(place, pivot)
         exchange(m, order, i, pivot)
+    m.spoil_unless_finite(m.inputs[0], rows * columns, [0])
 
 
 def count_up(m: Matrices, order: Reg, rows: int) -> None:
@@ -93,20 +94,29 @@ def inverse(m: Matrices) -> None:
     _solve_in_place(m, n, n, False)
 
 
-def _solve_in_place(m: Matrices, n: int, columns: int, transpose: bool) -> None:
-    """What LAPACK factorises is M = A^T: M = P^T L U, so X^T M = B^T by U, then L, then the exchanges backward."""
-    x = m.outputs[0]
-    factors, pivots, info = m.numbers(n * n), m.scratch(n * I32.nbytes), m.info()
-    m.copy(factors, m.inputs[0], n * n)
-    m.call("getrf", n, n, factors, n, pivots, info)
+def _factored(m: Matrices, transpose: bool) -> tuple[Reg, Reg]:
+    """The factors L U of M = A, or A^T, and the rows' exchanges, as LAPACK has them. It sees A^T in memory. A is turned, for
+    pivots among its columns would lose all digits where those are of very different size.
+    """
+    n = m.shapes[0][0]
+    factors, pivots = m.numbers(n * n), m.scratch(n * I32.nbytes)
     if transpose:
-        exchange_rows(m, x, columns, pivots, n, False, 1)
-        _from_right(m, factors, n, x, columns, "L", "T", "U")
-        _from_right(m, factors, n, x, columns, "U", "T", "N")
+        m.copy(factors, m.inputs[0], n * n)
     else:
-        _from_right(m, factors, n, x, columns, "U", "N", "N")
-        _from_right(m, factors, n, x, columns, "L", "N", "U")
-        exchange_rows(m, x, columns, pivots, n, True, 1)
+        m.turn(factors, m.inputs[0], n, n)
+    if n:
+        m.call("getrf", n, n, factors, n, pivots, m.info())
+    return factors, pivots
+
+
+def _solve_in_place(m: Matrices, n: int, columns: int, transpose: bool) -> None:
+    """With M = P^T L U it is X^T U^T L^T = B^T P^T: the exchanges, then L^T, then U^T."""
+    x = m.outputs[0]
+    factors, pivots = _factored(m, transpose)
+    exchange_rows(m, x, columns, pivots, n, False, 1)
+    _from_right(m, factors, n, x, columns, "L", "T", "U")
+    _from_right(m, factors, n, x, columns, "U", "T", "N")
+    m.spoil_unless_finite(m.inputs[0], n * n)
 
 
 def solve_factored(m: Matrices) -> None:
@@ -136,16 +146,6 @@ def tridiagonal_solve(m: Matrices) -> None:
     with m.e.when(m.failed(info), unlikely=True):
         m.fill(b, n * columns * m.parts_of_number, math.nan)
     m.turn(m.outputs[0], b, columns, n)
-
-
-def _pivots(m: Matrices) -> tuple[Reg, Reg]:
-    """The factors of a matrix, and its exchanges."""
-    n = m.shapes[0][0]
-    factors, pivots, info = m.numbers(n * n), m.scratch(n * I32.nbytes), m.info()
-    m.copy(factors, m.inputs[0], n * n)
-    if n:
-        m.call("getrf", n, n, factors, n, pivots, info)
-    return factors, pivots
 
 
 def _on_diagonal(m: Matrices, factors: Reg, i: Reg) -> list[Reg]:
@@ -184,7 +184,7 @@ def _put(m: Matrices, slots: list[Reg], target: Reg) -> None:
 
 def det(m: Matrices) -> None:
     e = m.e
-    factors, pivots = _pivots(m)
+    factors, pivots = _factored(m, False)
     slots = _start(m)
     with e.loop(0, m.shapes[0][0]) as i:
         sign = _exchanged(m, pivots, i)
@@ -192,11 +192,12 @@ def det(m: Matrices) -> None:
         for slot, value in zip(slots, times(e, [e.get(s, m.dtype) for s in slots], factor), strict=True):
             e.set(slot, value)
     _put(m, slots, m.outputs[0])
+    m.spoil_unless_finite(m.inputs[0], m.shapes[0][0] ** 2)
 
 
 def slogdet(m: Matrices) -> None:
     e = m.e
-    factors, pivots = _pivots(m)
+    factors, pivots = _factored(m, False)
     slots, size = _start(m), e.alloca(m.dtype)
     e.set(size, e.const(0.0, m.dtype))
     with e.loop(0, m.shapes[0][0]) as i:
@@ -208,8 +209,8 @@ def slogdet(m: Matrices) -> None:
             unit = [e.select(zero, e.const(0.0, m.dtype), e.mul(sign, e.div(x, length))) for x in factor]
         else:
             unit = [e.select(zero, e.const(0.0, m.dtype), e.copysign(sign, e.mul(factor[0], sign)))]
-            unit = [e.select(e.isnan(length), length, unit[0])]
         for slot, value in zip(slots, times(e, [e.get(s, m.dtype) for s in slots], unit), strict=True):
             e.set(slot, value)
     _put(m, slots, m.outputs[0])
     e.store(m.outputs[1], e.get(size, m.dtype))
+    m.spoil_unless_finite(m.inputs[0], m.shapes[0][0] ** 2)
