@@ -145,7 +145,7 @@ def test_second_derivatives_are_right_at_their_limits() -> None:
     np.testing.assert_allclose(by_both, 0.25, rtol=1e-6)
 
 
-@pytest.mark.parametrize("f", [special.zeta, special.polygamma])
+@pytest.mark.parametrize("f", [special.expn, special.polygamma])
 def test_a_derivative_by_an_order_is_refused_and_not_zero(f: Callable[..., Any]) -> None:
     for run in (jitgrad.grad(f), jitgrad.jit(jitgrad.grad(f)), jitgrad.grad(jitgrad.jit(f)), jitgrad.jacfwd(f)):
         with pytest.raises(NonDifferentiableError, match="stop_gradient"):

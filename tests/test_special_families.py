@@ -248,8 +248,8 @@ def test_hypergeometric_functions_have_derivatives_and_ends():
     mixed = vmap(grad(grad(special.hyp1f1, 0), 2))(a, b, x)
     swapped = vmap(grad(grad(special.hyp1f1, 2), 0))(a, b, x)
     np.testing.assert_allclose(mixed, swapped, rtol=1e-12)
-    with pytest.raises(errors.NonDifferentiableError, match="hyp2f1 has no derivative here with respect to the parameter a"):
-        grad(special.hyp2f1)(1.0, 2.0, 3.0, 0.5)
+    with pytest.raises(errors.NonDifferentiableError, match="the derivative of hyp2f1 by a parameter has no derivative here"):
+        grad(grad(special.hyp2f1))(1.0, 2.0, 3.0, 0.5)
     for one, two in ((special.hyp1f1, special.hyp2f1), (jit(special.hyp1f1), jit(special.hyp2f1))):
         points = np.array([[0.0, 0.0, 1.0], [1.0, -1.0, 1.0], [-1.0, -2.0, 1.0], [2.0, 3.0, 0.0], [np.nan, 1.0, 1.0]]).T
         np.testing.assert_allclose(one(*points), [1.0, np.inf, 1.5, 1.0, np.nan])
@@ -257,6 +257,72 @@ def test_hypergeometric_functions_have_derivatives_and_ends():
             [[1.0, 1.0, 3.0, 1.0], [1.0, 1.0, 1.0, 1.0], [0.5, 0.5, 1.5, 2.0], [-2.0, 1.0, 3.0, 4.0], [1.0, 1.0, -1.0, 0.5]]
         ).T
         np.testing.assert_allclose(two(*points), [2.0, np.inf, np.nan, 1.0, np.inf], rtol=1e-13)
+
+
+def test_a_zero_of_a_hypergeometric_function_is_zero_and_not_lost():
+    for f in (lambda g: g, jit):
+        kummer = f(special.hyp1f1)(np.array([2.0, 3.0, -1.0]), 1.0, np.array([-1.0, 2**0.5 - 2, 1.0]))
+        gauss = f(special.hyp2f1)(np.array([-2.0, -1.0, -2.0]), np.array([3.0, 2.0, 1.5]), np.array([1.0, 1.0, 1.5]),
+                                  np.array([(1 - 3**-0.5) / 2, 0.5, 1.0]))  # fmt: skip
+        np.testing.assert_allclose([kummer, gauss], 0.0, atol=1e-15)
+
+
+SLOPES = [
+    *zip(*[v.tolist() for v in HYPERGEOMETRIC], RNG.uniform(-0.95, 0.999, 40).tolist(), strict=True),
+    *zip(*[v[:12].tolist() for v in HYPERGEOMETRIC], (-(10 ** RNG.uniform(0, 4, 12))).tolist(), strict=True),
+    *[(*p, x) for p in [(0.5, -1.5, 2.0), (2.0, -3.5, 1.0), (-2.0, 0.7, 1.5), (1.0, 2.0, 4.0)] for x in (0.4, 0.9, -3.0, 1.0)],
+    (-2.0, 0.7, 1.5, 3.0), (0.0, 1.0, 2.0, 0.5), (3.0, -1.5, 2.0, 1.0), (1.0, -2.0, -3.0, 0.5),
+]  # fmt: skip
+
+
+def _slopes_by_mpmath(*point):
+    """By each parameter, by central differences of 40 digits; of a polynomial's degree there is none outside x <= 1."""
+    step = mp.mpf(10) ** -13
+
+    def f(*parameters):
+        return mp.re(mp.hyp2f1(*parameters, point[3])) if point[3] != 1 else gauss_at_one(*parameters)
+
+    def gauss_at_one(a, b, c):
+        return mp.gamma(c) * mp.gamma(c - a - b) * mp.rgamma(c - a) * mp.rgamma(c - b)
+
+    found = []
+    for k in range(3):
+        above, below = list(map(mp.mpf, point[:3])), list(map(mp.mpf, point[:3]))
+        above[k], below[k] = above[k] + step, below[k] - step
+        found.append((f(*above) - f(*below)) / (2 * step))
+    return found
+
+
+@pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])
+def test_gauss_function_has_its_slopes_by_the_parameters(run):
+    with mp.workdps(40):
+        wanted = np.array([[float(v) for v in _slopes_by_mpmath(*p)] for p in SLOPES]).T
+    found = np.array([run(vmap(grad(special.hyp2f1, k)))(*np.array(SLOPES).T) for k in range(3)])
+    known = np.ones(found.shape, bool)
+    known[0, -4] = known[1, -1] = False  # no polynomial any more for x > 1, and with a pole of c
+    assert np.isnan(found[~known]).all()
+    np.testing.assert_allclose(found[known], wanted[known], rtol=1e-11, atol=1e-13)
+
+
+def test_zeta_has_its_slopes_by_both():
+    s, q = RNG.uniform(1.01, 30, 40), RNG.uniform(0.05, 30, 40)
+    with mp.workdps(40):
+        wanted = [float(mp.diff(lambda t: mp.zeta(t, b), a)) for a, b in zip(s.tolist(), q.tolist(), strict=True)]  # noqa: B023
+    for f in (vmap(grad(special.zeta)), jit(vmap(grad(special.zeta)))):
+        np.testing.assert_allclose(f(s, q), wanted, rtol=1e-12)
+    check_grads(lambda q: special.zeta(s, q), (q + 1,), order=2, atol=1e-4, rtol=1e-4)
+    mixed = [vmap(grad(grad(special.zeta, i), j))(s, q) for i, j in ((0, 1), (1, 0))]
+    np.testing.assert_allclose(*mixed, rtol=1e-12)
+    ends = np.array([[2.0, -0.5], [0.5, 1.0], [1.0, 1.0], [np.inf, 2.0]]).T
+    np.testing.assert_array_equal(vmap(grad(special.zeta))(*ends), [np.nan, np.nan, np.nan, 0.0])
+
+
+def test_comb_of_whole_numbers_has_the_slope_that_it_has_beside_them():
+    for k in (0, 1):
+        held = [5.0, 2.0]
+        beside = [grad(special.comb, k)(*[np.float64(v + (i == k) * d) for i, v in enumerate(held)]) for d in (-1e-6, 1e-6)]
+        np.testing.assert_allclose(grad(special.comb, k)(*map(np.float64, held)), np.mean(beside), rtol=1e-9)
+    assert special.comb(5, 2) == 10 and jit(special.comb)(np.float64(30), 15.0) == 155117520
 
 
 @pytest.mark.parametrize(

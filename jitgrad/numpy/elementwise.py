@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from jitgrad.array import Array, as_value
-from jitgrad.array_ops import convert, fill_like, limits, op, select
+from jitgrad.array_ops import fill_like, limits, op, select
 from jitgrad.errors import DTypeError
 from jitgrad.operands import ArrayLike, array_arg, elementwise, inexact_arg, is_complex, is_float, no_out, operands, size_arg
-from jitgrad_compiler.ir.types import BOOL, F64
+from jitgrad_compiler.ir.types import BOOL
 
 UnaryFunction = Callable[[ArrayLike], Array]
 
@@ -188,7 +188,8 @@ def _by_parts(f: Callable[[Array], Array], x: Array) -> Array:
 
 
 def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
-    """x rounded to a number of decimals, halves to even; negative decimals round to tens, hundreds, ... The type stays.
+    """x rounded to a number of decimals, halves to even; negative decimals round to tens, hundreds, ... The type stays: what an
+    integer type does not reach becomes its last number.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.round(jnp.array([1.25, 2.5]), 1))
@@ -201,14 +202,30 @@ def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
     if value.type.dtype == BOOL or (whole and decimals >= 0):
         return value
     if whole:
-        if decimals < -19:  # beyond the digits of every integer
-            return fill_like(value, 0, value.type.dtype)
-        factor = 10.0**-decimals
-        return convert(op("round_even", convert(value, F64) / factor) * factor, value.type.dtype)
+        return _rounded_integers(value, 10**-decimals)
     (value,), weak = operands("round", value)
     result = _by_parts(lambda v: _rounded(v, decimals), value)
     result.weak = weak
     return result
+
+
+def _rounded_integers(x: Array, factor: int) -> Array:
+    """Integers to multiples of a factor, without leaving their type."""
+    dtype = x.type.dtype
+    least, most = int(limits(dtype).min), int(limits(dtype).max)
+    if factor > 2 * most:
+        return fill_like(x, 0, dtype)
+    if factor > most:  # 0, or the multiple that is no number of the type
+        last = select(x > factor // 2, fill_like(x, most, dtype), fill_like(x, 0, dtype))
+        return select(x < -(factor // 2), fill_like(x, least, dtype), last) if least else last
+    rest = op("rem", x, fill_like(x, factor, dtype))
+    inner = x - rest
+    size = abs(rest)
+    beyond = factor - size
+    even = op("rem", op("floor_div", inner, fill_like(x, factor, dtype)), fill_like(x, 2, dtype)) == 0
+    above = select(inner > most - factor, fill_like(x, most, dtype), inner + factor)
+    below = select(inner < least + factor, fill_like(x, least, dtype), inner - factor) if least else above
+    return select((size < beyond) | ((size == beyond) & even), inner, select(x < 0, below, above) if least else above)
 
 
 def _rounded(x: Array, decimals: int) -> Array:

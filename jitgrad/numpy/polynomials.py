@@ -48,13 +48,7 @@ def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
     >>> print(jnp.polyadd(jnp.array([1, 2]), jnp.array([5])))
     [1 7]
     """
-    x, y = promoted("polyadd", [a1, a2])
-    n = max(x.type.shape[0], y.type.shape[0])
-    grown = [
-        op("pad", v, constant(0, v.type.dtype), padding=((n - v.type.shape[0], 0, 0),)) if v.type.shape[0] < n else v
-        for v in (x, y)
-    ]
-    return op("add", *grown)
+    return _term_by_term("polyadd", "add", a1, a2)
 
 
 def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
@@ -64,7 +58,17 @@ def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
     >>> print(jnp.polysub(jnp.array([1, 2]), jnp.array([5])))
     [ 1 -3]
     """
-    return polyadd(a1, -as_value(a2, "polysub"))
+    return _term_by_term("polysub", "sub", a1, a2)
+
+
+def _term_by_term(name: str, operation: str, a1: ArrayLike, a2: ArrayLike) -> Array:
+    x, y = promoted(name, [a1, a2])
+    n = max(x.type.shape[0], y.type.shape[0])
+    grown = [
+        op("pad", v, constant(0, v.type.dtype), padding=((n - v.type.shape[0], 0, 0),)) if v.type.shape[0] < n else v
+        for v in (x, y)
+    ]
+    return op(operation, *grown)
 
 
 def polymul(a1: ArrayLike, a2: ArrayLike, *, trim_leading_zeros: bool = False) -> Array:

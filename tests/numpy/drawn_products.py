@@ -9,9 +9,23 @@ import numpy as np
 from .drawn_calls import Call, Draw
 
 
+def finite_beside_complex(draw: Callable[[Draw], Call]) -> Callable[[Draw], Call]:
+    """Where an operand is complex all are finite: what BLAS makes of infinities then, NaN or infinite, follows from its order."""
+
+    def finite(d: Draw) -> Call:
+        call = draw(d)
+        if any(x.dtype.kind == "c" for x in call.operands):
+            for x in call.operands:
+                x[~np.isfinite(x)] = 1
+        return call
+
+    return finite
+
+
 def matrices(*letters: str, least: tuple[int, int] = (0, 0)) -> Callable[[Draw], Call]:
     """Operands with such last axes, and others in front that broadcast."""
 
+    @finite_beside_complex
     def draw(d: Draw) -> Call:
         sizes = {letter: d.number(0, 4) for letter in "mnk"}
         lead = d.shape(most=2)
@@ -22,17 +36,20 @@ def matrices(*letters: str, least: tuple[int, int] = (0, 0)) -> Callable[[Draw],
     return draw
 
 
+@finite_beside_complex
 def dotted(d: Draw) -> Call:
     n = d.number(0, 4)
     a, b = d.shape(most=2), d.shape(most=1)
     return Call([d.array(a + (n,)), d.array(d.one_of((n,), b + (n, d.number(0, 3)), ()))])
 
 
+@finite_beside_complex
 def inner(d: Draw) -> Call:
     n = d.number(0, 4)
     return Call([d.array(d.one_of(d.shape(most=2) + (n,), ())), d.array(d.shape(most=2) + (n,))])
 
 
+@finite_beside_complex
 def contracted(d: Draw) -> Call:
     shared = d.shape(most=2)
     a, b, k = d.shape(most=2), d.shape(most=2), len(shared)
@@ -69,6 +86,7 @@ def fitted(d: Draw) -> Call:
     return Call([np.arange(n, dtype="float64"), d.array((n,), dtype=d.apart or "float64")], [d.number(0, 2)])
 
 
+@finite_beside_complex
 def summed(d: Draw) -> Call:
     sizes = {letter: d.number(0, 3) for letter in "ijkl"}
     terms = ["".join(d.random.permutation(list("ijkl"))[: d.number(0, 3)]) for _ in range(d.number(1, 3))]

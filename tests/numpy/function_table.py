@@ -107,6 +107,7 @@ class Row:
     draw: Callable[[Draw], Call]
     types: str = "f"
     smooth: bool = False  # differentiable where values are apart from each other and from 0
+    order: int = 2  # how often, by all operands
     holomorphic: bool = False  # differentiable at complex numbers, too
     traced: bool = True  # False where the result's shape depends on values
     reference: Callable[..., Any] | None = None
@@ -182,7 +183,7 @@ ROWS = [
     Row("ptp", reduction(1), "iuf", True),
     Row("nansum nanprod", with_nans(reduction()), "biufc", True, zeros=False, edges="f"),
     Row("nanmax nanmin", with_nans(reduction(1)), "iuf", True, zeros=False),
-    Row("nanmean", with_nans(reduction(1)), "iufc", True),
+    Row("nanmean", with_nans(reduction(1)), "iufc", True, zeros=False),
     Row("nanstd nanvar", with_nans(deviated), "iufc", True),
     Row("nanmedian", with_nans(reduction(1)), "iuf", True, zeros=False),
     Row("quantile", quantiles, "if", True, floats=True, edges="", zeros=False),
@@ -191,15 +192,15 @@ ROWS = [
     Row("nanpercentile", with_nans(lambda d: quantiles(d, 100)), "if", True, floats=True, edges="", zeros=False),
     Row("argmax argmin", along(1, keepdims=lambda d: True), "biuf"),
     Row("nanargmax nanargmin", along(1, keepdims=lambda d: True), "if", edges=""),
-    Row("cumsum cumprod", along(), "biufc", True, True, edges="f"),
-    Row("nancumsum nancumprod", with_nans(along()), "biufc", True, edges="f"),
+    Row("cumsum cumprod", along(), "biufc", True, True),
+    Row("nancumsum nancumprod", with_nans(along()), "biufc", True),
     Row("cumulative_sum cumulative_prod", lambda d: Call([d.array((3, d.number(0, 4)))], keywords={"axis": d.number(-2, 1),
         "include_initial": d.flag()}), "iufc", True, edges="f"),
-    Row("average", averaged, "iufc", True, edges="f"),
+    Row("average", averaged, "iufc", True, edges="f", zeros=False),
     Row("cov corrcoef", covaried, "fc", True, loose=10),
     # sorting and searching
     Row("sort", along(none=False, least=1, stable=lambda d: True), "biufc", True, edges="f", zeros=False),
-    Row("argsort", along(none=False, least=1), "biuf"),
+    Row("argsort", along(none=False, least=1), "biuf", reference=lambda x, axis: np.argsort(x, axis, kind="stable")),
     Row("sort_complex", one(1, 1), "iufc"),
     Row("lexsort", lambda d: Call([d.array((3,)) for _ in range(d.number(1, 3))], listed=True), "biuf"),
     Row("searchsorted", searched, "iuf"),
@@ -239,7 +240,7 @@ ROWS = [
     Row("fliplr flipud", one(2), "biufc", True, True),
     Row("rot90", turned, "biufc", True, True),
     Row("roll", rolled, "biufc", True, True),
-    Row("pad", padded, "if", True),
+    Row("pad", padded, "if", True, zeros=False),
     Row("repeat", repeated, "biufc", True, True),
     Row("tile", tiled, "biufc", True, True),
     Row("resize", lambda d: Call([d.array(d.shape())], [d.shape()]), "biufc", True, True),
@@ -310,7 +311,7 @@ ROWS = [
     Row("poly", one(1, 1), "f", True, edges="", zeros=False),
     Row("vander", lambda d: Call([d.array((d.number(0, 4),))], [d.one_of(None, d.number(0, 4))], {"increasing": d.flag()}), "ifc",
         True, True),
-    Row("roots", rooted, traced=False, loose=1e3),
+    Row("roots", rooted, traced=False, loose=1e3, edges=""),
     Row("polydiv", divided, "f", True, loose=1e3, ours=lambda u, v: jnp.polydiv(u, v)[0], reference=lambda u, v: np.polydiv(u,
         v)[0], edges="", zeros=False),
     Row("polyfit", fitted, "f", True, loose=1e3, edges="", zeros=False),

@@ -136,3 +136,10 @@ def test_convolutions_of_complex_numbers_and_integers():
 def test_a_convolution_is_fused_with_what_reads_it_and_makes_no_table():
     lowered = jit(lambda a, v: jnp.tanh(jnp.convolve(a, v))).lower(np.ones(20_000, np.float32), np.ones(500, np.float32))
     assert lowered.compile().memory_analysis().temp_size_in_bytes < 1 << 18
+
+
+def test_polynomials_are_subtracted_in_the_type_that_both_have() -> None:
+    for run in (lambda f: f, jit):
+        found = run(jnp.polysub)(np.array([300, 1], np.int16), np.array([5], np.uint8))
+        assert found.dtype == "int16" and found.tolist() == [300, -4]
+        assert np.signbit(run(jnp.polysub)(np.array([1.0, -0.0, 2.0]), np.array([3.0]))[1])

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
+import numpy as np
 import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
 
 CASES = [
     "exp(x)",
@@ -94,3 +99,18 @@ CASES = [
 @pytest.mark.parametrize("case", CASES)
 def test_elementwise_agrees_with_numpy_eagerly_traced_and_batched(case: str, agrees: Callable[..., None]) -> None:
     agrees(case)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "int64", "uint64"])
+def test_integers_round_to_tens_exactly_and_stay_in_their_type(dtype: str) -> None:
+    ends = np.iinfo(dtype)
+    random = np.random.default_rng(0).integers(ends.min, ends.max, 60, dtype=dtype, endpoint=True)
+    x = np.array([ends.min, ends.max, 0, 5, 15, 25, 50, 127, *(v for v in (-15, -25) if ends.min), *random.tolist()], dtype)
+    for decimals in (-1, -2, -5, -19, -20, -40):
+        factor = 10**-decimals
+        nearest = [round(Fraction(int(v), factor)) * factor for v in x]
+        wanted = np.array([min(max(v, int(ends.min)), int(ends.max)) for v in nearest], dtype)
+        for run in (lambda f: f, jitgrad.jit):
+            found = run(lambda x: jnp.round(x, decimals))(jnp.array(x))  # noqa: B023
+            assert found.dtype == dtype
+            np.testing.assert_array_equal(found, wanted)

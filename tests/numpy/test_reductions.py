@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+import jitgrad
 import jitgrad.numpy as jnp
 
 CASES = [
@@ -99,3 +100,15 @@ def test_reductions_agree_with_numpy_eagerly_traced_and_batched(case: str, agree
 def test_sums_of_many_nothings_are_zeros(dtype: str, shape: tuple[int, ...]) -> None:
     for axis in [*range(len(shape)), *[(a, b) for a in range(len(shape)) for b in range(a)]]:
         np.testing.assert_array_equal(jnp.sum(jnp.ones(shape, dtype), axis), np.sum(np.ones(shape, dtype), axis))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_running_products_of_infinite_complex_numbers_begin_with_the_first_as_it_is(reverse: bool) -> None:
+    ends = [0.0, -0.0, 1.5, np.inf, -np.inf, np.nan]
+    x = np.random.default_rng(0).choice([complex(a, b) for a in ends for b in ends], (200, 3))
+    x = x[:, ::-1] if reverse else x
+    with np.errstate(invalid="ignore"):
+        for n in (0, 1, 3):
+            wanted = np.cumprod(x[:, :n], 1)
+            np.testing.assert_array_equal(jnp.cumprod(jnp.array(x[:, :n]), 1), wanted)
+            np.testing.assert_array_equal(jitgrad.jit(lambda x: jnp.cumprod(x, 1))(x[:, :n]), wanted)

@@ -293,6 +293,37 @@ def _scaled_zeta(s: float, q: float, unit: float) -> float:
     return total
 
 
+def zeta_slope(s: float, q: float) -> float:
+    """The derivative of the zeta function by s, for s > 1 and q > 0: -sum of log(q + k) (q + k)^-s, as the sum itself is found.
+
+    For other q it is defined at whole s alone, and there is no derivative: NaN.
+    """
+    if math.isnan(s) or math.isnan(q) or s <= 1.0 or q <= 0.0:
+        return math.nan
+    if s == math.inf:
+        return 0.0 if q >= 1.0 else math.inf
+    if q == math.inf:
+        return -0.0
+    if q < 1.0 and -s * math.log(q) > 703.0:  # as large times the logarithm
+        return math.inf
+    total = 0.0
+    for _ in range(10):
+        total -= math.log(q) * math.pow(q, -s)
+        q += 1.0
+    logarithm = math.log(q)
+    total -= math.pow(q, 1.0 - s) / (s - 1.0) * (logarithm + 1.0 / (s - 1.0))
+    power = math.pow(q, -s)
+    total -= 0.5 * logarithm * power
+    slope = (1.0 - s * logarithm) * power / q
+    power *= s / q
+    for j, coefficient in enumerate(EULER_MACLAURIN):
+        total += coefficient * slope
+        first, second = (s + (2 * j + 1)) / q, (s + (2 * j + 2)) / q
+        slope = slope * first * second + power * (first + second) / q
+        power *= first * second
+    return total
+
+
 def polygamma(n: float, x: float) -> float:
     """The n-th derivative of digamma, (-1)^(n + 1) n! zeta(n + 1, x) (NIST DLMF 5.15.1); NaN unless n is 0, 1, 2, ..."""
     if n == 0.0:

@@ -1,6 +1,6 @@
-"""Hypergeometric functions as ops; their scalar functions are in `hypergeometric_functions.py`.
+"""Hypergeometric functions as ops; their scalar functions are in `hypergeometric_functions.py` and `gauss_slopes.py`.
 
-Kummer's function has derivatives by its parameters, ops of their own; Gauss' has one by its argument.
+Both have derivatives by their parameters, ops of their own, which have derivatives by the argument.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 
 from ..ir.types import F64
+from . import gauss_slopes
 from . import hypergeometric_functions as scalars
 from .arithmetic import op
 from .define import elementwise, no_derivative_by
 from .scipy_special import extreme, mended, of_float64, one_by_one
 
 
-def _op(name: str, reference: Any, partials: Sequence[Callable[..., Any]], doc: str, fixed: int = 0) -> None:
+def _op(name: str, reference: Any, partials: Sequence[Callable[..., Any]], doc: str, fixed: int = 0, module: Any = scalars) -> None:
     elementwise(
-        name, reference, partials=partials, accepts="float", domain=(0.1, 0.9), fixed=fixed, scalar=getattr(scalars, name),
+        name, reference, partials=partials, accepts="float", domain=(0.1, 0.9), fixed=fixed, scalar=getattr(module, name),
         computed_in=F64, transcendental=True, cost=60.0, doc=doc,
     )  # fmt: skip
 
@@ -39,6 +40,11 @@ def _beyond(a: Any, b: Any, x: Any) -> Any:
     return op("hyp1f1", a + 1, b + 1, x) / b
 
 
+def _next(function: str, a: Any, b: Any, c: Any, x: Any) -> Any:
+    """Of 2F1(a + 1, b + 1; c + 1; x), which times a b / c is the derivative by x (NIST DLMF 15.5.1)."""
+    return op(function, a + 1, b + 1, c + 1, x)
+
+
 _op("hyp1f1",
     mended(of_float64("hyp1f1"), scalars.hyp1f1, _is_hard),
     [lambda a, b, x, out: op("hyp1f1_slope_a", a, b, x), lambda a, b, x, out: op("hyp1f1_slope_b", a, b, x),
@@ -55,5 +61,14 @@ _op("hyp1f1_slope_b", one_by_one(scalars.hyp1f1_slope_b),
 _op("hyp2f1",
     mended(of_float64("hyp2f1"), scalars.hyp2f1,
            lambda a, b, c, x: extreme(a, b, c) | (c <= 0) | ~(np.abs(x) < 0.9) | (np.abs(a) > 20) | (np.abs(b) > 20)),
-    [*_none("hyp2f1", "abc"), lambda a, b, c, x, out: a * b / c * op("hyp2f1", a + 1, b + 1, c + 1, x)],
-    "Gauss' hypergeometric function 2F1(a, b; c; x).", fixed=3)  # fmt: skip
+    [lambda a, b, c, x, out: op("hyp2f1_slope_a", a, b, c, x), lambda a, b, c, x, out: op("hyp2f1_slope_a", b, a, c, x),
+     lambda a, b, c, x, out: op("hyp2f1_slope_c", a, b, c, x), lambda a, b, c, x, out: a * b / c * _next("hyp2f1", a, b, c, x)],
+    "Gauss' hypergeometric function 2F1(a, b; c; x).")  # fmt: skip
+_op("hyp2f1_slope_a", one_by_one(gauss_slopes.hyp2f1_slope_a),
+    [*_none("the derivative of hyp2f1 by a parameter", "abc"),
+     lambda a, b, c, x, out: b / c * (_next("hyp2f1", a, b, c, x) + a * _next("hyp2f1_slope_a", a, b, c, x))],
+    "The derivative of 2F1(a, b; c; x) by a.", fixed=3, module=gauss_slopes)  # fmt: skip
+_op("hyp2f1_slope_c", one_by_one(gauss_slopes.hyp2f1_slope_c),
+    [*_none("the derivative of hyp2f1 by c", "abc"),
+     lambda a, b, c, x, out: a * b / c * (_next("hyp2f1_slope_c", a, b, c, x) - _next("hyp2f1", a, b, c, x) / c)],
+    "The derivative of 2F1(a, b; c; x) by c.", fixed=3, module=gauss_slopes)  # fmt: skip

@@ -3,7 +3,8 @@
 They run as they stand, and kernels have them by `targets/scalar_translation.py`. Where two series give the same number, the one
 whose terms cancel less is taken; towards the singular point 1 of 2F1 its differential equation is followed by Taylor's series in
 steps of half the distance, which needs no case for whole c - a - b. What has not converged after many terms, or
-has lost its digits, is NaN.
+has lost its digits, is NaN. Beside a zero of the function it has not: what counts there is its derivative. Those of 2F1 by its
+parameters are in `gauss_slopes.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ LARGE = 1e250
 LOG_LARGE = 575.6462732485114
 
 
-def _is_pole(b: float) -> bool:
+def is_pole(b: float) -> bool:
     """Whether a number is 0, -1, -2, ..."""
     return b <= 0.0 and (b < -1e15 or math.floor(b) == b)
 
@@ -43,9 +44,9 @@ def _kummer(a: float, b: float, x: float) -> tuple[float, float, float]:
         return math.nan, math.nan, math.nan
     if x == 0.0:
         return 1.0, 0.0, 0.0
-    if _is_pole(b) and not (_is_pole(a) and a >= b):
+    if is_pole(b) and not (is_pole(a) and a >= b):
         return math.inf, math.nan, math.nan
-    if abs(x) > 200.0 and not _is_pole(a):
+    if abs(x) > 200.0 and not is_pole(a):
         value, value_a, value_b = _kummer_far(a, b, x)
         if value == value:
             return value, value_a, value_b
@@ -55,12 +56,10 @@ def _kummer(a: float, b: float, x: float) -> tuple[float, float, float]:
         value, value_a, value_b, loss = _kummer_transformed(a, b, x)
         return value, value_a, value_b
     value, value_a, value_b, loss = _kummer_series(a, b, x, 0.0)
-    if loss > 8.0 and not _is_pole(b):
+    if loss > 8.0 and not is_pole(b):
         other, other_a, other_b, other_loss = _kummer_transformed(a, b, x)
         if other_loss < loss:
             value, value_a, value_b, loss = other, other_a, other_b, other_loss
-    if loss > MOST_LOSS and value != 0.0:
-        return math.nan, math.nan, math.nan
     return value, value_a, value_b
 
 
@@ -73,7 +72,7 @@ def _kummer_transformed(a: float, b: float, x: float) -> tuple[float, float, flo
 def _kummer_series(a: float, b: float, x: float, exponent: float) -> tuple[float, float, float, float]:
     """exp(exponent) times the series, its derivatives by a and b, and how much larger the terms are than their sum."""
     term, term_a, term_b = 1.0, 0.0, 0.0
-    total, total_a, total_b, size = 1.0, 0.0, 0.0, 1.0
+    total, total_a, total_b, size, slope = 1.0, 0.0, 0.0, 1.0, 0.0
     k, scale = 0.0, exponent
     while k < MOST_TERMS:
         lower = b + k
@@ -89,14 +88,15 @@ def _kummer_series(a: float, b: float, x: float, exponent: float) -> tuple[float
         total_b += term_b
         size += abs(term)
         k += 1.0
+        slope += k * term
         if size > LARGE:
             term, term_a, term_b, size = term / LARGE, term_a / LARGE, term_b / LARGE, size / LARGE
-            total, total_a, total_b = total / LARGE, total_a / LARGE, total_b / LARGE
+            total, total_a, total_b, slope = total / LARGE, total_a / LARGE, total_b / LARGE, slope / LARGE
             scale += LOG_LARGE
         small = abs(term) <= 1e-17 * abs(total) and abs(term_a) <= 1e-17 * abs(total_a) and abs(term_b) <= 1e-17 * abs(total_b)
         if small and k > -a and k > -b:
             break
-    if k == MOST_TERMS:
+    if k == MOST_TERMS or is_lost(total, slope / x, size):
         return math.nan, math.nan, math.nan, math.inf
     loss = size / abs(total) if total != 0.0 else math.inf
     if scale == 0.0:
@@ -107,10 +107,15 @@ def _kummer_series(a: float, b: float, x: float, exponent: float) -> tuple[float
     return half * total * half, half * total_a * half, half * total_b * half, loss
 
 
+def is_lost(total: float, slope: float, size: float) -> bool:
+    """Whether a sum of terms of a size has lost its digits: a change of x in its last one would change it by less."""
+    return total != 0.0 and size > MOST_LOSS * max(abs(total), abs(slope))
+
+
 def _kummer_far(a: float, b: float, x: float) -> tuple[float, float, float]:
     """Large |x| (NIST DLMF 13.7.1, 13.7.2): gamma(b) / gamma(a) exp(x) x^(a - b) above 0, gamma(b) / gamma(b - a) |x|^-a below."""
     lower = a if x > 0.0 else b - a
-    if _is_pole(lower):
+    if is_pole(lower):
         return math.nan, math.nan, math.nan
     first, second = (b - a, 1.0 - a) if x > 0.0 else (a, a - b + 1.0)
     size = abs(x)
@@ -137,7 +142,7 @@ def _kummer_far(a: float, b: float, x: float) -> tuple[float, float, float]:
         exponent = lgamma(b) - lgamma(b - a) - a * logarithm
         rate_a, rate_b = digamma(b - a) - logarithm, digamma(b) - digamma(b - a)
         slope_a, slope_b = total_first + total_second, -total_second
-    sign = _sign_of_gamma(b) * _sign_of_gamma(lower)
+    sign = sign_of_gamma(b) * sign_of_gamma(lower)
     if exponent > 709.7:
         front = sign * math.inf
     else:
@@ -145,7 +150,7 @@ def _kummer_far(a: float, b: float, x: float) -> tuple[float, float, float]:
     return front * total, front * (rate_a * total + slope_a), front * (rate_b * total + slope_b)
 
 
-def _sign_of_gamma(x: float) -> float:
+def sign_of_gamma(x: float) -> float:
     below = math.floor(max(x, -1e15)) + 0.0
     return -1.0 if x < 0.0 and below - 2.0 * math.floor(0.5 * below) == 1.0 else 1.0
 
@@ -157,23 +162,22 @@ def hyp2f1(a: float, b: float, c: float, x: float) -> float:
         return math.nan
     if x == 0.0 or a == 0.0 or b == 0.0:
         return 1.0
-    last = min(-a if _is_pole(a) else math.inf, -b if _is_pole(b) else math.inf)
-    if _is_pole(c) and last > -c:
+    last = min(-a if is_pole(a) else math.inf, -b if is_pole(b) else math.inf)
+    if is_pole(c) and last > -c:
         return math.inf
     if last < MOST_TERMS:
-        value, loss = _gauss_series(a, b, c, x)
-        return value if loss < MOST_LOSS or value == 0.0 else math.nan
+        return _gauss_series(a, b, c, x)[0]
     if x > 1.0:
         return math.nan
     if x == 1.0:
         return _gauss_at_one(a, b, c)
     if x < -0.5:  # Pfaff's transformations, NIST DLMF 15.8.1: the parameter left in front is the smaller one
         front = min(a, b)
-        return _power(1.0 - x, -front) * _gauss_inside(front, c - max(a, b), c, x / (x - 1.0), 1.0 / (1.0 - x))
+        return power(1.0 - x, -front) * _gauss_inside(front, c - max(a, b), c, x / (x - 1.0), 1.0 / (1.0 - x))
     return _gauss_inside(a, b, c, x, 1.0 - x)
 
 
-def _power(base: float, exponent: float) -> float:
+def power(base: float, exponent: float) -> float:
     """base^exponent for base > 0; inf where Python's pow would raise."""
     return math.inf if exponent * math.log(base) > 709.7 else math.pow(base, exponent)
 
@@ -182,20 +186,20 @@ def _gauss_at_one(a: float, b: float, c: float) -> float:
     """NIST DLMF 15.4.20, and the sign of infinity where the series diverges."""
     left = c - a - b
     if left > 0.0:
-        if _is_pole(c - a) or _is_pole(c - b):
+        if is_pole(c - a) or is_pole(c - b):
             return 0.0
         if max(abs(c), left) < 100.0:
             return gamma(c) / gamma(c - a) * (gamma(left) / gamma(c - b))
-        sign = _sign_of_gamma(c) * _sign_of_gamma(c - a) * _sign_of_gamma(c - b)
+        sign = sign_of_gamma(c) * sign_of_gamma(c - a) * sign_of_gamma(c - b)
         return sign * math.exp(lgamma(c) + lgamma(left) - lgamma(c - a) - lgamma(c - b))
-    if _is_pole(c - a) or _is_pole(c - b):
+    if is_pole(c - a) or is_pole(c - b):
         return math.inf if left < 0.0 else math.nan
-    return _sign_of_gamma(c) * _sign_of_gamma(a) * _sign_of_gamma(b) * math.inf
+    return sign_of_gamma(c) * sign_of_gamma(a) * sign_of_gamma(b) * math.inf
 
 
 def _gauss_inside(a: float, b: float, c: float, x: float, beyond: float) -> float:
     """-1/2 <= x < 1, with beyond = 1 - x."""
-    if _is_pole(a) or _is_pole(b):
+    if is_pole(a) or is_pole(b):
         return _gauss_series(a, b, c, x)[0]
     if x > 0.5:
         return _gauss_towards_one(a, b, c, beyond)
@@ -203,13 +207,13 @@ def _gauss_inside(a: float, b: float, c: float, x: float, beyond: float) -> floa
     if loss > 8.0:  # Euler's transformation, NIST DLMF 15.8.1
         other, other_loss = _gauss_series(c - a, c - b, c, x)
         if other_loss < loss:
-            value, loss = _power(beyond, c - a - b) * other, other_loss
-    return value if loss < MOST_LOSS or value == 0.0 else math.nan
+            value = power(beyond, c - a - b) * other
+    return value
 
 
 def _gauss_series(a: float, b: float, c: float, x: float) -> tuple[float, float]:
     """The series, and how much larger its terms are than the sum."""
-    term, total, size, k = 1.0, 1.0, 1.0, 0.0
+    term, total, size, slope, k = 1.0, 1.0, 1.0, 0.0, 0.0
     while k < MOST_TERMS and term != 0.0:
         if c + k == 0.0:
             break
@@ -218,9 +222,10 @@ def _gauss_series(a: float, b: float, c: float, x: float) -> tuple[float, float]
         total += term
         size += abs(term)
         k += 1.0
+        slope += k * term
         if abs(term) <= 1e-17 * abs(total) and abs(ratio) < 0.95 and k > -a and k > -b and k > -c:
             break
-    if k == MOST_TERMS:
+    if k == MOST_TERMS or is_lost(total, slope / x, size):
         return math.nan, math.inf
     return total, size / abs(total) if total != 0.0 else math.inf
 

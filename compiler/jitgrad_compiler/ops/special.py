@@ -10,7 +10,7 @@ from ..ir.types import F64
 from . import gamma_functions
 from .arithmetic import op
 from .define import elementwise, full, no_derivative_by
-from .scipy_special import mended, of_float64, special
+from .scipy_special import mended, of_float64, one_by_one, special
 
 
 def _near(x: Any, number: float) -> Any:
@@ -54,7 +54,14 @@ polygamma = elementwise(
 )  # fmt: skip
 zeta = elementwise(
     "zeta", _zeta, accepts="float",
-    partials=[lambda s, q, out: no_derivative_by("zeta", "the exponent x"), lambda s, q, out: -s * op("zeta", s + 1, q)],
-    domain=(1.2, 6), fixed=1, scalar=gamma_functions.zeta, computed_in=F64, transcendental=True,
+    partials=[lambda s, q, out: op("zeta_slope", s, q), lambda s, q, out: -s * op("zeta", s + 1, q)],
+    domain=(1.2, 6), scalar=gamma_functions.zeta, computed_in=F64, transcendental=True,
     doc="The Hurwitz zeta function, the sum of (q + k)**-s over k = 0, 1, 2, ...",
+)  # fmt: skip
+zeta_slope = elementwise(
+    "zeta_slope", one_by_one(gamma_functions.zeta_slope), accepts="float",
+    partials=[lambda s, q, out: no_derivative_by("the derivative of zeta by x", "x once more"),
+              lambda s, q, out: -op("zeta", s + 1, q) - s * op("zeta_slope", s + 1, q)],
+    domain=(1.2, 6), fixed=1, scalar=gamma_functions.zeta_slope, computed_in=F64, transcendental=True,
+    doc="The derivative of the Hurwitz zeta function by s, for positive q.",
 )  # fmt: skip

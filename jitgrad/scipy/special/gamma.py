@@ -10,6 +10,7 @@ import numpy as np
 
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
+from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.errors import DTypeError
 from jitgrad.operands import inexact_arg
@@ -39,6 +40,8 @@ def polygamma(n: ArrayLike, x: ArrayLike) -> Array:
 
 def zeta(x: ArrayLike, q: ArrayLike | None = None) -> Array:
     """The Hurwitz zeta function, the sum of (q + k)**-x over k = 0, 1, 2, ... for x > 1; without q Riemann's, of q = 1.
+
+    It has derivatives by both, and second ones where q is one of the two; by x for positive q.
 
     >>> print(zeta(2.0, 1.0))
     1.644934
@@ -145,7 +148,8 @@ def comb(N: ArrayLike, k: ArrayLike, *, repetition: bool = False) -> Array:
     value = jnp.exp(-betaln(1 + total - part, 1 + part)) / (total + 1)
     exact = min(2.0**40, float(jnp.finfo(value.dtype).max))
     whole = (jnp.floor(total) == total) & (jnp.floor(part) == part) & (value < exact)
-    return jnp.where(none, 0.0, jnp.where(whole, jnp.round(value), value))
+    rounding = lax.stop_gradient(jnp.round(value) - value)  # it has no slope, what it rounds has
+    return jnp.where(none, 0.0, jnp.where(whole, value + rounding, value))
 
 
 def bernoulli(n: int) -> Array:

@@ -24,10 +24,10 @@ def hyp1f1(a: ArrayLike, b: ArrayLike, x: ArrayLike) -> Array:
 
 
 def hyp2f1(a: ArrayLike, b: ArrayLike, c: ArrayLike, x: ArrayLike) -> Array:
-    """Gauss' hypergeometric function 2F1(a, b; c; x) of real numbers (NIST DLMF 15.2.1), with derivatives by x.
+    """Gauss' hypergeometric function 2F1(a, b; c; x) of real numbers (NIST DLMF 15.2.1), with derivatives by all arguments.
 
     Inf where c is 0, -1, -2, ... and the series no polynomial that ends before; NaN for x > 1, where the function is complex,
-    unless it is a polynomial.
+    unless it is a polynomial. Second derivatives are there where x is one of the two.
 
     >>> print(hyp2f1(1.0, 1.0, 1.0, 0.5))
     2.0

@@ -12,7 +12,7 @@ from ...ops.arithmetic import op
 from ...ops.define import axis_to_front, first_axis_to, full, reshape, transpose_axes
 from .arithmetic import multiply
 from .control import in_steps
-from .table import Operand, Parts, Planes, of_planes, rule, zero_like
+from .table import Operand, Parts, Planes, of_planes, one_of, rule, zero_like
 
 
 def _each_part(name: str) -> None:
@@ -126,16 +126,27 @@ def recurrence(a: Parts, b: Parts, axis: int, reverse: bool) -> Parts:
     return _back(in_steps(step, count, start, [*factors, *terms])[1], axis, reverse)
 
 
-def _products(rows: list[Value]) -> tuple[list[Value], list[Value]]:
-    """Of the rows along the first axis the product, and those on the way."""
-    count, *row = rows[0].type.shape
-    start = [full(tuple(row), n, rows[0].type.dtype) for n in (1, 0)]
+def _products(rows: list[Value], start: list[Value]) -> tuple[list[Value], list[Value]]:
+    """Of the rows along the first axis, and of what starts, the product, and those on the way."""
+    count = rows[0].type.shape[0]
     return in_steps(lambda carries, slices: list(multiply(Parts(*carries), Parts(*slices))), count, start, rows)
 
 
 @rule("cumprod")
 def running_product(x: Parts, axis: int, reverse: bool) -> Parts:
-    return _back(_products(_in_front(x, axis, reverse))[1], axis, reverse)
+    """The first row is no product: 1 times what is infinite would be NaN."""
+    rows = _in_front(x, axis, reverse)
+    if rows[0].type.shape[0] < 2:
+        return x
+    first, others = [one_of(part, 0, 0) for part in rows], [_behind_the_first(part) for part in rows]
+    on_the_way = _products(others, first)[1]
+    whole = [op("concatenate", reshape(f, (1, *f.type.shape)), v, axis=0) for f, v in zip(first, on_the_way, strict=True)]
+    return _back(whole, axis, reverse)
+
+
+def _behind_the_first(rows: Value) -> Value:
+    shape = rows.type.shape
+    return op("slice", rows, start=(1,) + (0,) * (len(shape) - 1), limit=shape, strides=(1,) * len(shape))
 
 
 @rule("reduce_prod")
@@ -143,4 +154,5 @@ def product(x: Parts, axes: tuple[int, ...]) -> Parts:
     shape = x.real.type.shape
     kept = tuple(i for i in range(len(shape)) if i not in axes)
     row = (math.prod(shape[a] for a in axes), *[shape[i] for i in kept])
-    return Parts(*_products([reshape(transpose_axes(part, (*axes, *kept)), row) for part in x])[0])
+    start = [full(row[1:], n, x.real.type.dtype) for n in (1, 0)]
+    return Parts(*_products([reshape(transpose_axes(part, (*axes, *kept)), row) for part in x], start)[0])
