@@ -24,7 +24,7 @@ from .array import Array, as_value
 from .config import config
 from .devices import as_device, default
 from .errors import ArgumentError, NonHashableStaticArgumentError, NumberRangeError
-from .programs import CheckedEntry, Entry, programs_of
+from .programs import Entry, entry_for, programs_of
 from .recursion import own_frames
 from .signatures import AnyLeaves, UnknownArgument, scan, static_key
 from .stages import Compiled, Lowered
@@ -138,7 +138,7 @@ class Jitted:
                 traced.graph = inlined(traced.graph, call)
             checked = config.debug_nans or config.debug_infs
             donated = self._donated_leaves(args, dynamic, rest)
-            entry = CheckedEntry(traced, self._name) if checked else Entry(traced, self._name, donated)
+            entry = entry_for(traced, self._name, donated, checked)
             if all(v.owner is None for v in traced.captured):
                 self._entries[key] = entry
             return entry
@@ -187,7 +187,7 @@ class Jitted:
         return Lowered(traced, in_tree, self._name, self._donated_leaves(args, dynamic, rest), self._compile)
 
     def _compile(self, lowered: Lowered) -> Compiled:
-        entry = Entry(lowered.traced, lowered.name, lowered.donated)
+        entry = entry_for(lowered.traced, lowered.name, lowered.donated)
         entry.prepare()
         return Compiled(lowered, entry)
 

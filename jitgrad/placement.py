@@ -16,7 +16,6 @@ from jitgrad_compiler.ir.builder import Value, run_elsewhere
 from jitgrad_compiler.ir.graph import Op
 from jitgrad_compiler.ir.types import TapeType
 from jitgrad_compiler.ops.calls import call
-from jitgrad_compiler.ops.control import scan
 from jitgrad_compiler.ops.effects import callback, io_callback, pure_callback
 
 from . import backend
@@ -73,11 +72,15 @@ def moved(where: str, x: Array, device: Device) -> Array:
 
 def _memory_of(device: Any, x: Any) -> Any:
     """The memory of an operand, an Array or a NumPy array, on a device."""
-    if type(x) is Array and getattr(x.ref, "device", None) is device:
+    if not isinstance(x, Array):
+        return memory().from_host(device, x)
+    if getattr(x.ref, "device", None) is device:
         return x.ref
-    if type(x) is Array and memory_device(x.ref) is not None:
+    if isinstance(x.type, TapeType):
+        return memory().HostTape(device, x.data())
+    if memory_device(x.ref) is not None:
         return memory().to_device(device, x.ref, x.type)
-    return memory().from_host(device, x.data() if isinstance(x, Array) else x)
+    return memory().from_host(device, x.data())
 
 
 def common(where: str, values: Iterable[Any]) -> Device:
@@ -161,8 +164,6 @@ def _at_once(op: Op, args: Sequence[Value], params: dict[str, Any], types: Seque
     """An operation on concrete operands, on the GPU that these lie on, or that is the default; None: on the processor."""
     if op in _HOST_OPS or (args and all(isinstance(a.ref, np.generic) for a in args)):
         return None
-    if op is scan and params["length"] is None or any(isinstance(t, TapeType) for t in types):
-        return None  # tapes are the processor's
     device = common(op.name, args)
     if device == CPU or config.disable_jit and op is call:
         return None

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from jitgrad_compiler.ir.types import TapeType
+
 from . import backend, placement, tree
 from .array import DONATED, Array, memory_device
 from .config import config
@@ -123,7 +125,21 @@ class Entry:
         return self.build(iter(arrays))
 
 
-class CheckedEntry(Entry):
+class TapedEntry(Entry):
+    """A program that takes or gives tapes, as a loop's derivative does that goes into a jitted function or comes out of one."""
+
+    def run(self, leaves: list[Any]) -> Any:
+        operands = [*leaves, *self.constants]
+        if config.default_device is not None or any(memory_device(x.ref) for x in operands if type(x) is Array):
+            return self._elsewhere(leaves)
+        arrays = [x.data() if isinstance(x, Array) else x for x in operands]
+        for n in self.donated:
+            if type(leaves[n]) is Array:
+                leaves[n].ref = DONATED
+        return self.wrap(backend.runtime().run_graph(self.traced.graph, arrays))
+
+
+class CheckedEntry(TapedEntry):
     """A program whose results are looked at for NaNs or infinities (nan_checks.py). It takes nothing that is donated, for it may
     run again.
     """
@@ -136,6 +152,14 @@ class CheckedEntry(Entry):
         operands = [x.data() if isinstance(x, Array) else x for x in [*leaves, *self.constants]]
         check_program(self.name, self.traced.graph, operands, [x.data() for x in tree.leaves(results)])
         return results
+
+
+def entry_for(traced: Traced, name: str, donated: Sequence[int], checked: bool = False) -> Entry:
+    """The program of a function that was traced; `checked`: for NaNs or infinities."""
+    if checked:
+        return CheckedEntry(traced, name)
+    taped = any(isinstance(t, TapeType) for t in (*traced.graph.input_types, *traced.graph.output_types))
+    return (TapedEntry if taped else Entry)(traced, name, donated)
 
 
 class _Programs:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jitgrad.numpy as jnp
-from jitgrad import grad, hessian, jacfwd, jacrev, jit, jvp, lax, tree, vmap
+from jitgrad import grad, hessian, jacfwd, jacrev, jit, jvp, lax, tree, vjp, vmap
 from jitgrad.testing import check_grads
 
 from .loops_and_twins import CASES, agree, arrays, newton, scanned, total
@@ -194,3 +194,16 @@ def test_third_derivatives_of_a_while_loop(run):
     agree(run(grad(grad(grad(f))))(2.0), 0.375 * 2**-2.5, 1e-8)
     agree(run(jacfwd(jacrev(jacfwd(f))))(2.0), 0.375 * 2**-2.5, 1e-8)
     agree(run(vmap(grad(grad(grad(f)))))(np.array([2.0, 5.0])), 0.375 * np.array([2.0, 5.0]) ** -2.5, 1e-8)
+
+
+def test_a_derivative_of_a_loop_that_ends_when_it_may_goes_into_programs_and_comes_out_of_them():
+    def root(a):
+        return lax.while_loop(lambda x: abs(x * x - a) > 1e-5, lambda x: (x + a / x) / 2, a)
+
+    back = vjp(root, 2.0)[1]
+    given = jit(lambda back, y: back(y))
+    returned = jit(lambda x: vjp(root, x)[1])
+    for step in (jit(back), lambda y: given(back, y), returned(2.0), jit(returned(2.0)), lambda y: given(returned(2.0), y)):
+        for y in (1.0, 3.0):
+            agree(step(y), y * 0.5 * 2**-0.5, 1e-4)
+    agree(given(vjp(root, 9.0)[1], 1.0), 1 / 6, 1e-4)

@@ -258,7 +258,7 @@ class _Epochs:
 
     def _by_batches(self, epoch: int, bar: Bar) -> tuple[int, dict[str, Any]]:
         model, learner = self.model, self.model._learner
-        totals, done = learner.recipe.start(), 0
+        totals, done, lost = learner.recipe.start(), 0, False
         batches = Arriving(self.where, model, itertools.islice(self._iterate(), self.steps))
         for batch, there in batches:
             make_ready(model, batch)
@@ -267,10 +267,11 @@ class _Epochs:
             model._keep(state)
             batches.look_ahead()
             done += 1
-            if not finite:
-                self._not_finite(epoch, done, learner.logs(totals))
-            if self.watched or bar.due():
+            lost = not finite
+            if lost or self.watched or bar.due():
                 logs = learner.logs(totals)
+                if lost:
+                    self._not_finite(epoch, done, logs)
                 bar.show(done, logs)
                 tell(self.callbacks, "on_train_batch_end", done - 1, logs)
             if model.stop_training:
@@ -280,7 +281,7 @@ class _Epochs:
                 f"{self.where}: the dataset gave no batches in epoch {epoch + 1}. It is empty, or an iterator that has ended: give "
                 "a dataset that can be iterated again, such as those of jitgrad.data, or steps_per_epoch"
             )
-        return done, learner.logs(totals)
+        return done, logs if lost else learner.logs(totals)
 
     def _iterate(self) -> Iterator[Batch]:
         """The batches of an epoch. With steps_per_epoch they go on where the last epoch has ended, and begin again at their end."""

@@ -214,9 +214,12 @@ def test_a_learning_rate_that_nobody_can_set():
         model.learning_rate = 0.1
 
 
-def test_a_training_ends_quietly_on_nan_where_that_is_wanted():
+@pytest.mark.parametrize(
+    "others", [(), (cb.LambdaCallback(on_train_batch_end=lambda batch, logs: None),)], ids=["whole", "by batches"]
+)
+def test_a_training_ends_quietly_on_nan_where_that_is_wanted(others):
     model = model_of(1e30)
-    history = fit(model, cb.TerminateOnNaN(), epochs=5)
+    history = fit(model, cb.TerminateOnNaN(), *others, epochs=5)
     assert len(history.epoch) < 5 and np.isnan(history.history["loss"][-1]) and np.isfinite(model.module.weight).all()
 
 

@@ -27,7 +27,7 @@ from ...targets.cuda.program import HostStep, LibraryStep, ModuleText, Step, com
 from ..executable import SHARED_BELOW, address_of, run_graph
 from .devices import Device
 from .driver import Launch
-from .memory import Buffer, DeviceMemory
+from .memory import Buffer, DeviceMemory, HostTape
 from .modules import Loaded, load
 
 FRAMES = 4
@@ -70,6 +70,9 @@ class DeviceExecutable:
             if first.setdefault(v, n) < n:
                 plan.append(plan[first[v]])
                 continue
+            if isinstance(v.type, TapeType):
+                plan.append((3, 0))
+                continue
             donor, size = memory.donated.get(v), v.type.nbytes  # type: ignore[arg-type]
             if donor is not None:
                 plan.append((2, numbers[donor]))
@@ -79,7 +82,10 @@ class DeviceExecutable:
             else:
                 plan.append((1, size))
         self._plan = [(kind, place, v.type.nbytes) for (kind, place), v in zip(plan, lowered.outputs, strict=True)]
-        """Of each output 0 and its offset in the shared block, 1, or 2 and the number of the input that it replaces; its size."""
+        """Of each output 0 and its offset in the shared block, 1, or 2 and the number of the input that it replaces; its size. Of a
+        tape 3.
+        """
+        self._tapes = _tapes(lowered.inputs), _tapes(lowered.outputs)
 
     def _fresh(self) -> _Frame:
         """Another frame."""
@@ -104,7 +110,9 @@ class DeviceExecutable:
         return Launch(function, blocks, THREADS, phase.shared_bytes, arguments, phase.cooperative)
 
     def run(self, operands: Sequence[DeviceMemory], donors: Sequence[DeviceMemory | None] = ()) -> list[DeviceMemory]:
-        """Run on operands of this device. Returns the outputs' memory, in order, which kernels may still be writing."""
+        """Run on operands of this device, HostTapes where tapes are asked for. Returns the outputs' memory, in order, which kernels
+        may still be writing.
+        """
         device = self.device
         allocate = device.memory.allocate
         shared = allocate(self.shared_bytes) if self.shared_bytes else None
@@ -114,10 +122,14 @@ class DeviceExecutable:
                 assert shared is not None
                 outs.append(DeviceMemory(device, shared.pointer + place, size, shared))
                 continue
+            if kind == 3:
+                outs.append(HostTape(device))
+                continue
             donor = donors[place] if kind == 2 and donors else None
             buffer: Any = allocate(size) if donor is None else donor.buffer
             outs.append(DeviceMemory(device, buffer.pointer if donor is None else donor.pointer, size, buffer))
-        if not self.program.steps:
+        taken, given = self._tapes
+        if not self.program.steps and not given:
             return outs
         arena = allocate(self.arena_bytes) if self.arena_bytes else None
         addresses = (*[m.pointer for m in operands], *[m.pointer for m in outs], 0 if arena is None else arena.pointer)
@@ -126,14 +138,16 @@ class DeviceExecutable:
             unfinished.update(outs)
         with self._lock:
             frame = self._first
-            if len(frame.parts) == 1 and addresses == frame.addresses and frame.graphs:
+            if len(frame.parts) == 1 and addresses == frame.addresses and frame.graphs and not given:
                 device.driver.launch(frame.graphs[0])
             else:
-                self._run_parts(addresses)
+                tapes: dict[Atom, Any] = {v: operands[n].array(v.type) for n, v in taken}
+                self._run_parts(addresses, tapes)
+                for n, v in given:
+                    outs[n].entries = tapes[v]  # type: ignore[attr-defined]
         return outs
 
-    def _run_parts(self, addresses: tuple[int, ...]) -> None:
-        tapes: dict[Var, Any] = {}
+    def _run_parts(self, addresses: tuple[int, ...], tapes: dict[Atom, Any]) -> None:
         for number in range(len(self._first.parts)):
             frame = self._first
             if addresses != frame.addresses:  # also where a function of the user's has called the program in between
@@ -147,7 +161,7 @@ class DeviceExecutable:
             else:
                 self.device.driver.launch(part)
 
-    def _on_host(self, step: HostStep, words: Any, tapes: dict[Var, Any]) -> None:
+    def _on_host(self, step: HostStep, words: Any, tapes: dict[Atom, Any]) -> None:
         """What the processor does: operands here, results there."""
         graph, driver = step.graph, self.device.driver
         places = dict(zip(dict.fromkeys([*graph.inputs, *graph.outputs]), itertools.count(step.table)))
@@ -190,6 +204,11 @@ class DeviceExecutable:
         for frame in getattr(self, "_frames", ()):
             for graph in frame.graphs:
                 self.device.driver.release(graph)
+
+
+def _tapes(atoms: Sequence[Atom]) -> list[tuple[int, Atom]]:
+    """Those among a program's inputs or outputs, by their numbers there."""
+    return [(n, v) for n, v in enumerate(atoms) if isinstance(v.type, TapeType)]
 
 
 Variant = tuple[Device, tuple[int, ...], bool, Tuning]

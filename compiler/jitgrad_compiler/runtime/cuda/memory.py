@@ -254,6 +254,22 @@ class _Void(DeviceMemory):
         return f"DeviceMemory({self.nbytes} bytes of {self.device.name}, never written)"
 
 
+class HostTape(DeviceMemory):
+    """What a loop noted in each of its steps, as long as that was many: the processor keeps it, beside what lies on the device."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, device: Device, entries: Any = None) -> None:
+        super().__init__(device, 0, 0, None)
+        self.entries = entries
+
+    def array(self, type: Any) -> np.ndarray[Any, Any]:
+        return self.entries  # type: ignore[no-any-return]
+
+    def void(self) -> None:
+        pass
+
+
 def empty(device: Device, nbytes: int) -> DeviceMemory:
     """New memory with undefined contents."""
     buffer = device.memory.allocate(nbytes)
