@@ -51,6 +51,25 @@ def test_carries_results_and_operands_that_nobody_reads_are_gone() -> None:
     agree(graph, prune_loops(graph))
 
 
+NESTED = """graph(a:f64[4,3]) {
+  b:f64[4], c:f64[4,3] = scan a [body=graph(a:f64[3]) {
+    b:f64[], c:f64[3] = scan 0.0:f64 a [body=graph(a:f64[], b:f64[]) {
+      c:f64[] = add a b
+      d:f64[] = sin b
+      return c d
+    }, carry=1, consts=0, length=3, reverse=False, unroll=1]
+    return b c
+  }, carry=0, consts=0, length=4, reverse=False, unroll=1]
+  return b
+}"""
+
+
+def test_a_loop_inside_a_loop_has_no_results_that_nobody_reads_outside_of_both() -> None:
+    graph = parse(NESTED)
+    assert "sin" not in text(prune_loops(graph))
+    agree(graph, prune_loops(graph))
+
+
 CONSTANT = """graph(a:f64[], b:f64[]) {
   c:f64[4] = broadcast b [dims=(), shape=(4,)]
   d:f64[], e:f64[], f:f64[4], g:f64[4] = scan a b c [body=graph(a:f64[], b:f64[], c:f64[]) {

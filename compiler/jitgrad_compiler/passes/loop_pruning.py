@@ -45,8 +45,9 @@ def _without_unread(graph: Graph) -> Graph:
             continue
         rule = PRUNE.get(e.op)
         if rule is not None:
+            e = rule(e, needed)  # first, for loops inside may then have results that nobody reads
             e = Eqn(e.op, e.inputs, map_graphs(e.params, _inner), e.outputs, e.source)
-            e = rule(e, needed)
+            e = rule(e, [True] * len(e.outputs))
         eqns.append(e)
         live.update(a for a in e.inputs if isinstance(a, Var))
     return Graph(graph.inputs, reversed(eqns), graph.outputs)
