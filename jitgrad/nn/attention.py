@@ -4,6 +4,9 @@ Few scores are one array. Many never are: blocks of examples, heads and queries 
 on a tile of scores that stays in the cache, and derivatives compute the tiles again (`checkpoint`). Which way is taken depends on
 shapes alone. The idea is that of Rabe and Staats, Self-attention does not need O(n^2) memory, 2021, and of Dao et al.,
 FlashAttention, 2022; as a tile has all keys of its queries, its softmax needs no second pass.
+
+In a traced program, and where arrays lie on a GPU, the formula is the program of one equation (jitgrad_compiler/ops/attention.py),
+in whose place a target may do what its kernels can.
 """
 
 from __future__ import annotations
@@ -11,17 +14,21 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jitgrad.numpy as jnp
 from jitgrad import lax, tree
-from jitgrad.array import Array
+from jitgrad.array import Array, memory_device
+from jitgrad.array_ops import op_all
 from jitgrad.checkpointing import checkpoint
+from jitgrad.config import config
 from jitgrad.differentiation import stop_gradient
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
-from jitgrad.normalization import logsumexp, softmax
+from jitgrad.normalization import softmax
 from jitgrad.operands import array_arg, broadcasts_to, inexact_arg
+from jitgrad_compiler.ir.builder import staging, state
+from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.ir.types import BOOL
 
 ArrayLike = Any
@@ -70,6 +77,7 @@ class _Band:
 class _Attention:
     """One call's formula, on a block of its operands: `operands` are [B, K, G, T, H], keys and values [B, K, 1, S, H], bias,
     mask and kept [B, K, G, T, S] or 1 in place of any axis, lengths [B, 1, 1, 1, 1], and the queries' positions [1, 1, 1, T, 1].
+    With `residual` each query's largest score and sum of exp(score less that one) come, too, both constants to derivatives.
     """
 
     scale: float
@@ -77,7 +85,7 @@ class _Attention:
     residual: bool
     keep_rate: float
 
-    def __call__(self, operands: dict[str, Array], first_key: int = 0) -> tuple[Array, Array | None]:
+    def __call__(self, operands: dict[str, Array], first_key: int = 0) -> tuple[Array, ...]:
         query, key, value = operands["query"], operands["key"][:, :, 0], operands["value"][:, :, 0]
         wide = jnp.promote_types(query.dtype, jnp.float32)
         scores = jnp.einsum("bkgth,bksh->bkgts", query.astype(wide), key.astype(wide)) * self.scale
@@ -87,14 +95,20 @@ class _Attention:
         masks = [self.band.allows(operands["position"].reshape(-1), columns), operands.get("mask")]
         if "length" in operands:
             masks.append(columns < operands["length"])
-        allowed = functools.reduce(jnp.logical_and, [m for m in masks if m is not None], jnp.array(True))
-        if any(m is not None for m in masks):
-            scores = jnp.where(allowed, scores, MASKED)
+        if masks := [m for m in masks if m is not None]:
+            scores = jnp.where(functools.reduce(jnp.logical_and, masks), scores, MASKED)
         weights = softmax(scores)
         if "kept" in operands:
             weights = jnp.where(operands["kept"], weights / self.keep_rate, 0) if self.keep_rate else jnp.zeros_like(weights)
         out = jnp.einsum("bkgts,bksh->bkgth", weights.astype(value.dtype), value)
-        return out, logsumexp(scores, axis=-1).astype(query.dtype) if self.residual else None
+        return (out, *_softmax_parts(stop_gradient(scores))) if self.residual else (out,)
+
+
+def _softmax_parts(scores: Array) -> tuple[Array, Array]:
+    """The largest of each row, 0 where that is infinite, and the sum of exp(score less that one)."""
+    largest = jnp.max(scores, axis=-1, keepdims=True)
+    largest = jnp.where(jnp.isfinite(largest), largest, 0.0)
+    return largest[..., 0], jnp.sum(jnp.exp(scores - largest), axis=-1)
 
 
 def _in_blocks(f: Callable[[dict[str, Array]], Any], operands: dict[str, Array], axis: int, size: int) -> Any:
@@ -255,40 +269,83 @@ def attend(
     _check_operands(where, q, k, v)
     shape = q.shape
     q, k, v = (x if x.ndim == 4 else x[None] for x in (q, k, v))
-    (batch, queries, heads, size), (_, keys, shared, _) = q.shape, k.shape
-    groups = heads // shared
-    operands = {
-        "query": jnp.transpose(q.reshape(batch, queries, shared, groups, size), (0, 2, 3, 1, 4)),
-        "key": jnp.transpose(k, (0, 2, 1, 3))[:, :, None],
-        "value": jnp.transpose(v, (0, 2, 1, 3))[:, :, None],
-        "position": jnp.arange(queries).reshape(1, 1, 1, queries, 1),
-    }
+    (batch, queries, heads, size), keys = q.shape, k.shape[1]
+    operands = {"query": q, "key": k, "value": v}
     for name, given in (("bias", bias), ("mask", mask), ("kept", kept)):
         if given is not None:
-            operands[name] = _grouped(where, name, given, (batch, heads, queries, keys), groups)
+            operands[name] = _of_pairs(where, name, given, (batch, heads, queries, keys))
     if key_value_seq_lengths is not None:
-        lengths = _lengths(where, "key_value_seq_lengths", key_value_seq_lengths, batch)
-        operands["length"] = lengths.reshape(batch, 1, 1, 1, 1)
+        operands["length"] = _lengths(where, "key_value_seq_lengths", key_value_seq_lengths, batch)
     formula = _Attention(
         1 / math.sqrt(size) if scale is None else scale,
         _band(where, is_causal, local_window_size),
         bool(return_residual),
         keep_rate,
     )
-    large = batch * heads * queries * keys > PLAIN_SCORES
-    out, residual = _tiled(formula, operands) if large else formula(operands)
-    out = jnp.transpose(out.reshape(batch, heads, queries, size), (0, 2, 1, 3))
+    out, *parts = _as_one(formula, operands) if _is_one(formula, operands) else _in_full(formula, operands)
     present = None
     if query_seq_lengths is not None:
         rows = _lengths(where, "query_seq_lengths", query_seq_lengths, batch)
         present = (jnp.arange(queries) < rows[:, None])[:, :, None]
         out = jnp.where(present[..., None], out, 0)
-    if residual is None:
+    if not return_residual:
         return out.reshape(shape)
-    residual = jnp.transpose(residual.reshape(batch, heads, queries), (0, 2, 1))
+    largest, total = parts
+    residual = (jnp.log(total) + largest).astype(q.dtype)
     if present is not None:
         residual = jnp.where(present, residual, jnp.array(MASKED, residual.dtype))
     return out.reshape(shape), stop_gradient(residual).reshape(shape[:-1])
+
+
+def _in_full(formula: _Attention, operands: dict[str, Array]) -> tuple[Array, ...]:
+    """The formula on operands as they are given: [B, T, N, H] and [B, S, K, H], bias and mask [B, N, T, S], lengths [B]. It gives
+    the result, and with `residual` largest scores and sums [B, T, N].
+    """
+    q, k, v = operands["query"], operands["key"], operands["value"]
+    (batch, queries, heads, size), (_, keys, shared, _) = q.shape, k.shape
+    groups = heads // shared
+    arranged = {
+        "query": jnp.transpose(q.reshape(batch, queries, shared, groups, size), (0, 2, 3, 1, 4)),
+        "key": jnp.transpose(k, (0, 2, 1, 3))[:, :, None],
+        "value": jnp.transpose(v, (0, 2, 1, 3))[:, :, None],
+        "position": jnp.arange(queries).reshape(1, 1, 1, queries, 1),
+    }
+    arranged.update({n: _grouped(operands[n], groups) for n in PAIRED if n in operands})
+    if "length" in operands:
+        arranged["length"] = operands["length"].reshape(batch, 1, 1, 1, 1)
+    large = batch * heads * queries * keys > PLAIN_SCORES
+    found = _tiled(formula, arranged) if large else formula(arranged)
+    return tuple(jnp.moveaxis(x.reshape(batch, heads, *x.shape[3:]), 1, 2) for x in found)
+
+
+def _is_one(formula: _Attention, operands: dict[str, Array]) -> bool:
+    """Whether attention is one equation: in programs, which may run on a GPU, and on one. Dropout and a traced scale are not."""
+    if "kept" in operands or not isinstance(formula.scale, int | float):
+        return False
+    if state.staging is not None or config.default_device is not None:
+        return True
+    return any(memory_device(x.ref) is not None for x in operands.values())
+
+
+def _as_one(formula: _Attention, operands: dict[str, Array]) -> tuple[Array, ...]:
+    types = tuple((name, x.type) for name, x in operands.items())
+    graph = _program(replace(formula, residual=True), types, (config.traced, PLAIN_SCORES, TILE_SCORES))
+    return tuple(
+        op_all(
+            "attention", *operands.values(), graph=graph, scale=float(formula.scale), left=formula.band.left,
+            right=formula.band.right, names=tuple(operands), lead=(),
+        )
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=256)
+def _program(formula: _Attention, types: tuple[tuple[str, Any], ...], settings: Any) -> Graph:
+    """The Graph of a formula for operands of these types, which layers of one shape share."""
+    with staging(" (attention)") as builder:
+        inputs: dict[str, Any] = {name: builder.input(t) for name, t in types}
+        graph, captured = builder.finish(_in_full(formula, inputs))
+    assert not captured
+    return graph
 
 
 def _check_operands(where: str, q: Array, k: Array, v: Array) -> None:
@@ -310,16 +367,20 @@ def _check_operands(where: str, q: Array, k: Array, v: Array) -> None:
         raise ShapeError(f"{where}: query's heads must be a multiple of key's, got {q.shape[-2]} and {k.shape[-2]}")
 
 
-def _grouped(where: str, name: str, given: ArrayLike, target: tuple[int, ...], groups: int) -> Array:
+def _grouped(x: Array, groups: int) -> Array:
     """A bias or mask with five axes: heads are those of keys, then the queries' that share one."""
+    batch, heads, queries, keys = x.shape
+    return x.reshape(batch, *((1, 1) if heads == 1 else (heads // groups, groups)), queries, keys)
+
+
+def _of_pairs(where: str, name: str, given: ArrayLike, target: tuple[int, ...]) -> Array:
+    """A bias or mask with all four axes."""
     x = array_arg(where, given)
     if name == "mask" and x.type.dtype is not BOOL:
         raise DTypeError(f"{where}: mask must be booleans, True where a pair takes part, got {x.dtype}. Numbers to add are `bias`.")
     if not broadcasts_to(x.shape, target):
         raise ShapeError(f"{where}: {name} must broadcast to [batch, heads, queries, keys] = {target}, got {x.shape}")
-    x = x.reshape(*(1,) * (4 - x.ndim), *x.shape)
-    batch, heads, queries, keys = x.shape
-    return x.reshape(batch, *((1, 1) if heads == 1 else (heads // groups, groups)), queries, keys)
+    return x.reshape(*(1,) * (4 - x.ndim), *x.shape)
 
 
 def _lengths(where: str, name: str, given: ArrayLike, batch: int) -> Array:

@@ -206,7 +206,7 @@ def orders_sums(name: str) -> bool:
 
 def errs_by_largest(name: str) -> bool:
     """Whether each result of an op is a sum of all kinds of sums, so that it errs as the largest does."""
-    return name.startswith(("tiled", "fft"))
+    return name.startswith(("tiled", "fft", "attention"))
 
 
 def has_derivative(example: Example) -> bool:
@@ -449,6 +449,65 @@ _DIVIDED = parse("graph(a:f64[3], b:f64[3]) {\n  c:f64[3] = exp a\n  d:f64[3] = 
 _NO_BATCH = ((), ())
 _HOST = HostFunction("an example", lambda x: [np.sin(x)])
 
+_ATTENDED = parse("""\
+graph(a:f64[1,3,1,2], b:f64[1,2,1,2], c:f64[1,2,1,2]) {
+  d:f64[1,1,3,2] = dot_general a b [dims=(((3,), (3,)), ((0, 2), (0, 2)))]
+  e:f64[1,1,3,2] = exp d
+  f:f64[1,1,3,2] = dot_general e c [dims=(((3,), (1,)), ((0, 1), (0, 2)))]
+  g:f64[1,3,1,2] = transpose f [permutation=(0, 2, 1, 3)]
+  h:f64[1,3,1] = broadcast 1.0:f64 [dims=(), shape=(1, 3, 1)]
+  return g h h
+}""")
+_LINEAR_IN_FIRST = parse(
+    "graph(a:f64[3], b:f64[3], c:f64[3], d:f64[3], e:f64[3], f:f64[3], g:f64[3], h:f64[3]) {\n  i:f64[3] = mul a b\n  return i\n}"
+)
+_WEIGHTS = """\
+  h:f32[1,1,3,2] = dot_general a b [dims=(((3,), (3,)), ((0, 2), (0, 2)))]
+  i:f32[1,1,3,2] = mul h 0.25:f32
+"""
+_FORWARD = parse(f"""\
+graph(a:f32[1,3,1,16], b:f32[1,2,1,16], c:f32[1,2,1,16]) {{
+{_WEIGHTS}  j:f32[1,1,3] = reduce_max i [axes=(3,)]
+  k:f32[1,1,3,2] = broadcast j [dims=(0, 1, 2), shape=(1, 1, 3, 2)]
+  l:f32[1,1,3,2] = sub i k
+  m:f32[1,1,3,2] = exp l
+  n:f32[1,1,3] = reduce_sum m [axes=(3,)]
+  o:f32[1,1,3,2] = broadcast n [dims=(0, 1, 2), shape=(1, 1, 3, 2)]
+  p:f32[1,1,3,2] = div m o
+  q:f32[1,1,3,16] = dot_general p c [dims=(((3,), (1,)), ((0, 1), (0, 2)))]
+  r:f32[1,3,1,16] = transpose q [permutation=(0, 2, 1, 3)]
+  s:f32[1,3,1] = transpose j [permutation=(0, 2, 1)]
+  t:f32[1,3,1] = transpose n [permutation=(0, 2, 1)]
+  return r s t
+}}""")
+_GRADIENT = parse(f"""\
+graph(a:f32[1,3,1,16], b:f32[1,2,1,16], c:f32[1,2,1,16], d:f32[1,3,1,16], e:f32[1,3,1], f:f32[1,3,1], g:f32[1,3,1,16]) {{
+{_WEIGHTS}  j:f32[1,1,3] = transpose e [permutation=(0, 2, 1)]
+  k:f32[1,1,3,2] = broadcast j [dims=(0, 1, 2), shape=(1, 1, 3, 2)]
+  l:f32[1,1,3,2] = sub i k
+  m:f32[1,1,3,2] = exp l
+  n:f32[1,1,3] = transpose f [permutation=(0, 2, 1)]
+  o:f32[1,1,3,2] = broadcast n [dims=(0, 1, 2), shape=(1, 1, 3, 2)]
+  p:f32[1,1,3,2] = div m o
+  q:f32[1,1,2,16] = dot_general p g [dims=(((2,), (1,)), ((0, 1), (0, 2)))]
+  r:f32[1,2,1,16] = transpose q [permutation=(0, 2, 1, 3)]
+  s:f32[1,1,3,2] = dot_general g c [dims=(((3,), (3,)), ((0, 2), (0, 2)))]
+  t:f32[1,3,1,16] = mul d g
+  u:f32[1,3,1] = reduce_sum t [axes=(3,)]
+  v:f32[1,1,3] = transpose u [permutation=(0, 2, 1)]
+  w:f32[1,1,3,2] = broadcast v [dims=(0, 1, 2), shape=(1, 1, 3, 2)]
+  x:f32[1,1,3,2] = sub s w
+  y:f32[1,1,3,2] = mul p x
+  z:f32[1,1,3,2] = mul y 0.25:f32
+  aa:f32[1,1,3,16] = dot_general z b [dims=(((3,), (1,)), ((0, 1), (0, 2)))]
+  ab:f32[1,3,1,16] = transpose aa [permutation=(0, 2, 1, 3)]
+  ac:f32[1,1,2,16] = dot_general z a [dims=(((2,), (1,)), ((0, 1), (0, 2)))]
+  ad:f32[1,2,1,16] = transpose ac [permutation=(0, 2, 1, 3)]
+  return ab ad r
+}}""")
+_HEADS = dict(scale=0.25, left=None, right=None, names=("query", "key", "value"), lead=())
+_QUERIES, _KEYS, _NOTES = Other((1, 3, 1, 16), F32), Other((1, 2, 1, 16), F32), Other((1, 3, 1), F32)
+
 EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
     **_on_matrices(),
     "call": [((Other((3,), F64), Other((3,), F64)), dict(graph=_CALLED, name="f"))],
@@ -472,6 +531,16 @@ EXAMPLES: dict[str, list[tuple[tuple[Operand, ...], dict[str, Any]]]] = {
     "all_gather": [((Other((3,), F32), Other((), I64)), dict(size=2))],
     "all_to_all": [((Other((2, 3), F32), Other((), I64)), dict(size=2))],
     "ppermute": [((Other((3,), F32), Other((), I64), Other((2,), I64), Other((2,), I64)), dict(size=2))],
+    "attention": [
+        ((Other((1, 3, 1, 2), F64), Other((1, 2, 1, 2), F64), Other((1, 2, 1, 2), F64)), dict(_HEADS, graph=_ATTENDED)),
+    ],
+    "attention_linear": [
+        ((Other((3,), F64),) * 8, dict(_HEADS, graph=_LINEAR_IN_FIRST, formula=_ATTENDED, active=(True,), backward=False)),
+    ],
+    "attention_forward": [((_QUERIES, _KEYS, _KEYS), dict(_HEADS, graph=_FORWARD))],
+    "attention_gradient": [
+        ((_QUERIES, _KEYS, _KEYS, _QUERIES, _NOTES, _NOTES, _QUERIES), dict(_HEADS, graph=_GRADIENT, active=(True, True, True))),
+    ],
     "checkpoint": [
         ((Other((3,), F64), Other((3,), F64)), dict(graph=_CALLED, policy=("nothing",), prevent_cse=True, name="f")),
         ((Other((3,), F64), Other((3,), F64)), dict(graph=_CALLED, policy=("everything",), prevent_cse=False, name="f")),

@@ -218,7 +218,8 @@ def _sum_of_tensor_cores() -> str:
         "  %short = bitcast i64 %kept to double", f"  %r = select i1 %plain, double {whole}, double %short", "  ret double %r",
     ]  # fmt: skip
     arguments = ", ".join(f"double %{n}" for n in range(9))
-    head = "declare double @llvm.fabs.f64(double)\ndeclare double @llvm.trunc.f64(double)\n"
+    head = "declare float @llvm.exp2.f32(float)\ndeclare float @llvm.fabs.f32(float)\n"
+    head += "declare double @llvm.fabs.f64(double)\ndeclare double @llvm.trunc.f64(double)\n"
     body = "\n".join(lines)
     return f"{head}define internal double @tensor_cores.sum({arguments}) nounwind {{\nentry:\n{body}\n}}\n"
 
@@ -262,6 +263,36 @@ done:
 """At once: that a kernel waits for its copies is not seen."""
 
 
+_HALF = """\
+  %{0}_h = fptrunc float %{1} to half
+  %{0}_i = bitcast half %{0}_h to i16
+  %{0} = zext i16 %{0}_i to i32
+"""
+_BRAIN = """\
+  %{0}_b = bitcast float %{1} to i32
+  %{0}_s = lshr i32 %{0}_b, 16
+  %{0}_l = and i32 %{0}_s, 1
+  %{0}_a = add i32 %{0}_b, 32767
+  %{0}_c = add i32 %{0}_a, %{0}_l
+  %{0}_n = fcmp uno float %{1}, 0.0
+  %{0}_q = select i1 %{0}_n, i32 2147418112, i32 %{0}_c
+  %{0} = lshr i32 %{0}_q, 16
+"""
+"""The nearest numbers of 16 bits, as they lie in a word's lower half."""
+
+
+def _pair(half: str) -> str:
+    return f"{half.format('low', '0')}{half.format('high', '1')}  %u = shl i32 %high, 16\n  %r = or i32 %low, %u\n  ret i32 %r"
+
+
+_EXP2 = """\
+  %r = call float @llvm.exp2.f32(float %0)
+  %m = call float @llvm.fabs.f32(float %r)
+  %small = fcmp olt float %m, 0x3810000000000000
+  %f = select i1 %small, float 0.0, float %r
+  ret float %f"""
+
+
 def _warpgroup(name: str) -> str:
     """wgmma: its warps must run in step, and its product is there at once."""
     kind = name.split(".")[2:]
@@ -284,6 +315,9 @@ EMULATED: dict[str, str] = {
     "gpu.shuffle.from": _shuffle("  %lane = add i32 %n, 0"),
     "gpu.ballot": _BALLOT,
     **{f"gpu.mma.{type}": _multiply(type) for type in _NUMBERS},
+    "gpu.pair.f16": _pair(_HALF),
+    "gpu.pair.bf16": _pair(_BRAIN),
+    "gpu.exp2": _EXP2,
     "gpu.matrices": _matrices(transposed=False),
     "gpu.matrices.transposed": _matrices(transposed=True),
     "gpu.copy": _COPY,

@@ -12,6 +12,7 @@ import jitgrad.numpy as jnp
 from jitgrad import errors, jit, nn, vmap
 from jitgrad.nn import attention
 from jitgrad.testing import check_grads
+from jitgrad_compiler.passes.pipeline import prepare
 
 RANDOM = np.random.default_rng(0)
 
@@ -108,6 +109,23 @@ def test_tiles_have_the_derivatives_of_the_whole(case, monkeypatch):
     parts = jit(lambda *args: both(*args))(q, k, v, bias)
     for a, b in zip(jitgrad.tree.leaves(whole), jitgrad.tree.leaves(parts), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.usefixtures("tiles")
+def test_the_processors_program_is_that_of_the_formula(monkeypatch):
+    """Though attention is one equation in a traced program."""
+
+    def loss(q, k, v):
+        return jnp.sum(nn.dot_product_attention(q, k, v, is_causal=True) ** 2)
+
+    given = inputs(size=16, dtype=np.float32)
+    for f in (loss, jitgrad.grad(loss, argnums=(0, 1, 2))):
+        one = jitgrad.make_graph(f)(*given)
+        with monkeypatch.context() as patch:
+            patch.setattr(attention, "_is_one", lambda *args: False)
+            written_out = jitgrad.make_graph(f)(*given)
+        assert {e.op.name for e in one.eqns} != {e.op.name for e in written_out.eqns}
+        assert prepare(one) == prepare(written_out)
 
 
 @pytest.mark.usefixtures("tiles")

@@ -106,7 +106,7 @@ def lower(
         donated: numbers of inputs whose memory outputs may take.
         handed_on: of a loop's body, its carries.
     """
-    graph = prepare(graph, tuning.tiled, tuning.gpu.solver, tuning.halves)
+    graph = prepare(graph, tuning.tiled, tuning.gpu.solver, tuning.halves, tuning.gpu.attention)
     pairs = [(graph.outputs[out], graph.inputs[given]) for out, given in handed_on]
     given = [graph.inputs[i] for i in donated]
     graph, found, same = _cut(graph, tuning, pairs, frozenset((*given, *(v for _, v in pairs))))

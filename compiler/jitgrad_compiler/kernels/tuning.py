@@ -371,6 +371,8 @@ class Gpu:
     """Rows, and columns, of a product from which they do."""
     solver: bool = False
     """Whether a library with LAPACK's routines is at hand (passes/column_routines.py)."""
+    attention: bool = False
+    """Whether attention has kernels of its own (passes/scores_on_chip.py)."""
 
     def __post_init__(self) -> None:
         _power_of_two(self, 1, "wide_from", "warp_row")

@@ -4,6 +4,7 @@ Importing the package gives ops that have programs inside, or call Python, their
 """
 
 from . import (  # noqa: F401
+    attention,
     branches,
     calls,
     checkpointing,

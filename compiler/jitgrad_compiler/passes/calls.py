@@ -17,7 +17,7 @@ from .nested_programs import are_there, batched_program, forward_mode, linearize
 
 
 @remembered
-def _kept(forward: Graph, count: int) -> tuple[Graph, tuple[tuple[bool, int], ...]]:
+def kept_once(forward: Graph, count: int) -> tuple[Graph, tuple[tuple[bool, int], ...]]:
     """The forward program without those residuals that are operands or results, which are there already, and each other one once;
     and where every residual is: (whether an operand, its number there or among the results).
     """
@@ -40,7 +40,7 @@ def _jvp(primals: Sequence[Value], tangents: Tangents, params: dict[str, Any]) -
         return forward_mode(call, primals, tangents, params)
     name, count = params["name"], len(params["graph"].outputs)
     parts = linearized(params["graph"], are_there(tangents))
-    forward, sources = _kept(parts.forward, count)
+    forward, sources = kept_once(parts.forward, count)
     found = bind_all(call, *primals, graph=forward, name=name)
     outs, residuals = found[:count], [primals[n] if given else found[n] for given, n in sources]
     if not any(parts.active_outputs):

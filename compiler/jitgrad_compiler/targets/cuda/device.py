@@ -57,6 +57,17 @@ def _multiply(shape: str, type: str) -> Primitive:
     return Primitive("<4 x float>", ("<4 x i32>", "<2 x i32>", "<4 x float>"), body, meets=True)
 
 
+def _pair(type: str) -> Primitive:
+    """Two numbers of 16 bits in a word, each the nearest one; the second is the upper half."""
+    line = f'  %r = call i32 asm "cvt.rn.{type}x2.f32 $0, $1, $2;", "=r,f,f"(float %1, float %0)'
+    return Primitive("i32", ("float", "float"), f"{line}\n  ret i32 %r")
+
+
+_EXP2 = """\
+  %r = call float asm "ex2.approx.ftz.f32 $0, $1;", "=f,f"(float %0)
+  ret float %r"""
+
+
 def _gathered(type: str, count: int) -> str:
     """Lines that return the members of the structure `%s` as a vector."""
     structure, vector, lines, so_far = "{ " + ", ".join([type] * count) + " }", f"<{count} x {type}>", [], "poison"
@@ -137,6 +148,9 @@ PRIMITIVES: dict[str, Primitive] = {
     "gpu.mma.f16": _multiply("m16n8k16", "f16"),
     "gpu.mma.bf16": _multiply("m16n8k16", "bf16"),
     "gpu.mma.tf32": _multiply("m16n8k8", "tf32"),
+    "gpu.pair.f16": _pair("f16"),
+    "gpu.pair.bf16": _pair("bf16"),
+    "gpu.exp2": Primitive("float", ("float",), _EXP2),
     "gpu.matrices": _matrices(""),
     "gpu.matrices.transposed": _matrices(".trans"),
     "gpu.copy": Primitive("void", ("ptr", "ptr", "i32"), _COPY),
@@ -157,13 +171,14 @@ PRIMITIVES: dict[str, Primitive] = {
 lane n below, in the lowest n their own; `.from(value, lane)`. `gpu.shared()`: the block's shared memory, which begins undefined.
 `gpu.pointer(place)`: the pointer that lies there, which is known to be to global memory. `gpu.grid.barrier(counter)`: all blocks of
 a launch whose blocks run at once; the counter is a zeroed i32 of their own. `gpu.mma.TYPE(left, right, sums)`: sums of a tile of
-16 x 8, to which the warp adds a product over a depth of 16 (of tf32: 8), with the fragments of PTX's mma.sync. `gpu.matrices(row)`:
-four matrices of 8 x 8 halves from shared memory; of matrix n the rows begin, at multiples of 16 bytes, where lanes 8 n to 8 n + 7
-say, and lane l gets the word at row l / 4, column 2 (l % 4); transposed, column and row. `gpu.copy(to, from, bytes)`: 16 bytes of
-shared memory from global memory, or zeros where `bytes` is 0, while the thread goes on; `gpu.copies.end()`: a group of the
-thread's copies ends; `gpu.copies.wait()`: for all its groups but the last. `gpu.wgmma` and what begins so: warpgroups.py. Its
-products see what threads wrote or copied, where each of these then calls `gpu.copies.publish()` and meets the others;
-`gpu.shared.place(pointer)` is the address of a place in shared memory, as descriptors have it.
+16 x 8, to which the warp adds a product over a depth of 16 (of tf32: 8), with the fragments of PTX's mma.sync.
+`gpu.pair.TYPE(low, high)`: two numbers rounded to 16 bits, in one word. `gpu.exp2(x)`: 2^x but for 2^-22 of it, 0 below 2^-126.
+`gpu.matrices(row)`: four matrices of 8 x 8 halves from shared memory; of matrix n the rows begin, at multiples of 16 bytes, where
+lanes 8 n to 8 n + 7 say, and lane l gets the word at row l / 4, column 2 (l % 4); transposed, column and row. `gpu.copy(to, from,
+bytes)`: 16 bytes of shared memory from global memory, or zeros where `bytes` is 0, while the thread goes on; `gpu.copies.end()`: a
+group of the thread's copies ends; `gpu.copies.wait()`: for all its groups but the last. `gpu.wgmma` and what begins so:
+warpgroups.py. Its products see what threads wrote or copied, where each of these then calls `gpu.copies.publish()` and meets the
+others; `gpu.shared.place(pointer)` is the address of a place in shared memory, as descriptors have it.
 """
 _USED = re.compile(r"@(gpu\.[a-z0-9.]+)\(")
 _DECLARED = re.compile(r"@(llvm\.[a-z0-9_.]+)\(")
@@ -259,6 +274,14 @@ class Threads:
     def multiplied(self, type: str, left: Reg, right: Reg, sums: Reg) -> Reg:
         """The sums of a tile of 16 x 8, with the warp's product of fragments of f16, bf16 or tf32 added."""
         return self._call(f"gpu.mma.{type}", F32, left, right, sums, width=4)
+
+    def pair(self, type: str, low: Reg, high: Reg) -> Reg:
+        """Two float32 numbers as f16 or bf16, in one word."""
+        return self._call(f"gpu.pair.{type}", U32, low, high)
+
+    def exp2(self, x: Reg) -> Reg:
+        """2^x of a float32 number, within 2^-22 of it."""
+        return self._call("gpu.exp2", F32, x)
 
     def matrices(self, row: Reg, transposed: bool = False) -> Reg:
         """The lane's words of four matrices of 8 x 8 halves; its address is of one of their rows."""

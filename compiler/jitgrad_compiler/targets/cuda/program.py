@@ -290,5 +290,5 @@ def device_tuning(solver: bool = False, capability: tuple[int, int] = OLDEST) ->
     many = 1 << 30
     base = Tuning()
     control, matrices = replace(base.control, most_tasks=many, serial_work=0), replace(base.matrices, serial_work=0)
-    gpu = replace(base.gpu, solver=solver, warpgroups=capability == WITH_WGMMA)
+    gpu = replace(base.gpu, solver=solver, warpgroups=capability == WITH_WGMMA, attention=True)
     return replace(base, most_tasks=many, tiled=False, halves=True, control=control, matrices=matrices, gpu=gpu)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from ....ir.graph import Rules
 from ....kernels.kernel import Kernel
 from ...llvm_text import Module
+from ..attention.forward import emit_attention
+from ..attention.gradient import emit_attention_gradient
 from ..phases import Emitted, Pointers, Scratch
 from .cumulative import emit_cumulative
 from .recurrence import emit_recurrence
@@ -20,6 +22,7 @@ LIBRARY: Rules[Callable[[Module, str, Kernel, Pointers, Scratch], Emitted]] = Ru
     "a kernel of its own on GPUs",
     {
         "scatter": emit_scatter, **dict.fromkeys(("sort", "top_k"), emit_sort),
+        "attention_forward": emit_attention, "attention_gradient": emit_attention_gradient,
         "linear_recurrence": emit_recurrence, "dynamic_update_slice": emit_update,
         **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), emit_cumulative),
     },
