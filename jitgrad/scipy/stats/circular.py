@@ -32,6 +32,7 @@ def _wrapcauchy_sf(x: Any, c: Any) -> Array:
 
 wrapcauchy = distribution(
     "wrapcauchy", "The Cauchy distribution wrapped around the circle, on [0, 2 pi].", "pdf(0.0, 0.5) -> 0.47746485",
+    holds=lambda c: (c > 0) & (c < 1),
     logpdf=lambda x, c: jnp.where(
         (x >= 0) & (x <= 2 * math.pi), jnp.log1p(-c * c) - LOG_2PI - jnp.log1p(c * c - 2 * c * jnp.cos(x)), -math.inf
     ),
@@ -43,11 +44,11 @@ wrapcauchy = distribution(
 def _vonmises_logpdf(x: Any, kappa: Any) -> Array:
     """kappa cos x - log(2 pi I_0(kappa)), with kappa taken out of both, so that large ones do not overflow."""
     sine = jnp.sin(x / 2)
-    density = -2 * kappa * sine * sine - LOG_2PI - jnp.log(i0e(kappa))
-    return jnp.where(kappa > 0, density, math.nan)
+    return -2 * kappa * sine * sine - LOG_2PI - jnp.log(i0e(kappa))
 
 
 vonmises = distribution(
     "vonmises", "The von Mises distribution on the circle, of mean 0 and concentration kappa.", "pdf(0.0, 1.0) -> 0.3417105",
+    holds=lambda kappa: kappa >= 0,
     logpdf=_vonmises_logpdf,
 )  # fmt: skip

@@ -31,6 +31,7 @@ from jitgrad.scipy.special import (
 from .distribution import distribution, log_chance
 
 LOG_2PI = math.log(2 * math.pi)
+MANY = 1e4  # degrees of freedom, from which on Student's t is a normal distribution that is a little bent
 One = Callable[[Any], Any]
 
 
@@ -84,6 +85,14 @@ def _tangent(q: Any) -> Array:
     return jnp.where(end < 0.25, jnp.where(q < 0.5, -far, far), jnp.tan(math.pi * (jnp.where(end < 0.25, 0.5, q) - 0.5)))
 
 
+def _log1p_square(y: Any) -> Array:
+    """log(1 + y^2), of which y^2 may overflow."""
+    size = jnp.abs(y)
+    far = size > 16
+    held = jnp.where(far, size, 16.0)
+    return jnp.where(far, 2 * jnp.log(held) + jnp.log1p((1 / held) ** 2), jnp.log1p(jnp.where(far, 0.0, y) ** 2))
+
+
 norm = _standard(
     "norm", "The normal distribution of mean loc and standard deviation scale.", "logpdf(0.0) -> -0.9189385",
     lambda y: -0.5 * (y * y + LOG_2PI), cdf=ndtr, logcdf=log_ndtr, sf=lambda y: ndtr(-y), logsf=lambda y: log_ndtr(-y),
@@ -127,7 +136,7 @@ logistic = _standard(
 )  # fmt: skip
 cauchy = _standard(
     "cauchy", "The Cauchy distribution.", "cdf(0.0) -> 0.5",
-    lambda y: -math.log(math.pi) - jnp.log1p(y * y),
+    lambda y: -math.log(math.pi) - _log1p_square(y),
     cdf=lambda y: jnp.arctan2(1.0, -y) / math.pi, logcdf=lambda y: jnp.log(jnp.arctan2(1.0, -y) / math.pi),
     sf=lambda y: jnp.arctan2(1.0, y) / math.pi, logsf=lambda y: jnp.log(jnp.arctan2(1.0, y) / math.pi),
     ppf=lambda q: _tangent(q), isf=lambda q: -_tangent(q),
@@ -148,7 +157,7 @@ gumbel_l = _standard(
 _beta = _density(lambda y, a, b: xlogy(a - 1, y) + xlog1py(b - 1, -y) - betaln(a, b), 0, 1)
 _gamma = _density(lambda y, a: xlogy(a - 1, y) - y - gammaln(a), 0)
 _chi2 = _density(lambda y, df: xlogy(df / 2 - 1, y / 2) - y / 2 - gammaln(df / 2) - math.log(2), 0)
-_t = _density(lambda y, df: -betaln(df / 2, jnp.full_like(df, 0.5)) - 0.5 * jnp.log(df) - (df + 1) / 2 * jnp.log1p(y * y / df))
+_t = _density(lambda y, df: _t_logpdf(y, df))
 _pareto = _density(lambda y, b: jnp.log(b) - (b + 1) * jnp.log(y), 1)
 
 
@@ -195,26 +204,64 @@ def _of_shapes(like: Callable[..., Any], **formulas: Callable[..., Any]) -> dict
     return {name: in_order(f) for name, f in formulas.items()}
 
 
+def _t_logpdf(y: Any, df: Any) -> Array:
+    held = jnp.where(df == math.inf, 1.0, df)
+    density = -betaln(held / 2, jnp.full_like(df, 0.5)) - 0.5 * jnp.log(held) - (held + 1) / 2 * _log1p_square(y / jnp.sqrt(held))
+    return jnp.where(df == math.inf, -0.5 * (y * y + LOG_2PI), density)
+
+
+def _bent(w: Any, df: Any) -> Array:
+    """By what sqrt(w), w = (df - 1/2) log(1 + y^2 / df), is to be multiplied to be normal (G. W. Hill, CACM algorithm 395, 1970)."""
+    room = 48 * (df - 0.5) ** 2
+    return 1 + (w + 3) / room - ((0.4 * w + 3.3) * w + 24) * (w / room) / (0.8 * w * w + 100 + room) - 85.5 / room / room
+
+
 def _t_isf(q: Any, df: Any) -> Array:
     """By the inverse of `_t_cdf`: of the tail where that has most of the chance, of the middle elsewhere."""
-    tail = jnp.minimum(q, 1 - q)
-    far = tail < 0.15
-    ratio = betaincinv(df / 2, jnp.full_like(df, 0.5), jnp.where(far, 2 * tail, 0.25))  # df / (df + y^2)
-    middle = betaincinv(jnp.full_like(df, 0.5), df / 2, jnp.where(far, 0.5, 1 - 2 * jnp.where(tail == 0.5, 0.25, tail)))
-    size = jnp.sqrt(df * jnp.where(far, (1 - ratio) / ratio, middle / (1 - middle)))
+    tail, many = jnp.minimum(q, 1 - q), df > MANY
+    far, held = tail < 0.15, jnp.where(many, MANY, df)
+    half = jnp.full_like(df, 0.5)
+    ratio = betaincinv(held / 2, half, jnp.where(far, 2 * tail, 0.25))  # df / (df + y^2)
+    middle = betaincinv(half, held / 2, jnp.where(far, 0.5, 1 - 2 * jnp.where(tail == 0.5, 0.25, tail)))
+    size = jnp.sqrt(jnp.where(far, (1 - ratio) / ratio, middle / (1 - middle))) * jnp.sqrt(held)
+    log = 2 / held * (jnp.log(jnp.where(far, 2 * tail, 1.0)) + jnp.log(held / 2) + betaln(held / 2, half))  # of small ratios
+    outer = far & (log < -50)
+    size = jnp.where(outer, jnp.exp(0.5 * (jnp.log(held) - jnp.where(outer, log, 0.0))), size)
     size = jnp.where(tail == 0.5, 0.0, jnp.where(q < 0, math.nan, size))
-    return jnp.where(q < 0.5, size, -size)
+    return jnp.where(many, _t_isf_of_many(q, df), jnp.where(q < 0.5, size, -size))
+
+
+def _t_isf_of_many(q: Any, df: Any) -> Array:
+    df, end = jnp.where(df > MANY, df, 2 * MANY), -ndtri(q)
+    z = jnp.where(jnp.abs(end) < math.inf, end, 0.0)
+    w = z * z
+    for _ in range(2):
+        w = (z / _bent(w, df)) ** 2
+    ratio = w / (df - 0.5)
+    tiny = ratio < 1e-30
+    size = jnp.sqrt(jnp.where(tiny, 1.0, jnp.expm1(ratio) / jnp.where(tiny, 1.0, ratio)) / (1 - 0.5 / df)) / _bent(w, df)
+    return jnp.where(z == end, z * size, end)
 
 
 def _t_cdf(y: Any, df: Any) -> Array:
     """By whichever of I_z(df / 2, 1 / 2) and its complement is small, with z = df / (df + y^2) (NIST DLMF 8.17.2)."""
+    many = df > MANY
+    few, half = jnp.where(many, MANY, df), jnp.full_like(df, 0.5)
     held = jnp.where(y == 0, y + 1e-18, y)  # the derivative of I at 0 is infinite, that of y^2 is 0
     square = held * held
-    far = square > df
-    tail = betainc(df / 2, jnp.full_like(df, 0.5), jnp.where(far, 1 / (1 + square / df), 0.5)) / 2
-    middle = betainc(jnp.full_like(df, 0.5), df / 2, jnp.where(far, 0.5, square / df / (1 + square / df))) / 2
-    below = jnp.where(far, tail, 0.5 - middle)
-    return jnp.where(held > 0, jnp.where(far, 1 - tail, 0.5 + middle), below)
+    far = square > jnp.minimum(few, 1.0)
+    tail = betainc(few / 2, half, jnp.where(far, 1 / (1 + square / few), 0.5)) / 2
+    middle = betainc(half, few / 2, jnp.where(far, 0.5, square / few / (1 + square / few))) / 2
+    found = jnp.where(held > 0, jnp.where(far, 1 - tail, 0.5 + middle), jnp.where(far, tail, 0.5 - middle))
+    return jnp.where(many, _t_cdf_of_many(y, df), found)
+
+
+def _t_cdf_of_many(y: Any, df: Any) -> Array:
+    df = jnp.where(df > MANY, df, 2 * MANY)
+    ratio = y / df * y
+    tiny = ratio < 1e-30
+    w = (1 - 0.5 / df) * jnp.where(tiny, 1.0, jnp.log1p(ratio) / jnp.where(tiny, 1.0, ratio))  # over y^2
+    return ndtr(y * jnp.sqrt(w) * _bent(w * y * y, df))
 
 
 _QUANTILES = {
@@ -229,30 +276,32 @@ _CHI2 = _chances(lambda y, df: gammainc(df / 2, y / 2), lambda y, df: gammaincc(
 _T = _chances(_t_cdf, lambda y, df: _t_cdf(-y, df), -math.inf, math.inf)
 
 beta = distribution(
-    "beta", "The beta distribution on [loc, loc + scale].", "pdf(0.5, 2.0, 2.0) -> 1.5",
+    "beta", "The beta distribution on [loc, loc + scale].", "pdf(0.5, 2.0, 2.0) -> 1.5", holds=lambda a, b: (a > 0) & (b > 0),
     **_of_shapes(lambda x, a, b, loc=0, scale=1: x, logpdf=_beta, **_BETA, **_QUANTILES["beta"]),
 )  # fmt: skip
 gamma = distribution(
-    "gamma", "The gamma distribution of shape a, from loc on.", "logpdf(1.0, 1.0) -> -1.0",
+    "gamma", "The gamma distribution of shape a, from loc on.", "logpdf(1.0, 1.0) -> -1.0", holds=lambda a: a > 0,
     **_of_shapes(lambda x, a, loc=0, scale=1: x, logpdf=_gamma, **_GAMMA, **_QUANTILES["gamma"]),
 )  # fmt: skip
 chi2 = distribution(
-    "chi2", "The chi-squared distribution of df degrees of freedom.", "logpdf(0.0, 2.0) -> -0.6931472",
+    "chi2", "The chi-squared distribution of df degrees of freedom.", "logpdf(0.0, 2.0) -> -0.6931472", holds=lambda df: df > 0,
     **_of_shapes(lambda x, df, loc=0, scale=1: x, logpdf=_chi2, **_CHI2, **_QUANTILES["chi2"]),
 )  # fmt: skip
 t = distribution(
-    "t", "Student's t distribution of df degrees of freedom.", "logpdf(0.0, 2.0) -> -1.0397208",
+    "t", "Student's t distribution of df degrees of freedom.", "logpdf(0.0, 2.0) -> -1.0397208", holds=lambda df: df > 0,
     **_of_shapes(lambda x, df, loc=0, scale=1: x, logpdf=_t, **_T, **_QUANTILES["t"]),
 )  # fmt: skip
 
 
 def _pareto_tail(x: Any, b: Any, loc: Any, scale: Any) -> Array:
     """The logarithm of the chance of more than x, 0 below loc + scale."""
-    return -b * jnp.log(jnp.maximum((x - loc) / scale, 1))
+    y = (x - loc) / scale
+    return jnp.where(y <= 1, 0.0, -b * jnp.log(jnp.where(y <= 1, math.e, y)))
 
 
 pareto = distribution(
     "pareto", "The Pareto distribution of exponent b, from loc + scale on.", "sf(2.0, 1.0) -> 0.5",
+    holds=lambda b: b > 0,
     logpdf=lambda x, b, loc=0, scale=1: _pareto(x, loc, scale, b),
     cdf=lambda x, b, loc=0, scale=1: -jnp.expm1(_pareto_tail(x, b, loc, scale)),
     logcdf=lambda x, b, loc=0, scale=1: log1mexp(-_pareto_tail(x, b, loc, scale)),
@@ -272,6 +321,7 @@ def _gennorm_cdf(x: Any, beta: Any) -> Array:
 
 gennorm = distribution(
     "gennorm", "The generalised normal distribution, of density proportional to exp(-|x|**beta).", "pdf(0.0, 1.0) -> 0.5",
+    holds=lambda beta: beta > 0,
     logpdf=lambda x, beta: jnp.log(beta / 2) - gammaln(1 / beta) - jnp.abs(x) ** beta,
     cdf=_gennorm_cdf,
     logcdf=lambda x, beta: log_chance(_gennorm_cdf(x, beta), _gennorm_cdf(-x, beta)), sf=lambda x, beta: _gennorm_cdf(-x, beta),
@@ -313,11 +363,13 @@ def _truncated(below: bool, log: bool) -> Callable[..., Array]:
     return formula
 
 
+def _truncated_density(y: Any, a: Any, b: Any) -> Array:
+    return jnp.where((y < a) | (y > b), -math.inf, -0.5 * (y * y + LOG_2PI) - _log_mass(a, b))
+
+
 truncnorm = distribution(
     "truncnorm", "The normal distribution on [loc + a * scale, loc + b * scale].", "cdf(-1.0, -1.0, 1.0) -> 0.0",
-    logpdf=lambda x, a, b, loc=0, scale=1: jnp.where(
-        ((x - loc) / scale >= a) & ((x - loc) / scale <= b),
-        -0.5 * (((x - loc) / scale) ** 2 + LOG_2PI) - jnp.log(scale) - _log_mass(a, b), -math.inf,
-    ),
+    holds=lambda a, b: a < b,
+    logpdf=lambda x, a, b, loc=0, scale=1: _truncated_density((x - loc) / scale, a, b) - jnp.log(scale),
     cdf=_truncated(True, False), logcdf=_truncated(True, True), sf=_truncated(False, False), logsf=_truncated(False, True),
 )  # fmt: skip

@@ -16,7 +16,15 @@ from .distribution import distribution, log_chance
 def _at_whole(k: Array, possible: Array, log: Any) -> Array:
     """A logarithm at whole numbers that are possible; `log` is a function of k, held where it is computed anyway."""
     there = possible & (jnp.floor(k) == k)
-    return jnp.where(there | jnp.isnan(k), log(jnp.where(there, k, 1.0)), -math.inf)
+    return jnp.where(there, log(jnp.where(there, k, 1.0)), jnp.where(jnp.isnan(k), k, -math.inf))
+
+
+def _some(p: Any) -> Array:
+    return (p > 0) & (p <= 1)
+
+
+def _trials(n: Any) -> Array:
+    return (n >= 0) & (jnp.floor(n) == n)
 
 
 def _choices(n: Any, k: Any) -> Array:
@@ -59,16 +67,16 @@ def _poisson_entropy(mu: Any, loc: Any = 0) -> Array:
     summed = -jnp.sum(jnp.exp(log) * jnp.where(log > -math.inf, log, 0.0), -1)
     inverse = 1 / jnp.where(small, 100.0, mu)
     series = inverse * (1 / 12 + inverse * (1 / 24 + inverse * (19 / 360 + inverse * (9 / 80))))
-    value = jnp.where(small, summed, 0.5 * (math.log(2 * math.pi * math.e) - jnp.log(inverse)) - series)
-    return jnp.where(mu >= 0, value, math.nan)
+    return jnp.where(small, summed, 0.5 * (math.log(2 * math.pi * math.e) - jnp.log(inverse)) - series)
 
 
 def _bernoulli_ppf(q: Any, p: Any, loc: Any = 0) -> Array:
-    return jnp.where((q >= 0) & (q <= 1) & (p >= 0) & (p <= 1), jnp.where(q <= 1 - p, 0.0, 1.0).astype(q.dtype) + loc, math.nan)
+    return jnp.where((q >= 0) & (q <= 1), jnp.where(q <= 1 - p, 0.0, 1.0).astype(q.dtype) + loc, math.nan)
 
 
 bernoulli = distribution(
     "bernoulli", "One with probability p, else zero.", "pmf(1, 0.25) -> 0.25",
+    holds=lambda p: (p >= 0) & (p <= 1),
     logpmf=lambda k, p, loc=0: _at_whole(
         k - loc, (k - loc >= 0) & (k - loc <= 1), lambda k: xlogy(k, p) + xlog1py(1 - k, -p)
     ),
@@ -77,6 +85,7 @@ bernoulli = distribution(
 )  # fmt: skip
 binom = distribution(
     "binom", "The number of successes among n trials of probability p.", "pmf(1, 2, 0.5) -> 0.5",
+    holds=lambda n, p: _trials(n) & (p >= 0) & (p <= 1),
     logpmf=lambda k, n, p, loc=0: _at_whole(
         k - loc, (k - loc >= 0) & (k - loc <= n),
         lambda k: _choices(n, jnp.minimum(k, n)) + xlogy(k, p) + xlog1py(n - k, -p),
@@ -88,6 +97,7 @@ binom = distribution(
 )  # fmt: skip
 nbinom = distribution(
     "nbinom", "The number of failures before the n-th success, each of probability p.", "pmf(0, 1, 0.5) -> 0.5",
+    holds=lambda n, p: (n > 0) & _some(p),
     logpmf=lambda k, n, p, loc=0: _at_whole(
         k - loc, k - loc >= 0, lambda k: gammaln(k + n) - gammaln(n) - gammaln(k + 1) + xlogy(n, p) + xlog1py(k, -p)
     ),
@@ -97,6 +107,7 @@ nbinom = distribution(
 )  # fmt: skip
 geom = distribution(
     "geom", "The number of trials up to the first success, each of probability p.", "pmf(2, 0.5) -> 0.25",
+    holds=_some,
     logpmf=lambda k, p, loc=0: _at_whole(k - loc, k - loc >= 1, lambda k: xlog1py(k - 1, -p) + jnp.log(p)),
     **_chances(
         lambda k, p, loc=0: (k - loc, p), lambda k, p: -jnp.expm1(xlog1py(k, -p)), lambda k, p: jnp.exp(xlog1py(k, -p))
@@ -104,6 +115,7 @@ geom = distribution(
 )  # fmt: skip
 poisson = distribution(
     "poisson", "The number of events where mu are expected.", "pmf(0, 0.5) -> 0.60653067",
+    holds=lambda mu: mu >= 0,
     logpmf=lambda k, mu, loc=0: _at_whole(k - loc, k - loc >= 0, lambda k: xlogy(k, mu) - gammaln(k + 1) - mu),
     **_chances(lambda k, mu, loc=0: (k - loc, mu), lambda k, mu: gammaincc(k + 1, mu), lambda k, mu: gammainc(k + 1, mu)),
     entropy=_poisson_entropy,
@@ -111,6 +123,7 @@ poisson = distribution(
 betabinom = distribution(
     "betabinom", "The number of successes among n trials of one probability that is beta(a, b) distributed.",
     "pmf(1, 1, 1.0, 1.0) -> 0.5",
+    holds=lambda n, a, b: _trials(n) & (a > 0) & (b > 0),
     logpmf=lambda k, n, a, b, loc=0: _at_whole(
         k - loc, (k - loc >= 0) & (k - loc <= n),
         lambda k: _choices(n, jnp.minimum(k, n)) + betaln(k + a, n - jnp.minimum(k, n) + b) - betaln(a, b),
