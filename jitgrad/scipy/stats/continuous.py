@@ -211,7 +211,7 @@ def _t_logpdf(y: Any, df: Any) -> Array:
 
 
 def _bent(w: Any, df: Any) -> Array:
-    """By what sqrt(w), w = (df - 1/2) log(1 + y^2 / df), is to be multiplied to be normal (G. W. Hill, CACM algorithm 395, 1970)."""
+    """By what sqrt(w), w = (df - 1/2) log(1 + y^2 / df), is multiplied to be normal (G. W. Hill, CACM algorithm 395, 1970)."""
     room = 48 * (df - 0.5) ** 2
     return 1 + (w + 3) / room - ((0.4 * w + 3.3) * w + 24) * (w / room) / (0.8 * w * w + 100 + room) - 85.5 / room / room
 

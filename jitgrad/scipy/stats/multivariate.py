@@ -15,16 +15,24 @@ from .distribution import Distribution, float_arguments
 
 
 def _multinomial_logpmf(x: Any, n: Any, p: Any) -> Array:
-    """The logarithm of the probability of counts x along the last axis, which add up to n, for chances p along it."""
+    """The logarithm of the probability of counts x along the last axis, which add up to n, for chances p along it.
+
+    NaN where n is no count or a chance is outside [0, 1].
+    """
     counts, chances = float_arguments("scipy.stats.multinomial.logpmf", x, p)
     trials = float_arguments("scipy.stats.multinomial.logpmf", n, jnp.zeros((), counts.dtype))[0]
     fits = (counts.sum(-1) == trials) & jnp.all((counts >= 0) & (jnp.floor(counts) == counts), -1)
     held = jnp.maximum(counts, 0.0)
-    return jnp.where(fits, gammaln(trials + 1) + (xlogy(held, chances) - gammaln(held + 1)).sum(-1), -math.inf)
+    logarithm = gammaln(trials + 1) + (xlogy(held, chances) - gammaln(held + 1)).sum(-1)
+    there = (trials >= 0) & jnp.all((chances >= 0) & (chances <= 1), -1) & ~jnp.any(jnp.isnan(counts), -1)
+    return jnp.where(there, jnp.where(fits, logarithm, -math.inf), math.nan)
 
 
 def _dirichlet_logpdf(x: Any, alpha: Any) -> Array:
-    """The logarithm of the density at shares x along the first axis, of which the last may be left out; alpha: concentrations."""
+    """The logarithm of the density at shares x along the first axis, of which the last may be left out; alpha: concentrations.
+
+    NaN where a concentration is not positive.
+    """
     where = "scipy.stats.dirichlet.logpdf"
     shares, weights = jnp.asarray(x), jnp.asarray(alpha)
     if weights.ndim != 1 or not shares.ndim or shares.shape[0] not in (weights.shape[0], weights.shape[0] - 1):
@@ -35,9 +43,11 @@ def _dirichlet_logpdf(x: Any, alpha: Any) -> Array:
     if shares.shape[0] == weights.shape[0] - 1:
         shares = jnp.concatenate([shares, 1 - shares.sum(0, keepdims=True)])
     shares, weights = float_arguments(where, shares, weights.reshape(-1, *[1] * (shares.ndim - 1)))
-    fits = jnp.all(shares >= 0, 0) & (jnp.abs(shares.sum(0) - 1) < 1e-6)
+    whole = shares.sum(0)
+    fits = jnp.all(shares >= 0, 0) & (jnp.abs(whole - 1) < max(1e-6, 4 * float(jnp.finfo(shares.dtype).eps)))
     density = xlogy(weights - 1, jnp.maximum(shares, 0.0)) - gammaln(weights)
-    return jnp.where(fits, density.sum(0) + gammaln(weights.sum(0)), -math.inf)
+    logarithm = jnp.where(fits, density.sum(0) + gammaln(weights.sum(0)), -math.inf)
+    return jnp.where(jnp.all(weights > 0, 0) & ~jnp.isnan(whole), logarithm, math.nan)
 
 
 multinomial = Distribution(

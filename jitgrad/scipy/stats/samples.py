@@ -25,13 +25,17 @@ def _choose(where: str, name: str, value: str, known: tuple[str, ...]) -> None:
         raise ArgumentError(f"scipy.stats.{where}: {name} must be one of {', '.join(known)}, got {value!r}")
 
 
+def _refuse_axis(where: str, array: Array, axis: int) -> None:
+    if not -array.ndim <= axis < array.ndim:
+        raise ArgumentError(f"scipy.stats.{where}: axis {axis} is out of range for an array of shape {list(array.shape)}")
+
+
 def _in_front(where: str, a: Any, axis: int | None) -> tuple[Array, int]:
     """The array with the axis last, flattened where there is none; and where the axis was."""
     array = jnp.asarray(a)
     if axis is None:
         return array.reshape(-1), 0
-    if not -array.ndim <= axis < array.ndim:
-        raise ArgumentError(f"scipy.stats.{where}: axis {axis} is out of range for an array of shape {list(array.shape)}")
+    _refuse_axis(where, array, axis)
     return jnp.moveaxis(array, axis, -1), axis
 
 
@@ -77,7 +81,7 @@ def _running_max(x: Array) -> Array:
 
 
 def mode(a: Any, axis: int | None = 0, nan_policy: str = "propagate", keepdims: bool = False) -> ModeResult:
-    """The most frequent value along an axis, the least of several, and how often it is there; NaN where there is a NaN.
+    """The most frequent value along an axis, the least of several, and how often it is there; NaN where there is a NaN, or nothing.
 
     Raises:
         ArgumentError: nan_policy is not propagate, or axis is out of range.
@@ -88,21 +92,23 @@ def mode(a: Any, axis: int | None = 0, nan_policy: str = "propagate", keepdims: 
     4 2
     """
     _choose("mode", "nan_policy", nan_policy, ("propagate",))
-    rows, place = _in_front("mode", a, axis)
-    ordered = jnp.sort(rows, axis=-1)
-    length = rows.shape[-1]
+    array = jnp.atleast_1d(a)
+    rows, place = _in_front("mode", array, axis)
+    nothing = not rows.shape[-1]
+    rows = jnp.full((*rows.shape[:-1], 1), math.nan) if nothing else rows
+    ordered, length = jnp.sort(rows, axis=-1), rows.shape[-1]
     places = jnp.broadcast_to(jnp.arange(length), rows.shape)
-    first = jnp.concatenate([jnp.ones((*rows.shape[:-1], min(length, 1)), bool), ordered[..., 1:] != ordered[..., :-1]], -1)
+    first = jnp.concatenate([jnp.ones((*rows.shape[:-1], 1), bool), ordered[..., 1:] != ordered[..., :-1]], -1)
     runs = places - _running_max(jnp.where(first, places, 0)) + 1
     best = jnp.argmax(runs, axis=-1, keepdims=True)
     value, count = jnp.take_along_axis(ordered, best, -1), jnp.take_along_axis(runs, best, -1)
     if jnp.issubdtype(rows.dtype, jnp.floating):
         gaps = jnp.isnan(rows).sum(-1, keepdims=True)
-        value, count = jnp.where(gaps > 0, math.nan, value), jnp.where(gaps > 0, gaps, count)
+        value, count = jnp.where(gaps > 0, math.nan, value), jnp.where(gaps > 0, 0 if nothing else gaps, count)
     if not keepdims:
         return ModeResult(value[..., 0], count[..., 0])
     if axis is None:
-        shape = (1,) * jnp.asarray(a).ndim
+        shape = (1,) * array.ndim
         return ModeResult(value.reshape(shape), count.reshape(shape))
     return ModeResult(jnp.moveaxis(value, -1, place), jnp.moveaxis(count, -1, place))
 
@@ -112,12 +118,17 @@ def sem(a: Any, axis: int | None = 0, ddof: int = 1, nan_policy: str = "propagat
 
     nan_policy: propagate, or omit to leave NaNs out.
 
+    Raises:
+        ArgumentError: nan_policy is not known, or axis is out of range.
+
     >>> import jitgrad.numpy as jnp
     >>> print(sem(jnp.array([1.0, 3.0])))
     1.0
     """
     _choose("sem", "nan_policy", nan_policy, ("propagate", "omit"))
     array = jnp.asarray(a)
+    if axis is not None:
+        _refuse_axis("sem", array, axis)
     if nan_policy == "omit":
         count = jnp.sum(~jnp.isnan(array), axis=axis, keepdims=keepdims)
         return jnp.nanstd(array, axis=axis, ddof=ddof, keepdims=keepdims) / jnp.sqrt(count.astype(array.dtype))
