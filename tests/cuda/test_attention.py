@@ -139,6 +139,17 @@ def test_what_is_not_finite_stays_where_it_is() -> None:
     assert np.isnan(got[0, 2, 1]).all() and np.isnan(got[0, 4, 1]).all() and np.isnan(got).sum() == 32
 
 
+def test_a_query_whose_bias_hides_all_that_it_sees_is_the_formulas() -> None:
+    """It sees what is hidden by its position alike, of all tiles of keys."""
+    arrays, bias = inputs("float32", 1, 5, 70, 1, 1, 16), np.zeros((1, 1, 5, 1), np.float32)
+    bias[0, 0, 2], bias[0, 0, 4] = -np.inf, np.finfo(np.float32).min
+    f = with_gradients(is_causal=True)
+    want = f(*[jnp.asarray(a.astype(np.float64)) for a in arrays], {"bias": bias})
+    with stand_ins():
+        got = run_on_gpu(jitgrad.make_graph(f)(*arrays, {"bias": bias}), [*arrays, bias])
+    assert_close(got[:1] + got[2:], (want[0], *want[2:]), NEAR["float32"])
+
+
 def loss(q: Any, k: Any, v: Any) -> Any:
     return jnp.sum(jnp.sin(nn.dot_product_attention(q, k, v, is_causal=True)))
 
@@ -156,6 +167,9 @@ TRANSFORMED: dict[str, tuple[Any, list[str]]] = {
     ),
     "grad of vmap": (
         jitgrad.grad(lambda q, k, v: jnp.sum(jitgrad.vmap(loss)(*[jnp.stack([x, 2 * x]) for x in (q, k, v)])), argnums=(0, 1)), BOTH
+    ),
+    "grad of vmap, one query": (
+        jitgrad.grad(lambda q, k, v: jnp.sum(jitgrad.vmap(loss, in_axes=(None, 0, None))(q, jnp.stack([k, 2 * k]), v))), []
     ),
     "grad of some operands": (jitgrad.grad(loss, argnums=1), BOTH),
     "checkpoint": (jitgrad.grad(jitgrad.checkpoint(loss)), BOTH),

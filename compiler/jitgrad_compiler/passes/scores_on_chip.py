@@ -82,9 +82,9 @@ def _gradient(e: Eqn) -> Eqn | None:
     types = [a.type for a in beside]
     if not backward or any(active[3:]) or formula.has_effect or not _suits(p, types[:count]):
         return None
-    graph = _again(formula, active, p["lead"], types)
-    if graph is None or graph.output_types != tuple(v.type for v in e.outputs):
-        return None
+    graph, rank = _again(formula, active, p["lead"], types), RANKS["query"] + len(p["lead"])
+    if graph is None or graph.output_types != tuple(v.type for v in e.outputs) or any(v.type.rank != rank for v in e.outputs):
+        return None  # what all examples of an axis in front share has the sum of their cotangents
     return Eqn(attention_gradient, beside, {**p, "graph": graph}, e.outputs, e.source)
 
 

@@ -90,10 +90,12 @@ class Heads:
 
     @property
     def all_alike(self) -> bool:
-        """Whether a query may see no key, and then sees all of them."""
+        """Whether a query may see no key, and then sees all of them, or those that it doesn't see by its position: as when a bias
+        puts all others below MASKED.
+        """
         left = self.params["left"]
         far = left is not None and self.queries > self.keys + left
-        return far or "mask" in self.params["names"] or "length" in self.params["names"]
+        return far or len(self.params["names"]) > 3
 
     def example(self, e: Emitter, number: Reg, x: Atom, rank: int) -> Reg:
         """Which example of an operand is that of a number."""
