@@ -19,12 +19,15 @@ from .op_examples import (
     Data,
     Example,
     accepted,
+    draw,
     dtypes_of,
+    elementwise_params,
     elementwise_types,
     errs_by_largest,
     examples,
     orders_sums,
     runs,
+    special_operands,
     unturned,
 )
 
@@ -80,18 +83,40 @@ def reference(op: Op, graph: Graph, arrays: list[np.ndarray]) -> tuple[list[np.n
     return [np.asarray(out) for out in outs], ulps
 
 
-def assert_kernel_agrees(op: Op, graph: Graph, arrays: list[np.ndarray], run: Run = run_graph) -> None:
-    """A graph of the op alone gives what its reference gives, to so many ulps as were promised."""
-    wanted, ulps = reference(op, graph, arrays)
-    for e, got, want in zip(graph.eqns, run(graph, arrays), wanted, strict=True):
-        context = f"{op.name} {e.params or ''} of {', '.join(str(a.type) for a in e.inputs)}"
-        if op.traits.scalar is not None and not e.outputs[0].type.dtype.is_storage:
-            tolerance = max(LOOSE, 2 * float(np.finfo(got.dtype).eps))
-            with np.errstate(over="ignore"):
-                rounded = want.astype(got.dtype)
-            np.testing.assert_allclose(got, rounded, rtol=tolerance, atol=tolerance, err_msg=context)
-        else:
-            assert_same(got, want, ulps, context=context)
+def elementwise_kernels(op: Op) -> list[tuple[Graph, list[np.ndarray]]]:
+    """The op alone at special numbers in every element type, and in one type at every length and rank, with operands."""
+    found = []
+    for dtype in dtypes_of(op):
+        if (op.name, dtype) in KERNELS:
+            operands = special_operands(op, dtype)
+            found.append((elementwise_graph(op, dtype, [operands[0].shape], elementwise_params(op, dtype)), operands))
+    dtype, rng = next(d for d in (F32, *dtypes_of(op)) if d in dtypes_of(op)), seeded(op.name)
+    graph = elementwise_graph(op, dtype, list(SHAPES), elementwise_params(op, dtype)[:1])
+    arrays = [draw(v.type, rng, op.samples.domain) for v in graph.inputs]
+    if op.samples.integer_first:
+        arrays = [np.round(a) if n % 2 == 0 else a for n, a in enumerate(arrays)]
+    return [*found, (graph, arrays)]
+
+
+def assert_kernels_agree(op: Op, some: Sequence[tuple[Graph, list[np.ndarray]]], run: Run = run_graph) -> None:
+    """One program of graphs of the op alone gives what its reference gives for each, to so many ulps as were promised."""
+    some = [(graph, arrays) for graph, arrays in some if graph.eqns]
+    found = iter(run(joined([graph for graph, _ in some]), [a for _, arrays in some for a in arrays]))
+    for graph, arrays in some:
+        wanted, ulps = reference(op, graph, arrays)
+        for e, want in zip(graph.eqns, wanted, strict=True):
+            _assert_elementwise(op, e, next(found), want, ulps)
+
+
+def _assert_elementwise(op: Op, e: Eqn, got: np.ndarray, want: np.ndarray, ulps: float) -> None:
+    context = f"{op.name} {e.params or ''} of {', '.join(str(a.type) for a in e.inputs)}"
+    if op.traits.scalar is not None and not e.outputs[0].type.dtype.is_storage:
+        tolerance = max(LOOSE, 2 * float(np.finfo(got.dtype).eps))
+        with np.errstate(over="ignore"):
+            rounded = want.astype(got.dtype)
+        np.testing.assert_allclose(got, rounded, rtol=tolerance, atol=tolerance, err_msg=context)
+    else:
+        assert_same(got, want, ulps, context=context)
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from jitgrad_compiler.passes.vmap import vmap_graph
 from jitgrad_compiler.runtime.executable import run_graph
 
 from .agreement import assert_same
+from .op_agreement import joined
 from .op_examples import Example, accepted, errs_by_largest, examples, orders_sums, runs, unturned
 
 SIZE = 3
@@ -37,25 +38,30 @@ def test_a_batched_op_is_the_op_done_to_each_element(name: str, number: int) -> 
     graph = example.graph(dtype)
     rng = np.random.default_rng(zlib.crc32(f"{name} {number}".encode()))
     rows = [example.arrays(dtype, rng) for _ in range(SIZE)]
-    for batched in itertools.product((False, True), repeat=len(example.operands)):
-        if not any(batched):
-            continue
-        arrays = [np.stack([row[i] for row in rows]) if b else rows[0][i] for i, b in enumerate(batched)]
-        made = verify(vmap_graph(graph, SIZE, batched), "vmap")
-        assert parse(str(made)) == made
-        each = [interpret(graph, *[a[r] if b else a for a, b in zip(arrays, batched, strict=True)]) for r in range(SIZE)]
+    masks = [mask for mask in itertools.product((False, True), repeat=len(example.operands)) if any(mask)]
+    made = [verify(vmap_graph(graph, SIZE, mask), "vmap") for mask in masks]
+    arrays = [[np.stack([row[i] for row in rows]) if b else rows[0][i] for i, b in enumerate(mask)] for mask in masks]
+    compiled = iter(run_graph(joined(made), [a for each in arrays for a in each]))
+    for mask, batched, given in zip(masks, made, arrays, strict=True):
+        assert parse(str(batched)) == batched
+        each = [interpret(graph, *[a[r] if b else a for a, b in zip(given, mask, strict=True)]) for r in range(SIZE)]
         wanted = [np.stack(outs) for outs in zip(*each, strict=True)]
-        context = f"{example} in {dtype}, batched {batched}"
-        rounded = orders_sums(name) or OPS[name].traits.transcendental or name == "rsqrt"
-        for run in (interpret(made, *arrays), run_graph(made, arrays)):
+        interpreted = interpret(batched, *given)
+        context = f"{example} in {dtype}, batched {mask}"
+        for run in (interpreted, [next(compiled) for _ in interpreted]):
             for got, want in zip(run, wanted, strict=True):
-                if rounded and got.dtype.kind in "fc":
-                    tolerance = 1e-12 if got.real.dtype == np.float64 else 1e-5
-                    largest = float(np.abs(want[np.isfinite(want)]).max(initial=1)) if errs_by_largest(name) else 1
-                    got, want = unturned(name, got), unturned(name, want)
-                    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * largest, err_msg=context)
-                else:
-                    assert_same(got, want, zeros=name not in ("max", "min"), context=context)
+                assert_result(name, got, want, context)
+
+
+def assert_result(name: str, got: np.ndarray, want: np.ndarray, context: str) -> None:
+    rounded = orders_sums(name) or OPS[name].traits.transcendental or name == "rsqrt"
+    if rounded and got.dtype.kind in "fc":
+        tolerance = 1e-12 if got.real.dtype == np.float64 else 1e-5
+        largest = float(np.abs(want[np.isfinite(want)]).max(initial=1)) if errs_by_largest(name) else 1
+        got, want = unturned(name, got), unturned(name, want)
+        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * largest, err_msg=context)
+    else:
+        assert_same(got, want, zeros=name not in ("max", "min"), context=context)
 
 
 def test_pad_by_a_batched_number_pads_each_element_by_its_own() -> None:

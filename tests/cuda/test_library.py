@@ -62,6 +62,9 @@ def results(graph: Graph, arrays: Sequence[np.ndarray], tuning: Tuning) -> list[
     return found
 
 
+TYPES = ("f4", "f8", "i4", "u8", "i1", "?")
+
+
 # -- cumulative
 
 LINES = [
@@ -81,19 +84,27 @@ def values(name: str, shape: tuple[int, ...], dtype: Any, rng: np.random.Generat
     return x.astype(dtype)
 
 
+DIRECTIONS = [("f4", False), ("f4", True), ("i4", True), ("f8", False), ("i8", False), ("u1", False)]
+"""An element type, and whether from the end."""
+
+
 @pytest.mark.parametrize("name", RUNNING)
 @pytest.mark.parametrize(("shape", "axis"), LINES)
 def test_running_values_agree_with_numpys(name: str, shape: tuple[int, ...], axis: int) -> None:
     f, ufunc = RUNNING[name]
     rng = np.random.default_rng(len(shape))
-    for dtype, reverse in (("f4", False), ("f4", True), ("i4", True), ("f8", False), ("i8", False), ("u1", False)):
-        x = values(name, shape, dtype, rng)
+    arrays = [values(name, shape, dtype, rng) for dtype, _ in DIRECTIONS]
+
+    def all_of_them(*arrays: Any) -> list[Any]:
+        return [f(x, axis=axis, reverse=reverse) for x, (_, reverse) in zip(arrays, DIRECTIONS, strict=True)]
+
+    found = [on_gpu(all_of_them, arrays, tuning) for tuning in TUNINGS.values()]
+    for n, (x, (dtype, reverse)) in enumerate(zip(arrays, DIRECTIONS, strict=True)):
         wide = x if x.dtype.kind in "iu" else x.astype("f8")
         turned = np.flip(wide, axis) if reverse else wide
         want = ufunc.accumulate(turned, axis, dtype=wide.dtype)
         want = np.flip(want, axis) if reverse else want
-        for tuning in TUNINGS.values():
-            (got,) = on_gpu(lambda x, reverse=reverse: f(x, axis=axis, reverse=reverse), [x], tuning)
+        for got in [results[n] for results in found]:
             assert got.dtype == x.dtype
             if dtype[0] == "f" and name in ("cumsum", "cumprod"):
                 most = np.abs(want).max(initial=1)
@@ -137,23 +148,30 @@ def test_a_running_sum_is_read_and_written_16_bytes_at_once() -> None:
 ROWS = [((1,), 0), ((50, 7), 1), ((3, 300), 1), ((4096,), 0), ((5001,), 0), ((2, 9000), 1), ((300, 3), 0), ((0, 3), 1), ((2, 0), 1)]
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "u8", "i1", "?"])
 @pytest.mark.parametrize(("shape", "axis"), ROWS)
-def test_rows_are_sorted_with_their_operands_stably(shape: tuple[int, ...], axis: int, dtype: str) -> None:
-    rng = np.random.default_rng(len(shape))
-    x = rng.integers(0, 2 if dtype == "?" else 100, shape).astype(dtype)
-    if x.dtype.kind == "f":
-        x = np.where(x > 90, np.nan, np.where(x < 5, -np.inf, x - 50)).astype(dtype)
-        x = np.where((x == 0) & (rng.random(shape) < 0.5), -x, x)
-    numbers = rng.integers(0, 1 << 30, shape).astype("i4")
-    order = np.argsort(x, axis, kind="stable")
+def test_rows_are_sorted_with_their_operands_stably(shape: tuple[int, ...], axis: int) -> None:
+    pairs = []
+    for dtype in TYPES:
+        rng = np.random.default_rng(len(shape))
+        x = rng.integers(0, 2 if dtype == "?" else 100, shape).astype(dtype)
+        if x.dtype.kind == "f":
+            x = np.where(x > 90, np.nan, np.where(x < 5, -np.inf, x - 50)).astype(dtype)
+            x = np.where((x == 0) & (rng.random(shape) < 0.5), -x, x)
+        pairs.append((x, rng.integers(0, 1 << 30, shape).astype("i4")))
+
+    def all_of_them(*arrays: Any) -> list[Any]:
+        return [lax.sort(pair, dimension=axis) for pair in zip(arrays[::2], arrays[1::2], strict=True)]
+
     for tuning in (TUNINGS["as usual"], TUNINGS["wide, shared by many"]):
-        got = on_gpu(lambda x, y: lax.sort((x, y), dimension=axis), [x, numbers], tuning)
-        for found, operand in zip(got, (x, numbers), strict=True):
-            want = np.take_along_axis(operand, order, axis)
-            np.testing.assert_array_equal(found, want)
-            if operand.dtype.kind == "f":
-                np.testing.assert_array_equal(np.signbit(found) | np.isnan(found), np.signbit(want) | np.isnan(want))
+        found = iter(on_gpu(all_of_them, [a for pair in pairs for a in pair], tuning))
+        for pair in pairs:
+            order = np.argsort(pair[0], axis, kind="stable")
+            for operand in pair:
+                got, want = next(found), np.take_along_axis(operand, order, axis)
+                assert got.dtype == want.dtype
+                np.testing.assert_array_equal(got, want)
+                if operand.dtype.kind == "f":
+                    np.testing.assert_array_equal(np.signbit(got) | np.isnan(got), np.signbit(want) | np.isnan(want))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +223,8 @@ def test_updates_are_done_as_if_one_after_the_other(places: str, kind: str) -> N
     rng = np.random.default_rng(len(places))
     at, ufunc = indices_of(rng), KINDS[kind]
     inside = np.all([i >= -n for i, n in zip(at, shape, strict=False)], axis=0)  # those outside are dropped
-    for dtype in ("f4", "f8", "i4", "u8", "i1", "?"):
+    arrays, wanted = [], []
+    for dtype in TYPES:
         x, updates = rng.integers(0, 3, shape).astype(dtype), rng.integers(0, 3, updates_shape).astype(dtype)
         if dtype in NEAR:
             updates = (updates + 1) / 2 if kind == "multiply" else rng.normal(size=updates_shape)
@@ -213,10 +232,16 @@ def test_updates_are_done_as_if_one_after_the_other(places: str, kind: str) -> N
                 updates.flat[-1] = np.nan
             updates = updates.astype(dtype)
         wide = x.astype("f8") if dtype == "f4" else x.copy()
-        want = updated(wide, tuple(i[inside] for i in at), updates[inside], ufunc).astype(dtype)
-        near = NEAR.get(dtype, 0)
-        for tuning in (TUNINGS["as usual"], TUNINGS["wide, shared by many"]):
-            (got,) = on_gpu(lambda x, u, *i: getattr(x.at[i], kind)(u), [x, updates, *at], tuning)
+        wanted.append(updated(wide, tuple(i[inside] for i in at), updates[inside], ufunc).astype(dtype))
+        arrays += [x, updates]
+
+    def all_of_them(*arrays: Any) -> list[Any]:
+        of_types, index = arrays[: 2 * len(TYPES)], arrays[2 * len(TYPES) :]
+        return [getattr(x.at[index], kind)(u) for x, u in zip(of_types[::2], of_types[1::2], strict=True)]
+
+    for tuning in (TUNINGS["as usual"], TUNINGS["wide, shared by many"]):
+        for got, want, dtype in zip(on_gpu(all_of_them, [*arrays, *at], tuning), wanted, TYPES, strict=True):
+            near = NEAR.get(dtype, 0)
             assert got.dtype == want.dtype
             np.testing.assert_allclose(got, want, rtol=near, atol=near)
 

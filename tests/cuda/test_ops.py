@@ -11,18 +11,17 @@ from jitgrad_compiler.ir.types import F32, DType
 from jitgrad_compiler.targets.cuda.nvptx import ptx
 from jitgrad_compiler.targets.cuda.program import compile_program, device_tuning
 from tests.compiler.op_agreement import (
-    ELEMENTWISE,
     KERNELS,
     OTHERS,
-    SHAPES,
     assert_examples_agree,
-    assert_kernel_agrees,
+    assert_kernels_agree,
     elementwise_graph,
+    elementwise_kernels,
     example_kernels,
     joined,
     seeded,
 )
-from tests.compiler.op_examples import Example, draw, dtypes_of, elementwise_params, special_operands
+from tests.compiler.op_examples import Example, elementwise_params
 
 from .assemble import assemble, assembler, wide_floats
 from .running import run_on_gpu, stand_ins
@@ -40,23 +39,9 @@ def gpu():
         yield devices
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE)
-def test_an_elementwise_op_agrees_at_special_numbers(name: str) -> None:
-    op = OPS[name]
-    for dtype in [d for n, d in KERNELS if n == name]:
-        operands = special_operands(op, dtype)
-        graph = elementwise_graph(op, dtype, [operands[0].shape], elementwise_params(op, dtype))
-        if graph.eqns:
-            assert_kernel_agrees(op, graph, operands, run_on_gpu)
-
-
 @pytest.mark.parametrize("name", sorted({name for name, _ in KERNELS}))
-def test_an_elementwise_op_agrees_at_every_length_and_rank(name: str) -> None:
-    op, rng = OPS[name], seeded(name)
-    dtype = next(d for d in (F32, *dtypes_of(op)) if d in dtypes_of(op))
-    graph = elementwise_graph(op, dtype, list(SHAPES), elementwise_params(op, dtype)[:1])
-    arrays = [draw(v.type, rng, op.samples.domain) for v in graph.inputs]
-    assert_kernel_agrees(op, graph, arrays, run_on_gpu)
+def test_an_elementwise_op_agrees_at_special_numbers_and_at_every_length_and_rank(name: str) -> None:
+    assert_kernels_agree(OPS[name], elementwise_kernels(OPS[name]), run_on_gpu)
 
 
 def together(name: str) -> list[list[tuple[Example, DType]]]:
