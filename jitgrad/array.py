@@ -6,6 +6,7 @@ jitgrad.Array)` holds for all of them. How one becomes a Python number or a NumP
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -172,7 +173,7 @@ class Array(ToPython):
         return np.array(self)
 
     def __reduce__(self) -> Any:
-        return (from_numpy, (np.array(self),))
+        return (_restored, (np.array(self),))
 
     def copy(self) -> Array:
         """The same elements in memory of their own, which outlives a donation of this array. A traced value is its own copy."""
@@ -283,7 +284,7 @@ def as_value(x: Any, where: str = "", borrow: bool = False) -> Array:
 
         return borrowed(x, copy=True)
     if hasattr(x, "__array__"):
-        return from_numpy(narrow(np.array(x)))
+        return _brought(from_numpy(narrow(np.array(x))))
     raise NotAnArrayError(f"{where or 'this function'} needs an array or a number, got {described(x)}")
 
 
@@ -299,11 +300,29 @@ def described(x: Any) -> str:
     return f"{got}. A class becomes a container of arrays with jitgrad.tree_util.register_dataclass or register_pytree_node."
 
 
+_bring: Callable[[Array], Array] | None = None
+
+
+def bring_by(bring: Callable[[Array], Array]) -> None:
+    """`bring` is asked from now on where a new Array of the processor's is to lie: on the default device. placement.py has it."""
+    global _bring
+    _bring = bring
+
+
+def _brought(x: Array) -> Array:
+    return x if _bring is None else _bring(x)
+
+
+def _restored(array: np.ndarray) -> Array:
+    """What was pickled, on the default device."""
+    return _brought(from_numpy(array))
+
+
 def _owned(x: np.ndarray) -> Array:
     """A copy of a NumPy array as it is now; a body that is being traced copies one array once."""
     builder = state.staging
     if builder is None:
-        return from_numpy(narrow(np.array(x)))
+        return _brought(from_numpy(narrow(np.array(x))))
     found = builder.copies.get(id(x))
     if found is None:
         found = builder.copies[id(x)] = (x, from_numpy(narrow(np.array(x))))

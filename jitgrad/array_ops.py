@@ -12,8 +12,9 @@ import numpy as np
 
 from jitgrad.array import Array, memory_device
 from jitgrad.config import config
+from jitgrad.devices import CPU
 from jitgrad.errors import NumberRangeError
-from jitgrad.transfers import beside
+from jitgrad.transfers import home, placed
 from jitgrad_compiler.ir.builder import bind, bind_all, state
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import I64, ArrayType, DType, float_info
@@ -97,18 +98,27 @@ def broadcast_right(x: Array, shape: Shape) -> Array:
     return broadcast(x, shape, tuple(range(len(shape) - x.type.rank, len(shape))))
 
 
-def fill(shape: Shape, number: Any, dtype: DType) -> Array:
-    """An array of one number: memory of its own outside traced code, a broadcast constant inside."""
+WORD = 8
+"""Bytes of the largest elements that a GPU spreads by a kernel for all shapes."""
+
+
+def fill(shape: Shape, number: Any, dtype: DType, *others: Any) -> Array:
+    """An array of one number: memory of its own outside traced code, where what is computed of others would lie, a broadcast
+    constant inside.
+    """
     value = constant(number, dtype)
     if state.staging is not None:
         return op("broadcast", value, shape=shape, dims=())
+    device = home(*others) if others or config.default_device is not None else CPU
+    if device != CPU and dtype.nbytes <= WORD:
+        return op("broadcast", placed("", Array(value.type, None, np.asarray(value.ref)), device), shape=shape, dims=())
     made = Array(ArrayType(shape, dtype), None, np.full(shape, value.ref, dtype.numpy))
-    return made if config.default_device is None else beside(made)
+    return made if device == CPU else placed("", made, device)
 
 
 def fill_like(x: Array, number: Any, dtype: DType) -> Array:
     """The same, of x's shape and where x lies."""
-    return beside(fill(x.type.shape, number, dtype), x)
+    return fill(x.type.shape, number, dtype, x)
 
 
 def iota(shape: Shape, axis: int, dtype: DType = I64) -> Array:

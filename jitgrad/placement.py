@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad_compiler.ir.builder import Value, run_elsewhere
+from jitgrad_compiler.ir.builder import Value, evaluated, run_elsewhere
 from jitgrad_compiler.ir.graph import Op
 from jitgrad_compiler.ir.types import TapeType
 from jitgrad_compiler.ops.calls import call
 from jitgrad_compiler.ops.effects import callback, io_callback, pure_callback
 
 from . import backend
-from .array import Array, memory_device
+from .array import Array, bring_by, memory_device
 from .config import config
 from .devices import CPU, Device, default, gpus
 from .errors import ArgumentError, OutOfDeviceMemory
@@ -32,6 +32,7 @@ def opened(device: Device) -> Any:
     """The runtime's device of a GPU. Raises DriverError where it is not there."""
     found = gpus().device(device.id)
     run_elsewhere(_concerned, _at_once)
+    bring_by(_brought)
     return found
 
 
@@ -68,6 +69,11 @@ def moved(where: str, x: Array, device: Device) -> Array:
     if device == CPU:
         return Array(x.type, None, x.data(), x.weak)
     return Array(x.type, None, _memory_of(opened(device), x), x.weak)
+
+
+def _brought(x: Array) -> Array:
+    """A new Array, on the default device."""
+    return x if config.default_device is None else moved("array", x, default())
 
 
 def _memory_of(device: Any, x: Any) -> Any:
@@ -162,7 +168,9 @@ def _concerned(args: Sequence[Value]) -> bool:
 
 def _at_once(op: Op, args: Sequence[Value], params: dict[str, Any], types: Sequence[Any]) -> Sequence[Value] | None:
     """An operation on concrete operands, on the GPU that these lie on, or that is the default; None: on the processor."""
-    if op in _HOST_OPS or (args and all(isinstance(a.ref, np.generic) for a in args)):
+    if op in _HOST_OPS:
+        return _by_python(op, args, params, types)
+    if args and all(isinstance(a.ref, np.generic) for a in args):
         return None
     device = common(op.name, args)
     if device == CPU or config.disable_jit and op is call:
@@ -187,6 +195,17 @@ def _at_once(op: Op, args: Sequence[Value], params: dict[str, Any], types: Seque
     if op is call and (config.debug_nans or config.debug_infs):
         check_program(params["name"], params["graph"], [a.data() for a in args], [x.data() for x in found])
     return found
+
+
+def _by_python(op: Op, args: Sequence[Value], params: dict[str, Any], types: Sequence[Any]) -> Sequence[Value] | None:
+    """What a function of Python's gives, where its operands lie."""
+    device = common(op.name, args) if types else CPU
+    if device == CPU:
+        return None
+    return [
+        Array(t, None, memory().from_host(opened(device), a))
+        for t, a in zip(types, evaluated(op, args, params, types), strict=True)
+    ]
 
 
 config.listen("default_device", lambda device: None if device is None else opened(device))

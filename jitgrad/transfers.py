@@ -11,7 +11,7 @@ from jitgrad_compiler.ir.builder import state
 from . import tree
 from .array import Array, memory_device
 from .config import config
-from .devices import CPU, as_device
+from .devices import CPU, Device, as_device, default
 from .errors import ArgumentError
 from .tracing import array_leaves
 
@@ -30,8 +30,8 @@ def device_put(x: Any, device: Any = None, *, src: Any = None, donate: bool = Fa
     >>> device_put({"a": 1.5}, "cpu")
     {'a': Array(1.5, dtype=float32)}
     """
-    leaves, treedef = array_leaves("device_put", x, "the value")
     named = tree.leaves(device) or [None]
+    leaves, treedef = array_leaves("device_put", x, "the value", borrow=all(as_device("device_put", d) != CPU for d in named))
     if len(named) not in (1, len(leaves)):
         raise ArgumentError(f"device_put: one device, or one for each of the {len(leaves)} leaves, got {len(named)}")
     where = named * len(leaves) if len(named) == 1 else named
@@ -56,12 +56,17 @@ def beside(x: Array, *others: Any) -> Array:
     """
     if x.owner is not None or state.staging is not None:
         return x
+    return placed("", x, home(*others))
+
+
+def home(*others: Any) -> Device:
+    """Where an op's result would lie: on the GPU that one of the arrays lies on, or the default device."""
     for a in others:
-        home = a.concrete() if isinstance(a, Array) else None
-        gpu = None if home is None else memory_device(home.ref)
+        known = a.concrete() if isinstance(a, Array) else None
+        gpu = None if known is None else memory_device(known.ref)
         if gpu is not None:
-            return placed("", x, gpu)
-    return placed("", x, None)
+            return gpu
+    return default()
 
 
 def device_get(x: Any) -> Any:

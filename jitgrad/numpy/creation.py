@@ -244,11 +244,11 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = 
     return placed("full", made, device)
 
 
-def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: DType | None) -> Array:
+def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: DType | None, *others: Any) -> Array:
     value = as_value(fill_value, where)
     value = strong(value) if dtype is None else convert(value, dtype)
     if value.owner is None and isinstance(value.ref, np.generic):
-        return fill(shape, value.ref, value.type.dtype)
+        return fill(shape, value.ref, value.type.dtype, *others)
     if not broadcasts_to(value.type.shape, shape):
         raise ShapeError(f"{where}: a fill_value of shape {value.type.shape} does not broadcast to shape {shape}")
     return broadcast_right(value, shape)
@@ -278,7 +278,7 @@ def like_of(where: str, a: Any, shape: Any, dtype: Any) -> tuple[Shape, DType]:
 def _like(name: str, number: int, word: str) -> Any:
     def function(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
         sizes, kind = like_of(name, a, shape, dtype)
-        return placed(name, beside(fill(sizes, number, kind), a), device)
+        return placed(name, fill(sizes, number, kind, a), device)
 
     return named(
         function, name,
@@ -301,7 +301,7 @@ def empty_like(prototype: Any, dtype: Any = None, shape: Any = None, *, device: 
     [0 0]
     """
     sizes, kind = like_of("empty_like", prototype, shape, dtype)
-    return placed("empty_like", beside(fill(sizes, 0, kind), prototype), device)
+    return placed("empty_like", fill(sizes, 0, kind, prototype), device)
 
 
 def full_like(a: Any, fill_value: ArrayLike, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
@@ -312,7 +312,7 @@ def full_like(a: Any, fill_value: ArrayLike, dtype: Any = None, shape: Any = Non
     [2 2]
     """
     sizes, kind = like_of("full_like", a, shape, dtype)
-    return placed("full_like", beside(_filled("full_like", sizes, fill_value, kind), a), device)
+    return placed("full_like", beside(_filled("full_like", sizes, fill_value, kind, a), a), device)
 
 
 def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Array]:

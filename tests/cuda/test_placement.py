@@ -1,5 +1,8 @@
 """Where arrays lie and programs run, of the functions that users call, on a stand-in of a GPU."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -109,3 +112,61 @@ def test_arrays_on_the_processor_stay_with_numpys_counterparts_once_a_gpu_is_ope
     assert found == 15 and str(found.device) == "cpu:0"
     with jitgrad.default_device("cuda"):
         assert now((here,), {}) is None and lie_on_the_gpu([jnp.sum(here), jnp.zeros(3)])
+
+
+A = np.arange(6, dtype="f4").reshape(2, 3)
+SAME = {
+    "vmap": lambda: jitgrad.vmap(lambda a: a)(A),
+    "jvp": lambda: jitgrad.jvp(lambda a: a, (A,), (A,)),
+    "vjp": lambda: jitgrad.vjp(lambda a: a, A)[1](A),
+    "jit": lambda: jitgrad.jit(lambda a: a)(A),
+    "scan": lambda: lax.scan(lambda c, a: (c, a), A[0], A),
+    "scan of no steps": lambda: lax.scan(lambda c, a: (c, a), A[0], A[:0]),
+    "fori_loop": lambda: lax.fori_loop(0, 0, lambda i, c: c * 2, A),
+    "while_loop": lambda: lax.while_loop(lambda c: c[0, 0] > 9, lambda c: c * 2, A),
+    "cond": lambda: lax.cond(True, lambda a: a, lambda a: a * 2, A),
+    "stop_gradient": lambda: lax.stop_gradient(A),
+    "reshape": lambda: [jnp.reshape(A, A.shape), jnp.squeeze(A), jnp.atleast_2d(A), lax.squeeze(A, ()), lax.transpose(A, (0, 1))],
+    "moves": lambda: [
+        jnp.roll(A, 0),
+        jnp.pad(A, 0),
+        jnp.concatenate([A]),
+        jnp.tile(A, 1),
+        jnp.split(A, 1),
+        jnp.broadcast_arrays(A),
+    ],
+    "numbers": lambda: [jnp.real(A), jnp.conj(A), jnp.clip(A), jnp.positive(A), jnp.astype(A, "f4"), jnp.sum(A, axis=())],
+    "pickle": lambda: pickle.loads(pickle.dumps(jnp.asarray(A))),
+    "copy": lambda: [copy.copy(jnp.asarray(A)), copy.deepcopy(jnp.asarray(A)), jitgrad.tree.map(jnp.copy, A)],
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_what_is_given_back_as_it_was_lies_on_the_default_device(x, name):
+    with jitgrad.default_device("cuda"):
+        assert lie_on_the_gpu(SAME[name]())
+    assert {str(a.device) for a in jitgrad.tree.leaves(SAME[name]())} == {"cpu:0"}
+
+
+@pytest.mark.parametrize("call", [jitgrad.pure_callback, jitgrad.experimental.io_callback])
+def test_what_a_function_of_pythons_gives_lies_where_its_operands_do(x, call):
+    def double(a):
+        return 2 * np.asarray(a)
+
+    for f in (lambda a: call(double, a, a), jitgrad.jit(lambda a: call(double, a, a))):
+        found = f(x)
+        np.testing.assert_array_equal(found, 2 * np.arange(6))
+        assert lie_on_the_gpu(found) and str(f(jnp.asarray(A)).device) == "cpu:0"
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "bfloat16", "float32", "int64", "complex64", "complex128"])
+def test_arrays_of_one_number_are_filled_on_the_gpu(x, dtype):
+    driver, known = x.ref.device.driver, x.astype(dtype)
+    with jitgrad.default_device("cuda"):
+        before = len(driver.calls)
+        made = [jnp.zeros((4, 50), dtype), jnp.ones(200, dtype), jnp.full((200,), 1, dtype), jnp.empty(200, dtype)]
+    made += [jnp.zeros_like(known), jnp.ones_like(known), jnp.full_like(known, 1)]
+    sent = [call.arguments[2] for call in list(driver.calls)[before:] if call.name == "upload"]
+    assert lie_on_the_gpu(made) and (dtype == "complex128" or max(sent) <= 8)
+    for a, number in zip(made, (0, 1, 1, 0, 0, 1, 1), strict=True):
+        np.testing.assert_array_equal(np.asarray(a).astype("c16"), np.full(a.shape, number))

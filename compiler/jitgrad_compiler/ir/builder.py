@@ -233,6 +233,14 @@ def run_now(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[V
         if _look is not None:
             _look(op, [v.data() for v in found])
         return found
+    outs = evaluated(op, args, params, types)
+    if _look is not None:
+        _look(op, outs)
+    return [_value_class(t, None, array) for t, array in zip(types, outs, strict=True)]
+
+
+def evaluated(op: Op, args: Sequence[Value], params: dict[str, Any], types: Sequence[Type]) -> list[np.ndarray]:
+    """What the NumPy reference gives for concrete operands, as arrays of these types."""
     token = quiet.state.set(quiet.QUIET)
     try:
         evaluate, arrays = EVALUATE.get(op, op.numpy), [a.data() for a in args]
@@ -240,12 +248,9 @@ def run_now(op: Op, args: Sequence[Value], params: dict[str, Any]) -> Sequence[V
         outs = reference(op, evaluate, arrays, params) if stored else evaluate(*arrays, **params)
         if len(types) == 1 and not isinstance(outs, (tuple, list)):
             outs = (outs,)
-        arrays = [as_typed(out, t) for t, out in zip(types, outs, strict=True)]
+        return [as_typed(out, t) for t, out in zip(types, outs, strict=True)]
     finally:
         quiet.state.reset(token)
-    if _look is not None:
-        _look(op, outs)
-    return [_value_class(t, None, array) for t, array in zip(types, arrays, strict=True)]
 
 
 def as_typed(out: Any, type: Type) -> np.ndarray:
