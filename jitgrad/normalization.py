@@ -108,9 +108,9 @@ def logmeanexp(a: ArrayLike, axis: Axis = None, where: ArrayLike | None = None, 
     """
     value = inexact_arg("nn.logmeanexp", a)
     mask = jnp.ones(value.shape, BOOL) if where is None else jnp.broadcast_to(where, value.shape)
-    count = jnp.sum(mask, axis=axis, keepdims=keepdims).astype(value.dtype)
+    count = jnp.sum(mask, axis=axis, keepdims=keepdims)
     out: Array = logsumexp(value, axis=axis, keepdims=keepdims, where=where)
-    return out - jnp.log(count)
+    return out - jnp.log(count.astype(jnp.promote_types(out.dtype, "float32"))).astype(out.dtype)
 
 
 def standardize(

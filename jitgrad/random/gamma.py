@@ -69,7 +69,9 @@ def _one_gamma(word: Array, alpha: Array, log: bool) -> Array:
 
 
 def gammas(word: Array, alpha: Array, shape: Sizes, dtype: DType, log: bool = False) -> Array:
+    """NaN where alpha is below 0."""
     words = random_words(word, (math.prod(shape),))
+    alpha = jnp.where(alpha < 0, math.nan, alpha)
 
     @custom_jvp
     def draws(alphas: Array) -> Array:

@@ -92,7 +92,9 @@ def _take(x: Array, places: Array, axis: int) -> Array:
 
 
 def permutation(key: KeyLike, x: Any, axis: int = 0, independent: bool = False) -> Array:
-    """x with its elements along an axis in random order; for an int x, 0 ... x - 1. independent: each line gets its own order.
+    """x with its elements along an axis in random order; for an int x, 0 ... x - 1, nothing for a negative one.
+
+    independent: each line gets its own order.
 
     >>> import jitgrad, jitgrad.numpy as jnp
     >>> print(jnp.sort(permutation(jitgrad.random.key(0), 5)))
@@ -101,7 +103,7 @@ def permutation(key: KeyLike, x: Any, axis: int = 0, independent: bool = False) 
     values = array_arg("random.permutation", x)
     if not values.type.shape:
         axis_number("random.permutation", axis, 1)
-        return draw("permutation", _order, key, (), (_count("permutation", "x", x, values),))
+        return draw("permutation", _order, key, (), (max(_count("permutation", "x", x, values), 0),))
     along = axis_number("random.permutation", axis, values.type.rank)
     return draw("permutation", _permutation, key, (values,), (along, independent))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from operator import index
 from typing import Any
 
@@ -30,9 +31,13 @@ def _factor(cov: Array, method: str) -> Array:
         return factor
     if method == "eigh":
         squares, vectors = jnp.linalg.eigh(cov)
+        signed = squares
     else:
-        vectors, squares, _ = jnp.linalg.svd(cov)
-    return vectors * jnp.sqrt(jnp.maximum(squares, 0))[..., None, :]
+        vectors, squares, others = jnp.linalg.svd(cov)
+        signed = squares * (2 * jnp.einsum("...ij,...ji->...j", vectors, others) - 1)  # below 0 where the vectors differ
+    rounding = 50 * cov.shape[-1] * float(jnp.finfo(cov.dtype).eps) * jnp.max(jnp.abs(squares), -1, keepdims=True, initial=0)
+    deviations = jnp.sqrt(jnp.where(signed < -rounding, math.nan, jnp.maximum(squares, 0)))
+    return vectors * deviations[..., None, :]
 
 
 def _multivariate_normal(word: Array, mean: Array, cov: Array, shape: Sizes, dtype: DType, method: str) -> Array:
@@ -46,8 +51,8 @@ def multivariate_normal(
     """Normal vectors [*shape, n] of mean [..., n] and positive definite covariance [..., n, n].
 
     The front axes broadcast to `shape`. Floats of the parameters' type by default. method: how cov is factored, "cholesky", or
-    "eigh" or "svd", with which it may be singular. jax's numbers up to the rounding of the factorisation, and with "eigh" and "svd"
-    up to the signs of its vectors.
+    "eigh" or "svd", with which it may be singular. Where cov is no covariance, the draws are NaN. jax's numbers up to the rounding
+    of the factorisation, and with "eigh" and "svd" up to the signs of its vectors.
 
     >>> import jitgrad, jitgrad.numpy as jnp
     >>> multivariate_normal(jitgrad.random.key(0), jnp.zeros(2), jnp.eye(2), (3,)).shape

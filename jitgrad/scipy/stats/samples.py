@@ -131,6 +131,7 @@ def sem(a: Any, axis: int | None = 0, ddof: int = 1, nan_policy: str = "propagat
         _refuse_axis("sem", array, axis)
     if nan_policy == "omit":
         count = jnp.sum(~jnp.isnan(array), axis=axis, keepdims=keepdims)
-        return jnp.nanstd(array, axis=axis, ddof=ddof, keepdims=keepdims) / jnp.sqrt(count.astype(array.dtype))
+        deviation = jnp.nanstd(array, axis=axis, ddof=ddof, keepdims=keepdims)
+        return deviation / jnp.sqrt(count.astype(jnp.promote_types(deviation.dtype, "float32"))).astype(deviation.dtype)
     size = array.size if axis is None else array.shape[axis]
     return jnp.std(array, axis=axis, ddof=ddof, keepdims=keepdims) / math.sqrt(size)
