@@ -106,6 +106,21 @@ def pair_of_matrices(d: Draw) -> Call:
     return Call([a, whole], keywords=keywords)
 
 
+def values_of_pair(a: Any, b: Any, lower: bool, eigvals_only: bool, type: int) -> Any:
+    return np.sort(nl.eigvals(nl.solve(b, a) if type == 1 else a @ b).real, axis=-1)
+
+
+def polar(a: Any, side: str = "right") -> Any:
+    u, s, vh = nl.svd(a, full_matrices=False)
+    return u @ vh, adjoint(vh) * s[..., None, :] @ vh if side == "right" else u * s[..., None, :] @ adjoint(u)
+
+
+def spread(d: Draw, least: int = 0) -> np.ndarray:
+    """Eigenvalues that are far from each other."""
+    a = square(d, least)
+    return a + 4 * np.diag(np.arange(a.shape[-1])).astype(a.dtype)
+
+
 def tridiagonal_system(d: Draw) -> Call:
     dtype, n, k = d.dtype(), d.number(0, 5), d.number(0, 3)
     front = d.one_of((), (2,), (0,))
@@ -250,7 +265,8 @@ ROWS = [
         lambda a, n=2: nl.matrix_power(a * 1.0, n), types="wc"),
     row("multi_dot", chained, ours.multi_dot, nl.multi_dot),
     # scipy.linalg
-    row("scipy cholesky", of(hermitian, lower=flag), sl.cholesky, theirs.cholesky),
+    row("scipy cholesky", of(hermitian, lower=flag), sl.cholesky,
+        lambda a, lower=False: nl.cholesky(a) if lower else adjoint(nl.cholesky(a))),
     row("cho_solve", system(hermitian, lower=flag), factored("cho_factor", "cho_solve"), lambda a, b, lower=0: nl.solve(a, b)),
     row("lu_solve", system(trans=one_of(0, 1, 2)), factored("lu_factor", "lu_solve"),
         lambda a, b, trans=0: nl.solve(TURNED[trans](a), b)),
@@ -260,22 +276,24 @@ ROWS = [
     row("solve_triangular", triangular, sl.solve_triangular, solved_triangular),
     row("scipy inv", of(square), sl.inv, nl.inv),
     row("scipy det", of(square), sl.det, nl.det),
-    row("scipy qr", of(rectangular, mode=one_of("economic")), restored(sl.qr), restored(theirs.qr), False),
+    row("scipy qr", of(rectangular, mode=one_of("economic")), restored(sl.qr),
+        restored(lambda a, mode="full": nl.qr(a, "complete" if mode == "full" else "reduced")), False),
     row("scipy svd", of(rectangular, 1), lambda a: sl.svd(a, compute_uv=False), nl.svdvals),
     row("qr_multiply", multiplied, multiplied_back(sl.qr_multiply), multiplied_back(theirs.qr_multiply), False),
     row("qr pivoting", alone(), pieces(lambda a: sl.qr(a, mode="economic", pivoting=True)),
         pieces(lambda a: theirs.qr(a, mode="economic", pivoting=True)), False),
-    row("scipy eigh", of(hermitian, 1, lower=flag), spectrum(sl.eigh), spectrum(theirs.eigh), loose=100.0),
-    row("eigh of a pair", pair_of_matrices, sl.eigh, theirs.eigh, loose=100.0),
+    row("scipy eigh", of(hermitian, 1, lower=flag), spectrum(sl.eigh), spectrum(lambda a, lower=True: nl.eigh(a)), loose=100.0),
+    row("eigh of a pair", pair_of_matrices, sl.eigh, values_of_pair, loose=100.0),
     row("expm", of(square), sl.expm, lambda a: theirs.expm(a * 1.0), types="wc", loose=100.0),
+    row("expm of a large one", of(square), lambda a: sl.expm(6 * a), lambda a: theirs.expm(6.0 * a), False, types="wc", loose=1e3),
     row("expm_frechet", lambda d: Call([well(d, (3, 3), d.dtype())]), lambda a: sl.expm_frechet(a, a.T),
         lambda a: theirs.expm_frechet(a, a.T), types="w", loose=100.0),
     row("sqrtm", of(square), sl.sqrtm, each(lambda a: theirs.sqrtm(a).astype(complex), lambda m, n: (m, n))),
     row("logm", of(square), sl.logm, each(lambda a: theirs.logm(a * 1.0).astype(complex), lambda m, n: (m, n)), loose=100.0,
         types="wc"),
-    row("funm", of(square), lambda a: sl.funm(a, jnp.exp), lambda a: theirs.expm(a) + 0j, False, loose=1e3, types="wc"),
+    row("funm", of(spread), lambda a: sl.funm(a, jnp.exp), lambda a: theirs.expm(a) + 0j, False, loose=1e3, types="wc"),
     row("solve_sylvester", sylvester, sl.solve_sylvester, solved_sylvester),
-    row("polar", of(rectangular, 1, side=one_of("right", "left")), sl.polar, theirs.polar, types="wc"),
+    row("polar", of(rectangular, 1, side=one_of("right", "left")), sl.polar, polar, types="wc"),
     row("schur", of(square, output=one_of("real", "complex")), put_together(sl.schur),
         lambda a, **k: (a + 0 * k.get("output", "").count("c"), np.broadcast_to(np.eye(a.shape[-1]), a.shape)), False),
     row("rsf2csf", of(square), put_together(lambda a: sl.rsf2csf(*sl.schur(a))),
@@ -294,7 +312,7 @@ ROWS = [
     row("lax lu", of(rectangular), lambda a: (lambda f, p, o: (jnp.take_along_axis(a, o[..., None], -2) * 1.0, f)[0])(*ll.lu(a)),
         lambda a: (lambda p: p.swapaxes(-1, -2) @ a if a.size else a)(_lu_of(a)[0]), False),
     row("ormqr", of(rectangular), by_ormqr, lambda a: a, False, types="wc"),
-    row("qdwh", alone(), lambda a: ll.qdwh(a)[:2], theirs.polar, types="wc"),
+    row("qdwh", alone(), lambda a: ll.qdwh(a)[:2], polar, types="wc"),
     row("lax qr", of(rectangular, full_matrices=lambda d: False), restored(ll.qr),
         restored(lambda a, full_matrices=True: nl.qr(a, "complete" if full_matrices else "reduced")), False),
     row("lax svd", of(rectangular), lambda a: ll.svd(a, compute_uv=False), nl.svdvals),

@@ -4,6 +4,12 @@ finite differences. function_table.py says how each is called.
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
+import jitgrad.numpy as jnp
+from jitgrad import jit, vmap
+from jitgrad.scipy import linalg
 from tests.every_call import cases, derivatives_agree, eager_compiled_and_batched_agree
 from tests.numpy.function_table import Row
 
@@ -25,6 +31,19 @@ def test_derivatives_are_those_of_finite_differences(row: Row) -> None:
 @cases([row for row in SMOOTH if "c" in row.types])
 def test_complex_derivatives_are_those_of_finite_differences(row: Row) -> None:
     derivatives_agree(row, "complex128")
+
+
+@pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])
+def test_many_right_sides_of_one_matrix_are_solved_for_as_one_by_one(run) -> None:
+    a, b = np.array([[3.0, 1.0], [1.0, 2.0]]), np.random.default_rng(0).standard_normal((3, 2, 2))
+    for solve in (
+        jnp.linalg.solve,
+        linalg.solve_triangular,
+        lambda a, b: linalg.lu_solve(linalg.lu_factor(a), b, 1),
+        lambda a, b: linalg.cho_solve(linalg.cho_factor(a), b),
+    ):
+        found = run(vmap(solve, in_axes=(None, 0)))(a, b)
+        np.testing.assert_allclose(found, [solve(a, one) for one in b], rtol=1e-12)
 
 
 def test_every_function_has_a_row_or_a_reason() -> None:

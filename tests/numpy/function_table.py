@@ -361,7 +361,7 @@ ROWS = [
 ]  # fmt: skip
 
 ELSEWHERE = {
-    "on each kind of matrix: tests/linear_algebra/cases.py": (
+    "on each kind of matrix: tests/linear_algebra/function_table.py": (
         "linalg.cholesky linalg.cond linalg.det linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh linalg.inv linalg.lstsq "
         "linalg.matrix_power linalg.matrix_rank linalg.multi_dot linalg.pinv linalg.qr linalg.slogdet linalg.solve linalg.svd "
         "linalg.svdvals"
