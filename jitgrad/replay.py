@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from jitgrad_compiler.ir.builder import Builder, as_typed, run_is_plain, staging
-from jitgrad_compiler.ir.graph import Eqn, Graph, Literal, Var
+from jitgrad_compiler.ir.graph import OPS, Eqn, Graph, Literal, Var
+from jitgrad_compiler.passes.inline import inline
 
 from .array import Array
 
@@ -20,6 +21,10 @@ LARGEST = 1 << 14
 """Elements of any one array above which the operations' own time counts, not what a call costs."""
 LONGEST = 2000
 """Operations of the longest function that is written down."""
+
+
+WITH_RULES = OPS["custom_jvp"], OPS["custom_vjp"]
+"""Functions with derivatives of their own: where none is taken, they are what they call."""
 
 
 class NotRecorded(Exception):
@@ -33,6 +38,8 @@ def recorded(function: Callable[..., Any], args: Any, kwargs: Any, arrays: Seque
         out = function(*_replaced(args, inputs), **_replaced(kwargs, inputs))
         single = isinstance(out, Array)
         graph, captured = builder.finish([out] if single else list(out))
+    for op in WITH_RULES:
+        graph = inline(graph, op)
     if builder.looked_at or len(graph.eqns) > LONGEST or not all([isinstance(v, Var) for v in graph.outputs]):
         raise NotRecorded
     return _written(graph, [*arrays, *[v.data() for v in captured]], len(arrays), single)
@@ -87,7 +94,7 @@ def _written(graph: Graph, arrays: list[Any], count: int, single: bool) -> Calla
         if not any(isinstance(a, Var) and a in names for a in e.inputs):
             continue
         call = ", ".join([*map(named, e.inputs), *[f"{k}={bound(p)}" for k, p in e.params.items()]])
-        names.update((v, f"v{len(names) + i}") for i, v in enumerate(e.outputs))
+        names.update({v: f"v{len(names) + i}" for i, v in enumerate(e.outputs)})
         lines.append(f"{', '.join([names[v] for v in e.outputs])}{',' * several} = {bound(e.op.numpy)}({call})")
         for v, o in zip(e.outputs, outs, strict=True):
             if not (type(o) is np.ndarray and o.dtype is v.type.dtype.numpy and o.shape == v.type.shape):

@@ -154,6 +154,7 @@ OTHERS: dict[Any, Callable[..., Any]] = {
     selection.clip: ways.clip,
     sorting.sort: ways.ordered,
     sorting.argsort: ways.argsort,
+    sorting.argpartition: ways.argpartition,
     indexing.take: lambda x, i, axis=None: x.take(i, axis),
     indexing.take_along_axis: lambda x, i, axis=-1: np.take_along_axis(x, i, axis),
     calculus.diff: lambda x: np.subtract(x[..., 1:], x[..., :-1]),

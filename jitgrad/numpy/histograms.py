@@ -81,9 +81,14 @@ def histogram_bin_edges(
     elif not x.type.size:
         low, high = constant(0, x.type.dtype), constant(1, x.type.dtype)
     else:
-        low, high = reductions.min(x), reductions.max(x)
+        low, high = _ends(x)
     _check_range(low, high, range is not None)
     return beside(_equal_edges(low, high, int(bins)), x)
+
+
+@done_at_once
+def _ends(x: Array) -> tuple[Array, Array]:
+    return reductions.min(x), reductions.max(x)
 
 
 @done_at_once
@@ -95,7 +100,7 @@ def _equal_edges(low: Array, high: Array, bins: int) -> Array:
 
 def _check_range(low: Array, high: Array, given: bool) -> None:
     ends = [end.concrete() for end in (low, high)]
-    if None in ends:
+    if any([end is None for end in ends]):
         return
     first, last = (float(end) for end in ends)
     if not (math.isfinite(first) and math.isfinite(last)):
@@ -195,6 +200,29 @@ def _counted(places: Array, weights: Array, size: int) -> Array:
     return op("scatter", fill((size,), 0, weights.type.dtype), column, weights, axes=(0,), batch=0, kind="add")
 
 
+@done_at_once
+def _side_by_side(coordinates: Sequence[Array]) -> Array:
+    return stack(coordinates, 1)
+
+
+@done_at_once
+def _coordinates(points: Array) -> tuple[Array, ...]:
+    return tuple(reshape(slice_axis(points, 1, k, k + 1), points.type.shape[:1]) for k in builtins.range(points.type.shape[1]))
+
+
+@done_at_once
+def _box_of(x: Array, edges: Array, places: Array, inside: Array) -> tuple[Array, Array]:
+    """The numbers of boxes and which points are inside, with one more coordinate and the edges along its axis."""
+    place, within = _bin_of(x, edges)
+    return places * (edges.type.shape[0] - 1) + place, inside & within
+
+
+@done_at_once
+def _counted_inside(places: Array, inside: Array, weights: Array, shape: tuple[int, ...]) -> Array:
+    size = math.prod(shape)
+    return reshape(_counted(select(inside, places, constant(size, I64)), weights, size), shape)
+
+
 Bins = Any
 """A number of bins or a vector of edges, or one of these for each axis."""
 
@@ -219,7 +247,7 @@ def histogramdd(
      [1. 1.]]
     """
     if isinstance(sample, (list, tuple)):
-        sample = stack([inexact_arg("histogramdd", c) for c in sample], 1)
+        sample = _side_by_side([inexact_arg("histogramdd", c) for c in sample])
     points = inexact_arg("histogramdd", sample)
     if points.type.rank != 2:
         raise ShapeError(f"histogramdd: the sample must be points [n, axes], got shape {points.type.shape}")
@@ -229,16 +257,12 @@ def histogramdd(
     if len(many) != rank or len(ranges) != rank:
         raise ArgumentError(f"histogramdd: {rank} axes need as many bins and ranges, got {len(many)} and {len(ranges)}")
     edges, flat_place, inside = [], fill((n,), 0, I64), fill((n,), 1, BOOL)
-    for k, (b, r) in enumerate(zip(many, ranges, strict=True)):
-        x = reshape(slice_axis(points, 1, k, k + 1), (n,))
+    for x, b, r in zip(_coordinates(points), many, ranges, strict=True):
         edge = convert(histogram_bin_edges(x, array(b) if isinstance(b, (list, tuple)) else b, r), x.type.dtype)
-        place, within = _bin_of(x, edge)
         edges.append(edge)
-        flat_place, inside = flat_place * (edge.type.shape[0] - 1) + place, inside & within
+        flat_place, inside = _box_of(x, edge, flat_place, inside)
     shape = tuple(e.type.shape[0] - 1 for e in edges)
-    size = math.prod(shape)
-    counts = _counted(select(inside, flat_place, constant(size, I64)), _weights("histogramdd", points, weights, n), size)
-    counts = reshape(counts, shape)
+    counts = _counted_inside(flat_place, inside, _weights("histogramdd", points, weights, n), shape)
     if density:
         total = op("reduce_sum", counts, axes=tuple(builtins.range(rank)))
         for k, e in enumerate(edges):

@@ -18,7 +18,6 @@ from jitgrad.array_ops import (
     constant,
     convert,
     flat,
-    in_memory,
     limits,
     op,
     reshape,
@@ -30,10 +29,10 @@ from jitgrad.checks import check_indices, is_checked
 from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to
 from jitgrad.transfers import beside
-from jitgrad_compiler.ir.builder import state
-from jitgrad_compiler.ir.types import BOOL, DTYPES, I64, ArrayType, DType
+from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from .creation import array
+from .index_now import written_now
 from .index_plan import Index, Number, Plan, Points, Range, at_hand, clipped, columns, from_front, inside, plan, with_axes_for_flags
 
 READING = {None: "clip", "clip": "clip", "promise_in_bounds": "clip", "fill": "fill", "drop": "fill"}
@@ -60,53 +59,6 @@ def _check_plan(where: str, p: Plan, shape: Shape, wrap: bool) -> None:
 
 def check_column(where: str, places: Array, axis: int, n: int, wrap: bool = True) -> None:
     check_indices(where, reshape(places, (*places.type.shape, 1)), ((axis, n, 1),), wrap)
-
-
-_BY_ITSELF = frozenset((int, slice, type(None), type(Ellipsis)))
-_NUMBERS = {dtype: ArrayType((), dtype) for dtype in DTYPES.values()}
-
-
-def read_now(x: Array, index: Index) -> Array | None:
-    """x[index] of an array in memory by NumPy's indexing, which is the same where nothing is outside; None where it may not be."""
-    if type(x.ref) is not np.ndarray or x.owner is not None or state.staging is not None:
-        if not in_memory(x):
-            return None
-    if x.weak:
-        return None
-    items: Any = index
-    if type(index) is tuple:
-        for item in index:
-            if type(item) not in _BY_ITSELF:
-                items = tuple([_for_numpy(i) for i in index])
-                if any([i is _TRACED for i in items]):
-                    return None
-                break
-    elif type(index) not in _BY_ITSELF:
-        items = _for_numpy(index)
-        if items is _TRACED:
-            return None
-    try:
-        found = (x.ref if type(x.ref) is np.ndarray else x.data())[items]
-    except (IndexError, ValueError, TypeError):
-        return None
-    if type(found) is np.ndarray:
-        return Array(ArrayType(found.shape, x.type.dtype), None, found)
-    return Array(_NUMBERS[x.type.dtype], None, np.asarray(found))
-
-
-_TRACED = object()
-
-
-def _for_numpy(item: Any) -> Any:
-    """An index as NumPy takes it with the same meaning, _TRACED for others."""
-    if type(item) in _BY_ITSELF:
-        return item
-    if type(item) is Array and in_memory(item):
-        kind = item.type.dtype.kind
-        return item.data() if kind in ("signed", "unsigned") or kind == "bool" and item.type.shape else _TRACED
-    if type(item) is np.ndarray and item.dtype.kind in "iub" and item.ndim:
-        return item
-    return _TRACED
 
 
 def getitem(
@@ -224,6 +176,8 @@ _FOLD = {"add": "add", "mul": "mul", "min": "min", "max": "max"}
 
 def scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, method: str = "", wrap: bool = True) -> Array:
     """x with y put, added, ... at an index; `method` is what users called, where that is not `kind`."""
+    if mode is None and wrap and (found := written_now(x, index, y, kind)) is not None:
+        return found
     index, shape = with_axes_for_flags(index, x.type.shape)
     made = _scatter(reshape(convert(x, x.type.dtype), shape), index, y, kind, mode, f"at[].{method or kind}", wrap)
     return reshape(made, x.type.shape)

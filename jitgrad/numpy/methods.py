@@ -29,6 +29,7 @@ from . import (
     comparison,
     counterparts,  # noqa: F401  (before the operators that they serve)
     elementwise,
+    index_now,
     indexing,
     linear,
     manipulation,
@@ -139,7 +140,7 @@ def _round(self: Array, ndigits: int | None = None) -> Array:
 
 
 def _getitem(self: Array, index: Any) -> Array:
-    found = indexing.read_now(self, index)
+    found = index_now.read_now(self, index)
     return indexing.getitem(self, index) if found is None else found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import broadcast_right, constant, convert, fill, limits, op, reshape, slice_axis
+from jitgrad.at_once import done_at_once
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, inexact_arg, size_arg
 from jitgrad.transfers import beside
@@ -137,10 +138,10 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
         raise ShapeError(f"poly: needs a vector of zeros or a square matrix, got shape {zeros.type.shape}")
     if not zeros.type.shape[0]:
         return beside(fill((), 1, zeros.type.dtype), zeros)  # a number: NumPy has no vector of one coefficient here
-    out = fill((1,), 1, zeros.type.dtype)
-    for k in range(zeros.type.shape[0]):
-        factor = concatenate([fill((1,), 1, zeros.type.dtype), -slice_axis(zeros, 0, k, k + 1)], 0)
-        out = convolve(out, factor)
+    out, zero = fill((1,), 1, zeros.type.dtype), fill((1,), 0, zeros.type.dtype)
+    for k in range(zeros.type.shape[0]):  # times (x - the k-th zero)
+        products = out * broadcast_right(reshape(slice_axis(zeros, 0, k, k + 1), ()), out.type.shape)
+        out = op("concatenate", out, zero, axis=0) - op("concatenate", zero, products, axis=0)
     return out
 
 
@@ -251,6 +252,12 @@ def roots(p: ArrayLike, *, strip_zeros: bool = True) -> Array:
         first, last = (int(nonzero[0]), int(nonzero[-1])) if len(nonzero) else (0, -1)
         behind = coefficients.type.size - 1 - last if len(nonzero) else 0
         coefficients = slice_axis(coefficients, 0, first, last + 1)
+    return _roots(coefficients, behind)
+
+
+@done_at_once
+def _roots(coefficients: Array, behind: int) -> Array:
+    """The zeros of a polynomial whose first coefficient is not 0, and as many 0 behind them."""
     n = coefficients.type.size
     dtype = complex_of(coefficients.type.dtype.real)
     zeros = beside(fill((behind,), 0, dtype), coefficients)

@@ -152,6 +152,11 @@ def argsort(x: Any, axis: int | None = -1) -> Any:
     return x.argsort(axis, kind="stable")
 
 
+def argpartition(x: Any, kth: Any, axis: int = -1) -> Any:
+    needs(type(kth) is int and -x.shape[axis] <= kth < x.shape[axis])
+    return argsort(x, axis)
+
+
 def searchsorted(keys: Any, x: Any, side: str = "left") -> Any:
     needs(keys.ndim == 1 and keys.dtype.kind != "c" and side in ("left", "right"))
     return keys.searchsorted(x if isinstance(x, np.ndarray) else keys.dtype.type(x), side)

@@ -166,11 +166,12 @@ def pad_numpy(x: Any, value: Any, padding: Any) -> Any:
     out = np.full(shape, value, x.dtype)
     source, target = [], []
     for n, m, (low, _, interior) in zip(x.shape, shape, padding, strict=True):
-        at = low + np.arange(n) * (interior + 1)
-        inside = (at >= 0) & (at < m)
-        source.append(np.nonzero(inside)[0])
-        target.append(at[inside])
-    out[np.ix_(*target)] = x[np.ix_(*source)]
+        step = interior + 1
+        first = max(0, -(low // step))  # of the elements that are not cut off, which go to low, low + step, ...
+        last = max(first, min(n, -((low - m) // step)))
+        source.append(slice(first, last))
+        target.append(slice(low + first * step, low + last * step, step))
+    out[tuple(target)] = x[tuple(source)]
     return out
 
 
