@@ -109,11 +109,11 @@ def fill(shape: Shape, number: Any, dtype: DType, *others: Any) -> Array:
     value = constant(number, dtype)
     if state.staging is not None:
         return op("broadcast", value, shape=shape, dims=())
-    device = home(*others) if others or config.default_device is not None else CPU
-    if device != CPU and dtype.nbytes <= WORD:
-        return op("broadcast", placed("", Array(value.type, None, np.asarray(value.ref)), device), shape=shape, dims=())
+    there = home(*others) if others else None
+    if dtype.nbytes <= WORD and (there or config.default_device or CPU) != CPU:
+        return op("broadcast", placed("", Array(value.type, None, np.asarray(value.ref)), there), shape=shape, dims=())
     made = Array(ArrayType(shape, dtype), None, np.full(shape, value.ref, dtype.numpy))
-    return made if device == CPU else placed("", made, device)
+    return made if there is None and config.default_device is None else placed("", made, there)
 
 
 def fill_like(x: Array, number: Any, dtype: DType) -> Array:

@@ -73,7 +73,12 @@ def moved(where: str, x: Array, device: Device) -> Array:
 
 def _brought(x: Array) -> Array:
     """A new Array, on the default device."""
-    return x if config.default_device is None else moved("array", x, default())
+    device = default()
+    if device == CPU:
+        return x
+    found = moved("array", x, device)
+    found.ref.lie_by_default()
+    return found
 
 
 def _memory_of(device: Any, x: Any) -> Any:
@@ -89,22 +94,32 @@ def _memory_of(device: Any, x: Any) -> Any:
     return memory().from_host(device, x.data())
 
 
+def _was_put(x: Value) -> bool:
+    """Whether somebody has asked that an array be on its GPU, or on that of what it was computed of."""
+    return getattr(x.ref, "by_default", True) is False
+
+
 def common(where: str, values: Iterable[Any]) -> Device:
-    """The device that values lie on; where they lie on none, or on the processor, which all can leave, the default.
+    """The device that values lie on; where they lie on none, or where all can leave (the processor, the default device), the
+    default.
 
     Raises ArgumentError where they lie on several.
     """
     found: Device | None = None
+    spare: Device | None = None
     for x in values:
         here = memory_device(x.ref) if isinstance(x, Array) else None
         if here is None or here == found:
+            continue
+        if x.ref.by_default:
+            spare = here
             continue
         if found is not None:
             raise ArgumentError(
                 f"{where}: its arrays lie on {found} and on {here}. Move them to one device: jitgrad.device_put(x, '{found}')."
             )
         found = here
-    return default() if found is None else found
+    return found or spare or default()
 
 
 class Elsewhere:
@@ -191,6 +206,9 @@ def _at_once(op: Op, args: Sequence[Value], params: dict[str, Any], types: Seque
         outs = executable.run(
             [_memory_of(target, a) if isinstance(a.ref, np.generic) else m for a, m in zip(args, operands, strict=True)]
         )
+    if config.default_device is not None and not any([_was_put(a) for a in args]):
+        for m in outs:
+            m.lie_by_default()
     found = [Array(t, None, m) for t, m in zip(types, outs, strict=True)]
     if op is call and (config.debug_nans or config.debug_infs):
         check_program(params["name"], params["graph"], [a.data() for a in args], [x.data() for x in found])

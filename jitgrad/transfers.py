@@ -11,7 +11,7 @@ from jitgrad_compiler.ir.builder import state
 from . import tree
 from .array import Array, memory_device
 from .config import config
-from .devices import CPU, Device, as_device, default
+from .devices import CPU, Device, as_device
 from .errors import ArgumentError
 from .tracing import array_leaves
 
@@ -47,7 +47,10 @@ def placed(where: str, x: Array, device: Any) -> Array:
         return x
     from .placement import moved
 
-    return moved(where, x, wanted)
+    found = moved(where, x, wanted)
+    if device is None:
+        found.ref.lie_by_default()
+    return found
 
 
 def beside(x: Array, *others: Any) -> Array:
@@ -59,14 +62,14 @@ def beside(x: Array, *others: Any) -> Array:
     return placed("", x, home(*others))
 
 
-def home(*others: Any) -> Device:
-    """Where an op's result would lie: on the GPU that one of the arrays lies on, or the default device."""
+def home(*others: Any) -> Device | None:
+    """Where an op's result would lie: on the GPU that one of the arrays lies on; None: on the default device."""
     for a in others:
         known = a.concrete() if isinstance(a, Array) else None
         gpu = None if known is None else memory_device(known.ref)
         if gpu is not None:
             return gpu
-    return default()
+    return None
 
 
 def device_get(x: Any) -> Any:

@@ -170,3 +170,24 @@ def test_arrays_of_one_number_are_filled_on_the_gpu(x, dtype):
     assert lie_on_the_gpu(made) and (dtype == "complex128" or max(sent) <= 8)
     for a, number in zip(made, (0, 1, 1, 0, 0, 1, 1), strict=True):
         np.testing.assert_array_equal(np.asarray(a).astype("c16"), np.full(a.shape, number))
+
+
+HALF = np.ones(4, "f4")
+MET = {
+    "an operand": lambda a: [a + HALF, HALF * a, jnp.dot(np.ones((4, 4), "f4"), a), jnp.where(HALF > 0, a, HALF)],
+    "an index": lambda a: [a[np.array([0, 1])], a.at[np.array([0, 1])].set(HALF[:2]), jnp.take(a, np.array([0, 1]))],
+    "a part": lambda a: [jnp.concatenate([HALF, a]), jnp.stack([a, HALF])],
+    "in a program": lambda a: [jitgrad.jit(lambda x: x + HALF)(a), jitgrad.jit(jnp.add)(HALF, a)],
+    "in a transform": lambda a: [jitgrad.grad(lambda x: (x * HALF).sum())(a), jitgrad.vmap(jnp.add)(HALF, a)],
+    "made of numbers": lambda a: [jnp.ones(4) + a, a * jnp.arange(4), a + (jnp.asarray(HALF) * 2)[::-1]],
+    "in a loop": lambda a: lax.scan(lambda c, x: (c + x, c), a, np.ones((3, 4), "f4")),
+}
+
+
+@pytest.mark.parametrize("how", MET)
+def test_numpy_arrays_go_where_they_meet_an_array_that_was_put_elsewhere_than_the_default(how):
+    with stand_ins(2):
+        a = jitgrad.device_put(HALF, "cuda:0")
+        for default in ("cuda:1", "cuda:0", "cpu"):
+            with jitgrad.default_device(default):
+                assert lie_on_the_gpu(MET[how](a))

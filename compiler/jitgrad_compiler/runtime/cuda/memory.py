@@ -194,6 +194,8 @@ class DeviceMemory:
     """
 
     __slots__ = ("__weakref__", "_host", "buffer", "device", "nbytes", "pointer")
+    by_default = False
+    """Whether it lies there only because that is the default device: then it goes where it meets arrays of another."""
 
     def __init__(self, device: Device, pointer: int, nbytes: int, buffer: object) -> None:
         self.device, self.pointer, self.nbytes = device, pointer, nbytes
@@ -227,12 +229,24 @@ class DeviceMemory:
         self.device.driver.copy(made.pointer, self.pointer, self.nbytes)
         return made
 
+    def lie_by_default(self) -> None:
+        """Nobody has asked for this device."""
+        if type(self) is DeviceMemory:
+            self.__class__ = _ByDefault
+
     def void(self) -> None:
         """What was to be written here never will be."""
         self.__class__ = _Void
 
     def __repr__(self) -> str:
         return f"DeviceMemory({self.nbytes} bytes at {self.pointer:#x} of {self.device.name})"
+
+
+class _ByDefault(DeviceMemory):
+    """Memory that nobody has asked to be on its device."""
+
+    __slots__ = ()
+    by_default = True
 
 
 class _Void(DeviceMemory):
