@@ -106,7 +106,14 @@ PROGRAMS: dict[str, Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]] = 
         (_numbers(2, 8, 17, 17), _numbers(16, 8, 3, 3)),
     ),
     "pool": lambda: (_gradients(lambda x: nn.max_pool(x, (2, 2), (2, 2))), (_numbers(2, 18, 18, 5),)),
-    "attention": lambda: (_gradients(_attention), (_numbers(2, 65, 3, 16), _numbers(2, 65, 3, 16), _numbers(2, 65, 3, 16))),
+    "attention, written out": lambda: (_gradients(_attention), tuple(_numbers(2, 65, 3, 16) for _ in range(3))),
+    "attention": lambda: (
+        _gradients(nn.dot_product_attention), (_numbers(2, 70, 4, 32), *[_numbers(2, 65, 2, 32) for _ in range(2)])
+    ),
+    "attention of 16 bits": lambda: (
+        _gradients(lambda *qkv: nn.dot_product_attention(*qkv, is_causal=True).astype("float32")),
+        tuple(_numbers(2, 150, 2, 64, dtype="f2") for _ in range(3)),
+    ),
     "gather": lambda: (lambda x, i: x[i], (_numbers(100, 30), _integers(100, 257))),
     "scatter": lambda: (lambda x, i, u: x.at[i].add(u), (_numbers(50, 7), _integers(50, 1000), _numbers(1000, 7))),
     "sort": lambda: (lambda x: (jnp.sort(x), jnp.argsort(x)), (_numbers(5, 1001),)),

@@ -48,10 +48,8 @@ def _like_jax(name: str) -> System:
         centred = x - x.mean(-1, keepdims=True)
         return ((centred * j.lax.rsqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * scale + shift) * weight).sum()
 
-    def attention(q: Any, k: Any, v: Any) -> Any:
-        return nn.softmax(jnp.einsum("bhqd,bhkd->bhqk", q, k) / 8) @ v
-
-    names.cross_entropy, names.layer_norm_times, names.attention = cross_entropy, layer_norm_times, attention
+    names.cross_entropy, names.layer_norm_times = cross_entropy, layer_norm_times
+    names.attention = lambda q, k, v: nn.dot_product_attention(q, k, v, scale=1 / 8)
     names.in_tf32 = lambda x, y: jnp.matmul(x, y, precision="tensorfloat32")
     device = PLACE.device if name == "jitgrad" else _gpu_of_jax(j)
     j.config.update("jax_default_matmul_precision", "highest")  # float32 is float32, as in PyTorch and here
@@ -98,7 +96,7 @@ def _torch(compiled: bool) -> System:
         in_tf32=in_tf32, tanh=torch.tanh, sqrt=torch.sqrt, log=torch.log, exp=torch.exp, erf=torch.erf, gradients=gradients,
         gelu=lambda x: functional.gelu(x, approximate="tanh"), grad=lambda f: lambda x: gradients(f, 1)(x)[0],
         value_and_grad=value_and_grad, cross_entropy=functional.cross_entropy,
-        attention=lambda q, k, v: functional.scaled_dot_product_attention(q, k, v, scale=1 / 8),
+        attention=lambda *qkv: functional.scaled_dot_product_attention(*[x.transpose(1, 2) for x in qkv], scale=1 / 8),
         layer_norm_times=lambda x, a, b, w: (functional.layer_norm(x, (x.shape[-1],), a, b) * w).sum(),
     )  # fmt: skip
 

@@ -71,13 +71,13 @@ def _layer_norm(m: SimpleNamespace, rows: int, columns: int) -> Workload:
     return Workload(m.gradients(m.layer_norm_times, 3), args, 12 * rows * columns)
 
 
-def _attention(m: SimpleNamespace, batch: int, length: int, heads: int, width: int) -> Workload:
-    args = tuple(_normal(batch, heads, length, width) for _ in range(3))
+def _attention(m: SimpleNamespace, batch: int, length: int, heads: int, width: int, dtype: str | None = None) -> Workload:
+    args = tuple(_normal(batch, length, heads, width) for _ in range(3))
 
     def total(q: Any, k: Any, v: Any) -> Any:
         return m.attention(q, k, v).sum()
 
-    return Workload(m.gradients(total, 3), args, flops=14 * batch * heads * length * length * width)
+    return Workload(m.gradients(total, 3), args, flops=14 * batch * heads * length * length * width, dtype=dtype)
 
 
 def _product(m: SimpleNamespace, size: int, dtype: str) -> Workload:
@@ -134,6 +134,7 @@ WORKLOADS: dict[str, Callable[[SimpleNamespace], Workload]] = {
     "Black-Scholes' gradients, 32 Mi": lambda m: _black_scholes(m, 32),
     "GELU's gradient, 32 Mi": lambda m: _gelu_gradient(m, 32),
     "attention's gradients, 8 x 1024 x 12 x 64": lambda m: _attention(m, 8, 1024, 12, 64),
+    "attention's gradients in bfloat16, 8 x 1024 x 12 x 64": lambda m: _attention(m, 8, 1024, 12, 64, "bfloat16"),
     "product float32 with bias and GELU, 4096": lambda m: _product_gelu(m, 4096, "float32"),
     **{f"product {t}, {n}": lambda m, n=n, t=t: _product(m, n, t) for t in ("float16", "bfloat16") for n in (2048, 8192)},  # type: ignore[misc]
     **{f"product TF32, {n}": lambda m, n=n: _reduced_product(m, n) for n in (4096, 1024)},  # type: ignore[misc]
