@@ -83,6 +83,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "mask of heads": (dict(is_causal=True), dict(mask=RNG.random((1, 4, 35, 41)) > 0.4)),
     "mask of keys": ({}, dict(mask=RNG.random((2, 1, 1, 41)) > 0.4)),
     "lengths": (dict(is_causal=True), dict(key_value_seq_lengths=np.array([13, 0], np.int32))),
+    "window and lengths": (dict(local_window_size=(6, 2)), dict(key_value_seq_lengths=np.array([13, 40], np.int32))),
     "bias of heads": ({}, dict(bias=RNG.normal(size=(1, 4, 1, 41)).astype(np.float32))),
     "whole bias": (dict(is_causal=True), dict(bias=RNG.normal(size=(2, 4, 35, 41)).astype(np.float32))),
 }

@@ -38,10 +38,8 @@ class _Forward:
         copy_query = brought(tiles, memory, query, side.example, side.head)
         copy_query(tiles.resident(0), side.first, tiles.rows)
         copies = [brought(tiles, memory, v, side.example, shared) for v in (key, value)]
-        low, high = h.keys_of(e, side.first, side.last)
-        low = e.div(low, tiles.columns)
-        count = e.sub(e.div(e.add(high, tiles.columns - 1), tiles.columns), low)
         pairs = Pairs(tiles.f, h, self.pointers, side.example, side.head)
+        low, count = tiles.numbers(*pairs.keys_of(side.first, side.last))
         self.largest = [self._slot(-inf) for _ in range(x.parts)]
         self.totals = [self._slot(0.0) for _ in range(x.parts)]
         sums = x.zeros(h.features)

@@ -78,10 +78,8 @@ class _Gradient:
         for part in range(x.parts):
             row = e.least(side.row(tiles, part), h.queries - 1)
             notes.append(self._notes(tiles, memory, side.example, side.head, row))
-        low, high = h.keys_of(e, side.first, side.last)
-        low = e.div(low, tiles.columns)
-        count = e.sub(e.div(e.add(high, tiles.columns - 1), tiles.columns), low)
         pairs = Pairs(tiles.f, h, self.pointers, side.example, side.head)
+        low, count = tiles.numbers(*pairs.keys_of(side.first, side.last))
         sums = x.zeros(h.features)
 
         def first(n: Reg) -> Reg:
@@ -114,11 +112,9 @@ class _Gradient:
         memory = self._memory(tiles, *outs)
         for number, v in enumerate((self.key, self.value)):
             brought(tiles, memory, v, side.example, side.head)(tiles.resident(number), side.first, tiles.rows)
-        low, high = h.queries_of(e, side.first, side.last)
-        low = e.div(low, tiles.columns)
-        per = e.sub(e.div(e.add(high, tiles.columns - 1), tiles.columns), low)
-        per = e.select(e.compare("lt", per, 0), 0, per)
         groups = h.heads // h.shared
+        seeing = Pairs(tiles.f, h, self.pointers, side.example, e.mul(side.head, groups)).queries_of(side.first, side.last)
+        low, per = tiles.numbers(*seeing)
         of_keys, of_values = x.zeros(h.features), x.zeros(h.features)
 
         def place(n: Reg) -> tuple[Reg, Reg]:

@@ -97,6 +97,11 @@ class Heads:
         far = left is not None and self.queries > self.keys + left
         return far or len(self.params["names"]) > 3
 
+    @property
+    def reads_all(self) -> bool:
+        """Whether that is not known before all pairs are looked at."""
+        return "mask" in self.params["names"] or "bias" in self.params["names"]
+
     def example(self, e: Emitter, number: Reg, x: Atom, rank: int) -> Reg:
         """Which example of an operand is that of a number."""
         shape = x.type.shape
@@ -106,28 +111,6 @@ class Heads:
         if own == 1:
             return e.const(0, I64)
         return e.rem(number, self.batch) if self.lead > 1 else number
-
-    @property
-    def bounded(self) -> bool:
-        """Whether a query's position says which keys it sees."""
-        return self.params["left"] is not None or self.params["right"] is not None
-
-    def keys_of(self, e: Emitter, first: Reg, last: Reg) -> tuple[Reg, Reg]:
-        """The keys that queries first to last - 1 see by their positions: from a number up to another."""
-        return self._seen(e, first, last, self.params["left"], self.params["right"], self.keys)
-
-    def queries_of(self, e: Emitter, first: Reg, last: Reg) -> tuple[Reg, Reg]:
-        """The queries that see keys first to last - 1."""
-        return self._seen(e, first, last, self.params["right"], self.params["left"], self.queries)
-
-    def _seen(self, e: Emitter, first: Reg, last: Reg, left: int | None, right: int | None, count: int) -> tuple[Reg, Reg]:
-        low, high = e.const(0, I64), e.const(count, I64)
-        if left is not None and not self.all_alike:
-            low = e.sub(first, left)
-            low = e.select(e.compare("lt", low, 0), 0, low)
-        if right is not None and not self.all_alike:
-            high = e.least(e.add(last, right), count)
-        return low, high
 
 
 class Pairs:
@@ -151,6 +134,41 @@ class Pairs:
         if isinstance(x := at["length"], Var):
             number = h.example(e, example, x, RANKS["length"])
             self.length = e.convert(e.load(e.offset(memory[x], number, x.type.dtype), x.type.dtype), I64)
+
+    def keys_of(self, first: Reg, last: Reg) -> tuple[Reg, Reg]:
+        """The keys that some of the queries first to last - 1 see: from a number up to another."""
+        e, h = self.e, self.h
+        none, every = e.const(0, I64), e.const(h.keys, I64)
+        if h.reads_all:
+            return none, every
+        left, right, end = h.params["left"], h.params["right"], self._end()
+        low = none if left is None else not_negative(e, e.sub(first, left))
+        high = end if right is None else e.least(end, e.add(last, right))
+        alike = e.compare("le", end, 0)
+        if left is not None:
+            alike = e.or_(alike, e.compare("ge", e.sub(last, left + 1), end))
+        return (e.select(alike, none, low), e.select(alike, every, high)) if h.all_alike else (low, high)
+
+    def queries_of(self, first: Reg, last: Reg) -> tuple[Reg, Reg]:
+        """The queries that see some of the keys first to last - 1."""
+        e, h = self.e, self.h
+        none, every = e.const(0, I64), e.const(h.queries, I64)
+        if h.reads_all:
+            return none, every
+        left, right, end = h.params["left"], h.params["right"], self._end()
+        low = none if right is None else e.least(not_negative(e, e.sub(first, right)), every)
+        high = every if left is None else e.least(e.add(last, left), every)
+        high = e.select(e.compare("lt", first, end), high, low)
+        if left is not None:  # those whose window lies behind all keys
+            behind = e.add(not_negative(e, end), left)
+            far = e.compare("lt", behind, every)
+            low, high = e.select(far, e.least(low, behind), low), e.select(far, every, high)
+        alike = e.compare("le", end, 0)
+        return e.select(alike, none, low), e.select(alike, every, high)
+
+    def _end(self) -> Reg:
+        """What the numbers of keys that are there lie below."""
+        return self.e.const(self.h.keys, I64) if self.length is None else self.e.least(self.length, self.h.keys)
 
     @property
     def each_asked(self) -> bool:
@@ -205,6 +223,10 @@ def exponential(e: Emitter, t: Threads, x: Reg, wide: bool) -> Reg:
         return found
     rest = e.fma(x, REST, e.fma(x, LOG2_E, e.neg(power)))
     return e.fma(e.mul(found, rest), 0.6931471805599453, found)
+
+
+def not_negative(e: Emitter, n: Reg) -> Reg:
+    return e.select(e.compare("lt", n, 0), 0, n)
 
 
 def finite(e: Emitter, x: Reg) -> Reg:

@@ -95,6 +95,13 @@ class Tiles:
                 place = e.add(e.mul(e.least(row, limit - 1), step), part)
                 self.t.copy(e.offset(to, e.add(e.mul(line, self.stride), part), dtype), e.offset(source, place, dtype), there)
 
+    def numbers(self, low: Reg, high: Reg) -> tuple[Reg, Reg]:
+        """The number of the first tile that has rows from `low` up to `high`, and how many have."""
+        e = self.e
+        first = e.div(low, self.columns)
+        count = e.sub(e.div(e.add(high, self.columns - 1), self.columns), first)
+        return first, e.select(e.compare("lt", low, high), count, 0)
+
     def stream(self, count: Reg, copy: Copy, use: Copy) -> None:
         """Copy and use tiles of all numbers below `count`; residents that are on their way have come by then."""
         e, t = self.e, self.t
