@@ -1,11 +1,13 @@
 """For all tests: subprocesses find this clone, too; errors show jitgrad's own frames, so that a failing test tells where; kernels
-are written twice (emitted_twice.py).
+are written twice (emitted_twice.py); property tests look at no clock and draw the same cases each time, others with
+--hypothesis-seed=N.
 """
 
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import jitgrad
 from jitgrad_compiler.targets.cpu import program
@@ -25,3 +27,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     CodesEmittedTwice.every = config.getoption("--emit-twice")
     program._Codes = CodesEmittedTwice
+    settings.register_profile("fixed", deadline=None, derandomize=config.getoption("--hypothesis-seed") is None)
+    settings.load_profile("fixed")

@@ -82,14 +82,14 @@ def convolutions(draw):
     return lhs, rhs, arguments, wanted
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(convolutions())
 def test_it_is_the_sum_of_products_of_each_window_in_any_order_of_axes(case):
     lhs, rhs, arguments, wanted = case
     np.testing.assert_array_equal(lax.conv_general_dilated(lhs, rhs, **arguments), wanted)
 
 
-@settings(deadline=None, max_examples=6)
+@settings(max_examples=6)
 @given(convolutions())
 def test_jit_and_vmap_give_what_eager_mode_gives(case):
     lhs, rhs, arguments, wanted = case

@@ -302,7 +302,7 @@ def test_gradients_of_another_shape_are_an_error_that_names_the_path_and_the_opt
         opt.update({**ONES, "w": jnp.ones(3)}, opt.init(PARAMS), PARAMS)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.sampled_from(sorted(set(OPTIMIZERS) - {"lamb", "lars", "adafactor", "muon"})),
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=4),

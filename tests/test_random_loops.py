@@ -39,7 +39,7 @@ def checked(mode, check):
     """Run `check(wrap, block, shape, seed)` on random programs."""
     wrap, examples = MODES[mode]
 
-    @settings(deadline=None, derandomize=True, max_examples=examples, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, database=None, suppress_health_check=list(HealthCheck))
     @given(programs)
     def on_a_program(program):
         check(wrap, *program)

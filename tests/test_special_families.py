@@ -93,7 +93,7 @@ def test_slopes_keep_their_digits_far_out(x):
 
 
 @given(st.integers(0, 40), st.floats(1e-3, 300))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_expn_is_scipys(n, x):
     np.testing.assert_allclose(special.expn(n, np.float64(x)), scipy.special.expn(n, x), rtol=2e-13, atol=1e-300)
 

@@ -53,7 +53,7 @@ def reductions(draw):
     return x, name, draw(st.sampled_from(COMPUTATIONS[name])), init, (draw(each), draw(each), padding, draw(each), draw(each))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(reductions())
 def test_each_window_is_reduced_beginning_with_the_initial_value(case):
     x, name, computation, init, of = case
@@ -64,7 +64,7 @@ def test_each_window_is_reduced_beginning_with_the_initial_value(case):
     np.testing.assert_array_equal(lax.reduce_window(x, init, computation, *of), wanted)
 
 
-@settings(deadline=None, max_examples=6)
+@settings(max_examples=6)
 @given(reductions())
 def test_jit_and_vmap_give_what_eager_mode_gives(case):
     x, _, computation, init, of = case

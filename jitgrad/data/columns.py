@@ -135,10 +135,14 @@ def is_exact(values: np.ndarray) -> bool:
 
 
 def common_kind(readings: Sequence[Reading]) -> Kind:
-    """The kind of a column, of whose parts these are. Where they differ it is that of floats, if no digits are lost, or text."""
+    """The kind of a column, of whose parts these are. Where they differ it is that of floats, if no digits are lost, or text, as it
+    is for bools of which some are missing.
+    """
     kinds = {r.kind for r in readings if r.kind is not None} or {Kind.FLOAT}
+    if kinds == {Kind.BOOL}:
+        return Kind.TEXT if any(r.kind is None for r in readings) else Kind.BOOL
     if not kinds <= {Kind.INTEGER, Kind.FLOAT}:
-        return kinds.pop() if len(kinds) == 1 else Kind.TEXT
+        return Kind.TEXT
     integers = all(r.values is not None and r.values.dtype.kind == "i" for r in readings)
     if not integers and not all(r.values is None or is_exact(r.values) for r in readings):
         return Kind.TEXT

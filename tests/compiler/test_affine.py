@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jitgrad_compiler.kernels.affine import Affine, Axis, Div, Mod, axis_index, linear, split
 
-CHECKED = settings(deadline=None, derandomize=True, max_examples=150)
+CHECKED = settings(max_examples=150)
 
 EXTENTS = (1, 2, 3, 4, 6, 8, 15, 16)
 Values = Mapping[Axis, int]

@@ -134,7 +134,7 @@ def test_prologues_and_an_epilogue_are_applied_to_every_element_once(
     Contraction(ContractSpec(*shape, F32, a_contiguous, b_contiguous), hooks=True).check()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     batch=st.integers(1, 3), m=st.integers(1, 70), n=st.integers(1, 70), k=st.integers(1, 70),
     dtype=st.sampled_from([F32, F64]), layout=st.sampled_from(LAYOUTS), hooks=st.booleans(),

@@ -224,7 +224,7 @@ def assert_in_order(graph: Graph) -> None:
     assert all(v in known or not v.type.size for v in lowered.outputs)
 
 
-@settings(deadline=None, derandomize=True, max_examples=80, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(programs(least=6, most=20))
 def test_kernels_of_random_programs_are_in_order_and_write_every_value_once(program: Program) -> None:
     assert_in_order(program.graph)

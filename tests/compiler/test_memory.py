@@ -16,7 +16,7 @@ from jitgrad_compiler.kernels.program import lower
 from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.passes.pipeline import prepare
 
-CHECKED = settings(deadline=None, derandomize=True, max_examples=200)
+CHECKED = settings(max_examples=200)
 
 
 @dataclass

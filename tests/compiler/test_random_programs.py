@@ -25,7 +25,7 @@ SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.fi
 
 
 def checked(examples: int) -> Callable:  # type: ignore[type-arg]
-    return settings(deadline=None, derandomize=True, max_examples=examples, suppress_health_check=SLOW_TO_DRAW)
+    return settings(max_examples=examples, suppress_health_check=SLOW_TO_DRAW)
 
 
 @contextmanager

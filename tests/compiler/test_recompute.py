@@ -34,7 +34,7 @@ def alive(program: KernelProgram) -> int:
     return Lives(program.graph, program.kernels).most
 
 
-@settings(deadline=None, derandomize=True, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(programs())
 def test_a_program_computes_the_same_whatever_it_keeps(program: Program) -> None:
     program.check(run_graph(program.graph, program.arrays, tuning=ALWAYS), interpret(program.graph, *program.arrays))

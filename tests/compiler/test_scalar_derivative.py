@@ -58,7 +58,7 @@ EXPRESSIONS = st.recursive(st.sampled_from(["x", "y", "2", "0.5", "x * y"]), com
 NUMBERS = st.floats(-2, 2).map(lambda x: round(x, 3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(first=EXPRESSIONS, second=EXPRESSIONS, x=NUMBERS, y=NUMBERS)
 def test_partials_of_any_formula_are_those_of_mpmath(first: str, second: str, x: float, y: float) -> None:
     assume(abs(x - y) > 1e-2)  # a conditional expression has no derivative at its switch

@@ -131,7 +131,7 @@ def test_gathers_of_joined_indices_read_what_they_should():
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_any_pieces_of_any_type_on_any_axis_are_joined_to_the_bit(data):
     rank = data.draw(st.integers(1, 3))
     axis = data.draw(st.integers(0, rank - 1))

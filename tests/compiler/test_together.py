@@ -115,7 +115,7 @@ graph(a:f32[3000,70], b:f32[2000], c:f32[500]) {
     agrees(graph, times=20)
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_programs_of_slices_of_each_other_agree_with_the_interpreter(data: st.DataObject) -> None:
     """Values of different sizes, each made of slices of those before, so that kernels depend on each other here and there."""

@@ -202,7 +202,7 @@ def add(element, n):
     return [add(e, n) for e in element] if isinstance(element, list) else element + n
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     count=st.integers(1, 12),
     stages=st.lists(st.tuples(st.sampled_from(sorted(STAGES)), st.integers(0, 6)), max_size=4),
@@ -228,7 +228,7 @@ def test_zip_ends_with_the_shortest():
     assert x.tolist() == y.tolist() == [0, 1, 2]
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(counts=st.lists(st.integers(1, 7), min_size=1, max_size=4), size=st.integers(1, 9), seed=st.integers(0, 5))
 def test_concatenated_datasets_are_one(counts, size, seed):
     ends = np.cumsum(counts)

@@ -23,7 +23,7 @@ def idx(array):
     return head + array.astype(array.dtype.newbyteorder(">")).tobytes()
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(array=hnp.arrays(st.sampled_from(sorted(CODES)), hnp.array_shapes(max_dims=4, max_side=5, min_side=1)), packed=st.booleans())
 def test_an_array_comes_back_from_its_idx_file(array, packed, tmp_path_factory):
     path = tmp_path_factory.mktemp("idx") / "array"
@@ -76,7 +76,7 @@ def test_a_damaged_idx_file_is_named_with_its_record(tmp_path, content, words):
     assert str(path) in str(caught.value)
 
 
-@settings(derandomize=True, max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(places=st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=4), end=st.integers(0, len(WHOLE)))
 def test_any_bytes_are_an_array_or_an_error_of_the_file(places, end, tmp_path_factory):
     content = bytearray(WHOLE)

@@ -16,7 +16,7 @@ from jitgrad import data, errors
 # train_test_split
 
 
-@settings(derandomize=True, max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(count=st.integers(2, 60), test_size=st.one_of(st.none(), st.floats(0.05, 0.95), st.integers(1, 20)), shuffle=st.booleans())
 def test_each_example_is_in_one_part(count, test_size, shuffle):
     x, y = np.arange(2 * count).reshape(count, 2), np.arange(count)
@@ -33,7 +33,7 @@ def test_each_example_is_in_one_part(count, test_size, shuffle):
         assert y_test.tolist() == list(range(count - expected, count))
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(members=st.lists(st.integers(2, 30), min_size=2, max_size=5), test_size=st.floats(0.2, 0.8), seed=st.integers(0, 9))
 def test_stratified_parts_have_their_share_of_each_label(members, test_size, seed):
     labels = np.repeat([f"label {i}" for i in range(len(members))], members)

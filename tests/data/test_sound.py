@@ -118,7 +118,7 @@ def test_what_is_no_whole_wav_file_is_named(tmp_path, content, words):
 WHOLE = wav(FORMAT, chunk(b"LIST", b"odd"), chunk(b"data", bytes(range(40))))
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(places=st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=4), end=st.integers(0, len(WHOLE)))
 def test_any_bytes_are_samples_or_an_error_of_the_file(places, end, tmp_path_factory):
     content = bytearray(WHOLE)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jitgrad import data, errors
 
 
-@settings(derandomize=True, max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(text=st.text(min_size=1))
 def test_characters_come_back_from_their_tokens(text):
     vocabulary = data.Characters.of(text)
@@ -58,7 +58,7 @@ def test_a_text_file_is_read_with_one_kind_of_line_end(tmp_path):
 # Rows of different lengths
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.lists(st.lists(st.integers(-9, 9), max_size=6), min_size=1, max_size=5).filter(any),
     length=st.none() | st.integers(1, 8),
@@ -102,7 +102,7 @@ def pairs():
     return data.BytePairs.train(TEXT, 265)
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_byte_pairs_encode_every_text_and_give_it_back(pairs, text):
     tokens = pairs.encode(text)

@@ -127,7 +127,7 @@ def test_a_file_that_was_cut_off_is_refused_at_every_length(tmp_path):
         assert read_or_refused(path) is None, n
 
 
-ANYWHERE = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANYWHERE = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @ANYWHERE

@@ -175,7 +175,7 @@ def test_scores_of_long_sequences_are_never_in_memory(length, heads, causal):
     assert loss.lower(q).compile().memory_analysis().temp_size_in_bytes < heads * length * length * 4 / 2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_attention_of_any_shape_is_its_formula(data):
     size = lambda most: data.draw(st.integers(1, most))

@@ -40,7 +40,7 @@ def batch_of(seed, batch, steps, classes, length, dtype=np.float64):
     return logits, np.arange(steps) >= frames[:, None], labels, np.arange(length) >= spelt[:, None]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(0, 5), st.integers(2, 4), st.integers(0, 3), st.data())
 def test_the_loss_is_a_sum_over_all_alignments(seed, steps, classes, length, data):
     blank = data.draw(st.integers(0, classes - 1))

@@ -35,7 +35,7 @@ def labels_of(row):
     return tuple(row[:length].tolist())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(2, 4), st.data())
 def test_a_wide_beam_finds_the_most_probable_labels_and_their_probability(seed, steps, classes, data):
     blank = data.draw(st.integers(0, classes - 1))
@@ -48,7 +48,7 @@ def test_a_wide_beam_finds_the_most_probable_labels_and_their_probability(seed, 
         np.testing.assert_allclose(chances[labels_of(row)], max(chances.values()), rtol=1e-10)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000), st.integers(1, 8))
 def test_a_narrow_beam_never_says_more_than_its_labels_have(seed, width):
     logits, no_frame, _, _ = batch_of(seed, 2, 6, 3, 2)
@@ -70,7 +70,7 @@ def test_certain_frames_are_read_whatever_the_beam():
     assert labels_of(labels[0]) == (1, 1, 2, 3, 2) and scores[0] == 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000), st.integers(0, 7), st.integers(0, 3))
 def test_greedy_labels_are_the_best_path_collapsed(seed, steps, blank):
     logits, no_frame, _, _ = batch_of(seed, 3, max(steps, 1), 4, 2)

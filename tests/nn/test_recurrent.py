@@ -27,7 +27,7 @@ def h(state):
     return state[0] if isinstance(state, tuple) else state
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.sampled_from(KINDS), st.integers(1, 4), st.integers(0, 6), st.integers(1, 3), st.integers(1, 5))
 def test_a_layer_is_a_loop_of_its_cell(kind, batch, steps, features, hidden):
     model, x = layer(kind, features, hidden), sequences(batch, steps, features)

@@ -36,7 +36,7 @@ def test_grouped_queries_share_heads_of_keys():
     np.testing.assert_allclose(grouped(x), whole(x), rtol=1e-10, atol=1e-12)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=4), st.booleans(), st.integers(1, 2))
 def test_tokens_given_in_parts_see_what_they_see_together(parts, rotary, groups):
     layer, total = heads(8, 2, num_kv_heads=groups, rotary=rotary), sum(parts)

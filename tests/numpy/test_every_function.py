@@ -43,7 +43,7 @@ def each_call(name: str, row: Row, check: Callable[[Call], None], apart: str | N
     """The same random calls of a function in every run."""
 
     @seed(zlib.crc32(name.encode()) + SEED)
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(st.data())
     def run(data: Any) -> None:
         check(row.draw(Draw(data.draw, row.types, apart, row.edges)))

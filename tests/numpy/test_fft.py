@@ -49,7 +49,7 @@ def both_ways(f: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
     return f, lambda *args: jit(lambda x: f(x, *args[1:]))(args[0])
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_transforms_along_one_axis_are_numpys(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(ONE_AXIS))
@@ -65,7 +65,7 @@ def test_transforms_along_one_axis_are_numpys(data: st.DataObject) -> None:
         assert_near(f(x, n, axis, norm), want, n or shape[axis], (name, shape, dtype, n, axis, norm))
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_transforms_along_several_axes_are_numpys(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(SEVERAL + PLANE))

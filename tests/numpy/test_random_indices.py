@@ -84,7 +84,7 @@ def with_traced(index, f):
     return function, numbers
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(arrays_and_indices())
 def test_reading_is_numpys(case):
     x, index = case
@@ -102,7 +102,7 @@ def test_reading_is_numpys(case):
         assert_close(jitgrad.vmap(lambda *n: read(jnp.array(x), *n))(*pairs), each)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(arrays_and_indices(), st.sampled_from([*WRITERS, "set"]), st.booleans())
 def test_writing_is_numpys(case, method, whole):
     x, index = case
@@ -118,7 +118,7 @@ def test_writing_is_numpys(case, method, whole):
     assert_close(jitgrad.jit(write)(x, *numbers), wanted, 1e-12)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(arrays_and_indices(), st.sampled_from(["set", "add", "multiply", "divide", "power", "min", "max", "apply"]))
 def test_writing_has_derivatives(case, method):
     x, index = case

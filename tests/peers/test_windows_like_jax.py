@@ -16,7 +16,7 @@ from jitgrad import lax
 if importlib.util.find_spec("jax") is None:
     pytest.skip("jax is not installed (extra test-peers)", allow_module_level=True)
 
-few = settings(deadline=None, max_examples=12, derandomize=True)
+few = settings(max_examples=12)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -22,7 +22,7 @@ def drawn(sizes, behind, seed):
 
 
 @given(st.lists(st.integers(2, 5), min_size=1, max_size=3), st.lists(st.integers(1, 3), max_size=1), st.integers(0, 99))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_values_are_those_of_scipy(sizes, behind, seed):
     points, values, xi = drawn(sizes, behind, seed)
     for method in ("linear", "nearest"):

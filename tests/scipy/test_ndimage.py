@@ -21,7 +21,7 @@ NAMES_OF_SCIPY = {"constant": "grid-constant", "wrap": "grid-wrap", "nearest": "
     st.integers(0, 1),
     st.integers(0, 99),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_values_are_those_of_scipy(sizes, mode, order, seed):
     rng = np.random.default_rng(seed)
     x, places = rng.standard_normal(sizes), rng.uniform(-12, 15, (len(sizes), 2, 5))

@@ -14,7 +14,7 @@ from jitgrad.test_util import check_grads
 
 
 @given(st.integers(0, 6), st.integers(1, 7), st.integers(1, 4), st.integers(0, 99))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_codes_and_distances_are_those_of_scipy(m, k, n, seed):
     rng = np.random.default_rng(seed)
     obs, book = rng.standard_normal((m, n)), rng.standard_normal((k, n))

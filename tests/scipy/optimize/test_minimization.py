@@ -62,7 +62,7 @@ def test_minima_that_need_intervals_turned_round_are_found(function, start, meth
 
 
 @given(st.integers(1, 12), st.integers(0, 1000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_quadratic_functions_have_known_minima_and_hessians(n, seed):
     rng = np.random.default_rng(seed)
     root, centre = rng.standard_normal((n, n + 2)), rng.standard_normal(n)

@@ -83,7 +83,7 @@ def test_ends_of_signals(boundary, padded, axis):
 
 
 @given(st.integers(2, 12), st.integers(0, 11), st.integers(0, 4), st.booleans(), st.sampled_from(["float64", "complex128"]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_inverse_gives_the_signal_back(nperseg, noverlap, more, onesided, kind):
     noverlap = max(noverlap % nperseg, nperseg // 2)
     if noverlap == nperseg:
