@@ -106,7 +106,7 @@ class _Attention:
 
 def _softmax_parts(scores: Array) -> tuple[Array, Array]:
     """The largest of each row, 0 where that is infinite, and the sum of exp(score less that one)."""
-    largest = jnp.max(scores, axis=-1, keepdims=True)
+    largest = jnp.max(scores, axis=-1, keepdims=True, initial=None if scores.size else -math.inf)
     largest = jnp.where(jnp.isfinite(largest), largest, 0.0)
     return largest[..., 0], jnp.sum(jnp.exp(scores - largest), axis=-1)
 

@@ -128,6 +128,15 @@ def test_the_processors_program_is_that_of_the_formula(monkeypatch):
         assert prepare(one) == prepare(written_out)
 
 
+@pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "compiled"])
+def test_attention_to_no_keys_is_zero(run):
+    q, k, v = inputs(queries=3, keys=0)
+    out, residual = run(lambda q, k, v: nn.dot_product_attention(q, k, v, return_residual=True))(q, k, v)
+    assert out.shape == q.shape and (out == 0).all() and np.isneginf(residual).all()
+    slopes = run(jitgrad.grad(lambda *given: jnp.sum(nn.dot_product_attention(*given)), argnums=(0, 1)))(q, k, v)
+    assert [s.shape for s in slopes] == [q.shape, k.shape] and (slopes[0] == 0).all()
+
+
 @pytest.mark.usefixtures("tiles")
 def test_attention_has_first_and_second_derivatives():
     given = inputs(batch=1, queries=19, keys=18, heads=2, shared=1, size=2)
