@@ -123,13 +123,13 @@ def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
 
 
 def threshold(x: ArrayLike, threshold: ArrayLike, value: ArrayLike) -> Array:
-    """x where it is above a threshold, else a value.
+    """x where it is above a threshold, else a value; NaN stays NaN.
 
     >>> print(threshold(0.1, 0.5, 20.0))
     20.0
     """
     given = inexact_arg("nn.threshold", x)
-    return jnp.where(given > threshold, given, value)
+    return jnp.where(given <= threshold, value, given)
 
 
 def hard_shrink(x: ArrayLike, lambd: ArrayLike = 0.5) -> Array:

@@ -15,9 +15,11 @@ ArrayLike = Any
 
 
 def _length(x: Array, p: float, axis: int, eps: float, keepdims: bool = False) -> Array:
-    """The p-norm along an axis, at least eps; where it is below, its derivative is 0."""
+    """The p-norm along an axis, at least eps, which is held above what the type takes for 0; below, its derivative is 0."""
+    least = float(jnp.finfo(x.dtype).smallest_subnormal)
     if p == 2:
-        return jnp.sqrt(jnp.maximum(jnp.sum(x * x, axis=axis, keepdims=keepdims), eps * eps))
+        return jnp.sqrt(jnp.maximum(jnp.sum(x * x, axis=axis, keepdims=keepdims), max(eps * eps, least) if eps else 0.0))
+    eps = max(eps, least) if eps else 0.0
     return jnp.maximum(jnp.linalg.norm(x, ord=p, axis=axis, keepdims=keepdims), eps)
 
 

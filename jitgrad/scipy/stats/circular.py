@@ -34,7 +34,7 @@ wrapcauchy = distribution(
     "wrapcauchy", "The Cauchy distribution wrapped around the circle, on [0, 2 pi].", "pdf(0.0, 0.5) -> 0.47746485",
     holds=lambda c: (c > 0) & (c < 1),
     logpdf=lambda x, c: jnp.where(
-        (x >= 0) & (x <= 2 * math.pi), jnp.log1p(-c * c) - LOG_2PI - jnp.log1p(c * c - 2 * c * jnp.cos(x)), -math.inf
+        (x < 0) | (x > 2 * math.pi), -math.inf, jnp.log1p(-c * c) - LOG_2PI - jnp.log1p(c * c - 2 * c * jnp.cos(x))
     ),
     cdf=_wrapcauchy_cdf, logcdf=lambda x, c: log_chance(_wrapcauchy_cdf(x, c), _wrapcauchy_sf(x, c)),
     sf=_wrapcauchy_sf, logsf=lambda x, c: log_chance(_wrapcauchy_sf(x, c), _wrapcauchy_cdf(x, c)),

@@ -80,7 +80,7 @@ def _standard(
 
 def _tangent(q: Any) -> Array:
     """tan(pi * (q - 1/2)) of a chance, by whichever end is near."""
-    end = jnp.minimum(q, 1 - q)
+    end = jnp.abs(jnp.minimum(q, 1 - q))  # of -0, too
     far = jnp.where(end < 0.25, 1 / jnp.tan(math.pi * jnp.where(end < 0.25, end, 0.25)), 0.0)
     return jnp.where(end < 0.25, jnp.where(q < 0.5, -far, far), jnp.tan(math.pi * (jnp.where(end < 0.25, 0.5, q) - 0.5)))
 
