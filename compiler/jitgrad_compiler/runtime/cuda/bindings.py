@@ -1,14 +1,10 @@
-"""NVIDIA's driver for one device: keeps what driver.py promises. api.py has the module that is asked, and what its answers mean;
-staging.py moves what is large.
-
-The device's primary context is used, which other libraries of the process have too; what they have made current in a thread is so
-again when a call returns. There is one stream, which waits for no other and no other for it.
+"""NVIDIA's driver for one device: keeps what driver.py promises. context.py opens the device and asks the driver; staging.py moves
+what is large. There is one stream, which waits for no other and no other for it.
 """
 
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 import time
 from collections import deque
@@ -16,10 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ...ending import whole
-from ...errors import DeviceFault, DriverError, OutOfDeviceMemory
+from ...errors import DriverError
 from . import api
-from .api import FAULTS, NOT_READY, OLDEST_DEVICE, OUT_OF_MEMORY, described, dotted
-from .driver import DeviceInfo, Launch, in_units
+from .api import NOT_READY, described, dotted
+from .context import Context
+from .driver import Launch, in_units
 from .staging import STAGED, Staging
 from .stopping import WORD_BYTES, Stopping
 
@@ -50,7 +47,7 @@ def _words(launch: Launch) -> tuple[Any, Any]:
     return words, (ctypes.c_void_p * max(1, count))(*range(first, first + 8 * count, 8))
 
 
-class NvidiaDriver:
+class NvidiaDriver(Context):
     """A device by its number. Several threads may use it at once.
 
     Raises:
@@ -60,40 +57,11 @@ class NvidiaDriver:
     code = "ptx"
 
     def __init__(self, number: int, cuda: Any = None) -> None:
-        self.name, self._context = f"cuda:{number}", 0
-        self._unusable: Callable[[], DriverError] | None = None
-        self._cuda, self._version = api.start(cuda)
+        super().__init__(number, cuda)
         cuda = self._cuda
-        api.drivers.add(self)
-        count = self._ask("counting devices", cuda.cuDeviceGetCount)
-        if not 0 <= number < count:
-            numbers = "cuda:0" if count == 1 else f"cuda:0 to cuda:{count - 1}"
-            raise DriverError(f"there is no device {self.name}: the driver has {count}, {numbers}. {_visible()}")
-        device = self._ask("opening it", cuda.cuDeviceGet, number)
-        attributes = cuda.CUdevice_attribute
-        major, minor, processors, lent = (
-            self._ask("reading its properties", cuda.cuDeviceGetAttribute, getattr(attributes, f"CU_DEVICE_ATTRIBUTE_{a}"), device)
-            for a in (
-                "COMPUTE_CAPABILITY_MAJOR", "COMPUTE_CAPABILITY_MINOR", "MULTIPROCESSOR_COUNT", "MAX_SHARED_MEMORY_PER_BLOCK_OPTIN",
-            )
-        )  # fmt: skip
-        self._lent_at_most = lent
-        title = self._ask("reading its name", cuda.cuDeviceGetName, 256, device).split(b"\0")[0].decode()
-        total = self._ask("reading its size", cuda.cuDeviceTotalMem, device)
-        self.info = DeviceInfo(title, (major, minor), self._version, processors, total)
-        self.name = f"cuda:{number} ({title})"
-        if (major, minor) < OLDEST_DEVICE:
-            raise DriverError(
-                f"{self.name} has compute capability {major}.{minor}; programs are written for {dotted(OLDEST_DEVICE)} (A100, RTX "
-                "30 and newer). Use another GPU, or the device 'cpu'."
-            )
-        self._primary = self._ask("taking its context", cuda.cuDevicePrimaryCtxRetain, device)
-        self._context = int(self._primary)
         self._stream = self._ask("making a stream", cuda.cuStreamCreate, int(cuda.CUstream_flags.CU_STREAM_NON_BLOCKING))
         self.stream = int(self._stream)
         self._pool = self._ask("making a pool of memory", cuda.cuMemPoolCreate, self._pool_properties(number))
-        self._last: tuple[str, ...] = ()
-        """The kernels that were asked for last."""
         self._leaving: deque[tuple[Any, Any]] = deque()
         """Events, and what may be destroyed once they have passed."""
         self._collecting = threading.Lock()
@@ -118,72 +86,6 @@ class NvidiaDriver:
         properties.location.type = cuda.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
         properties.location.id = number
         return properties
-
-    # Asking
-
-    @whole
-    def _ask(self, what: str, f: Any, *args: Any) -> Any:
-        """What a function of the driver's gives: nothing, a value, or several."""
-        answer = self._answer(f, *args)
-        if answer[0]:
-            raise self._error(what, answer[0])
-        return answer[1] if len(answer) == 2 else answer[1:]
-
-    def _answer(self, f: Any, *args: Any) -> Any:
-        if self._unusable is not None:
-            raise self._unusable()
-        away = self._enter()
-        try:
-            return f(*args)
-        except RuntimeError as error:  # cuda.bindings does not find the function in the library
-            raise DriverError(
-                f"{self.name}: the driver (CUDA {dotted(self._version)}) has not what is asked of it: {error}. Install a "
-                "newer driver, or the cuda-bindings of its major version."
-            ) from error
-        finally:
-            if away:
-                self._cuda.cuCtxPopCurrent()
-
-    def _enter(self) -> bool:
-        """Make our context this thread's; whether another one was, which is to be so again."""
-        if not self._context:
-            return False
-        current = int(self._cuda.cuCtxGetCurrent()[1])
-        if current == self._context:
-            return False
-        if current:
-            self._cuda.cuCtxPushCurrent(self._primary)
-        else:
-            self._cuda.cuCtxSetCurrent(self._primary)
-        return current != 0
-
-    def _error(self, what: str, code: Any) -> DriverError:
-        said = described(self._cuda, code)
-        if code in FAULTS:
-            message = (
-                f"{self.name}: a kernel failed, as the driver says when asked for {what}: {said}. {self._suspect()} Nothing on "
-                "this device can be used by this process any more: start it anew. What failed is found by running the program "
-                "under compute-sanitizer, or on the device 'cpu'."
-            )
-            self.refuse(lambda: DeviceFault(message))
-            return DeviceFault(message)
-        if code == OUT_OF_MEMORY:
-            return OutOfDeviceMemory(
-                f"{self.name}: no memory for {what}: {said}. {self._memory_said()}. Make arrays or batches smaller, delete what is "
-                "no longer needed, or end other processes that use this GPU (nvidia-smi lists them)."
-            )
-        return DriverError(f"{self.name}: {what} was refused: {said}.")
-
-    def _suspect(self) -> str:
-        last = self._last
-        if not last:
-            return "No program of this library was launched before."
-        names = ", ".join(last[:8]) + (f" and {len(last) - 8} more" if len(last) > 8 else "")
-        return f"The program launched last has the kernels {names}."
-
-    def _memory_said(self) -> str:
-        code, free, total = self._answer(self._cuda.cuMemGetInfo)
-        return "How much is free is not known" if code else f"{in_units(free)} of {in_units(total)} are free"
 
     # Memory
 
@@ -436,25 +338,3 @@ class NvidiaDriver:
         while not self._done(query):
             if time.perf_counter() - begun > SPIN:
                 time.sleep(NAP)
-
-    # The end
-
-    def refuse(self, error: Callable[[], DriverError]) -> None:
-        """Answer everything with an error from now on."""
-        self._unusable = error
-
-    def _gone(self) -> bool:
-        """Whether there is nothing to give back to: the process ends, was forked, or the device failed."""
-        return self._unusable is not None or api.ended()
-
-    def _quietly(self, what: str, f: Any, *args: Any) -> None:
-        """Ask for what may come when an object dies, where nobody could catch an error; a fault is told by the next call."""
-        try:
-            self._ask(what, f, *args)
-        except DriverError:
-            pass
-
-
-def _visible() -> str:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return "jitgrad.devices('cuda') lists them." if visible is None else f"CUDA_VISIBLE_DEVICES is {visible!r}."
