@@ -12,6 +12,7 @@ from typing import Any
 from ..ir.builder import Value, bind, bind_all
 from ..ir.graph import BATCH, JVP, TRANSPOSE, Eqn, Graph, Var, remembered
 from ..ir.interpreter import evaluate
+from ..ops.attention import attention
 from ..ops.calls import call
 from ..ops.checkpointing import NOTHING, barrier, checkpoint, checkpoint_name
 from ..ops.contraction import dot_general
@@ -55,11 +56,19 @@ def keeps(policy: tuple[Any, ...], e: Eqn) -> bool:
     return False
 
 
+def _keeps_scores(policy: tuple[Any, ...]) -> bool:
+    """Whether a policy keeps products inside attention."""
+    kind, *details = policy
+    return kind == "dots" or kind == "either" and any(map(_keeps_scores, details))
+
+
 @remembered
 def checkpointed(graph: Graph, active: Flags, policy: tuple[Any, ...], prevent_cse: bool) -> LinearGraphs:
     """The split of a Graph in which the residuals are inputs and values that the policy keeps."""
     if policy != NOTHING:
         graph = inline(graph, call)
+    if _keeps_scores(policy):
+        graph = inline(graph, attention)
     parts = linearized(graph, active)
     count, forward = len(graph.outputs), parts.forward
     kept_eqns = [e for e in forward.eqns if e.has_effect or keeps(policy, e)]
