@@ -176,6 +176,9 @@ def _take(x: Any, kinds: list[Any], given: list[Any]) -> bool:
     elif kind is float or kind is np.float64:
         kinds.append(kind)
         given.append(float(x))
+    elif kind is complex:
+        kinds.append(kind)
+        given.append(x)
     elif kind is str or x is None or kind is bool or kind is type or (kind is int and -SMALL < x < SMALL):
         kinds += (kind, x)
         given.append(x)
@@ -220,7 +223,7 @@ def _learn(
     numbers = [x.dtype for x in _flat([*given, *named.values()]) if isinstance(x, ndarray)]
     if any(NAMES[t].is_storage for t in numbers):
         return out
-    floats = any(type(x) is float for x in given)
+    floats = any(type(x) in (float, complex) for x in given)
     if alike and (len(set(numbers)) > 1 or (floats and any(t.kind in "biu" for t in numbers))):
         return out
     token = _set(QUIET)

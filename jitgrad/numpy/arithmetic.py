@@ -189,9 +189,9 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Array:
     >>> print(jnp.power(jnp.array([1.0, 2.0, 3.0]), 2), jnp.power(2, jnp.arange(4)))
     [1. 4. 9.] [1 2 4 8]
     """
-    exponent = _whole_exponent(y)
+    exponent = whole_exponent(y)
     base = as_value(x, "power")
-    if exponent is not None and base.type.dtype != BOOL and (type(y) is not float or base.type.dtype.is_inexact):
+    if exponent is not None and base.type.dtype != BOOL and (not isinstance(y, float) or base.type.dtype.is_inexact):
         if exponent < 0 and not base.type.dtype.is_inexact:
             raise DTypeError(f"power: integers cannot be raised to the negative power {exponent}. Convert with .astype(float).")
         out = op("integer_pow", base, exponent=exponent)
@@ -205,11 +205,11 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Array:
     return out
 
 
-def _whole_exponent(y: ArrayLike) -> int | None:
+def whole_exponent(y: ArrayLike) -> int | None:
     """An exponent known now that repeated multiplication serves: an integer, or a small whole float."""
     if type(y) in (int, np.int64):
         return int(y)
-    return int(y) if type(y) is float and y.is_integer() and abs(y) <= 4 else None
+    return int(y) if type(y) in (float, np.float64) and y.is_integer() and abs(y) <= 4 else None
 
 
 def float_power(x: ArrayLike, y: ArrayLike, /) -> Array:

@@ -6,8 +6,8 @@ Sums and products are those of the operations' own references, whose order of ad
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from jitgrad_compiler.ops.arithmetic import saturated
 from jitgrad_compiler.ops.summation import add_at, long_matmul, pairwise_sum, running_sum
 
 from . import calculus
+from .arithmetic import whole_exponent
 
 
 class NotHere(Exception):
@@ -34,7 +35,23 @@ def needs(holds: Any) -> None:
 
 
 def all_axes(x: Any, axis: Any) -> Any:
+    if type(axis) is tuple:
+        needs(axis)  # over no axes nothing is added, not even a zero
+        return tuple(sorted([a % x.ndim for a in axis]))
     return tuple(range(x.ndim)) if axis is None else (axis % x.ndim,)
+
+
+def keeping(reduce: Callable[..., Any]) -> Callable[..., Any]:
+    """A reduction that leaves the axes with one element each where it is asked to."""
+
+    def function(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        out = reduce(x, axis)
+        if not keepdims:
+            return out
+        axes = all_axes(x, axis)
+        return np.reshape(out, [1 if i in axes else n for i, n in enumerate(x.shape)])
+
+    return function
 
 
 def total(x: Any, axis: Any = None) -> Any:
@@ -47,7 +64,7 @@ def total(x: Any, axis: Any = None) -> Any:
 
 
 def count_along(x: Any, axis: Any) -> int:
-    return int(x.size if axis is None else x.shape[axis])
+    return math.prod([x.shape[a] for a in all_axes(x, axis)])
 
 
 def mean(x: Any, axis: Any = None) -> Any:
@@ -114,13 +131,15 @@ def outer(x: Any, y: Any) -> Any:
 
 
 def power(x: Any, y: Any) -> Any:
-    if type(y) is int:
-        return OPS["integer_pow"].numpy(x, exponent=y)
+    if not isinstance(x, np.ndarray):
+        needs(y.dtype.kind == "f" and type(x) is not complex)
+        return OPS["pow"].numpy(y.dtype.type(x), y)
     if isinstance(y, np.ndarray):
         needs(x.dtype.kind in "fc")
         return OPS["pow"].numpy(x, y)
-    needs(x.dtype.kind == "f")
-    return OPS["pow"].numpy(x, x.dtype.type(y))
+    exponent = whole_exponent(y)
+    needs(x.dtype.kind == "f" or type(y) is int)
+    return OPS["integer_pow"].numpy(x, exponent=exponent) if exponent is not None else OPS["pow"].numpy(x, x.dtype.type(y))
 
 
 def square(x: Any) -> Any:
@@ -272,7 +291,7 @@ def interp(x: Any, knots: Any, values: Any) -> Any:
     inner = start + (x - before) / (knots[1:][place] - before) * (values[1:][place] - start)
     if x.size <= FEW and x.ndim == 1:  # numbers of Python's are sooner looked at
         numbers = x.tolist()
-        needs(isfinite(sum(inner.tolist())))
+        needs(math.isfinite(sum(inner.tolist())))
         if numbers and min(numbers) >= knots.item(0) and max(numbers) <= knots.item(n - 1):
             return inner
     needs(np.count_nonzero(np.isfinite(inner)) == inner.size)
@@ -280,7 +299,9 @@ def interp(x: Any, knots: Any, values: Any) -> Any:
 
 
 def digitize(x: Any, edges: Any, right: bool = False) -> Any:
-    needs(isinstance(x, np.ndarray) and edges.ndim == 1 and x.dtype.kind != "c")
+    needs(edges.ndim == 1 and edges.dtype.kind != "c" and type(x) is not complex)
+    if not isinstance(x, np.ndarray):
+        x = edges.dtype.type(x)
     side = "left" if right else "right"
     n = len(edges)
     if n < 2 or edges[-1] >= edges[0]:
@@ -330,8 +351,8 @@ def of_whole_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
 def whole_steps(f: Callable[..., Any]) -> Callable[..., Any]:
     """A function whose second argument is one integer, or none."""
 
-    def function(x: Any, n: Any, **axis: Any) -> Any:
+    def function(x: Any, n: Any, *axis: Any, **named: Any) -> Any:
         needs(type(n) is int)
-        return f(x, n, **axis)
+        return f(x, n, *axis, **named)
 
     return function

@@ -166,6 +166,9 @@ def test_functions_along_an_axis_give_what_their_operations_give(name):
             for made in (x, x.T, x[..., ::2] if shape else x):
                 used += check(f, made, axis) + check(f, made, axis=axis)
             check(f, x, axis=axis, keepdims=True)
+            check(f, x, axis=axis, keepdims=False)
+        for axis in ((0, 1), (1, 0), (-1, 0), (0,), (), (0, 0)):
+            check(f, x, axis=axis), check(f, x, axis), check(f, x.T, axis=axis, keepdims=True)
         used += check(f, x)
     assert used
 
@@ -485,6 +488,15 @@ def test_traced_and_weak_values_and_those_of_programs_go_through():
     assert jnp.argmax(x).dtype == np.int64 and jnp.arange(3).dtype == np.int64
     with pytest.raises(jitgrad.errors.ShapeError, match="add: shapes"):
         jnp.add(x, jnp.ones(2))
+
+
+def test_one_kind_of_exponent_does_not_stand_for_another():
+    x = array(np.dtype(np.float32), (500,), False)
+    for exponent in (0.5, 3.0, -3.0, 4.0, 2.0, 5.0, 3, -2, np.float64(0.5), np.float64(3)):
+        the_same(jnp.power(abs(x), exponent), arithmetic.power(abs(x), exponent))
+        the_same(abs(x) ** exponent, arithmetic.power(abs(x), exponent))
+        for base in (2.5, 3):
+            the_same(jnp.power(base, x), arithmetic.power(base, x))
 
 
 def test_functions_with_several_results_and_with_derivatives_of_their_own_are_written_down():
