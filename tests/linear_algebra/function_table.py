@@ -283,7 +283,7 @@ ROWS = [
     row("qr pivoting", alone(), pieces(lambda a: sl.qr(a, mode="economic", pivoting=True)),
         pieces(lambda a: theirs.qr(a, mode="economic", pivoting=True)), False),
     row("scipy eigh", of(hermitian, 1, lower=flag), spectrum(sl.eigh), spectrum(lambda a, lower=True: nl.eigh(a)), loose=100.0),
-    row("eigh of a pair", pair_of_matrices, sl.eigh, values_of_pair, loose=100.0),
+    row("eigh of a pair", pair_of_matrices, sl.eigh, values_of_pair, loose=100.0, types="wc"),
     row("expm", of(square), sl.expm, lambda a: theirs.expm(a * 1.0), types="wc", loose=100.0),
     row("expm of a large one", of(square), lambda a: sl.expm(6 * a), lambda a: theirs.expm(6.0 * a), False, types="wc", loose=1e3),
     row("expm_frechet", lambda d: Call([well(d, (3, 3), d.dtype())]), lambda a: sl.expm_frechet(a, a.T),

@@ -134,6 +134,8 @@ def mapped(d: Draw) -> Call:
     x = d.array(shape, dtype=d.apart or "float64")
     order = d.number(0, 1)
     inside = mode != "wrap"  # ours wraps as jax does, one further than SciPy
+    if mode == "constant":  # ours rounds first, as jax does, and then asks what is inside
+        places = np.where(places > np.array(shape).reshape(-1, *[1] * len(count)) - 1, 9.0, places)
     places = places if inside else places % (np.array(shape).reshape(-1, *[1] * len(count)) - 1)
     return Call([x, places], keywords={"order": order, "mode": mode, "cval": 0.5})
 

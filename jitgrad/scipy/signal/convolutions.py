@@ -164,7 +164,10 @@ def _in_plane(
     y = _mirrored(y) if turned else y
     zeros = boundary == "fill" and isinstance(fillvalue, (int, float, complex)) and fillvalue == 0
     if zeros or mode == "valid":
-        return _convolved(x, y, mode, turned)
+        found = _convolved(x, y, mode, turned)
+        smaller = any(n < m for n, m in zip(x.shape, y.shape, strict=True))
+        # where in1 slides along in2, SciPy's correlations of planes take the conjugate of in1, not of in2; so do jax's
+        return jnp.conj(found) if turned and mode == "valid" and smaller else found
     around = [(m - 1, m - 1) for m in y.shape]
     more = {"constant_values": fillvalue} if boundary == "fill" else {}
     whole = _convolved(jnp.pad(x, around, mode=_BOUNDARIES[boundary], **more), y, "valid")
@@ -190,7 +193,8 @@ def convolve2d(
 def correlate2d(
     in1: ArrayLike, in2: ArrayLike, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0, precision: PrecisionLike = None
 ) -> Array:
-    """`correlate` of two matrices; boundary as of `convolve2d`.
+    """`correlate` of two matrices; boundary as of `convolve2d`. With "valid" and an in1 that is the smaller one complex results are
+    conjugate to `correlate`'s, as SciPy's are.
 
     >>> import jitgrad.numpy as jnp
     >>> print(correlate2d(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[0.0, 1.0]]), mode="valid"))
