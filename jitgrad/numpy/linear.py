@@ -265,6 +265,8 @@ def tensordot(
         if axes > min(x.type.rank, y.type.rank) or axes < 0:
             raise ArgumentError(f"tensordot: cannot sum over {axes} axes of shapes {x.type.shape} and {y.type.shape}")
         return _tensordot("tensordot", x, y, tuple(range(x.type.rank - axes, x.type.rank)), tuple(range(axes)), params)
+    if not hasattr(axes, "__len__") or len(axes) != 2:
+        raise ArgumentError(f"tensordot: axes must be an integer or a pair, of a's and of b's axes, got {axes!r}")
     one, other = axes
     x_axes = tuple(axis_number("tensordot", i, x.type.rank) for i in (one if isinstance(one, Sequence) else (one,)))
     y_axes = tuple(axis_number("tensordot", j, y.type.rank) for j in (other if isinstance(other, Sequence) else (other,)))

@@ -9,6 +9,8 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
+import numpy as np
+
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad import lax
@@ -82,9 +84,10 @@ def map_coordinates(
     """
     where = "scipy.ndimage.map_coordinates"
     x = array_arg(where, input)
-    if order not in (0, 1):
-        raise ArgumentError(f"{where}: order must be 0 (nearest) or 1 (linear), got {order!r}")
-    if mode not in PLACES:
+    if not isinstance(order, (int, np.integer)) or order not in (0, 1):
+        got = repr(order) if isinstance(order, (int, float, str)) else type(order).__name__
+        raise ArgumentError(f"{where}: order must be 0 (nearest) or 1 (linear), got {got}")
+    if not isinstance(mode, str) or mode not in PLACES:
         raise ArgumentError(f"{where}: mode must be one of {', '.join(map(repr, PLACES))}, got {mode!r}")
     given = [array_arg(where, c) for c in coordinates]
     if len(given) != x.type.rank:

@@ -8,6 +8,7 @@ import pytest
 import jitgrad.numpy as jnp
 from jitgrad import config, debug, errors, grad, jit, lax, vmap
 from jitgrad.scipy import linalg as sl
+from jitgrad.scipy import ndimage
 
 SINGULAR = np.array([[1.0, 2.0], [2.0, 4.0]])
 NOT_FINITE = np.array([[1.0, np.nan], [np.inf, 1.0]])
@@ -130,3 +131,23 @@ def test_the_array_apis_names_are_there():
     assert jnp.linalg.eigh(np.eye(2)).eigenvectors.shape == (2, 2) and jnp.linalg.qr(np.eye(2)).R.shape == (2, 2)
     np.testing.assert_array_equal(jnp.linalg.tensorsolve(2 * np.eye(4).reshape(2, 2, 4), np.ones((2, 2))), np.full(4, 0.5))
     np.testing.assert_array_equal(jnp.linalg.tensorinv(2 * np.eye(4).reshape(2, 2, 4)), np.eye(4).reshape(4, 2, 2) / 2)
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda: sl.cho_solve(np.eye(2), np.ones(2)), r"cho_solve: c_and_lower must be \(factor, lower\).* got ndarray"),
+        (lambda: sl.cho_solve((np.eye(2), np.eye(2)), np.ones(2)), r"cho_solve: lower must be True or False, got ndarray"),
+        (lambda: sl.lu_solve((np.eye(2),), np.ones(2)), r"lu_solve: lu_and_piv must be \(factors, pivots\).* got tuple of 1"),
+        (lambda: sl.funm(np.eye(2), np.eye(2)), r"scipy\.linalg\.funm: func must be a function of an array, got ndarray"),
+        (lambda: jnp.linalg.multi_dot(3.0), r"linalg\.multi_dot: arrays must be a list of arrays, got float"),
+        (lambda: jnp.tensordot(np.eye(2), np.eye(2), (1,)), r"tensordot: axes must be an integer or a pair.* got \(1,\)"),
+        (
+            lambda: ndimage.map_coordinates(np.eye(2), np.ones((2, 3)), np.ones(2)),
+            r"map_coordinates: order must be 0 .* ndarray",
+        ),
+    ],
+)
+def test_arguments_of_another_kind_are_errors_that_say_which_and_what_was_got(f, message):
+    with pytest.raises(errors.ArgumentError, match=message):
+        f()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
@@ -97,6 +99,8 @@ def multi_dot(arrays: Sequence[ArrayLike], *, precision: Any = None) -> Array:
     6.0
     """
     where = "linalg.multi_dot"
+    if not isinstance(arrays, (tuple, list, np.ndarray, Array)):
+        raise ArgumentError(f"{where}: arrays must be a list of arrays, got {type(arrays).__name__}")
     values = [jnp.asarray(a) for a in arrays]
     if len(values) < 2:
         raise ArgumentError(f"{where}: takes two arrays or more, got {len(values)}")

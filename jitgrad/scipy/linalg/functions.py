@@ -75,6 +75,8 @@ def funm(A: ArrayLike, func: Callable[[Array], Array], disp: bool = True) -> Any
     [[1. 6.]
      [0. 4.]]
     """
+    if not callable(func):
+        raise ArgumentError(f"scipy.linalg.funm: func must be a function of an array, got {type(func).__name__}")
     found = functions.funm("scipy.linalg.funm", A, func)
     return found if disp else (found, jnp.zeros(()))
 

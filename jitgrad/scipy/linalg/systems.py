@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
@@ -19,6 +21,14 @@ def _transposes(where: str, trans: int | str) -> tuple[bool, bool]:
     if trans not in TRANSPOSES:
         raise ArgumentError(f"{where}: trans must be 0, 1, 2, 'N', 'T' or 'C', got {trans!r}")
     return TRANSPOSES[trans]
+
+
+def _pair(where: str, given: Any, wanted: str) -> tuple[Any, Any]:
+    """The parts of a factorisation."""
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        many = f" of {len(given)}" if isinstance(given, (tuple, list)) else ""
+        raise ArgumentError(f"{where}: {wanted}, got {type(given).__name__}{many}")
+    return given[0], given[1]
 
 
 def cholesky(a: ArrayLike, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> Array:
@@ -53,8 +63,11 @@ def cho_solve(c_and_lower: tuple[ArrayLike, bool], b: ArrayLike, overwrite_b: bo
     >>> print(cho_solve((jnp.array([[2.0, 0.0], [1.0, 2.0]]), True), jnp.array([6.0, 7.0])))
     [1. 1.]
     """
-    factor, lower = c_and_lower
-    return systems.cholesky_solve("scipy.linalg.cho_solve", factor, b, bool(lower))
+    where = "scipy.linalg.cho_solve"
+    factor, lower = _pair(where, c_and_lower, "c_and_lower must be (factor, lower), as cho_factor gives them")
+    if not isinstance(lower, (bool, int, np.bool_)):
+        raise ArgumentError(f"{where}: lower must be True or False, got {type(lower).__name__}")
+    return systems.cholesky_solve(where, factor, b, bool(lower))
 
 
 def lu_factor(a: ArrayLike, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Array, Array]:
@@ -80,7 +93,8 @@ def lu_solve(
     [1. 1.]
     """
     where = "scipy.linalg.lu_solve"
-    return systems.lu_solve(where, *lu_and_piv, b, *_transposes(where, trans))
+    factors, pivots = _pair(where, lu_and_piv, "lu_and_piv must be (factors, pivots), as lu_factor gives them")
+    return systems.lu_solve(where, factors, pivots, b, *_transposes(where, trans))
 
 
 def lu(
