@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -101,11 +102,10 @@ def elementwise_kernels(op: Op) -> list[tuple[Graph, list[np.ndarray]]]:
 def assert_kernels_agree(op: Op, some: Sequence[tuple[Graph, list[np.ndarray]]], run: Run = run_graph) -> None:
     """One program of graphs of the op alone gives what its reference gives for each, to so many ulps as were promised."""
     some = [(graph, arrays) for graph, arrays in some if graph.eqns]
-    found = iter(run(joined([graph for graph, _ in some]), [a for _, arrays in some for a in arrays]))
-    for graph, arrays in some:
+    for (graph, arrays), found in zip(some, run_together(some, run), strict=True):
         wanted, ulps = reference(op, graph, arrays)
-        for e, want in zip(graph.eqns, wanted, strict=True):
-            _assert_elementwise(op, e, next(found), want, ulps)
+        for e, got, want in zip(graph.eqns, found, wanted, strict=True):
+            _assert_elementwise(op, e, got, want, ulps)
 
 
 def _assert_elementwise(op: Op, e: Eqn, got: np.ndarray, want: np.ndarray, ulps: float) -> None:
@@ -134,14 +134,18 @@ def joined(graphs: Sequence[Graph]) -> Graph:
     return Graph(inputs, eqns, [a for g in graphs for a in g.outputs])
 
 
+def run_together(some: Sequence[tuple[Graph, Sequence[np.ndarray]]], run: Run = run_graph) -> list[list[np.ndarray]]:
+    """The results of each of some graphs with its operands, by one program of all."""
+    found = iter(run(joined([graph for graph, _ in some]), [a for _, arrays in some for a in arrays]))
+    return [list(itertools.islice(found, len(graph.outputs))) for graph, _ in some]
+
+
 def assert_examples_agree(name: str, some: Sequence[tuple[Example, DType]], rng: np.random.Generator, run: Run = run_graph) -> None:
     """One program of some examples gives what the interpreter gives for each."""
-    graphs = [example.graph(dtype) for example, dtype in some]
-    arrays = [example.arrays(dtype, rng) for example, dtype in some]
-    found = iter(run(joined(graphs), [a for each in arrays for a in each]))
-    for (example, dtype), graph, each in zip(some, graphs, arrays, strict=True):
-        for want in interpret(graph, *each):
-            _assert_result(name, next(found), want, dtype, f"{example} in {dtype}")
+    made = [(example.graph(dtype), example.arrays(dtype, rng)) for example, dtype in some]
+    for (example, dtype), (graph, arrays), found in zip(some, made, run_together(made, run), strict=True):
+        for got, want in zip(found, interpret(graph, *arrays), strict=True):
+            _assert_result(name, got, want, dtype, f"{example} in {dtype}")
 
 
 def _assert_result(name: str, got: np.ndarray, want: np.ndarray, dtype: DType, context: str) -> None:

@@ -20,6 +20,7 @@ from jitgrad_compiler.passes.linearize import linearize_graph, transpose_graph
 from jitgrad_compiler.passes.pipeline import prepare
 from jitgrad_compiler.runtime.executable import run_graph
 
+from .op_agreement import run_together
 from .test_complex_numbers import MOVING, NAMES, complex_examples, moderate, moving_examples
 
 
@@ -33,12 +34,12 @@ def assert_close(got: np.ndarray, want: np.ndarray, ulps: float, context: object
     assert np.all(np.abs(got - want) <= ulps * unit), f"{context}: {got} instead of {want}"
 
 
-@pytest.mark.parametrize("dtype", COMPLEX)
 @pytest.mark.parametrize("name", NAMES)
-def test_every_op_compiled_is_what_the_interpreter_gives(name: str, dtype: DType) -> None:
-    for example in complex_examples(name):
-        graph, arrays = example.graph(dtype), moderate(example, dtype)
-        for got, want in zip(run_graph(graph, arrays), interpret(graph, *arrays), strict=True):
+def test_every_op_compiled_is_what_the_interpreter_gives(name: str) -> None:
+    cases = [(example, dtype) for dtype in COMPLEX for example in complex_examples(name)]
+    made = [(example.graph(dtype), moderate(example, dtype)) for example, dtype in cases]
+    for (example, dtype), (graph, arrays), found in zip(cases, made, run_together(made), strict=True):
+        for got, want in zip(found, interpret(graph, *arrays), strict=True):
             assert_close(got, want, 16, f"{example} in {dtype}")
 
 
@@ -47,23 +48,24 @@ def numbers_of(types: Sequence[ArrayType]) -> list[np.ndarray]:
     return [np.asarray(rng.uniform(0.2, 1, t.shape) * (1 + 0.5j if t.dtype.is_complex else 1), t.dtype.numpy) for t in types]
 
 
-@pytest.mark.parametrize("dtype", COMPLEX)
 @pytest.mark.parametrize("name", MOVING)
-def test_derivatives_compiled_are_what_the_interpreter_gives(name: str, dtype: DType) -> None:
-    for example in moving_examples(name)[:4]:
+def test_derivatives_compiled_are_what_the_interpreter_gives(name: str) -> None:
+    made, contexts = [], []
+    for example, dtype in [(example, dtype) for dtype in COMPLEX for example in moving_examples(name)[:4]]:
         graph, arrays = example.graph(dtype), moderate(example, dtype)
         active = [t.dtype.is_inexact for t in graph.input_types]
         forward = jvp_graph(graph, active)
-        given = [*arrays, *numbers_of(forward.input_types[len(arrays) :])]
-        for got, want in zip(run_graph(forward, given), interpret(forward, *given), strict=True):
-            assert_close(got, want, 64, f"jvp of {example} in {dtype}")
+        made.append((forward, [*arrays, *numbers_of(forward.input_types[len(arrays) :])]))
+        contexts.append(f"jvp of {example} in {dtype}")
         parts = linearize_graph(graph, active)
         if any(parts.active_outputs):
             backward = transpose_graph(parts.linear, [n < sum(active) for n in range(len(parts.linear.inputs))])
             residuals = list(interpret(parts.forward, *arrays)[len(graph.outputs) :])
-            given = [*residuals, *numbers_of(backward.input_types[len(residuals) :])]
-            for got, want in zip(run_graph(backward, given), interpret(backward, *given), strict=True):
-                assert_close(got, want, 64, f"transpose of {example} in {dtype}")
+            made.append((backward, [*residuals, *numbers_of(backward.input_types[len(residuals) :])]))
+            contexts.append(f"transpose of {example} in {dtype}")
+    for context, (graph, arrays), found in zip(contexts, made, run_together(made), strict=True):
+        for got, want in zip(found, interpret(graph, *arrays), strict=True):
+            assert_close(got, want, 64, context)
 
 
 def test_the_table_has_a_rule_for_every_op_that_takes_or_gives_complex_numbers() -> None:

@@ -11,10 +11,9 @@ import pytest
 from jitgrad_compiler.ir import OPS, interpret, parse, verify
 from jitgrad_compiler.ir.types import F32, F64, I64
 from jitgrad_compiler.passes.vmap import vmap_graph
-from jitgrad_compiler.runtime.executable import run_graph
 
 from .agreement import assert_same
-from .op_agreement import joined
+from .op_agreement import run_together
 from .op_examples import Example, accepted, errs_by_largest, examples, orders_sums, runs, unturned
 
 SIZE = 3
@@ -41,14 +40,13 @@ def test_a_batched_op_is_the_op_done_to_each_element(name: str, number: int) -> 
     masks = [mask for mask in itertools.product((False, True), repeat=len(example.operands)) if any(mask)]
     made = [verify(vmap_graph(graph, SIZE, mask), "vmap") for mask in masks]
     arrays = [[np.stack([row[i] for row in rows]) if b else rows[0][i] for i, b in enumerate(mask)] for mask in masks]
-    compiled = iter(run_graph(joined(made), [a for each in arrays for a in each]))
-    for mask, batched, given in zip(masks, made, arrays, strict=True):
+    together = run_together(list(zip(made, arrays, strict=True)))
+    for mask, batched, given, compiled in zip(masks, made, arrays, together, strict=True):
         assert parse(str(batched)) == batched
         each = [interpret(graph, *[a[r] if b else a for a, b in zip(given, mask, strict=True)]) for r in range(SIZE)]
         wanted = [np.stack(outs) for outs in zip(*each, strict=True)]
-        interpreted = interpret(batched, *given)
         context = f"{example} in {dtype}, batched {mask}"
-        for run in (interpreted, [next(compiled) for _ in interpreted]):
+        for run in (interpret(batched, *given), compiled):
             for got, want in zip(run, wanted, strict=True):
                 assert_result(name, got, want, context)
 
