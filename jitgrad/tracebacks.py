@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable, Collection
 from types import CodeType, FunctionType, ModuleType, TracebackType
 from typing import Any, TypeVar
@@ -109,7 +110,7 @@ def boundary(f: F, inside: bool = False, known: bool = False) -> F:
     """f, as users call it. It keeps f's name in frames, too: errors tell which function a line called.
 
     `inside`: functions of this package call it, too, and their 64-bit numbers stay. `known`: users know it by its name, which
-    errors that come about in it then have.
+    errors that come about in it then have, unless another one calls it, whose name they have.
     """
 
     now = at_once(f)
@@ -126,7 +127,7 @@ def boundary(f: F, inside: bool = False, known: bool = False) -> F:
         except Exception as error:
             if type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None:
                 explain_call(error, f, args)  # the call itself failed
-            elif known and _is_of_ours(error.__traceback__):
+            elif known and _is_of_ours(error.__traceback__) and not _is_called_by_known():
                 name_call(error, f, args, kwargs)
             leave(error)
             raise
@@ -134,6 +135,16 @@ def boundary(f: F, inside: bool = False, known: bool = False) -> F:
     made: Any = entry
     made.__code__ = _named(made.__code__, f.__name__, f.__qualname__)
     return made
+
+
+def _is_called_by_known() -> bool:
+    """Whether the boundary that asks was called by another one that users know by its name, with none of their frames between."""
+    frame = sys._getframe(2)
+    while frame is not None and _is_ours(frame.f_code.co_filename):
+        if frame.f_code.co_filename == __file__ and frame.f_locals.get("known"):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 @functools.lru_cache(maxsize=4096)
@@ -168,4 +179,4 @@ def boundary_methods(cls: type, plain: Collection[str] = ()) -> None:
     for name, f in methods.items():
         is_public = not name.startswith("_") or name.endswith("__")
         if isinstance(f, FunctionType) and is_public and name not in plain and _is_ours(f.__code__.co_filename):
-            setattr(cls, name, boundary(f, inside=name.startswith("__")))
+            setattr(cls, name, boundary(f, inside=name.startswith("__"), known=not name.startswith("__")))

@@ -9,7 +9,7 @@ import numpy as np
 
 from jitgrad.errors import ArgumentError, BadRecordError
 
-from .files import Name
+from .files import Name, must_exist
 from .indexed import Records
 from .packages import package
 
@@ -97,10 +97,11 @@ def read_image(path: Name, size: tuple[int, int] | None = None, channels: int = 
     """
     _check("data.read_image", size, channels)
     pillow, operations = package("data.read_image", "PIL.Image"), package("data.read_image", "PIL.ImageOps")
+    must_exist("data.read_image", path)
     try:
         with pillow.open(path) as file:
             image = _as_bytes(path, operations.exif_transpose(file)).convert(MODES[channels])
-    except (FileNotFoundError, BadRecordError):
+    except BadRecordError:
         raise
     except Exception as error:
         raise BadRecordError(f"data.read_image: {path} can't be read: {error}") from None

@@ -33,7 +33,7 @@ def read_idx(path: Name) -> np.ndarray:
     ...     data.read_idx(file.name)
     array([5, 6, 7], dtype=uint8)
     """
-    with opened(path) as file:
+    with opened("data.read_idx", path) as file:
         start = read_bytes(file, 4)
         if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 0 < start[3] <= MOST_AXES:
             raise BadRecordError(

@@ -35,7 +35,7 @@ class Source:
 
     def lines(self) -> Iterator[Line]:
         """The cells of each line that has some, the header's included, and the number of the line on which they begin."""
-        with opened(self.path) as file:
+        with opened(self.where, self.path) as file:
             text = io.TextIOWrapper(file, self.encoding, newline="")
             reader = csv.reader(text, delimiter=self.delimiter, strict=True)
             while True:

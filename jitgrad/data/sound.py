@@ -43,7 +43,7 @@ def read_wav(path: Name, *, rate: int | None = None, mono: bool = True) -> tuple
     (None, None, None)
     (array([ 0.5, -0.5], dtype=float32), 8000)
     """
-    with opened(path) as file:
+    with opened("data.read_wav", path) as file:
         start = read_bytes(file, 12)
         if start[:4] != b"RIFF" or start[8:] != b"WAVE":
             raise BadRecordError(f"{WHERE}: {path} is no WAV file: it begins with the bytes {start.hex(' ') or '(none)'}")

@@ -30,7 +30,7 @@ def read_text(path: Name, encoding: str = "utf-8") -> str:
     ...     data.read_text(file.name)
     'one\\ntwo\\n'
     """
-    with opened(path) as file:
+    with opened("data.read_text", path) as file:
         content = file.read()
     try:
         text = content.decode(encoding)

@@ -83,7 +83,8 @@ class Linear(Sized):
     def __call__(self, x: Any) -> Array:
         value = self.sized(x)
         if not value.ndim or value.shape[-1] != self.in_features:
-            self.refuse_input(f"[..., {self.in_features}] (in_features={self.in_features})", value)
+            advice = "; of one number an example, x[:, None]" if self.in_features == 1 and value.ndim < 2 else ""
+            self.refuse_input(f"[..., {self.in_features}] (in_features={self.in_features}{advice})", value)
         out = value @ self.weight
         return out if self.bias is None else out + self.bias
 

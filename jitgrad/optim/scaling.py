@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 import jitgrad.numpy as jnp
 from jitgrad import tree
 from jitgrad.array import Array
@@ -69,7 +71,17 @@ def scale_by_learning_rate(learning_rate: LearningRate, *, flip_sign: bool = Tru
         raise ArgumentError(
             f"optim: the learning rate is a number or a schedule, a function of the count of updates, got {learning_rate!r}"
         )
+    check_rate("optim", learning_rate)
     return scale(sign * learning_rate)
+
+
+def check_rate(where: str, rate: Any) -> None:
+    """Refuse a number for a learning rate that is negative or not finite; what traced ones are is not known."""
+    if isinstance(rate, (int, float, np.number, np.ndarray)) and not np.all((np.asarray(rate) >= 0) & np.isfinite(rate)):
+        raise ArgumentError(
+            f"{where}: the learning rate must be finite and not negative, got {rate}. To climb, negate the loss, or use "
+            f"optim.scale."
+        )
 
 
 def trace(decay: Any, nesterov: bool = False, accumulator_dtype: Any = None) -> GradientTransformation:

@@ -65,7 +65,18 @@ def _weights(where: str, weight: Any, dtype: Any) -> Any:
     array = _array(where, "sample_weight", weight, dtype).astype(dtype)
     if array.ndim != 1:
         raise ShapeError(f"{where}: sample_weight must have one number an example, the shape [examples], got {list(array.shape)}")
-    return array
+    return _usable(where, "sample_weight", array)
+
+
+def _usable(where: str, name: str, weights: Any) -> Any:
+    """Weights, none of which is negative or not finite: losses would be made larger, or NaN."""
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if wrong.size:
+        raise ArgumentError(
+            f"{where}: {name} must be finite and not negative, got {weights[wrong[0]]} for example {wrong[0]}"
+            f"{f' and {wrong.size - 1} others' if wrong.size > 1 else ''}. An example of weight 0 is left out."
+        )
+    return weights
 
 
 def _named(data: Batch) -> Iterator[tuple[str, Any]]:
@@ -81,6 +92,9 @@ def class_weights(where: str, data: Batch, weights: Mapping[int, float], dtype: 
             f"{where}: class_weight is a dict of weights by label, such as {{0: 1.0, 1: 2.5}}, with integers for labels, "
             f"got {weights!r}"
         )
+    for label, weight in weights.items():
+        if not isinstance(weight, (int, float, np.number, np.ndarray)) or np.ndim(weight) or not 0 <= float(weight) < np.inf:
+            raise ArgumentError(f"{where}: class_weight[{label}] must be a finite number that is not negative, got {weight!r}")
     labels = data.y
     if labels is None or isinstance(labels, (tuple, dict)):
         raise ArgumentError(f"{where}: class_weight needs one array of labels y")
@@ -100,7 +114,7 @@ def class_weights(where: str, data: Batch, weights: Mapping[int, float], dtype: 
 
 def split_last(where: str, data: Batch, fraction: float) -> tuple[Batch, Batch]:
     """The data without its last examples, and these: the share `fraction` of all."""
-    if not 0 < fraction < 1:
+    if not isinstance(fraction, (int, float, np.number)) or not 0 < fraction < 1:
         raise ArgumentError(f"{where}: validation_split must lie between 0 and 1, got {fraction!r}")
     count = rows_of(data)
     first = int(count * (1 - fraction))

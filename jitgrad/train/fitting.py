@@ -166,6 +166,8 @@ def _sources(where: str, model: Any, plan: Plan) -> tuple[Source, Source | None]
     validation: Source | None = None
     if plan.validation_data is not None:
         given = plan.validation_data
+        if hasattr(given, "__array__") or isinstance(given, (str, dict)):
+            raise ArgumentError(f"{where}: validation_data is (x, y), (x, y, weights) or a dataset, got {type(given).__name__}")
         parts = (given,) if is_dataset(given) else tuple(given)
         if not is_dataset(given) and not 2 <= len(parts) <= 3:
             raise ArgumentError(f"{where}: validation_data is (x, y), (x, y, weights) or a dataset, got {len(parts)} parts")

@@ -17,6 +17,7 @@ from jitgrad import optim, tree
 from jitgrad.errors import ArgumentError
 from jitgrad.nn.named import found
 from jitgrad.optim.leaves import norm
+from jitgrad.optim.scaling import check_rate
 from jitgrad.optim.transformation import stateless
 from jitgrad.publishing import public as _public
 
@@ -25,6 +26,8 @@ from .moments import adam, adamax, nadam
 
 COMMON = {"weight_decay": None, "clipnorm": None, "clipvalue": None, "global_clipnorm": None, "name": None}
 """Arguments that all optimizers have, and their defaults."""
+SHARES = {"momentum", "rho", "beta_1", "beta_2"}
+"""What of the past is kept, from step to step."""
 RATE = "learning_rate"
 
 
@@ -58,9 +61,16 @@ class Optimizer(optim.GradientTransformationExtraArgs):
         clips = [n for n in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(options, n) is not None]
         if len(clips) > 1:
             raise ArgumentError(f"{where}: at most one way to clip may be given, got {' and '.join(clips)}")
+        for n in clips:
+            if isinstance(size := getattr(options, n), (int, float)) and not size > 0:
+                raise ArgumentError(f"{where}: {n} must be more than 0, got {size}")
+        for n in SHARES & vars(options).keys():
+            if isinstance(share := getattr(options, n), (int, float)) and not 0 <= share <= 1:
+                raise ArgumentError(f"{where}: {n} must lie between 0 and 1, got {share}")
         rate = getattr(options, RATE)
         if not callable(rate) and (isinstance(rate, (bool, str)) or not hasattr(rate, "__mul__")):
             raise ArgumentError(f"{where}: learning_rate must be a number or a schedule, got {rate!r}")
+        check_rate(where, rate)
 
         def chained(learning_rate: Any) -> optim.GradientTransformation:
             parts = [_CLIPS[n](getattr(options, n)) for n in clips]
