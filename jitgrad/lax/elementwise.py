@@ -128,7 +128,6 @@ le = _elementwise("le")
 lgamma = _elementwise("lgamma")
 log = _elementwise("log")
 log1p = _elementwise("log1p")
-logistic = _elementwise("logistic")
 lt = _elementwise("lt")
 max = _elementwise("max")
 min = _elementwise("min")
@@ -170,6 +169,18 @@ def reciprocal(x: ArrayLike) -> Array:
     0.25
     """
     return apply("reciprocal", "div", 1.0, x)
+
+
+def logistic(x: ArrayLike) -> Array:
+    """1 / (1 + exp(-x)), of floats and complex numbers. Raises DTypeError for others.
+
+    >>> print(logistic(0.0))
+    0.5
+    """
+    value = as_value(x, "lax.logistic")
+    if not value.type.dtype.is_complex:
+        return apply("logistic", "logistic", value)
+    return reciprocal(add(exp(neg(value)), 1.0))
 
 
 def integer_pow(x: ArrayLike, y: int) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
-from jitgrad.operands import array_arg, axis_number, size_arg
+from jitgrad.operands import array_arg, axis_number, is_complex, size_arg
 from jitgrad_compiler.ir.types import I32
 
 ArrayLike = Any
@@ -17,6 +17,7 @@ def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: in
     """An array in increasing order along an axis, NaNs last; or several of one shape, ordered by the first `num_keys` of them.
 
     A tuple of arrays goes in and comes out for several. The order of equal elements is always kept, also where is_stable is False.
+    Complex numbers are ordered by their real parts and, where these are equal, by the imaginary ones.
 
     >>> import jitgrad.numpy as jnp
     >>> keys, values = sort((jnp.array([2, 1]), jnp.array([10.0, 20.0])))
@@ -29,6 +30,10 @@ def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: in
         raise ArgumentError(f"lax.sort: num_keys must be from 1 to the number of operands, {len(arrays)}, got {num_keys}")
     axis = axis_number("lax.sort", dimension, arrays[0].type.rank)
     for key in range(num_keys - 1, -1, -1):  # stable sorts by the least key first order by all of them
+        if is_complex(arrays[key]):
+            for part in ("imag", "real"):
+                _, *arrays = ops.op_all("sort", ops.op(part, arrays[key]), *arrays, axis=axis)
+            continue
         keyed = [arrays[key], *arrays[:key], *arrays[key + 1 :]]
         first, *others = ops.op_all("sort", *keyed, axis=axis)
         arrays = [*others[:key], first, *others[key:]]

@@ -42,7 +42,7 @@ class Call:
 
 class Draw:
     """Random parts of a call. Where the drawn call is to be differentiated, `apart` is its type and values lie apart from each
-    other; of the kinds in `edges` some are infinite, NaN or zeros of either sign.
+    other; of the kinds in `edges` some are infinite, NaN or zeros of either sign, and integers the least and largest of their type.
     """
 
     def __init__(self, draw: Callable[[Any], Any], kinds: str, apart: str | None = None, edges: str = "") -> None:
@@ -81,7 +81,11 @@ class Draw:
             values = np.abs(values)
         if ("f" if dtype.name == "bfloat16" else dtype.kind) in self.edges:
             values = self._with_edges(values)
-        return np.asarray(values).astype(dtype)
+        out = np.asarray(values).astype(dtype)
+        if dtype.kind in "iu" and dtype.kind in self.edges:
+            ends = np.array([np.iinfo(dtype).min, np.iinfo(dtype).max], dtype)
+            out = np.where(self.random.random(shape) < 0.2, self.random.choice(ends, shape), out)
+        return out
 
     def _with_edges(self, values: np.ndarray) -> np.ndarray:
         values = np.asarray(values)
