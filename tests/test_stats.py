@@ -236,3 +236,36 @@ def test_small_floats_stay_small(name):
         if not method.startswith("_"):
             parameters = PARAMETERS[name][0] if method != "entropy" else ()
             assert function(half, *parameters).dtype == "float16", method
+
+
+def test_vectors_have_no_distribution_of_parameters_that_are_none():
+    shares, counts = np.array([0.2, 0.3, 0.5]), np.array([1.0, 0.0, 2.0])
+    for alpha in ([1.0, 2.0, 0.0], [1.0, -2.0, 1.0], [1.0, np.nan, 1.0]):
+        assert np.isnan(stats.dirichlet.logpdf(shares, np.array(alpha)))
+    assert np.isnan(stats.dirichlet.logpdf(np.array([np.nan, 0.5, 0.5]), np.ones(3)))
+    for n, p in ((-1, shares), (3, np.array([-0.2, 0.7, 0.5])), (3, np.array([0.2, 0.3, np.nan])), (3, np.array([1.2, 0.0, 0.0]))):
+        assert np.isnan(stats.multinomial.logpmf(counts, n, p))
+    for cov in ([[1.0, 2.0], [2.0, 1.0]], [[1.0, 0.0], [0.0, 0.0]], [[-1.0, 0.0], [0.0, 1.0]]):
+        assert np.isnan(stats.multivariate_normal.logpdf(np.zeros(2), np.zeros(2), np.array(cov)))
+
+
+def test_the_mode_of_nothing_is_nan_that_is_there_no_time():
+    for shape, axis, left in (((0,), 0, ()), ((0, 3), 0, (3,)), ((3, 0), -1, (3,)), ((2, 0), None, ()), ((3, 0), 0, (0,))):
+        found = stats.mode(np.zeros(shape), axis)
+        np.testing.assert_array_equal(found.mode, np.full(left, np.nan))
+        np.testing.assert_array_equal(found.count, np.zeros(left))
+    assert stats.mode(np.array(3.0)) == (3.0, 1)
+    with pytest.raises(errors.ArgumentError, match=r"scipy\.stats\.sem: axis 3 is out of range"):
+        stats.sem(np.ones(2), 3)
+
+
+def test_students_t_is_accurate_far_out_and_of_many_degrees_of_freedom():
+    x = np.array([-30.0, -3.0, -0.5, 0.2, 4.0])
+    for df in (1.0, 1e3, 0.9e4, 1.1e4, 1e7, 1e15, 1e300, np.inf):
+        for method in ("logpdf", "cdf", "sf"):
+            want = getattr(scipy.stats.t, method)(x, df)
+            np.testing.assert_allclose(getattr(stats.t, method)(x, np.array(df)), want, rtol=1e-9, atol=0)
+        q = np.array([1e-10, 0.01, 0.5, 0.7])
+        np.testing.assert_allclose(stats.t.ppf(q, np.array(df)), scipy.stats.t.ppf(q, df), rtol=1e-9)
+    np.testing.assert_allclose(stats.t.ppf(np.array(1e-300), np.array(1.0)), -1 / np.pi * 1e300, rtol=1e-12)
+    np.testing.assert_allclose(stats.cauchy.logpdf(np.array([1e20], np.float32)), -np.log(np.pi) - 40 * np.log(10), rtol=1e-6)
