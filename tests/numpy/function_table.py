@@ -107,7 +107,6 @@ class Row:
     draw: Callable[[Draw], Call]
     types: str = "f"
     smooth: bool = False  # differentiable where values are apart from each other and from 0
-    order: int = 2  # how often, by all operands
     holomorphic: bool = False  # differentiable at complex numbers, too
     traced: bool = True  # False where the result's shape depends on values
     reference: Callable[..., Any] | None = None
@@ -116,6 +115,7 @@ class Row:
     loose: float = 1.0
     edges: str = "fc"  # kinds with infinities, NaNs and zeros of either sign among the operands
     zeros: bool = True  # a result's zeros have NumPy's signs
+    order: int = 2  # how often, by all operands
 
 
 ROWS = [
