@@ -172,6 +172,11 @@ TRANSFORMED: dict[str, tuple[Any, list[str]]] = {
     "grad of vmap, one query": (
         jitgrad.grad(lambda q, k, v: jnp.sum(jitgrad.vmap(loss, in_axes=(None, 0, None))(q, jnp.stack([k, 2 * k]), v))), []
     ),
+    "vmap of grad of vmap": (
+        lambda q, k, v: jitgrad.vmap(jitgrad.grad(lambda keys: jnp.sum(
+            jitgrad.vmap(lambda k: nn.dot_product_attention(q, k, v))(keys))))(jnp.stack([jnp.stack([k, 2 * k])] * 3)),
+        [],
+    ),
     "grad of some operands": (jitgrad.grad(loss, argnums=1), BOTH),
     "checkpoint": (jitgrad.grad(jitgrad.checkpoint(loss)), BOTH),
     "scan": (jitgrad.grad(repeated, argnums=(0, 1, 2)), BOTH),

@@ -20,6 +20,8 @@ from .simplify import simplify
 FLOATS = (F16, BF16, F32)
 STEP, LARGEST = 16, 128
 """Features of a head are a multiple of that, and at most so many."""
+BESIDE = (4, 3, 3, 4)
+"""Axes of the results and of the cotangent, without those in front."""
 
 
 @remembered
@@ -51,16 +53,17 @@ def _rewritten(graph: Graph, op: Any) -> Graph:
 
 
 def _suits(params: Mapping[str, Any], types: Sequence[ArrayType]) -> bool:
-    """Whether there are kernels for operands of these types."""
+    """Whether there are kernels for operands of these types; for their cotangents, with those of the results and of theirs."""
     names, lead = params["names"], len(params["lead"])
+    ranks = [*[RANKS[n] for n in names], *BESIDE]
     query, key, value = types[:3]
     features = query.shape[-1]
     return (
         query.dtype in FLOATS and key.dtype == value.dtype == query.dtype
         and features % STEP == 0 and features <= LARGEST and all(t.size for t in types)
-        and all(t.rank - RANKS[n] in (0, lead) for n, t in zip(names, types, strict=True))
+        and all(t.rank - rank in (0, lead) for rank, t in zip(ranks, types, strict=False))
         and all(t.dtype in FLOATS if n == "bias" else t.dtype == BOOL if n == "mask" else True
-                for n, t in zip(names, types, strict=True))
+                for n, t in zip(names, types, strict=False))
     )  # fmt: skip
 
 
@@ -80,7 +83,7 @@ def _gradient(e: Eqn) -> Eqn | None:
     count = len(p["names"])
     beside = e.inputs[-(count + RESULTS + 1) :]
     types = [a.type for a in beside]
-    if not backward or any(active[3:]) or formula.has_effect or not _suits(p, types[:count]):
+    if not backward or any(active[3:]) or formula.has_effect or not _suits(p, types):
         return None
     graph, rank = _again(formula, active, p["lead"], types), RANKS["query"] + len(p["lead"])
     if graph is None or graph.output_types != tuple(v.type for v in e.outputs) or any(v.type.rank != rank for v in e.outputs):
