@@ -158,7 +158,7 @@ def _assert_result(name: str, got: np.ndarray, want: np.ndarray, dtype: DType, c
     elif orders_sums(name) and dtype.is_storage:
         assert_same(got, want, ulps=1, context=context)
     elif orders_sums(name) and dtype.is_float:
-        tolerance = 2e-5 if want.dtype == np.float32 else 1e-13
+        tolerance = 2e-5 if want.dtype in (np.float32, np.complex64) else 1e-13
         near = tolerance * (float(np.abs(want).max(initial=0)) if errs_by_largest(name) else 1)
         np.testing.assert_allclose(got, want, rtol=tolerance, atol=near, err_msg=context)
         assert got.dtype == want.dtype
