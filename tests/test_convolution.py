@@ -82,6 +82,15 @@ def convolutions(draw):
     return lhs, rhs, arguments, wanted
 
 
+@settings(deadline=None, max_examples=20)
+@given(convolutions())
+def test_its_shape_is_known_without_operands(case):
+    lhs, rhs, arguments, _ = case
+    of = {name: arguments[name] for name in ("window_strides", "padding", "dimension_numbers")}
+    if arguments["feature_group_count"] == 1:
+        assert lax.conv_general_shape_tuple(lhs.shape, rhs.shape, **of) == lax.conv_general_dilated(lhs, rhs, **of).shape
+
+
 @settings(max_examples=60)
 @given(convolutions())
 def test_it_is_the_sum_of_products_of_each_window_in_any_order_of_axes(case):

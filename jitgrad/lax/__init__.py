@@ -46,6 +46,7 @@ from .convolution import (
     conv_general_dilated,
     conv_general_dilated_local,
     conv_general_dilated_patches,
+    conv_general_shape_tuple,
     conv_transpose,
     conv_with_general_padding,
 )
@@ -215,7 +216,8 @@ __all__ = [
     "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast", "broadcast_in_dim", "broadcast_like",
     "broadcast_shapes", "broadcast_to_rank", "broadcasted_iota", "cbrt", "ceil", "clamp", "clz", "collapse", "complex",
     "concatenate", "cond", "conj", "conv", "conv_dimension_numbers", "conv_general_dilated", "conv_general_dilated_local",
-    "conv_general_dilated_patches", "conv_transpose", "conv_with_general_padding", "convert_element_type", "cos", "cosh",
+    "conv_general_dilated_patches", "conv_general_shape_tuple",
+    "conv_transpose", "conv_with_general_padding", "convert_element_type", "cos", "cosh",
     "cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum", "custom_linear_solve", "custom_root", "digamma", "div", "dot",
     "dot_general", "dtype", "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim", "dynamic_update_index_in_dim",
     "dynamic_update_slice", "dynamic_update_slice_in_dim", "empty", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims",

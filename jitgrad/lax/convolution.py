@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
-from jitgrad.operands import size_arg, strong
+from jitgrad.operands import shape_arg, size_arg, strong
 from jitgrad.precision import PrecisionLike, check_precision
 from jitgrad.promotion import default_float, dtype_name, promote
 from jitgrad_compiler.ir.types import BOOL
@@ -267,6 +267,30 @@ def _check_features(
             f"{where}: lhs has {features} features{in_groups} (its axis {numbers.lhs_spec[1]}) and rhs takes {wanted} (its axis "
             f"{numbers.rhs_spec[1]}), of {shapes}. dimension_numbers says which axis is what."
         )
+
+
+def conv_general_shape_tuple(
+    lhs_shape: Sequence[int],
+    rhs_shape: Sequence[int],
+    window_strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    dimension_numbers: ConvGeneralDilatedDimensionNumbers,
+) -> tuple[int, ...]:
+    """The shape of `conv_general_dilated`'s result, of operands of two shapes; raises what it raises for shapes that do not fit.
+
+    >>> conv_general_shape_tuple((2, 8, 8, 3), (3, 3, 3, 4), (1, 2), "SAME", ("NHWC", "HWIO", "NCHW"))
+    (2, 4, 8, 4)
+    """
+    where = "lax.conv_general_shape_tuple"
+    lhs, rhs = shape_arg(where, tuple(lhs_shape)), shape_arg(where, tuple(rhs_shape))
+    g = _geometry(where, lhs, rhs, dimension_numbers, window_strides, padding, None, None)
+    _check_features(where, lhs, rhs, g.numbers, 1, 1)
+    out = [0] * len(lhs)
+    out[g.numbers.out_spec[0]], out[g.numbers.out_spec[1]] = lhs[g.numbers.lhs_spec[0]], rhs[g.numbers.rhs_spec[0]]
+    places = zip(g.numbers.out_spec[2:], g.numbers.lhs_spec[2:], g.window, g.strides, g.padding, strict=True)
+    for at, axis, size, stride, (low, high) in places:
+        out[at] = max(0, (lhs[axis] + low + high - size) // stride + 1)
+    return tuple(out)
 
 
 def conv(

@@ -259,7 +259,8 @@ ELSEWHERE = {
         "all_gather all_to_all axis_index axis_size pbroadcast pmax pmean pmin ppermute pshuffle psum psum_scatter pswapaxes"
     ),
     "of shapes and types alone, or of devices: test_lax.py, test_convolution.py": (
-        "broadcast_shapes conv_dimension_numbers dtype padtype_to_pads platform_dependent with_sharding_constraint"
+        "broadcast_shapes conv_dimension_numbers conv_general_shape_tuple dtype padtype_to_pads platform_dependent "
+        "with_sharding_constraint"
     ),
 }
 """Functions without a row, by the reason."""
