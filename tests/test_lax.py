@@ -320,6 +320,13 @@ def test_scatter_writes_where_gather_would_read(name, kind, mode):
     np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("mode", [lambda f: f, jit], ids=["eager", "jit"])
+def test_a_window_of_the_whole_operand_that_is_not_inside_is_dropped(mode):
+    numbers = lax.ScatterDimensionNumbers((0,), (), (0,))
+    got = mode(lambda x, i, u: lax.scatter_add(x, i, u, numbers))(np.ones(3), np.array([3]), np.ones(3))
+    np.testing.assert_array_equal(got, np.ones(3))
+
+
 def test_gather_has_the_gradient_of_its_reads():
     dims = lax.GatherDimensionNumbers((1,), (0,), (0,))
     counts = grad(lambda x: lax.reduce_sum(lax.gather(x, np.array([[1], [1], [9]]), dims, (1, 4), fill_value=0.0), (0, 1)))(FLOATS)

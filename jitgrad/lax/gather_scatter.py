@@ -127,6 +127,8 @@ def _windows(
         starts[mine] = ops.iota(batch, theirs)
     window = tuple(d for d in range(len(shape)) if d not in absent)
     whole = tuple(d for d in window if sizes[d] == shape[d])  # such a window starts at 0, or is not inside
+    if checked and len(whole) == len(shape):  # one that is not inside must have an index to be dropped by
+        whole = tuple(d for d in whole if d not in dims.start_index_map[:1])
     pointed = tuple(d for d in window if d not in whole)
     axes = tuple(sorted((*absent, *pointed)))
     full = (*batch, *(sizes[d] for d in pointed))

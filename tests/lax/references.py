@@ -142,7 +142,7 @@ def cumulated(f: Any) -> Callable[..., Array]:
 
 
 def reduced(x: Array, start: Any, name: str, axes: Sequence[int], _: bool) -> Array:
-    return JOINED[name](JOINED[name].reduce(x, axis=tuple(axes), dtype=x.dtype, initial=start), start)
+    return JOINED[name].reduce(x, axis=tuple(axes), dtype=x.dtype, initial=start)
 
 
 def reduced_by(x: Any, start: Any, name: str, axes: Sequence[int], several: bool) -> Any:
@@ -298,9 +298,8 @@ def _start(name: str, given: Any, dtype: Any) -> Any:
 
 def windowed(x: Array, name: str, start: Any, _: bool, sizes: Any, strides: Any, padding: Any, *dilations: Any) -> Array:
     if isinstance(padding, str):
-        spread = [(n - 1) * d + 1 if n else 0 for n, d in zip(x.shape, dilations[0], strict=True)]
         spans = [(n - 1) * d + 1 for n, d in zip(sizes, dilations[1], strict=True)]
-        padding = pads(spread, spans, strides, padding)
+        padding = pads(x.shape, spans, strides, padding)
     found = reduction_windows(x, sizes, strides, padding, *dilations)
     out = np.empty(found.shape, x.dtype)
     for place in np.ndindex(*found.shape):
