@@ -29,9 +29,10 @@ def cases(keep: Callable[[Row], bool]) -> Any:
 
 
 def narrow(results: list[np.ndarray], operands: list[np.ndarray]) -> list[np.ndarray]:
-    """NumPy's results in the types of 16 bits that its operands were widened from."""
-    short = [x.dtype for x in operands if widened(x).dtype != x.dtype]
-    return [w.astype(short[0]) if short and w.dtype == np.float32 else w for w in results]
+    """NumPy's results in the types of 16 bits that its operands, each or the first of them, were widened from."""
+    given = operands if len(operands) == len(results) else operands[:1] * len(results)
+    short = [widened(x).dtype != x.dtype and w.dtype == np.float32 for x, w in zip(given, results, strict=False)]
+    return [w.astype(x.dtype) if s else w for x, w, s in zip(given, results, short, strict=True)] if given else results
 
 
 @cases(lambda row: True)
