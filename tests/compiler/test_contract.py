@@ -261,5 +261,6 @@ def test_rows_that_drive_each_other_out_of_the_cache_are_copied() -> None:
 
     assert copied(100, 1024) and copied(13, 2048)
     assert not copied(100, 1040), "their lines are in other sets"
+    assert not copied(100, 0), "all rows are one"
     assert not copied(8, 1024), "a set has room for all rows of a tile"
     assert not copied(100, 1024, columns=16), "each line is read once"

@@ -204,7 +204,7 @@ def _worth_packing_a(spec: ContractSpec, tuning: Contraction, a: Strides, k_bloc
     """
     if spec.a_contiguous == "k":
         deep, wide = tuning.pack_aliased_a
-        aliased = a.row * size % tuning.alias_a_bytes == 0 and rows > tuning.cache_ways
+        aliased = a.row > 0 and a.row * size % tuning.alias_a_bytes == 0 and rows > tuning.cache_ways
         return a.column == 1 and aliased and k_block >= deep and spec.n >= wide
     deep, wide = tuning.pack_far_a
     return a.row == 1 and a.column * size >= tuning.far_a_bytes and k_block >= deep and spec.n >= wide
