@@ -118,8 +118,12 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", TAKEN)
 def test_a_setting_of_jax_with_its_one_meaning_is_taken(name):
-    config.update(name, TAKEN[name])
-    assert getattr(config, name) == TAKEN[name]
+    before = getattr(config, name)
+    try:
+        config.update(name, TAKEN[name])
+        assert getattr(config, name) == TAKEN[name]
+    finally:
+        config.update(name, before)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -27,6 +27,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]], str]] = {
     "a small product": (lambda x, y: x @ y, [(48, 64), (64, 48)], "float32"),
     "a deep product": (lambda x, y: x @ y, [(100, 5000), (5000, 100)], "float32"),
     "a product of halves": (lambda x, y: x @ y, [(192, 256), (256, 192)], "float16"),
+    "attention": (jitgrad.nn.dot_product_attention, [(1, 32, 2, 16)] * 3, "float16"),
     "a factorisation": (jnp.linalg.cholesky, [(200, 200)], "float32"),
 }
 CHANGES = {int: (lambda n: n * 2, lambda n: n // 2, lambda n: n * 64, lambda n: n // 64 or 1), bool: (lambda b: not b,)}
