@@ -240,7 +240,8 @@ PRODUCT_SHAPES = [
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_products_are_what_their_operations_give(name):
     f, used = PRODUCTS[name], 0
-    for dtype, (left, right), special in itertools.product(DTYPES, PRODUCT_SHAPES, (True, False)):
+    shapes = PRODUCT_SHAPES[:-1] if f is linear.outer else PRODUCT_SHAPES  # of the last it would make 87 million numbers
+    for dtype, (left, right), special in itertools.product(DTYPES, shapes, (True, False)):
         x, y = array(dtype, left, special), array(dtype, right, special)
         used += check(f, x, y) + check(f, array(dtype, left[::-1], special).T, array(dtype, right[::-1], special).T)
         used += check(f, x, array("float32", right))
