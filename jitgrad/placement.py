@@ -103,7 +103,7 @@ def common(where: str, values: Iterable[Any]) -> Device:
     """The device that values lie on; where they lie on none, or where all can leave (the processor, the default device), the
     default.
 
-    Raises ArgumentError where they lie on several.
+    Raises ArgumentError, which names the function `where` if one is given, where they lie on several.
     """
     found: Device | None = None
     spare: Device | None = None
@@ -116,7 +116,8 @@ def common(where: str, values: Iterable[Any]) -> Device:
             continue
         if found is not None:
             raise ArgumentError(
-                f"{where}: its arrays lie on {found} and on {here}. Move them to one device: jitgrad.device_put(x, '{found}')."
+                f"{where and f'{where}: '}its arrays lie on {found} and on {here}. Move them to one device: "
+                f"jitgrad.device_put(x, '{found}')."
             )
         found = here
     return found or spare or default()

@@ -63,13 +63,18 @@ def beside(x: Array, *others: Any) -> Array:
 
 
 def home(*others: Any) -> Device | None:
-    """Where an op's result would lie: on the GPU that one of the arrays lies on; None: on the default device."""
-    for a in others:
-        known = a.concrete() if isinstance(a, Array) else None
-        gpu = None if known is None else memory_device(known.ref)
-        if gpu is not None:
-            return gpu
-    return None
+    """Where an op's result would lie: on the GPU that the arrays lie on which are on one; None: on the default device.
+
+    Raises ArgumentError where they were put on several.
+    """
+    known = [a.concrete() for a in others if isinstance(a, Array)]
+    there = [a for a in known if a is not None and memory_device(a.ref) is not None]
+    found = {memory_device(a.ref) for a in there}
+    if len(found) < 2:
+        return found.pop() if found else None
+    from .placement import common
+
+    return common("", there)
 
 
 def device_get(x: Any) -> Any:

@@ -49,7 +49,7 @@ def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike = None, shap
     [3. 3.]
     """
     sizes, kind = like_of("lax.full_like", x, shape, dtype)
-    return beside(full(sizes, fill_value, kind), x)
+    return beside(full(sizes, fill_value, kind), x, fill_value)
 
 
 def zeros_like_array(x: ArrayLike) -> Array:

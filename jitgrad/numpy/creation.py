@@ -312,7 +312,7 @@ def full_like(a: Any, fill_value: ArrayLike, dtype: Any = None, shape: Any = Non
     [2 2]
     """
     sizes, kind = like_of("full_like", a, shape, dtype)
-    return placed("full_like", beside(_filled("full_like", sizes, fill_value, kind, a), a), device)
+    return placed("full_like", beside(_filled("full_like", sizes, fill_value, kind, a), a, fill_value), device)
 
 
 def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Array]:

@@ -10,7 +10,7 @@ import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad.at_once import at_once
-from jitgrad.errors import InvalidValueError
+from jitgrad.errors import ArgumentError, InvalidValueError
 
 from .running import stand_ins
 
@@ -191,3 +191,30 @@ def test_numpy_arrays_go_where_they_meet_an_array_that_was_put_elsewhere_than_th
         for default in ("cuda:1", "cuda:0", "cpu"):
             with jitgrad.default_device(default):
                 assert lie_on_the_gpu(MET[how](a))
+
+
+APART = {
+    "an operation": lambda a, b: a + b,
+    "a program": lambda a, b: jitgrad.jit(lambda x, y: x)(a, b),
+    "what a program closes over": lambda a, b: jitgrad.jit(lambda x: x + b)(a),
+    "a list of numbers": lambda a, b: jnp.array([a[0], b[0]]),
+    "nested lists": lambda a, b: jnp.asarray([[1.0, a[0]], [b[0], 2.0]]),
+    "a list of arrays": lambda a, b: jnp.array([a, b]),
+    "what fills an array": lambda a, b: jnp.full_like(a, b[0]),
+    "what fills an array of lax": lambda a, b: lax.full_like(a, b[0]),
+    "places": lambda a, b: a[b.astype(int)],
+    "a gradient": lambda a, b: jitgrad.grad(lambda x: (x * b).sum())(a),
+    "a loop": lambda a, b: lax.scan(lambda c, x: (c + x, c), a[0], b),
+}
+
+
+@pytest.mark.parametrize("how", APART)
+def test_arrays_that_were_put_on_two_gpus_do_not_meet(how):
+    with stand_ins(2):
+        a, b = (jitgrad.device_put(HALF, f"cuda:{n}") for n in range(2))
+        with pytest.raises(ArgumentError, match=r"lie on cuda:. and on cuda:.\. Move them to one device: jitgrad\.device_put"):
+            APART[how](a, b)
+        with jitgrad.default_device("cuda:1"):
+            made = jnp.ones(4)  # what lies somewhere by default alone goes along
+            for x, y in ((a, made), (made, a)):
+                assert lie_on_the_gpu([jnp.array([x, y]), jnp.array([x[0], y[0], 1.0]), jnp.full_like(x, y[0])])
