@@ -168,6 +168,14 @@ def is_inexact(x: Array) -> bool:
     return x.type.dtype.is_inexact
 
 
+def is_real_number(x: Any) -> bool:
+    """Whether x is one real number, no string and not traced."""
+    try:
+        return not isinstance(x, (str, bytes)) and float(x) is not None
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
 def axis_number(where: str, axis: Any, rank: int) -> int:
     """An axis counted from the front.
 

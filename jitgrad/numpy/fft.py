@@ -27,7 +27,7 @@ from jitgrad import fourier
 from jitgrad.array import Array
 from jitgrad.array_ops import concatenate, slice_axis
 from jitgrad.errors import ArgumentError, DTypeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number, size_arg
+from jitgrad.operands import ArrayLike, array_arg, axis_number, is_complex, size_arg
 from jitgrad.promotion import default_float, dtype_name
 from jitgrad.publishing import public as _public
 
@@ -299,7 +299,10 @@ def _frequencies(where: str, n: Any, counts: Callable[[int], Any], d: ArrayLike,
     if isinstance(d, (int, float)):
         with np.errstate(all="ignore"):
             return jnp.asarray(counts(n) / np.float64(d * n), kind.numpy, device=device)
-    return jnp.asarray(counts(n), kind.numpy, device=device) / jnp.asarray(d * n, kind.numpy)
+    spacing = array_arg(where, d)
+    if is_complex(spacing):
+        raise DTypeError(f"{where}: d must be real, got {spacing.dtype}")
+    return jnp.asarray(counts(n), kind.numpy, device=device) / (spacing * n).astype(kind.numpy)
 
 
 def fftfreq(n: int, d: ArrayLike = 1.0, *, dtype: Any = None, device: Any = None) -> Array:
@@ -324,7 +327,7 @@ def rfftfreq(n: int, d: ArrayLike = 1.0, *, dtype: Any = None, device: Any = Non
 
 def _rolled(where: str, x: ArrayLike, axes: Any, by: Callable[[int], int]) -> Array:
     value = array_arg(where, x)
-    for axis in range(value.ndim) if axes is None else [axes] if isinstance(axes, (int, np.integer)) else axes:
+    for axis in range(value.ndim) if axes is None else axes if isinstance(axes, (tuple, list)) else [axes]:
         at = axis_number(where, axis, value.ndim)
         size = value.shape[at]
         first = -by(size) % size if size else 0

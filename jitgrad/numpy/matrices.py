@@ -66,8 +66,12 @@ def below_diagonal(shape: Shape, k: ArrayLike, comparison: str = "ge") -> Array:
     """The bool matrices whose element in row i and column j says whether i + k >= j; the last two axes are rows and columns."""
     rank = len(shape)
     row, column = iota(shape, rank - 2), iota(shape, rank - 1)
-    shifted = row if isinstance(k, int) and not k else row + convert(as_value(k, "k"), I64)
-    return op(comparison, shifted, column)
+    if isinstance(k, int) and not k:
+        return op(comparison, row, column)
+    by = as_value(k)
+    if by.type.dtype.is_inexact:
+        raise ParametersError(f"k must be an integer, got {k!r}")
+    return op(comparison, row + convert(by, I64), column)
 
 
 def _triangle(name: str, lower: bool, word: str, sample: str) -> Any:
@@ -147,6 +151,7 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> A
     if one == other:
         raise ArgumentError(f"diagonal: axis1 and axis2 must differ, got {axis1} and {axis2}")
     rest = tuple(i for i in range(rank) if i not in (one, other))
+    offset = size_arg("diagonal", offset, "offset must be an integer")
     matrices = op("transpose", value, permutation=(*rest, one, other)) if (*rest, one, other) != tuple(range(rank)) else value
     rows, columns = matrices.type.shape[-2:]
     start_row, start_column = max(-offset, 0), max(offset, 0)

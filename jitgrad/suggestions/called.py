@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jitgrad.errors import JitgradError
+from jitgrad.errors import JitgradError, NotAnArrayError
+
+from .arguments import misfit
 
 PYTHONS = (TypeError, ValueError, IndexError, AttributeError, OverflowError, ArithmeticError)
 SHOWN = 60
@@ -22,14 +24,19 @@ def name_call(error: Exception, f: Callable[..., Any], args: tuple[Any, ...], kw
     What Python or NumPy says of an argument deep inside ("int() argument must be ...") would tell users nothing about their line.
     """
     name = f.__name__
+    wrong = misfit(f, args, kwargs, lists=not isinstance(error, NotAnArrayError))
     if len(error.args) != 1 or not isinstance(text := error.args[0], str):
         if isinstance(error, PYTHONS):
             error.add_note(f"{CALLED} {name}({_listed(f, args, kwargs)}).")
     elif isinstance(error, JitgradError):
-        if not _names(name, error.message):
-            error.message, error.args = f"{name}: {error.message}", (f"{name}: {text}",)
+        whole = error.message if _names(name, error.message) else f"{name}: {error.message}"
+        if wrong is not None and not _tells(wrong.name, whole):
+            whole = f"{whole.rstrip('.')}. That is the argument {wrong.name}."
+        error.message, error.args = whole, (text.replace(error.message, whole, 1),)
     elif isinstance(error, PYTHONS):
         head = text if _names(name, text) else f"{name}: {text}"
+        if wrong is not None and CALLED not in text:
+            head = f"{name}: {wrong.name} must be {wrong.takes}, got {_described(wrong.value)} ({text.rstrip('.')})"
         error.args = (head if CALLED in text else f"{head.rstrip('.')}. {CALLED} {name}({_listed(f, args, kwargs)}).",)
 
 
@@ -38,6 +45,11 @@ CALLED = "It was called as"
 
 def _names(name: str, text: str) -> bool:
     return re.search(rf"\b{re.escape(name)}\b", text) is not None
+
+
+def _tells(parameter: str, text: str) -> bool:
+    """Whether a text speaks of a parameter; "an array or a number" does not of one whose name is a."""
+    return _names(parameter, text) if parameter != "a" else re.search(r"\ba(=|:| must| has| is| and b)\b", text) is not None
 
 
 def _listed(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:

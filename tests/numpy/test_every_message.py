@@ -112,6 +112,14 @@ def test_a_users_own_error_keeps_its_words() -> None:
         (lambda: jnp.vectorize("x"), "vectorize: needs a function, got the string 'x'"),
         (lambda: jnp.astype(V, "float64", device="x"), "astype: a device is 'cpu'"),
         (lambda: random.choice(random.key(0), V, mode="x"), "random.choice: mode must be 'low'"),
+        (lambda: jnp.linalg.norm(M, axis=(0, 9)), "linalg.norm: axis 9 does not exist"),
+        (lambda: jnp.linalg.norm(M, axis=(0, -2)), r"linalg.norm: axis \(0, -2\) names an axis twice"),
+        (lambda: jnp.linalg.norm(M, ord=1j), "linalg.matrix_norm: ord must be 'fro'.* got 1j"),
+        (lambda: jnp.linalg.norm(V, ord="x"), "linalg.vector_norm: ord must be a real number, inf or -inf, got 'x'"),
+        (lambda: jnp.linalg.tensorsolve(M, V, axes=(9,)), "linalg.tensorsolve: axis 9 does not exist"),
+        (lambda: jnp.diagonal(M, np.nan), "diagonal: offset must be an integer, got float: 'nan'"),
+        (lambda: jnp.tril(M, 1.5), "tril: k must be an integer, got 1.5"),
+        (lambda: jnp.fft.fftshift(M, 1.5), "fft.fftshift: axis must be an integer, got 1.5"),
     ],
 )
 def test_an_option_that_means_nothing_is_refused(call: Callable[[], Any], words: str) -> None:

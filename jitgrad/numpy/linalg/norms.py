@@ -14,7 +14,7 @@ import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.linear_algebra import spectra
-from jitgrad.operands import ArrayLike, axes_tuple, inexact_arg
+from jitgrad.operands import ArrayLike, axes_tuple, axis_number, inexact_arg, is_real_number
 
 
 def vector_norm(x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Array:
@@ -26,6 +26,8 @@ def vector_norm(x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, or
     """
     value = inexact_arg("linalg.vector_norm", x)
     axes = axes_tuple("linalg.vector_norm", axis, value.ndim)
+    if not is_real_number(ord):
+        raise ArgumentError(f"linalg.vector_norm: ord must be a real number, inf or -inf, got {ord!r}")
     if ord == 2:
         return jnp.sqrt(jnp.sum(jnp.real(value * jnp.conj(value)), axis=axes, keepdims=keepdims))
     size = jnp.abs(value)
@@ -51,6 +53,8 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") ->
     value = inexact_arg("linalg.matrix_norm", x)
     if value.ndim < 2:
         raise ShapeError(f"linalg.matrix_norm: needs two axes, got shape {value.shape}")
+    if not (ord is None or isinstance(ord, str) or is_real_number(ord)):
+        raise _wrong_order(ord)
     if ord in (None, "fro"):
         return vector_norm(value, axis=(-2, -1), keepdims=keepdims)
     if ord in (2, -2, "nuc"):
@@ -58,10 +62,14 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") ->
         out = (jnp.sum if ord == "nuc" else jnp.max if ord == 2 else jnp.min)(s, axis=-1)
         return out[..., None, None] if keepdims else out
     if ord not in (1, -1, math.inf, -math.inf):
-        raise ArgumentError(f"linalg.matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}")
+        raise _wrong_order(ord)
     lines = jnp.sum(jnp.abs(value), axis=-2 if ord in (1, -1) else -1, keepdims=True)
     out = (jnp.max if ord > 0 else jnp.min)(lines, axis=(-2, -1), keepdims=True)
     return out if keepdims else out[..., 0, 0]
+
+
+def _wrong_order(ord: Any) -> ArgumentError:
+    return ArgumentError(f"linalg.matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}")
 
 
 def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
@@ -79,7 +87,9 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
         return vector_norm(value, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
     if len(axes) != 2:
         raise ArgumentError(f"linalg.norm: axis must be one or two axes, got {axis!r} for shape {value.shape}")
-    first, second = (a % value.ndim for a in axes)
+    first, second = (axis_number("linalg.norm", a, value.ndim) for a in axes)
+    if first == second:
+        raise ArgumentError(f"linalg.norm: axis {axis} names an axis twice")
     order = (*[i for i in range(value.ndim) if i not in (first, second)], first, second)
     out = matrix_norm(value.transpose(order), ord=ord)
     return out.reshape([1 if i in (first, second) else n for i, n in enumerate(value.shape)]) if keepdims else out

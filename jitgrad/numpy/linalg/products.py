@@ -13,7 +13,7 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.linear_algebra import systems
 from jitgrad.matrix_operands import one_type
-from jitgrad.operands import ArrayLike, size_arg
+from jitgrad.operands import ArrayLike, axis_number, size_arg
 
 
 def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
@@ -167,7 +167,7 @@ def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Sequence[int] | None = None) -
     where = "linalg.tensorsolve"
     matrix, given = one_type(where, a, b)
     if axes is not None:
-        moved = [i % matrix.ndim for i in axes]
+        moved = [axis_number(where, i, matrix.ndim) for i in axes]
         matrix = matrix.transpose([i for i in range(matrix.ndim) if i not in moved] + moved)
     columns = matrix.shape[given.ndim :]
     if matrix.size != given.size**2 or matrix.shape[: given.ndim] != given.shape:
