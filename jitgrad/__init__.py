@@ -80,9 +80,10 @@ __all__ = [
     "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip
 
-for _module in (core, debug, dtypes, flatten_util, ops, tree_util, util):
+for _module in (core, debug, dtypes, flatten_util, tree_util, util):
     _public(_module.__name__)
-_public(lax.__name__, later=("linalg",))
+_public(ops.__name__, replays=True)
+_public(lax.__name__, later=("linalg",), replays=True, ambient=lax.collectives.__all__)
 _public(numpy.__name__, later=("fft", "linalg"))
 _public(tree.__name__, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path"))
 _public(__name__, later=("audio", "data", "image", "io", "metrics", "models", "nn", "optim", "random", "scipy", "testing", "train"))

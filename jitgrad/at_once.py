@@ -16,6 +16,7 @@ from numpy import asarray, ndarray
 
 from jitgrad_compiler.ir import builder
 from jitgrad_compiler.ir.builder import as_typed, state
+from jitgrad_compiler.ir.graph import Op
 from jitgrad_compiler.ir.quiet import QUIET
 from jitgrad_compiler.ir.quiet import state as _errors
 from jitgrad_compiler.ir.types import NAMES, ArrayType
@@ -48,6 +49,25 @@ def counterpart(function: Any, numpys: Callable[..., Any], alike: bool = False, 
     operands. `any_size`: the elements say how many results there are.
     """
     _counterparts[function] = numpys, alike, any_size
+
+
+def of_one_type(numpys: Callable[..., Any]) -> Callable[..., Any]:
+    """A reference that looks at its two operands, and is to see a Python number in the type of the array beside it."""
+
+    def evaluate(x: Any, y: Any) -> Any:
+        if not isinstance(y, ndarray):
+            y = x.dtype.type(y)
+        elif not isinstance(x, ndarray):
+            x = y.dtype.type(x)
+        return numpys(x, y)
+
+    return evaluate
+
+
+def one_op(function: Any, op: Op) -> None:
+    """Have an op's reference do what a function does that is this op alone, of one or two operands of one type."""
+    plain = op.traits.arity != 2 or isinstance(op.numpy, np.ufunc)
+    counterpart(function, op.numpy if plain else of_one_type(op.numpy), alike=True)
 
 
 def also_counterpart(function: Any, known: Any, swapped: bool = False) -> None:
@@ -90,7 +110,7 @@ def _note_device(device: Any) -> None:
     _elsewhere = device is not None
 
 
-for _name in ("jax_enable_x64", "default_float", "checked"):
+for _name in ("jax_enable_x64", "default_float", "checked", "jax_default_matmul_precision"):
     config.listen(_name, _forget)
 config.listen("default_device", _note_device)
 

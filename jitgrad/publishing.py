@@ -8,15 +8,22 @@ from typing import Any
 
 from .at_once import replayed
 from .missing import missing
-from .tracebacks import boundaries
+from .tracebacks import boundaries, listed
 
 
-def public(name: str, plain: Collection[str] = (), later: Sequence[str] = (), replays: bool = False) -> None:
+def public(
+    name: str,
+    plain: Collection[str] = (),
+    later: Sequence[str] = (),
+    replays: bool = False,
+    ambient: Collection[str] = (),
+) -> None:
     """Finish a module. `plain` functions, which are called inside all the time, stay as they are; submodules in `later` are
-    imported when they are first asked for, and finish themselves. `replays`: its functions may be replayed (at_once.py).
+    imported when they are first asked for, and finish themselves. `replays`: its functions may be replayed (at_once.py), but for
+    those that depend on what is around a call, the `ambient` ones.
     """
     module: Any = sys.modules[name]
-    for function in [vars(module)[n] for n in module.__all__] if replays else ():
+    for function in [vars(module).get(n) for n in listed(module) if n not in ambient] if replays else ():
         replayed(function)
     boundaries(module, plain)
     module.__getattr__ = missing(name, later)

@@ -37,12 +37,14 @@ def recorded(function: Callable[..., Any], args: Any, kwargs: Any, arrays: Seque
         inputs = iter(_inputs(builder, args, kwargs))
         out = function(*_replaced(args, inputs), **_replaced(kwargs, inputs))
         single = isinstance(out, Array)
-        graph, captured = builder.finish([out] if single else list(out))
+        results = [out] if single else list(out)
+        graph, captured = builder.finish([*results, *builder.supposed])
     for op in WITH_RULES:
         graph = inline(graph, op)
     if builder.looked_at or len(graph.eqns) > LONGEST or not all([isinstance(v, Var) for v in graph.outputs]):
         raise NotRecorded
-    return _written(graph, [*arrays, *[v.data() for v in captured]], len(arrays), single)
+    known = [*arrays, *[v.data() for v in captured]]
+    return _written(graph, known, len(arrays), None if single else len(results))
 
 
 def _inputs(builder: Builder, *given: Any) -> list[Any]:
@@ -67,8 +69,13 @@ def _replaced(x: Any, inputs: Any) -> Any:
     return {k: _replaced(v, inputs) for k, v in x.items()} if isinstance(x, dict) else x
 
 
-def _written(graph: Graph, arrays: list[Any], count: int, single: bool) -> Callable[..., Any]:
-    """The graph as a Python function of its first `count` inputs. What does not depend on them is computed here."""
+def _written(graph: Graph, arrays: list[Any], count: int, several: int | None) -> Callable[..., Any]:
+    """The graph as a Python function of its first `count` inputs, of `several` results or one. What does not depend on the inputs
+    is computed here. Outputs behind the results are supposed to be True: it raises where they are not.
+    """
+    number = 1 if several is None else several
+    results: list[Any] = list(graph.outputs[:number])
+    supposed: list[Any] = list(graph.outputs[number:])
     values: dict[Var, Any] = dict(zip(graph.inputs, arrays, strict=True))
     names: dict[Var, str] = {v: f"v{i}" for i, v in enumerate(graph.inputs[:count])}
     scope: dict[str, Any] = {"typed": as_typed}
@@ -88,22 +95,27 @@ def _written(graph: Graph, arrays: list[Any], count: int, single: bool) -> Calla
         if not run_is_plain(e.op, e.params, types) or e.has_effect or any([t.size > LARGEST for t in types]):
             raise NotRecorded
         outs = e.op.numpy(*[a.value if isinstance(a, Literal) else values[a] for a in e.inputs], **e.params)
-        several = isinstance(outs, (tuple, list))
-        outs = outs if several else (outs,)
+        listed = isinstance(outs, (tuple, list))
+        outs = outs if listed else (outs,)
         values.update((v, as_typed(o, v.type)) for v, o in zip(e.outputs, outs, strict=True))
         if not any(isinstance(a, Var) and a in names for a in e.inputs):
             continue
         call = ", ".join([*map(named, e.inputs), *[f"{k}={bound(p)}" for k, p in e.params.items()]])
         names.update({v: f"v{len(names) + i}" for i, v in enumerate(e.outputs)})
-        lines.append(f"{', '.join([names[v] for v in e.outputs])}{',' * several} = {bound(e.op.numpy)}({call})")
+        lines.append(f"{', '.join([names[v] for v in e.outputs])}{',' * listed} = {bound(e.op.numpy)}({call})")
         for v, o in zip(e.outputs, outs, strict=True):
             if not (type(o) is np.ndarray and o.dtype is v.type.dtype.numpy and o.shape == v.type.shape):
                 lines.append(f"{names[v]} = typed({names[v]}, {bound(v.type)})")
     kept = [c for c in scope.values() if isinstance(c, np.ndarray)]
-    if any([np.may_share_memory(values[v], c) for v in graph.outputs if v in names for c in kept]):
+    if any([np.may_share_memory(values[v], c) for v in results if v in names for c in kept]):
         raise NotRecorded  # a donation of such a result would write over what is kept here
-    results = [named(v) if v in names else f"{named(v)}.copy()" for v in graph.outputs]
-    lines.append(f"return {results[0] if single else '[' + ', '.join(results) + ']'}")
+    for s in supposed:
+        if s in names:
+            lines.append(f"if not {named(s)}.all(): raise {bound(NotRecorded)}")
+        elif not np.all(values[s]):
+            raise NotRecorded
+    given = [named(v) if v in names else f"{named(v)}.copy()" for v in results]
+    lines.append(f"return {given[0] if several is None else '[' + ', '.join(given) + ']'}")
     source = f"def replay({', '.join([names[v] for v in graph.inputs[:count]])}):\n    " + "\n    ".join(lines)
     exec(source, scope)  # of our own names only
     replay: Callable[..., Any] = scope["replay"]

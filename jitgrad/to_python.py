@@ -54,6 +54,18 @@ class ToPython(Value):
             v = v.ref[0]
         return v
 
+    def holds(self) -> bool:
+        """Whether all of a bool array is True, through any levels of differentiation. It is supposed of a traced value; a replay
+        (replay.py) looks again.
+        """
+        v: Any = self
+        while v.owner is not None:
+            if isinstance(v.owner, Builder):
+                v.owner.supposed.append(v)
+                return True
+            v = v.ref[0]
+        return bool(np.all(v.data()))
+
     def elements(
         self, what: str, instead: str = FUNCTIONS, error: type[JitgradError] = ConcretizationTypeError, constant: bool = False
     ) -> np.ndarray:

@@ -156,13 +156,17 @@ _made: dict[FunctionType, FunctionType] = {}
 """The boundaries of functions that modules list, so that one that several list is one."""
 
 
+def listed(module: ModuleType) -> list[str]:
+    """The names of a module that are for users: those that it lists, or else those of its own functions."""
+    mine = [n for n, f in vars(module).items() if getattr(f, "__module__", "") == module.__name__]
+    return getattr(module, "__all__", mine)
+
+
 def boundaries(module: ModuleType, plain: Collection[str] = ()) -> None:
     """Make every public function of a module a boundary, but for `plain` ones, which are called inside all the time. It is known in
     that module from then on, by pickle, too.
     """
-    mine = [n for n, f in vars(module).items() if getattr(f, "__module__", "") == module.__name__]
-    names = getattr(module, "__all__", mine)
-    for name in names:
+    for name in listed(module):
         f = vars(module).get(name)
         if not isinstance(f, FunctionType) or name.startswith("_") or name in plain or f.__code__.co_filename == __file__:
             continue

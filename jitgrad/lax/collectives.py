@@ -268,3 +268,9 @@ def axis_size(axis_name: AxisName) -> int:
     [0.5 0.5]
     """
     return int(psum(1, axis_name))
+
+
+__all__ = [
+    "all_gather", "all_to_all", "axis_index", "axis_size", "pbroadcast", "pmax", "pmean", "pmin", "ppermute", "pshuffle", "psum",
+    "psum_scatter", "pswapaxes",
+]  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
+from jitgrad.at_once import one_op
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.operands import broadcast_shape, common_dtype, strong
 from jitgrad.promotion import dtype_name, strong_dtype
@@ -84,6 +85,7 @@ def _elementwise(name: str, op: str = "") -> Callable[..., Array]:
     else:
         raise TypeError(f"{name} has {arity} operands")
 
+    one_op(function, made)
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{made.doc}\n\nElement types: {made.traits.accepts}. Raises DTypeError for others" + (
         " and for operands of two types, ShapeError for shapes that do not fit." if arity == 2 else "."

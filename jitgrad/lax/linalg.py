@@ -299,4 +299,4 @@ __all__ = [
     "ormqr", "qdwh", "qr", "schur", "svd", "symmetric_product", "triangular_solve", "tridiagonal", "tridiagonal_solve",
 ]  # fmt: skip
 
-_public(__name__)
+_public(__name__, replays=True)

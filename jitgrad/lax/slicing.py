@@ -87,10 +87,11 @@ def _start(where: str, start: Any, size: int, allow_negative: bool) -> Array:
     if value.owner is None:
         number = int(value.data())
         return ops.constant(number + size if allow_negative and number < 0 else number, I64)
-    value = ops.convert(value, I64) if value.weak or value.type.dtype.is_unsigned else strong(value)
-    if not allow_negative or value.type.dtype.is_unsigned:
+    narrow = value.type.dtype.is_unsigned or size > np.iinfo(value.dtype).max
+    value = ops.convert(value, I64) if value.weak or narrow else strong(value)
+    if not allow_negative:
         return value
-    zero, count = ops.constant(0, value.type.dtype), ops.constant(min(size, _largest(value)), value.type.dtype)
+    zero, count = ops.constant(0, value.type.dtype), ops.constant(size, value.type.dtype)
     return ops.select(ops.op("lt", value, zero), ops.op("add", value, count), value)
 
 
@@ -99,10 +100,6 @@ def _check_starts(where: str, x: Array, starts: list[Array], sizes: Sequence[int
     if is_checked("index") and len(sizes) == x.type.rank and starts:
         row = ops.concatenate([ops.reshape(ops.convert(s, I64), (1,)) for s in starts], 0)
         check_indices(where, row, tuple(zip(range(len(sizes)), x.type.shape, sizes, strict=True)))
-
-
-def _largest(x: Array) -> int:
-    return int(np.iinfo(x.dtype).max)
 
 
 def dynamic_slice(

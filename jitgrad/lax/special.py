@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jitgrad.array import Array
+from jitgrad.at_once import one_op
 from jitgrad.operands import ArrayLike
+from jitgrad_compiler.ir.graph import OPS
 
 from .elementwise import apply
 
@@ -16,6 +18,7 @@ def _of_one(name: str, op: str, doc: str, value: str) -> Callable[[ArrayLike], A
     def function(x: ArrayLike) -> Array:
         return apply(name, op, x)
 
+    one_op(function, OPS[op])
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc + EXAMPLE.format(name=name, arguments="1.0", value=value)
     return function
@@ -25,6 +28,7 @@ def _of_two(name: str, op: str, doc: str, value: str) -> Callable[[ArrayLike, Ar
     def function(a: ArrayLike, x: ArrayLike) -> Array:
         return apply(name, op, a, x)
 
+    one_op(function, OPS[op])
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc + EXAMPLE.format(name=name, arguments="1.0, 1.0", value=value)
     return function

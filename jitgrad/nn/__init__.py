@@ -229,5 +229,5 @@ __all__ = [
 ]  # fmt: skip
 
 _public(initializers.__name__)
-_public(losses.__name__)
-_public(__name__)
+_public(losses.__name__, replays=True)
+_public(__name__, replays=True)

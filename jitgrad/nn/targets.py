@@ -20,7 +20,8 @@ ArrayLike = Any
 
 def concrete(x: Array) -> np.ndarray | None:
     """The elements of an array that is at hand; None of a traced one."""
-    return np.asarray(x) if x.owner is None else None
+    known = x.concrete()
+    return None if known is None else np.asarray(known)
 
 
 def alike(where: str, predictions: ArrayLike, targets: ArrayLike, names: str = "predictions targets") -> tuple[Array, Array]:
@@ -71,11 +72,11 @@ def check_labels(
     value = value.astype("int32") if value.type.dtype == BOOL else value
     ignored = jnp.zeros(value.shape, BOOL) if ignore_index is None else value == ignore_index
     known = ignored | ((value >= 0) & (value < classes))
-    at_hand, fine = concrete(value), concrete(known)
-    if at_hand is not None and fine is not None and not fine.all():
-        place = tuple(int(n) for n in np.argwhere(~fine)[0])
+    if not known.holds():
+        place = tuple(int(n) for n in np.argwhere(~known.elements(where))[0])
+        given = value.elements(where)[place]
         raise ArgumentError(
-            f"{where}: labels must lie in 0 to {classes - 1}, as there are {classes} classes, got {at_hand[place]} at "
+            f"{where}: labels must lie in 0 to {classes - 1}, as there are {classes} classes, got {given} at "
             f"{place[0] if len(place) == 1 else place}. Labels to leave out: ignore_index= or where="
         )
     return value, known
@@ -90,10 +91,9 @@ def is_class(labels: Array, classes: int, axis: int) -> Array:
 
 def check_among(where: str, what: str, targets: Array, fine: Array, wanted: str) -> None:
     """Raise ArgumentError where a concrete target is none of those that are wanted."""
-    ok = concrete(fine)
-    at_hand = concrete(targets)
-    if ok is not None and at_hand is not None and not ok.all():
-        raise ArgumentError(f"{where}: {what} must be {wanted}, got {at_hand[tuple(np.argwhere(~ok)[0])]}")
+    if not fine.holds():
+        wrong = targets.elements(where, constant=True)[tuple(np.argwhere(~fine.elements(where))[0])]
+        raise ArgumentError(f"{where}: {what} must be {wanted}, got {wrong}")
 
 
 def spread(where: str, what: str, given: ArrayLike, shape: tuple[int, ...]) -> Array:

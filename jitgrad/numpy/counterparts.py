@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad.at_once import counterpart, replayed
+from jitgrad.at_once import counterpart, of_one_type, replayed
 from jitgrad_compiler.ir.graph import OPS
 
 from . import (
@@ -65,8 +65,8 @@ _elementwise(number_parts, nextafter="nextafter")
 _elementwise(comparison, equal="eq", not_equal="ne", less="lt", less_equal="le", greater="gt", greater_equal="ge")
 ALIKE: dict[Any, Callable[..., Any]] = {
     elementwise.square: ways.square,
-    arithmetic.floor_divide: ways.of_one_type("floor_div"),
-    arithmetic.remainder: ways.of_one_type("mod"),
+    arithmetic.floor_divide: of_one_type(OPS["floor_div"].numpy),
+    arithmetic.remainder: of_one_type(OPS["mod"].numpy),
     arithmetic.power: ways.power,
     arithmetic.heaviside: np.heaviside,
     arithmetic.left_shift: ways.left_shift,

@@ -147,20 +147,6 @@ def square(x: Any) -> Any:
     return np.multiply(x, x)
 
 
-def of_one_type(op: str) -> Callable[..., Any]:
-    """A reference that looks at its operands, and is to see a Python number in the type of the array beside it."""
-    reference = OPS[op].numpy
-
-    def function(x: Any, y: Any) -> Any:
-        if not isinstance(y, np.ndarray):
-            y = x.dtype.type(y)
-        elif not isinstance(x, np.ndarray):
-            x = y.dtype.type(x)
-        return reference(x, y)
-
-    return function
-
-
 def ordered(x: Any, axis: int | None = -1) -> Any:
     needs(x.dtype.kind != "c")
     return np.sort(x, axis, kind="stable")

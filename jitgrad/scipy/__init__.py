@@ -12,5 +12,5 @@ __all__ = [
 ]  # fmt: skip
 
 for _module in (linalg, special):
-    _public(_module.__name__)
+    _public(_module.__name__, replays=True)
 _public(__name__, later=_LATER)

@@ -191,4 +191,4 @@ __all__ = [
     "ihfft", "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
 ]  # fmt: skip
 
-_public(__name__)
+_public(__name__, replays=True)

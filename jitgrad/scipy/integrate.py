@@ -5,4 +5,4 @@ from jitgrad.publishing import public as _public
 
 __all__ = ["trapezoid"]
 
-_public(__name__)
+_public(__name__, replays=True)

@@ -117,4 +117,4 @@ def map_coordinates(
 
 __all__ = ["map_coordinates"]
 
-_public(__name__)
+_public(__name__, replays=True)

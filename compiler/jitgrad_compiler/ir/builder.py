@@ -329,6 +329,8 @@ class Builder:
         """Whether what is recorded is the linear part of a function, to be transposed: passes/linearize.py."""
         self.looked_at = False
         """Whether somebody asked for a traced value's elements, and may do something else where there are any."""
+        self.supposed: list[Value] = []
+        """Traced bools of which somebody supposes that they are True, who raises where concrete ones are not."""
         self._named: list[Any] = []  # what `captured` knows by its id, which must not become another object's
 
     def input(self, type: Type, weak: Weak = False) -> Value:

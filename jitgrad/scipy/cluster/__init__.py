@@ -6,5 +6,5 @@ from . import vq
 
 __all__ = ["vq"]
 
-_public(vq.__name__)
+_public(vq.__name__, replays=True)
 _public(__name__)

@@ -40,4 +40,4 @@ __all__ = [
     "svd", "toeplitz",
 ]  # fmt: skip
 
-_public(__name__)
+_public(__name__, replays=True)

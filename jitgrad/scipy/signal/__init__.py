@@ -11,4 +11,4 @@ from .trends import detrend
 
 __all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "csd", "detrend", "fftconvolve", "istft", "stft", "welch"]
 
-_public(__name__)
+_public(__name__, replays=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
+from jitgrad.at_once import one_op
 from jitgrad.errors import DTypeError
 from jitgrad.operands import inexact_arg, operands
 from jitgrad.promotion import strong_dtype
@@ -31,6 +32,7 @@ def of_op(name: str, op: str, sample: str) -> Callable[[ArrayLike], Array]:
         return ops.op(op, inexact_arg(f"scipy.special.{name}", x))
 
     given, result = sample.split(" -> ")
+    one_op(function, OPS[op])
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{OPS[op].doc}\n\n>>> from jitgrad.scipy import special\n>>> print(special.{name}({given}))\n{result}"
     return function
@@ -44,6 +46,7 @@ def of_real(name: str, op: str, sample: str) -> Callable[[ArrayLike], Array]:
         (value,) = float_arguments(name, x)
         return ops.op(op, value)
 
+    one_op(real, OPS[op])
     return functools.update_wrapper(real, function)
 
 
@@ -54,6 +57,7 @@ def of_two(name: str, doc: str, sample: str) -> Callable[[ArrayLike, ArrayLike],
         return ops.op(name, *float_arguments(name, x, y))
 
     given, result = sample.split(" -> ")
+    one_op(function, OPS[name])
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{doc}\n\n>>> from jitgrad.scipy import special\n>>> print(special.{name}({given}))\n{result}"
     return function

@@ -36,4 +36,4 @@ __all__ = [
     "poisson", "rankdata", "sem", "t", "truncnorm", "uniform", "vonmises", "wrapcauchy",
 ]  # fmt: skip
 
-_public(__name__)
+_public(__name__, replays=True)

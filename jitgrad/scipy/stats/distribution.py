@@ -15,6 +15,7 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
+from jitgrad.at_once import replayed
 from jitgrad.errors import DTypeError
 from jitgrad.operands import operands
 from jitgrad.promotion import default_float
@@ -78,7 +79,6 @@ def _public(name: str, method: str, formula: Formula, holds: Formula | None) -> 
     where, signature = f"scipy.stats.{name}.{method}", inspect.signature(formula)
     shapes = list(inspect.signature(holds).parameters) if holds else []
 
-    @boundary
     def function(*args: Any, **kwargs: Any) -> Array:
         given = signature.bind(*args, **kwargs)
         given.apply_defaults()
@@ -91,4 +91,5 @@ def _public(name: str, method: str, formula: Formula, holds: Formula | None) -> 
     function.__name__, function.__qualname__ = method, f"{name}.{method}"
     function.__signature__ = signature  # type: ignore[attr-defined]
     function.__doc__ = MEANINGS[method]
-    return function
+    replayed(function)
+    return boundary(function)
