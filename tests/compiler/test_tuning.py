@@ -196,8 +196,8 @@ def test_every_field_makes_a_difference(section: str, monkeypatch: pytest.Monkey
     for name in names(section):
         kind = type(getattr(record, name))
         makes = PAIRS if kind is tuple else COUNTS if kind is int else SWITCHES if kind is bool else COSTS
-        tunings = (changed(section, name, change) for change in makes)
-        assert any(written(g, t) != b for t in tunings for g, b in zip(graphs, before, strict=True)), name
+        tunings = [changed(section, name, change) for change in makes]
+        assert any(written(g, t) != b for g, b in zip(graphs, before, strict=True) for t in tunings), name
 
 
 def ordered(x: Any, y: Any, n: Any) -> Any:
