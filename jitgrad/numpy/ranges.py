@@ -9,6 +9,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import Shape, broadcast, constant, convert, fill, iota, limits, op, select
+from jitgrad.devices import default_backend
 from jitgrad.errors import ArgumentError, DTypeError, NumberRangeError
 from jitgrad.operands import ArrayLike, axis_number, broadcast_shape, common_dtype, operands, size_arg, strong
 from jitgrad.promotion import dtype_name, narrowed, strong_dtype
@@ -44,7 +45,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *,
         first, by = _whole_start(first, by, count, kind)
     elif not all(isinstance(v, int) and -(2**63) <= v < 2**63 for v in (first, by)):
         first, by = float(first), float(by)
-    if state.staging is None:
+    if state.staging is None and default_backend() == "cpu":  # a GPU makes its own numbers
         return placed("arange", from_numpy((first + by * np.arange(count)).astype(kind.numpy)), device)
     out = iota((count,), 0, kind if (first, by) == (0, 1) and kind != BOOL else I64 if isinstance(first, int) else F64)
     out = out if by == 1 else out * by

@@ -10,19 +10,27 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import backend
+from jitgrad import backend, lax
 from jitgrad_compiler.ir import OPS, Graph
-from jitgrad_compiler.ir.types import BF16, F16, F32, F64, I32, U32, ArrayType
+from jitgrad_compiler.ir.types import BF16, BOOL, F16, F32, F64, I8, I32, I64, U32, U64, ArrayType
 from jitgrad_compiler.runtime.cuda import at_once, devices
 from jitgrad_compiler.runtime.cuda.memory import from_host
+from jitgrad_compiler.runtime.cuda.moving import MOVES
 from jitgrad_compiler.targets.cuda.device import THREADS, WARP
 from jitgrad_compiler.targets.cuda.nvptx import ptx
 from jitgrad_compiler.targets.cuda.program import device_tuning
 from jitgrad_compiler.targets.cuda.sized.kernel import spread
 from jitgrad_compiler.targets.cuda.sized.maps import emit_map
-from jitgrad_compiler.targets.cuda.sized.places import emit_places
+from jitgrad_compiler.targets.cuda.sized.places import Way, emit_numbers, emit_places
 from jitgrad_compiler.targets.cuda.sized.sums import Stage, emit_sum, stand_in
-from tests.compiler.op_agreement import KERNELS, assert_kernels_agree, elementwise_graph
+from tests.compiler.op_agreement import (
+    KERNELS,
+    assert_examples_agree,
+    assert_kernels_agree,
+    elementwise_graph,
+    example_kernels,
+    seeded,
+)
 from tests.compiler.op_examples import elementwise_params, special_operands
 
 from .assemble import ARCHITECTURES, assemble, assembler
@@ -130,6 +138,80 @@ def test_layouts_of_any_shape_compile_nothing_after_the_first(gpu, name, dtype):
     assert asked.counts["load"] == asked.counts["graph"] == asked.counts["launch"] == 0
 
 
+MOVED = {
+    "together": lambda x, on: jnp.concatenate([x, x[1:], x[:0]]),
+    "together along the last axis": lambda x, on: jnp.concatenate([x, x * 2], -1),
+    "stacked": lambda x, on: jnp.stack([x, x, x], 1),
+    "padded": lambda x, on: jnp.pad(x, 1),
+    "padded and cut": lambda x, on: lax.pad(x, x[(0,) * x.ndim], [(2, -1, 1), *[(-1, 1, 0)] * (x.ndim - 1)]),
+    "rolled": lambda x, on: jnp.roll(x, 2),
+    "rows at indices": lambda x, on: x[on(np.arange(-2, 3) % len(x))],
+    "points": lambda x, on: x[on(np.arange(4) % len(x)), on(np.array([0, -1, 1, 0]))],
+    "indices outside": lambda x, on: jnp.take(x, on(np.array([0, 9999, -1])), 1, mode="fill", fill_value=7),
+    "indices held inside": lambda x, on: jnp.take(x, on(np.array([[0, 9999], [-5, 1]], "i4")), 0, mode="clip"),
+    "along an axis": lambda x, on: jnp.take_along_axis(x, on(np.arange(x.size).reshape(x.shape) % len(x)), 0),
+    "a window": lambda x, on: lax.dynamic_slice(x, (1,) * x.ndim, (2,) * x.ndim),
+    "a window at numbers there": lambda x, on: lax.dynamic_slice(x, [on(np.uint64(9 * n)) for n in range(x.ndim)], (2,) * x.ndim),
+    "a window written": lambda x, on: lax.dynamic_update_slice(x, x[:2] * 2, [on(np.int8(3)), *[0] * (x.ndim - 1)]),
+    "a part set": lambda x, on: x.at[1:].set(x[:-1] + 1),
+    "an element set": lambda x, on: x.at[(-1,) * x.ndim].set(5),
+    "a triangle": lambda x, on: jnp.tril(x),
+    "a range": lambda x, on: x[0].astype("f4") + on(jnp.arange(x.shape[-1])),
+    "sums over axes apart": lambda x, on: (x.reshape(-1, 1, *x.shape[1:]) * jnp.ones((1, 3, *x.shape[1:]), x.dtype)).sum((0, -1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MOVED)
+@pytest.mark.parametrize("dtype", ["f4", "i1", "f8", "c8"])
+def test_what_moves_elements_compiles_nothing_for_new_shapes(gpu, name, dtype):
+    def done(shapes):
+        for shape in shapes:
+            a = DRAW.integers(0, 9, shape).astype(dtype)
+            want = MOVED[name](jnp.asarray(a), jnp.asarray)
+            got = MOVED[name](on_gpu(a), on_gpu)
+            assert got.device.platform == "cuda"
+            np.testing.assert_array_equal(got, want, err_msg=str(shape))
+
+    done([(5, 3), (3, 4, 2)])
+    with Asked(gpu) as asked:
+        done([(4, 6), (7, 3), (3, 5, 2)])
+    assert dtype == "c8" or asked.counts["load"] == asked.counts["graph"] == asked.counts["launch"] == 0
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_what_moves_elements_agrees_with_the_interpreter_in_every_example_of_the_op(name):
+    assert_examples_agree(name, example_kernels(name), seeded(name), one_by_one)
+
+
+RANGES = {
+    "one bound": lambda n: jnp.arange(n),
+    "two": lambda n: jnp.arange(-3, n),
+    "steps": lambda n: jnp.arange(1, 4 * n, 3),
+    "back": lambda n: jnp.arange(n, -n, -2, dtype="int8"),
+    "floats": lambda n: jnp.arange(0.5, n, 0.1),
+    "float64": lambda n: jnp.arange(0, n, 0.3, "float64"),
+    "along an axis": lambda n: lax.broadcasted_iota("int32", (2, n, 3), 1),
+    "identity": lambda n: jnp.eye(n, n + 1, k=1),
+    "a triangle": lambda n: jnp.tri(n, k=-1),
+    "evenly": lambda n: jnp.linspace(0, 1, n, dtype="float32"),
+}
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_ranges_are_made_on_the_gpu_by_kernels_for_all_sizes(gpu, name):
+    with jitgrad.default_device("cuda"):
+        RANGES[name](9)
+        before = len(gpu.calls)
+        with Asked(gpu) as asked:
+            found = [RANGES[name](n) for n in (1, 2, 30, 40)]
+        sent = [call.arguments[2] for call in list(gpu.calls)[before:] if call.name == "upload"]
+    assert asked.counts["load"] == 0 and (name == "evenly" or max(sent, default=0) <= 8)
+    for got, n in zip(found, (1, 2, 30, 40), strict=True):
+        want = RANGES[name](n)
+        assert got.dtype == want.dtype and got.device.platform == "cuda"
+        np.testing.assert_array_equal(got, want)
+
+
 def one_by_one(graph: Graph, arrays):
     """A graph's equations by kernels that are told sizes."""
     device = devices.device(0)
@@ -180,7 +262,12 @@ def every_kind():
         emit_sum("k", program_of("argmax", [stand_in(F64)], axis=1, dtype=I32), Stage(THREADS, False, False), True, tuning),
     )
     for axes in (1, 2, 6):
-        yield f"{axes} axes", emit_places("k", axes, 32, U32, tuning)
+        yield f"{axes} axes", emit_places("k", Way(32, axes, U32), tuning)
+    for keys in ((I32,), (I64, U64, I8)):
+        yield f"at indices {keys}", emit_places("k", Way(32, 2, U32, keys=keys, fills=True), tuning)
+        yield f"to indices {keys}", emit_places("k", Way(64, 2, I64, keys=keys, into=True), tuning)
+    for dtype in (BOOL, I8, F32, F64):
+        yield f"numbers of {dtype}", emit_numbers("k", dtype, U32, tuning)
 
 
 @pytest.mark.skipif(assembler() is None, reason="ptxas comes with the extra test")

@@ -6,24 +6,22 @@ What none of these does is a program of one equation for its shapes, as executab
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from ...ir.graph import Graph, Op
-from ...ir.types import I64, U32, ArrayType, TapeType
+from ...ir.graph import Graph
+from ...ir.types import ArrayType, TapeType
 from ...kernels.tuning import Tuning
-from ...once import once
 from ...ops.contraction import REDUCED, free_axes
 from ...targets.cuda.contract.kernel import Extents
 from ...targets.cuda.device import THREADS
 from ...targets.cuda.program import device_tuning
 from ...targets.cuda.sized.kernel import SizedKernel, bits, spread
 from ...targets.cuda.sized.maps import emit_map
-from ...targets.cuda.sized.places import MOST_AXES, Strided, emit_places, row_major, strided
+from ...targets.cuda.sized.places import Strided, row_major
 from ...targets.cuda.sized.products import (
     Kind,
     Lies,
@@ -35,35 +33,9 @@ from ...targets.cuda.sized.products import (
 )
 from ...targets.cuda.sized.sums import WEIGHTED, Stage, emit_sum, split, stand_in, team_of, three_axes, weights
 from .devices import Device
-from .driver import Launch
 from .memory import DeviceMemory, empty
-from .modules import Loaded, load
-
-KEPT = 4096
-"""How many kernels of a device are kept."""
-_serial = itertools.count()
-
-
-class _Ready(NamedTuple):
-    """A kernel on a device."""
-
-    kernel: SizedKernel
-    function: Any
-    loaded: Loaded
-
-
-class Operation(NamedTuple):
-    """What is to be done: an op of operands of these types, numbers or device memory; `program` gives the op as a Graph for other
-    types of operands, and with some other params.
-    """
-
-    op: Op
-    params: dict[str, Any]
-    types: Sequence[Any]
-    operands: Sequence[Any]
-    results: Sequence[Any]
-    program: Callable[..., Graph]
-    contracts: bool
+from .moving import MOVES, moved
+from .ready import Operation, Ready, launch, prepared, spelled
 
 
 def run(device: Device, what: Operation) -> list[DeviceMemory] | None:
@@ -78,41 +50,6 @@ def run(device: Device, what: Operation) -> list[DeviceMemory] | None:
     return outs
 
 
-def _ready(device: Device, key: Hashable, emit: Callable[[str], SizedKernel | None]) -> _Ready | None:
-    """The kernel by what it does; it is written by `emit`, under the name that it gets, once a device."""
-    kept = device.sized
-    try:
-        return kept[key]  # type: ignore[no-any-return]
-    except KeyError:
-        pass
-
-    def make() -> tuple[_Ready | None]:
-        kernel = emit(f"eager{next(_serial)}")
-        if len(kept) >= KEPT:
-            kept.clear()
-        if kernel is None:
-            kept[key] = None
-        else:
-            loaded = load(device, kernel.module)
-            function = device.driver.function(loaded.module, kernel.function, kernel.shared_bytes)
-            kept[key] = _Ready(kernel, function, loaded)
-        return (kept[key],)
-
-    found: _Ready | None = once(("sized kernel", device, key), lambda: (kept[key],) if key in kept else None, make)[0]
-    return found
-
-
-def _spelled(params: dict[str, Any]) -> Hashable:
-    """Params as a key, in which 1 is not True."""
-    return tuple([(k, type(p), p) for k, p in params.items()])
-
-
-def _start(device: Device, ready: _Ready, threads: int, arguments: tuple[int, ...]) -> None:
-    blocks = -(-threads // THREADS)
-    if blocks:
-        device.driver.start(Launch(ready.function, blocks, THREADS, ready.kernel.shared_bytes, arguments))
-
-
 def _map(device: Device, what: Operation) -> list[DeviceMemory] | None:
     """An elementwise op on operands of one shape, or numbers."""
     types, operands = what.types, what.operands
@@ -120,13 +57,13 @@ def _map(device: Device, what: Operation) -> list[DeviceMemory] | None:
     shapes = {t.shape for t in (*types, *what.results) if t.shape}
     if len(shapes) != 1:
         return None
-    key: Any = what.op, *[(t.dtype, bool(t.shape)) for t in types], words, _spelled(what.params), what.contracts
+    key: Any = what.op, *[(t.dtype, bool(t.shape)) for t in types], words, spelled(what.params), what.contracts
 
     def emit(name: str) -> SizedKernel | None:
         return emit_map(name, what.program([spread(t) for t in types]), words, what.contracts, device_tuning())
 
     try:
-        ready = _ready(device, key, emit)
+        ready = prepared(device, key, emit)
     except TypeError:  # params that have no hash
         return None
     if ready is None:
@@ -135,7 +72,7 @@ def _map(device: Device, what: Operation) -> list[DeviceMemory] | None:
     count = math.prod(next(iter(shapes)))
     pointers = [x.pointer for n, x in enumerate(operands) if n not in words]
     numbers = [bits(operands[n], types[n].dtype) for n in words]
-    _start(device, ready, -(-count // ready.kernel.each), (*pointers, *[m.pointer for m in outs], *numbers, count))
+    launch(device, ready, -(-count // ready.kernel.each), (*pointers, *[m.pointer for m in outs], *numbers, count))
     return outs
 
 
@@ -143,14 +80,21 @@ def _sum(device: Device, what: Operation) -> list[DeviceMemory] | None:
     """A reduction over neighbouring axes."""
     (type,), (source,) = what.types, what.operands
     axes = (what.params["axis"],) if "axis" in what.params else tuple(what.params["axes"])
-    sizes = three_axes(type.shape, axes)
-    if sizes is None or len(what.results) != 1 or type.dtype.is_complex:
+    if len(what.results) != 1 or type.dtype.is_complex:
         return None
+    shape, sizes = type.shape, three_axes(type.shape, axes)
+    if sizes is None:  # the axes to be summed go behind the others
+        order = [n for n in range(len(shape)) if n not in axes] + list(axes)
+        turned = Strided(tuple(shape[n] for n in order), tuple(row_major(shape)[n] for n in order)).merged()
+        laid, sizes = moved(device, source, turned, type), (what.results[0].size, math.prod(shape[n] for n in axes), 1)
+        if laid is None:
+            return None
+        source = laid
     if sizes[0] * sizes[2] != what.results[0].size:
         return None
     others = {k: p for k, p in what.params.items() if k not in ("axis", "axes")}
     middle = {"axis": 1} if "axis" in what.params else {"axes": (1,)}
-    key = what.op, type.dtype, _spelled(others), what.contracts
+    key = what.op, type.dtype, spelled(others), what.contracts
 
     def graph() -> Graph:
         return what.program([stand_in(type.dtype)], **middle)
@@ -172,23 +116,23 @@ def _summed(
     (outer, length, inner), tuning = sizes, device_tuning()
     results, way = outer * inner, split(*sizes, cut, tuning.gpu)
 
-    def stage(stage: Stage) -> _Ready | None:
-        return _ready(device, (key, stage), lambda name: emit_sum(name, graph(), stage, what.contracts, tuning))
+    def stage(stage: Stage) -> Ready | None:
+        return prepared(device, (key, stage), lambda name: emit_sum(name, graph(), stage, what.contracts, tuning))
 
     first = stage(Stage(way.team, False, way.shares > 1))
     if first is None:
         return None
     out, pointers = empty(device, what.results[0].nbytes), [m.pointer for m in sources]
     if way.shares == 1:
-        _start(device, first, results * way.team, (*pointers, out.pointer, results, length, inner, 1, max(length, 1), *group))
+        launch(device, first, results * way.team, (*pointers, out.pointer, results, length, inner, 1, max(length, 1), *group))
         return [out]
     second = stage(Stage(team_of(way.shares, inner, tuning.gpu), True, False))
     assert second is not None
     units = results * way.shares
     shares = empty(device, units * first.kernel.result_bytes)
-    _start(device, first, units * way.team, (*pointers, shares.pointer, units, length, inner, way.shares, way.size, *group))
+    launch(device, first, units * way.team, (*pointers, shares.pointer, units, length, inner, way.shares, way.size, *group))
     last = (shares.pointer, *pointers[1:], out.pointer, results, way.shares, inner, 1, way.shares, *group)
-    _start(device, second, results * team_of(way.shares, inner, tuning.gpu), last)
+    launch(device, second, results * team_of(way.shares, inner, tuning.gpu), last)
     return [out]
 
 
@@ -211,8 +155,10 @@ def _product(device: Device, what: Operation) -> list[DeviceMemory] | None:
     reduced = what.params.get("precision") == REDUCED
     kind, cut = divided(dtype, reduced, n, Lies(left.along_depth, left.whole), Lies(right.along_depth, right.whole), tuning.gpu)
 
-    def part(of_sums: bool) -> _Ready | None:
-        return _ready(device, ("product", kind, of_sums, what.contracts), lambda name: _written(name, what, kind, of_sums, tuning))
+    def part(of_sums: bool) -> Ready | None:
+        return prepared(
+            device, ("product", kind, of_sums, what.contracts), lambda name: _written(name, what, kind, of_sums, tuning)
+        )
 
     first = part(False)
     if first is None:
@@ -223,14 +169,14 @@ def _product(device: Device, what: Operation) -> list[DeviceMemory] | None:
     )  # fmt: skip
     threads = n.tiles(cut.rows, cut.columns) * cut.shares * THREADS
     if not kind.split:
-        _start(device, first, threads, (x.pointer, y.pointer, out.pointer, *words))
+        launch(device, first, threads, (x.pointer, y.pointer, out.pointer, *words))
         return [out]
     second = part(True)
     assert second is not None
     results = what.results[0].size
     sums = empty(device, cut.shares * results * max(dtype.nbytes, 4))
-    _start(device, first, threads, (x.pointer, y.pointer, sums.pointer, *words))
-    _start(device, second, results, (sums.pointer, out.pointer, *words))
+    launch(device, first, threads, (x.pointer, y.pointer, sums.pointer, *words))
+    launch(device, second, results, (sums.pointer, out.pointer, *words))
     return [out]
 
 
@@ -246,7 +192,7 @@ def _laid(device: Device, source: DeviceMemory, type: ArrayType, axes: Any) -> t
         return source, found
     order = [*axes[0], *axes[1], *axes[2]]
     shape, steps = [type.shape[a] for a in order], row_major(type.shape)
-    out = _moved(device, source, Strided(tuple(shape), tuple(steps[a] for a in order)).merged(), type)
+    out = moved(device, source, Strided(tuple(shape), tuple(steps[a] for a in order)).merged(), type)
     kinds, places = [len(a) for a in axes], iter(range(type.rank))
     found = matrices(shape, *[[next(places) for _ in range(n)] for n in kinds])
     return None if out is None or found is None else (out, found)
@@ -279,39 +225,10 @@ def _dense(device: Device, source: DeviceMemory, lies: Matrices, dtype: Any) -> 
         return source, lies
     apart = (lies.line_apart, 1) if lies.along_depth else (1, lies.line_apart)
     shape = (lies.batch, lies.side, lies.depth)
-    out = _moved(device, source, Strided(shape, (lies.batch_apart, *apart)).merged(), ArrayType(shape, dtype))
+    out = moved(device, source, Strided(shape, (lies.batch_apart, *apart)).merged(), ArrayType(shape, dtype))
     found = matrices(shape, (0,), (1,), (2,))
     return None if out is None or found is None else (out, found)
 
 
-def _places(device: Device, what: Operation) -> list[DeviceMemory] | None:
-    """A result whose elements are the operand's at other places."""
-    if len(what.operands) != 1 or isinstance(what.operands[0], np.generic):
-        return None
-    (type,), (source,), (result,) = what.types, what.operands, what.results
-    where = strided(what.op.name, what.params, type.shape, result.shape)
-    out = None if where is None else _moved(device, source, where, result)
-    if out is None:
-        return None
-    return [out]
-
-
-def _moved(device: Device, source: DeviceMemory, where: Strided, result: ArrayType) -> DeviceMemory | None:
-    """The elements at these places, in order; None of too many axes."""
-    nbytes, axes = result.dtype.nbytes, len(where.sizes)
-    if axes > MOST_AXES or nbytes > 8:
-        return None
-    out, count = empty(device, result.nbytes), result.size
-    if where.strides == (1,) and count:
-        device.driver.copy(out.pointer, source.pointer + where.start * nbytes, result.nbytes)
-        return out
-    index = U32 if count < 1 << 31 else I64
-    key = "places", axes, nbytes, index
-    ready = _ready(device, key, lambda name: emit_places(name, axes, 8 * nbytes, index, device_tuning()))
-    assert ready is not None
-    _start(device, ready, count, (source.pointer, out.pointer, count, where.start, *where.sizes[1:], *where.strides))
-    return out
-
-
-_BY_NAME = {"dot_general": _product}
-_BY_KIND = {"elementwise": _map, "reduce": _sum, "argreduce": _sum, "layout": _places}
+_BY_NAME = {"dot_general": _product, **MOVES}
+_BY_KIND = {"elementwise": _map, "reduce": _sum, "argreduce": _sum}
