@@ -68,7 +68,15 @@ def moved(where: str, x: Array, device: Device) -> Array:
         return x
     if device == CPU:
         return Array(x.type, None, x.data(), x.weak)
-    return Array(x.type, None, _memory_of(opened(device), x), x.weak)
+    try:
+        return Array(x.type, None, _memory_of(opened(device), x), x.weak)
+    except OutOfDeviceMemory as error:
+        raise _named(where, error) from None
+
+
+def _named(what: str, error: OutOfDeviceMemory) -> OutOfDeviceMemory:
+    """The error that says for what memory was asked."""
+    return OutOfDeviceMemory(f"{what}: {error.message}") if what else error
 
 
 def _brought(x: Array) -> Array:
@@ -152,17 +160,14 @@ class Elsewhere:
             outs: list[Any] = run(operands + constants if constants else operands)
             return outs
         except OutOfDeviceMemory as error:
-            raise self._named(error) from None
+            raise _named(f"jit of {self.name}", error) from None
 
     def run(self, device: Device, leaves: Sequence[Any], donors: Sequence[Any] = ()) -> list[Any]:
         """The memory of the results. Raises OutOfDeviceMemory, which names the program, where there is not enough."""
         try:
             return self._run(device, leaves, donors)
         except OutOfDeviceMemory as error:
-            raise self._named(error) from None
-
-    def _named(self, error: OutOfDeviceMemory) -> OutOfDeviceMemory:
-        return OutOfDeviceMemory(f"jit of {self.name}: {error.message}")
+            raise _named(f"jit of {self.name}", error) from None
 
     def _run(self, device: Device, leaves: Sequence[Any], donors: Sequence[Any]) -> list[Any]:
         target = opened(device)
@@ -192,21 +197,17 @@ def _at_once(op: Op, args: Sequence[Value], params: dict[str, Any], types: Seque
     if device == CPU or config.disable_jit and op is call:
         return None
     target, operand_types = opened(device), [a.type for a in args]
-    operands = [a.ref if isinstance(a.ref, np.generic) else _memory_of(target, a) for a in args]
-    outs = None
-    if op is not call:
-
-        def program(types: Sequence[Any], **others: Any) -> Any:
-            return backend.one_equation(op, types, {**params, **others})
-
-        what = sized().Operation(op, params, operand_types, operands, types, program, config.contract_products)
-        outs = sized().run(target, what)
-    if outs is None:
-        graph = params["graph"] if op is call else backend.one_equation(op, operand_types, params)
-        executable = executables().compile_for(target, graph, (), config.contract_products)
-        outs = executable.run(
-            [_memory_of(target, a) if isinstance(a.ref, np.generic) else m for a, m in zip(args, operands, strict=True)]
-        )
+    try:
+        operands = [a.ref if isinstance(a.ref, np.generic) else _memory_of(target, a) for a in args]
+        outs = _done(op, target, operands, operand_types, params, types)
+        if outs is None:
+            graph = params["graph"] if op is call else backend.one_equation(op, operand_types, params)
+            executable = executables().compile_for(target, graph, (), config.contract_products)
+            outs = executable.run(
+                [_memory_of(target, a) if isinstance(a.ref, np.generic) else m for a, m in zip(args, operands, strict=True)]
+            )
+    except OutOfDeviceMemory as error:
+        raise _named(f"jit of {params['name']}" if op is call else op.name, error) from None
     if config.default_device is not None and not any([_was_put(a) for a in args]):
         for m in outs:
             m.lie_by_default()
@@ -214,6 +215,19 @@ def _at_once(op: Op, args: Sequence[Value], params: dict[str, Any], types: Seque
     if op is call and (config.debug_nans or config.debug_infs):
         check_program(params["name"], params["graph"], [a.data() for a in args], [x.data() for x in found])
     return found
+
+
+def _done(
+    op: Op, target: Any, operands: Sequence[Any], types: Sequence[Any], params: dict[str, Any], results: Sequence[Any]
+) -> Any:
+    """The memory of an operation's results, by a kernel for all sizes; None where there is none."""
+    if op is call:
+        return None
+
+    def program(types: Sequence[Any], **others: Any) -> Any:
+        return backend.one_equation(op, types, {**params, **others})
+
+    return sized().run(target, sized().Operation(op, params, types, operands, results, program, config.contract_products))
 
 
 def _by_python(op: Op, args: Sequence[Value], params: dict[str, Any], types: Sequence[Any]) -> Sequence[Value] | None:

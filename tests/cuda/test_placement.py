@@ -10,7 +10,7 @@ import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad.at_once import at_once
-from jitgrad.errors import ArgumentError, InvalidValueError
+from jitgrad.errors import ArgumentError, InvalidValueError, OutOfDeviceMemory
 
 from .running import stand_ins
 
@@ -218,3 +218,31 @@ def test_arrays_that_were_put_on_two_gpus_do_not_meet(how):
             made = jnp.ones(4)  # what lies somewhere by default alone goes along
             for x, y in ((a, made), (made, a)):
                 assert lie_on_the_gpu([jnp.array([x, y]), jnp.array([x[0], y[0], 1.0]), jnp.full_like(x, y[0])])
+
+
+def outer(a):
+    return a[:, None] * a
+
+
+TOO_LARGE = {
+    "device_put": lambda x: jitgrad.device_put(np.ones(1 << 19, "f4"), "cuda"),
+    "an operation": lambda x: [x * n for n in range(2, 9)],
+    "a function": lambda x: jnp.concatenate([x] * 20),
+    "what is made": lambda x: jnp.ones((1000, 1000), device="cuda"),
+    "a program": lambda x: jitgrad.jit(outer)(x),
+    "a gradient through a program": lambda x: jitgrad.grad(lambda a: jitgrad.jit(outer)(a).sum())(x),
+}
+ASKED_FOR = {
+    "an operation": "mul", "a function": "concatenate", "what is made": "ones", "a program": "jit of outer",
+    "a gradient through a program": "jit of outer",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", TOO_LARGE)
+def test_memory_that_is_out_is_told_with_what_it_was_asked_for_and_what_was_there_works_on(how):
+    with stand_ins(memory_bytes=1 << 20):
+        x = jitgrad.device_put(np.ones(50_000, "f4"), "cuda")
+        with pytest.raises(OutOfDeviceMemory, match=r"\d+ bytes \(.*\) were asked for, and .* are free") as error:
+            TOO_LARGE[how](x)
+        assert str(error.value).startswith(f"{ASKED_FOR.get(how, how)}: ")
+        assert float(jnp.sum(x * 2)) == 100_000
