@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from jitgrad_compiler.ir.builder import Value, with_weak
+from jitgrad_compiler.ir.types import DType
 from jitgrad_compiler.ops.define import convert, zeros
 from jitgrad_compiler.passes.linearize import Linearized
 
@@ -30,12 +31,17 @@ def check_tangent(where: str, name: str, expected: Array, given: Array, what: st
             f"{where}: the {what} of {name} must have shape {list(expected.type.shape)}, got {list(given.type.shape)}"
         )
     if given.type.dtype != expected.type.dtype:
-        if not (given.weak or expected.weak):
+        if not (given.weak or expected.weak) or _drops(given.type.dtype, expected.type.dtype):
             raise TreeStructureError(
                 f"{where}: the {what} of {name} must be of type {expected.dtype}, got {given.dtype}. Convert it with .astype."
             )
         return convert(given, expected.type.dtype)  # type: ignore[return-value]
     return given
+
+
+def _drops(given: DType, expected: DType) -> bool:
+    """Whether a number of one type loses its imaginary part or its fraction in the other."""
+    return given.is_complex and not expected.is_complex or given.is_inexact and not expected.is_inexact
 
 
 def _check_float0(where: str, name: str, expected: Array, given: Any, what: str) -> None:

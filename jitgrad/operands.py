@@ -22,6 +22,7 @@ from jitgrad_compiler.ops.define import ACCEPTS
 from .array_ops import Shape, broadcast_right, convert, is_number, op
 
 ArrayLike = Any
+LARGEST_SIZE = 2**63 - 1
 
 
 def strong(x: Array) -> Array:
@@ -233,6 +234,8 @@ def shape_arg(where: str, shape: Any) -> Shape:
         sizes = (size_arg(where, shape, what),)
     if any(n < 0 for n in sizes):
         raise ArgumentError(f"{where}: a shape has sizes of 0 or more, got {shape}")
+    if any(n > LARGEST_SIZE for n in sizes):
+        raise ArgumentError(f"{where}: a shape has sizes that fit in 64 bits, got {shape}")
     return sizes
 
 

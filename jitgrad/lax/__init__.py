@@ -2,7 +2,8 @@
 
 elementwise.py, reductions.py, shapes.py, slicing.py, gather_scatter.py, contraction.py, convolution.py, windowed_reductions.py,
 sorting.py, conditionals.py, loops.py, associative.py, collectives.py, platform.py and implicit.py hold one family each; bodies.py
-and carries.py trace what users give to loops and branches, window_geometry.py reads how windows lie in an array.
+and carries.py trace what users give to loops and branches, arguments.py reads axes, sizes and other arguments beside arrays,
+window_geometry.py how windows lie in an array.
 
 >>> from jitgrad import lax
 >>> print(lax.add(1.0, 2.0), lax.rsqrt(4.0))
@@ -103,7 +104,6 @@ from .elementwise import (
     ne,
     neg,
     nextafter,
-    polygamma,
     population_count,
     pow,
     real,
@@ -124,7 +124,6 @@ from .elementwise import (
     sub,
     tan,
     tanh,
-    zeta,
 )
 from .fourier import FftType, fft
 from .gather_scatter import (
@@ -204,7 +203,7 @@ from .sorting import (
     sort_key_val,
     top_k,
 )
-from .special import bessel_i0e, bessel_i1e, betainc, igamma, igamma_grad_a, igammac, random_gamma_grad
+from .special import bessel_i0e, bessel_i1e, betainc, igamma, igamma_grad_a, igammac, polygamma, random_gamma_grad, zeta
 from .window_geometry import padtype_to_pads
 from .windowed_reductions import reduce_window
 

@@ -5,16 +5,16 @@ length, each step an operation on arrays.
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import index
 from typing import Any
 
 from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, CarryTypeError, ShapeError
-from jitgrad.operands import array_arg, axis_number, strong
+from jitgrad.operands import array_arg, common_dtype, strong
 from jitgrad.tracing import RESULT, array_leaves, function_name
 
+from .arguments import axis_arg
 from .bodies import check_callable, described, leaf_names, type_text
 
 
@@ -39,8 +39,7 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
     for name, v in zip(names, leaves, strict=True):
         if not v.type.shape:
             raise ShapeError(f"{where}: {name} must have an axis to go along, got the scalar {type_text(v.type, v.weak)}")
-    axis = index(axis)
-    axes = [axis_number(where, axis, v.type.rank) for v in leaves]
+    axes = [axis_arg(where, "axis", axis, v.type.rank) for v in leaves]
     sizes = [v.type.shape[a] for v, a in zip(leaves, axes, strict=True)]
     if len(set(sizes)) > 1:
         listed = ", ".join(f"{name} has {n}" for name, n in zip(names, sizes, strict=True))
@@ -93,7 +92,7 @@ def _check_kept(
             f"({detail}). Return a tree like either argument."
         )
     for name, x, o in zip(leaf_names("elems", treedef), given, out, strict=True):
-        if x.type.shape != o.type.shape or x.type.dtype != o.type.dtype and not o.weak:
+        if x.type.shape != o.type.shape or common_dtype([o, x])[0] != x.type.dtype or not o.weak and o.type.dtype != x.type.dtype:
             raise CarryTypeError(
                 f"{where}: fn must keep shapes and types, but {described(fn)} was given {type_text(x.type)} for {name} and "
                 f"returned {type_text(o.type, o.weak)}. Work on each element along axis alone, and convert with .astype."
@@ -108,6 +107,21 @@ def cumlogsumexp(operand: Any, axis: int = 0, reverse: bool = False) -> Array:
     [0.        0.6931472 1.0986123]
     """
     x = array_arg("lax.cumlogsumexp", operand)
-    place = axis_number("lax.cumlogsumexp", axis, x.type.rank)
-    out: Array = associative_scan(lambda a, b: ops.op("logaddexp", a, b), x, reverse, place)
+    place = axis_arg("lax.cumlogsumexp", "axis", axis, x.type.rank)
+    out: Array = associative_scan(_logaddexp, x, reverse, place)
     return out
+
+
+def _logaddexp(a: Array, b: Array) -> Array:
+    """log(exp(a) + exp(b)), of complex numbers with an imaginary part between -pi and pi."""
+    if not a.type.dtype.is_complex:
+        return ops.op("logaddexp", a, b)
+    ahead = ops.op("ge", ops.op("real", a), ops.op("real", b))
+    larger, smaller = ops.select(ahead, a, b), ops.select(ahead, b, a)
+    size = ops.op("real", larger)
+    finite = ops.op("is_finite", size)
+    rest = ops.op("log1p", ops.op("exp", ops.select(finite, ops.op("sub", smaller, larger), ops.constant(0, a.type.dtype))))
+    total = ops.op("add", larger, rest)
+    angle = ops.op("imag", total)
+    turned = ops.op("atan2", ops.op("sin", angle), ops.op("cos", angle))
+    return ops.select(finite, ops.op("complex", ops.op("real", total), turned), larger)

@@ -13,7 +13,7 @@ from typing import Any
 from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array
-from jitgrad.errors import ArgumentError, NotAScalarError, ParametersError
+from jitgrad.errors import NotAFunctionError, NotAScalarError, ParametersError
 from jitgrad.operands import promote_all
 from jitgrad.promotion import default_float, strong_dtype
 from jitgrad.tracing import Traced, function_name
@@ -28,7 +28,7 @@ Types = Sequence[tuple[ArrayType, Weak]]
 
 def check_callable(where: str, what: str, f: Any) -> None:
     if not callable(f):
-        raise ArgumentError(f"{where}: {what} must be a function, got {type(f).__name__}: {str(f)[:60]!r}")
+        raise NotAFunctionError(f"{where}: {what} must be a function, got {type(f).__name__}: {str(f)[:60]!r}")
 
 
 def check_parameters(where: str, what: str, f: Callable[..., Any], *given: str) -> None:

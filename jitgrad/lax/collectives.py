@@ -7,19 +7,20 @@ a NameError, for a name that no vmap around them has given.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from operator import index
 from typing import Any
 
 import numpy as np
 
 from jitgrad import array_ops as ops
 from jitgrad import axes, tree
-from jitgrad.array import Array, from_numpy
+from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.numpy import arithmetic
 from jitgrad.numpy.manipulation import moveaxis
 from jitgrad.operands import array_arg
 from jitgrad_compiler.ir.types import BOOL, I32
+
+from .arguments import axis_arg, integer_arg, integers_arg, items, permutation_arg
 
 AxisName = Hashable | Sequence[Hashable]
 Groups = Sequence[Sequence[int]] | None
@@ -103,12 +104,8 @@ pmax = _extreme("pmax", "reduce_max", "largest", "[3. 3.]")
 pmin = _extreme("pmin", "reduce_min", "smallest", "[1. 1.]")
 
 
-def _axis_of(where: str, x: Array, axis: int, rank: int | None = None) -> int:
-    rank = x.type.rank if rank is None else rank
-    place = index(axis)
-    if not -rank <= place < rank:
-        raise ArgumentError(f"{where}: axis {axis} of an array of shape {list(x.type.shape)}")
-    return place % rank
+def _axis_of(where: str, name: str, x: Array, axis: int, rank: int | None = None) -> int:
+    return axis_arg(where, name, axis, x.type.rank if rank is None else rank)
 
 
 def _merged(x: Array, axis: int) -> Array:
@@ -117,9 +114,9 @@ def _merged(x: Array, axis: int) -> Array:
     return ops.reshape(x, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]))
 
 
-def _rows(where: str, x: Array, axis: int, size: int, tiled: bool) -> Array:
+def _rows(where: str, name: str, x: Array, axis: int, size: int, tiled: bool) -> Array:
     """x with one row for each example in front: the given axis itself, or with `tiled` blocks of it, which stay behind."""
-    place, shape = _axis_of(where, x, axis), x.type.shape
+    place, shape = _axis_of(where, name, x, axis), x.type.shape
     if shape[place] % size or not tiled and shape[place] != size:
         wanted = f"a multiple of {size}" if tiled else f"{size} (or tiled=True)"
         raise ShapeError(f"{where}: axis {axis} must have {wanted}, the number of examples, got shape {list(shape)}")
@@ -140,7 +137,7 @@ def all_gather(x: Any, axis_name: AxisName, *, axis_index_groups: Groups = None,
 
     def one(leaf: Any) -> Array:
         value = array_arg("lax.all_gather", leaf)
-        place = _axis_of("lax.all_gather", value, axis, value.type.rank + (not tiled))
+        place = _axis_of("lax.all_gather", "axis", value, axis, value.type.rank + (not tiled))
         stacked = moveaxis(_gathered(value, along), 0, place)
         return _merged(stacked, place) if tiled else stacked
 
@@ -163,8 +160,8 @@ def all_to_all(
 
     def one(leaf: Any) -> Array:
         value = array_arg(where, leaf)
-        place = _axis_of(where, value, concat_axis)
-        stacked = moveaxis(_bind("all_to_all", _rows(where, value, split_axis, along.size, tiled), along), 0, place)
+        place = _axis_of(where, "concat_axis", value, concat_axis)
+        stacked = moveaxis(_bind("all_to_all", _rows(where, "split_axis", value, split_axis, along.size, tiled), along), 0, place)
         return _merged(stacked, place) if tiled else stacked
 
     return tree.map(one, x)
@@ -183,7 +180,7 @@ def psum_scatter(
     along = _one_axis(where, axis_name, axis_index_groups)
 
     def one(leaf: Any) -> Array:
-        rows = _rows(where, array_arg(where, leaf), scatter_dimension, along.size, tiled)
+        rows = _rows(where, "scatter_dimension", array_arg(where, leaf), scatter_dimension, along.size, tiled)
         return ops.reduce_sum(_bind("all_to_all", rows, along), (0,))
 
     return tree.map(one, x)
@@ -197,7 +194,15 @@ def pswapaxes(x: Any, axis_name: AxisName, axis: int, *, axis_index_groups: Grou
     [[1 3]
      [2 4]]
     """
-    return all_to_all(x, axis_name, axis, axis, axis_index_groups=axis_index_groups)
+    where = "lax.pswapaxes"
+    along = _one_axis(where, axis_name, axis_index_groups)
+
+    def one(leaf: Any) -> Array:
+        value = array_arg(where, leaf)
+        rows = _rows(where, "axis", value, axis, along.size, False)
+        return moveaxis(_bind("all_to_all", rows, along), 0, _axis_of(where, "axis", value, axis))
+
+    return tree.map(one, x)
 
 
 def ppermute(x: Any, axis_name: AxisName, perm: Sequence[tuple[int, int]]) -> Any:
@@ -208,7 +213,8 @@ def ppermute(x: Any, axis_name: AxisName, perm: Sequence[tuple[int, int]]) -> An
     [0 1 2]
     """
     along = _one_axis("lax.ppermute", axis_name)
-    pairs = [(index(s), index(d)) for s, d in perm]
+    what = "pairs (source, destination)"
+    pairs = [integers_arg("lax.ppermute", "a pair of perm", pair, 2, "end") for pair in items("lax.ppermute", "perm", perm, what)]
     tables = np.full((2, along.size), -1)
     for source, destination in pairs:
         if not (0 <= source < along.size and 0 <= destination < along.size):
@@ -228,9 +234,7 @@ def pshuffle(x: Any, axis_name: AxisName, perm: Sequence[int]) -> Any:
     [3 1 2]
     """
     along = _one_axis("lax.pshuffle", axis_name)
-    order = [index(p) for p in perm]
-    if sorted(order) != list(range(along.size)):
-        raise ArgumentError(f"lax.pshuffle: perm must be a permutation of 0 to {along.size - 1}, got {order}")
+    order = permutation_arg("lax.pshuffle", "perm", perm, along.size)
     return ppermute(x, axis_name, [(source, n) for n, source in enumerate(order)])
 
 
@@ -242,9 +246,8 @@ def pbroadcast(x: Any, axis_name: AxisName, source: int) -> Any:
     [2 2 2]
     """
     along = _one_axis("lax.pbroadcast", axis_name)
-    if not 0 <= index(source) < along.size:
-        raise ArgumentError(f"lax.pbroadcast: source {source} is outside an axis of {along.size} examples")
-    return tree.map(lambda leaf: _gathered(array_arg("lax.pbroadcast", leaf), [along])[index(source)], x)
+    place = integer_arg("lax.pbroadcast", "source", source, 0, along.size - 1)
+    return tree.map(lambda leaf: _gathered(array_arg("lax.pbroadcast", leaf), [along])[place], x)
 
 
 def axis_index(axis_name: AxisName) -> Array:
@@ -254,10 +257,10 @@ def axis_index(axis_name: AxisName) -> Array:
     >>> print(jitgrad.vmap(lambda x: x + axis_index("i"), axis_name="i")(jnp.zeros(3, "int32")))
     [0 1 2]
     """
-    number: Any = None
+    number: Any = 0
     for axis in _axes("lax.axis_index", axis_name):
-        number = axis.number if number is None else number * axis.size + axis.number
-    return ops.convert(number, I32)
+        number = number * axis.size + axis.number
+    return ops.convert(as_value(number), I32)
 
 
 def axis_size(axis_name: AxisName) -> int:

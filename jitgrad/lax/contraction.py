@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import index
 from typing import Any
 
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
-from jitgrad.errors import ShapeError
-from jitgrad.operands import strong
+from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.operands import common_dtype, strong
 from jitgrad.precision import PrecisionLike, asked
 from jitgrad.promotion import default_float, dtype_name, promote
 from jitgrad_compiler.ir.types import BOOL, F32
 
-from .elementwise import same_dtype
+from .arguments import axes_arg, shown
 
 ArrayLike = Any
+Axes = tuple[int, ...]
 DotDimensionNumbers = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
 """((contracted axes of the first operand, of the second), (batch axes of the first, of the second))."""
 
@@ -40,12 +40,10 @@ def dot_general(
     [3. 3.]
     """
     where = "lax.dot_general"
-    (contracted_x, contracted_y), (batch_x, batch_y) = dimension_numbers
-    (x, y), _ = same_dtype("dot_general", [strong(as_value(v, where)) for v in (lhs, rhs)])
-    dims = (
-        (_axes(contracted_x, x), _axes(contracted_y, y)),
-        (_axes(batch_x, x), _axes(batch_y, y)),
-    )
+    x, y = (strong(as_value(v, where)) for v in (lhs, rhs))
+    common = common_dtype([x, y])[0]
+    x, y = ops.convert(x, common), ops.convert(y, common)
+    dims = _dimension_numbers(where, dimension_numbers, x, y)
     if preferred_element_type is None:
         if x.type.dtype == BOOL:
             asked(where, precision, BOOL)
@@ -58,9 +56,26 @@ def dot_general(
     return ops.convert(ops.op("dot_general", ops.convert(x, wide), ops.convert(y, wide), dims=dims, **params), preferred)
 
 
-def _axes(axes: Sequence[int], x: Array) -> tuple[int, ...]:
-    """Axes counted from the front; those that do not exist are left to the op's own error."""
-    return tuple(a + x.type.rank if a < 0 else a for a in map(index, axes))
+def _dimension_numbers(where: str, given: Any, x: Array, y: Array) -> tuple[tuple[Axes, Axes], tuple[Axes, Axes]]:
+    """The axes, counted from the front: of each operand different ones, as many of one as of the other, of equal sizes."""
+    pairs = given if isinstance(given, (tuple, list)) else ()
+    if len(pairs) != 2 or not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
+        raise ArgumentError(
+            f"{where}: dimension_numbers must be ((contracted of lhs, of rhs), (batch of lhs, of rhs)) axes, got {shown(given)}"
+        )
+    contracted, batch = [
+        (axes_arg(where, f"{kind} axes of lhs", a, x.type.rank), axes_arg(where, f"{kind} axes of rhs", b, y.type.rank))
+        for kind, (a, b) in zip(("contracted", "batch"), pairs, strict=True)
+    ]
+    for kind, (a, b) in (("contracted", contracted), ("batch", batch)):
+        if [x.type.shape[i] for i in a] != [y.type.shape[i] for i in b]:
+            raise ShapeError(
+                f"{where}: {kind} axes must have equal sizes, got axes {a} of shape {x.type.shape} and {b} of shape {y.type.shape}"
+            )
+    for name, both in (("lhs", {*contracted[0]} & {*batch[0]}), ("rhs", {*contracted[1]} & {*batch[1]})):
+        if both:
+            raise ArgumentError(f"{where}: axes {sorted(both)} of {name} are both contracted and batch axes")
+    return contracted, batch
 
 
 def dot(

@@ -50,7 +50,8 @@ def conv_dimension_numbers(
     >>> conv_dimension_numbers((1, 8, 8, 3), (3, 3, 3, 4), ("NHWC", "HWIO", "NHWC"))
     ConvDimensionNumbers(lhs_spec=(0, 3, 1, 2), rhs_spec=(3, 2, 0, 1), out_spec=(0, 3, 1, 2))
     """
-    return _numbers("lax.conv_dimension_numbers", tuple(lhs_shape), tuple(rhs_shape), dimension_numbers)
+    where = "lax.conv_dimension_numbers"
+    return _numbers(where, shape_arg(where, lhs_shape), shape_arg(where, rhs_shape), dimension_numbers)
 
 
 def _numbers(where: str, lhs: Counts, rhs: Counts, given: Any) -> ConvDimensionNumbers:
@@ -282,7 +283,7 @@ def conv_general_shape_tuple(
     (2, 4, 8, 4)
     """
     where = "lax.conv_general_shape_tuple"
-    lhs, rhs = shape_arg(where, tuple(lhs_shape)), shape_arg(where, tuple(rhs_shape))
+    lhs, rhs = shape_arg(where, lhs_shape), shape_arg(where, rhs_shape)
     g = _geometry(where, lhs, rhs, dimension_numbers, window_strides, padding, None, None)
     _check_features(where, lhs, rhs, g.numbers, 1, 1)
     out = [0] * len(lhs)

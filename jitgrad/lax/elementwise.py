@@ -15,10 +15,12 @@ from jitgrad.array import Array, as_value
 from jitgrad.at_once import one_op
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.operands import broadcast_shape, common_dtype, strong
-from jitgrad.promotion import dtype_name, strong_dtype
+from jitgrad.promotion import strong_dtype
 from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.graph import OPS
 from jitgrad_compiler.ir.types import BOOL, I32, I64, U64, complex_of
+
+from .arguments import element_type_arg
 
 ArrayLike = Any
 DTypeLike = Any
@@ -136,8 +138,6 @@ min = _elementwise("min")
 mul = _elementwise("mul")
 ne = _elementwise("ne")
 neg = _elementwise("neg")
-nextafter = _elementwise("nextafter")
-polygamma = _elementwise("polygamma")
 population_count = _elementwise("population_count")
 real = _elementwise("real")
 rem = _elementwise("rem")
@@ -152,7 +152,15 @@ sqrt = _elementwise("sqrt")
 sub = _elementwise("sub")
 tan = _elementwise("tan")
 tanh = _elementwise("tanh")
-zeta = _elementwise("zeta")
+
+
+def nextafter(x1: ArrayLike, x2: ArrayLike) -> Array:
+    """The next float after x1 towards x2. Raises DTypeError for others than floats, ShapeError for shapes that do not fit.
+
+    >>> print(nextafter(1.0, 2.0))
+    1.0000001
+    """
+    return apply("nextafter", "nextafter", x1, x2)
 
 
 def square(x: ArrayLike) -> Array:
@@ -223,7 +231,9 @@ def round(x: ArrayLike, rounding_method: RoundingMethod = RoundingMethod.AWAY_FR
     3.0 2.0
     """
     names = {RoundingMethod.AWAY_FROM_ZERO: "round_away", RoundingMethod.TO_NEAREST_EVEN: "round_even"}
-    return apply("round", names[RoundingMethod(rounding_method)], x)
+    if rounding_method not in names:
+        raise ArgumentError(f"lax.round: rounding_method must be a lax.RoundingMethod, got {rounding_method!r}")
+    return apply("round", names[rounding_method], x)
 
 
 def clamp(min: ArrayLike, x: ArrayLike, max: ArrayLike) -> Array:
@@ -354,7 +364,8 @@ def convert_element_type(operand: ArrayLike, new_dtype: DTypeLike) -> Array:
     >>> print(convert_element_type(2.9, "int32"))
     2
     """
-    return ops.convert(as_value(operand, "lax.convert_element_type"), dtype_name(new_dtype))
+    kind = element_type_arg("lax.convert_element_type", "new_dtype", new_dtype)
+    return ops.convert(as_value(operand, "lax.convert_element_type"), kind)
 
 
 def bitcast_convert_type(operand: ArrayLike, new_dtype: DTypeLike) -> Array:
@@ -364,4 +375,5 @@ def bitcast_convert_type(operand: ArrayLike, new_dtype: DTypeLike) -> Array:
     >>> print(bitcast_convert_type(jnp.float32(1.0), "uint32"))
     1065353216
     """
-    return ops.op("bitcast_convert_type", strong(as_value(operand, "lax.bitcast_convert_type")), dtype=dtype_name(new_dtype))
+    kind = element_type_arg("lax.bitcast_convert_type", "new_dtype", new_dtype)
+    return ops.op("bitcast_convert_type", strong(as_value(operand, "lax.bitcast_convert_type")), dtype=kind)

@@ -15,10 +15,11 @@ import numpy as np
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.checks import check_indices, is_checked
-from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import array_arg, shape_arg
+from jitgrad.errors import ArgumentError, ParametersError, ShapeError
+from jitgrad.operands import array_arg
 from jitgrad_compiler.ir.types import BOOL, I64
 
+from .arguments import integers_arg, shown
 from .elementwise import same_dtype
 
 ArrayLike = Any
@@ -86,7 +87,11 @@ def _check_axes(where: str, dims: GatherDimensionNumbers | ScatterDimensionNumbe
     """Raise ArgumentError for dimension numbers that name axes which do not exist, or one twice. `rank` is the operand's,
     `window_rank` that of the array with the windows.
     """
-    named = dict(zip(dims._fields, dims, strict=True))
+    fields = (GatherDimensionNumbers if where == "lax.gather" else ScatterDimensionNumbers)._fields
+    if getattr(dims, "_fields", ()) != fields:
+        kind = "Gather" if where == "lax.gather" else "Scatter"
+        raise ParametersError(f"{where}: dimension_numbers must be a lax.{kind}DimensionNumbers, got {shown(dims)}")
+    named = {name: integers_arg(where, name, axes) for name, axes in zip(fields, dims, strict=True)}
     windows, absent, mapped = list(named)[:3]
     for name, size in ((windows, window_rank), (absent, rank), (mapped, rank), ("operand_batching_dims", rank)):
         axes = tuple(named[name])
@@ -107,7 +112,7 @@ def _windows(
             f"{indices.dtype}{list(indices.type.shape)}"
         )
     inside_shape = len(sizes) == len(shape) and all(0 <= s <= n for s, n in zip(sizes, shape, strict=True))
-    if not inside_shape or any(sizes[d] > 1 for d in absent):
+    if not inside_shape or any(sizes[d] != 1 for d in absent):
         raise ShapeError(f"{where}: windows of sizes {sizes} do not fit shape {shape}; axes {absent} must have size 1")
     wanted = GatherScatterMode.parse(where, mode)
     checked = wanted is GatherScatterMode.FILL_OR_DROP
@@ -142,15 +147,19 @@ def _windows(
     return _Windows(found, axes, inside, batch, pointed, whole)
 
 
-def _order(found: _Windows, window_dims: Sequence[int]) -> tuple[int, ...]:
+def _order(where: str, found: _Windows, window_dims: Sequence[int]) -> tuple[int, ...]:
     """For each axis of gather's result its place among the compiler's: batch axes, pointed window axes, whole ones."""
     nb = len(found.batch)
     behind = (*found.pointed, *found.whole)
     in_operand_order = iter(nb + behind.index(d) for d in sorted(behind))
     batch_axes = iter(range(nb))
-    if len(tuple(window_dims)) != len(behind):
-        raise ShapeError(f"gather and scatter: {len(behind)} window axes are needed, got {tuple(window_dims)}")
-    return tuple(next(in_operand_order) if i in window_dims else next(batch_axes) for i in range(nb + len(behind)))
+    rank = nb + len(behind)
+    if len(tuple(window_dims)) != len(behind) or not all(0 <= d < rank for d in window_dims):
+        name = "offset_dims" if where == "lax.gather" else "update_window_dims"
+        raise ShapeError(
+            f"{where}: {name} must be {len(behind)} of {rank} axes, one for each axis of a window, got {tuple(window_dims)}"
+        )
+    return tuple(next(in_operand_order) if i in window_dims else next(batch_axes) for i in range(rank))
 
 
 def _fill_value(x: Array, fill_value: Any) -> Any:
@@ -188,14 +197,14 @@ def gather(
      [0 1]]
     """
     x, indices = array_arg("lax.gather", operand), array_arg("lax.gather", start_indices)
-    sizes = shape_arg("lax.gather", tuple(slice_sizes))
     _check_axes("lax.gather", dimension_numbers, x.type.rank, x.type.rank + indices.type.rank)
+    sizes = integers_arg("lax.gather", "slice_sizes", slice_sizes, x.type.rank)
     found = _windows("lax.gather", x, indices, dimension_numbers, sizes, mode)
     out = ops.op("gather", x, found.indices, axes=found.axes, batch=0, mode="clip")
     if found.inside is not None:
         held = ops.broadcast(found.inside, out.type.shape, tuple(range(len(found.batch))))
         out = ops.select(held, out, ops.constant(_fill_value(x, fill_value), x.type.dtype))
-    return ops.transpose(out, _order(found, dimension_numbers.offset_dims))
+    return ops.transpose(out, _order("lax.gather", found, dimension_numbers.offset_dims))
 
 
 def _scatter(kind: str, doc: str) -> Callable[..., Array]:
@@ -221,7 +230,7 @@ def _scatter(kind: str, doc: str) -> Callable[..., Array]:
         window = iter(parts.type.shape[d] for d in dims.offset_dims)
         sizes = tuple(1 if d in absent else next(window) for d in range(x.type.rank))
         found = _windows(where, x, array_arg(where, scatter_indices), dims, sizes, mode)
-        order = _order(found, dims.offset_dims)
+        order = _order(where, found, dims.offset_dims)
         parts = ops.transpose(parts, tuple(order.index(i) for i in range(len(order))))
         indices = found.indices
         if found.inside is not None:  # the compiler's scatter drops what is outside, here the whole window

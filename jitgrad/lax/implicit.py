@@ -25,6 +25,8 @@ from jitgrad_compiler.passes.custom_rules import supplied
 from jitgrad_compiler.passes.jvp import jvp
 from jitgrad_compiler.passes.linear_transpose import linear_transpose_graph
 
+from .bodies import check_callable
+
 
 class _Space:
     """A pytree of arrays as a vector: its structure, and stand-ins for its leaves."""
@@ -93,6 +95,10 @@ def custom_linear_solve(
     >>> print(divide(2.0, 6.0), *jitgrad.grad(divide, argnums=(0, 1))(2.0, 6.0))
     3.0 -1.5 0.5
     """
+    for name, f in (("matvec", matvec), ("solve", solve)):
+        check_callable("lax.custom_linear_solve", name, f)
+    if transpose_solve is not None:
+        check_callable("lax.custom_linear_solve", "transpose_solve", transpose_solve)
     where = f"custom_linear_solve of {function_name(matvec)}"
     space = _Space(where, "b", b)
     operator = space.checked("matvec", matvec)
@@ -161,6 +167,8 @@ def custom_root(
     >>> print(root(4.0), jitgrad.grad(root)(4.0))
     2.0 0.25
     """
+    for name, given in (("f", f), ("solve", solve), ("tangent_solve", tangent_solve)):
+        check_callable("lax.custom_root", name, given)
     where = f"custom_root of {function_name(f)}"
     space = _Space(where, "initial_guess", initial_guess)
     function = space.checked("f", f)

@@ -10,6 +10,8 @@ from jitgrad import tree
 from jitgrad.errors import ArgumentError
 from jitgrad.tracing import array_leaves
 
+from .bodies import check_callable
+
 PLATFORM = "cpu"
 
 
@@ -29,6 +31,9 @@ def platform_dependent(*args: Any, default: Callable[..., Any] | None = None, **
     >>> print(platform_dependent(2.0, cpu=lambda x: x + 1, tpu=lambda x: x - 1))
     3.0
     """
+    for name, given in {"default": default, **per_platform}.items():
+        if given is not None or name != "default":
+            check_callable("lax.platform_dependent", name, given)
     f = per_platform.get(PLATFORM, default)
     if f is None:
         named = ", ".join(per_platform) or "none"

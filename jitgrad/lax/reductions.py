@@ -8,14 +8,15 @@ from typing import Any
 
 from jitgrad import array_ops as ops
 from jitgrad import tree
-from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import array_arg, axes_tuple, axis_number
-from jitgrad.promotion import dtype_name
+from jitgrad.array import Array
+from jitgrad.errors import ShapeError
+from jitgrad.operands import array_arg, check_accepts
 from jitgrad.tracing import trace
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.graph import OPS, Graph, Literal
 from jitgrad_compiler.ir.types import ArrayType
+
+from .arguments import arrays_arg, axes_arg, axis_arg, combination, element_type_arg, initial_values, neutral
 
 ArrayLike = Any
 
@@ -23,12 +24,16 @@ ArrayLike = Any
 def _reduction(name: str) -> Callable[[ArrayLike, Sequence[int]], Array]:
     def function(operand: ArrayLike, axes: Sequence[int]) -> Array:
         x = array_arg(f"lax.{name}", operand)
-        return ops.op(name, x, axes=axes_tuple(f"lax.{name}", tuple(axes), x.type.rank))
+        along = tuple(sorted(axes_arg(f"lax.{name}", "axes", axes, x.type.rank)))
+        if OPS[name].traits.empty is None and not x.type.dtype.is_complex and not all(x.type.shape[a] for a in along):
+            kept = tuple(n for i, n in enumerate(x.type.shape) if i not in along)
+            return ops.fill(kept, neutral(name.removeprefix("reduce_"), x.type.dtype), x.type.dtype)
+        return ops.op(name, x, axes=along)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (
-        f"{OPS[name].doc}\n\nThe axes, given as a sequence, are removed. Raises ArgumentError for an axis that does not exist"
-        + ("." if OPS[name].traits.empty is not None else ", ShapeError for empty axes.")
+        f"{OPS[name].doc}\n\nThe axes, given as a sequence, are removed. Raises ArgumentError for an axis that does not exist."
+        + ("" if OPS[name].traits.empty is not None else "\nOf no elements it is the number that leaves all others as they are.")
     )
     return function
 
@@ -49,14 +54,21 @@ def reduce_xor(operand: ArrayLike, axes: Sequence[int]) -> Array:
     6
     """
     x = array_arg("lax.reduce_xor", operand)
-    out: Array = reduce(x, ops.constant(0, x.type.dtype), lambda a, b: ops.op("xor", a, b), axes)
+    check_accepts("lax.reduce_xor", "xor", x)
+    along = axes_arg("lax.reduce_xor", "axes", axes, x.type.rank)
+    out: Array = reduce(x, ops.constant(0, x.type.dtype), lambda a, b: ops.op("xor", a, b), along)
     return out
 
 
 def _index_of(name: str) -> Callable[..., Array]:
     def function(operand: ArrayLike, axis: int, index_dtype: Any) -> Array:
         x = array_arg(f"lax.{name}", operand)
-        return ops.op(name, x, axis=axis_number(f"lax.{name}", axis, x.type.rank), dtype=dtype_name(index_dtype))
+        return ops.op(
+            name,
+            x,
+            axis=axis_arg(f"lax.{name}", "axis", axis, x.type.rank),
+            dtype=element_type_arg(f"lax.{name}", "index_dtype", index_dtype, "iu"),
+        )
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{OPS[name].doc}\n\nThe indices are of the integer type `index_dtype`. Raises ShapeError for an empty axis."
@@ -70,7 +82,7 @@ argmin = _index_of("argmin")
 def _cumulative(name: str) -> Callable[..., Array]:
     def function(operand: ArrayLike, axis: int = 0, reverse: bool = False) -> Array:
         x = array_arg(f"lax.{name}", operand)
-        return ops.op(name, x, axis=axis_number(f"lax.{name}", axis, x.type.rank), reverse=bool(reverse))
+        return ops.op(name, x, axis=axis_arg(f"lax.{name}", "axis", axis, x.type.rank), reverse=bool(reverse))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{OPS[name].doc}\n\nThe result has the operand's shape and type."
@@ -107,18 +119,12 @@ def reduce(
     """
     leaves, treedef = tree.flatten(operands)
     tree.check_same_structure("lax.reduce", operands, init_values, "init_values")
-    arrays = [array_arg("lax.reduce", x) for x in leaves]
+    arrays = arrays_arg("lax.reduce", "operands", leaves)
     if len({x.type.shape for x in arrays}) != 1:
         raise ShapeError(f"lax.reduce: operands must have one shape, got {', '.join(str(x.type.shape) for x in arrays)}")
-    starts = [ops.convert(as_value(v, "lax.reduce"), x.type.dtype) for v, x in zip(tree.leaves(init_values), arrays, strict=True)]
-    axes = axes_tuple("lax.reduce", tuple(dimensions), arrays[0].type.rank)
-
-    def combine(a: list[Array], b: list[Array]) -> list[Array]:
-        out = computation(tree.unflatten(treedef, a), tree.unflatten(treedef, b))
-        if tree.structure(out) != treedef:
-            raise ArgumentError(f"lax.reduce: the computation must return the structure {treedef}, got {tree.structure(out)}")
-        return [ops.convert(as_value(o, "lax.reduce"), x.type.dtype) for o, x in zip(tree.leaves(out), arrays, strict=True)]
-
+    starts = initial_values("lax.reduce", "init_values", tree.leaves(init_values), arrays)
+    axes = tuple(sorted(axes_arg("lax.reduce", "dimensions", dimensions, arrays[0].type.rank)))
+    combine = combination("lax.reduce", treedef, arrays, computation)
     name = known_monoid(combine, arrays)
     if name is not None:
         reduction = OPS[MONOIDS[name]]

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from operator import index
 from typing import Any
 
 import numpy as np
 
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.numpy.creation import like_of
-from jitgrad.operands import array_arg, axes_tuple, axis_number, broadcast_shape, shape_arg, strong
+from jitgrad.operands import array_arg, broadcast_shape, broadcasts_to, shape_arg, size_arg, strong
 from jitgrad.promotion import dtype_name
 from jitgrad.transfers import beside
 
+from .arguments import arrays_arg, axes_arg, axis_arg, element_type_arg, integer_arg, integers_arg, items, permutation_arg, shown
 from .elementwise import same_dtype
 
 ArrayLike = Any
 DTypeLike = Any
 Shape = Sequence[int]
+MOST_AXES = 64
+"""NumPy's arrays have no more."""
 
 
 def full(shape: Shape, fill_value: ArrayLike, dtype: DTypeLike = None) -> Array:
@@ -33,6 +35,8 @@ def full(shape: Shape, fill_value: ArrayLike, dtype: DTypeLike = None) -> Array:
     value = as_value(fill_value, "lax.full")
     if value.type.shape:
         raise ShapeError(f"lax.full: fill_value must be a scalar, got shape {value.type.shape}")
+    if value.weak and value.type.dtype.is_complex and dtype is not None and not dtype_name(dtype).is_complex:
+        raise DTypeError(f"lax.full: fill_value {fill_value} is complex and does not fit into {dtype_name(dtype).numpy}")
     value = strong(value) if dtype is None else ops.convert(value, dtype_name(dtype))
     sizes = shape_arg("lax.full", shape)
     concrete = value.owner is None
@@ -63,7 +67,8 @@ def iota(dtype: DTypeLike, size: int) -> Array:
     >>> print(iota("int32", 3))
     [0 1 2]
     """
-    return broadcasted_iota(dtype, (size,), 0)
+    kind = element_type_arg("lax.iota", "dtype", dtype, "iufVc")
+    return ops.iota(shape_arg("lax.iota", (size,)), 0, kind)
 
 
 def broadcasted_iota(dtype: DTypeLike, shape: Shape, dimension: int) -> Array:
@@ -74,7 +79,8 @@ def broadcasted_iota(dtype: DTypeLike, shape: Shape, dimension: int) -> Array:
      [1 1]]
     """
     sizes = shape_arg("lax.broadcasted_iota", shape)
-    return ops.iota(sizes, axis_number("lax.broadcasted_iota", dimension, len(sizes)), dtype_name(dtype))
+    kind = element_type_arg("lax.broadcasted_iota", "dtype", dtype, "iufVc")
+    return ops.iota(sizes, axis_arg("lax.broadcasted_iota", "dimension", dimension, len(sizes)), kind)
 
 
 def broadcast(operand: ArrayLike, sizes: Shape) -> Array:
@@ -96,7 +102,16 @@ def broadcast_in_dim(operand: ArrayLike, shape: Shape, broadcast_dimensions: Seq
      [2 2]]
     """
     x = array_arg("lax.broadcast_in_dim", operand)
-    return ops.broadcast(x, shape_arg("lax.broadcast_in_dim", shape), tuple(map(index, broadcast_dimensions)))
+    where = "lax.broadcast_in_dim"
+    sizes = shape_arg(where, shape)
+    places = integers_arg(where, "broadcast_dimensions", broadcast_dimensions, x.type.rank)
+    if list(places) != sorted(set(places)) or not all(0 <= p < len(sizes) for p in places):
+        raise ArgumentError(f"{where}: broadcast_dimensions must be increasing axes from 0 to {len(sizes) - 1}, got {places}")
+    if any(n not in (1, sizes[p]) for n, p in zip(x.type.shape, places, strict=True)):
+        raise ShapeError(
+            f"{where}: shape {x.type.shape}, its axes at {places}, does not broadcast to {sizes}; sizes must be equal or 1"
+        )
+    return ops.broadcast(x, sizes, places)
 
 
 def broadcast_shapes(*shapes: Shape) -> tuple[int, ...]:
@@ -109,9 +124,10 @@ def broadcast_shapes(*shapes: Shape) -> tuple[int, ...]:
 
 
 def broadcast_to_rank(x: ArrayLike, rank: int) -> Array:
-    """x with axes of size 1 added in front until it has `rank` axes."""
+    """x with axes of size 1 added in front until it has `rank` axes; one that has more is returned as it is."""
     value = array_arg("lax.broadcast_to_rank", x)
-    return expand_dims(value, tuple(range(rank - value.type.rank)))
+    wanted = integer_arg("lax.broadcast_to_rank", "rank", rank, 0, MOST_AXES)
+    return expand_dims(value, tuple(range(wanted - value.type.rank)))
 
 
 def reshape(operand: ArrayLike, new_sizes: Shape, dimensions: Sequence[int] | None = None) -> Array:
@@ -123,7 +139,7 @@ def reshape(operand: ArrayLike, new_sizes: Shape, dimensions: Sequence[int] | No
     """
     x = array_arg("lax.reshape", operand)
     if dimensions is not None:
-        x = ops.transpose(x, tuple(map(index, dimensions)))
+        x = ops.transpose(x, permutation_arg("lax.reshape", "dimensions", dimensions, x.type.rank))
     return ops.reshape(x, shape_arg("lax.reshape", new_sizes))
 
 
@@ -133,17 +149,15 @@ def collapse(operand: ArrayLike, start_dimension: int, stop_dimension: int | Non
     >>> collapse(full((2, 3, 4), 0.0), 0, 2).shape
     (6, 4)
     """
-    x = array_arg("lax.collapse", operand)
+    where = "lax.collapse"
+    x = array_arg(where, operand)
     shape = x.type.shape
-    lo, hi, _ = slice_bounds(start_dimension, stop_dimension, len(shape))
+    ends = (("start_dimension", start_dimension), ("stop_dimension", stop_dimension))
+    first, last = (n if n is None else size_arg(where, n, f"{name} must be an integer") for name, n in ends)
+    lo, hi, _ = slice(first, last).indices(len(shape))
     if hi <= lo:
-        raise ArgumentError(f"lax.collapse: axes {start_dimension} to {stop_dimension} of shape {shape} are none")
+        raise ArgumentError(f"{where}: axes {start_dimension} to {stop_dimension} of shape {shape} are none")
     return ops.reshape(x, (*shape[:lo], math.prod(shape[lo:hi]), *shape[hi:]))
-
-
-def slice_bounds(start: int | None, stop: int | None, size: int) -> tuple[int, int, int]:
-    """Python's rule for slices: negative positions count from the end."""
-    return slice(start, stop).indices(size)
 
 
 def expand_dims(array: ArrayLike, dimensions: Sequence[int]) -> Array:
@@ -153,8 +167,8 @@ def expand_dims(array: ArrayLike, dimensions: Sequence[int]) -> Array:
     (1, 2, 3, 1)
     """
     x = array_arg("lax.expand_dims", array)
-    rank = x.type.rank + len(tuple(dimensions))
-    added = axes_tuple("lax.expand_dims", tuple(dimensions), rank)
+    rank = x.type.rank + len(items("lax.expand_dims", "dimensions", dimensions, "integers"))
+    added = axes_arg("lax.expand_dims", "dimensions", dimensions, rank)
     sizes = iter(x.type.shape)
     return ops.reshape(x, tuple(1 if i in added else next(sizes) for i in range(rank)))
 
@@ -166,7 +180,7 @@ def squeeze(array: ArrayLike, dimensions: Sequence[int]) -> Array:
     (2, 1)
     """
     x = array_arg("lax.squeeze", array)
-    gone = axes_tuple("lax.squeeze", tuple(dimensions), x.type.rank)
+    gone = sorted(axes_arg("lax.squeeze", "dimensions", dimensions, x.type.rank))
     for a in gone:
         if x.type.shape[a] != 1:
             raise ShapeError(f"lax.squeeze: axis {a} of shape {x.type.shape} has size {x.type.shape[a]}, not 1")
@@ -179,7 +193,8 @@ def transpose(operand: ArrayLike, permutation: Sequence[int]) -> Array:
     >>> transpose(full((2, 3), 0.0), (1, 0)).shape
     (3, 2)
     """
-    return ops.transpose(array_arg("lax.transpose", operand), tuple(map(index, permutation)))
+    x = array_arg("lax.transpose", operand)
+    return ops.transpose(x, permutation_arg("lax.transpose", "permutation", permutation, x.type.rank))
 
 
 def rev(operand: ArrayLike, dimensions: Sequence[int]) -> Array:
@@ -189,7 +204,7 @@ def rev(operand: ArrayLike, dimensions: Sequence[int]) -> Array:
     [2 1 0]
     """
     x = array_arg("lax.rev", operand)
-    return ops.op("reverse", x, axes=axes_tuple("lax.rev", tuple(dimensions), x.type.rank))
+    return ops.op("reverse", x, axes=tuple(sorted(axes_arg("lax.rev", "dimensions", dimensions, x.type.rank))))
 
 
 def pad(operand: ArrayLike, padding_value: ArrayLike, padding_config: Sequence[tuple[int, int, int]]) -> Array:
@@ -200,8 +215,26 @@ def pad(operand: ArrayLike, padding_value: ArrayLike, padding_config: Sequence[t
     """
     x = array_arg("lax.pad", operand)
     (x, value), _ = same_dtype("pad", [x, as_value(padding_value, "lax.pad")])
-    low_high_interior = tuple((index(low), index(high), index(interior)) for low, high, interior in padding_config)
-    return ops.op("pad", x, value, padding=low_high_interior)
+    return ops.op("pad", x, value, padding=_padding_arg(padding_config, x, value))
+
+
+def _padding_arg(given: Any, x: Array, value: Array) -> tuple[tuple[int, ...], ...]:
+    """Three numbers for each axis, where they leave no fewer than no elements."""
+    where = "lax.pad"
+    if value.type.shape:
+        raise ShapeError(f"{where}: padding_value must be a scalar, got shape {value.type.shape}")
+    rows = items(where, "padding_config", given, "triples (low, high, interior)")
+    if len(rows) != x.type.rank:
+        raise ArgumentError(f"{where}: padding_config must have a triple for each axis of shape {x.type.shape}, got {shown(given)}")
+    config = tuple([integers_arg(where, "a triple of padding_config", row, 3, "of low, high and interior") for row in rows])
+    for axis, (n, (low, high, interior)) in enumerate(zip(x.type.shape, config, strict=True)):
+        if interior < 0:
+            raise ArgumentError(f"{where}: padding_config must have an interior of 0 or more, got {interior} for axis {axis}")
+        if n + max(n - 1, 0) * interior + low + high < 0:
+            raise ShapeError(
+                f"{where}: padding_config cuts off more than there is of axis {axis} of shape {x.type.shape}: {config[axis]}"
+            )
+    return config
 
 
 def concatenate(operands: Sequence[ArrayLike], dimension: int) -> Array:
@@ -210,10 +243,9 @@ def concatenate(operands: Sequence[ArrayLike], dimension: int) -> Array:
     >>> print(concatenate([iota("int32", 2), iota("int32", 1)], 0))
     [0 1 0]
     """
-    arrays, _ = same_dtype("concatenate", [array_arg("lax.concatenate", x) for x in operands])
-    if not arrays:
-        raise ArgumentError("lax.concatenate: needs at least one operand")
-    return ops.concatenate(arrays, axis_number("lax.concatenate", dimension, arrays[0].type.rank))
+    where = "lax.concatenate"
+    arrays, _ = same_dtype("concatenate", arrays_arg(where, "operands", operands))
+    return ops.concatenate(arrays, axis_arg(where, "dimension", dimension, arrays[0].type.rank))
 
 
 def split(operand: ArrayLike, sizes: Sequence[int], axis: int = 0) -> list[Array]:
@@ -223,8 +255,8 @@ def split(operand: ArrayLike, sizes: Sequence[int], axis: int = 0) -> list[Array
     [[0], [1, 2]]
     """
     x = array_arg("lax.split", operand)
-    along = axis_number("lax.split", axis, x.type.rank)
-    counts = shape_arg("lax.split", tuple(sizes))
+    along = axis_arg("lax.split", "axis", axis, x.type.rank)
+    counts = shape_arg("lax.split", items("lax.split", "sizes", sizes, "integers"))
     if sum(counts) != x.type.shape[along]:
         raise ShapeError(f"lax.split: sizes {counts} add up to {sum(counts)}, not to axis {axis} of shape {x.type.shape}")
     ends = np.cumsum(counts).tolist()
@@ -238,7 +270,7 @@ def tile(operand: ArrayLike, reps: Sequence[int]) -> Array:
     [0 1 2 0 1 2]
     """
     x = array_arg("lax.tile", operand)
-    counts = shape_arg("lax.tile", tuple(reps))
+    counts = shape_arg("lax.tile", items("lax.tile", "reps", reps, "integers"))
     if len(counts) != x.type.rank:
         raise ShapeError(f"lax.tile: reps must have one number for each axis of shape {x.type.shape}, got {counts}")
     shape = tuple(n for pair in zip(counts, x.type.shape, strict=True) for n in pair)
@@ -253,12 +285,10 @@ def stack(operands: Sequence[ArrayLike], axis: int = 0) -> Array:
     [[0 0]
      [1 1]]
     """
-    arrays, _ = same_dtype("stack", [array_arg("lax.stack", x) for x in operands])
-    if not arrays:
-        raise ArgumentError("lax.stack: needs at least one operand")
+    arrays, _ = same_dtype("stack", arrays_arg("lax.stack", "operands", operands))
     if len({x.type.shape for x in arrays}) > 1:
         raise ShapeError(f"lax.stack: operands must have one shape, got {', '.join(str(x.type.shape) for x in arrays)}")
-    place = axis_number("lax.stack", axis, arrays[0].type.rank + 1)
+    place = axis_arg("lax.stack", "axis", axis, arrays[0].type.rank + 1)
     return ops.concatenate([expand_dims(x, (place,)) for x in arrays], place)
 
 
@@ -269,7 +299,7 @@ def unstack(x: ArrayLike, axis: int = 0) -> tuple[Array, ...]:
     [[0, 2], [1, 3]]
     """
     value = array_arg("lax.unstack", x)
-    along = axis_number("lax.unstack", axis, value.type.rank)
+    along = axis_arg("lax.unstack", "axis", axis, value.type.rank)
     return tuple(squeeze(ops.slice_axis(value, along, i, i + 1), (along,)) for i in range(value.type.shape[along]))
 
 
@@ -279,7 +309,7 @@ def empty(shape: Shape | int, dtype: DTypeLike) -> Array:
     >>> empty((2, 3), "float32").shape
     (2, 3)
     """
-    return full((shape,) if isinstance(shape, int) else shape, 0, dtype)
+    return full(shape_arg("lax.empty", shape), 0, element_type_arg("lax.empty", "dtype", dtype).numpy)
 
 
 def broadcast_like(arr: ArrayLike, like_arr: ArrayLike) -> Array:
@@ -289,7 +319,7 @@ def broadcast_like(arr: ArrayLike, like_arr: ArrayLike) -> Array:
     (2, 3)
     """
     x, like = array_arg("lax.broadcast_like", arr), array_arg("lax.broadcast_like", like_arr)
-    if broadcast_shapes(x.type.shape, like.type.shape) != like.type.shape:
+    if not broadcasts_to(x.type.shape, like.type.shape):
         raise ShapeError(f"lax.broadcast_like: shape {x.type.shape} does not broadcast to {like.type.shape}")
     return ops.broadcast_right(x, like.type.shape)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,15 @@ import numpy as np
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.checks import check_indices, is_checked
-from jitgrad.errors import DTypeError, ShapeError
-from jitgrad.operands import array_arg, axis_number, shape_arg, strong
+from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from jitgrad.operands import array_arg, size_arg, strong
 from jitgrad_compiler.ir.types import I64
 
+from .arguments import arrays_arg, axes_arg, axis_arg, integer_arg, integers_arg
+from .arguments import items as sequence
 from .elementwise import same_dtype
-from .shapes import expand_dims, slice_bounds, squeeze
+from .shapes import expand_dims, squeeze
+from .window_geometry import counts_arg
 
 ArrayLike = Any
 
@@ -31,21 +33,39 @@ def slice(
     [1 3 5]
     """
     x = array_arg("lax.slice", operand)
-    steps = (1,) * x.type.rank if strides is None else tuple(map(index, strides))
-    return ops.op("slice", x, start=tuple(map(index, start_indices)), limit=tuple(map(index, limit_indices)), strides=steps)
+    where, rank = "lax.slice", x.type.rank
+    start, limit = (
+        integers_arg(where, "start_indices", start_indices, rank),
+        integers_arg(where, "limit_indices", limit_indices, rank),
+    )
+    steps = counts_arg(where, "strides", strides, rank)
+    if not all(0 <= low <= high <= n for low, high, n in zip(start, limit, x.type.shape, strict=True)):
+        raise ShapeError(
+            f"{where}: needs 0 <= start_indices <= limit_indices <= shape, got start_indices {start} and limit_indices {limit} "
+            f"for shape {x.type.shape}"
+        )
+    return ops.op("slice", x, start=start, limit=limit, strides=steps)
 
 
 def slice_in_dim(operand: ArrayLike, start_index: int | None, limit_index: int | None, stride: int = 1, axis: int = 0) -> Array:
     """Elements from start to limit along one axis; negative positions count from the end, None means the end itself.
+
+    Raises ShapeError for positions outside the axis, and for a limit before the start.
 
     >>> import jitgrad.numpy as jnp
     >>> print(slice_in_dim(jnp.arange(6), -2, None))
     [4 5]
     """
     x = array_arg("lax.slice_in_dim", operand)
-    along = axis_number("lax.slice_in_dim", axis, x.type.rank)
-    lo, hi, _ = slice_bounds(start_index, limit_index, x.type.shape[along])
-    return ops.slice_axis(x, along, lo, hi, index(stride))
+    where = "lax.slice_in_dim"
+    along = axis_arg(where, "axis", axis, x.type.rank)
+    n = x.type.shape[along]
+    ends = (("start_index", start_index, 0), ("limit_index", limit_index, n))
+    lo, hi = (e if at is None else size_arg(where, at, f"{name} must be an integer or None") for name, at, e in ends)
+    lo, hi = (at + n if at < 0 else at for at in (lo, hi))
+    if not 0 <= lo <= hi <= n:
+        raise ShapeError(f"{where}: needs 0 <= start_index <= limit_index <= {n}, the size of axis {axis}, got {lo} and {hi}")
+    return ops.slice_axis(x, along, lo, hi, size_arg(where, stride, "stride must be an integer", 1))
 
 
 def index_in_dim(operand: ArrayLike, index: int, axis: int = 0, keepdims: bool = True) -> Array:
@@ -56,11 +76,11 @@ def index_in_dim(operand: ArrayLike, index: int, axis: int = 0, keepdims: bool =
     [5]
     """
     x = array_arg("lax.index_in_dim", operand)
-    along = axis_number("lax.index_in_dim", axis, x.type.rank)
-    n = x.type.shape[along]
-    if not -n <= index < n:
-        raise IndexError(f"lax.index_in_dim: index {index} is outside axis {axis} of shape {x.type.shape}")
-    taken = ops.slice_axis(x, along, index % n, index % n + 1)
+    along = axis_arg("lax.index_in_dim", "axis", axis, x.type.rank)
+    place, n = size_arg("lax.index_in_dim", index, "index must be an integer"), x.type.shape[along]
+    if not -n <= place < n:
+        raise IndexingError(f"lax.index_in_dim: index {place} is outside axis {axis} of shape {x.type.shape}")
+    taken = ops.slice_axis(x, along, place % n, place % n + 1)
     return taken if keepdims else squeeze(taken, (along,))
 
 
@@ -73,10 +93,14 @@ def _starts(where: str, x: Array, start_indices: Any, allow_negative_indices: bo
             raise ShapeError(f"{where}: start_indices must be {rank} scalars or one array of them, got shape {row.type.shape}")
         items: list[Any] = [ops.reshape(ops.slice_axis(row, 0, i, i + 1), ()) for i in range(rank)]
     else:
-        items = list(start_indices)
+        items = sequence(where, "start_indices", start_indices, "integer scalars")
     if len(items) != rank:
         raise ShapeError(f"{where}: needs {rank} start indices for shape {x.type.shape}, got {len(items)}")
-    allowed = [allow_negative_indices] * rank if isinstance(allow_negative_indices, bool) else list(allow_negative_indices)
+    allowed: list[Any] = [allow_negative_indices] * rank
+    if not isinstance(allow_negative_indices, bool):
+        allowed = sequence(where, "allow_negative_indices", allow_negative_indices, "bools")
+    if len(allowed) != rank:
+        raise ArgumentError(f"{where}: allow_negative_indices must be one bool or {rank} of them, got {allow_negative_indices}")
     return [_start(where, i, n, ok) for i, n, ok in zip(items, x.type.shape, allowed, strict=True)]
 
 
@@ -93,6 +117,14 @@ def _start(where: str, start: Any, size: int, allow_negative: bool) -> Array:
         return value
     zero, count = ops.constant(0, value.type.dtype), ops.constant(size, value.type.dtype)
     return ops.select(ops.op("lt", value, zero), ops.op("add", value, count), value)
+
+
+def _sizes_arg(where: str, x: Array, slice_sizes: Any) -> tuple[int, ...]:
+    """The sizes of a window, a number for each axis, of which none is larger than x's."""
+    sizes = integers_arg(where, "slice_sizes", slice_sizes, x.type.rank)
+    if not all(0 <= s <= n for s, n in zip(sizes, x.type.shape, strict=True)):
+        raise ShapeError(f"{where}: slice_sizes must be from 0 to the sizes of shape {x.type.shape}, got {sizes}")
+    return sizes
 
 
 def _check_starts(where: str, x: Array, starts: list[Array], sizes: Sequence[int]) -> None:
@@ -114,7 +146,7 @@ def dynamic_slice(
     [4 5]
     """
     x = array_arg("lax.dynamic_slice", operand)
-    sizes = shape_arg("lax.dynamic_slice", tuple(slice_sizes))
+    sizes = _sizes_arg("lax.dynamic_slice", x, slice_sizes)
     starts = _starts("lax.dynamic_slice", x, start_indices, allow_negative_indices)
     _check_starts("lax.dynamic_slice", x, starts, sizes)
     return ops.op("dynamic_slice", x, *starts, sizes=sizes)
@@ -130,10 +162,11 @@ def dynamic_slice_in_dim(
     [1 2]
     """
     x = array_arg("lax.dynamic_slice_in_dim", operand)
-    along = axis_number("lax.dynamic_slice_in_dim", axis, x.type.rank)
+    along = axis_arg("lax.dynamic_slice_in_dim", "axis", axis, x.type.rank)
     starts: list[Any] = [0] * x.type.rank
     sizes = list(x.type.shape)
-    starts[along], sizes[along] = start_index, index(slice_size)
+    starts[along] = start_index
+    sizes[along] = integer_arg("lax.dynamic_slice_in_dim", "slice_size", slice_size, 0, sizes[along])
     return dynamic_slice(x, starts, sizes, allow_negative_indices=allow_negative_indices)
 
 
@@ -177,7 +210,7 @@ def dynamic_update_slice_in_dim(
     """
     x = array_arg("lax.dynamic_update_slice_in_dim", operand)
     starts: list[Any] = [0] * x.type.rank
-    starts[axis_number("lax.dynamic_update_slice_in_dim", axis, x.type.rank)] = start_index
+    starts[axis_arg("lax.dynamic_update_slice_in_dim", "axis", axis, x.type.rank)] = start_index
     return dynamic_update_slice(x, update, starts, allow_negative_indices=allow_negative_indices)
 
 
@@ -191,7 +224,7 @@ def dynamic_update_index_in_dim(
     [0. 5. 0.]
     """
     x = array_arg("lax.dynamic_update_index_in_dim", operand)
-    along = axis_number("lax.dynamic_update_index_in_dim", axis, x.type.rank)
+    along = axis_arg("lax.dynamic_update_index_in_dim", "axis", axis, x.type.rank)
     part = as_value(update, "lax.dynamic_update_index_in_dim")
     if part.type.rank != x.type.rank:
         part = expand_dims(ops.convert(part, x.type.dtype) if part.weak else part, (along,))
@@ -208,10 +241,17 @@ def index_take(src: ArrayLike, idxs: Sequence[ArrayLike], axes: Sequence[int]) -
     [2 3]
     """
     x = array_arg("lax.index_take", src)
-    along = [axis_number("lax.index_take", a, x.type.rank) for a in axes]
+    where = "lax.index_take"
+    along = axes_arg(where, "axes", axes, x.type.rank)
+    points = arrays_arg(where, "idxs", idxs)
+    if len(points) != len(along):
+        raise ArgumentError(f"{where}: idxs must have one array for each of the axes {along}, got {len(points)}")
+    if any(not p.type.dtype.is_integer for p in points) or len({p.type.shape for p in points}) > 1:
+        listed = ", ".join(f"{p.dtype}{list(p.type.shape)}" for p in points)
+        raise ShapeError(f"{where}: idxs must be arrays of integers of one shape, got {listed}")
     columns = []
-    for a, points in sorted(zip(along, idxs, strict=True), key=lambda pair: pair[0]):
-        at = ops.convert(array_arg("lax.index_take", points), I64)
+    for a, of_axis in sorted(zip(along, points, strict=True), key=lambda pair: pair[0]):
+        at = ops.convert(of_axis, I64)
         counted = ops.op("add", at, ops.constant(x.type.shape[a], I64))
         at = ops.select(ops.op("lt", at, ops.constant(0, I64)), counted, at)
         columns.append(ops.reshape(at, (*at.type.shape, 1)))

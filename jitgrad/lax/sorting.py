@@ -6,9 +6,11 @@ from typing import Any
 
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
-from jitgrad.errors import ArgumentError
-from jitgrad.operands import array_arg, axis_number, is_complex, size_arg
+from jitgrad.errors import ShapeError
+from jitgrad.operands import array_arg, is_complex
 from jitgrad_compiler.ir.types import I32
+
+from .arguments import arrays_arg, axis_arg, integer_arg
 
 ArrayLike = Any
 
@@ -25,10 +27,11 @@ def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: in
     [1 2] [20. 10.]
     """
     several = isinstance(operand, (tuple, list))
-    arrays = [array_arg("lax.sort", x) for x in (operand if several else (operand,))]
-    if not arrays or not 1 <= num_keys <= len(arrays):
-        raise ArgumentError(f"lax.sort: num_keys must be from 1 to the number of operands, {len(arrays)}, got {num_keys}")
-    axis = axis_number("lax.sort", dimension, arrays[0].type.rank)
+    arrays = arrays_arg("lax.sort", "operand", operand if several else (operand,))
+    if len({x.type.shape for x in arrays}) > 1:
+        raise ShapeError(f"lax.sort: operands must have one shape, got {', '.join(str(x.type.shape) for x in arrays)}")
+    num_keys = integer_arg("lax.sort", "num_keys", num_keys, 1, len(arrays))
+    axis = axis_arg("lax.sort", "dimension", dimension, arrays[0].type.rank)
     for key in range(num_keys - 1, -1, -1):  # stable sorts by the least key first order by all of them
         if is_complex(arrays[key]):
             for part in ("imag", "real"):
@@ -57,13 +60,15 @@ def top_k(operand: ArrayLike, k: int, *, axis: int = -1) -> tuple[Array, Array]:
     [3. 2.] [1 2]
     """
     x = array_arg("lax.top_k", operand)
-    along = axis_number("lax.top_k", axis, x.type.rank)
-    count = size_arg("lax.top_k", k, "k is an integer")
-    n = x.type.shape[along]
-    if not 0 <= count <= n:
-        raise ArgumentError(f"lax.top_k: k must be from 0 to the size of axis {axis}, {n}, got {k}")
+    along, count = _few(x, "lax.top_k", "axis", axis, k)
     largest, places = ops.op_all("top_k", x, axis=along, k=count)
     return largest, places
+
+
+def _few(x: Array, where: str, name: str, axis: Any, k: Any) -> tuple[int, int]:
+    """An axis, and how many of its elements are wanted."""
+    along = axis_arg(where, name, axis, x.type.rank)
+    return along, integer_arg(where, "k", k, 0, x.type.shape[along])
 
 
 def approx_max_k(
@@ -71,7 +76,9 @@ def approx_max_k(
     reduction_input_size_override: int = -1, aggregate_to_topk: bool = True,
 ) -> tuple[Array, Array]:  # fmt: skip
     """The k largest elements along an axis, and their int32 indices: exactly, as `top_k`, which any recall_target allows."""
-    return top_k(operand, k, axis=reduction_dimension)
+    x = array_arg("lax.approx_max_k", operand)
+    along, count = _few(x, "lax.approx_max_k", "reduction_dimension", reduction_dimension, k)
+    return top_k(x, count, axis=along)
 
 
 def approx_min_k(
@@ -86,13 +93,7 @@ def approx_min_k(
     [1. 2.] [0 2]
     """
     x = array_arg("lax.approx_min_k", operand)
-    along, count = (
-        axis_number("lax.approx_min_k", reduction_dimension, x.type.rank),
-        size_arg("lax.approx_min_k", k, "k is an integer"),
-    )
-    n = x.type.shape[along]
-    if not 0 <= count <= n:
-        raise ArgumentError(f"lax.approx_min_k: k must be from 0 to the size of axis {reduction_dimension}, {n}, got {k}")
+    along, count = _few(x, "lax.approx_min_k", "reduction_dimension", reduction_dimension, k)
     ordered = ops.op_all("sort", x, ops.iota(x.type.shape, along, I32), axis=along)
     smallest, places = (ops.slice_axis(v, along, 0, count) for v in ordered)
     return smallest, places

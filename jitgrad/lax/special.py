@@ -50,6 +50,24 @@ def betainc(a: ArrayLike, b: ArrayLike, x: ArrayLike) -> Array:
     return apply("betainc", "betainc", a, b, x)
 
 
+def polygamma(m: ArrayLike, x: ArrayLike) -> Array:
+    """The m-th derivative of `digamma` at x. It has no derivative by m.
+
+    >>> print(polygamma(1.0, 1.0))
+    1.6449341
+    """
+    return apply("polygamma", "polygamma", m, x)
+
+
+def zeta(x: ArrayLike, q: ArrayLike) -> Array:
+    """Hurwitz' zeta function: the sum of (q + k)**-x over k = 0, 1, 2, ...
+
+    >>> print(zeta(2.0, 1.0))
+    1.6449341
+    """
+    return apply("zeta", "zeta", x, q)
+
+
 def random_gamma_grad(a: ArrayLike, x: ArrayLike) -> Array:
     """The derivative of a draw x of gamma's distribution by its shape a, at a fixed value of the distribution function P(a, x).
 

@@ -10,7 +10,7 @@ from operator import index
 from typing import Any
 
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import size_arg
+from jitgrad.operands import shape_arg, size_arg
 
 Counts = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
@@ -29,6 +29,8 @@ def counts_arg(where: str, name: str, given: Any, rank: int) -> Counts:
         raise ArgumentError(f"{where}: {name} must have {rank} numbers, one for each axis, got {len(numbers)}: {numbers}")
     if any(n < 1 for n in numbers):
         raise ArgumentError(f"{where}: {name} must be 1 or more, got {numbers}")
+    if any(n > 2**31 for n in numbers):
+        raise ArgumentError(f"{where}: {name} must be less than 2**31, got {numbers}")
     return numbers
 
 
@@ -48,7 +50,10 @@ def padtype_to_pads(
     >>> padtype_to_pads((7, 7), (3, 2), (1, 1), "SAME")
     [(1, 1), (0, 1)]
     """
-    return list(_named_pads("lax.padtype_to_pads", in_shape, window_shape, window_strides, padding))
+    where = "lax.padtype_to_pads"
+    sizes = shape_arg(where, in_shape)
+    window = counts_arg(where, "window_shape", window_shape, len(sizes))
+    return list(_named_pads(where, sizes, window, counts_arg(where, "window_strides", window_strides, len(sizes)), padding))
 
 
 def _named_pads(where: str, shape: Sequence[int], window: Sequence[int], strides: Sequence[int], padding: str) -> Pads:

@@ -10,12 +10,12 @@ import numpy as np
 
 from jitgrad import array_ops as ops
 from jitgrad import tree
-from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import array_arg
+from jitgrad.array import Array
+from jitgrad.errors import ParametersError, ShapeError
 from jitgrad.vectorization import vmap
-from jitgrad_compiler.ir.types import BOOL, DType
+from jitgrad_compiler.ir.types import BOOL
 
+from .arguments import arrays_arg, combination, initial_values, neutral
 from .loops import scan
 from .reductions import known_monoid
 from .window_geometry import Counts, check_left, counts_arg, pads_arg, span
@@ -54,15 +54,15 @@ def reduce_window(
     where = "lax.reduce_window"
     leaves, treedef = tree.flatten(operand)
     tree.check_same_structure(where, operand, init_value, "init_value")
-    if not leaves:
-        raise ArgumentError(f"{where}: operand must have at least one array")
-    arrays = [array_arg(where, x) for x in leaves]
+    arrays = arrays_arg(where, "operand", leaves)
     shape = arrays[0].type.shape
     if len({x.type.shape for x in arrays}) != 1:
         raise ShapeError(f"{where}: operands must have one shape, got {', '.join(str(x.type.shape) for x in arrays)}")
-    starts = [ops.convert(as_value(v, where), x.type.dtype) for v, x in zip(tree.leaves(init_value), arrays, strict=True)]
-    if any(s.type.shape for s in starts):
-        raise ShapeError(f"{where}: init_value must be a scalar, got shape {next(s.type.shape for s in starts if s.type.shape)}")
+    starts = initial_values(where, "init_value", tree.leaves(init_value), arrays)
+    if window_dimensions is None:
+        raise ParametersError(
+            f"{where}: window_dimensions must be a sequence of {len(shape)} integers, one for each axis, got None"
+        )
     sizes = counts_arg(where, "window_dimensions", window_dimensions, len(shape))
     strides = counts_arg(where, "window_strides", window_strides, len(shape))
     apart = counts_arg(where, "base_dilation", base_dilation, len(shape))
@@ -70,19 +70,14 @@ def reduce_window(
     pads = pads_arg(where, padding, shape, [span(n, d) for n, d in zip(sizes, dilation, strict=True)], strides)
     check_left(where, shape, apart, pads)
 
-    def combine(a: list[Array], b: list[Array]) -> list[Array]:
-        out = computation(tree.unflatten(treedef, a), tree.unflatten(treedef, b))
-        if tree.structure(out) != treedef:
-            raise ArgumentError(f"{where}: the computation must return the structure {treedef}, got {tree.structure(out)}")
-        return [ops.convert(as_value(o, where), x.type.dtype) for o, x in zip(tree.leaves(out), arrays, strict=True)]
-
+    combine = combination(where, treedef, arrays, computation)
     around = tuple((low, high, d - 1) for (low, high), d in zip(pads, apart, strict=True))
     of = {"sizes": sizes, "strides": strides, "dilation": dilation}
     name = known_monoid(combine, arrays)
     if name is not None and name in _REDUCED:
-        neutral = ops.constant(_neutral(name, arrays[0].type.dtype), arrays[0].type.dtype)
-        out = _REDUCED[name](_padded(arrays[0], neutral, around), **of)
-        if not _equal(starts[0], neutral):
+        unit = ops.constant(neutral(name, arrays[0].type.dtype), arrays[0].type.dtype)
+        out = _REDUCED[name](_padded(arrays[0], unit, around), **of)
+        if not _equal(starts[0], unit):
             out = ops.op(name, ops.broadcast(starts[0], out.type.shape, ()), out)
         return tree.unflatten(treedef, [out])
     return tree.unflatten(treedef, _in_order(combine, arrays, starts, around, **of))
@@ -115,22 +110,10 @@ _REDUCED: dict[str, Callable[..., Array]] = {
 """What combines the elements of each window with an op."""
 
 
-def _equal(start: Array, neutral: Array) -> bool:
+def _equal(start: Array, unit: Array) -> bool:
     """Whether a scalar is known to be the one that changes nothing."""
     number = start.concrete()
-    return number is not None and bool(np.asarray(number)[()] == neutral.data()[()])
-
-
-def _neutral(name: str, dtype: DType) -> Any:
-    """The number that an op leaves every other by."""
-    if name in ("add", "mul"):
-        return int(name == "mul")
-    if dtype.is_float:
-        return -math.inf if name == "max" else math.inf
-    if not dtype.is_integer:
-        return name == "min"
-    info = ops.limits(dtype)
-    return info.min if name == "max" else info.max
+    return number is not None and bool(np.asarray(number)[()] == unit.data()[()])
 
 
 def _in_order(

@@ -38,6 +38,16 @@ def elements(count: int, *bounds: tuple[float, float], whole: int = 0) -> Callab
     return draw
 
 
+def of_order(low: int, high: int, bounds: tuple[float, float]) -> Callable[[Draw], Call]:
+    """Functions of an order, a whole number that is a constant here, and of numbers."""
+
+    def draw(d: Draw) -> Call:
+        n, dtype = d.number(low, high), d.dtype()
+        return Call([d.array(d.shape(), *bounds, dtype)], how=lambda f, x: f(np.asarray(n, dtype), x))
+
+    return draw
+
+
 def bits(low: int = -9, high: int = 9) -> Callable[[Draw], Call]:
     return elements(2, (low, high))
 
@@ -89,9 +99,11 @@ def axes_of(d: Draw, shape: Shape) -> Shape:
     return tuple(i - len(shape) * d.one_of(0, 1) for i in range(len(shape)) if d.flag())
 
 
-def folded(size: int = 0) -> Callable[[Draw], Call]:
+def folded(finite: bool = True) -> Callable[[Draw], Call]:
+    """Over some axes; where nothing folded is infinite, derivatives are of something."""
+
     def draw(d: Draw) -> Call:
-        shape = d.shape(size=size)
+        shape = d.shape(size=0 if finite or not d.apart else 1)
         return Call([d.array(shape)], [axes_of(d, shape)])
 
     return draw

@@ -92,7 +92,11 @@ def sliced_along(d: Draw) -> Call:
     shape = d.shape(least=1)
     axis = d.axis(shape, none=False)
     n = shape[axis]
-    return Call([d.array(shape)], [d.one_of(None, d.number(-n, n)), d.one_of(None, d.number(-n, n)), d.number(1, 3), axis])
+    first = d.number(0, n)
+    last = d.number(first, n)
+    start, limit = (at - n * d.one_of(0, 1) if at < n else at for at in (first, last))
+    start, limit = d.one_of(start, None if first == 0 else start), d.one_of(limit, None if last == n else limit)
+    return Call([d.array(shape)], [start, limit, d.number(1, 3), axis])
 
 
 def indexed_along(d: Draw) -> Call:

@@ -75,6 +75,8 @@ def windowed(d: Draw) -> Call:
     sizes, strides, apart, dilation = ([d.number(1, 3) for _ in shape] for _ in range(4))
     padding = [(d.number(0, 2), d.number(-1 if n > 1 else 0, 2)) for n in shape]
     name, start = d.one_of(("add", 0), ("add", 2), ("mul", 1), ("max", None), ("min", None), ("max", 1))
+    if d.apart and start is None:  # a window of padding alone has no derivative where it is infinite
+        start = -9 if name == "max" else 9
     rest = [name, start, d.flag(), sizes, strides, d.one_of(padding, padding, "SAME", "VALID", "SAME_LOWER"), apart, dilation]
     return Call([d.array(shape, dtype=dtype)], rest)
 
@@ -128,7 +130,7 @@ def patched(d: Draw) -> Call:
     rank = d.number(1, 2)
     space, window, strides, dilation = ([d.number(low, 3) for _ in range(rank)] for low in (3, 1, 1, 1))
     padding = [(d.number(0, 2), d.number(0, 2)) for _ in range(rank)]
-    return Call([d.array((2, d.number(1, 2), *space))], [window, strides, padding, d.one_of(None, dilation)])
+    return Call([d.array((2, d.number(1, 2), *space))], [window, strides, padding], {"rhs_dilation": d.one_of(None, dilation)})
 
 
 def convolved_locally(d: Draw) -> Call:

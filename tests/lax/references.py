@@ -108,7 +108,7 @@ def narrowed(x: Array, exponent: int, mantissa: int) -> Array:
     fraction, power = np.frexp(x.astype(np.float64))
     scale = np.exp2(float(mantissa + 1))
     out = np.ldexp(np.rint(fraction * scale) / scale, power)
-    largest, least = 2.0 ** (2 ** (exponent - 1)), 2.0 ** (2 - 2 ** (exponent - 1))
+    largest, least = np.exp2(2.0 ** (exponent - 1)), np.exp2(2.0 - 2 ** (exponent - 1))
     out = np.where(np.abs(out) >= largest, np.copysign(np.inf, x), np.where(np.abs(out) < least, np.copysign(0.0, x), out))
     return np.where(np.isfinite(x), out, x).astype(x.dtype)
 
@@ -122,6 +122,15 @@ def folded(name: str) -> Callable[[Array, Sequence[int]], Array]:
     return lambda x, axes: np.asarray(getattr(np, name)(x, axis=tuple(axes))).astype(
         x.dtype if name not in ("all", "any") else bool
     )
+
+
+def reduced_from(name: str) -> Callable[[Array, Sequence[int]], Array]:
+    """Maxima and minima, which begin with the number below or above all others."""
+
+    def reference(x: Array, axes: Sequence[int]) -> Array:
+        return getattr(np, name)(x, axis=tuple(axes), initial=_start(name, None, x.dtype)).astype(x.dtype)
+
+    return reference
 
 
 def index_of(f: Any) -> Callable[..., Array]:
@@ -139,6 +148,12 @@ def cumulated(f: Any) -> Callable[..., Array]:
         return np.flip(out, axis) if reverse else out
 
     return reference
+
+
+def cumulated_logarithm(x: Array, axis: int, reverse: bool) -> Array:
+    turned = np.flip(x, axis) if reverse else x
+    out = np.log(np.cumsum(np.exp(turned.astype(complex)), axis)).astype(x.dtype)
+    return np.flip(out, axis) if reverse else out
 
 
 def reduced(x: Array, start: Any, name: str, axes: Sequence[int], _: bool) -> Array:
@@ -293,6 +308,8 @@ def _start(name: str, given: Any, dtype: Any) -> Any:
     ends = np.iinfo(dtype) if dtype.kind in "iu" else None
     if given is not None:
         return dtype.type(given)
+    if dtype.kind == "b":
+        return np.bool_(name == "min")
     return dtype.type((ends.min if ends else -np.inf) if name == "max" else (ends.max if ends else np.inf))
 
 
@@ -357,11 +374,11 @@ def transposed(x: Array, w: Array, strides: Any, padding: Any, dilation: Any, tr
     return np.moveaxis(moved, 1, -1)
 
 
-def patches(x: Array, window: Sequence[int], strides: Any, padding: Any, dilation: Any) -> Array:
+def patches(x: Array, window: Sequence[int], strides: Any, padding: Any, rhs_dilation: Any) -> Array:
     """A convolution with kernels of a one at one place each, feature by feature."""
     kernels = np.eye(math.prod(window)).reshape(-1, 1, *window).astype(x.dtype)
     once = [1] * len(window)
-    rows = [summed(x[:, i : i + 1], kernels, strides, padding, once, dilation or once) for i in range(x.shape[1])]
+    rows = [summed(x[:, i : i + 1], kernels, strides, padding, once, rhs_dilation or once) for i in range(x.shape[1])]
     return np.concatenate(rows, 1)
 
 

@@ -146,9 +146,9 @@ def copy_sign(x: Value, y: Value) -> Value:
 
 
 def _nextafter(x: Any, y: Any) -> Any:
-    """NumPy's, with the sign that IEEE 754 gives a zero below the least number: x's."""
+    """NumPy's, with the sign that IEEE 754 gives a zero: below the least number x's, and y's where both are zeros."""
     out = np.nextafter(x, y)
-    return np.where((out == 0) & (np.asarray(x) != 0), np.copysign(out, x), out) if has_zeros(out) else out
+    return np.where(out == 0, np.copysign(out, np.where(np.asarray(x) != 0, x, y)), out) if has_zeros(out) else out
 
 
 def _emit_nextafter(e: Any, x: Any, y: Any) -> Any:

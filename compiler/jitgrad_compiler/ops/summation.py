@@ -26,6 +26,8 @@ BLOCK = 1 << 18
 def pairwise_sum(x: Any, axis: tuple[int, ...]) -> Any:
     """The sum over axes in the operand's type."""
     x = np.asarray(x)
+    if not axis:  # NumPy would add 0 to each element, and a zero lose its sign
+        return x.copy()
     trailing = axis == tuple(range(x.ndim - len(axis), x.ndim)) and x.flags.c_contiguous
     if trailing or not x.size or x.dtype.kind not in "fc" or math.prod(x.shape[a] for a in axis) <= SHORT:
         return np.add.reduce(x, axis=axis, dtype=x.dtype)
