@@ -20,6 +20,7 @@ from tests.numpy.function_table import Row
 from tests.numpy.test_every_function import each_call
 
 KEY = random.key(20)
+KEYS = random.split(KEY, 2)
 LINE = (-np.inf, np.inf)
 ABOVE = (0.0, np.inf)
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -106,11 +107,10 @@ def test_eager_compiled_mapped_and_broadcast_draws_are_the_same(sampler: Sampler
         wide = np.asarray(got, np.float64)
         slack = 0.05 if got.dtype.itemsize < 4 else 1e-5
         assert np.all((wide >= sampler.support[0] - slack) & (wide <= sampler.support[1] + slack)), (call, got)
-        same(jitgrad.jit(lambda k, *ps: sampler(k, ps, whole, dtype))(KEY, *call.operands), got, f"compiled, {call}")
         same(sampler(KEY, [np.broadcast_to(p, whole) for p in call.operands], whole, dtype), got, f"broadcast, {call}")
-        keys = random.split(KEY, 2)
-        mapped = jitgrad.vmap(lambda k: sampler(k, call.operands, whole, dtype))(keys)
-        same(mapped, jnp.stack([sampler(k, call.operands, whole, dtype) for k in keys]), f"vmap, {call}")
+        mapped = jitgrad.jit(jitgrad.vmap(lambda k, *ps: sampler(k, ps, whole, dtype), (0, *[None] * len(call.operands))))
+        one_by_one = [sampler(k, call.operands, whole, dtype) for k in KEYS]
+        same(mapped(KEYS, *call.operands), jnp.stack(one_by_one), f"compiled and mapped, {call}")
 
     each_call(sampler.name, Row(sampler.name, draw), check)
 
@@ -159,11 +159,9 @@ WHOLE = [*ELSEWHERE["of whole arrays: below"].split(), "choice by chances", "cho
 @pytest.mark.parametrize("name", WHOLE)
 def test_draws_of_whole_arrays_are_the_same_eager_compiled_and_mapped(name: str) -> None:
     def check(call: Call) -> None:
-        got = call.how(KEY, *call.operands)
-        same(jitgrad.jit(call.how)(KEY, *call.operands), got, f"compiled, {call}")
-        keys = random.split(KEY, 2)
-        mapped = jitgrad.vmap(lambda k: call.how(k, *call.operands))(keys)
-        same(mapped, jnp.stack([call.how(k, *call.operands) for k in keys]), f"vmap, {call}")
+        mapped = jitgrad.jit(jitgrad.vmap(call.how, (0, *[None] * len(call.operands))))
+        one_by_one = [call.how(k, *call.operands) for k in KEYS]
+        same(mapped(KEYS, *call.operands), jnp.stack(one_by_one), f"compiled and mapped, {call}")
 
     each_call(name, Row(name, arrays, types=name), check)
 

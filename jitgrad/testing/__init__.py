@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -98,6 +99,42 @@ def _settings(args: Any, atol: float | None, rtol: float | None, eps: float | No
     )
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """What differences tell of f at some arguments: its value, and how it moves along a random direction. All checks of one
+    function at one point share it."""
+
+    args: Any
+    value: Any
+    direction: Any
+    moved: Any
+    rng: np.random.Generator
+    near: tuple[float, float]
+    """rtol, atol"""
+
+    @staticmethod
+    def of(f: Callable[..., Any], args: Sequence[Any], atol: float | None, rtol: float | None, eps: float | None) -> _Measured:
+        arrays = _arrays(tuple(args))
+        atol, rtol, eps = _settings(arrays, atol, rtol, eps)
+        rng = np.random.default_rng(0)
+        direction = _direction(rng, arrays)
+        moved = _difference(f, arrays, direction, eps)
+        return _Measured(arrays, _arrays(f(*arrays)), direction, moved, rng, (rtol, atol))
+
+    def check_jvp(self, f_jvp: Callable[..., Any], err_msg: str) -> None:
+        value, tangent = f_jvp(self.args, self.direction)
+        assert_close(_arrays(value), self.value, *self.near, f"{err_msg} jvp's value differs from the function's")
+        assert_close(tree.map(_real_tangent, tangent), self.moved, *self.near, f"{err_msg} jvp differs from differences")
+
+    def check_vjp(self, f_vjp: Callable[..., Any], err_msg: str) -> None:
+        value, pullback = f_vjp(*self.args)
+        assert_close(_arrays(value), self.value, *self.near, f"{err_msg} vjp's value differs from the function's")
+        cotangent = _direction(self.rng, _arrays(value))
+        pulled = tree.map(_real_tangent, tuple(pullback(cotangent)))
+        forward, backward = _inner(cotangent, self.moved), _inner(self.direction, pulled)
+        assert_close(backward, forward, *self.near, f"{err_msg} vjp differs from differences")
+
+
 def check_jvp(
     f: Callable[..., Any],
     f_jvp: Callable[..., Any],
@@ -108,13 +145,7 @@ def check_jvp(
     err_msg: str = "",
 ) -> None:
     """Check `f_jvp(primals, tangents) -> (output, tangent)` against differences of f along a random direction."""
-    arrays = _arrays(tuple(args))
-    atol, rtol, eps = _settings(arrays, atol, rtol, eps)
-    direction = _direction(np.random.default_rng(0), arrays)
-    value, tangent = f_jvp(arrays, direction)
-    assert_close(_arrays(value), _arrays(f(*arrays)), rtol, atol, f"{err_msg} jvp's value differs from the function's")
-    expected = _difference(f, arrays, direction, eps)
-    assert_close(tree.map(_real_tangent, tangent), expected, rtol, atol, f"{err_msg} jvp differs from differences")
+    _Measured.of(f, args, atol, rtol, eps).check_jvp(f_jvp, err_msg)
 
 
 def check_vjp(
@@ -129,17 +160,7 @@ def check_vjp(
     """Check `f_vjp(*args) -> (output, pullback)` against differences of f: for a random direction and a random cotangent, the
     cotangent times the difference is the pulled-back cotangent times the direction.
     """
-    arrays = _arrays(tuple(args))
-    atol, rtol, eps = _settings(arrays, atol, rtol, eps)
-    rng = np.random.default_rng(0)
-    value, pullback = f_vjp(*arrays)
-    assert_close(_arrays(value), _arrays(f(*arrays)), rtol, atol, f"{err_msg} vjp's value differs from the function's")
-    direction = _direction(rng, arrays)
-    moved = _difference(f, arrays, direction, eps)
-    cotangent = _direction(rng, _arrays(value))
-    pulled = tree.map(_real_tangent, tuple(pullback(cotangent)))
-    forward, backward = _inner(cotangent, moved), _inner(direction, pulled)
-    assert_close(backward, forward, rtol, atol, f"{err_msg} vjp differs from differences")
+    _Measured.of(f, args, atol, rtol, eps).check_vjp(f_vjp, err_msg)
 
 
 def check_grads(
@@ -176,16 +197,16 @@ def _check_orders(
     eps: float | None,
     taken: str,
 ) -> None:
+    measured = _Measured.of(f, args, atol, rtol, eps)
     for mode in modes:
         label = f"{taken}{mode}:"
         if mode == "fwd":
-            check_jvp(f, partial(jvp, f), args, atol, rtol, eps, label)
-            derivative, inputs = partial(_forward, f), args
+            measured.check_jvp(partial(jvp, f), label)
         else:
-            check_vjp(f, partial(vjp, f), args, atol, rtol, eps, label)
-            derivative, inputs = partial(_reverse, f), args
+            measured.check_vjp(partial(vjp, f), label)
         if order > 1:
-            _check_orders(derivative, inputs, order - 1, modes, atol, rtol, eps, f"{taken}{mode} of ")
+            derivative = partial(_forward if mode == "fwd" else _reverse, f)
+            _check_orders(derivative, args, order - 1, modes, atol, rtol, eps, f"{taken}{mode} of ")
 
 
 def _forward(f: Callable[..., Any], *args: Any) -> Any:

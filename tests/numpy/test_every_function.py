@@ -23,7 +23,7 @@ from jitgrad.testing import check_grads
 from .drawn_calls import Call, Draw
 from .function_table import ELSEWHERE, ROWS, Row
 
-EXAMPLES = int(os.environ.get("JITGRAD_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("JITGRAD_EXAMPLES", "2"))
 SEED = int(os.environ.get("JITGRAD_SEED", "0"))
 CASES = [(name, row) for row in ROWS for name in row.names.split()]
 

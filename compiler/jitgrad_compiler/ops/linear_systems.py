@@ -279,10 +279,16 @@ def _factored_results(
 
 def _factored_numpy(a: Any, factors: Any, pivots: Any, b: Any, transpose: bool) -> Any:
     def one(a: Any, factors: Any, pivots: Any, b: Any) -> Any:
+        """By trsm, not getrs: OpenBLAS's wakes its threads for two columns of any size, as laswp does."""
         if not b.size:
             return (b,)
-        (getrs,) = scipy_linalg().lapack.get_lapack_funcs(("getrs",), (factors,))
-        return (getrs(factors, pivots, b, trans=int(transpose))[0],)
+        (trsm,) = scipy_linalg().blas.get_blas_funcs(("trsm",), (factors,))
+        order, turned = permutation_of(pivots, len(b)), factors.T  # in Fortran's order: U^T is below, L^T above, of ones
+        if not transpose:
+            return (trsm(1, turned, trsm(1, turned, b[order], trans_a=1, diag=1), trans_a=1, lower=1),)
+        x = np.empty_like(b)
+        x[order] = trsm(1, turned, trsm(1, turned, b, lower=1), diag=1)
+        return (x,)
 
     with np.errstate(all="ignore"):
         return each_matrix(one, solve_factored, a, factors, pivots, b, transpose=transpose)[0]
