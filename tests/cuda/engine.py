@@ -19,7 +19,7 @@ import numpy as np
 from jitgrad_compiler.targets.cpu.machine import native
 
 from . import fibers
-from .fibers import FIBER, MEETING, STATE, WARP, WARP_MEETING, Signal
+from .fibers import FIBER, MEETING, QUEUE, QUEUES, STATE, WARP, WARP_MEETING, Signal
 from .guarded import PAGE, Region, pages
 from .primitives import definitions
 
@@ -141,6 +141,7 @@ class Engine:
             self._warps = np.zeros(count // WARP * WARP_MEETING.size, np.uint8)
             self._groups = np.zeros(count // WARP, MEETING.numpy)
             self._grid = np.zeros(1, MEETING.numpy)
+            self._queues = np.zeros(count * QUEUES * QUEUE.size, np.uint8)
             self._stacks = Region(count, STACK_BYTES - PAGE)
             self._threads = 0
             first = self.fibers.ctypes.data
@@ -148,6 +149,7 @@ class Engine:
             warps["members"], warps["first"] = WARP, first + np.arange(len(warps), dtype=np.uint64) * (WARP * FIBER.size)
             self._grid["first"] = first
             places = {"fibers": self.fibers, "ring": self._ring, "warps": self._warps, "groups": self._groups, "grid": self._grid}
+            places["queues"] = self._queues
             for name, array in places.items():
                 self.state[name] = array.ctypes.data
             self.state["mask"], self.state["stacks"], self.state["stack_bytes"] = count - 1, self._stacks.base, self._stacks.stride

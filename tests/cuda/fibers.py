@@ -19,6 +19,8 @@ from jitgrad_compiler.targets.emitter import Emitter
 from jitgrad_compiler.targets.llvm_text import PTR, Module, Reg
 
 WARP = 32
+QUEUES, MOST_WORKS = 2, 64
+"""Of each thread, and of each queue."""
 SLOT_BYTES = 64
 """Of each lane, for what it hands to the others of its warp."""
 
@@ -42,6 +44,9 @@ class Fault(IntEnum):
     COUNTER = 6
     POINTER = 7
     ALIGNMENT = 8
+    UNFINISHED = 9
+    CHANGED = 10
+    TOO_MUCH = 11
 
 
 class Layout:
@@ -81,11 +86,14 @@ MEETING = Layout(arrived=I32, members=I32, first=PTR, turn=I64)
 """`first` of the fibers that meet, which lie side by side; `turn` is 0 and 1 by turns."""
 WARP_MEETING = Layout(meeting=MEETING.size, slots=2 * WARP * SLOT_BYTES)
 """Lanes write into the slots of this turn and read them when all have come; who is a turn ahead writes into the others."""
-FIBER = Layout(stack=PTR, thread=I32, block=I32, site=I32, status=I32, warp=PTR, group=PTR, shared=PTR, meeting=PTR)
+WORK = Layout(does=PTR, looks=PTR, to=PTR, first=I64, second=I64, how=I64, group=I64, seen=I64)
+QUEUE = Layout(begun=I64, done=I64, ended=I64, works=MOST_WORKS * WORK.size)
+"""What a thread has not waited for (late.py): how many pieces of work were begun and done, how many groups ended; the pieces."""
+FIBER = Layout(stack=PTR, thread=I32, block=I32, site=I32, status=I32, warp=PTR, group=PTR, shared=PTR, meeting=PTR, queues=PTR)
 STATE = Layout(
     current=PTR, main=PTR, ring=PTR, mask=I64, head=I64, ready=I64, unfinished=I64, seed=U64, backwards=I64,
     run=PTR, words=PTR, entry=PTR, rounds=I64, resident=I64, threads=I64, starts=I64, blocks=I64, block_order=PTR, thread_order=PTR,
-    fibers=PTR, groups=PTR, warps=PTR, grid=PTR, stacks=PTR, stack_bytes=I64,
+    fibers=PTR, groups=PTR, warps=PTR, grid=PTR, queues=PTR, stacks=PTR, stack_bytes=I64,
     shared=PTR, shared_stride=I64, shared_bytes=I64, canary_bytes=I64,
     low=U64, high=U64, cooperative=I64, fault=I64, detail=U64, signal=I64, owner=U64,
 )  # fmt: skip
@@ -285,6 +293,7 @@ def _thread(module: Module) -> None:
     f = _Function(module, "fibers.thread", [])
     e = f.e
     e.line(f"call void {f.get('run').text}(ptr {f.get('words').text})")
+    e.call("late.over", None)
     FIBER.set(e, f.get("current"), "status", Status.FINISHED)
     f.set("unfinished", e.sub(f.get("unfinished"), 1))
     e.call("fibers.next", None)
@@ -299,6 +308,7 @@ def _threads(module: Module) -> None:
     with e.loop(0, f.get("threads")) as n:
         FIBER.set(e, fiber, "thread", e.load(e.offset(order, n, I32), I32))
         e.line(f"call void {run.text}(ptr {words.text})")
+        e.call("late.over", None)
     FIBER.set(e, fiber, "status", Status.FINISHED)
     f.set("unfinished", e.sub(f.get("unfinished"), 1))
     e.call("fibers.next", None)
@@ -360,6 +370,9 @@ def _launch(module: Module) -> None:
                 FIBER.set(e, fiber, "block", block)
                 FIBER.set(e, fiber, "group", group)
                 FIBER.set(e, fiber, "shared", shared)
+                queues = e.offset(f.get("queues"), e.mul(number, QUEUES * QUEUE.size), U8)
+                FIBER.set(e, fiber, "queues", queues)
+                e.call("late.begin", None, queues)
                 warp = e.add(first_warp, e.div(place, WARP))
                 FIBER.set(e, fiber, "warp", e.offset(f.get("warps"), e.mul(warp, WARP_MEETING.size), U8))
                 # Stacks end apart by more than a multiple of pages, so that caches keep all their ends.

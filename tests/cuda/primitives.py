@@ -10,7 +10,7 @@ import re
 
 from jitgrad_compiler.targets.cuda.device import PRIMITIVES
 
-from . import wgmma
+from . import late, wgmma
 from .fibers import FIBER, SLOT_BYTES, STATE, Fault
 
 _STATE = {name: f"getelementptr (i8, ptr @fibers_state, i64 {offset})" for name, offset in STATE.offsets.items()}
@@ -248,19 +248,13 @@ def _matrices(transposed: bool) -> str:
     return "\n".join([aligned, *lines, "  call void @fibers.wait(ptr %warp, i32 %site)", f"  ret <4 x i32> {so_far}"])
 
 
-_COPY = """\
-  call void @fibers.aligned(ptr %0, i64 15)
-  call void @fibers.aligned(ptr %1, i64 15)
-  store <16 x i8> zeroinitializer, ptr %0, align 1
-  %some = icmp ne i32 %2, 0
-  br i1 %some, label %copy, label %done
-copy:
-  %value = load <16 x i8>, ptr %1, align 1
-  store <16 x i8> %value, ptr %0, align 1
-  br label %done
-done:
-  ret void"""
-"""At once: that a kernel waits for its copies is not seen."""
+_COPY = late.body(
+    late.COPIES,
+    "  call void @fibers.aligned(ptr %0, i64 15)\n  call void @fibers.aligned(ptr %1, i64 15)",
+    late.EMPTY,
+    "  %source = ptrtoint ptr %1 to i64\n  %bytes = zext i32 %2 to i64",
+    "  call void @late.ask(ptr %queue, ptr @late.copy, ptr @late.copied, ptr %0, i64 %source, i64 0, i64 %bytes)\n  ret void",
+)
 
 
 _HALF = """\
@@ -294,10 +288,17 @@ _EXP2 = """\
 
 
 def _warpgroup(name: str) -> str:
-    """wgmma: its warps must run in step, and its product is there at once."""
+    """wgmma: its warps must run in step. Who has waited goes on where all the warp's products are there."""
     kind = name.split(".")[2:]
-    met = f"{_mine('thread', 'i32')}{_mine('warp', 'ptr')}{_mine('shared', 'ptr')}  call void @fibers.wait(ptr %warp, i32 %site)\n"
-    return met + (wgmma.body(kind[0], int(kind[1]), kind[2]) if kind[0] in wgmma.TYPES else "  ret void")
+    met = f"{_mine('warp', 'ptr')}  call void @fibers.wait(ptr %warp, i32 %site)"
+    if kind[0] == "begin":
+        return f"{met}\n  ret void"
+    if kind[0] == "end":
+        return late.body(late.PRODUCTS, met, "  call void @late.end(ptr %queue)\n  ret void")
+    if kind[0] == "wait":
+        others = int(len(kind) == 1)
+        return late.body(late.PRODUCTS, f"  call void @late.wait(ptr %queue, i64 {others})", met, "  ret void")
+    return late.body(late.PRODUCTS, met, wgmma.asked(kind[0], int(kind[1]), kind[2]), "  ret void")
 
 
 EMULATED: dict[str, str] = {
@@ -321,7 +322,9 @@ EMULATED: dict[str, str] = {
     "gpu.matrices": _matrices(transposed=False),
     "gpu.matrices.transposed": _matrices(transposed=True),
     "gpu.copy": _COPY,
-    **dict.fromkeys(("gpu.copies.end", "gpu.copies.wait", "gpu.copies.publish"), "  ret void"),
+    "gpu.copies.end": late.body(late.COPIES, "  call void @late.end(ptr %queue)\n  ret void"),
+    "gpu.copies.wait": late.body(late.COPIES, "  call void @late.wait(ptr %queue, i64 1)\n  ret void"),
+    "gpu.copies.publish": "  ret void",
     **{name: _warpgroup(name) for name in PRIMITIVES if name.startswith("gpu.wgmma.")},
     "gpu.shared.place": f"""\
 {_mine("shared", "ptr")}  %to = ptrtoint ptr %0 to i64
@@ -341,7 +344,7 @@ _DECLARED = re.compile(r"^(declare [^@\n]*@(gpu\.[a-z0-9_.]+)\()(\)?)", re.MULTI
 
 def definitions() -> str:
     """The primitives as functions; those that meet take the site of the call first."""
-    functions = [_sum_of_tensor_cores(), wgmma.functions()]
+    functions = [_sum_of_tensor_cores(), late.functions(), wgmma.functions()]
     for name, body in EMULATED.items():
         p = PRIMITIVES[name]
         arguments = ", ".join((["i32 %site"] if p.meets else []) + [f"{t} %{n}" for n, t in enumerate(p.arguments)])

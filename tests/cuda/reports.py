@@ -8,7 +8,7 @@ import numpy as np
 
 from jitgrad_compiler.errors import DeviceFault
 
-from .fibers import WARP, Fault, Signal, Status
+from .fibers import MOST_WORKS, WARP, Fault, Signal, Status
 
 _SIGNALS = {
     Signal.ARITHMETIC: "it divides an integer by zero",
@@ -53,6 +53,9 @@ class Launched:
             Fault.NO_GRID: "gpu.grid.barrier in a launch that is not cooperative, whose blocks need not run at once",
             Fault.COUNTER: f"gpu.grid.barrier was handed a counter that was not zeroed: it holds {detail:#x}",
             Fault.ALIGNMENT: f"it touches address {detail:#x}, which is not so aligned as the load or store says{where}",
+            Fault.UNFINISHED: "it returns while what it has copied or multiplied may still be on its way",
+            Fault.CHANGED: "what one of its copies or products reads was changed before it waited for that",
+            Fault.TOO_MUCH: f"it waits for none of {MOST_WORKS} copies or products",
             Fault.POINTER: f"gpu.pointer found {detail:#x}, which is no device memory{where}",
         }
         message = messages.get(fault)
