@@ -30,7 +30,9 @@ HANDLER_BYTES = 64 << 10
 
 @dataclass(frozen=True)
 class Order:
-    """In which order threads and blocks run: "forwards", "backwards", or "shuffled" by a seed."""
+    """In which order threads and blocks run: "forwards", "backwards", "shuffled" by a seed, or a warp "ahead" of all others: as far
+    as it can go without them.
+    """
 
     kind: str = "forwards"
     seed: int = 1
@@ -40,7 +42,7 @@ class Order:
         if self.kind == "shuffled":
             return np.random.default_rng(self.seed).permutation(count).astype(np.int32)
         numbers = np.arange(count, dtype=np.int32)
-        return numbers if self.kind == "forwards" else numbers[::-1].copy()
+        return numbers[::-1].copy() if self.kind == "backwards" else numbers
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ class Grid:
     def resident(self) -> int:
         """How many blocks run at once."""
         return self.blocks if self.cooperative and self.waits else 1
+
+
+ORDERS = [Order(), Order("backwards"), Order("shuffled", 1), Order("shuffled", 2), Order("ahead")]
+"""That results must not depend on."""
 
 
 class _SignalAction(ctypes.Structure):
@@ -117,8 +123,9 @@ class Engine:
             block_order = np.arange(grid.blocks, dtype=np.int32)
         self._grid["members"] = grid.resident * grid.threads
         values = {
-            "seed": grid.order.seed * 2 + 1 if grid.order.kind == "shuffled" else 0, "backwards": grid.order.kind == "backwards",
-            "run": grid.run, "words": words.ctypes.data, "rounds": grid.blocks // grid.resident, "resident": grid.resident,
+            "seed": grid.order.seed * 2 + 1 if grid.order.kind == "shuffled" else 0,
+            "backwards": grid.order.kind == "backwards", "ahead": grid.order.kind == "ahead", "run": grid.run,
+            "words": words.ctypes.data, "rounds": grid.blocks // grid.resident, "resident": grid.resident,
             "entry": self.symbols["fibers.thread" if grid.waits else "fibers.threads"], "threads": grid.threads,
             "starts": grid.threads if grid.waits else 1, "blocks": grid.blocks, "block_order": block_order.ctypes.data,
             "thread_order": thread_order.ctypes.data, "shared": self._shared.start(grid.shared_bytes + canary),

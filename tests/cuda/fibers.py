@@ -91,7 +91,7 @@ QUEUE = Layout(begun=I64, done=I64, ended=I64, works=MOST_WORKS * WORK.size)
 """What a thread has not waited for (late.py): how many pieces of work were begun and done, how many groups ended; the pieces."""
 FIBER = Layout(stack=PTR, thread=I32, block=I32, site=I32, status=I32, warp=PTR, group=PTR, shared=PTR, meeting=PTR, queues=PTR)
 STATE = Layout(
-    current=PTR, main=PTR, ring=PTR, mask=I64, head=I64, ready=I64, unfinished=I64, seed=U64, backwards=I64,
+    current=PTR, main=PTR, ring=PTR, mask=I64, head=I64, ready=I64, unfinished=I64, seed=U64, backwards=I64, ahead=I64,
     run=PTR, words=PTR, entry=PTR, rounds=I64, resident=I64, threads=I64, starts=I64, blocks=I64, block_order=PTR, thread_order=PTR,
     fibers=PTR, groups=PTR, warps=PTR, grid=PTR, queues=PTR, stacks=PTR, stack_bytes=I64,
     shared=PTR, shared_stride=I64, shared_bytes=I64, canary_bytes=I64,
@@ -211,8 +211,10 @@ def _next(module: Module) -> None:
         a, b = e.load(first, PTR), e.load(other, PTR)
         e.store(first, b)
         e.store(other, a)
-    fiber = e.load(e.offset(ring, head, PTR), PTR)
-    f.set("head", e.and_(e.add(head, 1), mask))
+    ahead = e.compare("ne", f.get("ahead"), 0)  # who became ready last
+    number = e.add(head, e.select(ahead, e.sub(ready, 1), 0))
+    fiber = e.load(e.offset(ring, e.and_(number, mask), PTR), PTR)
+    f.set("head", e.and_(e.add(head, e.select(ahead, 0, e.const(1, I64))), mask))
     f.set("ready", e.sub(ready, 1))
     f.set("current", fiber)
     e.branch_if(e.compare("eq", fiber, old), "same", "other")

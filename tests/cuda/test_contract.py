@@ -19,6 +19,7 @@ from jitgrad_compiler.targets.cuda.nvptx import ptx
 from jitgrad_compiler.targets.cuda.program import compile_program, device_tuning
 
 from .assemble import ARCHITECTURES, assemble, assembler, loads
+from .engine import ORDERS
 from .running import run_on_gpu, stand_ins
 
 NEVER = 1 << 40
@@ -80,6 +81,18 @@ def test_a_product_agrees_with_the_processor(name: str, dtype: str, tuning: str)
     for sizes in SIZES:
         arrays = drawn(dtype, *[tuple(sizes[s] for s in spelt) for spelt in (left, right)])
         assert_agree(jitgrad.make_graph(function)(*arrays), arrays, DTYPES[dtype], TUNINGS[tuning])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["plain", "an operand computed on its way"])
+def test_results_do_not_depend_on_the_order_of_threads_and_blocks(name: str, dtype: str) -> None:
+    """Operands that are copied, and those that come through registers; sums leave through memory that these lay in."""
+    arrays = drawn(dtype, (130, 264), (264, 136))
+    graph, found = jitgrad.make_graph(PRODUCTS[name][0])(*arrays), []
+    for order in ORDERS:
+        with stand_ins(order=order):
+            found += run_on_gpu(graph, arrays, TUNINGS["large tiles, whole sums"])
+    assert all(f.tobytes() == found[0].tobytes() for f in found)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

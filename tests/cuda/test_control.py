@@ -117,7 +117,7 @@ def test_the_slices_of_a_step_may_begin_anywhere(dtype: str) -> None:
 def test_blocks_wait_for_each_other_in_any_order() -> None:
     graph = jitgrad.make_graph(gradients)(W, XS, H)
     (want,) = run_graph(graph, (W, XS, H))
-    for order in ("forwards", "backwards", "shuffled"):
+    for order in ("forwards", "backwards", "shuffled", "ahead"):
         for resident in (1, 2, 5):
             with stand_ins(resident=resident, order=Order(order)):
                 (got,) = run_on_gpu(graph, (W, XS, H))

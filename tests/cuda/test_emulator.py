@@ -14,11 +14,11 @@ from jitgrad_compiler.targets.llvm_text import Reg
 
 from . import emulator
 from .emulator import KernelFault, Order
+from .engine import ORDERS
 from .kernels import Body, block_sums, global_number, kernel, neighbours, rounds, scale
 from .primitives import EMULATED
 
 At = Callable[[int], Reg]
-ORDERS = [Order(), Order("backwards"), Order("shuffled", 1), Order("shuffled", 2)]
 
 
 def run(body: Body, blocks: int, arrays: list[np.ndarray], **options: object) -> None:

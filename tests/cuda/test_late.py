@@ -15,15 +15,16 @@ from jitgrad_compiler.targets.llvm_text import Reg
 
 from . import emulator
 from .emulator import KernelFault
+from .engine import ORDERS, Order
 from .kernels import Body, kernel
-from .test_emulator import ORDERS, aligned, floats
+from .test_emulator import aligned, floats
 
 At = Callable[[int], Reg]
 SHARED = 16 << 10
 """Bytes of a block: two tiles of four numbers a thread, or one of 128 lines that are multiplied."""
 
 
-def run(body: Body, arrays: list[np.ndarray], threads: int = THREADS, order: emulator.Order | None = None) -> None:
+def run(body: Body, arrays: list[np.ndarray], threads: int = THREADS, order: Order | None = None) -> None:
     table = np.array([a.ctypes.data for a in arrays], np.uint64)
     module = emulator.load(kernel(body))
     emulator.launch(module, "kernel", 1, [table.ctypes.data], threads=threads, shared_bytes=SHARED, order=order)
@@ -69,7 +70,7 @@ def tiles(rounds: int = 3, ahead: bool = True, barrier: bool = True, groups: int
     return body
 
 
-def summed(body: Body, order: emulator.Order) -> tuple[np.ndarray, np.ndarray]:
+def summed(body: Body, order: Order) -> tuple[np.ndarray, np.ndarray]:
     """What the threads found, and what is right."""
     x, y = aligned(floats(3 * THREADS * 4)), aligned(np.zeros(THREADS * 4, np.float32))
     run(body, [x, y], order=order)
@@ -77,7 +78,7 @@ def summed(body: Body, order: emulator.Order) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_copies_that_are_waited_for_are_there(order: emulator.Order) -> None:
+def test_copies_that_are_waited_for_are_there(order: Order) -> None:
     found, want = summed(tiles(), order)
     np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-5)
 

@@ -34,7 +34,7 @@ TUNINGS = {
     "wide, shared by many": tuned(wide_from=1, share=256, thread_share=8, shared_sort=256, few_updates=2),
     "a block a row": tuned(wide_from=1, warp_row=32, short_row=1),
 }
-ORDERS = [Order("backwards"), Order("shuffled", 1)]
+ORDERS = [Order("backwards"), Order("shuffled", 1), Order("ahead")]
 
 
 def assembles(graph: Any) -> str:
