@@ -14,7 +14,7 @@ from ...llvm_text import Module, Reg
 from ..phases import Emitted, Phase, Pointers, Scratch
 from .fragments import larger
 from .heads import Heads, Pairs, exponential, finite
-from .sides import Side, brought, finish, leave, note_place
+from .sides import Side, brought, leave, note_place, over_keys
 from .tiles import Tiles
 
 
@@ -32,32 +32,18 @@ class _Forward:
         h, tiles = self.h, self.tiles
         e, x = tiles.e, tiles.fragments
         side = Side(tiles, h.heads, h.queries, True)
-        query, key, value = h.arrays
-        memory = self.pointers(e, tiles.f.table, [query, key, value, *h.eqn.outputs])
-        shared = e.div(side.head, h.heads // h.shared)
-        copy_query = brought(tiles, memory, query, side.example, side.head)
+        memory = self.pointers(e, tiles.f.table, [*h.arrays, *h.eqn.outputs])
+        copy_query = brought(tiles, memory, h.arrays[0], side.example, side.head)
         copy_query(tiles.resident(0), side.first, tiles.rows)
-        copies = [brought(tiles, memory, v, side.example, shared) for v in (key, value)]
-        pairs = Pairs(tiles.f, h, self.pointers, side.example, side.head)
-        low, count = tiles.numbers(*pairs.keys_of(side.first, side.last))
         self.largest = [self._slot(-inf) for _ in range(x.parts)]
         self.totals = [self._slot(0.0) for _ in range(x.parts)]
         sums = x.zeros(h.features)
 
-        def first(n: Reg) -> Reg:
-            return e.mul(e.add(low, n), tiles.columns)
-
-        def copy(n: Reg, stage: Reg) -> None:
-            for number, bring in enumerate(copies):
-                bring(tiles.streamed(stage, number), first(n), tiles.columns)
-
-        def use(n: Reg, stage: Reg) -> None:
-            scores = x.across(tiles.resident(0), tiles.streamed(stage, 0))
-            finish(tiles, pairs, side, scores, first(n), True)
+        def weigh(scores: list[Reg], stage: Reg) -> None:
             self._weigh(scores, sums)
             x.add(sums, scores, tiles.streamed(stage, 1))
 
-        tiles.stream(count, copy, use)
+        over_keys(tiles, side, Pairs(tiles.f, h, self.pointers, side.example, side.head), memory, weigh)
         totals = [x.over_row(e.get(slot, F32), "add") for slot in self.totals]
         largest = [finite(e, e.get(slot, F32)) for slot in self.largest]
         out, *notes = h.eqn.outputs

@@ -17,7 +17,7 @@ from ..device import THREADS
 from ..phases import BlockFunction, Emitted, Phase, Pointers, Scratch
 from .fragments import Fragments
 from .heads import MASKED, Heads, Pairs, exponential, vars_of
-from .sides import Side, brought, finish, leave, note_place
+from .sides import Side, brought, finish, leave, note_place, over_keys
 from .tiles import ASIDE, Tiles
 
 LARGEST, INVERSE, DOT = 0, 1, 2
@@ -73,25 +73,13 @@ class _Gradient:
         memory = self._memory(tiles, self.results[0])
         for number, v in enumerate((self.query, self.ct)):
             brought(tiles, memory, v, side.example, side.head)(tiles.resident(number), side.first, tiles.rows)
-        copies = [brought(tiles, memory, v, side.example, self._shared(tiles, side.head)) for v in (self.key, self.value)]
         notes = []
         for part in range(x.parts):
             row = e.least(side.row(tiles, part), h.queries - 1)
             notes.append(self._notes(tiles, memory, side.example, side.head, row))
-        pairs = Pairs(tiles.f, h, self.pointers, side.example, side.head)
-        low, count = tiles.numbers(*pairs.keys_of(side.first, side.last))
         sums = x.zeros(h.features)
 
-        def first(n: Reg) -> Reg:
-            return e.mul(e.add(low, n), tiles.columns)
-
-        def copy(n: Reg, stage: Reg) -> None:
-            for number, bring in enumerate(copies):
-                bring(tiles.streamed(stage, number), first(n), tiles.columns)
-
-        def use(n: Reg, stage: Reg) -> None:
-            scores = x.across(tiles.resident(0), tiles.streamed(stage, 0))
-            finish(tiles, pairs, side, scores, first(n), True)
+        def weigh(scores: list[Reg], stage: Reg) -> None:
             moved = x.across(tiles.resident(1), tiles.streamed(stage, 1))
             for slot, by in zip(scores, moved, strict=True):
                 found = []
@@ -101,7 +89,7 @@ class _Gradient:
                 x.put(slot, found)
             x.add(sums, scores, tiles.streamed(stage, 0))
 
-        tiles.stream(count, copy, use)
+        over_keys(tiles, side, Pairs(tiles.f, h, self.pointers, side.example, side.head), memory, weigh)
         leave(tiles, side, memory[self.results[0]], sums, [e.const(h.params["scale"], F32)] * x.parts)
         return tiles.f.finish(side.blocks, tiles.shared_bytes)
 
@@ -163,9 +151,6 @@ class _Gradient:
     def _memory(self, tiles: Tiles, *results: Var) -> dict[Var, Reg]:
         read = [self.query, self.key, self.value, self.largest, self.totals, self.ct]
         return self.pointers(tiles.e, tiles.f.table, [*read, *results])
-
-    def _shared(self, tiles: Tiles, head: Reg) -> Reg:
-        return tiles.e.div(head, self.h.heads // self.h.shared)
 
     def _notes(self, tiles: Tiles, memory: dict[Var, Reg], example: Reg, head: Reg, query: Reg) -> tuple[Reg, Reg, Reg]:
         e, h = tiles.e, self.h

@@ -89,3 +89,30 @@ def finish(tiles: Tiles, pairs: Pairs, side: Side, products: list[Reg], first: R
                 column = e.add(first, e.add(x.first_column, COLUMNS * j + n % 2))
                 found.append(pairs.asked(s, *((row, column) if queries else (column, row))))
             x.put(slot, found)
+
+
+Weigh = Callable[[list[Reg], Reg], None]
+"""Takes the scores of a tile of keys, and the stage where that lies, with the tile of its values behind it."""
+
+
+def over_keys(tiles: Tiles, side: Side, pairs: Pairs, memory: Mapping[Var, Reg], weigh: Weigh) -> None:
+    """Go over the keys, and values, that some of the block's queries see by their positions; the queries are the first resident."""
+    e, h, x = tiles.e, tiles.h, tiles.fragments
+    _, key, value = h.arrays
+    shared = e.div(side.head, h.heads // h.shared)
+    copies = [brought(tiles, memory, v, side.example, shared) for v in (key, value)]
+    low, count = tiles.numbers(*pairs.keys_of(side.first, side.last))
+
+    def first(n: Reg) -> Reg:
+        return e.mul(e.add(low, n), tiles.columns)
+
+    def copy(n: Reg, stage: Reg) -> None:
+        for number, bring in enumerate(copies):
+            bring(tiles.streamed(stage, number), first(n), tiles.columns)
+
+    def use(n: Reg, stage: Reg) -> None:
+        scores = x.across(tiles.resident(0), tiles.streamed(stage, 0))
+        finish(tiles, pairs, side, scores, first(n), True)
+        weigh(scores, stage)
+
+    tiles.stream(count, copy, use)
