@@ -161,6 +161,10 @@ class Array(ToPython):
     def __iter__(self) -> Any:
         if not self.type.shape:
             raise TypeError("iteration over an array without axes: it is one number. x[None] has an axis, x.item() is the number")
+        ref = self.ref
+        if type(ref) is np.ndarray and self.owner is None and not self.weak and state.staging is None:
+            part = ArrayType(self.type.shape[1:], self.type.dtype)
+            return map(lambda i: Array(part, None, ref[i, ...]), range(self.type.shape[0]))
         return map(self.__getitem__, range(self.type.shape[0]))
 
     def block_until_ready(self) -> Array:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -30,12 +29,12 @@ from jitgrad.operands import (
 )
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
 from jitgrad.transfers import beside, placed
-from jitgrad_compiler.ir import quiet
 from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import BOOL, F32, F64, I64, NAMES, ArrayType, DType
+from jitgrad_compiler.ir.types import I64, DType
 
 from .elementwise import example, named
+from .plain_data import of_plain
 
 ORDERS = (None, "K", "C", "A", "F")
 """What NumPy takes as an order in memory; here elements always lie in rows, as by C."""
@@ -60,9 +59,10 @@ def array(
     Array([[1. , 2. ],
            [3. , 4.5]], dtype=float32)
     """
-    if order == "K" and ndmin == 0 and dtype is device is config.default_device is None:
-        plain = _of_numbers(object)
-        if plain is not None:
+    if order == "K" and ndmin == 0 and device is config.default_device is None and copy:
+        if type(object) is Array and dtype is None and type(object.ref) is np.ndarray and not object.weak:
+            return object.copy()
+        if (plain := of_plain(object, dtype)) is not None:
             return plain
     one_of("array", "order", order, ORDERS)
     out = _copied(copy, object, _from_data("array", object, None if dtype is None else dtype_name(dtype)))
@@ -79,8 +79,11 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool |
     >>> jnp.asarray(2.5)
     Array(2.5, dtype=float32)
     """
-    if dtype is order is device is copy is config.default_device is None and (plain := _of_numbers(a)) is not None:
-        return plain
+    if order is device is copy is config.default_device is None:
+        if type(a) is Array and not a.weak:
+            return a if dtype is None else convert(a, dtype_name(dtype))
+        if (plain := of_plain(a, dtype)) is not None:
+            return plain
     if copy is False and not isinstance(a, Array):
         raise ArgumentError(f"asarray: a {type(a).__name__} must be copied, but copy=False was given")
     one_of("asarray", "order", order, ORDERS)
@@ -126,33 +129,8 @@ def _with_places(items: Any, place: str = "") -> Any:
             yield f"{place}[{n}]", x
 
 
-def _of_numbers(items: Any) -> Array | None:
-    """A number or nested lists of Python's numbers as an array of the type that they give, if there are no others and they fit."""
-    level: Any = items if type(items) is list else [items]
-    while (kinds := {*map(type, level)}) == {list}:
-        level = [*chain.from_iterable(level)]
-    if not kinds or not kinds <= _PLAIN or not config.jax_enable_x64:
-        return None
-    try:
-        made = np.array(items)
-    except ValueError:
-        return None
-    dtype = NAMES.get(made.dtype)
-    if dtype is F64:
-        if float not in kinds:
-            return None  # NumPy has no integers for these
-        dtype = default_float()
-        token = quiet.state.set(quiet.QUIET)
-        made = made.astype(dtype.numpy)
-        quiet.state.reset(token)
-    return Array(ArrayType(made.shape, dtype), None, made) if dtype in (F32, F64, I64, BOOL) else None
-
-
-_PLAIN = frozenset((float, int, bool))
-
-
 def _from_list(where: str, items: Sequence[Any], dtype: DType | None) -> Array:
-    if dtype is None and (plain := _of_numbers(items)) is not None:
+    if (plain := of_plain(items, dtype)) is not None:
         return plain
     leaves = list(_leaves(items))
     kinds = set(map(type, leaves))

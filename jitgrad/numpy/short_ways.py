@@ -94,6 +94,7 @@ def reduction(op: str) -> Callable[..., Any]:
 
 
 greatest, least, larger, smaller = reduction("reduce_max"), reduction("reduce_min"), OPS["max"].numpy, OPS["min"].numpy
+ascending = OPS["sort"].numpy
 
 
 def ptp(x: Any, axis: Any = None) -> Any:
@@ -245,12 +246,12 @@ def right_shift(x: Any, n: Any) -> Any:
     return np.right_shift(x, n)
 
 
-def without_zeros(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of NumPy's that gives the same numbers but for the sign of a zero."""
+def without_nan(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that differs from a wanted one where it gives NaN."""
 
     def evaluate(x: Any, y: Any) -> Any:
         out = function(x, y)
-        needs(np.count_nonzero(out) == out.size)
+        needs(out.dtype.kind != "f" or np.count_nonzero(np.isnan(out)) == 0)
         return out
 
     return evaluate
@@ -266,10 +267,10 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     return np.lexsort(tuple(keys), axis)
 
 
-def interp(x: Any, knots: Any, values: Any) -> Any:
+def interp(x: Any, knots: Any, values: Any, left: Any = None, right: Any = None) -> Any:
     """Where no knots are equal and all is finite."""
     if not isinstance(x, np.ndarray):
-        return interp(np.array([x], knots.dtype), knots, values).reshape(())
+        return interp(np.array([x], knots.dtype), knots, values, left, right).reshape(())
     n = len(knots)
     needs(x.ndim and n > 1 and knots.shape == values.shape == (n,) and x.dtype.kind == "f")
     place = knots[1:-1].searchsorted(x, "right")
@@ -281,7 +282,14 @@ def interp(x: Any, knots: Any, values: Any) -> Any:
         if numbers and min(numbers) >= knots.item(0) and max(numbers) <= knots.item(n - 1):
             return inner
     needs(np.count_nonzero(np.isfinite(inner)) == inner.size)
-    return np.where(x > knots[-1], values[-1], np.where(x < knots[0], values[0], inner))
+    low, high = (end if given is None else beyond(given, values) for given, end in ((left, values[0]), (right, values[-1])))
+    return np.where(x > knots[-1], high, np.where(x < knots[0], low, inner))
+
+
+def beyond(given: Any, values: Any) -> Any:
+    """The value outside the knots, a number of Python's."""
+    needs(type(given) is float)
+    return values.dtype.type(given)
 
 
 def digitize(x: Any, edges: Any, right: bool = False) -> Any:
@@ -299,24 +307,41 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     needs(x.ndim == 1 and x.dtype.kind != "f" and minlength >= 0)
     if weights is None:
         return np.bincount(x, minlength=minlength)
-    needs(x.shape == weights.shape and x.size > 0 and weights.dtype.kind != "b" and x.min() >= 0)
-    out = np.zeros(max(int(x.max()) + 1, minlength), weights.dtype)
+    needs(x.shape == weights.shape and x.size > 0 and weights.dtype.kind != "b")
+    out = np.zeros(np.bincount(x, minlength=minlength).size, weights.dtype)  # of negative numbers it raises
     add_at(out, (x,), weights)
     return out
 
 
-def unique(x: Any, return_counts: bool = False) -> Any:
+def unique(
+    x: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, equal_nan: bool = True
+) -> Any:
     needs(x.dtype.kind != "c")
-    ordered = np.sort(x, None, kind="stable")
+    flat, order = x.reshape(-1), None
+    if return_index or return_inverse:
+        order = flat.argsort(kind="stable")
+    ordered = np.sort(flat, None, kind="stable") if order is None else flat[order]
     first = np.empty(ordered.shape, bool)
     first[:1] = True
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    if x.dtype.kind == "f" and x.size and np.isnan(ordered[-1]):
+    if equal_nan and x.dtype.kind == "f" and x.size and np.isnan(ordered[-1]):
         first[ordered.searchsorted(ordered[-1]) + 1 :] = False
-    if not return_counts:
-        return ordered[first]
-    places = np.flatnonzero(np.append(first, True))
-    return ordered[first], np.subtract(places[1:], places[:-1])
+    found = [ordered[first]]
+    if return_index and order is not None:
+        found.append(order[first])
+    if return_inverse:
+        inverse = np.empty(ordered.shape, np.int64)
+        inverse[order] = np.cumsum(first) - 1
+        found.append(inverse.reshape(x.shape))
+    if return_counts:
+        places = np.flatnonzero(np.append(first, True))
+        found.append(np.subtract(places[1:], places[:-1]))
+    return found[0] if len(found) == 1 else found
+
+
+def differing(index: bool = False, inverse: bool = False, counts: bool = False) -> Callable[..., Any]:
+    """`unique` of an array alone, with these results, where NaNs all differ."""
+    return lambda x: unique(x, index, inverse, counts, equal_nan=False)
 
 
 def chosen(condition: Any, x: Any) -> Any:
@@ -332,6 +357,31 @@ def of_whole_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(x, y)
 
     return evaluate
+
+
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    needs(type(repeats) is int or repeats.dtype.kind in "iu")
+    return np.repeat(x, repeats, axis)
+
+
+def delete(x: Any, places: Any, axis: int | None = None) -> Any:
+    needs(type(places) is int or (places.dtype.kind in "iu" and places.ndim == 1))
+    return np.delete(x, places, axis)
+
+
+def median(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Of floats along one axis or all, without a NaN."""
+    needs(x.dtype.kind == "f" and x.size and x.ndim)
+    along = x.ndim - 1 if axis is None else axis % x.ndim
+    rows = ascending(x.reshape(-1) if axis is None else x, axis=0 if axis is None else along)
+    rows = rows if axis is None or along == 0 else np.moveaxis(rows, along, 0)
+    last, n = rows[-1], len(rows)
+    needs(np.count_nonzero(last == last) == last.size)
+    half = x.dtype.type(0.5)
+    out = rows[n // 2] if n % 2 else rows[n // 2 - 1] * half + rows[n // 2] * half
+    if not keepdims:
+        return out
+    return np.reshape(out, (1,) * x.ndim) if axis is None else np.expand_dims(out, along)
 
 
 def whole_steps(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from jitgrad import array_ops as ops
 from jitgrad import tree
-from jitgrad.array import Array, as_value
+from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.dtypes import prng_key
 from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError
 from jitgrad.operands import array_arg, shape_arg
@@ -126,7 +126,10 @@ def PRNGKey(seed: Any, *, impl: str | None = None) -> Array:
 
 def _key_of_number(seed: int, size: int) -> Array:
     """The raw key of a seed of so many bytes: its low 64 bits, of which those of a narrower seed are 32."""
-    return to_data(ops.constant(seed % (2**64 if size == 8 else 2**32), U64))
+    word = seed % (2**64 if size == 8 else 2**32)
+    if ops.in_memory():
+        return from_numpy(np.array([word >> 32, word & 0xFFFFFFFF], np.uint32))
+    return to_data(ops.constant(word, U64))
 
 
 def key_dtype(impl_spec: Any = None) -> type:

@@ -188,7 +188,13 @@ ARRAYS = {
     rearrangement.flipud: [()],
     rearrangement.fliplr: [()],
     rearrangement.tile: [(2,), (0,), ((2, 1),), (-1,)],
-    rearrangement.repeat: [(2,), (0,), (2, 0), (-1,)],
+    rearrangement.repeat: [(2,), (0,), (2, 0), (-1,), (jnp.array([2, 0, 3, 1]),), (jnp.array([3]), 0), (jnp.array([1.0]),)],
+    rearrangement.delete: [(0,), (jnp.array([1, -1, 1]),), (jnp.array([0]), 0), (9,), (jnp.array([True, False]),), (jnp.array(1),)],
+    quantiles.median: [(), (0,), (-1,), ((0, 1),), (3,)],
+    sets.unique: [(), (True,), (False, True), (False, False, True), (True, True, True), (False, False, False, 0)],
+    sets.unique_counts: [()],
+    sets.unique_inverse: [()],
+    sets.unique_all: [()],
     calculus.diff: [(), (2,), (1, 0)],
     matrices.tril: [(), (1,), (-2,), (9,)],
     matrices.triu: [(), (1,), (-2,), (9,)],
@@ -339,7 +345,9 @@ def test_functions_of_two_vectors_and_more_give_what_their_operations_give():
             note(calculus.interp, at, jnp.arange(float(n)), y)
             note(sorting.digitize, at, keys)
             note(sorting.digitize, at, keys[::-1], right=True)
-        note(calculus.interp, x, keys, y, left=0.0)
+        for ends in ({"left": 0.0}, {"right": -7.5}, {"left": float("nan"), "right": 1e300}, {"left": 3}, {"left": "extrapolate"}):
+            note(calculus.interp, x, keys, y, **ends)
+            note(calculus.interp, 100.0, keys, y, **ends)
         for mode in ("full", "same", "valid", "none"):
             note(calculus.convolve, x, z[0], mode)
             note(calculus.convolve, x, y, mode=mode)
@@ -385,9 +393,9 @@ def test_short_convolutions_are_those_of_compiled_code(taps):
 
 def test_operations_are_written_down_at_the_second_call():
     x = jnp.array([3.0, 1.0, 2.0])
-    now = at_once.at_once(quantiles.median)
+    now = at_once.at_once(quantiles.nanmedian)
     assert [now((x,), {}) is None for _ in range(3)] == [True, False, False]
-    assert np.isnan(now((jnp.array([5.0, np.nan, 1.0]),), {}))
+    assert np.isnan(now((jnp.array([np.nan, np.nan, np.nan]),), {}))
 
 
 NOT_REPLAYED = {
@@ -418,6 +426,12 @@ def test_what_looks_at_elements_is_not_written_down():
         jnp.histogram(jnp.array([1.0, np.inf, 3.0]), 2)
     for k in (1, 2, 3):
         assert jnp.nonzero(jnp.array([1, 2, 3]) >= k)[0].shape == (4 - k,)
+
+
+@pytest.mark.parametrize("function", [jnp.unique_values, jnp.unique_counts, jnp.unique_inverse, jnp.unique_all, jnp.unique])
+def test_nans_all_differ_where_they_did_before(function):
+    for elements in ([1.0, 2.0, 1.0], [1.0, 2.0, 2.0], [np.nan, 1.0, np.nan], [-0.0, 0.0, np.nan], [np.nan] * 3):
+        the_same(function(jnp.array(elements)), function.__wrapped__(jnp.array(elements)))
 
 
 def test_settings_change_what_is_written_down():

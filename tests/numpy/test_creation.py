@@ -11,6 +11,7 @@ import pytest
 import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad.errors import ArgumentError, DTypeError, NumberRangeError
+from jitgrad.numpy import creation
 
 CASES = [
     "array([[1, 2], [3, 4]])",
@@ -175,3 +176,47 @@ def test_floats_that_an_integer_type_does_not_hold_are_refused(make: Any, data: 
     with pytest.raises(NumberRangeError, match=r"does not fit in u?int|is no number that int"):
         make(data, dtype)
     np.testing.assert_array_equal(make([255.9, -0.9], "uint8"), [255, 0])
+
+
+PLAIN = [
+    1.5, -0.0, True, 3, 1j, [1.0, 2.0], [1, 2], [True, False], [1, 2.5], [[1, 2], [3, 4]], [[True, 1.0]], [1j, 2], [], [[]],
+    [[1], [2, 3]], [1e300], [2**70], [2**63], [2**53 + 1], 2**24 + 1, [float("nan"), float("inf")], [300, -1], (1, 2), [(1, 2)],
+    [None], "a", [2**70, 1.0], np.array([1.0, 2.0]), np.array([[1, 2], [3, 4]], np.int32).T, np.array([1.0, 2.0], ">f4"),
+    np.float64(2.5), np.array(3), np.ma.masked_array([1.0], [True]), np.array(["a"]), [np.float32(1)], np.zeros((0, 2)),
+]  # fmt: skip
+TYPES = [None, "float32", np.float64, int, "int32", "uint8", bool, "complex64", complex, "bfloat16", "bad"]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("make", [jnp.array, jnp.asarray])
+def test_plain_data_become_what_other_data_do(make, dtype, monkeypatch):
+    """Each as an array by NumPy alone, and with a look at everything."""
+
+    def outcome(data):
+        try:
+            made = make(data, dtype)
+        except Exception as error:
+            return type(error), str(error)
+        return made.dtype, made.weak_type, made.shape, np.asarray(made).tobytes()
+
+    for data in [*PLAIN, *[jnp.array(x) for x in (1.5, [1, 2], [[1.0, 2.0]])]]:
+        variants = [data, [jnp.array(data), jnp.array(data)]] if isinstance(data, float) else [data]
+        for given in variants:
+            found = outcome(given)
+            with monkeypatch.context() as m:
+                m.setattr(creation, "of_plain", lambda *_: None)
+                assert found == outcome(given), (given, dtype)
+
+
+def test_plain_data_follow_the_settings():
+    with jitgrad.enable_x64(False):
+        assert jnp.array([1, 2]).dtype == np.int32 and jnp.asarray(np.array([1.0])).dtype == np.float32
+    jitgrad.config.update("default_float", "float64")
+    try:
+        assert jnp.array([1.0]).dtype == np.float64 and jnp.array([1j]).dtype == np.complex128
+    finally:
+        jitgrad.config.update("default_float", "float32")
+    source = np.array([1.0, 2.0])
+    made = jnp.asarray(source)
+    source[0] = 5.0
+    assert made.tolist() == [1.0, 2.0]
