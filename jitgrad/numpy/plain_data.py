@@ -29,8 +29,9 @@ def of_plain(data: Any, dtype: Any = None) -> Array | None:
     kind = type(data)
     if kind is np.ndarray:
         known = NAMES.get(data.dtype)
-        same = known is not None and (dtype is None or dtype_name(dtype) == known)
-        return Array(ArrayType(data.shape, known), None, np.array(data, order="C")) if same else None
+        if known is None or (dtype is not None and dtype_name(dtype) != known):
+            return None
+        return Array(ArrayType(data.shape, known), None, np.array(data, order="C"))
     kinds, level = {kind}, data
     while kinds == {list}:
         kinds = {*map(type, level)}
