@@ -62,10 +62,19 @@ def _array(where: str, name: str, x: Any, dtype: Any) -> Any:
 
 
 def _weights(where: str, weight: Any, dtype: Any) -> Any:
-    array = _array(where, "sample_weight", weight, dtype).astype(dtype)
+    """Weights of examples, or a tuple or dict of them, one an output."""
+    if isinstance(weight, tuple) and all(np.ndim(w) for w in weight):
+        return tuple(_weight(where, f"sample_weight[{k}]", w, dtype) for k, w in enumerate(weight))
+    if isinstance(weight, Mapping):
+        return {k: _weight(where, f"sample_weight[{k!r}]", w, dtype) for k, w in weight.items()}
+    return _weight(where, "sample_weight", weight, dtype)
+
+
+def _weight(where: str, name: str, weight: Any, dtype: Any) -> Any:
+    array = _array(where, name, weight, dtype).astype(dtype)
     if array.ndim != 1:
-        raise ShapeError(f"{where}: sample_weight must have one number an example, the shape [examples], got {list(array.shape)}")
-    return _usable(where, "sample_weight", array)
+        raise ShapeError(f"{where}: {name} must have one number an example, the shape [examples], got {list(array.shape)}")
+    return _usable(where, name, array)
 
 
 def _usable(where: str, name: str, weights: Any) -> Any:

@@ -16,7 +16,6 @@ import jitgrad.numpy as jnp
 from jitgrad import random, tree
 from jitgrad.devices import CPU
 from jitgrad.errors import ArgumentError, InvalidValueError
-from jitgrad.metrics import Metric
 from jitgrad.tracing import eval_shape
 
 from .arrays import batches_of, class_weights, in_memory, is_dataset, some_batches, split_last
@@ -83,9 +82,8 @@ def count(where: str, name: str, value: Any, default: Any, least: int = 1) -> An
 def source(where: str, model: Any, x: Any, y: Any, weight: Any, size: int | None) -> Source:
     """What is given as x, y and weights."""
     if not is_dataset(x):
-        return Source(
-            in_memory(where, model._examples(where, x), model._listed_targets(y), weight, model._dtype), (), size_of(where, size)
-        )
+        data = in_memory(where, model._examples(where, x), model._by_output(y), model._by_output(weight), model._dtype)
+        return Source(data, (), size_of(where, size))
     for name, value in (("y", y), ("sample_weight", weight), ("batch_size", size)):
         if value is not None:
             raise ArgumentError(f"{where}: x is a dataset, whose batches say it all: leave {name} out")
@@ -207,24 +205,41 @@ def make_ready(model: Any, batch: Batch) -> None:
 
 
 def check_labels(model: Any, batch: Batch) -> None:
-    """Have the loss look at the examples of the least and the greatest label, and at one that is no whole number: it refuses
+    """Have the losses look at the examples of the least and the greatest label, and at one that is no whole number: they refuse
     labels out of range where they are concrete, which they are not within a compiled step.
     """
-    if model._learner.eager or not isinstance(batch.y, np.ndarray) or batch.y.dtype.kind not in "iuf":
+    if model._learner.eager or batch.y is None:
         return
-    rows = batch.y.reshape(rows_of(batch), -1)
-    if rows.dtype.kind == "f" and rows.shape[1] != 1:
-        return  # no labels, and perhaps many numbers
-    low, high = rows.min(), rows.max()
-    parts = rows != np.floor(rows) if rows.dtype.kind == "f" else np.zeros(rows.shape, bool)
-    seen = model._labels or (np.inf, -np.inf, False)
-    if seen[0] <= low and high <= seen[1] and (seen[2] or not parts.any()):
+    labels = {tree.path_text(path): rows for path, y in tree.leaves_with_path(batch.y) if (rows := _labels(y)) is not None}
+    ranges = {output: (rows.min(), rows.max(), bool(_parts(rows).any())) for output, rows in labels.items()}
+    seen = {output: model._labels.get(output, (np.inf, -np.inf, False)) for output in ranges}
+    new = [k for k, (low, high, parts) in ranges.items() if low < seen[k][0] or seen[k][1] < high or parts > seen[k][2]]
+    if not new:
         return
-    chosen = [int(found.any(1).argmax()) for found in (rows == low, rows == high, parts)]
+    chosen = [
+        int(found.any(1).argmax())
+        for k in new
+        for found in (labels[k] == ranges[k][0], labels[k] == ranges[k][1], _parts(labels[k]))
+    ]
     few = tree.map(lambda a: np.asarray(a)[chosen], batch)
     predictions = eval_shape(called, model.module, few.x)
-    model._learner.recipe.loss(few.y, tree.map(lambda p: jnp.zeros(p.shape, p.dtype), predictions))
-    model._labels = (min(low, seen[0]), max(high, seen[1]), seen[2] or bool(parts.any()))
+    model._learner.recipe.objective(few.y, tree.map(lambda p: jnp.zeros(p.shape, p.dtype), predictions), None)
+    for k in new:
+        (low, high, parts), before = ranges[k], seen[k]
+        model._labels[k] = min(low, before[0]), max(high, before[1]), before[2] or parts
+
+
+def _labels(y: Any) -> Any:
+    """Targets as rows of numbers, None where they are no labels."""
+    if not isinstance(y, np.ndarray) or y.dtype.kind not in "iuf":
+        return None
+    rows = y.reshape(len(y), -1)
+    return None if rows.dtype.kind == "f" and rows.shape[1] != 1 else rows  # perhaps many numbers
+
+
+def _parts(rows: Any) -> Any:
+    """Where numbers are not whole."""
+    return rows != np.floor(rows) if rows.dtype.kind == "f" else np.zeros(rows.shape, bool)
 
 
 class _Epochs:
@@ -375,7 +390,7 @@ def train_on_batch(model: Any, x: Any, y: Any, weight: Any, by_class: Mapping[in
     """See `Model.train_on_batch`."""
     where = f"{model._name}.train_on_batch"
     learner = model._compiled("train_on_batch")
-    batch = in_memory(where, model._examples(where, x), model._listed_targets(y), weight, model._dtype)
+    batch = in_memory(where, model._examples(where, x), model._by_output(y), model._by_output(weight), model._dtype)
     if by_class is not None:
         batch = class_weights(where, batch, by_class, model._dtype)
     make_ready(model, batch)
@@ -385,22 +400,3 @@ def train_on_batch(model: Any, x: Any, y: Any, weight: Any, by_class: Mapping[in
         raise InvalidValueError(f"{where}: the loss was not finite. The model is as it was before.")
     model._keep(state)
     return learner.logs(totals)
-
-
-def as_list(where: str, metrics: Any) -> list[Any]:
-    """Metrics as they are given to `compile`: none, one, or several."""
-    if metrics is None:
-        return []
-    return list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
-
-
-def named(plain: Iterable[tuple[str, Metric]], weighted: Iterable[tuple[str, Metric]]) -> dict[str, Metric]:
-    """Metrics by their names, made distinct: those that are weighted by "weighted_" in front, the others by numbers."""
-    found: dict[str, Metric] = {}
-    for prefix, name, metric in (*(("", *pair) for pair in plain), *(("weighted_", *pair) for pair in weighted)):
-        numbers = itertools.count(1)
-        distinct = name = f"{prefix}{name}" if name in found else name
-        while distinct in found or distinct == "loss":
-            distinct = f"{name}_{next(numbers)}"
-        found[distinct] = metric
-    return found

@@ -78,6 +78,7 @@ class Functional(Layer):
             _Step(places[id(call.module)], _placed(call.args, known), _placed(tuple(call.kwargs.items()), known)) for call in order
         )
         self.results = _placed(outputs, known)
+        self.output_names = _names(outputs)
         self.layers = tuple(modules.values())
 
     def call(self, *args: Any, **named: Any) -> Any:
@@ -108,6 +109,14 @@ class Functional(Layer):
                     f"{got_shape}"
                 )
         return given
+
+
+def _names(outputs: Any) -> tuple[str, ...]:
+    """The names of outputs: those of a dict, or of the layers that give them, made distinct by numbers."""
+    if isinstance(outputs, dict):
+        return tuple(map(str, outputs))
+    given = [getattr(x.call.module, "name", None) for x in tree.leaves(outputs)]
+    return tuple(n if n and given.count(n) == 1 else f"{n or 'output'}_{k}" for k, n in enumerate(given))
 
 
 def examples(inputs: Any) -> tuple[ShapeDtypeStruct, ...]:

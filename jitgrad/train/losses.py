@@ -225,15 +225,9 @@ def resolve_loss(loss: Any) -> Callable[[Any, Any], Any]:
         options = {} if isinstance(loss, functools.partial) and "reduction" in loss.keywords else {"reduction": "none"}
         return lambda y_true, y_pred: loss(y_pred, y_true, **options)
     if isinstance(loss, type) or not callable(loss):
-        advice = ""
-        if isinstance(loss, (list, tuple, dict)):
-            advice = (
-                ". A model of several outputs has one function of all targets and predictions, with the weights of parts in it: "
-                "loss=lambda y, p: mse(y[0], p[0]) + 0.2 * mse(y[1], p[1]), where y is a tuple, or a dict"
-            )
         raise ArgumentError(
             "train.losses: takes a name such as 'mse', a loss such as losses.MeanSquaredError(), or a function of targets and "
-            f"predictions, got {loss!r}{advice}"
+            f"predictions, got {loss!r}"
         )
     return lambda y_true, y_pred: loss(*of_one_rank(y_true, y_pred))
 

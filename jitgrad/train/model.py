@@ -32,8 +32,7 @@ from .functional import Functional, examples
 from .interrupts import interrupts_noted
 from .layers import Layer
 from .learner import Learner
-from .losses import resolve_loss
-from .metrics import resolve_metric
+from .objective import measures_of, objective_of
 from .optimizers import Optimizer, resolve_optimizer
 from .steps import Recipe, State, arguments, called
 from .subclassing import module_class
@@ -92,8 +91,8 @@ class Model(Weights):
         """The structure of the parameters that the optimizer's state is of."""
         self._steps: Any = jnp.int64(0)
         self._learner: Learner | None = None
-        self._labels: tuple[Any, Any, bool] | None = None
-        """The least and the greatest label that the loss has taken."""
+        self._labels: dict[str, tuple[Any, Any, bool]] = {}
+        """By output: the least and the greatest label that the loss has taken, and whether it has taken parts of numbers."""
         self._inputs: Any = None
         """Examples of the call's arguments, once they are known."""
         self.history: History | None = None
@@ -287,10 +286,15 @@ class Model(Weights):
             )
         return x
 
-    def _listed_targets(self, y: Any) -> Any:
-        """y, where a list of arrays is what a model of several outputs has for targets."""
-        several = self._ends is not None and isinstance(self._ends[1], (list, tuple))
-        return tuple(y) if several and isinstance(y, list) else y
+    def _by_output(self, given: Any) -> Any:
+        """Targets or weights, where a list of arrays has one for each of several outputs."""
+        several = len(self._output_names or ()) > 1 or (self._learner is not None and bool(self._learner.recipe.objective.logged))
+        return tuple(given) if several and isinstance(given, list) and all(np.ndim(a) for a in given) else given
+
+    @property
+    def _output_names(self) -> tuple[str, ...] | None:
+        """Of a model that was made of inputs and outputs."""
+        return self._module.output_names if isinstance(self._module, Functional) else None
 
     def _ready(self, x: Any) -> None:
         """Build what is unbuilt for examples of the inputs."""
@@ -313,7 +317,7 @@ class Model(Weights):
         metrics: Any = None,
         weighted_metrics: Any = None,
         *,
-        loss_weights: None = None,
+        loss_weights: Any = None,
         run_eagerly: bool = False,
     ) -> None:
         """Say how to train.
@@ -323,18 +327,21 @@ class Model(Weights):
         an example, or one number; predictions are whatever the module gives. metrics: names, or metrics of `train.metrics` or
         `jitgrad.metrics`; weighted_metrics: those that take examples by their weights. run_eagerly: compile nothing, so that print
         and pdb in the model see numbers.
+
+        A model of several outputs takes a list of losses in their order, or a dict by name, in which None is no loss, and so
+        loss_weights, which they are added with, and metrics, of which each output may have a list. Logs have each one's loss, too,
+        and the output's name in front of its metrics. Outputs have the names of the layers that give them; those without a name,
+        and those of a class of one's own, which gives a tuple, are "output_0", "output_1" and so on. One name of a loss is the loss
+        of each output; one function of one's own gets all targets and all predictions.
         """
         if loss is None:
             raise ArgumentError(f"{self._name}.compile: loss is missing. Name one, such as loss='mse', or give a function.")
         where = f"{self._name}.compile"
-        if loss_weights is not None:
-            raise ArgumentError(f"{where}: takes no loss_weights. Weigh the parts in one function of all targets and predictions.")
-        self._loss = resolve_loss(loss)
-        plain, weighted = fitting.as_list(where, metrics), fitting.as_list(where, weighted_metrics)
-        named = fitting.named(*([resolve_metric(m, self._loss) for m in given] for given in (plain, weighted)))
-        recipe = Recipe(self._loss, resolve_optimizer(optimizer), named, frozenset([*named][len(plain) :]))
+        objective = objective_of(where, loss, loss_weights, self._output_names)
+        measures, weighted = measures_of(where, objective, self._output_names, metrics, weighted_metrics)
+        recipe = Recipe(objective, resolve_optimizer(optimizer), measures, weighted)
         self._learner = Learner(recipe, run_eagerly)
-        self._optimizer_state = self._labels = None
+        self._optimizer_state, self._labels = None, {}
         self.stop_training = False
 
     def fit(

@@ -4,16 +4,18 @@ it to all batches of data in memory in one native call; model.py, which keeps th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jitgrad.numpy as jnp
 from jitgrad import nn, optim, random, tree
 from jitgrad.array import Array
 from jitgrad.differentiation import value_and_grad
-from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.errors import ArgumentError
 from jitgrad.metrics import Metric
 from jitgrad.nn.parts import modules
+
+from .objective import One, Several
 
 
 class State(NamedTuple):
@@ -28,7 +30,7 @@ class State(NamedTuple):
 
 class Batch(NamedTuple):
     """x: what the module is called with, one array, a tuple of its arguments or a dict of them by name; y: the targets; weight: how
-    much each example counts, or None."""
+    much each example counts, or None; a tuple or dict of that, one an output."""
 
     x: Any
     y: Any = None
@@ -36,9 +38,11 @@ class Batch(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """What is summed up over batches: losses times examples, examples, and the states of the metrics by name."""
+    """What is summed up over batches: losses times examples, of each output by its name, too, examples, and the states of the
+    metrics by name."""
 
     loss: Any
+    parts: dict[str, Any]
     count: Any
     metrics: dict[str, Any]
 
@@ -68,18 +72,18 @@ def penalty(module: Any) -> Any:
 
 
 class Recipe:
-    """A loss, an optimizer and metrics. Both functions of batches are pure, and are compiled by whoever calls them.
+    """An objective, an optimizer and metrics. Both functions of batches are pure, and are compiled by whoever calls them.
 
-    loss(targets, predictions) gives one loss an example, or one number. metrics: by name; those in `weighted` take examples by
-    their weights.
+    metrics: by name; those in `weighted` take examples by their weights.
     """
 
-    def __init__(self, loss: Callable[..., Any], optimizer: Any, metrics: Mapping[str, Metric], weighted: frozenset[str]) -> None:
-        self.loss, self.optimizer, self.metrics, self.weighted = loss, optimizer, dict(metrics), weighted
+    def __init__(self, objective: One | Several, optimizer: Any, metrics: Mapping[str, Metric], weighted: frozenset[str]) -> None:
+        self.objective, self.optimizer, self.metrics, self.weighted = objective, optimizer, dict(metrics), weighted
 
     def start(self) -> Totals:
         """The totals before the first batch."""
-        return Totals(jnp.float64(0), jnp.float64(0), {name: m.init() for name, m in self.metrics.items()})
+        parts = {name: jnp.float64(0) for name in self.objective.logged}
+        return Totals(jnp.float64(0), parts, jnp.float64(0), {name: m.init() for name, m in self.metrics.items()})
 
     def train(self, state: State, totals: Totals, batch: Batch) -> tuple[State, Totals, Array]:
         """The state after a step, the totals with the batch, and whether the loss was finite: where not, both stay as they were."""
@@ -88,51 +92,41 @@ class Recipe:
             args, kwargs = arguments(batch.x)
             key = random.fold_in(state.key, state.step)
             predictions, updated = nn.apply(module, *args, train=True, key=key, **kwargs)
-            return self._loss(updated, predictions, batch), (updated, predictions)
+            value, parts = self._loss(updated, predictions, batch)
+            return value, (updated, predictions, parts)
 
-        (value, (module, predictions)), gradient = value_and_grad(objective, has_aux=True)(state.module)
+        (value, (module, predictions, parts)), gradient = value_and_grad(objective, has_aux=True)(state.module)
         updates, optimizer = self.optimizer.update(gradient, state.optimizer, module)
         after = State(optim.apply_updates(module, updates), optimizer, state.key, state.step + 1)
         finite = jnp.isfinite(value)
-        state, totals = tree.map(
-            lambda new, old: jnp.where(finite, new, old), (after, self._added(totals, value, predictions, batch)), (state, totals)
-        )
+        added = self._added(totals, value, parts, predictions, batch)
+        state, totals = tree.map(lambda new, old: jnp.where(finite, new, old), (after, added), (state, totals))
         return state, totals, finite
 
     def test(self, module: Any, totals: Totals, batch: Batch) -> Totals:
         """The totals with the batch, which the module is called with in inference."""
         predictions = called(module, batch.x)
-        return self._added(totals, self._loss(module, predictions, batch), predictions, batch)
+        return self._added(totals, *self._loss(module, predictions, batch), predictions, batch)
 
     def logs(self, totals: Totals) -> dict[str, Any]:
-        """The mean loss and the metrics, by name."""
+        """The mean loss, those of outputs and the metrics, by name."""
+        parts = {name: total / totals.count for name, total in totals.parts.items()}
         results = {name: m.compute(totals.metrics[name]) for name, m in self.metrics.items()}
-        return {"loss": totals.loss / totals.count, **results}
+        return {"loss": totals.loss / totals.count, **parts, **results}
 
-    def _loss(self, module: Any, predictions: Any, batch: Batch) -> Any:
-        losses = jnp.asarray(self.loss(batch.y, predictions))
-        if batch.weight is not None:
-            if not losses.ndim or losses.shape[0] != batch.weight.shape[0]:
-                raise ShapeError(
-                    "train: with weights of examples or classes the loss must give one number an example, "
-                    f"[{batch.weight.shape[0]}], got {list(losses.shape)}. Leave the mean out of the loss."
-                )
-        if hasattr(self.loss, "reduced"):
-            value = self.loss.reduced(losses, batch.weight)
-        elif batch.weight is None:
-            value = jnp.mean(losses)
-        else:
-            value = jnp.mean(losses * batch.weight.astype(losses.dtype).reshape(-1, *[1] * (losses.ndim - 1)))
+    def _loss(self, module: Any, predictions: Any, batch: Batch) -> tuple[Any, dict[str, Any]]:
+        value, parts = self.objective(batch.y, predictions, batch.weight)
         added = penalty(module)
-        return value if added is None else value + added
+        return (value if added is None else value + added), parts
 
-    def _added(self, totals: Totals, value: Any, predictions: Any, batch: Batch) -> Totals:
+    def _added(self, totals: Totals, value: Any, parts: dict[str, Any], predictions: Any, batch: Batch) -> Totals:
         count = rows_of(batch)
         states = {
             name: m.update(totals.metrics[name], predictions, batch.y, weights=batch.weight if name in self.weighted else None)
             for name, m in self.metrics.items()
         }
-        return Totals(totals.loss + value.astype("float64") * count, totals.count + count, states)
+        sums = {name: totals.parts[name] + part.astype("float64") * count for name, part in parts.items()}
+        return Totals(totals.loss + value.astype("float64") * count, sums, totals.count + count, states)
 
 
 def check_predictions(predictions: Any, count: int) -> None:

@@ -395,8 +395,6 @@ def test_a_model_tells_what_it_lacks():
         model.summary()
     with pytest.raises(errors.ArgumentError, match="more than one layer 'a'"):
         model.get_layer("a")
-    with pytest.raises(errors.ArgumentError, match="Weigh the parts in one function"):
-        model.compile("sgd", "mse", loss_weights=[1.0])
     with pytest.raises(errors.MissingNameError, match=r"model.load\(path\)"):
         keras.models.load_model("file")
     with pytest.raises(errors.ArgumentError, match=r"made of inputs and outputs"):

@@ -141,7 +141,7 @@ def test_losses_of_ones_own_are_taken():
     np.testing.assert_allclose(apart(T[:, :1], X[:, 0]), (T[:, :1] - X[:, :1]) ** 2, rtol=1e-6)
     with pytest.raises(errors.ArgumentError, match="targets must be 0 or 1, or between them, got -1"):
         losses.BinaryCrossentropy()(np.array([[-1], [1]]), np.array([[0.5], [0.5]]))
-    with pytest.raises(errors.ArgumentError, match="several outputs has one function of all targets"):
+    with pytest.raises(errors.ArgumentError, match="takes a name such as"):
         losses.resolve_loss({"a": "mse"})
     with pytest.raises(NotImplementedError, match="call"):
         losses.Loss()(T, X)
