@@ -240,3 +240,13 @@ def test_arguments_of_other_types_are_refused() -> None:
 
 
 ARRAY = np.zeros(3)
+
+
+def test_an_error_keeps_no_module_of_llvms_that_the_collector_might_end_behind_its_context() -> None:
+    def f(x: float) -> float:
+        return math.lgamma(x)
+
+    with pytest.raises(ScalarFunctionError, match="lgamma") as error:
+        scalar_function(f, (F32,), F32)
+    kept = [v for entry in error.traceback for v in entry.frame.f_locals.values() if isinstance(v, llvm.ModuleRef)]
+    assert kept and all(module.closed for module in kept)

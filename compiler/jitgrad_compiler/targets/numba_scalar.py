@@ -114,11 +114,11 @@ def link(module_text: str, pieces: Mapping[str, str]) -> str:
     if not pieces:
         return module_text
     context = llvm.create_context()  # LLVM frees types and constants with their context alone
-    module = llvm.parse_assembly(module_text, context)
-    for name, text in pieces.items():
-        module.link_in(llvm.parse_assembly(text, context))
-        module.get_function(name).linkage = "internal"
-    return str(module)
+    with llvm.parse_assembly(module_text, context) as module:
+        for name, text in pieces.items():
+            module.link_in(llvm.parse_assembly(text, context))
+            module.get_function(name).linkage = "internal"
+        return str(module)
 
 
 def _called(e: Emitter, code: ScalarCode, args: Any) -> Reg:
@@ -209,11 +209,11 @@ def _compile(
     text = _translated(plain, name, (argument_types, inner_types), (result_type, inner_result))
     if text is None:
         text = _by_numba(plain, name, (argument_types, inner_types), (result_type, inner_result))
-    parsed = llvm.parse_assembly(text, llvm.create_context())
-    _make_private(parsed, name)
-    _optimize(parsed)
-    parsed.get_function(name).linkage = "linkonce_odr"  # modules that are linked together may both bring it
-    finished = str(parsed)
+    with llvm.parse_assembly(text, llvm.create_context()) as parsed:
+        _make_private(parsed, name)
+        _optimize(parsed)
+        parsed.get_function(name).linkage = "linkonce_odr"  # modules that are linked together may both bring it
+        finished = str(parsed)
     _check(finished, text, plain)
     return ScalarCode(name, argument_types, result_type, _stable_names(_without_target(finished), name))
 

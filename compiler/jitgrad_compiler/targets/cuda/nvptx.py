@@ -42,11 +42,11 @@ def ptx(text: str, target: tuple[int, int]) -> str:
     """
     with _lock:
         machine = _machine(target, "@gpu.wgmma" in text)
-        module = llvm.parse_assembly(for_nvptx(text), llvm.create_context())
-        module.triple, module.data_layout = TRIPLE, str(machine.target_data)
-        module.verify()
-        passes = llvm.create_new_module_pass_manager()
-        passes.add_always_inliner_pass()
-        passes.add_sroa_pass()
-        passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=0)))
-        return str(machine.emit_assembly(module))
+        with llvm.parse_assembly(for_nvptx(text), llvm.create_context()) as module:
+            module.triple, module.data_layout = TRIPLE, str(machine.target_data)
+            module.verify()
+            passes = llvm.create_new_module_pass_manager()
+            passes.add_always_inliner_pass()
+            passes.add_sroa_pass()
+            passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=0)))
+            return str(machine.emit_assembly(module))

@@ -11,7 +11,8 @@ import itertools
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -72,15 +73,13 @@ class NativeModule:
     @property
     def llvm_ir(self) -> str:
         """The optimised IR. Made anew at each call, so that a program which nobody inspects does not pay for it."""
-        with _lock:
-            return str(_optimised(self.source))
+        with _lock, _optimised(self.source) as module:
+            return str(module)
 
     def assembly(self) -> str:
         """The assembly of this machine. Made anew at each call."""
-        with _lock:
-            module = _optimised(self.source)
-            with without_strength_reduction():
-                return str(_host().machine(self._level).emit_assembly(module))
+        with _lock, _optimised(self.source) as module, without_strength_reduction():
+            return str(_host().machine(self._level).emit_assembly(module))
 
     @property
     def source(self) -> str:
@@ -103,8 +102,7 @@ def compile_ir(text: str, symbols: Mapping[str, int] = _NO_SYMBOLS, codegen_leve
         RuntimeError: the text is not valid IR (LLVM's own message says where).
         LinkError: a declared function is neither in `symbols` nor in the C library.
     """
-    with _lock:
-        module = _optimised(text)
+    with _lock, _optimised(text) as module:
         with without_strength_reduction():
             data = _host().machine(codegen_level).emit_object(module)
         return _link(data, _exports(module), symbols, text, codegen_level)
@@ -128,8 +126,8 @@ def compile_sources(
 
     `run(args, tasks)` runs driver.py's OBJECTS on the thread pool.
     """
-    with _lock:
-        modules = [_optimised(s.text) for s in sources]
+    with _lock, ExitStack() as open_modules:
+        modules = [open_modules.enter_context(_optimised(s.text)) for s in sources]
         with without_strength_reduction():
             if len(modules) == 1:
                 objects = [_host().machine(CODEGEN_LEVEL).emit_object(modules[0])]
@@ -233,15 +231,18 @@ def _after_fork() -> None:
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
-def _optimised(text: str) -> llvm.ModuleRef:
+@contextmanager
+def _optimised(text: str) -> Iterator[llvm.ModuleRef]:
+    """The module in a context of its own, as LLVM frees types and constants with their context alone. It ends before its context
+    does; Python's collector, which would end both where an error's frames hold them, keeps to no order.
+    """
     host = _host()
-    # A context of its own: LLVM frees types and constants with their context alone.
-    module = llvm.parse_assembly(text, llvm.create_context())
-    module.triple = host.triple
-    module.data_layout = host.layout
-    module.verify()
-    host.passes.run(module, llvm.create_pass_builder(host.machine(CODEGEN_LEVEL), host.tuning))
-    return module
+    with llvm.parse_assembly(text, llvm.create_context()) as module:
+        module.triple = host.triple
+        module.data_layout = host.layout
+        module.verify()
+        host.passes.run(module, llvm.create_pass_builder(host.machine(CODEGEN_LEVEL), host.tuning))
+        yield module
 
 
 def _exports(module: llvm.ModuleRef) -> tuple[str, ...]:
