@@ -13,6 +13,7 @@ import jitgrad.numpy as jnp
 from jitgrad import at_once, lax, nn, replay
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
+from jitgrad.lax import contraction, counterparts, elementwise, shapes, slicing
 from jitgrad.nn import losses
 from jitgrad.scipy import special, stats
 from tests.lax.function_table import ROWS as OF_LAX
@@ -25,7 +26,10 @@ from tests.scipy.test_every_special import ROWS as OF_SPECIAL
 
 LAX = {f.__wrapped__.__name__: f.__wrapped__ for f in vars(lax).values() if getattr(f, "__wrapped__", None) in known()}
 SPECIAL = {f.__wrapped__.__name__: f.__wrapped__ for f in vars(special).values() if getattr(f, "__wrapped__", None) in known()}
-ONE_OP = [pytest.param(f, id=f"{f.__module__}.{name}") for module in (LAX, SPECIAL) for name, f in module.items()]
+OF_MORE = {*counterparts.COUNTERPARTS, contraction.dot, elementwise.round}
+ONE_OP = [
+    pytest.param(f, id=f"{f.__module__}.{name}") for module in (LAX, SPECIAL) for name, f in module.items() if f not in OF_MORE
+]
 
 
 @pytest.mark.parametrize("function", ONE_OP)
@@ -40,6 +44,60 @@ def test_functions_that_are_one_op_give_what_the_op_gives(function):
         for number in (2, 2.0, -1, 0, 0.5, True, -0.0, float("nan"), 1e300, 300) if shape == (4,) else ():
             used += check(function, x, number) + check(function, number, x)
     assert used
+
+
+def test_windows_are_those_of_the_operations():
+    used = {}
+
+    def note(f, *args, **kwargs):
+        used[f.__name__] = used.get(f.__name__, 0) + check(f, *args, **kwargs)
+
+    for dtype, shape in itertools.product(DTYPES, [(4, 5), (1, 1), (3, 0)]):
+        x, row, column = array(dtype, shape), array(dtype, (1, shape[1])), array(dtype, (shape[0], 1))
+        for start in (0, 1, -1, 9, -9, jnp.array(1), jnp.array(-2, "int8"), jnp.array(2, "uint8"), jnp.array([1]), jnp.array(1.0)):
+            for made in (x, x.T.T, x[::-1]):
+                note(slicing.dynamic_slice, made, (start, 0), (1, min(2, shape[1])))
+                note(slicing.dynamic_slice, made, [0, start], (1, 1))
+                note(slicing.dynamic_slice_in_dim, made, start, 1)
+                note(slicing.dynamic_slice_in_dim, made, start, 1, axis=-1)
+                note(slicing.dynamic_index_in_dim, made, start)
+                note(slicing.dynamic_index_in_dim, made, start, 1, False)
+                note(slicing.dynamic_update_slice, made, row, (start, 0))
+                note(slicing.dynamic_update_slice_in_dim, made, row, start, 0)
+                note(slicing.dynamic_update_slice_in_dim, made, column, start, axis=-1)
+                note(slicing.dynamic_update_index_in_dim, made, row, start, 0)
+                note(slicing.dynamic_update_index_in_dim, made, row[0], start, 0)
+                note(slicing.dynamic_update_index_in_dim, made, array("float32", (shape[1],)), start, 0)
+        note(slicing.dynamic_slice, x, jnp.array([1, 0]), (1, 1))
+        note(slicing.dynamic_slice, x, (-1, -1), (1, 1), allow_negative_indices=False)
+        for bounds in (((0, 0), shape), ((1, 0), shape), ((0, 0), shape, (2, 1)), ((0, 0), (9, 9)), ((0,), (1,)), ((2, 0), (1, 0))):
+            note(slicing.slice, x, *bounds)
+        for axes in ((0,), (1,), (0, 1), (-1,), (0, 0), (5,)):
+            note(shapes.squeeze, x[:1], axes)
+        note(elementwise.round, x)
+        for left, right in (((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 3), (3, 4)), ((2, 3), (2, 3)), ((2, 2, 2), (2, 2))):
+            note(contraction.dot, array(dtype, left, False), array(dtype, right, False))
+    assert set(used) == {f.__name__ for f in OF_MORE} and min(used.values()) > 0, used
+
+
+def test_a_window_outside_is_told_inside_a_checked_block():
+    x = jnp.arange(6.0)
+    for _ in range(3):
+        lax.dynamic_slice(x, (4,), (2,))
+    with jitgrad.debug.checked("index"):
+        for _ in range(3):
+            lax.dynamic_slice(x, (4,), (2,))
+        with pytest.raises(jitgrad.errors.IndexingError):
+            lax.dynamic_slice(x, (5,), (2,))
+    assert lax.dynamic_slice(x, (5,), (2,)).tolist() == [4, 5]
+
+
+def test_exchanges_of_rows_are_those_of_traced_ones():
+    for pivots in ([[2, 2, 2], [0, 1, 2]], [[1, 2, 3]], [[3, 3]], [[0]], [[5, 0]], [[-1, 0]]):
+        given = jnp.array(pivots, "int32")
+        found = lax.linalg.lu_pivots_to_permutation(given, 4)
+        traced = jitgrad.jit(lambda p: lax.linalg.lu_pivots_to_permutation(p, 4))(given)
+        assert found.dtype == np.int32 and np.array_equal(found, traced)
 
 
 TABLES = [

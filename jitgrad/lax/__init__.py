@@ -13,6 +13,7 @@ window_geometry.py how windows lie in an array.
 from jitgrad.differentiation import stop_gradient
 from jitgrad.precision import Precision, PrecisionLike
 
+from . import counterparts  # noqa: F401
 from .associative import (
     associative_scan,
     cumlogsumexp,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 import jitgrad.numpy as jnp
-from jitgrad.array import Array
-from jitgrad.array_ops import op, op_all, reshape
+from jitgrad.array import Array, from_numpy
+from jitgrad.array_ops import in_memory, op, op_all, reshape
 from jitgrad.errors import ShapeError
 from jitgrad.lax.loops import fori_loop
 from jitgrad.matrix_operands import check_results, matrix_arg, one_batch, one_type, square_arg, system_args
@@ -131,6 +135,8 @@ def pivots_to_order(where: str, pivots: Array, size: int) -> Array:
     start = jnp.broadcast_to(jnp.arange(size, dtype=jnp.int32), (*pivots.shape[:-1], size))
     if count == 0 or start.size == 0:
         return start
+    if in_memory(pivots) and count <= size and bool(jnp.all((pivots >= 0) & (pivots < size))):
+        return from_numpy(_exchanged(pivots.data(), size))
     rows = jnp.arange(size)
 
     def step(i: Array, order: Array) -> Array:
@@ -139,6 +145,15 @@ def pivots_to_order(where: str, pivots: Array, size: int) -> Array:
         return jnp.where(rows == i, other, jnp.where(rows == there, mine, order))
 
     return fori_loop(0, count, step, start)
+
+
+def _exchanged(pivots: Any, size: int) -> Any:
+    order = np.tile(np.arange(size, dtype=np.int32), (*pivots.shape[:-1], 1))
+    for i in range(pivots.shape[-1]):
+        there, mine = pivots[..., i : i + 1], order[..., i : i + 1].copy()
+        order[..., i : i + 1] = np.take_along_axis(order, there, -1)
+        np.put_along_axis(order, there, mine, -1)
+    return order
 
 
 def inv(where: str, a: ArrayLike) -> Array:

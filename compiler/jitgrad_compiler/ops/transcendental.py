@@ -27,8 +27,8 @@ def _unary(name: str, numpy: Any, partial: Any, domain: tuple[float, float], doc
 
 
 def _logistic(x: Any) -> Any:
-    small = np.exp(-np.abs(x))
-    return np.where(np.real(x) >= 0, 1 / (1 + small), small / (1 + small)).astype(np.asarray(x).dtype)
+    small = np.exp(np.copysign(x, -1.0))
+    return np.divide(np.where(np.greater_equal(x, 0), 1.0, small), small + 1)
 
 
 def _expm1(x: Any) -> Any:
