@@ -91,6 +91,23 @@ def test_its_shape_is_known_without_operands(case):
         assert lax.conv_general_shape_tuple(lhs.shape, rhs.shape, **of) == lax.conv_general_dilated(lhs, rhs, **of).shape
 
 
+def test_shapes_of_other_convolutions_and_windows_are_known_without_operands():
+    for padding in ("SAME", "VALID", [(0, 1), (1, 1)]):
+        for strides in ((2, 1), (1, 1), (3, 2)):
+            numbers = ("NHWC", "HWOI", "NHWC")
+            found = lax.conv_transpose(jnp.ones((1, 5, 6, 2)), jnp.ones((3, 2, 4, 2)), strides, padding, None, numbers)
+            assert lax.conv_transpose_shape_tuple((1, 5, 6, 2), (3, 2, 4, 2), strides, padding, numbers) == found.shape
+    lhs, rhs = jnp.ones((4, 3, 8, 8)), jnp.ones((4, 3, 3, 2))
+    pads = [(0, 0), (1, 1)]
+    found = lax.conv_general_dilated(lhs, rhs, (2, 1), pads, batch_group_count=2)
+    assert lax.conv_shape_tuple(lhs.shape, rhs.shape, (2, 1), pads, 2) == found.shape
+    assert lax.conv_shape_tuple(lhs.shape, rhs.shape, (2, 1), "SAME") == lax.conv(lhs, rhs, (2, 1), "SAME").shape
+    windows = ((2, 3), (2, 1), [(0, 1), (1, 1)], (2, 1), (1, 2))
+    found = lax.reduce_window(jnp.ones((5, 7)), 0.0, lax.add, *windows)
+    assert lax.reduce_window_shape_tuple((5, 7), *windows) == found.shape == (5, 5)
+    assert lax.conv_general_permutations(("NHWC", "HWIO", "NCHW")) == ((0, 3, 1, 2), (3, 2, 0, 1), (0, 1, 2, 3))
+
+
 @settings(max_examples=60)
 @given(convolutions())
 def test_it_is_the_sum_of_products_of_each_window_in_any_order_of_axes(case):

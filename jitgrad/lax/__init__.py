@@ -1,7 +1,8 @@
 """jax.lax's functions: the compiler's ops with exact types and shapes. Names, arguments and meaning are jax.lax's.
 
-elementwise.py, reductions.py, shapes.py, slicing.py, gather_scatter.py, contraction.py, convolution.py, windowed_reductions.py,
-sorting.py, conditionals.py, loops.py, associative.py, collectives.py, platform.py and implicit.py hold one family each; bodies.py
+elementwise.py, reductions.py, shapes.py, slicing.py, gather_scatter.py, contraction.py, ragged.py, convolution.py,
+windowed_reductions.py, result_shapes.py, sorting.py, conditionals.py, loops.py, associative.py, collectives.py, platform.py and
+implicit.py hold one family each; bodies.py
 and carries.py trace what users give to loops and branches, arguments.py reads axes, sizes and other arguments beside arrays,
 window_geometry.py how windows lie in an array.
 
@@ -48,7 +49,6 @@ from .convolution import (
     conv_general_dilated,
     conv_general_dilated_local,
     conv_general_dilated_patches,
-    conv_general_shape_tuple,
     conv_transpose,
     conv_with_general_padding,
 )
@@ -134,6 +134,7 @@ from .gather_scatter import (
     gather,
     scatter,
     scatter_add,
+    scatter_apply,
     scatter_max,
     scatter_min,
     scatter_mul,
@@ -142,6 +143,7 @@ from .gather_scatter import (
 from .implicit import custom_linear_solve, custom_root
 from .loops import fori_loop, map, scan, while_loop
 from .platform import optimization_barrier, platform_dependent, with_sharding_constraint
+from .ragged import RaggedDotDimensionNumbers, ragged_dot, ragged_dot_general
 from .reduced_precision import reduce_precision
 from .reductions import (
     argmax,
@@ -158,6 +160,13 @@ from .reductions import (
     reduce_prod,
     reduce_sum,
     reduce_xor,
+)
+from .result_shapes import (
+    conv_general_permutations,
+    conv_general_shape_tuple,
+    conv_shape_tuple,
+    conv_transpose_shape_tuple,
+    reduce_window_shape_tuple,
 )
 from .shapes import (
     broadcast,
@@ -177,6 +186,7 @@ from .shapes import (
     pad,
     reshape,
     rev,
+    shape_as_value,
     split,
     squeeze,
     stack,
@@ -210,25 +220,26 @@ from .windowed_reductions import reduce_window
 
 __all__ = [
     "ConvDimensionNumbers", "ConvGeneralDilatedDimensionNumbers", "DotDimensionNumbers", "FftType", "GatherDimensionNumbers",
-    "GatherScatterMode", "Precision", "PrecisionLike", "RoundingMethod", "ScatterDimensionNumbers", "abs", "acos", "acosh", "add",
-    "all_gather", "all_to_all", "approx_max_k", "approx_min_k", "argmax", "argmin", "asin", "asinh", "associative_scan", "atan",
-    "atan2", "atanh", "axis_index", "axis_size", "batch_matmul", "bessel_i0e", "bessel_i1e", "betainc", "bitcast_convert_type",
-    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast", "broadcast_in_dim", "broadcast_like",
-    "broadcast_shapes", "broadcast_to_rank", "broadcasted_iota", "cbrt", "ceil", "clamp", "clz", "collapse", "complex",
-    "concatenate", "cond", "conj", "conv", "conv_dimension_numbers", "conv_general_dilated", "conv_general_dilated_local",
-    "conv_general_dilated_patches", "conv_general_shape_tuple",
-    "conv_transpose", "conv_with_general_padding", "convert_element_type", "cos", "cosh",
-    "cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum", "custom_linear_solve", "custom_root", "digamma", "div", "dot",
+    "GatherScatterMode", "Precision", "PrecisionLike", "RaggedDotDimensionNumbers", "RoundingMethod", "ScatterDimensionNumbers",
+    "abs", "acos", "acosh", "add", "all_gather", "all_to_all", "approx_max_k", "approx_min_k", "argmax", "argmin", "asin", "asinh",
+    "associative_scan", "atan", "atan2", "atanh", "axis_index", "axis_size", "batch_matmul", "bessel_i0e", "bessel_i1e", "betainc",
+    "bitcast_convert_type", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast", "broadcast_in_dim",
+    "broadcast_like", "broadcast_shapes", "broadcast_to_rank", "broadcasted_iota", "cbrt", "ceil", "clamp", "clz", "collapse",
+    "complex", "concatenate", "cond", "conj", "conv", "conv_dimension_numbers", "conv_general_dilated",
+    "conv_general_dilated_local", "conv_general_dilated_patches", "conv_general_permutations", "conv_general_shape_tuple",
+    "conv_shape_tuple", "conv_transpose", "conv_transpose_shape_tuple", "conv_with_general_padding", "convert_element_type", "cos",
+    "cosh", "cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum", "custom_linear_solve", "custom_root", "digamma", "div", "dot",
     "dot_general", "dtype", "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim", "dynamic_update_index_in_dim",
     "dynamic_update_slice", "dynamic_update_slice_in_dim", "empty", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims",
     "expm1", "fft", "floor", "fori_loop", "full", "full_like", "gather", "ge", "gt", "igamma", "igamma_grad_a", "igammac", "imag",
     "index_in_dim", "index_take", "integer_pow", "iota", "is_finite", "le", "lgamma", "log", "log1p", "logistic", "lt", "map",
     "max", "min", "mul", "mulhi", "ne", "neg", "nextafter", "optimization_barrier", "pad", "padtype_to_pads", "pbroadcast",
     "platform_dependent", "pmax", "pmean", "pmin", "polygamma", "population_count", "pow", "ppermute", "pshuffle", "psum",
-    "psum_scatter", "pswapaxes", "random_gamma_grad", "real", "reciprocal", "reduce", "reduce_and", "reduce_max", "reduce_min",
-    "reduce_or", "reduce_precision", "reduce_prod", "reduce_sum", "reduce_window", "reduce_xor", "rem", "reshape", "rev", "round",
-    "rsqrt", "scan", "scatter", "scatter_add", "scatter_max", "scatter_min", "scatter_mul", "scatter_sub", "select", "select_n",
+    "psum_scatter", "pswapaxes", "ragged_dot", "ragged_dot_general", "random_gamma_grad", "real", "reciprocal", "reduce",
+    "reduce_and", "reduce_max", "reduce_min", "reduce_or", "reduce_precision", "reduce_prod", "reduce_sum", "reduce_window",
+    "reduce_window_shape_tuple", "reduce_xor", "rem", "reshape", "rev", "round", "rsqrt", "scan", "scatter", "scatter_add",
+    "scatter_apply", "scatter_max", "scatter_min", "scatter_mul", "scatter_sub", "select", "select_n", "shape_as_value",
     "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh", "slice", "slice_in_dim", "sort",
-    "sort_key_val", "split", "sqrt", "square", "squeeze", "stack", "stop_gradient", "sub", "switch", "tan", "tanh", "tile",
-    "top_k", "transpose", "unstack", "while_loop", "with_sharding_constraint", "zeros_like_array", "zeta",
+    "sort_key_val", "split", "sqrt", "square", "squeeze", "stack", "stop_gradient", "sub", "switch", "tan", "tanh", "tile", "top_k",
+    "transpose", "unstack", "while_loop", "with_sharding_constraint", "zeros_like_array", "zeta",
 ]  # fmt: skip

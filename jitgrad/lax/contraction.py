@@ -43,7 +43,7 @@ def dot_general(
     x, y = (strong(as_value(v, where)) for v in (lhs, rhs))
     common = common_dtype([x, y])[0]
     x, y = ops.convert(x, common), ops.convert(y, common)
-    dims = _dimension_numbers(where, dimension_numbers, x, y)
+    dims = dimension_numbers_arg(where, dimension_numbers, x, y)
     if preferred_element_type is None:
         if x.type.dtype == BOOL:
             asked(where, precision, BOOL)
@@ -56,7 +56,7 @@ def dot_general(
     return ops.convert(ops.op("dot_general", ops.convert(x, wide), ops.convert(y, wide), dims=dims, **params), preferred)
 
 
-def _dimension_numbers(where: str, given: Any, x: Array, y: Array) -> tuple[tuple[Axes, Axes], tuple[Axes, Axes]]:
+def dimension_numbers_arg(where: str, given: Any, x: Array, y: Array) -> tuple[tuple[Axes, Axes], tuple[Axes, Axes]]:
     """The axes, counted from the front: of each operand different ones, as many of one as of the other, of equal sizes."""
     pairs = given if isinstance(given, (tuple, list)) else ()
     if len(pairs) != 2 or not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):

@@ -51,10 +51,10 @@ def conv_dimension_numbers(
     ConvDimensionNumbers(lhs_spec=(0, 3, 1, 2), rhs_spec=(3, 2, 0, 1), out_spec=(0, 3, 1, 2))
     """
     where = "lax.conv_dimension_numbers"
-    return _numbers(where, shape_arg(where, lhs_shape), shape_arg(where, rhs_shape), dimension_numbers)
+    return numbers_arg(where, shape_arg(where, lhs_shape), shape_arg(where, rhs_shape), dimension_numbers)
 
 
-def _numbers(where: str, lhs: Counts, rhs: Counts, given: Any) -> ConvDimensionNumbers:
+def numbers_arg(where: str, lhs: Counts, rhs: Counts, given: Any) -> ConvDimensionNumbers:
     rank = len(lhs)
     if rank != len(rhs) or rank < 2:
         raise ShapeError(
@@ -86,7 +86,7 @@ def _numbers(where: str, lhs: Counts, rhs: Counts, given: Any) -> ConvDimensionN
     return ConvDimensionNumbers(*specs)
 
 
-class _Geometry(NamedTuple):
+class Geometry(NamedTuple):
     """The arguments of a convolution, read: where axes are, and how the window moves."""
 
     numbers: ConvDimensionNumbers
@@ -115,7 +115,7 @@ class _Geometry(NamedTuple):
         return ops.transpose(out, tuple(map(held.index, range(len(held)))))
 
 
-def _geometry(
+def geometry(
     where: str,
     shape: Counts,
     rhs_shape: Counts,
@@ -124,8 +124,8 @@ def _geometry(
     padding: Any,
     lhs_dilation: Any,
     rhs_dilation: Any,
-) -> _Geometry:
-    numbers = _numbers(where, shape, rhs_shape, numbers)
+) -> Geometry:
+    numbers = numbers_arg(where, shape, rhs_shape, numbers)
     space = [shape[a] for a in numbers.lhs_spec[2:]]
     window = tuple(rhs_shape[a] for a in numbers.rhs_spec[2:])
     rank = len(space)
@@ -140,7 +140,7 @@ def _geometry(
         raise ShapeError(f"{where}: a window must have at least one element along each axis, got {window}")
     pads = pads_arg(where, padding, space, [span(n, d) for n, d in zip(window, of_rhs, strict=True)], by_stride)
     check_left(where, space, of_lhs, pads)
-    return _Geometry(numbers, window, by_stride, pads, of_lhs, of_rhs)
+    return Geometry(numbers, window, by_stride, pads, of_lhs, of_rhs)
 
 
 def _operands(where: str, lhs: ArrayLike, rhs: ArrayLike, preferred: Any) -> tuple[Array, Array, Any]:
@@ -217,8 +217,8 @@ def _convolved(
 ) -> Array:
     check_precision(where, precision)
     x, w, dtype = _operands(where, lhs, rhs, preferred)
-    g = _geometry(where, x.type.shape, w.type.shape, numbers, strides, padding, lhs_dilation, rhs_dilation)
-    _check_features(where, x.type.shape, w.type.shape, g.numbers, feature_groups, batch_groups)
+    g = geometry(where, x.type.shape, w.type.shape, numbers, strides, padding, lhs_dilation, rhs_dilation)
+    check_features(where, x.type.shape, w.type.shape, g.numbers, feature_groups, batch_groups)
     x, w = ops.transpose(x, g.of_lhs), ops.transpose(w, g.of_rhs)
     batch, *space, features = x.type.shape
     groups = max(feature_groups, batch_groups)
@@ -242,7 +242,7 @@ def _convolved(
     return ops.convert(g.result(ops.reshape(joined, shape)), dtype)
 
 
-def _check_features(
+def check_features(
     where: str, lhs: Counts, rhs: Counts, numbers: ConvDimensionNumbers, feature_groups: int, batch_groups: int
 ) -> None:
     features, wanted = lhs[numbers.lhs_spec[1]], rhs[numbers.rhs_spec[1]]
@@ -268,30 +268,6 @@ def _check_features(
             f"{where}: lhs has {features} features{in_groups} (its axis {numbers.lhs_spec[1]}) and rhs takes {wanted} (its axis "
             f"{numbers.rhs_spec[1]}), of {shapes}. dimension_numbers says which axis is what."
         )
-
-
-def conv_general_shape_tuple(
-    lhs_shape: Sequence[int],
-    rhs_shape: Sequence[int],
-    window_strides: Sequence[int],
-    padding: str | Sequence[tuple[int, int]],
-    dimension_numbers: ConvGeneralDilatedDimensionNumbers,
-) -> tuple[int, ...]:
-    """The shape of `conv_general_dilated`'s result, of operands of two shapes; raises what it raises for shapes that do not fit.
-
-    >>> conv_general_shape_tuple((2, 8, 8, 3), (3, 3, 3, 4), (1, 2), "SAME", ("NHWC", "HWIO", "NCHW"))
-    (2, 4, 8, 4)
-    """
-    where = "lax.conv_general_shape_tuple"
-    lhs, rhs = shape_arg(where, lhs_shape), shape_arg(where, rhs_shape)
-    g = _geometry(where, lhs, rhs, dimension_numbers, window_strides, padding, None, None)
-    _check_features(where, lhs, rhs, g.numbers, 1, 1)
-    out = [0] * len(lhs)
-    out[g.numbers.out_spec[0]], out[g.numbers.out_spec[1]] = lhs[g.numbers.lhs_spec[0]], rhs[g.numbers.rhs_spec[0]]
-    places = zip(g.numbers.out_spec[2:], g.numbers.lhs_spec[2:], g.window, g.strides, g.padding, strict=True)
-    for at, axis, size, stride, (low, high) in places:
-        out[at] = max(0, (lhs[axis] + low + high - size) // stride + 1)
-    return tuple(out)
 
 
 def conv(
@@ -368,14 +344,14 @@ def conv_transpose(
         dimension_numbers = _CHANNELS_LAST.get(x.type.rank)
         if dimension_numbers is None:
             raise ArgumentError(f"{where}: dimension_numbers must be given for operands of {x.type.rank} axes")
-    numbers = _numbers(where, x.type.shape, w.type.shape, dimension_numbers)
+    numbers = numbers_arg(where, x.type.shape, w.type.shape, dimension_numbers)
     window = [w.type.shape[a] for a in numbers.rhs_spec[2:]]
     by_stride = counts_arg(where, "strides", strides, len(window))
     dilation = counts_arg(where, "rhs_dilation", rhs_dilation, len(window))
     pads = padding
     if isinstance(padding, str) or use_consistent_padding:
         spans = [span(n, d) for n, d in zip(window, dilation, strict=True)]
-        pads = _transposed_pads(where, padding, spans, by_stride)
+        pads = transposed_pads(where, padding, spans, by_stride)
     if transpose_kernel:
         results, features, *space = numbers.rhs_spec
         order = list(range(w.type.rank))
@@ -385,7 +361,7 @@ def conv_transpose(
     return _convolved(where, x, w, ones, pads, by_stride, dilation, numbers, 1, 1, precision, preferred_element_type)
 
 
-def _transposed_pads(where: str, padding: Any, spans: Sequence[int], strides: Counts) -> Pads:
+def transposed_pads(where: str, padding: Any, spans: Sequence[int], strides: Counts) -> Pads:
     """The paddings of a transposed convolution, of those of the convolution that it is the transpose of."""
     if not isinstance(padding, str):
         pairs = pads_arg(where, padding, spans, spans, strides)
@@ -401,7 +377,7 @@ def _transposed_pads(where: str, padding: Any, spans: Sequence[int], strides: Co
     return tuple(out)
 
 
-def _patches(where: str, x: Array, g: _Geometry) -> Array:
+def _patches(where: str, x: Array, g: Geometry) -> Array:
     """[batch, *places, features of all elements of the window], the elements counted within each feature."""
     x = ops.transpose(x, g.of_lhs)
     around = [(low, high, d - 1) for (low, high), d in zip(g.padding, g.lhs_dilation, strict=True)]
@@ -437,20 +413,20 @@ def conv_general_dilated_patches(
     where = "lax.conv_general_dilated_patches"
     check_precision(where, precision)
     x = strong(as_value(lhs, where))
-    g = _patch_geometry(
+    g = _patchgeometry(
         where, x.type.shape, filter_shape, dimension_numbers, window_strides, padding, lhs_dilation, rhs_dilation
     )  # fmt: skip
     out = g.result(_patches(where, x, g))
     return out if preferred_element_type is None else ops.convert(out, dtype_name(preferred_element_type))
 
 
-def _patch_geometry(where: str, shape: Counts, filter_shape: Any, numbers: Any, *of: Any) -> _Geometry:
+def _patchgeometry(where: str, shape: Counts, filter_shape: Any, numbers: Any, *of: Any) -> Geometry:
     window = counts_arg(where, "filter_shape", filter_shape, max(len(shape) - 2, 0))
-    spec = _numbers(where, shape, (1, 1, *window), numbers)
+    spec = numbers_arg(where, shape, (1, 1, *window), numbers)
     kernel = [1] * len(shape)
     for a, n in zip(spec.rhs_spec[2:], window, strict=True):
         kernel[a] = n
-    return _geometry(where, shape, tuple(kernel), spec, *of)
+    return geometry(where, shape, tuple(kernel), spec, *of)
 
 
 def conv_general_dilated_local(
@@ -478,7 +454,7 @@ def conv_general_dilated_local(
     x, w, dtype = _operands(where, lhs, rhs, None)
     if w.type.rank != x.type.rank:
         raise ShapeError(f"{where}: operands must have one number of axes, got shapes {x.type.shape} and {w.type.shape}")
-    g = _patch_geometry(
+    g = _patchgeometry(
         where, x.type.shape, filter_shape, dimension_numbers, window_strides, padding, lhs_dilation, rhs_dilation
     )  # fmt: skip
     patches = _patches(where, x, g)

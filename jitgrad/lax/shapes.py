@@ -331,3 +331,13 @@ def dtype(x: Any) -> np.dtype[Any]:
     dtype('float32')
     """
     return np.dtype(array_arg("lax.dtype", x).dtype)
+
+
+def shape_as_value(shape: Shape) -> Array:
+    """A shape as an array of integers: int32, or int64 where a size needs it.
+
+    >>> print(shape_as_value((2, 3)))
+    [2 3]
+    """
+    sizes = shape_arg("lax.shape_as_value", items("lax.shape_as_value", "shape", shape, "integers"))
+    return array_arg("lax.shape_as_value", np.asarray(sizes, np.int64 if max(sizes, default=0) >= 2**31 else np.int32))

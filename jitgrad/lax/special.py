@@ -54,7 +54,7 @@ def polygamma(m: ArrayLike, x: ArrayLike) -> Array:
     """The m-th derivative of `digamma` at x. It has no derivative by m.
 
     >>> print(polygamma(1.0, 1.0))
-    1.6449341
+    1.644934
     """
     return apply("polygamma", "polygamma", m, x)
 
@@ -63,7 +63,7 @@ def zeta(x: ArrayLike, q: ArrayLike) -> Array:
     """Hurwitz' zeta function: the sum of (q + k)**-x over k = 0, 1, 2, ...
 
     >>> print(zeta(2.0, 1.0))
-    1.6449341
+    1.644934
     """
     return apply("zeta", "zeta", x, q)
 

@@ -99,7 +99,7 @@ ABSENT: dict[str, dict[str, str]] = {
             "select_and_scatter_add select_and_gather_add select_and_scatter"
         ),
         ONE_DEVICE: "pcast pvary psend precv ragged_all_to_all infeed outfeed after_all create_token",
-        "Use jitgrad.lax.dot_general": "ragged_dot ragged_dot_general scaled_dot DotAlgorithm DotAlgorithmPreset",
+        "Use jitgrad.lax.dot_general": "scaled_dot DotAlgorithm DotAlgorithmPreset",
         "Use jitgrad.random": "rng_uniform rng_bit_generator RandomAlgorithm",
         "Use the function itself; a platform is the processor": "composite",
         "Operations are Graph equations here: jitgrad.make_graph(f)(x) shows them": (

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from jitgrad import lax
 from tests.numpy.drawn_calls import Call, Draw
 
 
@@ -206,6 +207,35 @@ def multiplied(d: Draw) -> Call:
         dims.append(([place[i + len(batch)] for i in range(len(shared))], [place[i] for i in range(len(batch))]))
     numbers = ((dims[0][0], dims[1][0]), (dims[0][1], dims[1][1]))
     return Call([d.array(shape, dtype=dtype) for shape in shapes], [numbers])
+
+
+def grouped_rows(traced: bool) -> Callable[[Draw], Call]:
+    """Rows in groups, some of none, whose sizes may add up to fewer rows or to more; as an operand, or as a constant."""
+
+    def draw(d: Draw) -> Call:
+        m, groups, k, n = d.number(0, 20), d.number(1, 4), d.number(0, 3), d.number(0, 3)
+        sizes = d.random.integers(0, 2 * m // groups + 1, groups).astype(d.one_of("int32", "int64", "uint8"))
+        dtype = d.dtype()
+        operands = [d.array((m, k), dtype=dtype), d.array((groups, k, n), dtype=dtype)]
+        return Call([*operands, sizes]) if traced else Call(operands, how=lambda f, x, y: f(x, y, sizes))
+
+    return draw
+
+
+def grouped_in_general(d: Draw) -> Call:
+    """Along a free axis and along a contracted one, among others, with and without a batch."""
+    b, m, x, k, y, n, groups = (d.number(1, 3) for _ in range(7))
+    m = d.number(0, 12)
+    sizes = d.random.integers(0, m + 1, groups).astype("int32")
+    numbers, first, second = d.one_of(
+        (((((3,), (2,)), ((0,), (1,))), (2,), (0,)), (b, x, m, k), (groups, b, k, n)),
+        (((((2,), (0,)), ((), ())), (0,), (1,)), (m, y, k), (k, groups, n)),
+        (((((1,), (0,)), ((), ())), (1,), ()), (y, m), (m, n)),
+        (((((3, 1), (1, 3)), ((0,), (2,))), (1,), ()), (b, m, y, k), (n, k, b, m)),
+    )
+    dtype = d.dtype()
+    operands = [d.array(first, dtype=dtype), d.array(second, dtype=dtype)]
+    return Call(operands, how=lambda f, x, y: f(x, y, sizes, lax.RaggedDotDimensionNumbers(*numbers)))
 
 
 def vectors_or_matrices(d: Draw) -> Call:

@@ -70,6 +70,18 @@ def scattered(apart: bool = False) -> Callable[[Draw], Call]:
     return draw
 
 
+def applied(d: Draw) -> Call:
+    """A function of the elements in windows, which may lie on each other."""
+    shape, index_shape, of_gather, _, updates = _numbered(d)
+    places, numbers = _places(d, shape, index_shape, of_gather), lax.ScatterDimensionNumbers(*of_gather)
+    mode = d.one_of("clip", "drop", None)
+
+    def how(f: Callable[..., Any], x: Any, i: Any) -> Any:
+        return f(x, i, lambda v: v * 2 + 1, numbers, update_shape=updates, mode=mode)
+
+    return Call([d.array(shape), places], how=how)
+
+
 def windowed(d: Draw) -> Call:
     shape, dtype = d.shape(), d.dtype()
     sizes, strides, apart, dilation = ([d.number(1, 3) for _ in shape] for _ in range(4))

@@ -43,6 +43,8 @@ from .drawn_shapes import (
     element_at,
     element_replaced,
     expanded,
+    grouped_in_general,
+    grouped_rows,
     indexed_along,
     joined,
     largest,
@@ -64,6 +66,7 @@ from .drawn_shapes import (
     window_replaced,
 )  # fmt: skip
 from .drawn_windows import (
+    applied,
     convolved,
     convolved_locally,
     convolved_simply,
@@ -119,7 +122,7 @@ ROWS = [
     smooth("neg", elements(1), "iufc", np.negative, edges="fciu"),
     smooth("square", elements(1), "iufc", lambda x: x * x, edges="fiu", loose=1),
     row("abs", elements(1), "iufc", np.abs, smooth=True, edges="fciu"),
-    row("sign", elements(1), "iuf", np.sign, edges="fiu"),
+    row("sign", elements(1), "iuf", np.sign, edges="fiu", zeros=False),
     row("sign", elements(1), "c", np.sign, edges="", zeros=False),
     row("ceil floor", elements(1), "f"),
     row("round", elements(1), "f", ref.round_away),
@@ -139,7 +142,7 @@ ROWS = [
     smooth("convert_element_type", converted("float64"), "w", ref.converted),
     row("convert_element_type", converted("complex64", "complex128"), "c", ref.converted),
     smooth("convert_element_type", converted("complex128"), "c", ref.converted),
-    row("bitcast_convert_type", recast, "iuf", lambda x, t: x.view(t), edges="iu"),
+    row("bitcast_convert_type", recast, "iuw", lambda x, t: x.view(t), edges="iu"),
     row("reduce_precision", narrowed, "w", ref.narrowed),
     # two operands and more, element by element
     smooth("add sub mul", elements(2), "iufc", edges="fiu"),
@@ -223,6 +226,7 @@ ROWS = [
     smooth("gather", gathered, ALL, ref.gathered, edges="fiu"),
     row("scatter", scattered(apart=True), ALL, ref.scattered(lambda old, new: new), smooth=True, holomorphic=True),
     smooth("scatter_add scatter_sub scatter_mul", scattered(), "iufc", edges=""),
+    row("scatter_apply", applied, "iuf", ref.applied, edges=""),
     smooth("scatter_max scatter_min", scattered(), "iuf", edges="fiu", zeros=False),
     # order
     smooth("sort", along_one_axis, "biufc", np.sort, zeros=False, edges="fiu"),
@@ -232,10 +236,13 @@ ROWS = [
     smooth("approx_max_k", largest, "iuf", ref.largest, zeros=False, edges="iu"),
     smooth("approx_min_k", largest, "iuf", ref.smallest, zeros=False, edges="iu"),
     # products, convolutions, transforms
-    smooth("dot_general", multiplied, "iufc", ref.multiplied, edges=""),
+    smooth("dot_general", multiplied, "iufc", ref.multiplied, edges="", zeros=False),
     row("dot_general", multiplied, "b", lambda x, y, n: ref.multiplied(x.astype(int), y.astype(int), n) > 0),
-    smooth("dot", vectors_or_matrices, "iufc", np.dot, edges=""),
-    smooth("batch_matmul", batches, "iufc", np.matmul, edges=""),
+    smooth("ragged_dot", grouped_rows(traced=False), "ifc", ref.grouped, edges="", zeros=False),
+    row("ragged_dot", grouped_rows(traced=True), "f", ref.grouped, edges="", zeros=False),
+    smooth("ragged_dot_general", grouped_in_general, "ifc", ref.grouped_in_general, edges="", zeros=False),
+    smooth("dot", vectors_or_matrices, "iufc", np.dot, edges="", zeros=False),
+    smooth("batch_matmul", batches, "iufc", np.matmul, edges="", zeros=False),
     smooth("conv_general_dilated", convolved, "ifc", ref.convolved, edges="", zeros=False, loose=3),
     smooth("conv", convolved_simply(), "f", ref.convolved_simply, edges="", zeros=False, loose=3),
     smooth("conv_with_general_padding", convolved_simply("lhs", "rhs"), "f", ref.convolved_simply, edges="", zeros=False, loose=3),
@@ -263,7 +270,8 @@ ELSEWHERE = {
         "all_gather all_to_all axis_index axis_size pbroadcast pmax pmean pmin ppermute pshuffle psum psum_scatter pswapaxes"
     ),
     "of shapes and types alone, or of devices: test_lax.py, test_convolution.py": (
-        "broadcast_shapes conv_dimension_numbers conv_general_shape_tuple dtype padtype_to_pads platform_dependent "
+        "broadcast_shapes conv_dimension_numbers conv_general_permutations conv_general_shape_tuple conv_shape_tuple "
+        "conv_transpose_shape_tuple dtype padtype_to_pads platform_dependent reduce_window_shape_tuple shape_as_value "
         "with_sharding_constraint"
     ),
 }

@@ -272,6 +272,34 @@ def multiplied(x: Array, y: Array, numbers: Any) -> Array:
     return np.einsum(f"{''.join(of_x)},{''.join(of_y)}->{''.join(out)}", x, y)
 
 
+def grouped(x: Array, y: Array, sizes: Array) -> Array:
+    """Each row by the matrix of its group."""
+    out = np.zeros((len(x), y.shape[2]), x.dtype)
+    for i, group in enumerate(np.repeat(np.arange(len(sizes)), sizes)[: len(x)]):
+        out[i] = x[i] @ y[group]
+    return out
+
+
+def grouped_in_general(x: Array, y: Array, sizes: Array, numbers: Any) -> Array:
+    """The sum over groups, or all of their results, of products with what is in each group alone."""
+    (ragged,), of_groups = numbers.lhs_ragged_dimensions, tuple(numbers.rhs_group_dimensions)
+    (shared_x, shared_y), (batch_x, batch_y) = numbers.dot_dimension_numbers
+    group = np.repeat(np.arange(len(sizes)), sizes)[: x.shape[ragged]]
+    group = np.pad(group, (0, x.shape[ragged] - len(group)), constant_values=-1)
+    group = group.reshape([-1 if i == ragged else 1 for i in range(x.ndim)])
+    apart = [np.where(group == i, x, 0) for i in range(len(sizes))]
+    if not of_groups:
+        return np.stack([multiplied(part, y, numbers.dot_dimension_numbers) for part in apart])
+    moved = np.moveaxis(y, of_groups[0], 0)
+    shared, batch = ([a - (a > of_groups[0]) for a in axes] for axes in (shared_y, batch_y))
+    parts = [multiplied(part, m, ((shared_x, shared), (batch_x, batch))) for part, m in zip(apart, moved, strict=True)]
+    return np.sum(parts, 0, dtype=x.dtype)
+
+
+def applied(x: Array, starts: Array, f: Any, numbers: Any, *, update_shape: Any, mode: Any) -> Array:
+    return scattered(lambda old, _: f(old))(x, starts, np.zeros(update_shape), numbers, mode=mode)
+
+
 def gathered(x: Array, starts: Array, numbers: Any, sizes: Any, *, mode: Any, fill_value: Any = None) -> Array:
     every = list(gather_windows(x.shape, starts, numbers, sizes))
     batch = iter(starts.shape[:-1])
