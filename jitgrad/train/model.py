@@ -28,6 +28,7 @@ from . import fitting, predicting
 from .arrays import arrays
 from .bars import verbosity
 from .callbacks import Callback, History
+from .ends import Ends
 from .functional import Functional, examples
 from .interrupts import interrupts_noted
 from .layers import Layer
@@ -40,7 +41,7 @@ from .symbolic import is_symbolic, recorded
 from .weights import Weights
 
 
-class Model(Weights):
+class Model(Weights, Ends):
     """A module with what trains it: `compile`, `fit`, `evaluate`, `predict`, with Keras' arguments and meaning.
 
     module: an nn.Module; or, with `outputs`, what `Input` gave, and then it is what lies between the two: `Model(inputs, outputs)`.
@@ -86,15 +87,14 @@ class Model(Weights):
         self._key, self._order_key, self._build_key = random.split(next_key(name) if key is None else key, 3)
         self._module = module
         self._optimizer_state: Any = None
-        self._ends: tuple[Any, Any] | None = None
+        self._ends = None
         self._trained: Any = None
         """The structure of the parameters that the optimizer's state is of."""
         self._steps: Any = jnp.int64(0)
         self._learner: Learner | None = None
         self._labels: dict[str, tuple[Any, Any, bool]] = {}
         """By output: the least and the greatest label that the loss has taken, and whether it has taken parts of numbers."""
-        self._inputs: Any = None
-        """Examples of the call's arguments, once they are known."""
+        self._inputs = None
         self.history: History | None = None
         self.stop_training = False
         if input_shape is not None:
@@ -483,21 +483,6 @@ class Model(Weights):
                 "call model.build((None, 28, 28)) with the shape of a batch, or call the model on a batch before"
             )
         nn.summary(self._module, *(inputs or self._inputs or ()))
-
-    @property
-    def input(self) -> Any:
-        """The symbolic arrays that the model was made of, as they were given."""
-        return self._made_of("input")[0]
-
-    @property
-    def output(self) -> Any:
-        """The symbolic arrays that the model gives, as they were given."""
-        return self._made_of("output")[1]
-
-    def _made_of(self, name: str) -> tuple[Any, Any]:
-        if self._ends is None:
-            raise ArgumentError(f"{self._name}.{name}: only models made of inputs and outputs have it, Model(inputs, outputs)")
-        return self._ends
 
     def __repr__(self) -> str:
         return f"{self._name}({self._module!r})"

@@ -445,3 +445,15 @@ def test_lists_are_the_inputs_and_the_outputs_of_a_model_each_of_its_shape():
         model.predict([X[:, :2], X], verbose=0)
     single = keras.Sequential([keras.Input((6,)), layers.Dense(1)])
     np.testing.assert_array_equal(single.predict([X], verbose=0), single.predict(X, verbose=0))
+
+
+def test_models_know_the_shapes_of_their_inputs_and_outputs():
+    model = keras.Sequential([layers.Dense(3)])
+    with pytest.raises(errors.ArgumentError, match="output_shape: it is not known before the model was built"):
+        print(model.output_shape)
+    model(np.ones((2, 5), "float32"))
+    assert model.input_shape == (None, 5) and model.output_shape == (None, 3)
+    a, b = keras.Input((4,)), keras.Input((None, 3))
+    model = keras.Model([a, b], {"first": layers.Dense(2)(a), "second": layers.Dense(5)(b)})
+    assert model.input_shape == [(None, 4), (None, None, 3)]
+    assert model.output_shape == {"first": (None, 2), "second": (None, None, 5)}
