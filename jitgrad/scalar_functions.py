@@ -26,16 +26,20 @@ from .tracing import function_name
 
 
 def _reference(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The function done by Python, element by element: eager mode, which waits for no compiler."""
+    """The function done by Python, element by element: eager mode, which waits for no compiler. Numba's functions for devices are
+    called as they were written.
+    """
+    plain = getattr(f, "py_func", f)
+    call = plain if getattr(f, "targetoptions", {}).get("device") else f
 
     def run(*arrays: Any) -> Any:
         spread = np.broadcast_arrays(*arrays)
         out = np.empty(spread[0].shape, spread[0].dtype)
         for place in np.ndindex(out.shape):
             try:
-                out[place] = f(*[float(a[place]) for a in spread])
+                out[place] = call(*[float(a[place]) for a in spread])
             except (ZeroDivisionError, ValueError, OverflowError):  # Python raises where IEEE arithmetic goes on
-                out[place] = _by_ieee(f, [a[place] for a in spread])
+                out[place] = _by_ieee(plain, [a[place] for a in spread])
         return out
 
     return run
@@ -81,7 +85,8 @@ def _partials(f: Callable[..., Any], op: Op, count: int) -> list[Callable[..., A
 
 
 def elementwise(f: Callable[..., Any] | None = None, *, partials: Sequence[Callable[..., Any] | None] | None = None) -> Any:
-    """f, a plain Python function of numbers, done to every element of arrays that broadcast together.
+    """f, a Python function of numbers, plain or decorated by numba.njit or as a device function by numba.cuda.jit, done to every
+    element of arrays that broadcast together.
 
     Inside jit it is compiled by Numba and inlined into the kernels it is used in; outside it runs as Python, element by element.
     Operands are promoted to one float type, which is the result's.

@@ -165,3 +165,16 @@ def test_functions_of_any_number_of_arguments_or_wrong_partials_are_refused():
         wave(1.0, 2.0)
     with pytest.raises(errors.ShapeError, match=r"mixed: shapes \(3,\) and \(4,\)"):
         mixed(np.ones(3), np.ones(4))
+
+
+def test_functions_of_numbas_go_on_where_python_raises_and_device_functions_run_as_written():
+    numba = pytest.importorskip("numba")
+    cuda = pytest.importorskip("numba.cuda")
+
+    def inverse(x):
+        return 1 / x
+
+    for f in (numba.njit(inverse), cuda.jit(inverse, device=True)):
+        op = elementwise(f)
+        for g in (op, jit(op)):
+            np.testing.assert_array_equal(g(jnp.array([0.0, 2.0])), [np.inf, 0.5])
