@@ -352,6 +352,15 @@ def test_tools_are_found_by_keras_names():
     keras.utils.set_random_seed(3)
     np.testing.assert_array_equal(keras.Sequential([layers.Dense(2, input_shape=(3,))]).get_weights()[0], first[0])
     np.testing.assert_array_equal(keras.activations.get("relu")(jnp.array([-1.0, 2.0])), [0.0, 2.0])
+    x = np.array([-3.0, -0.2, 0.5, 0.7, 8.0])
+    for name, given, want in [
+        ("relu", {}, [0, 0, 0.5, 0.7, 8]),
+        ("relu", {"negative_slope": 0.1, "max_value": 6.0, "threshold": 0.6}, [-0.36, -0.08, -0.01, 0.7, 6]),
+        ("hard_shrink", {"threshold": 0.6}, [-3, 0, 0, 0.7, 8]),
+        ("soft_shrink", {}, [-2.5, 0, 0, 0.2, 7.5]),
+        ("threshold", {"threshold": 0.5, "default_value": 9}, [9, 9, 9, 0.7, 8]),
+    ]:
+        np.testing.assert_allclose(getattr(keras.activations, name)(x, **given), want, atol=1e-6)
     assert keras.activations.get(None)(3) == 3 and keras.layers.Input is keras.Input
     assert keras.models.Model is keras.Model
     keras.backend.clear_session()

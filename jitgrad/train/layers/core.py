@@ -17,6 +17,7 @@ from jitgrad.nn.named import activation_arg, initializer_arg
 from jitgrad.nn.unbuilt import is_unbuilt
 from jitgrad.normalization import softmax
 
+from ..activations import relu
 from .base import Layer, format_of
 
 
@@ -118,12 +119,8 @@ class ReLU(Layer):
         self.take(options)
         self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
 
-    def call(self, inputs: Any) -> Array:
-        x = jnp.asarray(inputs)
-        if self.max_value is None and not self.negative_slope and not self.threshold:
-            return activations.relu(x)
-        kept = x if self.max_value is None else jnp.minimum(x, self.max_value)
-        return jnp.where(x >= self.threshold, kept, self.negative_slope * (x - self.threshold))
+    def call(self, inputs: Any) -> Any:
+        return relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
 
 class LeakyReLU(Layer):
