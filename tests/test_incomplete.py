@@ -9,7 +9,7 @@ import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jitgrad import errors, grad, jit, vmap
+from jitgrad import errors, grad, jit, lax, vmap
 from jitgrad.scipy import special
 from jitgrad.testing import check_grads
 
@@ -120,6 +120,28 @@ def test_ends_are_limits_and_nan_is_outside():
     for name in ("gammainc", "gammaincc", "betainc"):
         with pytest.raises(errors.DTypeError, match=rf"scipy\.special\.{name}: takes real numbers"):
             getattr(special, name)(*[1j] * (3 if name == "betainc" else 2))
+
+
+@pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])
+def test_betainc_of_endless_and_tiny_parameters_is_its_limit(run):
+    a = np.array([2.0, 1e-30, 1e-30, 1e20, 1e20, 0.5])
+    b = np.array([0.0, 1e20, 1e300, 2.0, 1e-30, 1e20])
+    x = np.array([1.0, 1e-30, 1e-30, 0.5, 1.0 - 1e-16, 1e-10])
+    np.testing.assert_allclose(run(special.betainc)(a, b, x), scipy.special.betainc(a, b, x), rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])
+def test_the_slope_of_a_draw_is_there_where_its_density_is_too_small_for_floats(run):
+    """Differences of mpmath's roots of Q(a, x) = Q(a0, x0)."""
+    a = np.array([1.0, 50.0, 0.5, 100.0, 1.0, 0.001])
+    x = np.array([800.0, 300.0, 100.0, 1000.0, 1e4, 1e-10])
+    slope = [7.2630758, 2.1566114, 6.5461231, 2.5620655, 9.787656, 2.2450279e-6]
+    for dtype in ("float32", "float64"):
+        np.testing.assert_allclose(run(lax.random_gamma_grad)(a.astype(dtype), x.astype(dtype)), slope, rtol=3e-7)
+    check_grads(lambda x: lax.random_gamma_grad(a[:4] / 50, x), (a[:4] / 20,), order=1, atol=1e-5, rtol=1e-5)
+    chance = np.float32(1e-42)  # x is 94, and its density no normal number
+    moved = (special.gammainccinv(1.001, 1e-42) - special.gammainccinv(0.999, 1e-42)) / 0.002
+    np.testing.assert_allclose(run(grad(special.gammainccinv))(np.float32(1), chance), moved, rtol=1e-3)
 
 
 def test_inverses_bring_chances_back():

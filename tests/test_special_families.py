@@ -139,6 +139,31 @@ def test_poch_comb_and_transforms_are_scipys():
     check_grads(special.poch, (np.array([0.7, 30.0]), np.array([0.6, 1.5])), order=1, atol=1e-4, rtol=1e-4)
 
 
+def test_poch_keeps_its_digits_beside_poles_and_where_steps_are_small_beside_the_start():
+    z = np.array([1e-10, 1e-30, 2.0000001, 0.9999999, 1e10, 1e10, 1e10, 1e10, 50.0, 2.0, 7.5])
+    m = np.array([-1.0, -1.0, -10.0, -10.0, -10.0, 0.1, 1e-5, 3.7, -3.3, -5.0, -26.0])
+    mp.mp.dps = 40
+    exact = [float(mp.rf(mp.mpf(start), mp.mpf(steps))) if start != 2.0 else math.inf for start, steps in zip(z, m, strict=True)]
+    for f in (special.poch, jit(special.poch)):
+        np.testing.assert_allclose(f(z, m), exact, rtol=5e-14)
+    by_both = jit(grad(lambda z, m: special.poch(z, m).sum(), (0, 1)))(z[4:9], m[4:9])
+    moved = [
+        [mp.diff(mp.rf, (start, steps), order) for order in ((1, 0), (0, 1))] for start, steps in zip(z[4:9], m[4:9], strict=True)
+    ]
+    np.testing.assert_allclose(by_both, np.array(moved, float).T, rtol=1e-8)
+    narrow = special.poch(np.array([0.9999999], np.float32), np.array([-10.0], np.float32))
+    np.testing.assert_allclose(narrow, [23.116747], rtol=1e-6)
+
+
+@pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])
+def test_comb_and_transforms_of_endless_numbers_are_their_limits(run):
+    np.testing.assert_array_equal(run(special.comb)(np.array([1e20, 1e300, 7.0]), np.array([1e20, 1e300, 7.0])), 1)
+    powers = np.array([0.0, 0.5, -2.0, np.nan])
+    for f, least in ((special.boxcox, 0.0), (special.boxcox1p, -1.0)):
+        np.testing.assert_array_equal(run(f)(np.full(4, np.inf), powers), [np.inf, np.inf, 0.5, np.nan])
+        np.testing.assert_array_equal(run(f)(np.full(4, least), powers), [-np.inf, -2.0, -np.inf, np.nan])
+
+
 def test_loggamma_of_complex_numbers_is_on_scipys_branch():
     z = (RNG.uniform(-15, 15, 60) + 1j * RNG.uniform(-40, 40, 60)).astype(np.complex128)
     for f in (special.loggamma, jit(special.loggamma)):

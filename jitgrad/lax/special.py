@@ -76,5 +76,4 @@ def random_gamma_grad(a: ArrayLike, x: ArrayLike) -> Array:
     >>> print(random_gamma_grad(2.0, 2.5))
     1.2123193
     """
-    slope, density = (apply("random_gamma_grad", op, a, x) for op in ("gammainc_slope", "gamma_density"))
-    return -(slope / density)
+    return apply("random_gamma_grad", "gamma_draw_slope", a, x)

@@ -56,6 +56,10 @@ _op("gammainc_slope", one_by_one(scalars.gammainc_slope),
     [lambda a, x, out: no_derivative_by("the derivative of gammainc by a", "a once more"),
      lambda a, x, out: op("gamma_density", a, x) * (op("log", x) - op("digamma", a))],
     (0.3, 6), "The derivative of P(a, x) by a.", fixed=1)  # fmt: skip
+_op("gamma_draw_slope", one_by_one(scalars.gamma_draw_slope),
+    [lambda a, x, out: no_derivative_by("the derivative of a draw of gamma's distribution by a", "a once more"),
+     lambda a, x, out: op("digamma", a) - op("log", x) - out * ((a - 1) / x - 1)],
+    (0.3, 6), "The derivative of x by a where P(a, x) is held.", fixed=1)  # fmt: skip
 
 _op("betainc", _of_beta("betainc"),
     [lambda a, b, x, out: op("betainc_slope", a, b, x), lambda a, b, x, out: op("betainc_slope_b", a, b, x),

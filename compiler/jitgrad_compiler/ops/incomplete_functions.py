@@ -140,7 +140,14 @@ def _lgamma_of_one_more(a: float) -> float:
 
 
 def _gamma_part(a: float, x: float, side: float) -> tuple[float, float]:
-    """P where side is -1, Q where it is 1, and its derivative by a: the integral of t^(a - 1) exp(-t) / gamma(a) over
+    """P where side is -1, Q where it is 1, and its derivative by a."""
+    total, moment = _gamma_moments(a, x, side)
+    front = gamma_front(a, x) * a
+    return front * total, front * moment
+
+
+def _gamma_moments(a: float, x: float, side: float) -> tuple[float, float]:
+    """P or Q and its derivative by a, by gamma_front(a, x) * a: the integral of t^(a - 1) exp(-t) / gamma(a) over
     t = x (1 + side s), that is front times (1 + side s)^(a - 1) exp(-side x s), for x > 0."""
     power = a - 1.0
     slope = side * ((x - a) + 1.0)  # of -log of the integrand at s = 0
@@ -160,20 +167,33 @@ def _gamma_part(a: float, x: float, side: float) -> tuple[float, float]:
             total += value
             moment += value * (center + (less + s))
         start = end * last
-    front = gamma_front(a, x) * a
-    return front * total, front * moment
+    return total, moment
 
 
 def gammainc_slope(a: float, x: float) -> float:
-    """The derivative of P(a, x) by a, for a, x > 0: the series of P term by term, or quadrature."""
+    """The derivative of P(a, x) by a, for a, x > 0."""
     if not (a > 0.0 and x >= 0.0):
         return math.nan
     if x == 0.0 or x == math.inf or a == math.inf:
         return 0.0
+    return gamma_front(a, x) * _gamma_slope(a, x)
+
+
+def gamma_draw_slope(a: float, x: float) -> float:
+    """The derivative of x by a where P(a, x) is held: -gammainc_slope / gamma_density, of which either may underflow."""
+    if not (a > 0.0 and x >= 0.0) or a == math.inf:
+        return math.nan
+    if x == 0.0 or x == math.inf:
+        return x
+    return -_gamma_slope(a, x) * (x / a)
+
+
+def _gamma_slope(a: float, x: float) -> float:
+    """The derivative of P(a, x) by a, by gamma_front(a, x): the series of P term by term, or quadrature."""
     if x > a and x > 1.1:
-        return -_gamma_part(a, x, 1.0)[1]
+        return -_gamma_moments(a, x, 1.0)[1] * a
     if a >= LARGE:
-        return _gamma_part(a, x, -1.0)[1]
+        return _gamma_moments(a, x, -1.0)[1] * a
     center = math.log(x) - digamma(a + 1.0)
     term, total, n = 1.0, center, a
     while n < a + 400.0:
@@ -183,7 +203,7 @@ def gammainc_slope(a: float, x: float) -> float:
         total += term * center
         if abs(term * center) < 1e-17 * abs(total):
             break
-    return gamma_front(a, x) * total
+    return total
 
 
 def gamma_density(a: float, x: float) -> float:
@@ -242,17 +262,25 @@ def _beta_front_of_small(a: float, b: float, x: float, log_y: float) -> float:
 
 
 def betainc(a: float, b: float, x: float) -> float:
-    """I_x(a, b) (NIST DLMF 8.17.2); 1 at a = 0, 0 at b = 0, NaN where a parameter is negative or x outside [0, 1]."""
+    """I_x(a, b) (NIST DLMF 8.17.2): 0 at x = 0, 1 at x = 1, between them 1 at a = 0 and 0 at b = 0; NaN where a parameter is
+    negative or x outside [0, 1]."""
     if not (a >= 0.0 and b >= 0.0 and 0.0 <= x <= 1.0) or (a == b and (a == 0.0 or a == math.inf)):
         return math.nan
-    if x == 0.0 or a == math.inf or b == 0.0:
-        return 1.0 if x == 1.0 and a == math.inf else 0.0
-    if x == 1.0 or b == math.inf or a == 0.0:
+    if x == 0.0 or x == 1.0:
+        return x
+    if a == math.inf or b == 0.0:
+        return 0.0
+    if b == math.inf or a == 0.0:
         return 1.0
     y = 1.0 - x
     if x <= a / (a + b):
         return _beta_lower(a, b, x, y)
     return 1.0 - _beta_lower(b, a, y, x)
+
+
+def _not_zero(x: float) -> float:
+    """What a continued fraction is divided by (Lentz's method, as Thompson and Barnett changed it)."""
+    return x if x != 0.0 else 1e-300
 
 
 def _beta_lower(a: float, b: float, x: float, y: float) -> float:
@@ -262,13 +290,13 @@ def _beta_lower(a: float, b: float, x: float, y: float) -> float:
     c, d, h, m = 1.0, 0.0, 1.0, 0.0
     while m < 10000.0:
         odd = -(a + m) / (a + 2.0 * m) * ((a + b + m) / (a + 2.0 * m + 1.0)) * x
-        d = 1.0 / (1.0 + odd * d)
-        c = 1.0 + odd / c
+        d = 1.0 / _not_zero(1.0 + odd * d)
+        c = _not_zero(1.0 + odd / c)
         h *= c * d
         m += 1.0
         even = m / (a + 2.0 * m - 1.0) * ((b - m) / (a + 2.0 * m)) * x
-        d = 1.0 / (1.0 + even * d)
-        c = 1.0 + even / c
+        d = 1.0 / _not_zero(1.0 + even * d)
+        c = _not_zero(1.0 + even / c)
         h *= c * d
         if abs(c * d - 1.0) < 2e-16:
             break

@@ -26,7 +26,7 @@ def _op(name: str, partials: Sequence[Callable[..., Any]], doc: str) -> None:
 
 def _by_shape(a: Any, chance: Any, out: Any) -> Any:
     """By the shape, of the roots of both parts."""
-    return -op("gammainc_slope", a, out) / op("gamma_density", a, out)
+    return op("gamma_draw_slope", a, out)
 
 
 _op("gammaincinv", [_by_shape, lambda a, p, out: 1 / op("gamma_density", a, out)], "The x at which P(a, x) is p.")

@@ -112,21 +112,38 @@ def poch(z: ArrayLike, m: ArrayLike) -> Array:
     base, steps = jnp.broadcast_arrays(base, steps)
     end = base + steps
     at_pole = (base <= 0) & (jnp.floor(base) == base)
-    ends_at_pole = (end <= 0) & (jnp.floor(end) == end)
+    few = (jnp.floor(steps) == steps) & (steps < 0) & (steps >= -_FEW) & ~((jnp.floor(base) == base) & (end <= 0))
+    ends_at_pole = (end <= 0) & (jnp.floor(end) == end) & ~few
     both = at_pole & ends_at_pole  # (-1)^m gamma(1 - z) / gamma(1 - z - m)
     first, last = jnp.where(both, 1 - end, base), jnp.where(both, 1 - base, end)
     regular = ~(at_pole | ends_at_pole) | both
     first, last = jnp.where(regular, first, 1.0), jnp.where(regular, last, 1.0)
-    up = (first > 0) & (last > first)
-    start, more = jnp.where(up, first, 1.0), jnp.where(up, last - first, 1.0)
+    up, down = (first > 0) & (steps > 0), (last > 0) & (steps < 0)
+    start, more = jnp.where(up, first, jnp.where(down, last, 1.0)), jnp.where(up | down, jnp.abs(steps), 1.0)
     small = (jnp.abs(first) < 20) & (jnp.abs(last) < 20)
     plain = gamma(jnp.where(small, last, 1.0)) / gamma(jnp.where(small, first, 1.0))
-    logarithm = jnp.where(up, gammaln(more) - betaln(start, more), gammaln(last) - gammaln(first))
+    ratio = gammaln(more) - betaln(start, more)
+    logarithm = jnp.where(up, ratio, jnp.where(down, -ratio, gammaln(last) - gammaln(first)))
     size = _sign_of_gamma(first) * _sign_of_gamma(last) * jnp.exp(logarithm)
     odd = jnp.floor(jnp.abs(steps)) % 2 == 1
     value = jnp.where(small, plain, size)
     value = jnp.where(both & odd, -value, value)
+    value = jnp.where(few, _few_steps_down(jnp.where(few, base, _FEW + 1.5), jnp.where(few, steps, -1.0)), value)
     return jnp.where(steps == 0, 1.0, jnp.where(ends_at_pole & ~both, math.inf, jnp.where(regular, value, 0.0)))
+
+
+_FEW = 24
+
+
+def _few_steps_down(z: Array, m: Array) -> Array:
+    """gamma(z + m) / gamma(z) of a whole m from -_FEW to -1 by a product: z + m, rounded, may be nearer to a pole, or at one."""
+    fixed = lax.stop_gradient(m)
+    steps = jnp.arange(1, _FEW + 1, dtype=z.dtype)
+    product = jnp.prod(jnp.where(steps <= -fixed[..., None], z[..., None] - steps, 1.0), axis=-1)
+    last = z + fixed
+    apart = jnp.where((last <= 0) & (jnp.floor(last) == last), 0.5, last)
+    by_m = jnp.exp(gammaln(apart + (m - fixed)) - gammaln(apart))  # 1, with the derivatives by m
+    return by_m / product
 
 
 def comb(N: ArrayLike, k: ArrayLike, *, repetition: bool = False) -> Array:
@@ -145,7 +162,7 @@ def comb(N: ArrayLike, k: ArrayLike, *, repetition: bool = False) -> Array:
         things = jnp.where(nothing, 0.0, things + chosen - 1)
     none = none | (chosen > things)
     total, part = jnp.where(none, 2.0, things), jnp.where(none, 1.0, chosen)
-    value = jnp.exp(-betaln(1 + total - part, 1 + part)) / (total + 1)
+    value = jnp.exp(-betaln(total - part + 1, part + 1)) / (total + 1)
     exact = min(2.0**40, float(jnp.finfo(value.dtype).max))
     whole = (jnp.floor(total) == total) & (jnp.floor(part) == part) & (value < exact)
     rounding = lax.stop_gradient(jnp.round(value) - value)  # it has no slope, what it rounds has
@@ -185,7 +202,7 @@ def boxcox(x: ArrayLike, lmbda: ArrayLike) -> Array:
     0.6931472
     """
     value, power = (jnp.asarray(v) for v in float_arguments("boxcox", x, lmbda))
-    return _power_transform(value == 0, jnp.log(jnp.where(value == 0, 1.0, value)), power)
+    return _power_transform(value, value == 0, jnp.log(jnp.where((value == 0) | (value == math.inf), 1.0, value)), power)
 
 
 def boxcox1p(x: ArrayLike, lmbda: ArrayLike) -> Array:
@@ -195,20 +212,21 @@ def boxcox1p(x: ArrayLike, lmbda: ArrayLike) -> Array:
     0.6931472
     """
     value, power = (jnp.asarray(v) for v in float_arguments("boxcox1p", x, lmbda))
-    return _power_transform(value == -1, jnp.log1p(jnp.where(value == -1, 0.0, value)), power)
+    return _power_transform(value, value == -1, jnp.log1p(jnp.where((value == -1) | (value == math.inf), 0.0, value)), power)
 
 
-def _power_transform(is_zero: Array, logarithm: Array, power: Array) -> Array:
-    """expm1(power * logarithm) / power, by the series of expm1(u) / u for small u."""
+def _power_transform(value: Array, is_zero: Array, logarithm: Array, power: Array) -> Array:
+    """expm1(power * logarithm) / power, by the series of expm1(u) / u for small u; at the ends of the values its limits."""
     exponent = power * logarithm
     near = jnp.abs(exponent) < 0.5
     held, far = jnp.where(near, exponent, 0.0), jnp.where(near, 1.0, exponent)
     series = jnp.zeros_like(held)
     for k in range(16, -1, -1):
         series = series * held + 1 / math.factorial(k + 1)
-    value = logarithm * jnp.where(near, series, jnp.expm1(far) / far)
-    end = jnp.where(power > 0, -1 / jnp.where(power > 0, power, 1.0), -math.inf)
-    return jnp.where(is_zero, end, value)
+    found = logarithm * jnp.where(near, series, jnp.expm1(far) / far)
+    least = jnp.where(power > 0, -1 / jnp.where(power > 0, power, 1.0), jnp.where(power <= 0, -math.inf, power))
+    most = jnp.where(power < 0, -1 / jnp.where(power < 0, power, -1.0), jnp.where(power >= 0, math.inf, power))
+    return jnp.where(is_zero, least, jnp.where(value == math.inf, most, found))
 
 
 def betaln(a: ArrayLike, b: ArrayLike) -> Array:
