@@ -16,6 +16,7 @@ from jitgrad_compiler.ir.graph import OPS, Eqn, Graph, Literal, Var
 from jitgrad_compiler.passes.inline import inline
 
 from .array import Array
+from .direct_calls import direct, left_to_readers, spread
 
 LARGEST = 1 << 14
 """Elements of any one array above which the operations' own time counts, not what a call costs."""
@@ -84,27 +85,34 @@ def _written(graph: Graph, arrays: list[Any], count: int, several: int | None) -
         scope[f"c{len(scope)}"] = value
         return f"c{len(scope) - 1}"
 
-    def named(a: Any) -> str:
-        if isinstance(a, Var) and a in names:
-            return names[a]
-        return bound(a.value if isinstance(a, Literal) else values[a])
+    def value(a: Any, numpys: Any) -> Any:
+        if isinstance(a, Literal):
+            return np.asarray(a.value) if isinstance(numpys, np.ufunc) or numpys is np.where else a.value  # which take it sooner
+        return values[a]
 
-    lines = []
-    for e in _needed(graph):
+    def named(a: Any, numpys: Any = None) -> str:
+        return names[a] if isinstance(a, Var) and a in names else bound(value(a, numpys))
+
+    lines, equations = [], _needed(graph)
+    left = left_to_readers(equations, graph.outputs)
+    for e in equations:
         types = [v.type for v in (*e.inputs, *e.outputs)]
         if not run_is_plain(e.op, e.params, types) or e.has_effect or any([t.size > LARGEST for t in types]):
             raise NotRecorded
-        outs = e.op.numpy(*[a.value if isinstance(a, Literal) else values[a] for a in e.inputs], **e.params)
+        numpys, more, params = spread(e) if e.outputs[0] in left else direct(e)
+        outs = numpys(*[value(a, numpys) for a in e.inputs], *more, **params)
         listed = isinstance(outs, (tuple, list))
         outs = outs if listed else (outs,)
-        values.update((v, as_typed(o, v.type)) for v, o in zip(e.outputs, outs, strict=True))
+        values.update((v, o if v in left else as_typed(o, v.type)) for v, o in zip(e.outputs, outs, strict=True))
         if not any(isinstance(a, Var) and a in names for a in e.inputs):
             continue
-        call = ", ".join([*map(named, e.inputs), *[f"{k}={bound(p)}" for k, p in e.params.items()]])
+        call = ", ".join(
+            [*[named(a, numpys) for a in e.inputs], *map(bound, more), *[f"{k}={bound(p)}" for k, p in params.items()]]
+        )
         names.update({v: f"v{len(names) + i}" for i, v in enumerate(e.outputs)})
-        lines.append(f"{', '.join([names[v] for v in e.outputs])}{',' * listed} = {bound(e.op.numpy)}({call})")
+        lines.append(f"{', '.join([names[v] for v in e.outputs])}{',' * listed} = {bound(numpys)}({call})")
         for v, o in zip(e.outputs, outs, strict=True):
-            if not (type(o) is np.ndarray and o.dtype is v.type.dtype.numpy and o.shape == v.type.shape):
+            if v not in left and not (type(o) is np.ndarray and o.dtype is v.type.dtype.numpy and o.shape == v.type.shape):
                 lines.append(f"{names[v]} = typed({names[v]}, {bound(v.type)})")
     kept = [c for c in scope.values() if isinstance(c, np.ndarray)]
     if any([np.may_share_memory(values[v], c) for v in results if v in names for c in kept]):

@@ -233,3 +233,20 @@ def test_what_is_remembered_of_a_function_does_not_grow_without_end():
 def test_a_result_is_an_array_of_its_own_kind():
     for _ in range(4):
         assert type(lax.exp(1.0)) is Array and type(nn.softmax(jnp.ones(3))) is Array
+
+
+def test_broadcasts_are_left_to_those_that_read_them_and_made_for_others():
+    x, v = jnp.array(np.arange(6.0).reshape(2, 3)), jnp.array([1.0, -2.0])
+
+    def several(x, v):
+        wide = jnp.broadcast_to(v[:, None], (2, 3))
+        both = jnp.where(x > wide, x, wide)  # read beside a whole array
+        alone = wide * jnp.broadcast_to(x[:1], (2, 3))  # by none that has the shape
+        return both - wide, alone, wide, jnp.flip(jnp.broadcast_to(v[0], (2, 3)), 0), jnp.maximum(x.T, 0.0), jnp.maximum(x, 2.0)
+
+    again = replay.recorded(several, (x, v), {}, [x.data(), v.data()])
+    for numbers in (np.array([1.0, -2.0], np.float32), np.array([np.nan, -0.0], np.float32)):
+        turned = np.asarray(x).T.copy().T * numbers[1]
+        for found, wanted in zip(again(turned, numbers), several(jnp.array(turned), jnp.array(numbers)), strict=True):
+            assert (found.shape, found.dtype) == (wanted.shape, wanted.dtype)
+            assert found.tobytes() == np.asarray(wanted).tobytes()
