@@ -1,6 +1,6 @@
 """For all tests: subprocesses find this clone, too; errors show jitgrad's own frames, so that a failing test tells where; kernels
-are written twice (emitted_twice.py); property tests look at no clock and draw the same cases each time, others with
---hypothesis-seed=N.
+are written twice (emitted_twice.py) and assembled for GPUs (assembled.py); property tests look at no clock and draw the same cases
+each time, others with --hypothesis-seed=N.
 """
 
 import gc
@@ -13,6 +13,7 @@ from hypothesis import settings
 import jitgrad
 from jitgrad_compiler.targets.cpu import program
 
+from . import assembled
 from .emitted_twice import CodesEmittedTwice
 
 ROOT = Path(__file__).parents[1]
@@ -23,11 +24,15 @@ jitgrad.config.traceback_filtering = "off"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--emit-twice", type=int, default=CodesEmittedTwice.every, help="of so many programs one is written twice")
+    parser.addoption(
+        "--assemble", type=int, default=assembled.Assembling.every, help="of so many programs one is assembled for a GPU"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     CodesEmittedTwice.every = config.getoption("--emit-twice")
     program._Codes = CodesEmittedTwice
+    assembled.install(config.getoption("--assemble"))
     settings.register_profile("fixed", deadline=None, derandomize=config.getoption("--hypothesis-seed") is None)
     settings.load_profile("fixed")
 

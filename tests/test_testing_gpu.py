@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -235,3 +236,26 @@ def test_workloads_compute_what_they_say():
     x, y, z = chain.args
     np.testing.assert_array_equal(chain.f(x, y, z), (2 * x + y) * z - x)
     assert chain.nbytes == 4 * x.nbytes
+
+
+ROOT = Path(__file__).parents[1]
+
+
+def said_of(results):
+    """What a page has to say of a session's results."""
+    found = results["summary"]
+    return [results["device"]["name"], results["commit"], f"{found['passed']} checks passed", f"{found['failed']} failed"]
+
+
+def test_the_page_on_gpus_says_what_was_tried_on_one_from_the_committed_results_alone():
+    page, committed = (ROOT / "docs/gpu.md").read_text(), ROOT / "benchmarks/results/gpu.json"
+    (paragraph,) = [p for p in page.split("\n\n") if p.startswith("**What was tried on a GPU**")]
+    if not committed.exists():
+        assert paragraph.startswith("**What was tried on a GPU**: nothing so far.")
+    else:
+        assert [words for words in said_of(json.loads(committed.read_text())) if words not in " ".join(paragraph.split())] == []
+
+
+def test_what_a_page_has_to_say_is_in_the_results_of_a_session(tmp_path):
+    run(tmp_path, "--stand-in", "cpu", "--parts", "smoke", "--commit", "abc123")
+    assert said_of(json.loads((tmp_path / "gpu.json").read_text()))[1] == "abc123"
