@@ -140,6 +140,22 @@ def test_what_is_not_finite_stays_where_it_is() -> None:
     assert np.isnan(got[0, 2, 1]).all() and np.isnan(got[0, 4, 1]).all() and np.isnan(got).sum() == 32
 
 
+def test_a_gradient_of_float16_is_finite_where_products_with_its_cotangent_are_beyond_float16() -> None:
+    """c @ v.T is up to 100,000 and more; the cotangents of its scores, times the weights, are not."""
+    rng = np.random.default_rng(0)
+    q, k, v, c = (rng.normal(size=(1, 40, 2, 64)) * scale for scale in (0.3, 0.01, 40, 300))
+    arrays = [x.astype(np.float16) for x in (q, k, v, c)]
+    assert np.abs(np.einsum("bqhf,bkhf->bhqk", *[a.astype("f4") for a in (arrays[3], arrays[2])])).max() > 1e5
+
+    def gradients(q: Any, k: Any, v: Any, c: Any) -> Any:
+        return jitgrad.vjp(jitgrad.nn.dot_product_attention, q, k, v)[1](c)
+
+    want = gradients(*[jnp.asarray(a.astype(np.float64)) for a in arrays])
+    with stand_ins():
+        for g, w in zip(run_on_gpu(jitgrad.make_graph(gradients)(*arrays), arrays), want, strict=True):
+            np.testing.assert_allclose(g.astype("f8"), w, rtol=0, atol=2**-10 * np.abs(w).max())
+
+
 def test_a_query_whose_bias_hides_all_that_it_sees_is_the_formulas() -> None:
     """It sees what is hidden by its position alike, of all tiles of keys."""
     arrays, bias = inputs("float32", 1, 5, 70, 1, 1, 16), np.zeros((1, 1, 5, 1), np.float32)

@@ -3,7 +3,9 @@
 With weights p, the cotangent c of the result o and D = sum(c * o) of each query, v's is p.T @ c, that of the scores is
 s = p * (c @ v.T - D), and those of q and k are scale * s @ k and scale * s.T @ q (T. Dao, FlashAttention-2, 2023). Three phases: D,
 into scratch memory; then blocks that have queries and go over keys; then blocks that have keys and go over queries of all heads
-that share them. So no two blocks add to one number, and sums are the same bits whoever runs first.
+that share them. So no two blocks add to one number, and sums are the same bits whoever runs first. For 16 bits s is rounded before
+its products, as p is. No s is larger than half of the largest |c @ v.T|, for p (1 - p) <= 1/4: what is finite where that has 16
+bits, as in the formula, is finite here.
 """
 
 from __future__ import annotations
