@@ -9,7 +9,7 @@ epilogue makes several values. Next on the path: least_cut.py, written_twice.py,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir.graph import Eqn, Graph, Var
@@ -198,20 +198,33 @@ def _behind(n: int, lives: Lives, chains: _Chains, lie: set[Var], twice: Twice, 
     own = chains.of_kernel(n)
     read = [v for v in kernel.outputs if v in lives.last]
     end = max((lives.last[v] for v in read), default=n)
-    there = lives.ends | {v for v in kernel.inputs if lives.last[v] >= end} | {v for v in read if v in lie or v not in own}
     costs = {v: chain.cost + behind.get(v, 0.0) for v, chain in own.items()}
-    there |= {v for v, cost in costs.items() if cost > chains.tuning.recompute_cost}
-    again = {v: chain.eqn for v, chain in {**chains.pulled, **own}.items() if v not in there}
-    if n > lives.fullest:  # whoever reads what is wanted there computes it anyway
-        there |= twice.late.wanted | twice.late.kept
-        again = {**twice.late.definitions, **again}
-    sinks = [v for v in read if v in again]
+    here = {v for v in kernel.inputs if lives.last[v] >= end} | {v for v in read if v in lie or v not in own}
+    here.update(v for v, cost in costs.items() if cost > chains.tuning.recompute_cost)
+    late = n > lives.fullest  # whoever reads what is wanted there computes it anyway
+
+    def again(v: Var) -> Eqn | None:
+        chain = None if v in here or v in lives.ends else own.get(v) or chains.pulled.get(v)
+        return chain.eqn if chain is not None else twice.late.definitions.get(v) if late else None
+
+    sinks = [v for v in read if again(v) is not None]
     if len(sinks) < 2:
         return
-    kept = least_cut(sinks, again.get, there)
+    kept = least_cut(sinks, again, _Any(here, lives.ends, *((twice.late.wanted, twice.late.kept) if late else ())))
     for v in sinks:
         if v not in kept:
             for a in kernel.inputs:
                 behind[a] = max(behind.get(a, 0.0), costs.get(v, 0.0) + chains.tuning.recompute_read)
-    where = twice.late if n > lives.fullest else twice.early
-    where.want([v for v in sinks if v not in kept], {v: again[v] for v in own if v in again and v not in kept})
+    where = twice.late if late else twice.early
+    definitions = {v: e for v in own if v not in kept and (e := again(v)) is not None}
+    where.want([v for v in sinks if v not in kept], definitions)
+
+
+class _Any:
+    """What is in some of these; a program's are not copied for each of its kernels."""
+
+    def __init__(self, *parts: Container[Var]) -> None:
+        self._parts = parts
+
+    def __contains__(self, v: object) -> bool:
+        return any(v in part for part in self._parts)
