@@ -133,23 +133,27 @@ def _by_counterpart(function: Any, numpys: Callable[..., Any], alike: bool, any_
     def now(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if state.staging is not None or builder.watched or _elsewhere:
             return None
-        kinds: list[Any] = []
-        given: list[Any] = []
-        for x in args:
-            if type(x) is Array and type(x.ref) is ndarray and not x.weak:
-                kinds.append(x.type)
-                given.append(x.ref)
-            elif not take(x, kinds, given):
-                return otherwise(args, kwargs)
         named = kwargs
-        if kwargs:
-            named = {}
-            for name, x in kwargs.items():
-                kinds.append(name)
-                if not take(x, kinds, given):
+        if not kwargs and len(args) == 1 and type(x := args[0]) is Array and type(x.ref) is ndarray and not x.weak:
+            key: tuple[Any, ...] = (x.type,)
+            given: list[Any] = [x.ref]
+        else:
+            kinds: list[Any] = []
+            given = []
+            for x in args:
+                if type(x) is Array and type(x.ref) is ndarray and not x.weak:
+                    kinds.append(x.type)
+                    given.append(x.ref)
+                elif not take(x, kinds, given):
                     return otherwise(args, kwargs)
-                named[name] = given.pop()
-        key = tuple(kinds)
+            if kwargs:
+                named = {}
+                for name, x in kwargs.items():
+                    kinds.append(name)
+                    if not take(x, kinds, given):
+                        return otherwise(args, kwargs)
+                    named[name] = given.pop()
+            key = tuple(kinds)
         found = known.get(key)
         if found is LONG_WAY:
             return otherwise(args, kwargs)

@@ -150,7 +150,6 @@ OTHERS: dict[Any, Callable[..., Any]] = {
     rearrangement.roll: ways.whole_steps(np.roll),
     rearrangement.tile: ways.whole_steps(np.tile),
     quantiles.median: ways.median,
-    selection.where: np.where,
     selection.clip: ways.clip,
     sorting.sort: ways.ordered,
     sorting.argsort: ways.argsort,
@@ -160,6 +159,7 @@ OTHERS: dict[Any, Callable[..., Any]] = {
     calculus.diff: lambda x: np.subtract(x[..., 1:], x[..., :-1]),
 }
 ANY_SIZE: dict[Any, Callable[..., Any]] = {
+    selection.where: np.where,  # of a condition alone: the places where it holds
     sorting.nonzero: np.nonzero,
     sorting.flatnonzero: np.flatnonzero,
     sorting.argwhere: np.argwhere,

@@ -428,6 +428,13 @@ def test_what_looks_at_elements_is_not_written_down():
         assert jnp.nonzero(jnp.array([1, 2, 3]) >= k)[0].shape == (4 - k,)
 
 
+def test_a_condition_alone_holds_at_as_many_places_as_it_does():
+    for elements in ([1, 0, 1], [1, 1, 1], [0, 0, 0], [1, 0, 0]):
+        for x in (jnp.array(elements), jnp.array([elements]) > 0):
+            (*_, places) = jnp.where(x)
+            assert places.shape == (sum(elements),) and places.tolist() == np.flatnonzero(elements).tolist()
+
+
 @pytest.mark.parametrize("function", [jnp.unique_values, jnp.unique_counts, jnp.unique_inverse, jnp.unique_all, jnp.unique])
 def test_nans_all_differ_where_they_did_before(function):
     for elements in ([1.0, 2.0, 1.0], [1.0, 2.0, 2.0], [np.nan, 1.0, np.nan], [-0.0, 0.0, np.nan], [np.nan] * 3):
