@@ -243,3 +243,12 @@ def test_logsumexp_takes_complex_numbers():
 def test_one_hot_says_that_the_number_of_classes_must_be_known():
     with pytest.raises(errors.TracerIntegerConversionError, match="concrete"):
         jit(nn.one_hot)(3, 5)
+
+
+def test_gelu_takes_pytorchs_names_of_its_formulas():
+    x = jnp.array([-1.0, 0.5, 2.0])
+    for name, formula in [("tanh", True), ("none", False)]:
+        np.testing.assert_array_equal(nn.gelu(x, approximate=name), nn.gelu(x, approximate=formula))
+        np.testing.assert_array_equal(nn.GELU(approximate=name)(x), nn.gelu(x, approximate=formula))
+    with pytest.raises(errors.ArgumentError, match="nn.gelu: approximate must be True, False, 'tanh' or 'none', got 'exact'"):
+        nn.gelu(x, approximate="exact")

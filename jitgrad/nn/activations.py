@@ -9,7 +9,7 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
-from jitgrad.errors import ShapeError
+from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.normalization import softmax
 from jitgrad.operands import array_arg, axis_number, inexact_arg
 
@@ -182,14 +182,19 @@ def squareplus(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
     return (value + jnp.sqrt(value * value + b)) / 2
 
 
-def gelu(x: ArrayLike, approximate: bool = True) -> Array:
+def gelu(x: ArrayLike, approximate: bool | str = True) -> Array:
     """x times the normal distribution function of x (Hendrycks and Gimpel, 2016), by their tanh formula, or exactly.
+
+    approximate: True or "tanh", as in PyTorch, for the formula, False or "none" for the function itself. Raises ArgumentError for
+    other strings.
 
     >>> print(gelu(0.0))
     0.0
     """
     value = inexact_arg("nn.gelu", x)
-    if not approximate:
+    if isinstance(approximate, str) and approximate not in ("tanh", "none"):
+        raise ArgumentError(f"nn.gelu: approximate must be True, False, 'tanh' or 'none', got {approximate!r}")
+    if not approximate or approximate == "none":
         return value * 0.5 * ops.op("erfc", value * -math.sqrt(0.5))
     inner = math.sqrt(2 / math.pi) * (value + 0.044715 * (value * value * value))
     return value * 0.5 * (1.0 + jnp.tanh(inner))
