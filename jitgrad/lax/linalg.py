@@ -13,11 +13,13 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.array_ops import op, op_all
-from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.linear_algebra import spectra, systems
 from jitgrad.matrix_operands import check_results, matrix_arg, one_type, square_arg
-from jitgrad.operands import ArrayLike, size_arg
+from jitgrad.operands import ArrayLike, array_arg, size_arg
 from jitgrad.publishing import public as _public
+
+from .arguments import integers_arg
 
 
 def cholesky(x: ArrayLike, *, symmetrize_input: bool = True) -> Array:
@@ -26,7 +28,7 @@ def cholesky(x: ArrayLike, *, symmetrize_input: bool = True) -> Array:
     symmetrize_input: factorise (x + x^H) / 2, so that derivatives are symmetric, too; else the lower triangle alone is read. Raises
     ShapeError for matrices that are not square.
     """
-    return systems.cholesky("lax.linalg.cholesky", x, symmetrize_input)
+    return systems.cholesky("lax.linalg.cholesky", square_arg("lax.linalg.cholesky", x, "x"), symmetrize_input)
 
 
 def lu(x: ArrayLike) -> tuple[Array, Array, Array]:
@@ -41,7 +43,7 @@ def lu(x: ArrayLike) -> tuple[Array, Array, Array]:
     [[4.   3.  ]
      [0.25 1.25]] [1 1] [1 0]
     """
-    factors, pivots, order = systems.lu("lax.linalg.lu", x)
+    factors, pivots, order = systems.lu("lax.linalg.lu", matrix_arg("lax.linalg.lu", x, "x"))
     return factors, pivots, order
 
 
@@ -53,7 +55,9 @@ def lu_pivots_to_permutation(pivots: ArrayLike, permutation_size: int) -> Array:
     [2 0 1]
     """
     where = "lax.linalg.lu_pivots_to_permutation"
-    exchanges, size = jnp.asarray(pivots), size_arg(where, permutation_size, "permutation_size is an integer")
+    exchanges, size = array_arg(where, pivots), size_arg(where, permutation_size, "permutation_size must be an integer")
+    if not exchanges.type.dtype.is_integer:
+        raise DTypeError(f"{where}: pivots must be integers, got {exchanges.dtype}")
     if exchanges.ndim == 0 or exchanges.shape[-1] > size:
         raise ShapeError(f"{where}: pivots must have shape [..., k] with k at most permutation_size={size}, got {exchanges.shape}")
     return systems.pivots_to_order(where, exchanges.astype(jnp.int32), size)
@@ -84,8 +88,8 @@ def triangular_solve(
     if is_vector:
         given = jnp.expand_dims(given, -1 if left_side else -2)
     x = systems.triangular_solve(
-        "lax.linalg.triangular_solve", matrix, given, lower=lower, left=left_side, transpose=transpose_a, conjugate=conjugate_a,
-        unit_diagonal=unit_diagonal,
+        "lax.linalg.triangular_solve", matrix, given, lower=bool(lower), left=bool(left_side), transpose=bool(transpose_a),
+        conjugate=bool(conjugate_a), unit_diagonal=bool(unit_diagonal),
     )  # fmt: skip
     return jnp.squeeze(x, -1 if left_side else -2) if is_vector else x
 
@@ -100,7 +104,7 @@ def qr(x: ArrayLike, *, pivoting: bool = False, full_matrices: bool = True, use_
     >>> print(jnp.abs(r))
     [[5.]]
     """
-    return tuple(spectra.qr("lax.linalg.qr", x, full_matrices, pivoting))
+    return tuple(spectra.qr("lax.linalg.qr", matrix_arg("lax.linalg.qr", x, "x"), full_matrices, pivoting))
 
 
 def svd(
@@ -113,7 +117,7 @@ def svd(
     >>> print(svd(jnp.array([[0.0, 2.0], [1.0, 0.0]]), compute_uv=False))
     [2. 1.]
     """
-    found = jnp.linalg.svd(x, full_matrices, compute_uv, subset_by_index=subset_by_index)
+    found = jnp.linalg.svd(matrix_arg("lax.linalg.svd", x, "x"), full_matrices, compute_uv, subset_by_index=subset_by_index)
     return tuple(found) if compute_uv else found
 
 
@@ -131,11 +135,14 @@ def eigh(
     >>> print(jnp.round(w, 4))
     [1. 3.]
     """
-    w, v = spectra.eigh("lax.linalg.eigh", x, lower, symmetrize_input, True)
-    if subset_by_index is not None:
-        part = slice(*subset_by_index)
-        return v[..., :, part], w[..., part]
-    return v, w
+    where = "lax.linalg.eigh"
+    w, v = spectra.eigh(where, square_arg(where, x, "x"), lower, symmetrize_input, True)
+    if subset_by_index is None:
+        return v, w
+    start, end = integers_arg(where, "subset_by_index", subset_by_index, 2, "end")
+    if not 0 <= start <= end <= w.shape[-1]:
+        raise ArgumentError(f"{where}: subset_by_index must be 0 <= start <= end <= {w.shape[-1]}, got {(start, end)}")
+    return v[..., :, start:end], w[..., start:end]
 
 
 def eig(
@@ -148,7 +155,8 @@ def eig(
     >>> print(eig(jnp.array([[0.0, 1.0], [-1.0, 0.0]]))[0])
     [0.+1.j 0.-1.j]
     """
-    return spectra.eig("lax.linalg.eig", x, compute_left_eigenvectors, compute_right_eigenvectors)
+    where = "lax.linalg.eig"
+    return spectra.eig(where, square_arg(where, x, "x"), bool(compute_left_eigenvectors), bool(compute_right_eigenvectors))
 
 
 def schur(
@@ -164,7 +172,7 @@ def schur(
     where = "lax.linalg.schur"
     if sort_eig_vals or select_callable is not None:
         raise ArgumentError(f"{where}: eigenvalues are not sorted; sort_eig_vals must be False and select_callable None")
-    return tuple(op_all("schur", square_arg(where, x), vectors=compute_schur_vectors))
+    return tuple(op_all("schur", square_arg(where, x, "x"), vectors=bool(compute_schur_vectors)))
 
 
 def hessenberg(a: ArrayLike) -> tuple[Array, Array]:
@@ -226,6 +234,8 @@ def householder_product(a: ArrayLike, taus: ArrayLike) -> Array:
     packed = matrix_arg(where, packed)
     if factors.shape[:-1] != packed.shape[:-2] or factors.ndim == 0 or factors.shape[-1] > packed.shape[-1]:
         raise ShapeError(f"{where}: takes a [..., m, n] and taus [..., k], k <= n, got shapes {packed.shape} and {factors.shape}")
+    if packed.shape[-1] > packed.shape[-2]:
+        raise ShapeError(f"{where}: a must have at most as many columns as rows, got shape {packed.shape}")
     return op("householder_product", packed, factors)
 
 
@@ -242,6 +252,10 @@ def ormqr(a: ArrayLike, taus: ArrayLike, c: ArrayLike, *, left: bool = True, tra
     m, k = matrix_arg(where, packed).shape[-2:]
     if k > m:
         raise ShapeError(f"{where}: a must have at most as many columns as rows, got shape {packed.shape}")
+    if given.ndim != packed.ndim or given.shape[-2 if left else -1] != m:
+        raise ShapeError(
+            f"{where}: c must have {m} {'rows' if left else 'columns'}, as a has rows, got shapes {given.shape} and {packed.shape}"
+        )
     wide = jnp.concatenate([packed, jnp.zeros((*packed.shape[:-1], m - k), packed.dtype)], axis=-1)
     q = householder_product(wide, factors)
     q = systems.adjoint(q) if transpose else q
@@ -260,7 +274,7 @@ def qdwh(
     [[3. 0.]
      [0. 2.]]
     """
-    u, s, vh = spectra.svd("lax.linalg.qdwh", x, False, True)
+    u, s, vh = spectra.svd("lax.linalg.qdwh", matrix_arg("lax.linalg.qdwh", x, "x"), False, True)
     h = jnp.matmul(systems.adjoint(vh) * s[..., None, :].astype(u.dtype), vh)
     return jnp.matmul(u, vh), h, jnp.zeros((), int), jnp.ones((), bool)
 
@@ -275,7 +289,11 @@ def symmetric_product(
     [[2. 2.]
      [2. 5.]]
     """
-    a, c = one_type("lax.linalg.symmetric_product", a_matrix, c_matrix)
+    where = "lax.linalg.symmetric_product"
+    a, c = one_type(where, a_matrix, c_matrix)
+    a, c = matrix_arg(where, a, "a_matrix"), square_arg(where, c, "c_matrix")
+    if c.shape[-1] != a.shape[-2]:
+        raise ShapeError(f"{where}: c_matrix must have as many rows as a_matrix, got shapes {c.shape} and {a.shape}")
     return alpha * jnp.matmul(a, jnp.matrix_transpose(a)) + beta * c
 
 

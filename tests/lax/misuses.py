@@ -1,6 +1,6 @@
 """Wrong calls of jitgrad.lax's functions, a row each: the call, and words of its error, which also names the function.
 
-X, I, C and B are of shape [2, 3] and of float32, int32, complex64 and bool; V is float32[3]. For test_misuses.py.
+X, I, C and B are of shape [2, 3] and of float32, int32, complex64 and bool; V is float32[3], S float32[3, 3]. For test_misuses.py.
 """
 
 MISUSES = [
@@ -347,4 +347,29 @@ MISUSES = [
     ("conv_shape_tuple((3, 2, 5, 5), (3, 2, 2, 2), (1, 1), 'SAME', 2)", "batch_group_count 2 must divide the batch"),
     ("conv_transpose_shape_tuple((1, 2, 5, 5), (3, 2, 2, 2), (1,), 'SAME', None)", "window_strides must have 2 numbers"),
     ("reduce_window_shape_tuple((5, 5), (2,), (1, 1), ((0, 0), (0, 0)))", "window_dimensions must have 2 numbers"),
+    ("linalg.cholesky(X)", "x must be square, of shape [..., n, n], got shape (2, 3)"),
+    ("linalg.cholesky(V)", "x must be a matrix or a batch of them, of 2 axes or more, got shape (3,)"),
+    ("linalg.cholesky('abc')", "needs an array or a number, got the string 'abc', which is no number"),
+    ("linalg.lu(V)", "x must be a matrix or a batch of them, of 2 axes or more, got shape (3,)"),
+    ("linalg.qr(V)", "x must be a matrix or a batch of them, of 2 axes or more, got shape (3,)"),
+    ("linalg.svd(V)", "x must be a matrix or a batch of them, of 2 axes or more, got shape (3,)"),
+    ("linalg.eigh(X)", "x must be square, of shape [..., n, n], got shape (2, 3)"),
+    ("linalg.eigh(S, subset_by_index=(0, 9))", "subset_by_index must be 0 <= start <= end <= 3, got (0, 9)"),
+    ("linalg.eigh(S, subset_by_index=3)", "subset_by_index must be a sequence of integers, got 3"),
+    ("linalg.eig(X)", "x must be square, of shape [..., n, n], got shape (2, 3)"),
+    ("linalg.schur(X)", "x must be square, of shape [..., n, n], got shape (2, 3)"),
+    ("linalg.schur(S, sort_eig_vals=True)", "eigenvalues are not sorted; sort_eig_vals must be False and select_callable None"),
+    ("linalg.triangular_solve(X, X)", "a must be square, of shape [..., n, n], got shape (2, 3)"),
+    ("linalg.tridiagonal(X)", "a must be square, of shape [..., n, n], got shape (2, 3)"),
+    ("linalg.tridiagonal_solve(V, V, V, V)", "takes diagonals [..., n] and b [..., n, m], got shapes [(3,), (3,), (3,)] and"),
+    ("linalg.householder_product(X, V)", "a must have at most as many columns as rows, got shape (2, 3)"),
+    ("linalg.ormqr(S, V, X)", "c must have 3 rows, as a has rows, got shapes (2, 3) and (3, 3)"),
+    ("linalg.symmetric_product(X, S)", "c_matrix must have as many rows as a_matrix, got shapes (3, 3) and (2, 3)"),
+    ("linalg.cholesky_update(S, X)", "takes r [n, n] and w [n], got shapes (3, 3) and (2, 3)"),
+    ("linalg.qdwh(V)", "x must be a matrix or a batch of them, of 2 axes or more, got shape (3,)"),
+    ("linalg.lu_pivots_to_permutation(V, 3)", "pivots must be integers, got float32"),
+    ("linalg.lu_pivots_to_permutation(I[0], 1)", "pivots must have shape [..., k] with k at most permutation_size=1, got (3,)"),
+    ("linalg.hessenberg(X)", "a must be square, of shape [..., n, n], got shape (2, 3)"),
+    ("linalg.triangular_solve(S, jnp.ones((2, 2)))", "b must have shape [..., m, 3] beside a of shape (3, 3), got shape (2, 2)"),
+    ("linalg.tridiagonal_solve(V, V, V, X)", "takes diagonals [..., n] and b [..., n, m], got shapes [(3,), (3,), (3,)] and"),
 ]

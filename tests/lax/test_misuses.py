@@ -16,6 +16,7 @@ from .misuses import MISUSES
 X = jnp.arange(6.0).reshape(2, 3)
 NAMES = {
     "lax": lax, "jnp": jnp, "X": X, "I": jnp.arange(6, dtype="int32").reshape(2, 3), "C": X * 1j, "B": X > 2, "V": jnp.arange(3.0),
+    "S": jnp.eye(3) * 2,
     "P": jnp.array([[0], [1]]), "IMAGE": jnp.ones((1, 2, 5, 5)), "KERNEL": jnp.ones((3, 2, 2, 2)),
     "GATHER": lax.GatherDimensionNumbers((1,), (0,), (0,)), "SCATTER": lax.ScatterDimensionNumbers((1,), (0,), (0,)),
 }  # fmt: skip
