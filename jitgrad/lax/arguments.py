@@ -17,7 +17,7 @@ from jitgrad.operands import array_arg, common_dtype, size_arg
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import DType
 
-from .bodies import check_callable
+from .bodies import check_callable, check_parameters
 
 ArrayLike = Any
 Numbers = tuple[int, ...]
@@ -127,6 +127,7 @@ def combination(
 ) -> Callable[[list[Array], list[Array]], list[Array]]:
     """A user's function of two pytrees of scalars as one of lists of them, in the types of the arrays that it combines."""
     check_callable(where, "computation", computation)
+    check_parameters(where, "computation", computation, "a", "b")
 
     def combine(a: list[Array], b: list[Array]) -> list[Array]:
         out = computation(tree.unflatten(treedef, a), tree.unflatten(treedef, b))

@@ -15,7 +15,7 @@ from jitgrad.operands import array_arg, common_dtype, strong
 from jitgrad.tracing import RESULT, array_leaves, function_name
 
 from .arguments import axis_arg
-from .bodies import check_callable, described, leaf_names, type_text
+from .bodies import check_callable, check_parameters, described, leaf_names, type_text
 
 
 def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
@@ -32,6 +32,7 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
     """
     where = "lax.associative_scan"
     check_callable(where, "fn", fn)
+    check_parameters(where, "fn", fn, "a", "b")
     leaves, treedef = array_leaves(where, elems, "elems")
     names = leaf_names("elems", treedef)
     if not leaves:

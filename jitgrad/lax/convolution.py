@@ -18,7 +18,7 @@ from jitgrad.promotion import default_float, dtype_name, promote
 from jitgrad_compiler.ir.types import BOOL
 
 from .elementwise import same_dtype
-from .window_geometry import Counts, Pads, check_left, counts_arg, pads_arg, span
+from .window_geometry import Counts, Pads, check_left, counts_arg, counts_or_ones, pads_arg, span
 
 ArrayLike = Any
 
@@ -130,7 +130,10 @@ def geometry(
     window = tuple(rhs_shape[a] for a in numbers.rhs_spec[2:])
     rank = len(space)
     by_stride = counts_arg(where, "window_strides", strides, rank)
-    of_lhs, of_rhs = counts_arg(where, "lhs_dilation", lhs_dilation, rank), counts_arg(where, "rhs_dilation", rhs_dilation, rank)
+    of_lhs, of_rhs = (
+        counts_or_ones(where, "lhs_dilation", lhs_dilation, rank),
+        counts_or_ones(where, "rhs_dilation", rhs_dilation, rank),
+    )
     if isinstance(padding, str) and any(d > 1 for d in of_lhs):
         raise ArgumentError(
             f"{where}: beside lhs_dilation {of_lhs} padding must be pairs (before, behind), got {padding!r}. lax.conv_transpose "
@@ -347,7 +350,7 @@ def conv_transpose(
     numbers = numbers_arg(where, x.type.shape, w.type.shape, dimension_numbers)
     window = [w.type.shape[a] for a in numbers.rhs_spec[2:]]
     by_stride = counts_arg(where, "strides", strides, len(window))
-    dilation = counts_arg(where, "rhs_dilation", rhs_dilation, len(window))
+    dilation = counts_or_ones(where, "rhs_dilation", rhs_dilation, len(window))
     pads = padding
     if isinstance(padding, str) or use_consistent_padding:
         spans = [span(n, d) for n, d in zip(window, dilation, strict=True)]

@@ -25,7 +25,7 @@ from jitgrad_compiler.passes.custom_rules import supplied
 from jitgrad_compiler.passes.jvp import jvp
 from jitgrad_compiler.passes.linear_transpose import linear_transpose_graph
 
-from .bodies import check_callable
+from .bodies import check_callable, check_parameters
 
 
 class _Space:
@@ -71,6 +71,13 @@ class _Space:
         return (x, aux) if has_aux else x
 
 
+def _check_functions(where: str, called: Sequence[tuple[str, Any, tuple[str, ...]]]) -> None:
+    """Raise for what is no function, or cannot be called with arguments of these names."""
+    for name, f, given in called:
+        check_callable(where, name, f)
+        check_parameters(where, name, f, *given)
+
+
 def custom_linear_solve(
     matvec: Callable[[Any], Any],
     b: Any,
@@ -95,10 +102,10 @@ def custom_linear_solve(
     >>> print(divide(2.0, 6.0), *jitgrad.grad(divide, argnums=(0, 1))(2.0, 6.0))
     3.0 -1.5 0.5
     """
-    for name, f in (("matvec", matvec), ("solve", solve)):
-        check_callable("lax.custom_linear_solve", name, f)
+    called: list[tuple[str, Any, tuple[str, ...]]] = [("matvec", matvec, ("x",)), ("solve", solve, ("matvec", "b"))]
     if transpose_solve is not None:
-        check_callable("lax.custom_linear_solve", "transpose_solve", transpose_solve)
+        called.append(("transpose_solve", transpose_solve, ("vecmat", "b")))
+    _check_functions("lax.custom_linear_solve", called)
     where = f"custom_linear_solve of {function_name(matvec)}"
     space = _Space(where, "b", b)
     operator = space.checked("matvec", matvec)
@@ -167,8 +174,8 @@ def custom_root(
     >>> print(root(4.0), jitgrad.grad(root)(4.0))
     2.0 0.25
     """
-    for name, given in (("f", f), ("solve", solve), ("tangent_solve", tangent_solve)):
-        check_callable("lax.custom_root", name, given)
+    called = [("f", f, ("x",)), ("solve", solve, ("f", "x")), ("tangent_solve", tangent_solve, ("g", "y"))]
+    _check_functions("lax.custom_root", called)
     where = f"custom_root of {function_name(f)}"
     space = _Space(where, "initial_guess", initial_guess)
     function = space.checked("f", f)

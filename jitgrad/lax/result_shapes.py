@@ -15,7 +15,7 @@ from .convolution import (
     numbers_arg,
     transposed_pads,
 )
-from .window_geometry import check_left, counts_arg, pads_arg, span
+from .window_geometry import check_left, counts_arg, counts_or_ones, pads_arg, span
 
 Shape = tuple[int, ...]
 
@@ -135,8 +135,8 @@ def reduce_window_shape_tuple(
     sizes = counts_arg(where, "window_dimensions", window_dimensions, rank)
     strides = counts_arg(where, "window_strides", window_strides, rank)
     apart, dilation = (
-        counts_arg(where, "base_dilation", base_dilation, rank),
-        counts_arg(where, "window_dilation", window_dilation, rank),
+        counts_or_ones(where, "base_dilation", base_dilation, rank),
+        counts_or_ones(where, "window_dilation", window_dilation, rank),
     )
     spans = [span(n, d) for n, d in zip(sizes, dilation, strict=True)]
     pads = pads_arg(where, padding, shape, spans, strides)

@@ -18,7 +18,7 @@ from .arguments import arrays_arg, axes_arg, axis_arg, integer_arg, integers_arg
 from .arguments import items as sequence
 from .elementwise import same_dtype
 from .shapes import expand_dims, squeeze
-from .window_geometry import counts_arg
+from .window_geometry import counts_or_ones
 
 ArrayLike = Any
 
@@ -38,7 +38,7 @@ def slice(
         integers_arg(where, "start_indices", start_indices, rank),
         integers_arg(where, "limit_indices", limit_indices, rank),
     )
-    steps = counts_arg(where, "strides", strides, rank)
+    steps = counts_or_ones(where, "strides", strides, rank)
     if not all(0 <= low <= high <= n for low, high, n in zip(start, limit, x.type.shape, strict=True)):
         raise ShapeError(
             f"{where}: needs 0 <= start_indices <= limit_indices <= shape, got start_indices {start} and limit_indices {limit} "

@@ -19,9 +19,7 @@ PADDINGS = ("VALID", "SAME", "SAME_LOWER")
 
 
 def counts_arg(where: str, name: str, given: Any, rank: int) -> Counts:
-    """A positive number for each of `rank` axes; None is ones. Raises ArgumentError for anything else."""
-    if given is None:
-        return (1,) * rank
+    """A positive number for each of `rank` axes. Raises ArgumentError for anything else."""
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         raise ArgumentError(f"{where}: {name} must be a sequence of {rank} integers, one for each axis, got {given!r}")
     numbers = tuple(size_arg(where, n, f"{name} must be integers") for n in given)
@@ -32,6 +30,11 @@ def counts_arg(where: str, name: str, given: Any, rank: int) -> Counts:
     if any(n > 2**31 for n in numbers):
         raise ArgumentError(f"{where}: {name} must be less than 2**31, got {numbers}")
     return numbers
+
+
+def counts_or_ones(where: str, name: str, given: Any, rank: int) -> Counts:
+    """The same of an argument that may be left out."""
+    return (1,) * rank if given is None else counts_arg(where, name, given, rank)
 
 
 def span(size: int, dilation: int) -> int:

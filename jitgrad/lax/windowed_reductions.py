@@ -11,14 +11,14 @@ import numpy as np
 from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array
-from jitgrad.errors import ParametersError, ShapeError
+from jitgrad.errors import ShapeError
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.types import BOOL
 
 from .arguments import arrays_arg, combination, initial_values, neutral
 from .loops import scan
 from .reductions import known_monoid
-from .window_geometry import Counts, check_left, counts_arg, pads_arg, span
+from .window_geometry import Counts, check_left, counts_arg, counts_or_ones, pads_arg, span
 
 
 def reduce_window(
@@ -59,14 +59,10 @@ def reduce_window(
     if len({x.type.shape for x in arrays}) != 1:
         raise ShapeError(f"{where}: operands must have one shape, got {', '.join(str(x.type.shape) for x in arrays)}")
     starts = initial_values(where, "init_value", tree.leaves(init_value), arrays)
-    if window_dimensions is None:
-        raise ParametersError(
-            f"{where}: window_dimensions must be a sequence of {len(shape)} integers, one for each axis, got None"
-        )
     sizes = counts_arg(where, "window_dimensions", window_dimensions, len(shape))
-    strides = counts_arg(where, "window_strides", window_strides, len(shape))
-    apart = counts_arg(where, "base_dilation", base_dilation, len(shape))
-    dilation = counts_arg(where, "window_dilation", window_dilation, len(shape))
+    strides = counts_or_ones(where, "window_strides", window_strides, len(shape))
+    apart = counts_or_ones(where, "base_dilation", base_dilation, len(shape))
+    dilation = counts_or_ones(where, "window_dilation", window_dilation, len(shape))
     pads = pads_arg(where, padding, shape, [span(n, d) for n, d in zip(sizes, dilation, strict=True)], strides)
     check_left(where, shape, apart, pads)
 

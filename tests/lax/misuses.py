@@ -372,4 +372,10 @@ MISUSES = [
     ("linalg.hessenberg(X)", "a must be square, of shape [..., n, n], got shape (2, 3)"),
     ("linalg.triangular_solve(S, jnp.ones((2, 2)))", "b must have shape [..., m, 3] beside a of shape (3, 3), got shape (2, 2)"),
     ("linalg.tridiagonal_solve(V, V, V, X)", "takes diagonals [..., n] and b [..., n, m], got shapes [(3,), (3,), (3,)] and"),
+    ("conv(IMAGE, KERNEL, None, 'SAME')", "window_strides must be a sequence of 2 integers, one for each axis, got None"),
+    ("padtype_to_pads((5, 5), None, (1, 1), 'SAME')", "window_shape must be a sequence of 2 integers, one for each axis, got None"),
+    ("reduce(X, 0.0, lambda a: a, (0,))", "computation is called as computation(a, b), but <lambda>"),
+    ("associative_scan(lambda a: a, X)", "fn is called as fn(a, b), but <lambda>"),
+    ("custom_root(lambda: 1.0, 1.0, lax.exp, lax.exp)", "f is called as f(x), but <lambda>"),
+    ("custom_linear_solve(lax.exp, 1.0, lambda b: b)", "solve is called as solve(matvec, b), but <lambda>"),
 ]

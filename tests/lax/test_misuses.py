@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import errors, lax
 
@@ -20,15 +21,18 @@ NAMES = {
     "P": jnp.array([[0], [1]]), "IMAGE": jnp.ones((1, 2, 5, 5)), "KERNEL": jnp.ones((3, 2, 2, 2)),
     "GATHER": lax.GatherDimensionNumbers((1,), (0,), (0,)), "SCATTER": lax.ScatterDimensionNumbers((1,), (0,), (0,)),
 }  # fmt: skip
+ARRAYS = {name: x for name, x in NAMES.items() if isinstance(x, jitgrad.Array)}
 ANNOTATIONS = {"ConvGeneralDilatedDimensionNumbers", "DotDimensionNumbers", "PrecisionLike"}
 FUNCTIONS = [n for n in lax.__all__ if callable(getattr(lax, n)) and not isinstance(getattr(lax, n), type)]
 
 
 @pytest.mark.parametrize(("call", "words"), MISUSES, ids=[call for call, _ in MISUSES])
-def test_a_misuse_is_refused_in_words_that_help(call: str, words: str) -> None:
+def test_a_misuse_is_refused_in_words_that_help_also_while_tracing(call: str, words: str) -> None:
     with pytest.raises(errors.JitgradError, match=re.escape(words)) as caught:
         eval(f"lax.{call}", NAMES)
     assert re.search(rf"\b{call.partition('(')[0]}\b", str(caught.value).partition("\n")[0])
+    with pytest.raises(errors.JitgradError, match=re.escape(words)):
+        jitgrad.jit(lambda arrays: eval(f"lax.{call}", {**NAMES, **arrays}))(ARRAYS)
 
 
 @pytest.mark.parametrize("name", [n for n in FUNCTIONS if n not in ANNOTATIONS])
