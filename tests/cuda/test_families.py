@@ -2,7 +2,7 @@
 
 import pytest
 
-from jitgrad.testing.gpu import checks, families, smoke
+from jitgrad.testing.gpu import checks, families, models, smoke
 from jitgrad_compiler.runtime.cuda import devices
 
 from .session import emulated
@@ -15,7 +15,11 @@ def device():
     devices.open_with(None)
 
 
-@pytest.mark.parametrize("check", [*smoke.checks(), *families.checks()], ids=lambda check: check.name)
+DIGITS = [check for check in models.checks() if check.name.startswith("digits in ")]
+"""Of the networks those in 16 bits, which are small."""
+
+
+@pytest.mark.parametrize("check", [*smoke.checks(), *families.checks(), *DIGITS], ids=lambda check: check.name)
 def test_the_device_computes_what_the_processor_does(check):
     assert checks.PLACE.device == "cuda"
     check.run()

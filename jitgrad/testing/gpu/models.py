@@ -22,20 +22,20 @@ def _images(count: int, size: int, channels: int, classes: int) -> tuple[np.ndar
     return x, np.random.default_rng(1).integers(0, classes, count)
 
 
-def _loss(model: Any, x: Any, y: Any) -> tuple[Any, Any]:
+def _loss(model: Any, x: Any, y: Any, scale: Any) -> tuple[Any, Any]:
     logits, after = nn.apply(model, x, train=True)
-    return losses.cross_entropy(logits, y), after
+    return losses.cross_entropy(logits, y) * scale, after
 
 
-def _steps(make: Callable[[], Any], x: Any, y: Any, device: str) -> tuple[list[Any], Any]:
+def _steps(make: Callable[[], Any], x: Any, y: Any, optimizer: Any, device: str) -> tuple[list[Any], Any]:
     """The losses of some steps of training, and the gradient of the first, on a device."""
-    optimizer = optim.adam(1e-3)
     model, x, y = jitgrad.device_put((make(), x, y), device)
     state = jitgrad.device_put(optimizer.init(model), device)
 
     @jitgrad.jit
     def step(model: Any, state: Any, x: Any, y: Any) -> Any:
-        (value, after), gradient = jitgrad.value_and_grad(_loss, has_aux=True)(model, x, y)
+        scale = getattr(state, "loss_scale", 1.0)
+        (value, after), gradient = jitgrad.value_and_grad(_loss, has_aux=True)(model, x, y, scale)
         updates, state = optimizer.update(gradient, state, after)
         return optim.apply_updates(after, updates), state, value, gradient
 
@@ -49,17 +49,20 @@ def _steps(make: Callable[[], Any], x: Any, y: Any, device: str) -> tuple[list[A
     return values, first
 
 
-def _network(make: Callable[[], Any], x: Any, y: Any) -> Figures:
-    """Gradients differ by what rounding grows to in a network's layers, and in a few places by more, where a unit or a window's
+def _network(make: Callable[[], Any], x: Any, y: Any, optimizer: Any = None, scale: float = 1) -> Figures:
+    """optimizer: adam, where none is given. scale: of the tolerance.
+
+    Gradients differ by what rounding grows to in a network's layers, and in a few places by more, where a unit or a window's
     largest is decided by the last bit; some are zero but for rounding, as what a normalization takes away. So norms are compared.
     """
-    expected, gradient = _steps(make, x, y, "cpu")
-    found, found_gradient = _steps(make, x, y, PLACE.device)
+    optimizer = optim.adam(1e-3) if optimizer is None else optimizer
+    expected, gradient = _steps(make, x, y, optimizer, "cpu")
+    found, found_gradient = _steps(make, x, y, optimizer, PLACE.device)
     whole = float(np.sqrt(sum(np.linalg.norm(g) ** 2 for g in gradient)))
     for n, (got, want) in enumerate(zip(found_gradient, gradient, strict=True)):
         off, size = float(np.linalg.norm(got - want)), float(np.linalg.norm(want))
-        assert off <= 0.01 * size + 1e-4 * whole, f"gradient {n}, {want.shape}: off by {off:.3g} of {size:.3g}"
-    return {"losses": [float(v) for v in found], "apart": agree(found, expected, scale=1000)}
+        assert off <= scale * (0.01 * size + 1e-4 * whole), f"gradient {n}, {want.shape}: off by {off:.3g} of {size:.3g}"
+    return {"losses": [float(v) for v in found], "apart": agree(found, expected, scale=1000 * scale)}
 
 
 def _mlp() -> Any:
@@ -120,6 +123,10 @@ def checks() -> Iterator[Check]:
     x, y = _images(64, 8, 1, 10)
     yield Check("digits, layers in a row", lambda: _network(_mlp, x.reshape(64, 64), y))
     yield Check("digits, convolutions", lambda: _network(_Digits, x, y))
+    half = lambda: nn.MixedPrecision(_mlp(), "float16")
+    scaled = optim.dynamic_loss_scale(optim.adam(1e-3))
+    yield Check("digits in float16, the loss scaled", lambda: _network(half, x.reshape(64, 64), y, scaled, scale=2))
+    yield Check("digits in bfloat16", lambda: _network(lambda: nn.MixedPrecision(_mlp()), x.reshape(64, 64), y, scale=10))
     yield Check("an ODE", _ode)
     tokens = np.random.default_rng(0).integers(0, 60, (8, 64))
     gpt = lambda: models.GPT(60, 64, width=128, layers=2, heads=4, key=random.key(0))
