@@ -6,6 +6,7 @@ import importlib
 import string
 from collections.abc import Sequence
 from functools import cache
+from operator import index
 from typing import Any
 
 from jitgrad.array import Array
@@ -91,7 +92,13 @@ def einsum(
     labels, result = parse(subscripts, [a.type.rank for a in arrays])
     sizes = _sizes(subscripts, arrays, labels)
     terms = [_single_labels(a, ls) for a, ls in zip(arrays, labels, strict=True)]
-    for group in _path(labels, sizes, result, optimize) if len(terms) > 2 else [tuple(range(len(terms)))]:
+    if len(terms) > 2:
+        path = _path(labels, sizes, result, optimize)
+    else:
+        path = [tuple(range(len(terms)))]
+        if not isinstance(optimize, (bool, list, tuple)) and optimize != "auto":
+            _contract_path("a,b,c->", [(1,)] * 3, optimize)  # there is nothing to choose, but it must be a way
+    for group in path:
         chosen = [terms[k] for k in group]
         terms = [t for k, t in enumerate(terms) if k not in group]
         while len(chosen) > 1:
@@ -172,7 +179,10 @@ def _opt_einsum() -> Any:
 def _path(labels: list[Labels], sizes: dict[Any, int], result: Labels, optimize: Any) -> Path:
     """Which operands are contracted together, step by step; what a step makes comes behind the others."""
     if isinstance(optimize, (list, tuple)):
-        steps = [tuple(s) for s in optimize if not isinstance(s, str)]  # NumPy's paths begin with a word
+        try:
+            steps = [tuple([index(k) for k in s]) for s in optimize if not isinstance(s, str)]  # NumPy's paths begin with a word
+        except TypeError:
+            raise _no_way(optimize) from None
         return _checked_path(steps, len(labels))
     if optimize is False:
         return [(0, 1), *[(0, n) for n in range(len(labels) - 2, 0, -1)]]
@@ -191,11 +201,15 @@ def _contract_path(subscripts: str, shapes: list[tuple[int, ...]], optimize: Any
             subscripts, *shapes, shapes=True, optimize="auto" if optimize is True else optimize
         )
     except (KeyError, TypeError):
-        raise ArgumentError(
-            f"einsum: optimize must be a way of opt_einsum ('auto', 'optimal', 'greedy', ...), a path, True or False; "
-            f"got {optimize!r}"
-        ) from None
+        raise _no_way(optimize) from None
     return path, info
+
+
+def _no_way(optimize: Any) -> ArgumentError:
+    return ArgumentError(
+        f"einsum: optimize must be a way of opt_einsum ('auto', 'optimal', 'greedy', ...), a path of tuples of numbers, True or "
+        f"False; got {optimize!r}"
+    )
 
 
 def _checked_path(steps: Path, count: int) -> Path:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
 
 from jitgrad.array import CUDA, CUDA_MANAGED, Array
-from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.errors import ArgumentError, FileFormatError, MissingFileError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number
 from jitgrad.sharing import borrowed
 from jitgrad.transfers import placed
@@ -68,7 +69,11 @@ class NpzArrays(Mapping[str, Array]):
         self.files: list[str] = list(file.files)
 
     def __getitem__(self, name: str) -> Array:
-        return array(self._file[name])
+        if name not in self._file:
+            raise KeyError(f"load: the file has no array {name!r}; it has {', '.join(map(repr, self.files)) or 'none'}")
+        with _read("load", f"the array {name!r} of the .npz file"):
+            found = self._file[name]
+        return _loaded(found)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.files)
@@ -98,8 +103,8 @@ def _never_pickled(where: str, allow_pickle: bool) -> None:
 def load(file: Any, mmap_mode: str | None = None, allow_pickle: bool = False) -> Array | NpzArrays:
     """The array of an .npy file, or the arrays of an .npz file by name, as numpy.save and numpy.savez write them.
 
-    mmap_mode: for likeness with NumPy; the elements are read at once. Raises ArgumentError for allow_pickle=True, ValueError for a
-    file that holds pickled objects or is of another kind.
+    mmap_mode: for likeness with NumPy; the elements are read at once. Raises ArgumentError for allow_pickle=True, MissingFileError,
+    and FileFormatError for a file that holds pickled objects, is damaged or of another kind.
 
     >>> import io, jitgrad.numpy as jnp
     >>> file = io.BytesIO()
@@ -109,8 +114,30 @@ def load(file: Any, mmap_mode: str | None = None, allow_pickle: bool = False) ->
     [0 1]
     """
     _never_pickled("load", allow_pickle)
-    found = np.load(file, allow_pickle=False)
-    return array(found) if isinstance(found, np.ndarray) else NpzArrays(found)
+    with _read("load", repr(str(file)) if isinstance(file, (str, os.PathLike)) else "the file"):
+        found = np.load(file, allow_pickle=False)
+    return _loaded(found) if isinstance(found, np.ndarray) else NpzArrays(found)
+
+
+def _loaded(found: np.ndarray) -> Array:
+    """NumPy's files have no name for bfloat16, so that it comes back as two bytes without a meaning."""
+    return array(found.view("bfloat16") if found.dtype == "V2" else found)
+
+
+@contextmanager
+def _read(where: str, what: str) -> Iterator[None]:
+    """Say of a file that NumPy cannot read what is the matter with it, without NumPy's advice to unpickle it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise MissingFileError(f"{where}: there is no file {what}") from None
+    except Exception as error:
+        if not isinstance(error, (ValueError, EOFError)) and type(error).__name__ != "BadZipFile":  # zipfile is slow to import
+            raise
+        if "Object arrays" in str(error):
+            raise FileFormatError(f"{where}: {what} holds Python objects, whose reading would run what is in the file") from None
+        reason = "" if "pickle" in str(error) else f": {error}"
+        raise FileFormatError(f"{where}: {what} is damaged, or no file that numpy.save or numpy.savez wrote{reason}") from None
 
 
 def save(file: Any, arr: ArrayLike, allow_pickle: bool = False) -> None:

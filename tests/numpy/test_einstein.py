@@ -89,3 +89,13 @@ def test_paths_are_opt_einsums():
         jnp.einsum("ij,jk,k->i", *arrays, optimize="best")
     with pytest.raises(errors.ArgumentError, match=r"step \(0, 5\) of the path"):
         jnp.einsum("ij,jk,k->i", *arrays, optimize=[(0, 5)])
+
+
+@pytest.mark.parametrize("optimize", ["fastest", 3, [0, 1], [(0, 1.5)]])
+def test_an_order_that_is_none_is_refused(optimize):
+    a = jnp.ones((2, 2))
+    with pytest.raises(errors.ArgumentError, match="^einsum: optimize must be a way of opt_einsum.* got"):
+        jnp.einsum("ij,jk,kl", a, a, a, optimize=optimize)
+    if not isinstance(optimize, list):
+        with pytest.raises(errors.ArgumentError, match="^einsum: optimize must be a way of opt_einsum.* got"):
+            jnp.einsum("ij,jk", a, a, optimize=optimize)

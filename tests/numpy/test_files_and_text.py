@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 
@@ -85,7 +87,7 @@ def test_several_arrays_go_into_one_file(tmp_path, write):
 
 def test_files_with_pickled_objects_are_neither_written_nor_read(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{}], object))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(ValueError, match="holds Python objects"):
         jnp.load(tmp_path / "objects.npy")
     for call in (
         lambda: jnp.load(tmp_path / "objects.npy", allow_pickle=True),
@@ -94,6 +96,32 @@ def test_files_with_pickled_objects_are_neither_written_nor_read(tmp_path):
     ):
         with pytest.raises(errors.ArgumentError, match="pickled objects are neither written nor read"):
             call()
+
+
+def test_bfloat16_comes_back_from_files(tmp_path):
+    x = jnp.array([1.5, -2.0], "bfloat16")
+    jnp.save(tmp_path / "x.npy", x)
+    jnp.savez(tmp_path / "x.npz", x=x)
+    for again in (jnp.load(tmp_path / "x.npy"), jnp.load(io.BytesIO((tmp_path / "x.npz").read_bytes()))["x"]):
+        assert again.dtype == x.dtype and again.tolist() == [1.5, -2.0]
+
+
+def test_a_file_that_cannot_be_read_says_what_is_the_matter(tmp_path):
+    np.savez(tmp_path / "c.npz", a=np.array([None]), b=np.ones(1))
+    with pytest.raises(errors.FileFormatError, match="^load: the file is damaged, .*: File is not a zip file"):
+        jnp.load(io.BytesIO((tmp_path / "c.npz").read_bytes()[:90]))
+    for name, content in (("junk.npy", b"junk"), ("empty.npy", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(errors.FileFormatError, match=f"^load: '.*{name}' is damaged, or no file that numpy.save") as caught:
+            jnp.load(tmp_path / name)
+        assert "allow_pickle" not in str(caught.value)
+    with jnp.load(tmp_path / "c.npz") as several:
+        with pytest.raises(errors.FileFormatError, match="^load: the array 'a' of the .npz file holds Python objects"):
+            several["a"]
+        with pytest.raises(KeyError, match="has no array 'z'; it has 'a', 'b'"):
+            several["z"]
+    with pytest.raises(errors.MissingFileError, match="^load: there is no file '.*none.npy'"):
+        jnp.load(tmp_path / "none.npy")
 
 
 def test_options_of_printing_are_numpys():
