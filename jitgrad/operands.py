@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cache, lru_cache
 from operator import index
 from typing import Any
@@ -34,6 +34,17 @@ def array_arg(where: str, x: ArrayLike, dtype: Any = None) -> Array:
     """An operand as an Array that is not weak, in `dtype` where one is given."""
     value = as_value(x, where)
     return strong(value) if dtype is None else convert(value, dtype_name(dtype))
+
+
+def stored(where: str, x: ArrayLike, dtype: DType) -> Array:
+    """An operand in the element type of the array that it is put into. Raises DTypeError where its imaginary part would be lost."""
+    value = as_value(x, where)
+    if value.type.dtype.is_complex and not dtype.is_complex:
+        raise DTypeError(
+            f"{where}: a complex number does not fit in an array of {dtype.numpy}, which has no imaginary part; take jnp.real of "
+            "it, or convert the array with .astype"
+        )
+    return convert(value, dtype)
 
 
 def inexact_arg(where: str, x: ArrayLike, dtype: Any = None) -> Array:
@@ -213,6 +224,8 @@ def size_arg(where: str, n: Any, what: str, least: int | None = None) -> int:
     else:
         if least is not None and size < least:
             raise ParametersError(f"{where}: {what} of {least} or more, got {size}")
+        if not -(2**63) <= size < 2**63:
+            raise ParametersError(f"{where}: {what} of 64 bits, got {size}")
         return size
     advice = ""
     if isinstance(n, float) and n.is_integer():
@@ -228,6 +241,8 @@ def shape_arg(where: str, shape: Any) -> Shape:
     Raises ArgumentError for negative sizes, and what `size_arg` raises.
     """
     what = "a shape is an integer or a tuple of integers"
+    if isinstance(shape, (str, bytes, Set, Mapping)):
+        size_arg(where, shape, what)
     if isinstance(shape, (tuple, list)) or (hasattr(shape, "__iter__") and getattr(shape, "ndim", None) != 0):
         sizes = tuple([size_arg(where, n, what) for n in shape])
     else:

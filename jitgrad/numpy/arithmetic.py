@@ -284,6 +284,7 @@ def isclose(a: ArrayLike, b: ArrayLike, rtol: ArrayLike = 1e-5, atol: ArrayLike 
     [ True False]
     """
     (x, y), _ = operands("isclose", a, b)
+    rtol, atol = (v if isinstance(v, float) else as_value(v, "isclose") for v in (rtol, atol))
     if not x.type.dtype.is_inexact:
         return less_equal(_distance(x, y), atol + rtol * abs(convert(y, F64)))
     near = less_equal(abs(x - y), atol + rtol * abs(y))

@@ -10,7 +10,7 @@ import numpy as np
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import broadcast, constant, convert, fill, flat, in_memory, op, reshape, slice_axis
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, common_dtype, inexact_arg, operands
+from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, common_dtype, inexact_arg, operands, size_arg
 from jitgrad_compiler.ir.types import BOOL, I64
 
 from . import reductions
@@ -45,14 +45,13 @@ def diff(a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = N
     """
     x = array_arg("diff", a)
     at = axis_number("diff", axis, x.type.rank)
-    if n < 0:
-        raise ArgumentError(f"diff: n must be 0 or more, got {n}")
+    n = size_arg("diff", n, "n must be an integer", 0)
     if n == 0:
         return x
     ends = [None if v is None else _size_one(_beside("diff", v, x), x, at) for v in (prepend, append)]
     if any(v is not None for v in ends):
         x = concatenate([v for v in (ends[0], x, ends[1]) if v is not None], at)
-    for _ in range(n):
+    for _ in range(min(n, x.type.shape[at])):
         size = x.type.shape[at]
         low, high = slice_axis(x, at, 0, max(size - 1, 0)), slice_axis(x, at, min(1, size), size)
         x = op("ne", high, low) if x.type.dtype == BOOL else high - low
@@ -184,10 +183,11 @@ def interp(
         inner = where(flat_step, y1, _between(y0, y1, part))
     ends = [reshape(slice_axis(v, 0, i, i + 1), ()) for v in (knots, values) for i in (0, n - 1)]
     low, high, first, last = ends
-    if left != "extrapolate":
-        inner = where(places < low, first if left is None else left, inner)
-    if right != "extrapolate":
-        inner = where(places > high, last if right is None else right, inner)
+    for value, edge, outside in ((left, first, places < low), (right, last, places > high)):
+        if not isinstance(value, str):
+            inner = where(outside, edge if value is None else as_value(value, "interp"), inner)
+        elif value != "extrapolate":
+            raise ArgumentError(f"interp: left and right are numbers, None or 'extrapolate', got {value!r}")
     return inner
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from jitgrad.array import Array, as_value, from_numpy, narrow
 from jitgrad.array_ops import Shape, broadcast, broadcast_right, concatenate, constant, convert, fill, iota, reshape
 from jitgrad.config import config
-from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, NumberRangeError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, NotAFunctionError, NotAnArrayError, NumberRangeError, ShapeError
 from jitgrad.operands import (
     ArrayLike,
     array_arg,
@@ -25,6 +25,7 @@ from jitgrad.operands import (
     promote_all,
     shape_arg,
     size_arg,
+    stored,
     strong,
 )
 from jitgrad.promotion import WEAK, default_float, dtype_name, strong_dtype
@@ -224,7 +225,7 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = None, *, device: Any = 
 
 def _filled(where: str, shape: Shape, fill_value: ArrayLike, dtype: DType | None, *others: Any) -> Array:
     value = as_value(fill_value, where)
-    value = strong(value) if dtype is None else convert(value, dtype)
+    value = strong(value) if dtype is None else stored(where, value, dtype)
     if value.owner is None and isinstance(value.ref, np.generic):
         return fill(shape, value.ref, value.type.dtype, *others)
     if not broadcasts_to(value.type.shape, shape):
@@ -346,6 +347,8 @@ def fromfunction(function: Any, shape: Any, *, dtype: Any = float, **kwargs: Any
     [[ 0  1]
      [10 11]]
     """
+    if not callable(function):
+        raise NotAFunctionError(f"fromfunction: needs a function of index arrays, got {function!r}")
     sizes = shape_arg("fromfunction", shape)
     kind = dtype_name(dtype)
     out: Array = function(*[iota(sizes, a, kind) for a in range(len(sizes))], **kwargs)

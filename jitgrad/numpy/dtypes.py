@@ -9,7 +9,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError
-from jitgrad.operands import ArrayLike, promote_all
+from jitgrad.operands import ArrayLike, axes_tuple, promote_all
 from jitgrad.promotion import WEAK, default_float, dtype_name, exact_dtype_name, strong_dtype
 from jitgrad_compiler.ir.builder import Weak
 from jitgrad_compiler.ir.types import DTYPES, NAMES, DType, float_info
@@ -206,5 +206,4 @@ def size(a: ArrayLike, axis: int | tuple[int, ...] | None = None) -> int:
     sizes = as_value(a, "size", borrow=True).type.shape
     if axis is None:
         return math.prod(sizes)
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    return math.prod([sizes[i] for i in axes])
+    return math.prod([sizes[i] for i in axes_tuple("size", axis, len(sizes))])

@@ -90,6 +90,12 @@ def _composite(name: str, formula: Callable[[Array], Array], doc: str, sample: s
     )  # fmt: skip
 
 
+def _absolute_of_real(x: Array) -> Array:
+    if is_complex(x):
+        raise DTypeError(f"fabs: takes real numbers, got {x.dtype}; abs takes complex ones")
+    return abs(x)
+
+
 def _sinc(x: Array) -> Array:
     """sin(pi x) / (pi x); near 0 by its Taylor series, so that derivatives of every order are right there."""
     near = abs(x) < 0.016
@@ -141,7 +147,7 @@ degrees = _composite("degrees", lambda x: x * (180 / math.pi), "An angle in radi
 sinc = _composite("sinc", _sinc, "sin(pi x) / (pi x), and 1 at 0.", "0.5 -> 0.63661975")
 i0 = _composite("i0", _i0, "The modified Bessel function of the first kind of order 0.", "0.0 -> 1.0")
 reciprocal = _composite("reciprocal", lambda x: 1 / x, "1 / x.", "4.0 -> 0.25")
-fabs = _composite("fabs", lambda x: abs(x), "The absolute value, as a float.", "-2 -> 2.0")
+fabs = _composite("fabs", _absolute_of_real, "The absolute value, as a float.", "-2 -> 2.0")
 
 
 def _kept(name: str, op_name: str, doc: str, sample: str) -> UnaryFunction:

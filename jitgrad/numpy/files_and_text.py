@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import CUDA, CUDA_MANAGED, Array
-from jitgrad.errors import ArgumentError, FileFormatError, MissingFileError, ShapeError
+from jitgrad.errors import ArgumentError, FileFormatError, MissingFileError, NotAnArrayError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number
 from jitgrad.sharing import borrowed
 from jitgrad.transfers import placed
@@ -183,6 +183,8 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
     >>> print(jnp.from_dlpack(np.arange(2)))
     [0 1]
     """
+    if not hasattr(x, "__dlpack__"):
+        raise NotAnArrayError(f"from_dlpack: needs an array that has __dlpack__, got {type(x).__name__}; jnp.asarray takes others")
     if not isinstance(x, Array) and x.__dlpack_device__()[0] in (CUDA, CUDA_MANAGED):
         return placed("from_dlpack", borrowed(x, copy), device)
     if copy is False:

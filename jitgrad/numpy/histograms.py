@@ -13,7 +13,7 @@ from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import constant, convert, fill, flat, in_memory, op, reshape, select, slice_axis
 from jitgrad.at_once import done_at_once
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, common_dtype, inexact_arg, is_complex
+from jitgrad.operands import ArrayLike, array_arg, common_dtype, inexact_arg, is_complex, size_arg
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64
 
@@ -41,6 +41,7 @@ def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0,
         raise DTypeError(f"bincount: needs integers, got {values.dtype}")
     values = convert(values, I64)
     data = known_size("bincount", values, length)
+    minlength = size_arg("bincount", minlength, "minlength must be an integer", 0)
     if data is not None:
         length = max(int(data.max()) + 1 if data.size else 0, minlength)
     assert length is not None
@@ -252,6 +253,7 @@ def histogramdd(
     if points.type.rank != 2:
         raise ShapeError(f"histogramdd: the sample must be points [n, axes], got shape {points.type.shape}")
     n, rank = points.type.shape
+    _check_bins("histogramdd", bins)
     many = [bins] * rank if isinstance(bins, (int, np.integer)) else list(bins)
     ranges: list[Any] = [None] * rank if range is None else list(range)
     if len(many) != rank or len(ranges) != rank:
@@ -272,6 +274,11 @@ def histogramdd(
     return counts, edges
 
 
+def _check_bins(where: str, bins: Any) -> None:
+    if not isinstance(bins, (int, np.integer, list, tuple)) and getattr(bins, "ndim", 0) == 0:
+        raise ArgumentError(f"{where}: bins must be an integer, a vector of edges, or one of these for each axis, got {bins!r}")
+
+
 def histogram2d(
     x: ArrayLike,
     y: ArrayLike,
@@ -289,6 +296,7 @@ def histogram2d(
     [[1. 0.]
      [1. 1.]]
     """
+    _check_bins("histogram2d", bins)
     both = bins
     if not isinstance(bins, (int, np.integer)) and len(bins) != 2:  # one vector of edges
         both = [bins, bins]

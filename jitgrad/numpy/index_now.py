@@ -62,6 +62,8 @@ def written_now(x: Array, index: Index, y: ArrayLike, kind: str) -> Array | None
         value = y
     else:
         return None
+    if not dtype.is_complex and getattr(value, "dtype", dtype.numpy).kind == "c":
+        return None
     token = quiet.state.set(quiet.QUIET)
     try:
         value = np.asarray(value, dtype.numpy)

@@ -27,7 +27,7 @@ from jitgrad.array_ops import (
 )
 from jitgrad.checks import check_indices, is_checked
 from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to
+from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to, stored
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, DType
 
@@ -157,7 +157,7 @@ def _gathered(x: Array, indices: Array, axes: Shape, batch: int, mode: str, fill
     if valid is None:
         return out
     k = indices.type.rank - 1
-    number = constant(missing(x.type.dtype), x.type.dtype) if fill_value is None else convert(as_value(fill_value), x.type.dtype)
+    number = constant(missing(x.type.dtype), x.type.dtype) if fill_value is None else stored("fill_value", fill_value, x.type.dtype)
     number = number if isinstance(number.ref, np.generic) else broadcast_right(number, out.type.shape)
     return select(broadcast(valid, out.type.shape, tuple(range(k))), out, number)
 
@@ -204,7 +204,10 @@ def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, where: 
 
 
 def value_of(y: ArrayLike, dtype: DType, where: str) -> Array:
-    return array(y, dtype) if isinstance(y, (list, tuple)) else convert(as_value(y, where), dtype)
+    if isinstance(y, (list, tuple)):
+        stored(where, array(y), dtype)
+        return array(y, dtype)  # at once, so that digits are kept
+    return stored(where, y, dtype)
 
 
 def _contiguous(e: Any, n: int) -> bool:
@@ -284,10 +287,13 @@ def take(
     [ 7.  5. nan]
     """
     x, at = array_arg("take", a), _indices("take", indices)
+    fill_value = None if fill_value is None else as_value(fill_value, "take")
     if axis is None:
         x, axis = flat(x), 0
     number = axis_number("take", axis, x.type.rank)
     n = x.type.shape[number]
+    if not n and at.type.size:
+        raise ShapeError(f"take: there are no elements along axis {number} of shape {x.type.shape} to take")
     if mode not in (None, "fill", "clip", "wrap"):
         raise ArgumentError(f"take: mode must be 'fill', 'clip' or 'wrap', got {mode!r}")
     if mode == "wrap":
@@ -342,6 +348,7 @@ def take_along_axis(
      [2 4]]
     """
     x, at, number = _along("take_along_axis", arr, indices, axis)
+    fill_value = None if fill_value is None else as_value(fill_value, "take_along_axis")
     at = from_front(at, x.type.shape[number]) if wrap_negative_indices else convert(at, I64)
     if unsure(mode):
         check_column("take_along_axis", at, number, x.type.shape[number], wrap_negative_indices)
@@ -378,7 +385,7 @@ def put_along_axis(
     places = _rows("put_along_axis", at, number, others)
     rank = x.type.rank
     wanted = (*x.type.shape[:number], places.type.shape[-1], *x.type.shape[number + 1 :])
-    value = broadcast_right(convert(as_value(values, "put_along_axis"), x.type.dtype), wanted)
+    value = broadcast_right(stored("put_along_axis", values, x.type.dtype), wanted)
     column = reshape(places, (*places.type.shape, 1))
     if mode_of("put_along_axis", WRITING, mode) == "clip":
         column = clipped(column, (x.type.shape[number],))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from jitgrad.array import Array, as_value
@@ -301,6 +301,8 @@ def promoted(where: str, arrays: Arrays, dtype: Any = None) -> list[Array]:
     _check_one_list(where, dtype)
     if isinstance(arrays, Array):
         arrays = list(arrays) if arrays.type.shape else [arrays]
+    elif not isinstance(arrays, Iterable) or isinstance(arrays, (str, bytes, Set, Mapping)) or getattr(arrays, "ndim", 1) == 0:
+        raise ArgumentError(f"{where}: arrays must be a list or a tuple of arrays, got {arrays!r}")
     values = [as_value(a, where) for a in arrays]
     if not values:
         raise ArgumentError(f"{where}: needs at least one array")

@@ -11,7 +11,6 @@ from jitgrad.operands import ArrayLike, array_arg, is_inexact, no_out
 from jitgrad_compiler.ir.types import I64
 
 from . import reductions
-from .arithmetic import truth
 from .elementwise import isnan, named
 from .reductions import Axis
 
@@ -120,9 +119,9 @@ nanargmax = _place("nanargmax", reductions.argmax, -math.inf, "largest", "2")
 nanargmin = _place("nanargmin", reductions.argmin, math.inf, "smallest", "0")
 
 
-def _valid(x: Array, where: ArrayLike | None) -> Array:
+def _valid(name: str, x: Array, where: ArrayLike | None) -> Array:
     mask = op("not", isnan(x))
-    return mask if where is None else mask & truth(array_arg("where", where))
+    return mask if where is None else mask & reductions.mask_arg(name, where)
 
 
 def nanmean(
@@ -135,7 +134,7 @@ def nanmean(
     3.0
     """
     x = array_arg("nanmean", a)
-    return reductions.mean(x, axis, dtype, out, keepdims, where=_valid(x, where))
+    return reductions.mean(x, axis, dtype, out, keepdims, where=_valid("nanmean", x, where))
 
 
 def nanvar(
@@ -155,7 +154,7 @@ def nanvar(
     1.0
     """
     x = array_arg("nanvar", a)
-    return reductions.var(x, axis, dtype, out, ddof, keepdims, where=_valid(x, where), mean=mean)
+    return reductions.var(x, axis, dtype, out, ddof, keepdims, where=_valid("nanvar", x, where), mean=mean)
 
 
 def nanstd(
@@ -175,4 +174,4 @@ def nanstd(
     1.0
     """
     x = array_arg("nanstd", a)
-    return reductions.std(x, axis, dtype, out, ddof, keepdims, where=_valid(x, where), mean=mean)
+    return reductions.std(x, axis, dtype, out, ddof, keepdims, where=_valid("nanstd", x, where), mean=mean)

@@ -7,7 +7,7 @@ import numpy as np
 from jitgrad.array import Array, from_numpy
 from jitgrad.array_ops import constant, convert, flat, op, pad_axis, reshape, slice_axis
 from jitgrad.errors import ArgumentError, DTypeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number
+from jitgrad.operands import ArrayLike, array_arg, axis_number, size_arg
 from jitgrad_compiler.ir.types import BOOL, U8
 
 
@@ -61,6 +61,7 @@ def unpackbits(a: ArrayLike, axis: int | None = None, count: int | None = None, 
     spread = op("broadcast", x, shape=full, dims=tuple(i for i in range(len(full)) if i != at + 1))
     places = op("broadcast", _weights(bitorder), shape=full, dims=(at + 1,))
     one = op("broadcast", constant(1, U8), shape=full, dims=())
+    count = None if count is None else size_arg("unpackbits", count, "count must be an integer")
     n = shape[at] * 8
     bits = reshape(op("and", op("shift_right_logical", spread, places), one), (*shape[:at], n, *shape[at + 1 :]))
     wanted = n if count is None else max(0, n + count) if count < 0 else count

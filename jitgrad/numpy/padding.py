@@ -11,7 +11,7 @@ import numpy as np
 from jitgrad.array import Array, as_value
 from jitgrad.array_ops import broadcast, concatenate, constant, convert, op, reshape, slice_axis
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg
+from jitgrad.operands import ArrayLike, array_arg, stored
 from jitgrad_compiler.ir.types import F64
 
 from . import quantiles, reductions
@@ -74,10 +74,13 @@ def pad(
 def _pairs(what: str, given: Any, rank: int) -> list[list[int]]:
     """A pair of integers for each axis, of a number, a pair, pairs, or a dictionary of some axes' pairs."""
     if isinstance(given, dict):
+        if not all(isinstance(i, int) and -rank <= i < rank for i in given):
+            raise ArgumentError(f"pad: {what} names axes from {-rank} to {rank - 1}, got {given}")
         given = [given.get(i, given.get(i - rank, (0, 0))) for i in range(rank)]
         given = [(w, w) if isinstance(w, int) else w for w in given]
+    numbers = static("pad", what, given)
     try:
-        pairs: list[list[int]] = np.broadcast_to(static("pad", what, given), (rank, 2)).astype(int).tolist()
+        pairs: list[list[int]] = np.broadcast_to(numbers, (rank, 2)).astype(int).tolist()
     except ValueError:
         raise ArgumentError(f"pad: {what} {given} is not one pair, or one for each of the {rank} axes") from None
     return pairs
@@ -87,6 +90,7 @@ def _numbers(values: ArrayLike, x: Array) -> list[list[Array]]:
     """A pair of numbers of x's type for each axis, of a number, a pair or pairs; they may be traced."""
     rank, dtype = x.type.rank, x.type.dtype
     given = make_array(values) if isinstance(values, (list, tuple)) else as_value(values, "pad")
+    stored("pad", given, dtype)
     if given.owner is None:
         table = np.broadcast_to(np.asarray(values if isinstance(values, (list, tuple)) else given.data()), (rank, 2))
         return [[constant(number, dtype) for number in pair] for pair in table]
@@ -100,7 +104,7 @@ def _pad_constant(x: Array, widths: list[list[int]], values: ArrayLike) -> Array
     given = values if isinstance(values, (list, tuple)) else as_value(values, "pad")
     if isinstance(given, Array) and not given.type.shape:
         padding = tuple((low, high, 0) for low, high in widths)
-        return op("pad", x, convert(given, x.type.dtype), padding=padding) if any(map(any, widths)) else x
+        return op("pad", x, stored("pad", given, x.type.dtype), padding=padding) if any(map(any, widths)) else x
     numbers = _numbers(values, x)
     for axis, pair in enumerate(widths):
         for side, width in enumerate(pair):

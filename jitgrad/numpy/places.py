@@ -10,8 +10,8 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import constant, convert, fill, op, reshape, select
-from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number, common_dtype, no_out, one_of, shape_arg
+from jitgrad.errors import ArgumentError, DTypeError, NotAFunctionError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axis_number, common_dtype, no_out, one_of, shape_arg, size_arg, stored
 from jitgrad.promotion import strong_dtype
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, DType
@@ -30,7 +30,10 @@ s_, index_exp = np.s_, np.index_exp
 
 def _triangle_indices(name: str, numpy: Any, word: str) -> Any:
     def function(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
-        rows, columns = numpy(n, k, m)
+        rows, columns = numpy(
+            size_arg(name, n, "n must be an integer", 0), size_arg(name, k, "k must be an integer"),
+            None if m is None else size_arg(name, m, "m must be an integer", 0),
+        )  # fmt: skip
         return beside(from_numpy(rows)), beside(from_numpy(columns))
 
     return named(
@@ -89,6 +92,7 @@ def diag_indices(n: int, ndim: int = 2) -> tuple[Array, ...]:
     >>> print(*jnp.diag_indices(2))
     [0 1] [0 1]
     """
+    n, ndim = (size_arg("diag_indices", v, f"{name} must be an integer", 0) for v, name in ((n, "n"), (ndim, "ndim")))
     return (arange(n),) * ndim
 
 
@@ -114,6 +118,9 @@ def mask_indices(n: int, mask_func: Any, k: int = 0, *, size: int | None = None)
     >>> print(*jnp.mask_indices(2, jnp.triu))
     [0 0 1] [0 1 1]
     """
+    if not callable(mask_func):
+        raise NotAFunctionError(f"mask_indices: mask_func must be a function of a matrix and k, got {mask_func!r}")
+    n = size_arg("mask_indices", n, "n must be an integer", 0)
     rows, places = nonzero(mask_func(fill((n, n), 1, I64), k), size=size)
     return rows, places
 
@@ -131,7 +138,7 @@ def fill_diagonal(a: ArrayLike, val: ArrayLike, wrap: bool = False, *, inplace: 
     x = array_arg("fill_diagonal", a)
     n = min(x.type.shape) if x.type.rank == 2 else diag_indices_from(x)[0].type.shape[0]
     at: Any = x.at
-    value = ravel(convert(as_value(val, "fill_diagonal"), x.type.dtype))
+    value = ravel(stored("fill_diagonal", val, x.type.dtype))
     if value.type.size == 1:
         value = reshape(value, ())
     else:
@@ -224,7 +231,10 @@ def ravel_multi_index(
     pairs = list(zip(multi_index, sizes, strict=True))
     total: Any = 0
     for index, n in pairs if order == "C" else reversed(pairs):
-        x = convert(array_arg("ravel_multi_index", index), I64)
+        x = array_arg("ravel_multi_index", index)
+        if x.type.dtype.is_inexact:
+            raise DTypeError(f"ravel_multi_index: indices must be integers, got {x.dtype}")
+        x = convert(x, I64)
         if mode == "raise":
             data = known_size("ravel_multi_index with mode 'raise'", x, None)
             if data is not None and ((data < 0) | (data >= n)).any():

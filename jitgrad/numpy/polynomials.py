@@ -19,7 +19,7 @@ from jitgrad_compiler.ir.types import complex_of
 from . import reductions
 from .calculus import convolve
 from .elementwise import sqrt
-from .manipulation import concatenate, promoted
+from .manipulation import concatenate, promoted, ravel
 from .matrices import eye, vander
 from .rearrangement import trim_zeros
 
@@ -63,7 +63,9 @@ def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
 
 
 def _term_by_term(name: str, operation: str, a1: ArrayLike, a2: ArrayLike) -> Array:
-    x, y = promoted(name, [a1, a2])
+    x, y = (ravel(v) if not v.type.rank else v for v in promoted(name, [a1, a2]))
+    if x.type.rank != 1 or y.type.rank != 1:
+        raise ShapeError(f"{name}: coefficients must be vectors, got shapes {x.type.shape} and {y.type.shape}")
     n = max(x.type.shape[0], y.type.shape[0])
     grown = [
         op("pad", v, constant(0, v.type.dtype), padding=((n - v.type.shape[0], 0, 0),)) if v.type.shape[0] < n else v
@@ -89,13 +91,19 @@ def polyder(p: ArrayLike, m: int = 1) -> Array:
     >>> print(jnp.polyder(jnp.array([3, 2, 1])))
     [6 2]
     """
-    c = array_arg("polyder", p)
-    if m < 0:
-        raise ArgumentError(f"polyder: m must be 0 or more, got {m}")
-    for _ in range(m):
+    c = _coefficients("polyder", array_arg("polyder", p))
+    m = size_arg("polyder", m, "m must be an integer", 0)
+    for _ in range(min(m, c.type.size)):
         n = c.type.shape[0]
         c = slice_axis(c, 0, 0, max(n - 1, 0)) * from_numpy(np.arange(n - 1, 0, -1))
     return c
+
+
+def _coefficients(where: str, p: Array) -> Array:
+    """A vector, of a number alone too."""
+    if p.type.rank > 1:
+        raise ShapeError(f"{where}: p must be a vector of coefficients, got shape {p.type.shape}")
+    return p if p.type.rank else ravel(p)
 
 
 def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = None) -> Array:
@@ -105,9 +113,8 @@ def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = None) -> Array:
     >>> print(jnp.polyint(jnp.array([6.0, 2.0])))
     [3. 2. 0.]
     """
-    c = inexact_arg("polyint", p)
-    if m < 0:
-        raise ArgumentError(f"polyint: m must be 0 or more, got {m}")
+    c = _coefficients("polyint", inexact_arg("polyint", p))
+    m = size_arg("polyint", m, "m must be an integer", 0)
     constants = broadcast_right(convert(as_value(0 if k is None else k, "polyint"), c.type.dtype), (m,)) if m else c
     for i in range(m):
         n = c.type.shape[0]
@@ -206,6 +213,8 @@ def polyfit(
         raise ShapeError(f"polyfit: needs x [n] and y [n] or [n, k], got shapes {at.type.shape} and {values.type.shape}")
     if terms < 1:
         raise ArgumentError(f"polyfit: deg must be 0 or more, got {deg}")
+    if not isinstance(cov, (bool, np.bool_)) and cov != "unscaled":
+        raise ArgumentError(f"polyfit: cov must be True, False or 'unscaled', got {cov!r}")
     rows = vander(at, terms)
     if w is not None:
         weights = convert(as_value(w, "polyfit"), at.type.dtype)

@@ -30,6 +30,8 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *,
     >>> print(jnp.arange(4), jnp.arange(0, 1, 0.25))
     [0 1 2 3] [0.   0.25 0.5  0.75]
     """
+    if start is None:
+        raise ArgumentError("arange: start must be a number, got None")
     given = [v for v in (start, stop, step) if v is not None]
     numbers = [v if isinstance(v, (int, float)) else as_value(v, "arange").scalar("arange") for v in given]
     kind = _kind_of_bounds(given, numbers) if dtype is None else dtype_name(dtype)
@@ -191,7 +193,7 @@ def logspace(
     """
     wanted = None if dtype is None else dtype_name(dtype)
     exponents = linspace(start, stop, num, endpoint, dtype=_inexact_or(wanted, None), axis=axis)
-    out: Array = base**exponents
+    out: Array = as_value(base, "logspace") ** exponents
     return out if wanted is None else convert(out, wanted)
 
 
@@ -207,6 +209,7 @@ def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool =
     (low, high), weak = operands("geomspace", *ends, inexact=True)
     working = _inexact_or(wanted, strong_dtype(low.type.dtype, weak))
     low, high = (convert(v, working) for v in ends)
+    num = size_arg("geomspace", num, "num must be an integer", 0)
     steps = num - 1 if endpoint else num
     shape = (num, *broadcast_shape("geomspace", (low.type.shape, high.type.shape)))
     low, high = (broadcast(v, shape, tuple(range(len(shape) - v.type.rank, len(shape)))) for v in (low, high))

@@ -9,8 +9,8 @@ import numpy as np
 
 from jitgrad.array import Array, as_value
 from jitgrad.array_ops import broadcast, concatenate, constant, convert, op, reshape, slice_axis
-from jitgrad.errors import ArgumentError, ConcretizationTypeError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, size_arg
+from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, ParametersError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, size_arg, stored
 from jitgrad_compiler.ir.types import I64
 
 from .elementwise import named
@@ -18,16 +18,26 @@ from .indexing import take_places
 from .manipulation import ravel, swapaxes, unstack
 
 
-def static(where: str, what: str, x: Any) -> np.ndarray:
-    """Integers that decide a shape. Raises ConcretizationTypeError for traced ones."""
+def static(where: str, what: str, x: Any, kinds: str = "iub") -> np.ndarray:
+    """Integers that decide a shape (or numbers of the given NumPy kinds). Raises ConcretizationTypeError for traced ones,
+    ParametersError for what is none.
+    """
     if isinstance(x, Array):
         concrete = x.concrete()
         if concrete is None:
             raise ConcretizationTypeError(
                 f"{where}: {what} decides the shape of the result, so it must be a concrete number, not a traced value"
             )
-        return np.asarray(concrete)
-    return np.asarray(x) if np.size(x) else np.zeros(np.shape(x), int)  # no integers at all, as in [], are floats for NumPy
+        found = np.asarray(concrete)
+    else:
+        try:
+            # no integers at all, as in [], are floats for NumPy
+            found = np.asarray(x) if np.size(x) else np.zeros(np.shape(x), int)
+        except ValueError:  # ragged
+            found = np.asarray(None)
+    if found.dtype.kind not in kinds:
+        raise ParametersError(f"{where}: {what} must be an integer or integers, got {x!r}")
+    return found
 
 
 def split(ary: ArrayLike, indices_or_sections: int | Sequence[int] | ArrayLike, axis: int = 0) -> list[Array]:
@@ -56,7 +66,9 @@ def _split(where: str, ary: ArrayLike, sections: Any, axis: int, even: bool) -> 
     x = array_arg(where, ary)
     at = axis_number(where, axis, x.type.rank)
     n = x.type.shape[at]
-    cuts = static(where, "where to cut", sections)
+    cuts = static(where, "indices_or_sections", sections)
+    if cuts.ndim > 1:
+        raise ShapeError(f"{where}: indices_or_sections must be an integer or a vector of indices, got shape {cuts.shape}")
     if cuts.ndim == 0:
         count = int(cuts)
         if count < 1 or (even and n % count):
@@ -125,15 +137,22 @@ def repeat(a: ArrayLike, repeats: int | ArrayLike, axis: int | None = None, *, t
         x, axis = ravel(x), 0
     at = axis_number("repeat", axis, x.type.rank)
     n = x.type.shape[at]
+    if total_repeat_length is not None:
+        total_repeat_length = size_arg("repeat", total_repeat_length, "total_repeat_length is an integer", 0)
     if isinstance(repeats, int) and total_repeat_length is None:
+        repeats = size_arg("repeat", repeats, "repeats is an integer", 0)
         shape = x.type.shape
         wide = broadcast(x, (*shape[: at + 1], repeats, *shape[at + 1 :]), tuple(i + (i > at) for i in range(len(shape))))
         return reshape(wide, (*shape[:at], n * repeats, *shape[at + 1 :]))
     counts = as_value(repeats, "repeat") if not isinstance(repeats, (list, tuple)) else as_value(np.asarray(repeats))
+    if counts.type.dtype.is_inexact:
+        raise DTypeError(f"repeat: repeats must be integers, got {counts.dtype}")
     if counts.concrete() is None and total_repeat_length is None:
         static("repeat", "repeats (give total_repeat_length)", counts)
     counts = broadcast(reshape(convert(counts, I64), counts.type.shape or (1,)), (n,), (0,))
     if counts.owner is None:
+        if (np.asarray(counts) < 0).any():
+            raise ArgumentError(f"repeat: repeats must be 0 or more, got {repeats}")
         places = np.repeat(np.arange(n), np.asarray(counts))
         if total_repeat_length is not None:
             places = (
@@ -145,7 +164,8 @@ def repeat(a: ArrayLike, repeats: int | ArrayLike, axis: int | None = None, *, t
             )
         return take_places(x, as_value(places), at)
     # element i starts at the sum of the counts before it; counting the starts up to each place gives the element there
-    total = size_arg("repeat", total_repeat_length, "total_repeat_length is an integer")
+    assert total_repeat_length is not None
+    total = total_repeat_length
     ends = op("cumsum", counts, axis=0, reverse=False)
     place = op("iota", shape=(total, n), axis=0, dtype=I64)
     passed = op("le", broadcast(ends, (total, n), (1,)), place)
@@ -194,10 +214,12 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
      [1 3]]
     """
     x = array_arg("rot90", m)
+    if not isinstance(axes, Sequence) or len(axes) != 2:
+        raise ArgumentError(f"rot90: axes must be two axes, got {axes!r}")
     one, other = (axis_number("rot90", a, x.type.rank) for a in axes)
     if one == other:
         raise ArgumentError(f"rot90: the axes must differ, got {axes}")
-    k %= 4
+    k = size_arg("rot90", k, "k must be an integer") % 4
     if k == 2:
         return flip(x, (one, other))
     if k == 1:
@@ -227,7 +249,10 @@ def roll(a: ArrayLike, shift: ArrayLike | Sequence[int], axis: int | Sequence[in
         raise ArgumentError(f"roll: {len(shifts)} shifts do not go with {len(axes)} axes")
     for by, name in zip(shifts, axes, strict=True):
         at = axis_number("roll", name, x.type.rank)
-        x = _rolled(x, as_value(by, "roll"), at)
+        places = as_value(by, "roll")
+        if places.type.dtype.is_inexact or places.type.rank:
+            raise ParametersError(f"roll: shift must be an integer, or one for each axis, got {shift!r}")
+        x = _rolled(x, places, at)
     return x
 
 
@@ -255,7 +280,7 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | No
     if not isinstance(trim, str) or not trim or set(trim.lower()) - {"f", "b"}:
         raise ArgumentError(f"trim_zeros: trim must be 'f', 'b' or 'fb', got {trim!r}")
     axes = axes_tuple("trim_zeros", tuple(axis) if isinstance(axis, Sequence) else axis, x.type.rank)
-    places = np.nonzero(np.atleast_1d(static("trim_zeros", "the array", x)))
+    places = np.nonzero(np.atleast_1d(static("trim_zeros", "the array", x, "iubfcV")))
     for at in axes:
         kept = places[at]
         start = int(kept.min()) if len(kept) and "f" in trim.lower() else 0
@@ -298,7 +323,7 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     where = np.arange(n)[obj] if isinstance(obj, slice) else static("insert", "obj", obj)
     scalar = where.ndim == 0
     count = where.size if not scalar else new.type.shape[at - x.type.rank] if 0 < x.type.rank - at <= new.type.rank else 1
-    new = convert(new, x.type.dtype)
+    new = stored("insert", new, x.type.dtype)
     if scalar and new.type.shape and new.type.rank == x.type.rank - 1:
         count, new = 1, reshape(new, (*new.type.shape[:at], 1, *new.type.shape[at:]))
     shape = (*x.type.shape[:at], count, *x.type.shape[at + 1 :])

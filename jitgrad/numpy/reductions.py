@@ -36,6 +36,7 @@ from jitgrad.operands import (
     inexact_arg,
     is_complex,
     no_out,
+    stored,
 )
 from jitgrad.promotion import default_float, dtype_name
 from jitgrad.transfers import beside
@@ -52,11 +53,19 @@ def kept(out: Array, shape: Shape, axes: Shape, keepdims: bool) -> Array:
     return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else out
 
 
+def mask_arg(name: str, mask: ArrayLike) -> Array:
+    """A bool array that says which elements count. Raises DTypeError for numbers, which may be weights that were meant."""
+    condition = array_arg(name, mask)
+    if condition.type.dtype != BOOL:
+        raise DTypeError(f"{name}: where must be a bool array, got {condition.dtype}")
+    return condition
+
+
 def masked(where: str, x: Array, mask: ArrayLike | None, neutral: Any) -> Array:
     """x with `neutral` where the mask is false."""
     if mask is None:
         return x
-    condition = truth(array_arg(where, mask))
+    condition = mask_arg(where, mask)
     shape = broadcast_shape(where, (x.type.shape, condition.type.shape))
     x = broadcast_right(x, shape)
     return select(broadcast_right(condition, shape), x, constant(neutral, x.type.dtype))
@@ -104,7 +113,7 @@ def _folded(name: str, op_name: str, combine: str, neutral: int, doc: str, sampl
 
 
 def _initial(name: str, initial: ArrayLike, like: Array) -> Array:
-    value = convert(as_value(initial, name), like.type.dtype)
+    value = stored(name, initial, like.type.dtype)
     return value if is_number(value) else broadcast_right(value, like.type.shape)
 
 
@@ -174,7 +183,7 @@ def count_of(name: str, x: Array, axes: Shape, where: ArrayLike | None) -> Array
     """How many elements each result is made of: a number, or with `where` an array."""
     if where is None:
         return math.prod(x.type.shape[i] for i in axes)
-    condition = broadcast_right(truth(array_arg(name, where)), x.type.shape)
+    condition = broadcast_right(mask_arg(name, where), x.type.shape)
     return reduce_sum(convert(condition, I64), axes)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from jitgrad.array import Array, as_value
 from jitgrad.array_ops import constant, convert, flat, iota, op, reshape, select
 from jitgrad.errors import ArgumentError, DTypeError, ImmutableArrayError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg
+from jitgrad.operands import ArrayLike, array_arg, stored
 from jitgrad_compiler.ir.types import I64
 
 from .arithmetic import truth
@@ -24,7 +24,7 @@ def _not_in_place(where: str, inplace: bool) -> None:
 
 def _values(where: str, v: Any, x: Array) -> Array:
     made = array(v) if isinstance(v, (list, tuple)) else as_value(v, where)
-    return flat(convert(made, x.type.dtype))
+    return flat(stored(where, made, x.type.dtype))
 
 
 def _repeated(values: Array, places: Array) -> Array:

@@ -10,16 +10,18 @@ import numpy as np
 
 from jitgrad.array import Array, as_value
 from jitgrad.array_ops import broadcast_right, convert, limits, op
-from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError
+from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, ShapeError
 from jitgrad.operands import (
     ArrayLike,
     array_arg,
     broadcast_shape,
     broadcast_together,
+    broadcasts_to,
     common_dtype,
     is_complex,
     is_inexact,
     no_out,
+    stored,
 )
 from jitgrad.promotion import strong_dtype
 
@@ -51,6 +53,8 @@ def where(
         return nonzero(condition, size=size, fill_value=fill_value)
     if x is None or y is None:
         raise ArgumentError("where: give both x and y, or neither")
+    if size is not None or fill_value is not None:
+        raise ArgumentError("where: size= and fill_value= go with the condition alone; x and y give the result's shape")
     chosen = truth(as_value(condition, "where"))
     values = [as_value(x, "where"), as_value(y, "where")]
     dtype, weak = common_dtype(values)
@@ -123,7 +127,7 @@ def nan_to_num(
 
 
 def _replaced(condition: Array, number: ArrayLike, x: Array) -> Array:
-    return convert(where(condition, number, x), x.type.dtype)
+    return where(condition, stored("nan_to_num", number, x.type.dtype), x)
 
 
 def piecewise(
@@ -160,6 +164,9 @@ def piecewise(
 
     *cases, default = functions
     holding = [truth(as_value(condition, "piecewise")) for condition in conditions]
+    for condition in holding:
+        if value.type.rank and not broadcasts_to(condition.type.shape, value.type.shape):
+            raise ShapeError(f"piecewise: a condition of shape {condition.type.shape} does not broadcast to x's {value.type.shape}")
     free: Any = as_value(True, "piecewise")
     pieces = []
     for holds, f in zip(reversed(holding), reversed(cases), strict=True):

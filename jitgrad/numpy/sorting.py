@@ -28,7 +28,7 @@ from jitgrad.array_ops import (
     slice_axis,
 )
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number, inexact_arg, is_complex, one_of, operands
+from jitgrad.operands import ArrayLike, array_arg, axis_number, inexact_arg, is_complex, one_of, operands, size_arg
 from jitgrad.promotion import dtype_name
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import I64, SIGNED, U64, complex_of
@@ -115,6 +115,8 @@ def lexsort(keys: Sequence[ArrayLike] | ArrayLike, axis: int = -1) -> Array:
     >>> print(jnp.lexsort((jnp.array([2, 1, 0]), jnp.array([1, 0, 1]))))
     [1 2 0]
     """
+    if not isinstance(keys, (Array, np.ndarray, Sequence)) or isinstance(keys, str) or getattr(keys, "ndim", 1) == 0:
+        raise ArgumentError(f"lexsort: keys must be a sequence of arrays, got {keys!r}")
     values = [array_arg("lexsort", k) for k in (list(keys) if isinstance(keys, Array) else keys)]
     if not values or any(v.type.shape != values[0].type.shape for v in values):
         raise ShapeError(f"lexsort: needs one key at least, all of one shape; got {[v.type.shape for v in values]}")
@@ -179,7 +181,10 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLi
     if keys.type.rank != 1:
         raise ShapeError(f"searchsorted: the sorted array must be a vector, got shape {keys.type.shape}")
     if sorter is not None:
-        keys = _along(keys, convert(array_arg("searchsorted", sorter), I64), 0)
+        order = array_arg("searchsorted", sorter)
+        if order.type.rank != 1 or not order.type.dtype.is_integer:
+            raise ArgumentError(f"searchsorted: sorter must be a vector of integers, got {order.dtype}{list(order.shape)}")
+        keys = _along(keys, convert(order, I64), 0)
     shape, n = wanted.type.shape, keys.type.shape[0]
     if not n:
         return beside(broadcast(constant(0, I64), shape, ()), keys, wanted)
@@ -255,8 +260,10 @@ def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str 
 
 
 def known_size(where: str, x: Array, size: int | None) -> np.ndarray | None:
-    """The concrete array where no size is given. Raises ConcretizationTypeError where it is traced."""
+    """The concrete array where no size is given. Raises ConcretizationTypeError where it is traced, ParametersError for a size that
+    is no integer of 0 or more."""
     if size is not None:
+        size_arg(where, size, "size must be an integer", 0)
         return None
     concrete = x.concrete()
     if concrete is None:

@@ -7,7 +7,7 @@ from typing import Any
 from jitgrad.array import Array
 from jitgrad.array_ops import broadcast, constant, convert, fill_like, iota, op, reshape, select, spread, transpose
 from jitgrad.errors import ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, inexact_arg, is_complex, no_out, operands
+from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, inexact_arg, is_complex, no_out, operands, size_arg
 
 from . import reductions
 from .linear import matmul
@@ -83,7 +83,7 @@ def cov(
     if y is not None:
         x = op("concatenate", *_same_type(x, _variables("cov", y, rowvar, dtype)), axis=0)
     weights = _weights(x, fweights, aweights)
-    ddof = (0 if bias else 1) if ddof is None else ddof
+    ddof = (0 if bias else 1) if ddof is None else size_arg("cov", ddof, "ddof must be an integer")
     n = x.type.shape[1]
     if weights is None:
         centred = x - spread(op("reduce_sum", x, axes=(1,)) / n, x.type.shape, (1,))

@@ -14,9 +14,9 @@ import numpy as np
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad import lax
-from jitgrad.array import Array, as_value
+from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
-from jitgrad.operands import array_arg, is_complex
+from jitgrad.operands import array_arg, is_complex, stored
 from jitgrad.publishing import public as _public
 from jitgrad_compiler.ir.types import I64
 
@@ -97,7 +97,7 @@ def map_coordinates(
     given = list(jnp.broadcast_arrays(*given))
     if not x.size and given[0].size:
         raise ShapeError(f"{where}: input has no elements, got shape {x.shape}")
-    outside = ops.convert(as_value(cval, where), x.type.dtype)
+    outside = stored(where, cval, x.type.dtype)
 
     def along(coordinate: Array, size: int) -> list[tuple[Array, Array, Array | None]]:
         return [(PLACES[mode](i, size), (0 <= i) & (i < size), weight) for i, weight in _neighbours(coordinate, order)]

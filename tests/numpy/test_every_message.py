@@ -68,8 +68,8 @@ def test_a_wrong_argument_is_refused_in_the_functions_name(f: Any, matrices: boo
 
 
 def test_what_python_says_of_an_argument_is_told_with_the_call() -> None:
-    with pytest.raises(TypeError, match=r"^isclose: .*It was called as isclose\(a=float32\[3\], b=float32\[3\], rtol='small'\)"):
-        jnp.isclose(V, V, rtol="small")
+    with pytest.raises(TypeError, match=r"^frombuffer: .*It was called as frombuffer\(buffer=None, dtype='float32'\)"):
+        jnp.frombuffer(None, dtype="float32")
 
 
 def test_an_inner_functions_error_is_told_in_the_outer_ones_name() -> None:

@@ -11,7 +11,7 @@ import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.numpy.manipulation import promoted
-from jitgrad.operands import axis_number, broadcast_shape, inexact_arg, is_complex
+from jitgrad.operands import axis_number, broadcast_shape, inexact_arg, is_complex, stored
 
 from .segments import BOUNDARIES, overlapped, segment_sizes, segments, window_array
 from .trends import detrend
@@ -51,6 +51,7 @@ def _spectra(
     values = [jnp.moveaxis(v, at, -1) for v in values]
     front = broadcast_shape(where, tuple(v.shape[:-1] for v in values))
     real = jnp.real(values[0]).dtype
+    fs = stored(where, fs, values[0].type.dtype.real)
     if any(not v.size for v in values):
         shape = list(front)
         shape.insert(at, min(v.shape[-1] for v in values))
@@ -213,5 +214,5 @@ def istft(
         kept = slice(size // 2, x.shape[-1] - size // 2)
         x, weight = x[..., kept], weight[kept]
     x = x / jnp.where(jnp.real(weight) > 1e-10, weight, 1)
-    times = jnp.arange(x.shape[-1], dtype=jnp.real(x).dtype) / fs
+    times = jnp.arange(x.shape[-1], dtype=jnp.real(x).dtype) / stored(where, fs, x.type.dtype.real)
     return times, jnp.moveaxis(x, -1, at - (frequencies < at))
