@@ -11,6 +11,7 @@ from jitgrad.array import Array, as_value
 from jitgrad.array_ops import convert
 from jitgrad.differentiation import stop_gradient
 from jitgrad.errors import DTypeError
+from jitgrad.numpy.reductions import mask_arg
 from jitgrad.operands import array_arg, axis_number, common_dtype, inexact_arg, size_arg
 from jitgrad.promotion import default_float, dtype_name
 from jitgrad_compiler.ir.types import BOOL
@@ -19,10 +20,10 @@ ArrayLike = Any
 Axis = int | tuple[int, ...] | None
 
 
-def _largest(x: Array, axis: Axis, where: ArrayLike | None) -> Array:
+def _largest(name: str, x: Array, axis: Axis, where: ArrayLike | None) -> Array:
     """The largest element along axes, kept as axes of size 1, as a constant to derivatives: any shift gives the same softmax."""
     real = jnp.real(stop_gradient(x))
-    held = real if where is None else jnp.where(where, real, -math.inf)
+    held = real if where is None else jnp.where(mask_arg(name, where), real, -math.inf)
     return jnp.max(held, axis=axis, keepdims=True, initial=None if held.size else -math.inf)
 
 
@@ -39,7 +40,7 @@ def softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Ar
     [0.5 0.5]
     """
     value = inexact_arg("nn.softmax", x)
-    shifted = value - _largest(value, axis, where)
+    shifted = value - _largest("softmax", value, axis, where)
     raised = jnp.exp(shifted) if where is None else jnp.where(where, jnp.exp(jnp.where(where, shifted, 0.0)), 0.0)
     total = jnp.sum(raised, axis=axis, keepdims=True)
     return raised / (total if where is None else _or_one(total))
@@ -53,7 +54,7 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -
     [   0. -200.]
     """
     value = inexact_arg("nn.log_softmax", x)
-    shifted = value - _largest(value, axis, where)
+    shifted = value - _largest("log_softmax", value, axis, where)
     if where is None:
         return shifted - jnp.log(jnp.sum(jnp.exp(shifted), axis=axis, keepdims=True))
     shifted = jnp.where(where, shifted, 0.0)
@@ -85,7 +86,7 @@ def logsumexp(
         weights = convert(weights, common_dtype([value, weights])[0]) if weights.weak else weights
         used = weights != 0
         present = used if where is None else jnp.logical_and(where, used)
-    largest = _largest(value, axis, present)
+    largest = _largest("logsumexp", value, axis, present)
     largest = jnp.where(jnp.isfinite(largest), largest, 0.0)  # infinities need no shift, and would give inf - inf
     shifted = value - largest
     raised = jnp.exp(shifted) if present is None else jnp.where(present, jnp.exp(jnp.where(present, shifted, 0.0)), 0.0)

@@ -12,7 +12,7 @@ import numpy as np
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError
-from jitgrad.operands import shape_arg
+from jitgrad.operands import shape_arg, stored
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import I32, U8, U64, DType, unsigned_integer
 
@@ -162,7 +162,7 @@ def randint(key: KeyLike, shape: Shape, minval: Any, maxval: Any, dtype: Any = N
     if not (isinstance(minval, (int, np.integer)) and isinstance(maxval, (int, np.integer))):
         bounds = [as_value(v, "random.randint") for v in (minval, maxval)]
         check_shape("randint", sizes, *[b.type.shape for b in bounds])
-        bounds = [b if b.type.dtype.is_integer else ops.convert(b, dtype_name(int)) for b in bounds]
+        bounds = [b if b.type.dtype.is_integer else stored("random.randint", b, dtype_name(int)) for b in bounds]
         return draw("randint", _randint_of_arrays, key, tuple(bounds), (sizes, name, within))
     limits = ops.limits(name)
     low = min(max(int(minval), int(limits.min)), int(limits.max))

@@ -37,12 +37,19 @@ def _program(sampler: Sampler, where: str, static: tuple[Any, ...]) -> Jitted:
     return made
 
 
-def draw(where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any, ...] = (), static: tuple[Any, ...] = ()) -> Any:
-    """sampler(the key's word, *parameters, *static), compiled once for each `static`."""
+def draw(
+    where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any, ...] = (), static: tuple[Any, ...] = (), real: bool = True
+) -> Any:
+    """sampler(the key's word, *parameters, *static), compiled once for each `static`. Raises DTypeError for complex parameters of
+    what takes `real` ones.
+    """
     data = key_argument(where, key)
     if config.debug_key_reuse:
         use_up(where, key._data if isinstance(key, KeyArray) else key)
-    return _program(sampler, where, static)(data, *[as_value(p, f"random.{where}") for p in parameters])
+    values = [as_value(p, f"random.{where}") for p in parameters]
+    if real and any([v.type.dtype.is_complex for v in values]):
+        raise DTypeError(f"random.{where}: parameters are real numbers, got {', '.join(str(v.dtype) for v in values)}")
+    return _program(sampler, where, static)(data, *values)
 
 
 def float_dtype(where: str, dtype: Any) -> DType:

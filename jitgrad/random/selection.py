@@ -105,7 +105,7 @@ def permutation(key: KeyLike, x: Any, axis: int = 0, independent: bool = False) 
         axis_number("random.permutation", axis, 1)
         return draw("permutation", _order, key, (), (max(_count("permutation", "x", x, values), 0),))
     along = axis_number("random.permutation", axis, values.type.rank)
-    return draw("permutation", _permutation, key, (values,), (along, independent))
+    return draw("permutation", _permutation, key, (values,), (along, independent), real=False)
 
 
 def _count(where: str, name: str, x: Any, value: Array) -> int:

@@ -10,8 +10,8 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import errors
-from jitgrad.scipy import ndimage, signal
+from jitgrad import errors, random
+from jitgrad.scipy import ndimage, signal, special
 
 V, M, I = jnp.array([1.0, 2.0, 3.0]), jnp.eye(3), jnp.array([0, 1])
 
@@ -88,6 +88,10 @@ OTHERS = {
     "fabs: takes real numbers": lambda: jnp.fabs(1j),
     "from_dlpack: needs an array that has __dlpack__, got str": lambda: jnp.from_dlpack("x"),
     "mask_indices: mask_func must be a function": lambda: jnp.mask_indices(3, 1.5),
+    "logsumexp: where must be a bool array, got float32": lambda: special.logsumexp(V, where=V),
+    "random.t: parameters are real numbers, got complex": lambda: random.t(random.key(0), 1j),
+    "random.bernoulli: parameters are real numbers, got complex": lambda: random.bernoulli(random.key(0), 1j),
+    "random.randint: a complex number does not fit": lambda: random.randint(random.key(0), (2,), 1j, 9),
     "fromfunction: needs a function": lambda: jnp.fromfunction(1.5, (2,)),
 }
 
