@@ -40,7 +40,7 @@ def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0,
     if not values.type.dtype.is_integer and values.type.dtype != BOOL:
         raise DTypeError(f"bincount: needs integers, got {values.dtype}")
     values = convert(values, I64)
-    data = known_size("bincount", values, length)
+    data = known_size("bincount", values, length, "length")
     minlength = size_arg("bincount", minlength, "minlength must be an integer", 0)
     if data is not None:
         length = max(int(data.max()) + 1 if data.size else 0, minlength)

@@ -10,7 +10,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import constant, convert, fill, op, reshape, select
-from jitgrad.errors import ArgumentError, DTypeError, NotAFunctionError, ShapeError
+from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, NotAFunctionError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, common_dtype, no_out, one_of, shape_arg, size_arg, stored
 from jitgrad.promotion import strong_dtype
 from jitgrad.transfers import beside
@@ -23,7 +23,7 @@ from .indexing import take_places
 from .manipulation import promoted, ravel, stack
 from .ranges import arange, linspace
 from .selection import clip
-from .sorting import as_places, known_size, nonzero
+from .sorting import as_places, nonzero
 
 s_, index_exp = np.s_, np.index_exp
 
@@ -236,8 +236,13 @@ def ravel_multi_index(
             raise DTypeError(f"ravel_multi_index: indices must be integers, got {x.dtype}")
         x = convert(x, I64)
         if mode == "raise":
-            data = known_size("ravel_multi_index with mode 'raise'", x, None)
-            if data is not None and ((data < 0) | (data >= n)).any():
+            data = x.concrete()
+            if data is None:
+                raise ConcretizationTypeError(
+                    "ravel_multi_index: mode 'raise' looks at the indices, which are traced here; give mode='clip' or mode='wrap'"
+                )
+            data = np.asarray(data)
+            if ((data < 0) | (data >= n)).any():
                 raise ArgumentError(f"ravel_multi_index: an index is outside an axis of size {n}")
         else:
             x = clip(x, 0, n - 1) if mode == "clip" else x % n

@@ -259,17 +259,18 @@ def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str 
     return select(broadcast(last >= first, rising.type.shape, ()), rising, falling)
 
 
-def known_size(where: str, x: Array, size: int | None) -> np.ndarray | None:
-    """The concrete array where no size is given. Raises ConcretizationTypeError where it is traced, ParametersError for a size that
-    is no integer of 0 or more."""
+def known_size(where: str, x: Array, size: int | None, name: str = "size") -> np.ndarray | None:
+    """The concrete array where no size is given, an argument of that `name`. Raises ConcretizationTypeError where it is traced,
+    ParametersError for a size that is no integer of 0 or more.
+    """
     if size is not None:
-        size_arg(where, size, "size must be an integer", 0)
+        size_arg(where, size, f"{name} must be an integer", 0)
         return None
     concrete = x.concrete()
     if concrete is None:
         raise ConcretizationTypeError(
-            f"{where}: how many results there are depends on the elements, which are traced here. Give size=, and fill_value= for "
-            "what is left over."
+            f"{where}: how many results there are depends on the elements, which are traced here. Give {name}="
+            + (", and fill_value= for what is left over." if name == "size" else ".")
         )
     return np.asarray(concrete)
 
