@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 
 import jitgrad.numpy as jnp
-from jitgrad import errors, grad, jit, lax
+from jitgrad import debug, errors, grad, jit, lax
 from jitgrad.scipy import linalg
 from jitgrad.testing import check_grads
 
@@ -73,3 +73,11 @@ def test_triangular_systems_are_differentiated():
 def test_cond_takes_an_operand_for_each_branch():
     both = lambda p: lax.cond(p, (1.0, 2.0), lambda x: x[0] + x[1], np.float64(5.0), lambda y: y * 2)
     assert [float(both(p)) for p in (True, False)] == [3.0, 10.0]
+
+
+def test_the_logarithm_of_a_singular_matrix_is_nan() -> None:
+    singular, fine = np.diag([1.0, 0.0]), np.diag([1.0, 1e-300])
+    found = np.asarray(linalg.logm(np.stack([singular, fine])))
+    assert np.isnan(found[0].real).all() and np.isclose(found[1, 1, 1], np.log(1e-300))
+    with pytest.raises(errors.SingularMatrixError, match="logm: a matrix has no logarithm"), debug.checked("linalg"):
+        linalg.logm(singular)

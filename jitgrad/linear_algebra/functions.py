@@ -98,7 +98,8 @@ def logm(where: str, a: ArrayLike) -> Array:
     found = jnp.zeros_like(x)
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
         found = found + weight * op("solve", unit + node * x, x, transpose=False)
-    found = (found * 2**ROOTS).astype(value.dtype)
+    singular = jnp.linalg.det(root) == 0  # all other eigenvalues of such a root are about 1
+    found = jnp.where(singular[..., None, None], np.nan, (found * 2**ROOTS).astype(value.dtype))
     check_results(where, [found], [value], "a matrix has no logarithm")
     return found
 
