@@ -25,7 +25,7 @@ SIZES = [
     (lambda: jnp.ones(6).reshape(6.0), errors.ParametersError, r"reshape: a shape is .* Write 6;"),
     (lambda: jnp.linspace(0, 1, 5.0), errors.ParametersError, r"linspace: num is an integer.* Write 5;"),
     (lambda: jnp.tile(jnp.ones(3), 2.0), errors.ParametersError, r"tile: reps is an integer or a tuple of integers.* Write 2;"),
-    (lambda: lax.top_k(jnp.ones(3), 2.0), errors.ParametersError, r"lax\.top_k: k is an integer.* Write 2;"),
+    (lambda: lax.top_k(jnp.ones(3), 2.0), errors.ParametersError, r"lax\.top_k: k must be an integer.* Write 2;"),
     (lambda: nn.one_hot(jnp.arange(3), 3.0), errors.ParametersError, r"nn\.one_hot: num_classes is an integer.* Write 3;"),
     (lambda: random.normal(random.key(0), 3.0), errors.ParametersError, r"random\.normal: a shape is .* Write 3;"),
     (lambda: random.uniform(random.key(0), 2, 3, 4, 5, 6), TypeError, r"Shape is one tuple: uniform\(key, \(2, 3, 4, 5, 6\)\)"),
