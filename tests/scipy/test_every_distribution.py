@@ -72,7 +72,7 @@ FAMILIES = [
     Family("poisson", (-1, 8), (0, 8), (((0.3, 6), "at least 0"), SHIFT)),
     Family("betabinom", (-1, 8), (0, 3.9), (((4, 9), "trials"), SHAPE, SHAPE, SHIFT)),
 ]  # fmt: skip
-ELSEWHERE = {"of vectors and of samples: tests/test_stats.py":
+ELSEWHERE = {"of vectors and of samples: test_every_statistic.py":
              "dirichlet gaussian_kde mode multinomial multivariate_normal rankdata sem"}  # fmt: skip
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 

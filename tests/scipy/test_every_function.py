@@ -180,9 +180,9 @@ ROWS = [
     row("cluster.vq.vq", quantised, types="f", smooth=False),
 ]  # fmt: skip
 ELSEWHERE = {
-    "of a table of values: test_interpolate.py": "interpolate.RegularGridInterpolator",
-    "takes a function: tests/scipy/optimize, tests/linear_algebra/test_iterative.py": (
-        "optimize.OptimizeResults optimize.minimize sparse.linalg.bicgstab sparse.linalg.cg sparse.linalg.gmres"
+    "takes a function or makes one: test_every_statistic.py": (
+        "interpolate.RegularGridInterpolator optimize.OptimizeResults optimize.minimize sparse.linalg.bicgstab sparse.linalg.cg "
+        "sparse.linalg.gmres"
     ),
 }
 
