@@ -2,8 +2,8 @@
 
 Threads that wait for each other are fibers (fibers.py) that know where they are (primitives.py). What would hang or be undefined
 on a GPU is a `KernelFault` that names kernel, block and thread: a barrier that not all reach, a shuffle under a divergent branch,
-memory outside all that was lent, too much shared memory. Shared memory starts as NaNs, and threads and blocks can run in any
-order, so that results show where a barrier is missing.
+memory outside all that was lent, too much shared memory. Shared memory starts as NaNs, threads and blocks can run in any order, and
+what a thread does not wait for is done as late as can be (late.py), so that results show where a barrier or a wait is missing.
 """
 
 from __future__ import annotations
