@@ -26,7 +26,12 @@ def elements(count: int, *bounds: tuple[float, float], whole: int = 0) -> Callab
 
     def draw(d: Draw) -> Call:
         dtype = d.dtype()
-        operands = [d.array(s, low, high, dtype) for s, (low, high) in zip(together(d, count), limits, strict=True)]
+        shapes = together(d, count)
+        operands = [d.array(s, low, high, dtype) for s, (low, high) in zip(shapes, limits, strict=True)]
+        if d.apart and len(bounds) < 2 and dtype.kind == "f":  # from the other operand's elements, too
+            sizes = [int(np.prod(s)) for s in shapes]
+            every = np.split(d.array((sum(sizes),), *limits[0], dtype), np.cumsum(sizes)[:-1])
+            operands = [part.reshape(s) for part, s in zip(every, shapes, strict=True)]
         operands = [np.round(x) if i < whole else x for i, x in enumerate(operands)]
         if count == 2 and not d.apart and not whole and dtype.kind in "fiu" and d.flag():
             low, high = limits[1]

@@ -183,7 +183,7 @@ ROWS = [
     smooth("cumsum cumprod", cumulated, "iufc", edges="f"),
     smooth("cummax cummin", cumulated, "iuf", edges="fiu", zeros=False),
     smooth("cumlogsumexp", cumulated, "f", ref.cumulated(np.logaddexp)),
-    smooth("cumlogsumexp", cumulated, "c", ref.cumulated_logarithm, edges="", zeros=False),
+    smooth("cumlogsumexp", cumulated, "c", ref.cumulated_exponentials, ours=ref.exponentials_of_logarithms, edges="", zeros=False),
     smooth("reduce", reduced, "iuf", ref.reduced, ours=ref.reduced_by, edges="iu", zeros=False),
     row("reduce", reduced_pair, "f", ref.largest_by_numpy, ours=ref.largest_of_pairs, edges=""),
     smooth("reduce_window", windowed, "iuf", ref.windowed, ours=ref.windowed_by, edges="", zeros=False),

@@ -118,10 +118,13 @@ def chosen(which: Array, *cases: Array) -> Array:
 
 
 def folded(name: str) -> Callable[[Array, Sequence[int]], Array]:
-    """Over axes, in the operand's type."""
-    return lambda x, axes: np.asarray(getattr(np, name)(x, axis=tuple(axes))).astype(
-        x.dtype if name not in ("all", "any") else bool
-    )
+    """Over axes, in the operand's type; over none it is the operand, where NumPy's sum adds 0 and a zero loses its sign."""
+
+    def reference(x: Array, axes: Sequence[int]) -> Array:
+        found = np.asarray(getattr(np, name)(x, axis=tuple(axes))) if axes else x
+        return found.astype(x.dtype if name not in ("all", "any") else bool)
+
+    return reference
 
 
 def reduced_from(name: str) -> Callable[[Array, Sequence[int]], Array]:
@@ -150,10 +153,15 @@ def cumulated(f: Any) -> Callable[..., Array]:
     return reference
 
 
-def cumulated_logarithm(x: Array, axis: int, reverse: bool) -> Array:
+def cumulated_exponentials(x: Array, axis: int, reverse: bool) -> Array:
     turned = np.flip(x, axis) if reverse else x
-    out = np.log(np.cumsum(np.exp(turned.astype(complex)), axis)).astype(x.dtype)
+    out = np.cumsum(np.exp(turned), axis, dtype=x.dtype)
     return np.flip(out, axis) if reverse else out
+
+
+def exponentials_of_logarithms(x: Any, axis: int, reverse: bool) -> Any:
+    """`cumlogsumexp` of complex numbers but for the branch of its logarithm."""
+    return lax.exp(lax.cumlogsumexp(x, axis, reverse))
 
 
 def reduced(x: Array, start: Any, name: str, axes: Sequence[int], _: bool) -> Array:
