@@ -67,14 +67,17 @@ def home(*others: Any) -> Device | None:
 
     Raises ArgumentError where they were put on several.
     """
-    known = [a.concrete() for a in others if isinstance(a, Array)]
-    there = [a for a in known if a is not None and memory_device(a.ref) is not None]
-    found = {memory_device(a.ref) for a in there}
-    if len(found) < 2:
-        return found.pop() if found else None
-    from .placement import common
+    found: Device | None = None
+    for a in others:
+        known = a.concrete() if isinstance(a, Array) else None
+        here = None if known is None else memory_device(known.ref)
+        if found is None:
+            found = here
+        elif here is not None and here != found:
+            from .placement import common
 
-    return common("", there)
+            return common("", [k for a in others if isinstance(a, Array) and (k := a.concrete()) is not None])
+    return found
 
 
 def device_get(x: Any) -> Any:
