@@ -53,7 +53,7 @@ SHAPES = {
     "set": (lambda a, b: a.at[:2].set(b), (X4, X3), ["at[", "(3,)", "(2,)"]),
     "scatter add": (lambda a, b: a.at[jnp.array([0, 1])].add(b), (X4, X3), ["at[", "(3,)", "(2,)"]),
     "lax.add": (lax.add, (X3, X4), ["lax.add", "(3,)", "(4,)"]),
-    "lax.dot_general": (lambda a, b: lax.dot_general(a, b, (((0,), (0,)), ((), ()))), (X3, X4), ["dot_general", "[3]", "[4]"]),
+    "lax.dot_general": (lambda a, b: lax.dot_general(a, b, (((0,), (0,)), ((), ()))), (X3, X4), ["dot_general", "(3,)", "(4,)"]),
     "mask": (lambda a, b: a[np.array([True, False])], (X3, X3), ["indexing", "size 2", "size 3"]),
 }
 
