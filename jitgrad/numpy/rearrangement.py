@@ -113,7 +113,7 @@ def tile(A: ArrayLike, reps: int | Sequence[int]) -> Array:
     """
     x = array_arg("tile", A)
     what = "reps is an integer or a tuple of integers"
-    counts = tuple([size_arg("tile", r, what) for r in (reps if hasattr(reps, "__iter__") else (reps,))])
+    counts = tuple([size_arg("tile", r, what, 0) for r in (reps if hasattr(reps, "__iter__") else (reps,))])
     rank = max(len(counts), x.type.rank)
     shape = (1,) * (rank - x.type.rank) + x.type.shape
     counts = (1,) * (rank - len(counts)) + counts

@@ -25,7 +25,7 @@ from jitgrad.array_ops import (
     slice_axis,
 )
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, is_complex, one_of, size_arg
+from jitgrad.operands import ArrayLike, array_arg, axis_number, is_complex, one_of, size_arg
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, U64
 
@@ -83,6 +83,7 @@ def unique(
     [1 3] [1 2]
     """
     x = array_arg("unique", ar)
+    axis = None if axis is None else axis_number("unique", axis, x.type.rank)
     data = known_size("unique", x, size)
     if data is not None:
         if x.type.dtype.is_storage:  # NumPy finds no NaN in the small types of ml_dtypes

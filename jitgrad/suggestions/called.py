@@ -27,7 +27,8 @@ def name_call(error: Exception, f: Callable[..., Any], args: tuple[Any, ...], kw
     wrong = misfit(f, args, kwargs, lists=not isinstance(error, NotAnArrayError))
     if len(error.args) != 1 or not isinstance(text := error.args[0], str):
         if isinstance(error, PYTHONS):
-            error.add_note(f"{CALLED} {name}({_listed(f, args, kwargs)}).")
+            said = "" if wrong is None else f"{name}: {wrong.name} must be {wrong.takes}, got {_described(wrong.value)}. "
+            error.add_note(f"{said}{CALLED} {name}({_listed(f, args, kwargs)}).")
     elif isinstance(error, JitgradError):
         whole = error.message if _names(name, error.message) else f"{name}: {error.message}"
         if wrong is not None and not _tells(wrong.name, whole):

@@ -89,6 +89,8 @@ OTHERS = {
     "from_dlpack: needs an array that has __dlpack__, got str": lambda: jnp.from_dlpack("x"),
     "bincount: how many .* Give length=[.]": lambda: jitgrad.jit(jnp.bincount)(I),
     "ravel_multi_index: mode 'raise' looks at the indices": lambda: jitgrad.jit(lambda i: jnp.ravel_multi_index((i,), (3,)))(I),
+    "unique: axis 7 does not exist": lambda: jnp.unique(M, axis=7),
+    "tile: reps is an integer or a tuple of integers of 0 or more, got -1": lambda: jnp.tile(V, -1),
     "mask_indices: mask_func must be a function": lambda: jnp.mask_indices(3, 1.5),
     "logsumexp: where must be a bool array, got float32": lambda: special.logsumexp(V, where=V),
     "random.t: parameters are real numbers, got complex": lambda: random.t(random.key(0), 1j),
