@@ -139,3 +139,12 @@ def test_errors_of_checked_programs_name_the_function():
         for f, x in ((jnp.linalg.solve, (np.ones((2, 2)), np.ones(2))), (sl.solve_sylvester, (np.diag([1.0, -1.0]),) * 3)):
             with pytest.raises(errors.SingularMatrixError, match=r"linalg\.solve"):
                 f(*x)
+
+
+@pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])
+def test_a_determinant_is_there_where_parts_of_its_product_overflow(run) -> None:
+    det = run(jnp.linalg.det)
+    assert det(np.diag([1e30, 1e30, 1e-30, 1e-30]).astype(np.float32)) == 1
+    assert det(np.diag([1e30, 1e-30j, 1e30, -1e-30j]).astype(np.complex64)) == 1
+    endless = det((np.eye(4) * 1e10 * (1 + 1j)).astype(np.complex64))
+    assert np.real(endless) == -np.inf and np.imag(endless) == 0

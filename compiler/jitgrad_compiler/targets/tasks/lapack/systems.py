@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from ....ir.types import I32, I64
+from ....ir.types import F64, I32, I64, DType
 from ...emitter import Emitter
 from ...libm import hypot
 from ...llvm_text import Reg
@@ -169,11 +169,11 @@ def times(e: Emitter, x: list[Reg], y: list[Reg]) -> list[Reg]:
     return [e.sub(e.mul(x[0], y[0]), e.mul(x[1], y[1])), e.add(e.mul(x[0], y[1]), e.mul(x[1], y[0]))]
 
 
-def _start(m: Matrices) -> list[Reg]:
+def _start(m: Matrices, dtype: DType) -> list[Reg]:
     """Places for a product's parts, 1 at first."""
-    slots = [m.e.alloca(m.dtype) for _ in range(m.parts_of_number)]
+    slots = [m.e.alloca(dtype) for _ in range(m.parts_of_number)]
     for part, slot in enumerate(slots):
-        m.e.set(slot, m.e.const(0.0 if part else 1.0, m.dtype))
+        m.e.set(slot, m.e.const(0.0 if part else 1.0, dtype))
     return slots
 
 
@@ -183,22 +183,25 @@ def _put(m: Matrices, slots: list[Reg], target: Reg) -> None:
 
 
 def det(m: Matrices) -> None:
+    """The product is float64's, as NumPy's is: one that float32 holds may have parts that it does not, and an infinite complex
+    number times another would be NaN."""
     e = m.e
     factors, pivots = _factored(m, False)
-    slots = _start(m)
+    slots = _start(m, F64)
     with e.loop(0, m.shapes[0][0]) as i:
         sign = _exchanged(m, pivots, i)
-        factor = [e.mul(x, sign) for x in _on_diagonal(m, factors, i)]
-        for slot, value in zip(slots, times(e, [e.get(s, m.dtype) for s in slots], factor), strict=True):
+        factor = [e.convert(e.mul(x, sign), F64) for x in _on_diagonal(m, factors, i)]
+        for slot, value in zip(slots, times(e, [e.get(s, F64) for s in slots], factor), strict=True):
             e.set(slot, value)
-    _put(m, slots, m.outputs[0])
+    for part, slot in enumerate(slots):
+        e.store(e.offset(m.outputs[0], part, m.dtype), e.convert(e.get(slot, F64), m.dtype))
     m.spoil_unless_finite(m.inputs[0], m.shapes[0][0] ** 2)
 
 
 def slogdet(m: Matrices) -> None:
     e = m.e
     factors, pivots = _factored(m, False)
-    slots, size = _start(m), e.alloca(m.dtype)
+    slots, size = _start(m, m.dtype), e.alloca(m.dtype)
     e.set(size, e.const(0.0, m.dtype))
     with e.loop(0, m.shapes[0][0]) as i:
         factor, sign = _on_diagonal(m, factors, i), _exchanged(m, pivots, i)
