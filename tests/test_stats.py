@@ -269,3 +269,9 @@ def test_students_t_is_accurate_far_out_and_of_many_degrees_of_freedom():
         np.testing.assert_allclose(stats.t.ppf(q, np.array(df)), scipy.stats.t.ppf(q, df), rtol=1e-9)
     np.testing.assert_allclose(stats.t.ppf(np.array(1e-300), np.array(1.0)), -1 / np.pi * 1e300, rtol=1e-12)
     np.testing.assert_allclose(stats.cauchy.logpdf(np.array([1e20], np.float32)), -np.log(np.pi) - 40 * np.log(10), rtol=1e-6)
+
+
+def test_the_logarithm_of_a_chance_that_underflows_is_there_where_it_has_a_formula():
+    k, p = np.array([1000.0, 1e10, 0.0, -1.0, np.inf, 5.5]), np.array([0.9, 0.3, 0.5, 0.5, 0.5, 1.0])
+    for logsf in (stats.geom.logsf, jitgrad.jit(stats.geom.logsf)):
+        np.testing.assert_allclose(logsf(k, p), [1000 * np.log(0.1), 1e10 * np.log(0.7), 0, 0, -np.inf, -np.inf], rtol=1e-13)

@@ -32,10 +32,11 @@ def _choices(n: Any, k: Any) -> Array:
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
 
 
-def _chances(signature: Any, below: Any, above: Any, last: Any = None) -> dict[str, Any]:
+def _chances(signature: Any, below: Any, above: Any, last: Any = None, log_above: Any = None) -> dict[str, Any]:
     """cdf, sf and their logarithms, from functions of a whole number k >= 0 (below last(parameters)) and the parameters.
 
-    signature: a function from the arguments as users give them to x - loc and the parameters.
+    signature: a function from the arguments as users give them to x - loc and the parameters. log_above: the logarithm of `above`
+    where there is a formula for it, which does not underflow.
     """
 
     def at(f: Any, ends: tuple[float, float]) -> Any:
@@ -52,7 +53,7 @@ def _chances(signature: Any, below: Any, above: Any, last: Any = None) -> dict[s
     cdf, sf = at(below, (0.0, 1.0)), at(above, (1.0, 0.0))
     made: dict[str, Any] = {
         "cdf": cdf, "sf": sf, "logcdf": lambda *args: log_chance(cdf(*args), sf(*args)),
-        "logsf": lambda *args: log_chance(sf(*args), cdf(*args)),
+        "logsf": at(log_above, (0.0, -math.inf)) if log_above else lambda *args: log_chance(sf(*args), cdf(*args)),
     }  # fmt: skip
     for formula in made.values():
         formula.__signature__ = inspect.signature(signature)
@@ -110,7 +111,8 @@ geom = distribution(
     holds=_some,
     logpmf=lambda k, p, loc=0: _at_whole(k - loc, k - loc >= 1, lambda k: xlog1py(k - 1, -p) + jnp.log(p)),
     **_chances(
-        lambda k, p, loc=0: (k - loc, p), lambda k, p: -jnp.expm1(xlog1py(k, -p)), lambda k, p: jnp.exp(xlog1py(k, -p))
+        lambda k, p, loc=0: (k - loc, p), lambda k, p: -jnp.expm1(xlog1py(k, -p)), lambda k, p: jnp.exp(xlog1py(k, -p)),
+        log_above=lambda k, p: xlog1py(k, -p),
     ),
 )  # fmt: skip
 poisson = distribution(
