@@ -221,7 +221,8 @@ def from_reflections(a: Any) -> Any:
 def by_ormqr(a: Any) -> Any:
     h, taus = ours.qr(a, "raw")
     packed = h.swapaxes(-1, -2)
-    q = ll.ormqr(packed[..., :, : taus.shape[-1]], taus, jnp.eye(a.shape[-2], dtype=packed.dtype))
+    unit = jnp.broadcast_to(jnp.eye(a.shape[-2], dtype=packed.dtype), (*a.shape[:-2], a.shape[-2], a.shape[-2]))
+    q = ll.ormqr(packed[..., :, : taus.shape[-1]], taus, unit)
     return q @ jnp.triu(packed)
 
 
