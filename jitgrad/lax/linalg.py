@@ -254,8 +254,7 @@ def ormqr(a: ArrayLike, taus: ArrayLike, c: ArrayLike, *, left: bool = True, tra
         raise ShapeError(f"{where}: a must have at most as many columns as rows, got shape {packed.shape}")
     if given.ndim != packed.ndim or given.shape[-2 if left else -1] != m:
         raise ShapeError(
-            f"{where}: c must have {m} {'rows' if left else 'columns'}, as a has rows, and a's batch, got shapes {given.shape} and "
-            f"{packed.shape}"
+            f"{where}: c must have {m} {'rows' if left else 'columns'}, as a has rows, got shapes {given.shape} and {packed.shape}"
         )
     wide = jnp.concatenate([packed, jnp.zeros((*packed.shape[:-1], m - k), packed.dtype)], axis=-1)
     q = householder_product(wide, factors)
