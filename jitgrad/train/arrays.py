@@ -62,11 +62,11 @@ def _array(where: str, name: str, x: Any, dtype: Any) -> Any:
 
 
 def _weights(where: str, weight: Any, dtype: Any) -> Any:
-    """Weights of examples, or a tuple or dict of them, one an output."""
-    if isinstance(weight, tuple) and all(np.ndim(w) for w in weight):
-        return tuple(_weight(where, f"sample_weight[{k}]", w, dtype) for k, w in enumerate(weight))
+    """Weights of examples, or a tuple or dict of them, one an output, None where all its examples count alike."""
+    if isinstance(weight, tuple) and all(w is None or np.ndim(w) for w in weight):
+        return tuple(w if w is None else _weight(where, f"sample_weight[{k}]", w, dtype) for k, w in enumerate(weight))
     if isinstance(weight, Mapping):
-        return {k: _weight(where, f"sample_weight[{k!r}]", w, dtype) for k, w in weight.items()}
+        return {k: w if w is None else _weight(where, f"sample_weight[{k!r}]", w, dtype) for k, w in weight.items()}
     return _weight(where, "sample_weight", weight, dtype)
 
 
@@ -105,8 +105,8 @@ def class_weights(where: str, data: Batch, weights: Mapping[int, float], dtype: 
         if not isinstance(weight, (int, float, np.number, np.ndarray)) or np.ndim(weight) or not 0 <= float(weight) < np.inf:
             raise ArgumentError(f"{where}: class_weight[{label}] must be a finite number that is not negative, got {weight!r}")
     labels = data.y
-    if labels is None or isinstance(labels, (tuple, dict)):
-        raise ArgumentError(f"{where}: class_weight needs one array of labels y")
+    if labels is None or isinstance(labels, (tuple, dict)) or isinstance(data.weight, (tuple, dict)):
+        raise ArgumentError(f"{where}: class_weight needs one array of labels y, and no weights by output")
     labels = np.asarray(labels)
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels = labels.argmax(-1)
@@ -132,15 +132,15 @@ def split_last(where: str, data: Batch, fraction: float) -> tuple[Batch, Batch]:
     return tree.map(lambda a: a[:first], data), tree.map(lambda a: a[first:], data)
 
 
-def batches_of(where: str, dataset: Iterable[Any], dtype: Any, weights: Mapping[int, float] | None = None) -> Iterator[Batch]:
-    """What a dataset gives as Batches: x, (x,), (x, y) or (x, y, weight)."""
+def batches_of(where: str, model: Any, dataset: Iterable[Any], weights: Mapping[int, float] | None = None) -> Iterator[Batch]:
+    """What a dataset gives as Batches for a model: x, (x,), (x, y) or (x, y, weight)."""
     for number, item in enumerate(dataset):
         parts = tuple(item) if isinstance(item, (tuple, list)) else (item,)
         if not 1 <= len(parts) <= 3:
             raise ArgumentError(f"{where}: a dataset gives x, (x, y) or (x, y, weight), but batch {number} is a {len(parts)}-tuple")
         x, y, weight = (*parts, None, None)[:3]
-        batch = in_memory(f"{where}, batch {number}", x, y, weight, dtype)
-        yield batch if weights is None else class_weights(where, batch, weights, dtype)
+        batch = model._batch(f"{where}, batch {number}", x, y, weight)
+        yield batch if weights is None else class_weights(where, batch, weights, model._dtype)
 
 
 def some_batches(data: Batch, size: int, order: np.ndarray | None) -> Iterator[Batch]:

@@ -20,6 +20,7 @@ from jitgrad.errors import ArgumentError
 from jitgrad.publishing import public as _public
 
 from .metrics.metric import Metric, snake
+from .objective import OfOutput
 
 Logs = Mapping[str, Any]
 
@@ -190,6 +191,10 @@ class _Monitor(Callback):
         """What "auto" is for the metric of this name."""
         name = self.monitor.removeprefix("val_")
         metric = self.model.metrics_by_name.get(name)
+        if isinstance(metric, OfOutput):
+            metric = metric.metric
+        if metric is None and name.endswith("_loss"):  # an output's, which may be called what accuracies are
+            return "min"
         kind = name if metric is None else metric.kind if isinstance(metric, Metric) else snake(type(metric).__name__)
         for mode, words in (("max", self.GREATER), ("min", self.LESS)):
             if any(word in kind for word in words):

@@ -18,7 +18,7 @@ from jitgrad.devices import CPU
 from jitgrad.errors import ArgumentError, InvalidValueError
 from jitgrad.tracing import eval_shape
 
-from .arrays import batches_of, class_weights, in_memory, is_dataset, some_batches, split_last
+from .arrays import batches_of, class_weights, is_dataset, some_batches, split_last
 from .arrivals import Arriving, device_of
 from .bars import Bar, verbosity
 from .callbacks import Callback, History, TerminateOnNaN
@@ -82,7 +82,7 @@ def count(where: str, name: str, value: Any, default: Any, least: int = 1) -> An
 def source(where: str, model: Any, x: Any, y: Any, weight: Any, size: int | None) -> Source:
     """What is given as x, y and weights."""
     if not is_dataset(x):
-        data = in_memory(where, model._examples(where, x), model._by_output(y), model._by_output(weight), model._dtype)
+        data = model._batch(where, x, y, weight)
         return Source(data, (), size_of(where, size))
     for name, value in (("y", y), ("sample_weight", weight), ("batch_size", size)):
         if value is not None:
@@ -193,7 +193,7 @@ def _built_by(where: str, model: Any, training: Source) -> Source:
     """Build a model for the first batch of a dataset; the dataset, which has all of its batches still."""
     iterator = iter(training.dataset)
     items = list(itertools.islice(iterator, 1))
-    for batch in batches_of(where, items, model._dtype):
+    for batch in batches_of(where, model, items):
         model._ready(batch.x)
     return training._replace(dataset=itertools.chain(items, iterator)) if iterator is training.dataset else training
 
@@ -319,7 +319,7 @@ class _Epochs:
     def _pass(self) -> Iterator[Batch]:
         training, plan = self.training, self.plan
         if training.data is None:
-            return batches_of(self.where, training.dataset, self.model._dtype, plan.class_weight)
+            return batches_of(self.where, self.model, training.dataset, plan.class_weight)
         order = np.asarray(random.permutation(self._order_key(), rows_of(training.data))) if plan.shuffle else None
         return some_batches(training.data, training.size, order)
 
@@ -355,7 +355,7 @@ def evaluate(model: Any, given: Source, steps: int | None, verbose: int, callbac
     tell(callbacks, "on_test_begin", {})
     bar, data = Bar(verbose, "evaluate", steps or given.batches), given.data
     if data is None:
-        batches: Iterable[Batch] = batches_of(where, given.dataset, model._dtype)
+        batches: Iterable[Batch] = batches_of(where, model, given.dataset)
     else:
         make_ready(model, data)
         batches = some_batches(data, given.size, None)
@@ -390,7 +390,7 @@ def train_on_batch(model: Any, x: Any, y: Any, weight: Any, by_class: Mapping[in
     """See `Model.train_on_batch`."""
     where = f"{model._name}.train_on_batch"
     learner = model._compiled("train_on_batch")
-    batch = in_memory(where, model._examples(where, x), model._by_output(y), model._by_output(weight), model._dtype)
+    batch = model._batch(where, x, y, weight)
     if by_class is not None:
         batch = class_weights(where, batch, by_class, model._dtype)
     make_ready(model, batch)

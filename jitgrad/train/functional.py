@@ -116,7 +116,13 @@ def _names(outputs: Any) -> tuple[str, ...]:
     if isinstance(outputs, dict):
         return tuple(map(str, outputs))
     given = [getattr(x.call.module, "name", None) for x in tree.leaves(outputs)]
-    return tuple(n if n and given.count(n) == 1 else f"{n or 'output'}_{k}" for k, n in enumerate(given))
+    found: list[str] = []
+    for number, name in enumerate(given):
+        distinct = name if name and given.count(name) == 1 else f"{name or 'output'}_{number}"
+        while distinct in found or (distinct != name and distinct in given):
+            distinct += f"_{number}"
+        found.append(distinct)
+    return tuple(found)
 
 
 def examples(inputs: Any) -> tuple[ShapeDtypeStruct, ...]:

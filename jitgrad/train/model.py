@@ -25,7 +25,7 @@ from jitgrad.tracebacks import boundary_methods
 from jitgrad.tracing import ShapeDtypeStruct
 
 from . import fitting, predicting
-from .arrays import arrays
+from .arrays import arrays, in_memory
 from .bars import verbosity
 from .callbacks import Callback, History
 from .ends import Ends
@@ -35,7 +35,7 @@ from .layers import Layer
 from .learner import Learner
 from .objective import measures_of, objective_of
 from .optimizers import Optimizer, resolve_optimizer
-from .steps import Recipe, State, arguments, called
+from .steps import Batch, Recipe, State, arguments, called
 from .subclassing import module_class
 from .symbolic import is_symbolic, recorded
 from .weights import Weights
@@ -287,9 +287,22 @@ class Model(Weights, Ends):
         return x
 
     def _by_output(self, given: Any) -> Any:
-        """Targets or weights, where a list of arrays has one for each of several outputs."""
+        """Targets or weights, where a list of arrays has one for each of several outputs; one array in a list stands for itself."""
         several = len(self._output_names or ()) > 1 or (self._learner is not None and bool(self._learner.recipe.objective.logged))
-        return tuple(given) if several and isinstance(given, list) and all(np.ndim(a) for a in given) else given
+        if several:
+            return tuple(given) if isinstance(given, list) and all(a is None or np.ndim(a) for a in given) else given
+        alone = isinstance(given, list) and len(given) == 1 and len(getattr(given[0], "shape", ())) > 0
+        return given[0] if alone else given
+
+    def _batch(self, where: str, x: Any, y: Any, weight: Any) -> Batch:
+        """What is given as x, y and weights of examples, as a Batch of NumPy arrays."""
+        names = self._output_names
+        if names is not None and isinstance(weight, Mapping) and (unknown := [n for n in weight if n not in names]):
+            raise ArgumentError(
+                f"{where}: sample_weight names {', '.join(map(repr, unknown))}, which the model has no output of. Its outputs: "
+                f"{', '.join(map(repr, names))}"
+            )
+        return in_memory(where, self._examples(where, x), self._by_output(y), self._by_output(weight), self._dtype)
 
     @property
     def _output_names(self) -> tuple[str, ...] | None:

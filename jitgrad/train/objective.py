@@ -4,6 +4,7 @@ one loss for each of a model's outputs, which logs have by name, too. `objective
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -29,35 +30,47 @@ class Output(NamedTuple):
     number: int | None
     outputs: int
 
+    @property
+    def alone(self) -> bool:
+        """Whether it is known to be the only one."""
+        return self.outputs == 1 and self.number is not None
+
     def among(self, what: str, values: Any) -> Any:
-        """This output's part of targets, predictions or weights, tuples, lists or dicts of arrays."""
+        """This output's part of targets, predictions or weights, tuples, lists or dicts of arrays; all, where there is no other
+        output."""
         if isinstance(values, Mapping) and self.name in values:
             return values[self.name]
         if isinstance(values, (tuple, list)) and self.number is not None and len(values) == self.outputs:
             return values[self.number]
+        if self.alone:
+            return values
         if isinstance(values, Mapping):
             got = "a dict of " + (", ".join(map(repr, values)) or "nothing")
         elif isinstance(values, (tuple, list)):
             got = f"a {type(values).__name__} of {len(values)}"
         else:
-            got = "none" if values is None else f"one array {list(values.shape)}"
+            got = "none" if values is None else "one array"
         wanted = f"a dict with {self.name!r} in it" + ("" if self.number is None else f", or a tuple of {self.outputs}")
         raise ArgumentError(f"train: for the loss or metric of output {self.name!r} {what} must be {wanted}, got {got}")
 
 
 class One:
-    """A loss of all targets and predictions, times a factor."""
+    """A loss of all targets and predictions, or of those of the one output that there is, times a factor."""
 
     logged: tuple[str, ...] = ()
 
-    def __init__(self, loss: Any, factor: float = 1.0) -> None:
-        self.loss, self.factor = loss, factor
+    def __init__(self, loss: Any, factor: float = 1.0, output: Output | None = None) -> None:
+        self.loss, self.factor, self.output, self.of_one = resolve_loss(loss), factor, output, _is_of_one_output(loss)
 
     def __call__(self, targets: Any, predictions: Any, weight: Any) -> tuple[Any, dict[str, Any]]:
         """The loss of a batch, and those that are logged beside it, by name."""
-        if isinstance(self.loss, Examples) and isinstance(predictions, (tuple, list, dict)):
+        if self.output is not None:
+            targets, predictions = self.output.among("targets", targets), self.output.among("predictions", predictions)
+            weight = _weight(self.output, weight)
+        if self.of_one and isinstance(predictions, (tuple, list, dict)):
+            name = repr(self.loss) if isinstance(self.loss, Examples) else "that compile was given"
             raise ArgumentError(
-                f"train: the loss {self.loss!r} is of one output, and the model gives a {type(predictions).__name__} of "
+                f"train: the loss {name} is of one output, and the model gives a {type(predictions).__name__} of "
                 f"{len(predictions)}: give compile a list of losses, one an output, a dict of them by name, or a function of all "
                 "targets and all predictions"
             )
@@ -105,10 +118,10 @@ def objective_of(where: str, loss: Any, weights: Any, outputs: tuple[str, ...] |
     """What `compile` was given as loss and loss_weights. outputs: their names, None where they are not known before a call."""
     if isinstance(loss, (list, tuple, dict)):
         given = _by_output(where, "loss", loss, outputs)
-    elif outputs is not None and len(outputs) > 1 and _is_of_one_output(loss):
+    elif outputs is not None and (len(outputs) == 1 or _is_of_one_output(loss)):
         given = _by_output(where, "loss", [loss] * len(outputs), outputs)
     else:
-        return One(resolve_loss(loss), 1.0 if weights is None else _factor(where, weights))
+        return One(loss, 1.0 if weights is None else _factor(where, weights))
     if not given:
         raise ArgumentError(f"{where}: no output has a loss, got loss={loss!r}")
     if weights is None:
@@ -116,12 +129,15 @@ def objective_of(where: str, loss: Any, weights: Any, outputs: tuple[str, ...] |
     elif isinstance(weights, (list, tuple, dict)):
         names = outputs or (tuple(loss) if isinstance(loss, dict) else _numbered(len(loss)))
         factors = {output.name: _factor(where, w) for output, w in _by_output(where, "loss_weights", weights, names)}
+    elif given[0][0].alone:
+        factors = {given[0][0].name: _factor(where, weights)}
     else:
         raise ArgumentError(f"{where}: loss_weights must be a list or a dict of numbers, one an output, got {weights!r}")
     if without := set(factors) - {output.name for output, _ in given}:
         raise ArgumentError(f"{where}: loss_weights has a weight for {', '.join(map(repr, sorted(without)))}, which has no loss")
-    if len(outputs or ()) == 1:
-        return One(resolve_loss(given[0][1]), factors.get(given[0][0].name, 1.0))
+    first, value = given[0]
+    if first.alone:
+        return One(value, factors.get(first.name, 1.0), first)
     return Several([(output, resolve_loss(value), factors.get(output.name, 1.0)) for output, value in given])
 
 
@@ -163,6 +179,7 @@ def _numbered(count: int) -> tuple[str, ...]:
 
 def _is_of_one_output(loss: Any) -> bool:
     """Whether the loss compares the targets and the predictions of one output."""
+    loss = loss.func if isinstance(loss, functools.partial) else loss
     kind = loss if isinstance(loss, type) else type(loss)
     return kind is str or issubclass(kind, Loss) or getattr(loss, "__module__", None) in _OF_ONE_OUTPUT
 
@@ -199,19 +216,21 @@ def _named(
     where: str, what: str, objective: One | Several, outputs: tuple[str, ...] | None, given: Any
 ) -> list[tuple[str, metrics.Metric]]:
     """Metrics and their names, as `compile` was given them: none, one, or several, for each output or for all."""
+    if given is None:
+        return []
     nested = isinstance(given, (list, tuple)) and any(isinstance(m, (list, tuple)) for m in given)
-    if nested or isinstance(given, dict) or (isinstance(objective, Several) and given is not None):
+    if nested or isinstance(given, dict) or isinstance(objective, Several):
         if not isinstance(given, (dict, list, tuple)):
             raise ArgumentError(f"{where}: {what} of several outputs are a list or a dict, one entry an output, got {given!r}")
         losses = {output.name: loss for output, loss, _ in objective.parts} if isinstance(objective, Several) else {}
-        whole = len(outputs or ()) == 1
         return [
-            _of_output(output, whole, *resolve_metric(metric, losses.get(output.name, getattr(objective, "loss", None))))
+            _of_output(output, *resolve_metric(metric, losses.get(output.name, getattr(objective, "loss", None))))
             for output, value in _by_output(where, what, given, outputs or _names_of(objective))
             for metric in _as_list(value)
         ]
-    loss = objective.loss if isinstance(objective, One) else None
-    return [resolve_metric(metric, loss) for metric in _as_list(given)]
+    if objective.output is None:
+        return [resolve_metric(metric, objective.loss) for metric in _as_list(given)]
+    return [_of_output(objective.output, *resolve_metric(metric, objective.loss)) for metric in _as_list(given)]
 
 
 def _names_of(objective: One | Several) -> tuple[str, ...] | None:
@@ -221,13 +240,12 @@ def _names_of(objective: One | Several) -> tuple[str, ...] | None:
     return _numbered(objective.parts[0][0].outputs)
 
 
-def _of_output(output: Output, whole: bool, name: str, metric: metrics.Metric) -> tuple[str, metrics.Metric]:
-    return (name, metric) if whole else (f"{output.name}_{name}", OfOutput(output, metric))
+def _of_output(output: Output, name: str, metric: metrics.Metric) -> tuple[str, metrics.Metric]:
+    """A metric of an output and its name, in front of which the output's is where there are several."""
+    return name if output.alone else f"{output.name}_{name}", OfOutput(output, metric)
 
 
 def _as_list(metrics: Any) -> list[Any]:
-    if metrics is None:
-        return []
     return list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
 
 

@@ -12,7 +12,7 @@ from jitgrad.errors import ArgumentError
 from jitgrad.jit import jit
 
 from . import fitting
-from .arrays import batches_of, in_memory, is_dataset, some_batches
+from .arrays import batches_of, is_dataset, some_batches
 from .bars import Bar, verbosity
 from .epochs import predict_all
 from .steps import Batch, called, rows_of
@@ -29,7 +29,7 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: int | str, step
     told = fitting.dispatcher(where, model, callbacks)
     inputs = None
     if not is_dataset(x):
-        inputs = in_memory(where, model._examples(where, x), None, None, model._dtype).x
+        inputs = model._batch(where, x, None, None).x
         if steps is not None:
             inputs = tree.map(lambda a: a[: steps * size], inputs)
         total = -(-rows_of(inputs) // size)
@@ -41,7 +41,7 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: int | str, step
             results = _all(model._module, inputs, size=size)
             bar.show(total or 0, {})
         else:
-            batches = batches_of(where, x, model._dtype) if inputs is None else some_batches(Batch(inputs), size, None)
+            batches = batches_of(where, model, x) if inputs is None else some_batches(Batch(inputs), size, None)
             results = _by_batches(where, model, itertools.islice(batches, steps), bar, told)
     finally:
         bar.close()

@@ -76,7 +76,7 @@ _PY_DATASET = "train.utils.PyDataset"
 
 class PyDataset:
     """A dataset that gives its batches by number: a subclass has `__len__`, how many there are, and `__getitem__`, which gives one,
-    (x, y) for example. `on_epoch_end` is called when all have been given.
+    (x, y) for example. `on_epoch_begin` is called before the first is made, `on_epoch_end` when all have been given.
 
     workers: how many threads make batches, of which max_queue_size wait; with one each is made when it is needed. Batches come in
     the order of their numbers. Raises ArgumentError for use_multiprocessing=True.
@@ -107,10 +107,14 @@ class PyDataset:
     def __getitem__(self, index: int) -> Any:
         raise ArgumentError(f"{_PY_DATASET}: {type(self).__name__} must have a method __getitem__(index), which gives a batch")
 
+    def on_epoch_begin(self) -> None:
+        """Called at the beginning of each pass over the batches."""
+
     def on_epoch_end(self) -> None:
         """Called at the end of each pass over the batches."""
 
     def __iter__(self) -> Iterator[Any]:
+        self.on_epoch_begin()
         if self.workers == 1:
             yield from (self[index] for index in range(len(self)))
         else:

@@ -128,6 +128,71 @@ def test_one_output_may_have_its_loss_in_a_list_and_a_weight():
     np.testing.assert_allclose(losses[1:], [2 * losses[0]] * 2, rtol=1e-6)
 
 
+@pytest.mark.parametrize("container", [list, tuple, lambda given: {"price": given[0]}])
+@pytest.mark.parametrize("loss", ["mse", ["mse"], {"price": "mse"}, keras.losses.mse, lambda y, p: (y - p)[:, 0] ** 2])
+def test_the_only_output_may_lie_in_a_list_or_a_dict(container, loss):
+    a = keras.Input((4,))
+    model = keras.Model(a, container([layers.Dense(1, name="price", kernel_initializer="ones")(a)]))
+    model.compile("sgd", loss, metrics=["mae"], weighted_metrics=[["mse"]])
+    for y, weight in [(PRICES, WEIGHTS), ([PRICES], [WEIGHTS]), ({"price": PRICES}, {"price": WEIGHTS})]:
+        model.set_weights([np.ones((4, 1)), np.zeros(1)])
+        history = model.fit(A, y, sample_weight=weight, shuffle=False, verbose=0).history
+        is_near(history, {"loss": [2.19016], "mae": [1.55223], "mse": [3.79239]})
+
+
+def test_a_sequential_takes_its_loss_and_metrics_in_lists():
+    model = keras.Sequential([layers.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", ["mse"], metrics=["mae"])
+    is_near(model.fit(A, [PRICES], shuffle=False, verbose=0).history, {"loss": [3.46112], "mae": [1.54776]})
+    with pytest.raises(errors.ShapeError, match="targets and predictions must have one shape"):
+        model.fit(A, (PRICES, PRICES), verbose=0)
+
+
+def test_an_output_may_have_no_weights_of_examples():
+    model = made()
+    model.compile("sgd", ["mse", SCCE])
+    history = fitted(model, epochs=1, sample_weight=[WEIGHTS, None])
+    is_near(history, {"loss": [81.53239], "price_loss": [80.43208], "kind_loss": [1.10031]})
+    with pytest.raises(errors.ArgumentError, match="sample_weight names 'sort', which the model has no output of"):
+        fitted(model, sample_weight={"price": WEIGHTS, "kind": WEIGHTS, "sort": WEIGHTS})
+
+
+@pytest.mark.parametrize("weights", [[], [[WEIGHTS, WEIGHTS]]])
+def test_a_dataset_may_give_lists(weights):
+    found = []
+    for convert in (tuple, list):
+        model = made()
+        model.compile("sgd", ["mse", SCCE])
+        batches = type("Once", (keras.utils.PyDataset,), {
+            "__len__": lambda self: 1,
+            "__getitem__": lambda self, index, convert=convert: tuple(map(convert, [(A, B), (PRICES, KINDS), *weights])),
+        })()  # fmt: skip
+        found.append((model.fit(batches, verbose=0).history, model.evaluate(batches, verbose=0)))
+        assert [p.shape for p in model.predict(batches, verbose=0)] == [(50, 1), (50, 3)]
+    assert found[0] == found[1]
+
+
+def test_outputs_of_one_layer_have_names_of_their_own():
+    a, b = keras.Input((4,)), keras.Input((4,))
+    shared, other = (layers.Dense(1, name=name, kernel_initializer="ones") for name in ("d", "d_1"))
+    model = keras.Model([a, b], [shared(a), shared(b), other(a)])
+    model.compile(keras.optimizers.SGD(0.0), "mse", loss_weights=[1, 2, 3])
+    history = model.fit([A, 2 * A], [PRICES, 2 * PRICES, 3 * PRICES], verbose=0).history
+    total, *parts = (values[0] for values in history.values())
+    assert len(parts) == len(set(parts)) == 3
+    np.testing.assert_allclose(total, np.dot(parts, [1, 2, 3]), rtol=1e-6)
+
+
+def test_callbacks_know_the_direction_of_an_outputs_loss_and_metrics():
+    a = keras.Input((4,))
+    model = keras.Model(a, [layers.Dense(1, name=name)(a) for name in ("account", "recall")])
+    model.compile("sgd", "mse", metrics=[["r2_score"], ["mae"]])
+    for monitor, mode in [("account_loss", "min"), ("recall_loss", "min"), ("account_r2_score", "max"), ("recall_mae", "min")]:
+        stop = keras.callbacks.EarlyStopping(monitor)
+        model.fit(A, [PRICES, PRICES], verbose=0, callbacks=[stop])
+        assert stop.mode == mode
+
+
 @pytest.mark.parametrize(("given", "message"), [
     ({"loss": {"prise": "mse"}}, r"loss names 'prise', which the model has no output of\. .*'price', 'kind'"),
     ({"loss": ["mse"]}, r"loss as a list must have one entry for each of the 2 outputs \('price', 'kind'\), got 1"),

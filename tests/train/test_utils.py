@@ -36,13 +36,16 @@ def test_sequences_are_padded_as_keras_does():
 
 
 class Rows(keras.utils.Sequence):
-    ended = 0
+    begun = ended = 0
 
     def __len__(self):
         return 6
 
     def __getitem__(self, index):
         return X[index * 16 :][:16], Y[index * 16 :][:16]
+
+    def on_epoch_begin(self):
+        self.begun += 1
 
     def on_epoch_end(self):
         self.ended += 1
@@ -60,7 +63,7 @@ def test_batches_come_by_number(workers):
             model.fit(*given, **({} if len(given) == 1 else {"batch_size": 16}), epochs=2, shuffle=False, verbose=0).history["loss"]
         )
     np.testing.assert_allclose(*losses, rtol=1e-6)
-    assert rows.ended == 2
+    assert rows.begun == rows.ended + 1 == 3  # once for the shape of the first batch
     with pytest.raises(errors.ArgumentError, match="use_multiprocessing=True is not there: workers=n"):
         Rows(use_multiprocessing=True)
     with pytest.raises(errors.ArgumentError, match="workers must be a positive integer, got 0"):
