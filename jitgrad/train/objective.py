@@ -218,7 +218,8 @@ def _named(
     """Metrics and their names, as `compile` was given them: none, one, or several, for each output or for all."""
     if given is None:
         return []
-    nested = isinstance(given, (list, tuple)) and any(isinstance(m, (list, tuple)) for m in given)
+    entries = (list, tuple, str) if len(outputs or ()) > 1 else (list, tuple)
+    nested = isinstance(given, entries) and any(isinstance(m, entries) for m in given)
     if nested or isinstance(given, dict) or isinstance(objective, Several):
         if not isinstance(given, (dict, list, tuple)):
             raise ArgumentError(f"{where}: {what} of several outputs are a list or a dict, one entry an output, got {given!r}")

@@ -205,6 +205,8 @@ def test_callbacks_know_the_direction_of_an_outputs_loss_and_metrics():
     ({"loss": ["mse", "mse"], "metrics": ["mae"]}, "metrics as a list must have one entry for each of the 2"),
     ({"loss": ["mse", "mse"], "metrics": "mae"}, "metrics of several outputs are a list or a dict, one entry an output"),
     ({"loss": ["mse", "mse"], "metrics": {"kinds": "mae"}}, "metrics names 'kinds'"),
+    ({"loss": lambda y, p: 0.0, "metrics": "mae"}, "metrics of several outputs are a list or a dict, one entry an output"),
+    ({"loss": lambda y, p: 0.0, "metrics": ["mae"]}, "metrics as a list must have one entry for each of the 2"),
     ({"loss": lambda y, p: 0.0, "loss_weights": [1.0, 2.0]}, "a weight of a loss must be a finite number"),
 ])  # fmt: skip
 def test_what_fits_no_output_is_refused_by_compile(given, message):
