@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import pathlib
 import pickle
 from collections.abc import Callable, Iterator
@@ -187,6 +188,13 @@ def written(graph: Graph, tuning: Tuning) -> tuple[list[str], list[Any]]:
     return [m.text() for m, _ in codes._modules], [codes.of(k).phases for k in lowered.kernels]
 
 
+def accepted(section: str, name: str, change: Callable[[Any], Any]) -> Tuning | None:
+    """The usual tuning with one field changed; None where the record refuses the number."""
+    with contextlib.suppress(ValueError):
+        return changed(section, name, change)
+    return None
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_field_makes_a_difference(section: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "_codes", WeakValueDictionary())
@@ -196,7 +204,7 @@ def test_every_field_makes_a_difference(section: str, monkeypatch: pytest.Monkey
     for name in names(section):
         kind = type(getattr(record, name))
         makes = PAIRS if kind is tuple else COUNTS if kind is int else SWITCHES if kind is bool else COSTS
-        tunings = [changed(section, name, change) for change in makes]
+        tunings = [t for change in makes if (t := accepted(section, name, change))]
         assert any(written(g, t) != b for g, b in zip(graphs, before, strict=True) for t in tunings), name
 
 
