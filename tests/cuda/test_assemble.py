@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from jitgrad_compiler.targets.cuda.nvptx import ptx
@@ -49,3 +51,27 @@ def test_the_width_of_loads_and_stores_is_read_from_the_text() -> None:
     assert loads(text)[16] == 1 and stores(text) == {16: 1} and not wide_floats(text)
     assert loads("ld.global.nc.v2.b64 {%a, %b}, [%c];\nld.relaxed.gpu.global.b32 %d, [%c];\nld.param.b64 %a, [p];") == {16: 1, 4: 1}
     assert wide_floats("  mul.rn.f64 %a, %b, %c;\n  mul.f32 %a, %b, %c;") == ["mul.rn.f64 %a, %b, %c;"]
+
+
+def test_a_pointer_that_was_stored_before_is_known_to_be_global() -> None:
+    """LLVM hands on what was stored. Its NVPTX back end ended the process where that was a global pointer cast to a generic one,
+    read as a global pointer.
+    """
+    text = ptx(
+        """
+define ptx_kernel void @k(ptr %table, ptr %other) {
+entry:
+  %p = call ptr @gpu.pointer(ptr %table)
+  store ptr %p, ptr %other
+  %q = call ptr @gpu.pointer(ptr %other)
+  %x = load float, ptr %q
+  %y = fadd float %x, 1.0
+  store float %y, ptr %q
+  store ptr %q, ptr %table
+  ret void
+}
+""",
+        (8, 0),
+    )
+    assert loads(text) == {8: 1, 4: 1} and stores(text) == {8: 2, 4: 1}
+    assert not re.search(r"(ld|st)\.b32", text)

@@ -95,6 +95,15 @@ _COPY = """\
   call void asm sideeffect "cp.async.cg.shared.global [$0], [$1], 16, $2;", "r,l,r,~{memory}"(i32 %n, ptr addrspace(1) %g, i32 %2)
   ret void"""
 
+# The move is there for LLVM, not for the GPU: of a pointer that the kernel stored before LLVM sees where it came from. It drops
+# a cast there and back, so that what is read is not known to be in global memory; and where it is loaded as a global pointer, of
+# the bits of one that was cast to a generic one, LLVM's NVPTX back end ends the process.
+_POINTER = """\
+  %p = load ptr, ptr %0
+  %g = call ptr addrspace(1) asm "mov.b64 $0, $1;", "=l,l"(ptr %p)
+  %r = addrspacecast ptr addrspace(1) %g to ptr
+  ret ptr %r"""
+
 _PLACE = """\
   %a = addrspacecast ptr %0 to ptr addrspace(3)
   %n = ptrtoint ptr addrspace(3) %a to i32
@@ -163,9 +172,7 @@ PRIMITIVES: dict[str, Primitive] = {
     "gpu.copies.publish": Primitive("void", (), _asm("fence.proxy.async.shared::cta;")),
     "gpu.shared.place": Primitive("i32", ("ptr",), _PLACE),
     "gpu.shared": Primitive("ptr", (), "  ret ptr addrspacecast (ptr addrspace(3) @gpu_shared_memory to ptr)"),
-    "gpu.pointer": Primitive(
-        "ptr", ("ptr",), "  %g = load ptr addrspace(1), ptr %0\n  %r = addrspacecast ptr addrspace(1) %g to ptr\n  ret ptr %r"
-    ),
+    "gpu.pointer": Primitive("ptr", ("ptr",), _POINTER),
 }
 """By name. `gpu.shuffle.xor(value, mask)`: the value of the lane whose number differs in the mask's bits; `.up(value, n)`: of the
 lane n below, in the lowest n their own; `.from(value, lane)`. `gpu.shared()`: the block's shared memory, which begins undefined.
