@@ -112,8 +112,6 @@ class Loops:
     """Squares of a kernel at once, which lie on the stack."""
     squares_in_run: int = 8
     """Squares one after another along the axis that is read, before the next along the other: all their cache lines stay."""
-    gathered_bytes: int = 1 << 23
-    """Of an array that is read under a test along the axis that would be turned, from which gathers are no slower than squares."""
     vectors_ahead: int = 4
     """How far before they come what is read for squares is asked for: hardware does not foresee so many short rows."""
     heavy: float = 24.0

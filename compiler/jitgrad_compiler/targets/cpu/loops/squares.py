@@ -31,7 +31,7 @@ class Squares:
         self.row = Axis("row", x.width)
         """Of a square, counted along the turned axis."""
         self.loads: list[tuple[Load, Sequence[Axis], Reg]] = []
-        for n in turned_loads(kernel, turned, along, e.module.tuning.loops):
+        for n in turned_loads(kernel, turned, along):
             own = [a for a in unrolled if a in n.axes]
             self.loads.append((n, own, e.alloca(_bits(n.dtype), x.width, x.width * steps_of(n, own))))
 

@@ -38,7 +38,7 @@ def turned_axis(
         return None
     most, found = 0, None
     for a in rows:
-        loads = turned_loads(kernel, a, along, tuning) if a.extent >= tuning.turned_steps else []
+        loads = turned_loads(kernel, a, along) if a.extent >= tuning.turned_steps else []
         squares = sum(steps_of(n, unrolled) for n in loads)
         if len(loads) > most and squares <= tuning.most_squares:
             most, found = len(loads), a
@@ -49,15 +49,10 @@ def turned_axis(
     return Turned(found, -(-squares // runs), runs)
 
 
-def turned_loads(kernel: Kernel, turned: Axis, along: Axis, tuning: Loops) -> list[Load]:
+def turned_loads(kernel: Kernel, turned: Axis, along: Axis) -> list[Load]:
     """What lies side by side along one axis, and neither so nor in pairs along the other, which vectors run along."""
     loads = [n for n in walk(kernel.roots()) if isinstance(n, Load)]
-    loads = [n for n in loads if n.offset.factor(turned) == 1 and n.offset.factor(along) not in (0, 1, 2)]
-    return [n for n in loads if not _tested(n, turned) or n.source.type.size * n.dtype.nbytes < tuning.gathered_bytes]
-
-
-def _tested(load: Load, turned: Axis) -> bool:
-    return load.guard is not None and turned in load.guard.axes
+    return [n for n in loads if n.offset.factor(turned) == 1 and n.offset.factor(along) not in (0, 1, 2)]
 
 
 def steps_of(load: Load, unrolled: Sequence[Axis]) -> int:
