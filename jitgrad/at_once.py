@@ -23,6 +23,7 @@ from jitgrad_compiler.ir.types import NAMES, ArrayType
 
 from .array import Array
 from .config import config
+from .flags import check_flags, flags_of
 from .replay import recorded
 
 Now = Callable[[tuple[Any, ...], dict[str, Any]], Any]
@@ -240,6 +241,7 @@ def _learn(
     if not config.jax_enable_x64:
         return None
     try:
+        check_flags(function, flags_of(function), args, kwargs)
         out = function(*args, **kwargs)
     except Exception:
         return None  # raised again, the long way
@@ -361,6 +363,7 @@ def _record(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], given:
     if not config.jax_enable_x64:
         return None
     try:
+        check_flags(function, flags_of(function), args, kwargs)
         out = function(*args, **kwargs)
     except Exception:
         return None  # raised again, the long way

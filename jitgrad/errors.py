@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from jitgrad_compiler.errors import (
@@ -116,6 +118,13 @@ class FileFormatError(JitgradError, ValueError):
 
 class MissingFileError(JitgradError, FileNotFoundError):
     """A file or folder that is not there."""
+
+
+def shown(x: Any) -> str:
+    """An argument as errors show it: an array by its type, anything else as Python writes it, cut where that is long."""
+    shape, dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
+    text = f"{dtype}{list(shape)}" if isinstance(shape, tuple) and dtype is not None else repr(x)
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 __all__ = [

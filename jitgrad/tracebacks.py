@@ -23,6 +23,7 @@ from . import errors
 from .at_once import at_once
 from .config import config
 from .element_width import narrow_results
+from .flags import check_flags, flags_of
 from .suggestions.called import name_call
 from .suggestions.foreign import explain_call, explain_python
 
@@ -113,7 +114,7 @@ def boundary(f: F, inside: bool = False, known: bool = False) -> F:
     errors that come about in it then have, unless another one calls it, whose name they have.
     """
 
-    now = at_once(f)
+    now, flags = at_once(f), flags_of(f)
 
     @functools.wraps(f)
     def entry(*args: Any, **kwargs: Any) -> Any:
@@ -122,6 +123,8 @@ def boundary(f: F, inside: bool = False, known: bool = False) -> F:
             if out is not None:
                 return out
         try:
+            if flags:
+                check_flags(f, flags, args, kwargs)
             out = f(*args, **kwargs)
             return out if inside or config.jax_enable_x64 else narrow_results(out)
         except Exception as error:

@@ -12,7 +12,7 @@ from typing import Any
 from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, DTypeError, ParametersError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, ParametersError, ShapeError, shown
 from jitgrad.operands import array_arg, common_dtype, size_arg
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import DType
@@ -21,13 +21,6 @@ from .bodies import check_callable, check_parameters
 
 ArrayLike = Any
 Numbers = tuple[int, ...]
-
-
-def shown(x: Any) -> str:
-    """An argument as errors show it: an array by its type, anything else as Python writes it, cut where that is long."""
-    shape, dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
-    text = f"{dtype}{list(shape)}" if isinstance(shape, tuple) and dtype is not None else repr(x)
-    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def items(where: str, name: str, given: Any, what: str) -> list[Any]:

@@ -7,13 +7,13 @@ from typing import Any
 
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.errors import ArgumentError, ShapeError, shown
 from jitgrad.operands import common_dtype, strong
 from jitgrad.precision import PrecisionLike, asked
 from jitgrad.promotion import default_float, dtype_name, promote
 from jitgrad_compiler.ir.types import BOOL, F32
 
-from .arguments import axes_arg, shown
+from .arguments import axes_arg
 
 ArrayLike = Any
 Axes = tuple[int, ...]

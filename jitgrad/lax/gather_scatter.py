@@ -16,12 +16,12 @@ import numpy as np
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.checks import check_indices, is_checked
-from jitgrad.errors import ArgumentError, DTypeError, ParametersError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, ParametersError, ShapeError, shown
 from jitgrad.operands import array_arg, common_dtype, shape_arg
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.types import BOOL, I64
 
-from .arguments import integers_arg, shown
+from .arguments import integers_arg
 from .bodies import check_callable
 from .elementwise import same_dtype
 from .loops import fori_loop

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, DTypeError, ParametersError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, ParametersError, ShapeError, shown
 from jitgrad.operands import array_arg, common_dtype, strong
 from jitgrad.precision import PrecisionLike
 from jitgrad.promotion import dtype_name
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.types import F32, I64, DType
 
-from .arguments import axes_arg, shown
+from .arguments import axes_arg
 from .contraction import DotDimensionNumbers, dimension_numbers_arg, dot_general
 
 ArrayLike = Any

@@ -10,13 +10,13 @@ import numpy as np
 
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, DTypeError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, ShapeError, shown
 from jitgrad.numpy.creation import like_of
 from jitgrad.operands import array_arg, broadcast_shape, broadcasts_to, shape_arg, size_arg, strong
 from jitgrad.promotion import dtype_name
 from jitgrad.transfers import beside
 
-from .arguments import arrays_arg, axes_arg, axis_arg, element_type_arg, integer_arg, integers_arg, items, permutation_arg, shown
+from .arguments import arrays_arg, axes_arg, axis_arg, element_type_arg, integer_arg, integers_arg, items, permutation_arg
 from .elementwise import same_dtype
 
 ArrayLike = Any

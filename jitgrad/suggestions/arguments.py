@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jitgrad.array import as_value
+from jitgrad.flags import is_flag
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.builder import Value
 
@@ -81,14 +82,10 @@ def _is_list_of_numbers(x: Any) -> bool:
         return False
 
 
-def _is_flag(x: Any) -> bool:
-    return isinstance(x, (Value, np.bool_)) or (getattr(x, "shape", ()) == () and _does(index)(x))
-
-
 ARRAY = "an array or a number"
 KINDS = {
     "int": Kind("an integer", "integers", _does(index)),
-    "bool": Kind("True or False", "bools", _is_flag),
+    "bool": Kind("True or False", "bools", is_flag),
     "float": Kind("a number", "numbers", _is_number),
     "str": Kind("a string", "strings", lambda x: isinstance(x, str)),
     "None": Kind("None", "None", lambda x: x is None),
