@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -102,8 +104,63 @@ def test_derivatives_are_those_of_the_values():
     mixed = grad(grad(special.gammainc, 0), 1)(np.float64(2.0), np.float64(1.5))
     swapped = (grad(special.gammainc, 1)(np.float64(2 + 1e-6), 1.5) - grad(special.gammainc, 1)(np.float64(2 - 1e-6), 1.5)) / 2e-6
     np.testing.assert_allclose(mixed, swapped, rtol=1e-6)
-    with pytest.raises(errors.NonDifferentiableError, match="gammainc by a"):
-        grad(grad(special.gammainc))(2.0, 1.5)
+    for f, parameters in ((special.gammainc, (a, a * 1.1)), (special.gammaincc, (a, a * 0.9)), (special.betainc, (a, b, x))):
+        check_grads(f, parameters, order=2, atol=1e-4, rtol=1e-3, eps=1e-5)
+    check_grads(lax.random_gamma_grad, (a, a * 1.1), order=1, atol=1e-6, rtol=1e-5, eps=1e-5)
+    check_grads(lambda x: grad(lambda a: special.gammainc(a, x).sum())(a), (a * 1.1,), order=2, atol=1e-4, rtol=1e-3, eps=1e-5)
+    curvatures = (grad(grad(special.gammainc)), (2.0, 1.5)), (grad(grad(special.betainc), 1), (2.0, 1.5, 0.3))
+    for f, parameters in (*curvatures, (grad(lax.random_gamma_grad), (2.0, 1.5))):
+        with pytest.raises(errors.NonDifferentiableError, match="second derivative of an incomplete gamma or beta function"):
+            grad(f)(*parameters)
+    check_grads(lambda x: grad(lambda a: lax.random_gamma_grad(a, x).sum())(a), (a * 1.1,), order=1, atol=1e-6, rtol=1e-5, eps=1e-5)
+    for n, m in ((0, 0), (0, 1), (1, 1)):
+        second = grad(grad(special.betainc, n), m)
+        check_grads(partial(second, np.float64(2.0), np.float64(1.5)), (np.float64(0.3),), order=1, atol=1e-6, rtol=1e-5, eps=1e-5)
+
+
+@pytest.mark.parametrize(("name", "points"), [
+    ("gammainc", [np.concatenate([v[::5], t]) for v, t in zip(GAMMA, ([1e-8, 1e-3, 1200.0], [1e-3, 20.0, 1201.0]), strict=True)]),
+    ("betainc", [np.concatenate([v[::6], t]) for v, t in zip(BETA, (
+        [1e-8, 2e-7, 3.0, 4e-9, 1e4], [8.0, 3e3, 2e-7, 3e-9, 9.9e3], [3e-8, 0.2, 1 - 1e-6, 0.3, 0.5]
+    ), strict=True)]),
+])  # fmt: skip
+def test_second_derivatives_by_parameters_are_mpmaths(name, points):
+    """Central differences, in 70 digits, of the smaller part of the whole."""
+
+    def lower(*numbers):  # NIST DLMF 8.17.8, 8.11.4
+        if name == "gammainc":
+            a, x = numbers
+            return x**a * mp.exp(-x) / mp.gamma(a + 1) * mp.hyp1f1(1, a + 1, x)
+        a, b, x = numbers
+        return x**a * (1 - x) ** b / (a * mp.beta(a, b)) * mp.hyp2f1(a + b, 1, a + 1, x)
+
+    def part(*numbers):
+        if name == "gammainc":
+            a, x = numbers
+            return lower(a, x) if x <= centre[0] else -mp.gammainc(a, x, mp.inf, regularized=True)
+        a, b, x = numbers
+        return lower(a, b, x) if x <= centre[0] / (centre[0] + centre[1]) else -lower(b, a, 1 - x)
+
+    count, wanted = len(points) - 1, []
+    with mp.workdps(70):
+        for numbers in zip(*[v.tolist() for v in points], strict=True):
+            *centre, x = map(mp.mpf, numbers)
+            step = [min(p, 1) * mp.mpf(10) ** -18 for p in centre]
+
+            def at(*signs, centre=centre, step=step, x=x):
+                return part(*[p + s * h for p, s, h in zip(centre, signs, step, strict=True)], x)
+
+            if count == 1:
+                wanted.append([float((at(1) - 2 * at(0) + at(-1)) / step[0] ** 2)])
+                continue
+            by_a = (at(1, 0) - 2 * at(0, 0) + at(-1, 0)) / step[0] ** 2
+            by_b = (at(0, 1) - 2 * at(0, 0) + at(0, -1)) / step[1] ** 2
+            both = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / (4 * step[0] * step[1])
+            wanted.append([float(by_a), float(both), float(by_b)])
+    orders = [(0, 0)] if count == 1 else [(0, 0), (0, 1), (1, 1)]
+    for order, exact in zip(orders, np.array(wanted).T, strict=True):
+        found = jit(vmap(grad(grad(getattr(special, name), order[0]), order[1])))(*points)
+        np.testing.assert_allclose(found, exact, rtol=1e-10, atol=1e-290)
 
 
 def test_ends_are_limits_and_nan_is_outside():
@@ -128,6 +185,18 @@ def test_betainc_of_endless_and_tiny_parameters_is_its_limit(run):
     b = np.array([0.0, 1e20, 1e300, 2.0, 1e-30, 1e20])
     x = np.array([1.0, 1e-30, 1e-30, 0.5, 1.0 - 1e-16, 1e-10])
     np.testing.assert_allclose(run(special.betainc)(a, b, x), scipy.special.betainc(a, b, x), rtol=1e-12, atol=1e-300)
+    a = np.array([1e300, 1e300, 1e300, 1.7e308, 1e60, 1e-300, 3e-300, 3.0])
+    b = np.array([1e300, 1e300, 1e300, 1.7e308, 3e60, 1e-300, 1e-300, 1.7e308])
+    x = np.array([0.5, np.nextafter(0.5, 1), np.nextafter(0.5, 0), 0.5, 0.25, 0.5, 0.9, 1e-308])
+    limits = [0.5, 1.0, 0.0, 0.5, 0.5, 0.5, 0.25, scipy.special.gammainc(3, 1.7)]
+    np.testing.assert_allclose(run(special.betainc)(a, b, x), limits, rtol=1e-12)
+    np.testing.assert_allclose(run(special.gammainc)(np.array([1e300, 1.7e308]), np.array([1e300, 1.7e308])), 0.5, rtol=1e-12)
+    slopes = run(vmap(grad(special.betainc)))(
+        np.array([1e20, 3.0, 1e100]), np.array([1e20, 1e300, 1e100]), np.array([0.5, 3e-300, 0.5])
+    )
+    np.testing.assert_allclose(
+        slopes, [-2.820947917738781e-11, grad(special.gammainc)(3.0, 3.0), -2.820947917738781e-51], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])

@@ -335,11 +335,19 @@ def test_zeta_has_its_slopes_by_both():
         wanted = [float(mp.diff(lambda t: mp.zeta(t, b), a)) for a, b in zip(s.tolist(), q.tolist(), strict=True)]  # noqa: B023
     for f in (vmap(grad(special.zeta)), jit(vmap(grad(special.zeta)))):
         np.testing.assert_allclose(f(s, q), wanted, rtol=1e-12)
-    check_grads(lambda q: special.zeta(s, q), (q + 1,), order=2, atol=1e-4, rtol=1e-4)
+    with mp.workdps(80):
+        wanted = [float(mp.diff(lambda t: mp.zeta(t, b), a, 2)) for a, b in zip(s.tolist(), q.tolist(), strict=True)]  # noqa: B023
+    for f in (vmap(grad(grad(special.zeta))), jit(vmap(grad(grad(special.zeta))))):
+        np.testing.assert_allclose(f(s, q), wanted, rtol=1e-12)
+    check_grads(special.zeta, (s + 1, q + 1), order=2, atol=1e-4, rtol=1e-4)
+    check_grads(lambda q: vmap(grad(grad(special.zeta)))(s, q), (q + 1,), order=1, atol=1e-4, rtol=1e-4)
+    with pytest.raises(errors.NonDifferentiableError, match="the second derivative of zeta by x has no derivative here"):
+        grad(grad(grad(special.zeta)))(2.0, 1.0)
     mixed = [vmap(grad(grad(special.zeta, i), j))(s, q) for i, j in ((0, 1), (1, 0))]
     np.testing.assert_allclose(*mixed, rtol=1e-12)
     ends = np.array([[2.0, -0.5], [0.5, 1.0], [1.0, 1.0], [np.inf, 2.0]]).T
     np.testing.assert_array_equal(vmap(grad(special.zeta))(*ends), [np.nan, np.nan, np.nan, 0.0])
+    np.testing.assert_array_equal(vmap(grad(grad(special.zeta)))(*ends), [np.nan, np.nan, np.nan, 0.0])
 
 
 def test_comb_of_whole_numbers_has_the_slope_that_it_has_beside_them():

@@ -27,7 +27,7 @@ NO_NEIGHBOURS = ("bitcast_convert_type", "stop_gradient")
 """Constant to derivatives, though their results move with their operands."""
 OF_FACTORS = ("solve", "slogdet")
 """Whose derivatives are made of a matrix and of its factors, which are constants to derivatives."""
-ONCE = ("gammainc", "gammaincc", "betainc", "gammaincinv", "gammainccinv", "betaincinv", "hyp1f1", "hyp2f1", "zeta")
+ONCE = ("gammainc_slope", "gamma_draw_slope", "betainc_slope", "betainc_slope_b", "hyp1f1", "hyp2f1", "zeta_slope")
 """Ops that have second derivatives by their last operand alone."""
 STEPS = ("floor", "ceil", "trunc", "round_even", "round_away", "sign", "rem", "mod", "floor_div")
 """Smooth between the integers, so operands keep away from them."""

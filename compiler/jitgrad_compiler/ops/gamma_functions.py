@@ -298,30 +298,48 @@ def zeta_slope(s: float, q: float) -> float:
 
     For other q it is defined at whole s alone, and there is no derivative: NaN.
     """
+    return _zeta_slopes(s, q)[0]
+
+
+def zeta_curvature(s: float, q: float) -> float:
+    """The second derivative of the zeta function by s: the sum of log(q + k)^2 (q + k)^-s."""
+    return _zeta_slopes(s, q)[1]
+
+
+def _zeta_slopes(s: float, q: float) -> tuple[float, float]:
     if math.isnan(s) or math.isnan(q) or s <= 1.0 or q <= 0.0:
-        return math.nan
+        return math.nan, math.nan
     if s == math.inf:
-        return 0.0 if q >= 1.0 else math.inf
+        return (0.0, 0.0) if q >= 1.0 else (math.inf, math.inf)
     if q == math.inf:
-        return -0.0
-    if q < 1.0 and -s * math.log(q) > 703.0:  # as large times the logarithm
-        return math.inf
-    total = 0.0
+        return -0.0, 0.0
+    if q < 1.0 and -s * math.log(q) > 696.0:  # as large times the square of the logarithm
+        return math.inf, math.inf
+    slope, curvature = 0.0, 0.0
     for _ in range(10):
-        total -= math.log(q) * math.pow(q, -s)
+        logarithm = math.log(q)
+        power = math.pow(q, -s)
+        slope -= logarithm * power
+        curvature += logarithm * logarithm * power
         q += 1.0
-    logarithm = math.log(q)
-    total -= math.pow(q, 1.0 - s) / (s - 1.0) * (logarithm + 1.0 / (s - 1.0))
+    logarithm, rest = math.log(q), 1.0 / (s - 1.0)
+    power = math.pow(q, 1.0 - s) * rest
+    slope -= power * (logarithm + rest)
+    curvature += power * (logarithm * logarithm + 2.0 * rest * (logarithm + rest))
+    # Terms of the formula are powers of q times (s) (s + 1) ...: `first` is the derivative of their logarithm, `second` that of it.
     power = math.pow(q, -s)
-    total -= 0.5 * logarithm * power
-    slope = (1.0 - s * logarithm) * power / q
+    slope -= 0.5 * logarithm * power
+    curvature += 0.5 * logarithm * logarithm * power
     power *= s / q
+    first, second = 1.0 / s - logarithm, -1.0 / (s * s)
     for j, coefficient in enumerate(EULER_MACLAURIN):
-        total += coefficient * slope
-        first, second = (s + (2 * j + 1)) / q, (s + (2 * j + 2)) / q
-        slope = slope * first * second + power * (first + second) / q
-        power *= first * second
-    return total
+        slope += coefficient * power * first
+        curvature += coefficient * power * (first * first + second)
+        near, far = s + (2 * j + 1), s + (2 * j + 2)
+        power *= (near / q) * (far / q)
+        first += 1.0 / near + 1.0 / far
+        second -= 1.0 / (near * near) + 1.0 / (far * far)
+    return slope, curvature
 
 
 def polygamma(n: float, x: float) -> float:

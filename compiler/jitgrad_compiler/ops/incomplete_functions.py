@@ -1,4 +1,4 @@
-"""The incomplete gamma and beta functions and their derivatives by the parameters, in plain Python float64.
+"""The incomplete gamma and beta functions, in plain Python float64; derivatives by parameters are in `incomplete_slopes.py`.
 
 Whichever of the two parts of the whole is the smaller one is computed. Small parameters take power series and continued fractions,
 whose length grows with the root of the parameter; large ones Gauss's quadrature of the density, from the end of the interval to
@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 
-from .gamma_functions import digamma, gamma, log_pair, two_product, two_sum
-from .gamma_series import lgamma_near_one, logarithm_part, stirling_series
+from .gamma_functions import gamma, log_pair, two_product, two_sum
+from .gamma_series import digamma_series, lgamma_near_one, logarithm_part, stirling_series
 from .quadrature import NODES, PANELS, WEIGHTS
 
 LARGE = 60.0  # parameters from here on are integrated over
 VANISHED = 42.0  # -log of what of the density is nothing beside its start
+SHRUNK = 7.888609052210118e-31  # 2^-100
 
 
 def log1p_less(u: float) -> float:
@@ -31,6 +32,13 @@ def stirling_rest(x: float) -> float:
     """log gamma(x) less Stirling's formula, for x >= 10 (NIST DLMF 5.11.1)."""
     reciprocal = 1.0 / x
     return stirling_series(reciprocal * reciprocal) * reciprocal
+
+
+def digamma_rest(x: float) -> float:
+    """log x - digamma(x), for x >= 10 (NIST DLMF 5.11.2)."""
+    reciprocal = 1.0 / x
+    square = reciprocal * reciprocal
+    return 0.5 * reciprocal + square * digamma_series(square)
 
 
 # -- gamma
@@ -51,7 +59,7 @@ def gamma_front(a: float, x: float) -> float:
             high, low = two_sum(high - other, low - other_low)
             product, product_low = two_product(a, high)
             exponent = (product - beyond) + (product_low + a * low)
-        return math.exp(exponent - stirling_rest(a)) / math.sqrt(2.0 * math.pi * a)
+        return math.exp(exponent - stirling_rest(a)) / (math.sqrt(2.0 * math.pi) * math.sqrt(a))
     if x > 800.0:
         return 0.0
     high, low = log_pair(x)
@@ -93,7 +101,7 @@ def _is_lower(a: float, x: float) -> bool:
 def gamma_lower(a: float, x: float) -> float:
     """P by the series of NIST DLMF 8.11.4, or by quadrature."""
     if a >= LARGE:
-        return _gamma_part(a, x, -1.0)[0]
+        return gamma_front(a, x) * a * gamma_moments(a, x, -1.0)[0]
     term, total, n = 1.0, 1.0, a
     while term > 1e-17 * total:
         n += 1.0
@@ -105,7 +113,7 @@ def gamma_lower(a: float, x: float) -> float:
 def gamma_upper(a: float, x: float) -> float:
     """Q by the continued fraction of NIST DLMF 8.9.2, for small x by a series, or by quadrature."""
     if a >= LARGE:
-        return _gamma_part(a, x, 1.0)[0]
+        return gamma_front(a, x) * a * gamma_moments(a, x, 1.0)[0]
     if x <= 1.1:
         return _gamma_upper_series(a, x)
     b = x + 1.0 - a
@@ -139,71 +147,29 @@ def _lgamma_of_one_more(a: float) -> float:
     return a * lgamma_near_one(a) if a <= 0.5 else math.log(a) + (a - 1.0) * lgamma_near_one(a - 1.0)
 
 
-def _gamma_part(a: float, x: float, side: float) -> tuple[float, float]:
-    """P where side is -1, Q where it is 1, and its derivative by a."""
-    total, moment = _gamma_moments(a, x, side)
-    front = gamma_front(a, x) * a
-    return front * total, front * moment
-
-
-def _gamma_moments(a: float, x: float, side: float) -> tuple[float, float]:
-    """P or Q and its derivative by a, by gamma_front(a, x) * a: the integral of t^(a - 1) exp(-t) / gamma(a) over
-    t = x (1 + side s), that is front times (1 + side s)^(a - 1) exp(-side x s), for x > 0."""
+def gamma_moments(a: float, x: float, side: float) -> tuple[float, float, float]:
+    """The integral of t^(a - 1) exp(-t), by x^a exp(-x), over t = x (1 + side s): for side = -1 from 0 to x, for side = 1 from x to
+    infinity. That is (1 + side s)^(a - 1) exp(-side x s); then of it times log(1 + side s), and times the square of that."""
     power = a - 1.0
     slope = side * ((x - a) + 1.0)  # of -log of the integrand at s = 0
     if side < 0.0:
-        end = min(1.0, 2.0 * VANISHED / (slope + math.sqrt(slope * slope + 2.0 * VANISHED * abs(power))))
+        end = min(1.0, 2.0 * VANISHED / (slope + math.hypot(slope, math.sqrt(2.0 * VANISHED) * math.sqrt(abs(power)))))
     else:  # log(1 + s) - s is at most -s^2 / (2 + 4 s / 3)
-        square, linear = 0.5 * power + 2.0 / 3.0 * slope, slope - 2.0 / 3.0 * VANISHED
-        end = 2.0 * VANISHED / (linear + math.sqrt(linear * linear + 4.0 * square * VANISHED))
-    center = math.log(x) - digamma(a)
-    total, moment, start = 0.0, 0.0, 0.0
+        bend, linear = 0.5 * power + 2.0 / 3.0 * slope, slope - 2.0 / 3.0 * VANISHED
+        end = 2.0 * VANISHED / (linear + math.hypot(linear, math.sqrt(4.0 * VANISHED) * math.sqrt(bend)))
+    total, moment, square, start = 0.0, 0.0, 0.0, 0.0
     for last in PANELS:
         width = end * last - start
         for node, weight in zip(NODES, WEIGHTS, strict=True):
             s = side * (start + width * node)
             less = log1p_less(s)
             value = width * weight * math.exp(power * less - slope * abs(s))
+            logarithm = less + s
             total += value
-            moment += value * (center + (less + s))
+            moment += value * logarithm
+            square += value * logarithm * logarithm
         start = end * last
-    return total, moment
-
-
-def gammainc_slope(a: float, x: float) -> float:
-    """The derivative of P(a, x) by a, for a, x > 0."""
-    if not (a > 0.0 and x >= 0.0):
-        return math.nan
-    if x == 0.0 or x == math.inf or a == math.inf:
-        return 0.0
-    return gamma_front(a, x) * _gamma_slope(a, x)
-
-
-def gamma_draw_slope(a: float, x: float) -> float:
-    """The derivative of x by a where P(a, x) is held: -gammainc_slope / gamma_density, of which either may underflow."""
-    if not (a > 0.0 and x >= 0.0) or a == math.inf:
-        return math.nan
-    if x == 0.0 or x == math.inf:
-        return x
-    return -_gamma_slope(a, x) * (x / a)
-
-
-def _gamma_slope(a: float, x: float) -> float:
-    """The derivative of P(a, x) by a, by gamma_front(a, x): the series of P term by term, or quadrature."""
-    if x > a and x > 1.1:
-        return -_gamma_moments(a, x, 1.0)[1] * a
-    if a >= LARGE:
-        return _gamma_moments(a, x, -1.0)[1] * a
-    center = math.log(x) - digamma(a + 1.0)
-    term, total, n = 1.0, center, a
-    while n < a + 400.0:
-        n += 1.0
-        term *= x / n
-        center -= 1.0 / n
-        total += term * center
-        if abs(term * center) < 1e-17 * abs(total):
-            break
-    return total
+    return total, moment, square
 
 
 def gamma_density(a: float, x: float) -> float:
@@ -220,6 +186,18 @@ def gamma_density(a: float, x: float) -> float:
 # -- beta
 
 
+def beyond_mean(a: float, b: float, x: float, y: float) -> float:
+    """x (a + b) - a for x + y = 1, from the smaller of x and y."""
+    scale = SHRUNK if max(a, b) > 1e280 else 1.0  # two_product's factors are smaller
+    a, b = a * scale, b * scale
+    whole, whole_low = two_sum(a, b)
+    if x <= y:
+        product, low = two_product(x, whole)
+        return ((product - a) + (low + x * whole_low)) / scale
+    product, low = two_product(y, whole)
+    return ((b - product) - (low + y * whole_low)) / scale
+
+
 def beta_front(a: float, b: float, x: float, y: float) -> float:
     """x^a y^b / B(a, b) for a, b > 0 and x + y = 1, both above 0."""
     log_x = math.log(x) if x < 0.5 else math.log1p(-y)
@@ -227,16 +205,11 @@ def beta_front(a: float, b: float, x: float, y: float) -> float:
     if a >= 10.0 and b >= 10.0:
         if min(x, y) < 1e-300:
             return 0.0
-        whole, whole_low = two_sum(a, b)
-        if x <= y:
-            product, low = two_product(x, whole)
-            beyond = (product - a) + (low + x * whole_low)
-        else:
-            product, low = two_product(y, whole)
-            beyond = (b - product) - (low + y * whole_low)
+        scale = SHRUNK if max(a, b) > 1e280 else 1.0  # of ratios alone, so that the sum is in range
+        whole, beyond = a * scale + b * scale, beyond_mean(a, b, x, y)
         rest = stirling_rest(whole) - stirling_rest(a) - stirling_rest(b)
-        exponent = a * _log_less(beyond / a, x * whole / a) + b * _log_less(-beyond / b, y * whole / b)
-        return math.exp(exponent + rest) * math.sqrt(a / whole * b / (2.0 * math.pi))
+        exponent = a * _log_less(beyond / a, x * whole / (a * scale)) + b * _log_less(-beyond / b, y * whole / (b * scale))
+        return math.exp(exponent + rest) * math.sqrt(a * scale / whole * b / (2.0 * math.pi))
     if b >= 10.0:
         return _beta_front_of_small(a, b, x, log_y)
     if a >= 10.0:
@@ -246,7 +219,7 @@ def beta_front(a: float, b: float, x: float, y: float) -> float:
     high, error = two_sum(high, other)
     power = math.exp(high)
     power += power * (error + low + other_low)
-    return power * (gamma(a + b) / gamma(a)) / gamma(b) if min(a, b) > 1e-290 else power * min(a, b)
+    return power * (gamma(a + b) / gamma(a)) / gamma(b) if min(a, b) > 1e-290 else power * (min(a, b) * (max(a, b) / (a + b)))
 
 
 def _log_less(u: float, ratio: float) -> float:
@@ -273,6 +246,9 @@ def betainc(a: float, b: float, x: float) -> float:
     if b == math.inf or a == 0.0:
         return 1.0
     y = 1.0 - x
+    if min(a, b) > 1e40:  # a step between two floats
+        beyond = beyond_mean(a * SHRUNK, b * SHRUNK, x, y)
+        return 0.5 if beyond == 0.0 else 1.0 if beyond > 0.0 else 0.0
     if x <= a / (a + b):
         return _beta_lower(a, b, x, y)
     return 1.0 - _beta_lower(b, a, y, x)
@@ -286,7 +262,7 @@ def _not_zero(x: float) -> float:
 def _beta_lower(a: float, b: float, x: float, y: float) -> float:
     """I_x(a, b) for x below the mean: the continued fraction of NIST DLMF 8.17.22, or quadrature."""
     if a >= LARGE and b >= LARGE:
-        return _beta_part(a, b, x, y)[0]
+        return _beta_integral(a, b, x, y)
     c, d, h, m = 1.0, 0.0, 1.0, 0.0
     while m < 10000.0:
         odd = -(a + m) / (a + 2.0 * m) * ((a + b + m) / (a + 2.0 * m + 1.0)) * x
@@ -303,9 +279,9 @@ def _beta_lower(a: float, b: float, x: float, y: float) -> float:
     return beta_front(a, b, x, y) / a / h
 
 
-def _beta_part(a: float, b: float, x: float, y: float) -> tuple[float, float, float]:
-    """I_x(a, b) for x below the mean and its derivatives by a and b: the integral of the density over t = x (1 - s), that is
-    front / y times (1 - s)^(a - 1) (1 + r s)^(b - 1) with r = x / y."""
+def _beta_integral(a: float, b: float, x: float, y: float) -> float:
+    """I_x(a, b) for x below the mean: the integral of the density over t = x (1 - s), that is front / y times
+    (1 - s)^(a - 1) (1 + r s)^(b - 1) with r = x / y."""
     ratio, first, second = x / y, a - 1.0, b - 1.0
     if x <= y:
         product, low = two_product(x, first + second)
@@ -316,45 +292,14 @@ def _beta_part(a: float, b: float, x: float, y: float) -> tuple[float, float, fl
     curvature = first + second * ratio * ratio
     end = 2.0 * VANISHED / (slope + math.sqrt(slope * slope + 2.0 * VANISHED * curvature))
     end = min(1.0, end * (1.0 + ratio * end))
-    both = digamma(a + b)
-    center_x, center_y = math.log(x) - digamma(a) + both, math.log(y) - digamma(b) + both
-    total, moment_x, moment_y, start = 0.0, 0.0, 0.0, 0.0
+    total, start = 0.0, 0.0
     for last in PANELS:
         width = end * last - start
         for node, weight in zip(NODES, WEIGHTS, strict=True):
             s = start + width * node
-            less_x, less_y = log1p_less(-s), log1p_less(ratio * s)
-            value = width * weight * math.exp(first * less_x + second * less_y - slope * s)
-            total += value
-            moment_x += value * (center_x + (less_x - s))
-            moment_y += value * (center_y + (less_y + ratio * s))
+            total += width * weight * math.exp(first * log1p_less(-s) + second * log1p_less(ratio * s) - slope * s)
         start = end * last
-    front = beta_front(a, b, x, y) / y
-    return front * total, front * moment_x, front * moment_y
-
-
-def betainc_slope(a: float, b: float, x: float) -> float:
-    """The derivative of I_x(a, b) by a, for a, b > 0 and x in [0, 1]."""
-    if not (a > 0.0 and b > 0.0 and 0.0 <= x <= 1.0):
-        return math.nan
-    if x == 0.0 or x == 1.0 or a == math.inf or b == math.inf:
-        return 0.0
-    y = 1.0 - x
-    if x <= a / (a + b):
-        return _beta_part(a, b, x, y)[1] if a >= LARGE and b >= LARGE else _beta_fraction_slopes(a, b, x, y)[0]
-    return -(_beta_part(b, a, y, x)[2] if a >= LARGE and b >= LARGE else _beta_fraction_slopes(b, a, y, x)[1])
-
-
-def betainc_slope_b(a: float, b: float, x: float) -> float:
-    """The derivative of I_x(a, b) by b."""
-    if not (a > 0.0 and b > 0.0 and 0.0 <= x <= 1.0):
-        return math.nan
-    if x == 0.0 or x == 1.0 or a == math.inf or b == math.inf:
-        return 0.0
-    y = 1.0 - x
-    if x <= a / (a + b):
-        return _beta_part(a, b, x, y)[2] if a >= LARGE and b >= LARGE else _beta_fraction_slopes(a, b, x, y)[1]
-    return -(_beta_part(b, a, y, x)[1] if a >= LARGE and b >= LARGE else _beta_fraction_slopes(b, a, y, x)[0])
+    return beta_front(a, b, x, y) / y * total
 
 
 def beta_density(a: float, b: float, x: float) -> float:
@@ -368,47 +313,3 @@ def beta_density(a: float, b: float, x: float) -> float:
     if x == 1.0:
         return math.inf if b < 1.0 else a if b == 1.0 else 0.0
     return beta_front(a, b, x, 1.0 - x) / x / (1.0 - x)
-
-
-def _beta_fraction_slopes(a: float, b: float, x: float, y: float) -> tuple[float, float]:
-    """The derivatives by a and b of front / a times the continued fraction of `_beta_lower`: its convergents with theirs."""
-    before, current = 1.0, 1.0  # denominators; the numerators are those of the fraction without its first step
-    top_before, top = 0.0, 1.0
-    before_a, before_b, current_a, current_b = 0.0, 0.0, 0.0, 0.0
-    top_before_a, top_before_b, top_a, top_b = 0.0, 0.0, 0.0, 0.0
-    value, value_a, value_b, k = 1.0, 0.0, 0.0, 1.0
-    while k < 20000.0:
-        m = math.floor(0.5 * k) + 0.0
-        if 2.0 * m == k:
-            factor = m / (a + k - 1.0) * ((b - m) / (a + k)) * x
-            by_a = factor * (-1.0 / (a + k - 1.0) - 1.0 / (a + k))
-            by_b = m / (a + k - 1.0) / (a + k) * x
-        else:
-            factor = -(a + m) / (a + 2.0 * m) * ((a + b + m) / (a + k)) * x
-            by_a = factor * (1.0 / (a + m) + 1.0 / (a + b + m) - 1.0 / (a + 2.0 * m) - 1.0 / (a + k))
-            by_b = -(a + m) / (a + 2.0 * m) / (a + k) * x
-        before_a, current_a = current_a, current_a + factor * before_a + by_a * before
-        before_b, current_b = current_b, current_b + factor * before_b + by_b * before
-        top_before_a, top_a = top_a, top_a + factor * top_before_a + by_a * top_before
-        top_before_b, top_b = top_b, top_b + factor * top_before_b + by_b * top_before
-        before, current = current, current + factor * before
-        top_before, top = top, top + factor * top_before
-        last, last_a, last_b = value, value_a, value_b
-        value = top / current
-        value_a = (top_a - value * current_a) / current
-        value_b = (top_b - value * current_b) / current
-        k += 1.0
-        if abs(value - last) + abs(value_a - last_a) + abs(value_b - last_b) < 1e-16 * (abs(value) + abs(value_a) + abs(value_b)):
-            break
-        if abs(current) > 1e100 or abs(current) < 1e-100:
-            scale = 1.0 / current
-            before, current, top_before, top = before * scale, 1.0, top_before * scale, top * scale
-            before_a, current_a, before_b, current_b = before_a * scale, current_a * scale, before_b * scale, current_b * scale
-            top_before_a, top_a, top_before_b, top_b = top_before_a * scale, top_a * scale, top_before_b * scale, top_b * scale
-    both = digamma(a + b)
-    log_x = math.log(x) if x < 0.5 else math.log1p(-y)
-    log_y = math.log(y) if y < 0.5 else math.log1p(-x)
-    front = beta_front(a, b, x, y) / a
-    slope_a = value_a + value * (log_x - digamma(a + 1.0) + both)
-    slope_b = value_b + value * (log_y - digamma(b) + both)
-    return front * slope_a, front * slope_b

@@ -60,8 +60,15 @@ zeta = elementwise(
 )  # fmt: skip
 zeta_slope = elementwise(
     "zeta_slope", one_by_one(gamma_functions.zeta_slope), accepts="float",
-    partials=[lambda s, q, out: no_derivative_by("the derivative of zeta by x", "x once more"),
+    partials=[lambda s, q, out: op("zeta_curvature", s, q),
               lambda s, q, out: -op("zeta", s + 1, q) - s * op("zeta_slope", s + 1, q)],
-    domain=(1.2, 6), fixed=1, scalar=gamma_functions.zeta_slope, computed_in=F64, transcendental=True,
+    domain=(1.2, 6), scalar=gamma_functions.zeta_slope, computed_in=F64, transcendental=True,
     doc="The derivative of the Hurwitz zeta function by s, for positive q.",
+)  # fmt: skip
+zeta_curvature = elementwise(
+    "zeta_curvature", one_by_one(gamma_functions.zeta_curvature), accepts="float",
+    partials=[lambda s, q, out: no_derivative_by("the second derivative of zeta by x", "x once more"),
+              lambda s, q, out: -2 * op("zeta_slope", s + 1, q) - s * op("zeta_curvature", s + 1, q)],
+    domain=(1.2, 6), fixed=1, scalar=gamma_functions.zeta_curvature, computed_in=F64, transcendental=True,
+    doc="The second derivative of the Hurwitz zeta function by s, for positive q.",
 )  # fmt: skip

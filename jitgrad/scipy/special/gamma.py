@@ -286,7 +286,7 @@ BERNOULLI_RATIOS = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 3603
 def gammainc(a: ArrayLike, x: ArrayLike) -> Array:
     """The regularised lower incomplete gamma function P(a, x): the integral of t^(a - 1) exp(-t) / gamma(a) up to x.
 
-    NaN where a or x is negative. It has derivatives by both arguments, and second ones where x is one of the two (NIST DLMF 8.2.4).
+    NaN where a or x is negative. It has first and second derivatives by both arguments (NIST DLMF 8.2.4).
 
     >>> print(gammainc(1.0, 1.0))
     0.63212055
@@ -306,8 +306,7 @@ def gammaincc(a: ArrayLike, x: ArrayLike) -> Array:
 def betainc(a: ArrayLike, b: ArrayLike, x: ArrayLike) -> Array:
     """The regularised incomplete beta function I_x(a, b): the integral of t^(a - 1) (1 - t)^(b - 1) / B(a, b) up to x in [0, 1].
 
-    NaN for negative parameters and x outside. It has derivatives by all arguments, and second ones where x is one of the two (NIST
-    DLMF 8.17.2).
+    NaN for negative parameters and x outside. It has first and second derivatives by all arguments (NIST DLMF 8.17.2).
 
     >>> print(betainc(1.0, 2.0, 0.5))
     0.75
