@@ -19,6 +19,7 @@ from jitgrad.matrix_operands import check_results, matrix_arg, one_type, square_
 from jitgrad.operands import ArrayLike, array_arg, size_arg
 from jitgrad.publishing import public as _public
 
+from .algorithms import EighImplementation, EigImplementation, SvdAlgorithm, check_algorithm, check_magma
 from .arguments import integers_arg
 
 
@@ -97,38 +98,42 @@ def triangular_solve(
 def qr(x: ArrayLike, *, pivoting: bool = False, full_matrices: bool = True, use_magma: bool | None = None) -> tuple[Array, ...]:
     """(Q, R) with x = Q R for matrices [..., m, n]: Q [..., m, m], or without full_matrices its first min(m, n) columns.
 
-    pivoting: an order of columns behind them, with x[:, order] = Q R.
+    pivoting: an order of columns behind them, with x[:, order] = Q R. Raises ArgumentError for use_magma.
 
     >>> import jitgrad.numpy as jnp
     >>> q, r = qr(jnp.array([[3.0], [4.0]]), full_matrices=False)
     >>> print(jnp.abs(r))
     [[5.]]
     """
+    check_magma("lax.linalg.qr", use_magma)
     return tuple(spectra.qr("lax.linalg.qr", matrix_arg("lax.linalg.qr", x, "x"), full_matrices, pivoting))
 
 
 def svd(
     x: ArrayLike, *, full_matrices: bool = True, compute_uv: bool = True, subset_by_index: tuple[int, int] | None = None,
-    algorithm: Any = None,
+    algorithm: SvdAlgorithm | None = None,
 ) -> Any:  # fmt: skip
     """(U, s, Vh) with x = U diag(s) Vh for matrices, or s alone; as numpy.linalg.svd.
+
+    Raises ArgumentError for an `algorithm` that is not LAPACK's.
 
     >>> import jitgrad.numpy as jnp
     >>> print(svd(jnp.array([[0.0, 2.0], [1.0, 0.0]]), compute_uv=False))
     [2. 1.]
     """
+    check_algorithm("lax.linalg.svd", "algorithm", SvdAlgorithm, algorithm)
     found = jnp.linalg.svd(matrix_arg("lax.linalg.svd", x, "x"), full_matrices, compute_uv, subset_by_index=subset_by_index)
     return tuple(found) if compute_uv else found
 
 
 def eigh(
     x: ArrayLike, *, lower: bool = True, symmetrize_input: bool = True, sort_eigenvalues: bool = True,
-    subset_by_index: tuple[int, int] | None = None, implementation: Any = None,
+    subset_by_index: tuple[int, int] | None = None, implementation: EighImplementation | None = None,
 ) -> tuple[Array, Array]:  # fmt: skip
     """(eigenvectors as columns, eigenvalues, rising) of Hermitian matrices.
 
     lower: which triangle is read, unless symmetrize_input takes (x + x^H) / 2. subset_by_index: (start, end), those from the
-    start-th to below the end-th.
+    start-th to below the end-th. Raises ArgumentError for an `implementation` that is not LAPACK's.
 
     >>> import jitgrad.numpy as jnp
     >>> v, w = eigh(jnp.array([[2.0, 1.0], [1.0, 2.0]]))
@@ -136,6 +141,7 @@ def eigh(
     [1. 3.]
     """
     where = "lax.linalg.eigh"
+    check_algorithm(where, "implementation", EighImplementation, implementation)
     w, v = spectra.eigh(where, square_arg(where, x, "x"), lower, symmetrize_input, True)
     if subset_by_index is None:
         return v, w
@@ -147,15 +153,19 @@ def eigh(
 
 def eig(
     x: ArrayLike, *, compute_left_eigenvectors: bool = True, compute_right_eigenvectors: bool = True,
-    enable_eigvec_derivs: bool = False, implementation: Any = None, use_magma: bool | None = None,
+    enable_eigvec_derivs: bool = False, implementation: EigImplementation | None = None, use_magma: bool | None = None,
 ) -> list[Array]:  # fmt: skip
     """[eigenvalues, left eigenvectors, right eigenvectors] of square matrices, complex; those that are asked for.
+
+    Raises ArgumentError for an `implementation` that is not LAPACK's, and for use_magma.
 
     >>> import jitgrad.numpy as jnp
     >>> print(eig(jnp.array([[0.0, 1.0], [-1.0, 0.0]]))[0])
     [0.+1.j 0.-1.j]
     """
     where = "lax.linalg.eig"
+    check_algorithm(where, "implementation", EigImplementation, implementation)
+    check_magma(where, use_magma)
     return spectra.eig(where, square_arg(where, x, "x"), bool(compute_left_eigenvectors), bool(compute_right_eigenvectors))
 
 
@@ -313,6 +323,7 @@ def cholesky_update(r_matrix: ArrayLike, w_vector: ArrayLike) -> Array:
 
 
 __all__ = [
+    "EigImplementation", "EighImplementation", "SvdAlgorithm",
     "cholesky", "cholesky_update", "eig", "eigh", "hessenberg", "householder_product", "lu", "lu_pivots_to_permutation",
     "ormqr", "qdwh", "qr", "schur", "svd", "symmetric_product", "triangular_solve", "tridiagonal", "tridiagonal_solve",
 ]  # fmt: skip
