@@ -284,7 +284,11 @@ def qdwh(
     [[3. 0.]
      [0. 2.]]
     """
-    u, s, vh = spectra.svd("lax.linalg.qdwh", matrix_arg("lax.linalg.qdwh", x, "x"), False, True)
+    where = "lax.linalg.qdwh"
+    value = matrix_arg(where, x, "x")
+    if dynamic_shape is not None and integers_arg(where, "dynamic_shape", dynamic_shape, 2) != value.shape[-2:]:
+        raise ArgumentError(f"{where}: dynamic_shape must be None or that of x, {value.shape[-2:]}, got {dynamic_shape}")
+    u, s, vh = spectra.polar(where, value, eps, max_iterations)
     h = jnp.matmul(systems.adjoint(vh) * s[..., None, :].astype(u.dtype), vh)
     return jnp.matmul(u, vh), h, jnp.zeros((), int), jnp.ones((), bool)
 

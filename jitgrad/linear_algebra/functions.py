@@ -12,7 +12,7 @@ from jitgrad.array_ops import op, op_all
 from jitgrad.errors import ShapeError
 from jitgrad.lax.loops import fori_loop
 from jitgrad.matrix_operands import check_results, one_batch, one_type, square_arg
-from jitgrad.operands import ArrayLike
+from jitgrad.operands import ArrayLike, size_arg
 from jitgrad_compiler.ir.types import F32
 from jitgrad_compiler.ops.factorization import complex_type
 
@@ -34,6 +34,7 @@ def expm(where: str, a: ArrayLike, upper_triangular: bool, max_squarings: int) -
     than max_squarings are needed.
     """
     value = square_arg(where, a)
+    size_arg(where, max_squarings, "max_squarings must be an integer", 0)
     if not value.size:
         return value
     order = 7 if value.type.dtype.real.computed == F32 else 13

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 import jitgrad.numpy as jnp
-from jitgrad.array import Array
+from jitgrad.array import Array, as_value
 from jitgrad.array_ops import op_all
 from jitgrad.custom_derivatives import custom_jvp
 from jitgrad.errors import ArgumentError
 from jitgrad.matrix_operands import check_results, matrix_arg, square_arg
-from jitgrad.operands import ArrayLike
+from jitgrad.operands import ArrayLike, size_arg
 from jitgrad_compiler.ir.types import float_info
 
 from .systems import adjoint, symmetrized
@@ -31,6 +31,15 @@ def svd(where: str, a: ArrayLike, full: bool, vectors: bool) -> list[Array]:
     found = op_all("svd", value, full=full and vectors, vectors=vectors)
     check_results(where, found, [value], "singular values were not found")
     return found
+
+
+def polar(where: str, a: ArrayLike, eps: float | None, max_iterations: int | None) -> list[Array]:
+    """The singular values and vectors that make a polar decomposition, without jax's iterations, whose bounds are checked."""
+    if eps is not None:
+        as_value(eps, where)
+    if max_iterations is not None:
+        size_arg(where, max_iterations, "max_iterations must be an integer", 0)
+    return svd(where, a, False, True)
 
 
 def hermitian_svd(where: str, a: ArrayLike, vectors: bool) -> list[Array]:
@@ -100,6 +109,9 @@ def rank(where: str, a: ArrayLike, rtol: ArrayLike | None, tol: ArrayLike | None
     """How many singular values are larger than a tolerance."""
     if rtol is not None and tol is not None:
         raise ArgumentError(f"{where}: takes rtol= or tol=, got both")
+    for tolerance in (rtol, tol):
+        if tolerance is not None:
+            as_value(tolerance, where)
     if jnp.ndim(a) < 2:
         return jnp.any(jnp.asarray(a) != 0).astype(int)
     value = square_arg(where, a) if hermitian else matrix_arg(where, a)

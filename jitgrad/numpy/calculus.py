@@ -11,6 +11,7 @@ from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import broadcast, constant, convert, fill, flat, in_memory, op, reshape, slice_axis
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, common_dtype, inexact_arg, operands, size_arg
+from jitgrad.precision import check_precision
 from jitgrad_compiler.ir.types import BOOL, I64
 
 from . import reductions
@@ -46,9 +47,9 @@ def diff(a: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = N
     x = array_arg("diff", a)
     at = axis_number("diff", axis, x.type.rank)
     n = size_arg("diff", n, "n must be an integer", 0)
+    ends = [None if v is None else _size_one(_beside("diff", v, x), x, at) for v in (prepend, append)]
     if n == 0:
         return x
-    ends = [None if v is None else _size_one(_beside("diff", v, x), x, at) for v in (prepend, append)]
     if any(v is not None for v in ends):
         x = concatenate([v for v in (ends[0], x, ends[1]) if v is not None], at)
     for _ in range(min(n, x.type.shape[at])):
@@ -231,8 +232,9 @@ def slid_now(x: np.ndarray, y: np.ndarray, mode: str, turned: bool) -> np.ndarra
     return out if np.count_nonzero(np.isfinite(out)) == out.size else None
 
 
-def _slid(where_: str, a: ArrayLike, v: ArrayLike, mode: str, turned: bool, dtype: Any) -> Array:
-    """Sums of products of a with v moved along it; v backwards for a convolution."""
+def _slid(where_: str, a: ArrayLike, v: ArrayLike, mode: str, turned: bool, precision: Any, dtype: Any) -> Array:
+    """Sums of products of a with v moved along it; v backwards for a convolution. They are done in full at any precision."""
+    check_precision(where_, precision)
     x, y = promoted(where_, [array_arg(where_, a), array_arg(where_, v)])
     if x.type.rank != 1 or y.type.rank != 1 or not x.type.size or not y.type.size:
         raise ShapeError(f"{where_}: needs two vectors that are not empty, got shapes {x.type.shape} and {y.type.shape}")
@@ -272,7 +274,7 @@ def convolve(a: ArrayLike, v: ArrayLike, mode: str = "full", *, precision: Any =
     >>> print(jnp.convolve(jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0])))
     [0. 1. 2. 3.]
     """
-    return _slid("convolve", a, v, mode, True, preferred_element_type)
+    return _slid("convolve", a, v, mode, True, precision, preferred_element_type)
 
 
 def correlate(
@@ -284,7 +286,7 @@ def correlate(
     >>> print(jnp.correlate(jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0])))
     [2. 3.]
     """
-    return _slid("correlate", a, v, mode, False, preferred_element_type)
+    return _slid("correlate", a, v, mode, False, precision, preferred_element_type)
 
 
 def unwrap(p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, period: ArrayLike = 2 * math.pi) -> Array:

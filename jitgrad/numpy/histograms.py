@@ -62,7 +62,7 @@ def histogram_bin_edges(
 
     Raises ArgumentError for a range that is not finite, which that of the elements is not where an infinity or a NaN is among them,
     for one that falls, and for edges that do. Where these are traced, nothing is raised: edges of a range that is not finite are
-    nan or infinite, as in jax.
+    nan or infinite, as in jax. Weights, one for each element, change no edge.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.histogram_bin_edges(jnp.array([0.0, 4.0]), 4))
@@ -71,6 +71,8 @@ def histogram_bin_edges(
     x = inexact_arg("histogram", a)
     if is_complex(x):
         raise DTypeError(f"histogram: complex numbers have no order, got {x.dtype}")
+    if weights is not None:
+        _weights("histogram", x, weights, x.type.size)
     if not isinstance(bins, (int, np.integer)):
         return beside(_checked_edges(inexact_arg("histogram", bins)), x)
     if bins < 1:

@@ -25,19 +25,19 @@ def pad(
     pad_width: Any,
     mode: str = "constant",
     *,
-    constant_values: ArrayLike = 0,
-    end_values: ArrayLike = 0,
-    reflect_type: str = "even",
+    constant_values: ArrayLike | None = None,
+    end_values: ArrayLike | None = None,
+    reflect_type: str | None = None,
     stat_length: Any = None,
 ) -> Array:
     """Elements put before and behind each axis: pad_width is a number, (before, behind), or such a pair for each axis.
 
-    Modes: "constant" (constant_values: a number, a pair, or pairs), "linear_ramp" (from the edge to end_values, given in the same
-    ways), "edge", "reflect" (the edge once), "symmetric" (the edge twice), "wrap", "empty" (zeros), "maximum", "minimum", "mean"
-    or "median" of the axis, or of its stat_length elements next to that end (a number, a pair, or pairs). With reflect_type "odd" a
-    reflection is also turned about the edge's value: the edge twice less what is reflected. One axis follows the other, and
-    pads what those before it have put. Raises ArgumentError for other modes, negative widths and a stat_length below 1, ShapeError
-    where an axis without elements is padded by anything but constants.
+    Modes: "constant" (constant_values: a number, by default 0, a pair, or pairs), "linear_ramp" (from the edge to end_values, given
+    in the same ways), "edge", "reflect" (the edge once), "symmetric" (the edge twice), "wrap", "empty" (zeros), "maximum",
+    "minimum", "mean" or "median" of the axis, or of its stat_length elements next to that end (a number, a pair, or pairs). With
+    reflect_type "odd" a reflection is also turned about the edge's value: the edge twice less what is reflected. One axis follows
+    the other, and pads what those before it have put. Raises ArgumentError for other modes, keywords of another mode, negative
+    widths and a stat_length below 1, ShapeError where an axis without elements is padded by anything but constants.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.pad(jnp.array([1, 2]), (1, 2)), jnp.pad(jnp.array([1, 2, 3]), 2, mode="reflect"))
@@ -49,14 +49,17 @@ def pad(
     widths = _pairs("pad_width", pad_width, x.type.rank)
     if any(w < 0 for pair in widths for w in pair):
         raise ArgumentError(f"pad: widths must be 0 or more, got {pad_width}")
-    if mode in ("constant", "empty"):
-        return _pad_constant(x, widths, constant_values if mode == "constant" else 0)
-    if mode not in PADDINGS or reflect_type not in ("even", "odd"):
+    if mode not in PAD_MODES or reflect_type not in (None, "even", "odd"):
         raise ArgumentError(
-            f"pad: mode {mode!r} with reflect_type {reflect_type!r} is not available; modes are {', '.join(PAD_MODES)}; a "
-            "reflect_type is 'even' or 'odd'"
+            f"pad: mode {mode!r} with reflect_type {reflect_type or 'even'!r} is not available; modes are {', '.join(PAD_MODES)}; "
+            "a reflect_type is 'even' or 'odd'"
         )
-    ends = _numbers(end_values, x) if mode == "linear_ramp" else None
+    _check_keywords(
+        mode, constant_values=constant_values, end_values=end_values, reflect_type=reflect_type, stat_length=stat_length
+    )
+    if mode in ("constant", "empty"):
+        return _pad_constant(x, widths, 0 if constant_values is None else constant_values)
+    ends = _numbers(0 if end_values is None else end_values, x) if mode == "linear_ramp" else None
     lengths = _pairs("stat_length", stat_length, x.type.rank) if stat_length is not None else None
     if lengths and any(n < 1 for pair in lengths for n in pair):
         raise ArgumentError(f"pad: stat_length must be 1 or more, got {stat_length}")
@@ -69,6 +72,16 @@ def pad(
             else:
                 x = PADDINGS[mode](x, axis, before, behind, ends[axis] if ends else lengths[axis] if lengths else None)
     return x
+
+
+def _check_keywords(mode: str, **given: Any) -> None:
+    """Raises ArgumentError for a keyword that says nothing in a mode."""
+    taken = KEYWORDS.get(mode)
+    others = [name for name, value in given.items() if value is not None and name != taken]
+    if others:
+        raise ArgumentError(
+            f"pad: unsupported keyword arguments for mode {mode!r}: {', '.join(others)}; it takes {taken or 'none of them'}"
+        )
 
 
 def _pairs(what: str, given: Any, rank: int) -> list[list[int]]:
@@ -204,6 +217,11 @@ PADDINGS: dict[str, Callable[[Array, int, int, int, Any], Array]] = {
 }
 """What pads one axis: of an array, the axis, the widths before and behind, and the mode's own pair (lengths, or end values)."""
 PAD_MODES = ("constant", *PADDINGS, "empty")
+KEYWORDS = {
+    "constant": "constant_values", "linear_ramp": "end_values", **dict.fromkeys(REFLECTIONS, "reflect_type"),
+    **dict.fromkeys(("maximum", "minimum", "mean", "median"), "stat_length"),
+}  # fmt: skip
+"""What each mode may be given besides the widths."""
 
 
 def _runs(places: np.ndarray) -> list[tuple[int, int, int]]:

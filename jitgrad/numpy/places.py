@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.array_ops import constant, convert, fill, op, reshape, select
+from jitgrad.array_ops import broadcast, constant, convert, fill, is_number, op, reshape, select
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, NotAFunctionError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axis_number, common_dtype, no_out, one_of, shape_arg, size_arg, stored
 from jitgrad.promotion import strong_dtype
@@ -277,12 +277,13 @@ def compress(
     n = x.type.shape[at]
     if mask.type.shape[0] > n:
         raise ShapeError(f"compress: a condition of size {mask.type.shape[0]} is longer than the axis, of size {n}")
+    filler = stored("compress", fill_value, x.type.dtype)
     if size is None:
         return take_places(x, nonzero(mask)[0], at)
     places = nonzero(mask, size=size, fill_value=n)[0]
     taken = take_places(x, places, at)
     inside = op("broadcast", places < n, shape=taken.type.shape, dims=(at,))
-    return select(inside, taken, constant(fill_value, x.type.dtype))
+    return select(inside, taken, filler if is_number(filler) else broadcast(filler, taken.type.shape, ()))
 
 
 def extract(condition: ArrayLike, arr: ArrayLike, *, size: int | None = None, fill_value: ArrayLike = 0) -> Array:

@@ -27,10 +27,13 @@ from .rearrangement import trim_zeros
 def polyval(p: ArrayLike, x: ArrayLike, *, unroll: int = 16) -> Array:
     """The polynomial with coefficients p, the highest power first, at x; by Horner's rule. Coefficients may have more axes.
 
+    unroll: an integer, taken for jax's sake; all steps are written out.
+
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.polyval(jnp.array([1, 0, 2]), 3))
     11
     """
+    size_arg("polyval", unroll, "unroll must be an integer", 1)
     coefficients, at = promoted("polyval", [p, x])
     if not coefficients.type.rank:
         raise ShapeError("polyval: p must be a vector of coefficients, got a number")

@@ -117,6 +117,9 @@ def nan_to_num(
     """
     value = array_arg("nan_to_num", x)
     if not is_inexact(value):
+        for number in (nan, posinf, neginf):
+            if number is not None:
+                as_value(number, "nan_to_num")
         return value
     if is_complex(value):
         return op("complex", *[nan_to_num(op(part, value), copy, nan, posinf, neginf) for part in ("real", "imag")])

@@ -84,7 +84,7 @@ def unique(
     """
     x = array_arg("unique", ar)
     axis = None if axis is None else axis_number("unique", axis, x.type.rank)
-    data = known_size("unique", x, size)
+    data = known_size("unique", x, size, fill_value=fill_value)
     if data is not None:
         if x.type.dtype.is_storage:  # NumPy finds no NaN in the small types of ml_dtypes
             data = data.astype(np.float32)
@@ -244,7 +244,7 @@ def _members(where: str, x: ArrayLike, others: ArrayLike, there: bool, assume_un
 
 def _chosen(where: str, values: Array, mask: Array, size: int | None, fill_value: ArrayLike | None) -> tuple[Array, Array, Array]:
     """The elements that a mask chooses, their places, and which of these exist: all, or `size` with fill_value behind them."""
-    known = known_size(where, mask, size)
+    known = known_size(where, mask, size, fill_value=fill_value)
     if known is not None:
         places = beside(from_numpy(np.flatnonzero(known)), values)
         return _taken(values, places), places, beside(fill(places.type.shape, True, BOOL), values)

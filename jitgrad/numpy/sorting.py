@@ -259,10 +259,14 @@ def digitize(x: ArrayLike, bins: ArrayLike, right: bool = False, *, method: str 
     return select(broadcast(last >= first, rising.type.shape, ()), rising, falling)
 
 
-def known_size(where: str, x: Array, size: int | None, name: str = "size") -> np.ndarray | None:
+def known_size(where: str, x: Array, size: int | None, name: str = "size", fill_value: Any = None) -> np.ndarray | None:
     """The concrete array where no size is given, an argument of that `name`. Raises ConcretizationTypeError where it is traced,
-    ParametersError for a size that is no integer of 0 or more.
+    ParametersError for a size that is no integer of 0 or more, NotAnArrayError for a fill_value that is none, also where nothing is
+    to be filled.
     """
+    for fill in fill_value if isinstance(fill_value, tuple) else (fill_value,):
+        if fill is not None:
+            as_value(fill, where)
     if size is not None:
         size_arg(where, size, f"{name} must be an integer", 0)
         return None
@@ -288,7 +292,7 @@ def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) ->
     x = array_arg("nonzero", a)
     if not x.type.rank:
         raise ShapeError("nonzero: needs an array with axes; use jnp.atleast_1d")
-    data = known_size("nonzero", x, size)
+    data = known_size("nonzero", x, size, fill_value=fill_value)
     if data is not None:
         return tuple(beside(from_numpy(p), x) for p in np.nonzero(data))
     places, valid = first_true(flat(truth(x)), index(size))  # type: ignore[arg-type]
@@ -333,7 +337,7 @@ def argwhere(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -
     """
     x = array_arg("argwhere", a)
     if not x.type.rank:  # no axes, so that only the count of rows tells whether the number is 0
-        rows = nonzero(reshape(x, (1,)), size=size)[0]
+        rows = nonzero(reshape(x, (1,)), size=size, fill_value=fill_value)[0]
         return beside(from_numpy(np.zeros((rows.type.shape[0], 0), np.int64)), x)
     places = nonzero(x, size=size, fill_value=fill_value)
     return columns(list(places), places[0].type.shape)

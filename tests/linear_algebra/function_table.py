@@ -328,6 +328,7 @@ NAMES = {
     "numpy.linalg": ours, "scipy.linalg": sl, "lax.linalg": ll,
 }  # fmt: skip
 ELSEWHERE = {
+    "names of algorithms: test_algorithms.py": "SvdAlgorithm EighImplementation EigImplementation",
     "matrices of vectors and sizes: test_special_matrices.py": (
         "block_diag circulant companion convolution_matrix dft fiedler fiedler_companion hadamard hankel helmert hilbert "
         "invhilbert invpascal leslie pascal toeplitz"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jitgrad.numpy as jnp
-from jitgrad.array import Array
+from jitgrad.array import Array, as_value
 from jitgrad.differentiation import jvp
 from jitgrad.errors import ArgumentError
 from jitgrad.linear_algebra import functions
@@ -82,7 +82,8 @@ def funm(A: ArrayLike, func: Callable[[Array], Array], disp: bool = True) -> Any
 
 
 def solve_sylvester(A: ArrayLike, B: ArrayLike, C: ArrayLike, *, method: str = "schur", tol: float = 1e-8) -> Array:
-    """X with A X + X B = C, for A [..., m, m], B [..., n, n] and C [..., m, n]. method: "schur", or "eigen", which is taken, too.
+    """X with A X + X B = C, for A [..., m, m], B [..., n, n] and C [..., m, n]. method: "schur", or "eigen", which is taken, too,
+    as is tol.
 
     >>> import jitgrad.numpy as jnp
     >>> print(solve_sylvester(jnp.eye(1), 2 * jnp.eye(1), jnp.array([[6.0]])))
@@ -90,6 +91,7 @@ def solve_sylvester(A: ArrayLike, B: ArrayLike, C: ArrayLike, *, method: str = "
     """
     if method not in ("schur", "eigen"):
         raise ArgumentError(f"scipy.linalg.solve_sylvester: method must be 'schur' or 'eigen', got {method!r}")
+    as_value(tol, "scipy.linalg.solve_sylvester")
     return functions.solve_sylvester("scipy.linalg.solve_sylvester", A, B, C)
 
 

@@ -20,10 +20,13 @@ def _vector(where: str, x: ArrayLike, name: str, least: int = 0) -> Array:
     return value
 
 
-def _size(where: str, n: Any, least: int = 0) -> int:
+def _size(where: str, n: Any, least: int = 0, most: int | None = None) -> int:
+    """A size, where `most` is the largest one of a matrix whose elements float64 can hold."""
     size = size_arg(where, n, "n is an integer")
     if size < least:
         raise ArgumentError(f"{where}: n must be {least} or more, got {n}")
+    if most is not None and size > most:
+        raise ArgumentError(f"{where}: n must be {most} or less, because float64 does not hold the elements of more, got {n}")
     return size
 
 
@@ -181,9 +184,12 @@ def hadamard(n: int, dtype: Any = int) -> Array:
     size = _size(where, n, 1)
     if size & (size - 1):
         raise ArgumentError(f"{where}: n must be a power of 2, got {n}")
-    made = np.ones((1, 1), np.int64)
-    while len(made) < size:
-        made = np.block([[made, made], [made, -made]])
+    made, done = np.ones((size, size), np.int8), 1
+    while done < size:
+        corner, rest = slice(done), slice(done, 2 * done)
+        made[corner, rest] = made[rest, corner] = made[corner, corner]
+        made[rest, rest] = -made[corner, corner]
+        done *= 2
     return jnp.asarray(made, dtype)
 
 
@@ -199,13 +205,13 @@ def hilbert(n: int) -> Array:
 
 
 def invhilbert(n: int) -> Array:
-    """The inverse of hilbert(n), whose elements are whole numbers, rounded to float where they are large.
+    """The inverse of hilbert(n), whose elements are whole numbers, rounded to float where they are large: n is 203 or less.
 
     >>> print(invhilbert(2))
     [[ 4. -6.]
      [-6. 12.]]
     """
-    size = _size("scipy.linalg.invhilbert", n)
+    size = _size("scipy.linalg.invhilbert", n, most=203)
     choose = math.comb
 
     def element(i: int, j: int) -> float:
@@ -225,26 +231,30 @@ def _kind(where: str, kind: str | None) -> str:
 def pascal(n: int, kind: str | None = None) -> Array:
     """Pascal's triangle as a matrix [n, n]: binomial coefficients, "symmetric" (the default), "upper" or "lower".
 
+    float64 holds those of n up to 515, and of triangular ones up to 1030; raises ArgumentError for more.
+
     >>> print(pascal(3))
     [[1. 1. 1.]
      [1. 2. 3.]
      [1. 3. 6.]]
     """
     where = "scipy.linalg.pascal"
-    size, kind = _size(where, n), _kind(where, kind)
+    kind = _kind(where, kind)
+    size = _size(where, n, most=515 if kind == "symmetric" else 1030)
     of = {"symmetric": lambda i, j: math.comb(i + j, i), "lower": math.comb, "upper": lambda i, j: math.comb(j, i)}[kind]
     return jnp.asarray(np.array([[float(of(i, j)) for j in range(size)] for i in range(size)]).reshape(size, size), float)
 
 
 def invpascal(n: int, kind: str | None = None) -> Array:
-    """The inverse of pascal(n, kind).
+    """The inverse of pascal(n, kind), whose elements float64 holds up to n = 517, of triangular ones up to 1030.
 
     >>> print(invpascal(2))
     [[ 2. -1.]
      [-1.  1.]]
     """
     where = "scipy.linalg.invpascal"
-    size, kind = _size(where, n), _kind(where, kind)
+    kind = _kind(where, kind)
+    size = _size(where, n, most=517 if kind == "symmetric" else 1030)
     signed = [[(-1) ** (i + j) * math.comb(i, j) for j in range(size)] for i in range(size)]  # the inverse of the lower one
     lower = np.array(signed, object).reshape(size, size)
     made = {"lower": lower, "upper": lower.T, "symmetric": lower.T @ lower if size else lower}[kind]

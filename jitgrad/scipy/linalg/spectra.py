@@ -225,7 +225,7 @@ def polar(
         raise ArgumentError(f"{where}: side must be 'right' or 'left', got {side!r}")
     if method not in ("qdwh", "svd"):
         raise ArgumentError(f"{where}: method must be 'qdwh' or 'svd', got {method!r}")
-    u, s, vh = spectra.svd(where, a, False, True)
+    u, s, vh = spectra.polar(where, a, eps, max_iterations)
     sizes = s[..., None, :].astype(u.dtype)
     p = jnp.matmul(systems.adjoint(vh) * sizes, vh) if side == "right" else jnp.matmul(u * sizes, systems.adjoint(u))
     return jnp.matmul(u, vh), p

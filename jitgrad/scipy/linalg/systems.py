@@ -139,7 +139,7 @@ def solve(
 
 def solve_triangular(
     a: ArrayLike, b: ArrayLike, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False, overwrite_b: bool = False,
-    debug: Any = None, check_finite: bool = True,
+    debug: bool | None = None, check_finite: bool = True,
 ) -> Array:  # fmt: skip
     """x with a x = b, for triangular a [..., n, n] and b [n] or [..., n, m]; the other triangle is not read.
 

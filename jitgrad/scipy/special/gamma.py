@@ -13,7 +13,7 @@ from jitgrad import array_ops as ops
 from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.errors import DTypeError
-from jitgrad.operands import inexact_arg
+from jitgrad.operands import inexact_arg, size_arg
 from jitgrad.promotion import default_float
 
 from .arguments import ArrayLike, float_arguments, of_op
@@ -181,18 +181,25 @@ def bernoulli(n: int) -> Array:
         raise DTypeError(f"scipy.special.bernoulli: n must be a whole number that is known when it is called, got {n!r}") from None
     if count < 0:
         raise DTypeError(f"scipy.special.bernoulli: n must not be negative, got {n}")
-    return jnp.asarray(np.array(_bernoulli_numbers(count), default_float().numpy))
+    size_arg("scipy.special.bernoulli", count, "n is an integer")
+    made = np.zeros(count + 1, default_float().numpy)
+    finite = _bernoulli_numbers(min(count, 258))  # above are those out of range
+    with np.errstate(over="ignore"):  # float32 ends before
+        made[: len(finite)] = np.array(finite, made.dtype)
+    made[260::4], made[262::4] = -math.inf, math.inf
+    return jnp.asarray(made)
 
 
 def _bernoulli_numbers(n: int) -> list[float]:
-    """By the Akiyama-Tanigawa triangle up to 258, above which they are out of range."""
-    row, numbers = [], []
-    for m in range(min(n, 258) + 1):
+    """By the Akiyama-Tanigawa triangle."""
+    row: list[Fraction] = []
+    numbers = []
+    for m in range(n + 1):
         row.append(Fraction(1, m + 1))
         for j in range(m, 0, -1):
             row[j - 1] = j * (row[j - 1] - row[j])
         numbers.append(float(row[0]) if m != 1 else -0.5)
-    return numbers + [0.0 if m % 2 else math.copysign(math.inf, m % 4 - 1) for m in range(259, n + 1)]
+    return numbers
 
 
 def boxcox(x: ArrayLike, lmbda: ArrayLike) -> Array:
@@ -365,13 +372,12 @@ def factorial(n: ArrayLike, exact: bool = False) -> Array:
 
 
 def multigammaln(a: ArrayLike, d: int) -> Array:
-    """The logarithm of the multivariate gamma function of dimension d.
+    """The logarithm of the multivariate gamma function of dimension d, an integer of 1 or more.
 
     >>> print(multigammaln(1.0, 1))
     0.0
     """
     value = inexact_arg("scipy.special.multigammaln", a)
-    total = jnp.zeros_like(value) + d * (d - 1) / 4 * math.log(math.pi)
-    for j in range(d):
-        total = total + gammaln(value - j / 2)
-    return total
+    size = size_arg("scipy.special.multigammaln", d, "d must be an integer", 1)
+    parts = gammaln(value[..., None] - jnp.arange(size, dtype=value.dtype) / 2)
+    return jnp.sum(parts, axis=-1) + size * (size - 1) / 4 * math.log(math.pi)
