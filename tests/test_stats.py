@@ -7,6 +7,7 @@ import importlib
 import inspect
 
 import jitgrad.scipy.stats.norm as norm
+import mpmath as mp
 import numpy as np
 import pytest
 import scipy.stats
@@ -90,7 +91,71 @@ def test_gradients_are_finite_outside_the_support():
         assert np.isfinite(jitgrad.grad(lambda x, log=log, p=parameters: jnp.exp(log(x, *p)))(-0.5))
 
 
+MANY = {  # the middle, and parameters for float32 and float64
+    "poisson": (1e6, (1e6,), (1e12,)), "binom": (1e6, (3e6, 0.3333), (3e12, 0.3333)), "nbinom": (1e6, (1e6, 0.5), (1e12, 0.5)),
+    "geom": (1e6, (1e-6,), (1e-12,)), "betabinom": (1e6, (3e6, 2e6, 4e6), (3e8, 2e8, 4e8)), "gamma": (1e6, (1e6,), (1e12,)),
+    "chi2": (1e6, (1e6,), (1e12,)), "beta": (1 / 3, (1e6, 2e6), (1e12, 2e12)),
+}  # fmt: skip
+
+
+def exact_log_chance(name, k, *numbers):
+    """What is linear in log gamma and logarithms, in 60 digits."""
+
+    def choices(n, k):
+        return mp.loggamma(n + 1) - mp.loggamma(k + 1) - mp.loggamma(n - k + 1)
+
+    def betaln(a, b):
+        return mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b)
+
+    with mp.workdps(60):
+        k, (a, *rest) = mp.mpf(float(k)), [mp.mpf(float(v)) for v in numbers]
+        b = rest[0] if rest else mp.mpf(0)
+        formulas = {
+            "poisson": lambda: k * mp.log(a) - a - mp.loggamma(k + 1),
+            "binom": lambda: choices(a, k) + k * mp.log(b) + (a - k) * mp.log(1 - b),
+            "nbinom": lambda: choices(k + a - 1, k) + a * mp.log(b) + k * mp.log(1 - b),
+            "geom": lambda: mp.log(a) + (k - 1) * mp.log(1 - a),
+            "betabinom": lambda: choices(a, k) + betaln(k + b, a - k + rest[1]) - betaln(b, rest[1]),
+            "gamma": lambda: (a - 1) * mp.log(k) - k - mp.loggamma(a),
+            "chi2": lambda: (a / 2 - 1) * mp.log(k) - k / 2 - mp.loggamma(a / 2) - a / 2 * mp.log(2),
+            "beta": lambda: (a - 1) * mp.log(k) + (b - 1) * mp.log(1 - k) - betaln(a, b),
+        }
+        return float(formulas[name]())
+
+
+@pytest.mark.parametrize("name", MANY)
+@pytest.mark.parametrize("run", [lambda f: f, jitgrad.jit], ids=["eager", "jit"])
+def test_chances_of_large_counts_keep_their_digits(name, run):
+    """SciPy's have lost them at the parameters of float64, too."""
+    f = run(getattr(stats, name).logpdf if name in ("gamma", "chi2", "beta") else getattr(stats, name).logpmf)
+    middle, *parameters = MANY[name]
+    for dtype, numbers, rtol in zip(("float32", "float64"), parameters, (2e-7, 3e-10), strict=True):
+        large = max(numbers[0], 1 / numbers[0])
+        x = middle * (1 if name == "beta" else large / 1e6 / (3 if "binom" in name and name != "nbinom" else 1))
+        x = x * (1 + np.array([0, 1, -3, 8]) / np.sqrt(large))
+        x = (x if name == "beta" else np.round(x)).astype(dtype)
+        given = [np.array(v, dtype) for v in numbers]
+        np.testing.assert_allclose(f(x, *given), [exact_log_chance(name, v, *given) for v in x], rtol=rtol, atol=rtol)
+
+
+def test_chances_of_no_counts_have_slopes_by_chances_of_nothing():
+    for f, numbers, slope in (
+        (stats.poisson.logpmf, (0.0, 0.0), -1), (stats.binom.logpmf, (0.0, 5.0, 0.0), -5), (stats.binom.logpmf, (5.0, 5.0, 1.0), 5),
+        (stats.nbinom.logpmf, (0.0, 3.0, 1.0), 3),
+    ):  # fmt: skip
+        assert float(jitgrad.grad(f, len(numbers) - 1)(*numbers)) == slope
+    assert float(jitgrad.grad(stats.gamma.logpdf)(0.0, 1.0)) == -1
+    assert float(jitgrad.grad(stats.beta.logpdf)(0.0, 1.0, 3.0)) == -2
+
+
 def test_vectors_of_counts_and_shares_are_scipys():
+    many, chances = np.array([1e6, 2.001e6, 2.999e6]), np.array([0.125, 0.375, 0.5])
+    for name, numbers in (("multinomial.logpmf", (many, 6e6, chances)), ("dirichlet.logpdf", (chances, many))):
+        family, method = name.split(".")
+        wanted = getattr(getattr(scipy.stats, family), method)(*numbers)
+        found = getattr(getattr(stats, family), method)(*[np.array(v, np.float32) for v in numbers])
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, wanted, rtol=2e-7)
     x, p = np.array([[1, 2, 0], [0, 0, 3], [1, 1, 2]]), np.array([0.2, 0.3, 0.5])
     np.testing.assert_allclose(stats.multinomial.logpmf(x, 3, p), scipy.stats.multinomial.logpmf(x, 3, p), rtol=1e-12)
     alpha = np.array([1.5, 2.0, 0.7])

@@ -99,7 +99,7 @@ def _loggamma_right(z: Array) -> Array:
     for _ in range(8):
         near = z.real < 8
         total, z = total - jnp.where(near, jnp.log(jnp.where(near, z, 1.0)), 0.0), jnp.where(near, z + 1, z)
-    return total + (z - 0.5) * jnp.log(z) - z + 0.5 * math.log(2 * math.pi) + _stirling_rest(z)
+    return total + (z - 0.5) * jnp.log(z) - z + 0.5 * math.log(2 * math.pi) + stirling_rest(z)
 
 
 def poch(z: ArrayLike, m: ArrayLike) -> Array:
@@ -264,19 +264,19 @@ def _betaln_of_one_large(a: Array, b: Array) -> Array:
     endless = b > min(float(jnp.finfo(b.dtype).eps) ** -2, float(jnp.finfo(b.dtype).max))
     held = jnp.where(endless, 8.0, b)
     rest = jnp.where(endless, 0.0, a - (a + held - 0.5) * jnp.log1p(a / held))
-    return gammaln(a) - a * jnp.log(b) + (rest + (_stirling_rest(b) - _stirling_rest(a + b)))
+    return gammaln(a) - a * jnp.log(b) + (rest + (stirling_rest(b) - stirling_rest(a + b)))
 
 
 def _betaln_of_two_large(a: Array, b: Array) -> Array:
     ratio = a / b
-    rest = _stirling_rest(a) + _stirling_rest(b) - _stirling_rest(a + b)
+    rest = stirling_rest(a) + stirling_rest(b) - stirling_rest(a + b)
     small = ratio < float(jnp.finfo(b.dtype).eps) / 4
     scaled = jnp.where(small, a, b * jnp.log1p(jnp.where(small, 1.0, ratio)))  # b log(1 + a / b)
     total = (a - 0.5) * (jnp.log(ratio) - jnp.log1p(ratio)) - scaled
     return total + (0.5 * (math.log(2 * math.pi) - jnp.log(b)) + rest)
 
 
-def _stirling_rest(x: Array) -> Array:
+def stirling_rest(x: Array) -> Array:
     """log gamma(x) less Stirling's (x - 1/2) log x - x + log(2 pi) / 2, for x >= 8 (NIST DLMF 5.11.1)."""
     inverse = 1 / x
     square = inverse * inverse

@@ -29,6 +29,7 @@ from jitgrad.scipy.special import (
 )
 
 from .distribution import distribution, log_chance
+from .saddle_points import log_binomial, log_poisson
 
 LOG_2PI = math.log(2 * math.pi)
 MANY = 1e4  # degrees of freedom, from which on Student's t is a normal distribution that is a little bent
@@ -75,7 +76,7 @@ def _standard(
         return density(x, loc, scale)
 
     rest = {m: at_values(m, f) if m in ends else at_chances(f) for m, f in methods.items()}
-    return distribution(name, doc, example, logpdf=logpdf_formula, **rest)
+    return distribution(name, doc, example, wide=False, logpdf=logpdf_formula, **rest)
 
 
 def _tangent(q: Any) -> Array:
@@ -154,9 +155,24 @@ gumbel_l = _standard(
     isf=lambda q: jnp.log(-jnp.log(q)),
 )  # fmt: skip
 
-_beta = _density(lambda y, a, b: xlogy(a - 1, y) + xlog1py(b - 1, -y) - betaln(a, b), 0, 1)
-_gamma = _density(lambda y, a: xlogy(a - 1, y) - y - gammaln(a), 0)
-_chi2 = _density(lambda y, df: xlogy(df / 2 - 1, y / 2) - y / 2 - gammaln(df / 2) - math.log(2), 0)
+
+def _beta_logpdf(y: Any, a: Any, b: Any) -> Array:
+    large = (a > 8) & (b > 8)  # whose terms cancel
+    held, rest = jnp.where(large, y, 0.5), jnp.where(large, 0.5, y)
+    found = log_binomial(jnp.where(large, a, 2.0) - 1, jnp.where(large, b, 2.0) - 1, held, 1 - held)
+    plain = xlogy(a - 1, rest) + xlog1py(b - 1, -rest) - betaln(a, b)
+    return jnp.where(large, found + jnp.log(jnp.where(large, a + b - 1, 1.0)), plain)
+
+
+def _gamma_logpdf(y: Any, a: Any) -> Array:
+    large = a > 8
+    held, rest = jnp.where(large, y, 1.0), jnp.where(large, 1.0, y)
+    return jnp.where(large, log_poisson(jnp.where(large, a, 2.0) - 1, held), xlogy(a - 1, rest) - rest - gammaln(a))
+
+
+_beta = _density(_beta_logpdf, 0, 1)
+_gamma = _density(_gamma_logpdf, 0)
+_chi2 = _density(lambda y, df: _gamma_logpdf(y / 2, df / 2) - math.log(2), 0)
 _t = _density(lambda y, df: _t_logpdf(y, df))
 _pareto = _density(lambda y, b: jnp.log(b) - (b + 1) * jnp.log(y), 1)
 
@@ -277,19 +293,19 @@ _T = _chances(_t_cdf, lambda y, df: _t_cdf(-y, df), -math.inf, math.inf)
 
 beta = distribution(
     "beta", "The beta distribution on [loc, loc + scale].", "pdf(0.5, 2.0, 2.0) -> 1.5", holds=lambda a, b: (a > 0) & (b > 0),
-    **_of_shapes(lambda x, a, b, loc=0, scale=1: x, logpdf=_beta, **_BETA, **_QUANTILES["beta"]),
+    wide=True, **_of_shapes(lambda x, a, b, loc=0, scale=1: x, logpdf=_beta, **_BETA, **_QUANTILES["beta"]),
 )  # fmt: skip
 gamma = distribution(
     "gamma", "The gamma distribution of shape a, from loc on.", "logpdf(1.0, 1.0) -> -1.0", holds=lambda a: a > 0,
-    **_of_shapes(lambda x, a, loc=0, scale=1: x, logpdf=_gamma, **_GAMMA, **_QUANTILES["gamma"]),
+    wide=True, **_of_shapes(lambda x, a, loc=0, scale=1: x, logpdf=_gamma, **_GAMMA, **_QUANTILES["gamma"]),
 )  # fmt: skip
 chi2 = distribution(
     "chi2", "The chi-squared distribution of df degrees of freedom.", "logpdf(0.0, 2.0) -> -0.6931472", holds=lambda df: df > 0,
-    **_of_shapes(lambda x, df, loc=0, scale=1: x, logpdf=_chi2, **_CHI2, **_QUANTILES["chi2"]),
+    wide=True, **_of_shapes(lambda x, df, loc=0, scale=1: x, logpdf=_chi2, **_CHI2, **_QUANTILES["chi2"]),
 )  # fmt: skip
 t = distribution(
     "t", "Student's t distribution of df degrees of freedom.", "logpdf(0.0, 2.0) -> -1.0397208", holds=lambda df: df > 0,
-    **_of_shapes(lambda x, df, loc=0, scale=1: x, logpdf=_t, **_T, **_QUANTILES["t"]),
+    wide=False, **_of_shapes(lambda x, df, loc=0, scale=1: x, logpdf=_t, **_T, **_QUANTILES["t"]),
 )  # fmt: skip
 
 

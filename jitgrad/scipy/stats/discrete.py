@@ -8,9 +8,10 @@ from typing import Any
 
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
-from jitgrad.scipy.special import betainc, betaln, gammainc, gammaincc, gammaln, xlog1py, xlogy
+from jitgrad.scipy.special import betainc, gammainc, gammaincc, gammaln, xlog1py, xlogy
 
 from .distribution import distribution, log_chance
+from .saddle_points import log_binomial, log_poisson
 
 
 def _at_whole(k: Array, possible: Array, log: Any) -> Array:
@@ -27,9 +28,31 @@ def _trials(n: Any) -> Array:
     return (n >= 0) & (jnp.floor(n) == n)
 
 
-def _choices(n: Any, k: Any) -> Array:
-    """The logarithm of n over k."""
-    return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+def _binom_logpmf(k: Array, others: Array, p: Any, q: Any) -> Array:
+    """Of k successes and others that are none; q is 1 - p."""
+    inside = (k > 0) & (others > 0)
+    some = [jnp.where(inside, v, 0.5) for v in (k, others, p, q)]
+    none, rest = (jnp.where(inside, 0.0, v) for v in (k, others))
+    return jnp.where(inside, log_binomial(*some), xlogy(none, p) + xlog1py(rest, -p))
+
+
+def _nbinom_logpmf(k: Array, n: Any, p: Any) -> Array:
+    some = k > 0
+    held, needed, chance = jnp.where(some, k, 1.0), jnp.where(n > 0, n, 1.0), jnp.where(some, p, 0.5)
+    return jnp.where(some, log_binomial(held, needed, 1 - chance, chance) - jnp.log1p(held / needed), xlogy(n, p))
+
+
+def _poisson_logpmf(k: Array, mu: Any) -> Array:
+    some = k > 0
+    return jnp.where(some, log_poisson(jnp.where(some, k, 1.0), jnp.where(some, mu, 1.0)), -mu)
+
+
+def _betabinom_logpmf(k: Array, n: Any, a: Any, b: Any) -> Array:
+    """By binomial chances of counts, of shapes and of both together: at one probability, which falls out."""
+    others, whole = n - jnp.minimum(k, n), n + a + b
+    p, q = (k + a) / whole, (others + b) / whole
+    chances = _binom_logpmf(k, others, p, q) + log_binomial(a, b, p, q) - log_binomial(k + a, others + b, p, q)
+    return chances + jnp.log(a / (k + a)) + jnp.log(b / (others + b)) + jnp.log(whole / (a + b))
 
 
 def _chances(signature: Any, below: Any, above: Any, last: Any = None, log_above: Any = None) -> dict[str, Any]:
@@ -86,10 +109,9 @@ bernoulli = distribution(
 )  # fmt: skip
 binom = distribution(
     "binom", "The number of successes among n trials of probability p.", "pmf(1, 2, 0.5) -> 0.5",
-    holds=lambda n, p: _trials(n) & (p >= 0) & (p <= 1),
+    holds=lambda n, p: _trials(n) & (p >= 0) & (p <= 1), wide=True,
     logpmf=lambda k, n, p, loc=0: _at_whole(
-        k - loc, (k - loc >= 0) & (k - loc <= n),
-        lambda k: _choices(n, jnp.minimum(k, n)) + xlogy(k, p) + xlog1py(n - k, -p),
+        k - loc, (k - loc >= 0) & (k - loc <= n), lambda k: _binom_logpmf(k, n - jnp.minimum(k, n), p, 1 - p)
     ),
     **_chances(
         lambda k, n, p, loc=0: (k - loc, n, p), lambda k, n, p: betainc(jnp.maximum(n - k, 0.5), k + 1, 1 - p),
@@ -98,9 +120,9 @@ binom = distribution(
 )  # fmt: skip
 nbinom = distribution(
     "nbinom", "The number of failures before the n-th success, each of probability p.", "pmf(0, 1, 0.5) -> 0.5",
-    holds=lambda n, p: (n > 0) & _some(p),
+    holds=lambda n, p: (n > 0) & _some(p), wide=True,
     logpmf=lambda k, n, p, loc=0: _at_whole(
-        k - loc, k - loc >= 0, lambda k: gammaln(k + n) - gammaln(n) - gammaln(k + 1) + xlogy(n, p) + xlog1py(k, -p)
+        k - loc, k - loc >= 0, lambda k: _nbinom_logpmf(k, n, p)
     ),
     **_chances(
         lambda k, n, p, loc=0: (k - loc, n, p), lambda k, n, p: betainc(n, k + 1, p), lambda k, n, p: betainc(k + 1, n, 1 - p)
@@ -108,7 +130,7 @@ nbinom = distribution(
 )  # fmt: skip
 geom = distribution(
     "geom", "The number of trials up to the first success, each of probability p.", "pmf(2, 0.5) -> 0.25",
-    holds=_some,
+    holds=_some, wide=True,
     logpmf=lambda k, p, loc=0: _at_whole(k - loc, k - loc >= 1, lambda k: xlog1py(k - 1, -p) + jnp.log(p)),
     **_chances(
         lambda k, p, loc=0: (k - loc, p), lambda k, p: -jnp.expm1(xlog1py(k, -p)), lambda k, p: jnp.exp(xlog1py(k, -p)),
@@ -117,17 +139,16 @@ geom = distribution(
 )  # fmt: skip
 poisson = distribution(
     "poisson", "The number of events where mu are expected.", "pmf(0, 0.5) -> 0.60653067",
-    holds=lambda mu: mu >= 0,
-    logpmf=lambda k, mu, loc=0: _at_whole(k - loc, k - loc >= 0, lambda k: xlogy(k, mu) - gammaln(k + 1) - mu),
+    holds=lambda mu: mu >= 0, wide=True,
+    logpmf=lambda k, mu, loc=0: _at_whole(k - loc, k - loc >= 0, lambda k: _poisson_logpmf(k, mu)),
     **_chances(lambda k, mu, loc=0: (k - loc, mu), lambda k, mu: gammaincc(k + 1, mu), lambda k, mu: gammainc(k + 1, mu)),
     entropy=_poisson_entropy,
 )  # fmt: skip
 betabinom = distribution(
     "betabinom", "The number of successes among n trials of one probability that is beta(a, b) distributed.",
     "pmf(1, 1, 1.0, 1.0) -> 0.5",
-    holds=lambda n, a, b: _trials(n) & (a > 0) & (b > 0),
+    holds=lambda n, a, b: _trials(n) & (a > 0) & (b > 0), wide=True,
     logpmf=lambda k, n, a, b, loc=0: _at_whole(
-        k - loc, (k - loc >= 0) & (k - loc <= n),
-        lambda k: _choices(n, jnp.minimum(k, n)) + betaln(k + a, n - jnp.minimum(k, n) + b) - betaln(a, b),
+        k - loc, (k - loc >= 0) & (k - loc <= n), lambda k: _betabinom_logpmf(k, n, a, b)
     ),
 )  # fmt: skip

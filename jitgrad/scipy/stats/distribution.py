@@ -12,6 +12,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
@@ -60,33 +62,41 @@ class Distribution(types.ModuleType):
         raise AttributeError(f"{self.__name__} has no {name}; it has {there}")
 
 
-def distribution(name: str, doc: str, example: str, holds: Formula | None = None, **formulas: Formula) -> Distribution:
+def distribution(
+    name: str, doc: str, example: str, holds: Formula | None = None, wide: bool = False, **formulas: Formula
+) -> Distribution:
     """`example` is "method(arguments) -> result" for the documentation. pdf and pmf follow from their logarithms.
 
     holds: of the parameters but loc and scale, for which of them there is a distribution. Everything else is NaN, as scales are
-    that are not positive.
+    that are not positive. wide: formulas are done in float64 and rounded once, as sums of terms of the size of a count are.
     """
     for log, plain in (("logpdf", "pdf"), ("logpmf", "pmf")):
         if log in formulas and plain not in formulas:
             formulas[plain] = lambda *args, f=formulas[log]: jnp.exp(f(*args))
             formulas[plain].__signature__ = inspect.signature(formulas[log])  # type: ignore[attr-defined]
-    methods = {method: _public(name, method, formula, holds) for method, formula in formulas.items()}
+    methods = {method: _public(name, method, formula, holds, wide) for method, formula in formulas.items()}
     call, result = example.split(" -> ")
     return Distribution(name, f"{doc}\n\n>>> from jitgrad.scipy.stats import {name}\n>>> print({name}.{call})\n{result}", methods)
 
 
-def _public(name: str, method: str, formula: Formula, holds: Formula | None) -> Callable[..., Array]:
+def _public(name: str, method: str, formula: Formula, holds: Formula | None, wide: bool) -> Callable[..., Array]:
     where, signature = f"scipy.stats.{name}.{method}", inspect.signature(formula)
     shapes = list(inspect.signature(holds).parameters) if holds else []
 
     def function(*args: Any, **kwargs: Any) -> Array:
         given = signature.bind(*args, **kwargs)
         given.apply_defaults()
-        arguments = dict(zip(signature.parameters, float_arguments(where, *given.args), strict=True))
+        values = float_arguments(where, *given.args)
+        dtype = values[0].dtype
+        if wide:
+            values = [v.astype(np.float64) for v in values]
+        arguments = dict(zip(signature.parameters, values, strict=True))
         found = formula(*arguments.values())
         if "scale" in arguments:
             found = jnp.where(arguments["scale"] > 0, found, math.nan)
-        return jnp.where(holds(*[arguments[shape] for shape in shapes]), found, math.nan) if holds else found
+        if holds:
+            found = jnp.where(holds(*[arguments[shape] for shape in shapes]), found, math.nan)
+        return found.astype(dtype)
 
     function.__name__, function.__qualname__ = method, f"{name}.{method}"
     function.__signature__ = signature  # type: ignore[attr-defined]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ShapeError
@@ -21,11 +23,13 @@ def _multinomial_logpmf(x: Any, n: Any, p: Any) -> Array:
     """
     counts, chances = float_arguments("scipy.stats.multinomial.logpmf", x, p)
     trials = float_arguments("scipy.stats.multinomial.logpmf", n, jnp.zeros((), counts.dtype))[0]
+    dtype = counts.dtype
+    counts, chances, trials = (v.astype(np.float64) for v in (counts, chances, trials))  # sums of terms of the size of counts
     fits = (counts.sum(-1) == trials) & jnp.all((counts >= 0) & (jnp.floor(counts) == counts), -1)
     held = jnp.maximum(counts, 0.0)
     logarithm = gammaln(trials + 1) + (xlogy(held, chances) - gammaln(held + 1)).sum(-1)
     there = (trials >= 0) & jnp.all((chances >= 0) & (chances <= 1), -1) & ~jnp.any(jnp.isnan(counts), -1)
-    return jnp.where(there, jnp.where(fits, logarithm, -math.inf), math.nan)
+    return jnp.where(there, jnp.where(fits, logarithm, -math.inf), math.nan).astype(dtype)
 
 
 def _dirichlet_logpdf(x: Any, alpha: Any) -> Array:
@@ -45,9 +49,10 @@ def _dirichlet_logpdf(x: Any, alpha: Any) -> Array:
     shares, weights = float_arguments(where, shares, weights.reshape(-1, *[1] * (shares.ndim - 1)))
     whole = shares.sum(0)
     fits = jnp.all(shares >= 0, 0) & (jnp.abs(whole - 1) < max(1e-6, 4 * float(jnp.finfo(shares.dtype).eps)))
+    dtype, shares, weights = shares.dtype, shares.astype(np.float64), weights.astype(np.float64)
     density = xlogy(weights - 1, jnp.maximum(shares, 0.0)) - gammaln(weights)
     logarithm = jnp.where(fits, density.sum(0) + gammaln(weights.sum(0)), -math.inf)
-    return jnp.where(jnp.all(weights > 0, 0) & ~jnp.isnan(whole), logarithm, math.nan)
+    return jnp.where(jnp.all(weights > 0, 0) & ~jnp.isnan(whole), logarithm, math.nan).astype(dtype)
 
 
 multinomial = Distribution(
