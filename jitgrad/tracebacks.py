@@ -107,8 +107,8 @@ def _hide(traceback: TracebackType | None) -> None:
         traceback = traceback.tb_next
 
 
-def boundary(f: F, inside: bool = False, known: bool = False) -> F:
-    """f, as users call it. It keeps f's name in frames, too: errors tell which function a line called.
+def boundary(f: F, inside: bool = False, known: bool = False, name: str | None = None) -> F:
+    """f, as users call it, by `name` or its own. Frames have the name, too: errors tell which function a line called.
 
     `inside`: functions of this package call it, too, and their 64-bit numbers stay. `known`: users know it by its name, which
     errors that come about in it then have, unless another one calls it, whose name they have.
@@ -129,14 +129,16 @@ def boundary(f: F, inside: bool = False, known: bool = False) -> F:
             return out if inside or config.jax_enable_x64 else narrow_results(out)
         except Exception as error:
             if type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None:
-                explain_call(error, f, args)  # the call itself failed
+                explain_call(error, f, entry.__name__, args)  # the call itself failed
             elif known and _is_of_ours(error.__traceback__) and not _is_called_by_known():
-                name_call(error, f, args, kwargs)
+                name_call(error, f, entry.__name__, args, kwargs)
             leave(error)
             raise
 
+    if name is not None:
+        entry.__name__ = entry.__qualname__ = name
     made: Any = entry
-    made.__code__ = _named(made.__code__, f.__name__, f.__qualname__)
+    made.__code__ = _named(made.__code__, entry.__name__, entry.__qualname__)
     return made
 
 
@@ -155,8 +157,8 @@ def _named(code: CodeType, name: str, qualified: str) -> CodeType:
     return code.replace(co_name=name, co_qualname=qualified)
 
 
-_made: dict[FunctionType, FunctionType] = {}
-"""The boundaries of functions that modules list, so that one that several list is one."""
+_made: dict[tuple[FunctionType, str], FunctionType] = {}
+"""The boundaries of functions that modules list, by the name in their list, so that one that several list is one."""
 
 
 def listed(module: ModuleType) -> list[str]:
@@ -173,11 +175,11 @@ def boundaries(module: ModuleType, plain: Collection[str] = ()) -> None:
         f = vars(module).get(name)
         if not isinstance(f, FunctionType) or name.startswith("_") or name in plain or f.__code__.co_filename == __file__:
             continue
-        if f not in _made:
-            _made[f] = boundary(f, known=module.__name__ != PACKAGE)  # transforms name the one they are
+        if (f, name) not in _made:
+            made = _made[f, name] = boundary(f, known=module.__name__ != PACKAGE, name=name)  # transforms name the one they are
             if f.__module__.startswith(module.__name__):
-                _made[f].__module__ = module.__name__
-        setattr(module, name, _made[f])
+                made.__module__ = module.__name__
+        setattr(module, name, _made[f, name])
 
 
 def boundary_methods(cls: type, plain: Collection[str] = ()) -> None:

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import traceback
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_values_of_the_setting_are_checked():
 
 
 def test_public_functions_keep_name_signature_and_identity():
-    assert jnp.abs is jnp.absolute and jitgrad.nn.logsumexp is jitgrad.scipy.special.logsumexp
+    assert jitgrad.nn.logsumexp is jitgrad.scipy.special.logsumexp
     for f in (jnp.sin, jitgrad.grad, jitgrad.random.normal, lax.add, jnp.sum):
         assert pickle.loads(pickle.dumps(f)) is f
     assert list(inspect.signature(jnp.sum).parameters)[:2] == ["a", "axis"]
@@ -160,3 +161,31 @@ def test_what_python_prints(mode):
 def test_numpy_calls_that_come_to_us_are_filtered():
     error = caught(lambda: np.concatenate([X, jnp.ones((1, 2))]))
     assert [f.name for f in frames(error) if OURS in f.filename] == []
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: jnp.abs("a"), "abs needs an array or a number, got the string 'a'"),
+        (lambda: jnp.absolute("a"), "absolute needs an array or a number, got the string 'a'"),
+        (lambda: jnp.arccos("a"), "arccos needs an array or a number"),
+        (lambda: jnp.acos("a"), "acos needs an array or a number"),
+        (lambda: jnp.amax(jnp.ones(2), axis=3), "amax: axis 3 does not exist"),
+        (lambda: jnp.max(jnp.ones(2), axis=3), "max: axis 3 does not exist"),
+        (lambda: jnp.amin(jnp.ones(2), keepdims="no"), "amin: keepdims must be True or False, got 'no'"),
+        (lambda: jnp.bitwise_not(1.5), "bitwise_not"),
+        (lambda: jnp.pow(jnp.ones(2), jnp.ones(3)), "pow: shapes"),
+        (lambda: jnp.mod(1.0, nowhere=2), r"mod\(\) got an unexpected keyword argument 'nowhere'"),
+        (lambda: jitgrad.tree_util.keystr((), simple="no"), "keystr: simple must be True or False"),
+    ],
+)
+def test_errors_have_the_name_by_which_a_function_was_called(call: Any, words: str) -> None:
+    for _ in range(2):
+        with pytest.raises((errors.JitgradError, TypeError), match=f"^{words}"):
+            call()
+
+
+def test_other_names_of_a_function_are_pickled_as_themselves() -> None:
+    for name in ("abs", "absolute", "acos", "amax", "pow"):
+        assert pickle.loads(pickle.dumps(getattr(jnp, name))) is getattr(jnp, name)
+        assert getattr(jnp, name).__name__ == name

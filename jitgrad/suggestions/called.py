@@ -18,19 +18,20 @@ PYTHONS = (TypeError, ValueError, IndexError, AttributeError, OverflowError, Ari
 SHOWN = 60
 
 
-def name_call(error: Exception, f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Put the function's name before the text of an error that does not have it, and to one that is not ours add the call.
+def name_call(error: Exception, f: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Put the name by which a function was called before the text of an error that does not have it, or has another one, and to one
+    that is not ours add the call.
 
     What Python or NumPy says of an argument deep inside ("int() argument must be ...") would tell users nothing about their line.
     """
-    name = f.__name__
     wrong = misfit(f, args, kwargs, lists=not isinstance(error, NotAnArrayError))
     if len(error.args) != 1 or not isinstance(text := error.args[0], str):
         if isinstance(error, PYTHONS):
             said = "" if wrong is None else f"{name}: {wrong.name} must be {wrong.takes}, got {_described(wrong.value)}. "
             error.add_note(f"{said}{CALLED} {name}({_listed(f, args, kwargs)}).")
     elif isinstance(error, JitgradError):
-        whole = error.message if _names(name, error.message) else f"{name}: {error.message}"
+        said = re.sub(rf"^([\w.]*\b)?{re.escape(f.__name__)}\b", rf"\g<1>{name}", error.message)
+        whole = said if _names(name, said) else f"{name}: {said}"
         if wrong is not None and not _tells(wrong.name, whole):
             whole = f"{whole.rstrip('.')}. That is the argument {wrong.name}."
         error.message, error.args = whole, (text.replace(error.message, whole, 1),)

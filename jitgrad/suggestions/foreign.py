@@ -114,8 +114,8 @@ SHAPES = ("shape", "newshape", "reps", "axes")
 """Parameters that take several integers as one tuple."""
 
 
-def explain_call(error: TypeError, f: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    """Add to the error of a call f(*args, ...) that does not fit f's signature what the signature has."""
+def explain_call(error: TypeError, f: Callable[..., Any], called: str, args: tuple[Any, ...]) -> None:
+    """Add to the error of a call f(*args, ...), by the name `called`, that does not fit f's signature what the signature has."""
     try:
         parameters = inspect.signature(f).parameters
     except (TypeError, ValueError):
@@ -133,16 +133,17 @@ def explain_call(error: TypeError, f: Callable[..., Any], args: tuple[Any, ...])
             advice = f"Did you mean {near[0]}=?"
     elif re.search(r"takes .*positional arguments? but", str(error)):
         many = [n for n in ("arrays", "tup", "arys") if n in parameters]
-        advice = f"Several arrays go into one list or tuple: {f.__name__}([a, b])." if many else ""
+        advice = f"Several arrays go into one list or tuple: {called}([a, b])." if many else ""
         names = list(parameters)
         place = next((names.index(n) for n in SHAPES if n in names), len(args))
         if len(sizes := args[place:]) > 1 and all(type(n) is int for n in sizes):
             more = sum(p.default is p.empty for p in list(parameters.values())[place + 1 :])
             sizes, rest = sizes[: len(sizes) - more], sizes[len(sizes) - more :]
             right = ", ".join([*names[:place], str(sizes), *map(str, rest)])
-            advice = f"{names[place].capitalize()} is one tuple: {f.__name__}({right})."
+            advice = f"{names[place].capitalize()} is one tuple: {called}({right})."
         elif not many and names and names[0] in ("f", "fun"):
-            advice = f"The values are arguments of the function that it gives: {f.__name__}(f)(x)."
+            advice = f"The values are arguments of the function that it gives: {called}(f)(x)."
     if advice or isinstance(error.args[0], str):
         listed = ", ".join(n for n in parameters if n != "self")
-        error.args = (" ".join(filter(None, [f"{error}.", advice, f"It takes {listed}." if listed else ""])),)
+        said = str(error).replace(f"{f.__name__}()", f"{called}()", 1)
+        error.args = (" ".join(filter(None, [f"{said}.", advice, f"It takes {listed}." if listed else ""])),)
