@@ -284,6 +284,36 @@ def test_hypergeometric_functions_have_derivatives_and_ends():
         np.testing.assert_allclose(two(*points), [2.0, np.inf, np.nan, 1.0, np.inf], rtol=1e-13)
 
 
+def wide_parameters(rng, count):
+    """Of all sizes up to some hundreds, of both signs, whole ones, too."""
+    size = 10 ** rng.uniform(-2, 2.5, count) * np.where(rng.random(count) < 0.4, -1, 1)
+    return np.where(rng.random(count) < 0.2, np.round(size), size)
+
+
+KNOWN_HARD = [(1.1312872241364562, 0.4217053661263295, 88.02570931111867, 0.9999098419940656), (3.0, 3.74, 106.3, 0.9875672),
+              (-11.86389813299641, -141.99311883499666, 5.64982090291968, 0.99981207251036), (36.0, -51.9, 64.5, 0.9997),
+              (-0.08, -60.97, 44.0, 0.9997), (104.65509133279926, 38.0, 0.8496182526983499, -0.15056926927553582)]  # fmt: skip
+
+
+def test_hypergeometric_functions_of_large_parameters_have_six_digits_or_are_nan():
+    rng = np.random.default_rng(17)
+    a, b, c, x = (np.concatenate([wide_parameters(rng, 150), v]) for v in np.array(KNOWN_HARD).T)
+    x = np.where(np.arange(x.size) < 150, np.where(rng.random(x.size) < 0.7, rng.uniform(-1, 1, x.size), -np.abs(x)), x)
+    beside_pole, known = (-231.76579126047622, -180.46606430804377, -26.0), 0
+    for name, points in (("hyp2f1", (a, b, c, x)), ("hyp1f1", (a, b, c)), ("hyp1f1", beside_pole)):
+        points = [np.atleast_1d(v) for v in points]
+        found = jit(getattr(special, name))(*points)
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(getattr(special, name)(*points)))
+        for *numbers, value in zip(*[v.tolist() for v in points], np.asarray(found).tolist(), strict=True):
+            if math.isfinite(value):
+                with mp.workdps(40):
+                    wanted = mp.re(getattr(mp, name)(*map(mp.mpf, numbers), maxprec=4000, maxterms=20000))
+                    assert abs(value - wanted) <= 1e-6 * abs(wanted), (name, numbers)
+                known += 1
+    assert known > 200
+    np.testing.assert_allclose(special.hyp2f1(*np.array(KNOWN_HARD[:2]).T), [1.0055140862186067, 1.1141], rtol=1e-4)
+
+
 def test_a_zero_of_a_hypergeometric_function_is_zero_and_not_lost():
     for f in (lambda g: g, jit):
         kummer = f(special.hyp1f1)(np.array([2.0, 3.0, -1.0]), 1.0, np.array([-1.0, 2**0.5 - 2, 1.0]))

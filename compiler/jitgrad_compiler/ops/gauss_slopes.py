@@ -10,7 +10,16 @@ from __future__ import annotations
 import math
 
 from .gamma_functions import digamma, lgamma
-from .hypergeometric_functions import MOST_LOSS, MOST_TERMS, is_pole, power, sign_of_gamma
+from .hypergeometric_functions import (
+    FEW_LOSS,
+    MOST_LOSS,
+    MOST_TERMS,
+    MOST_TERMS_NEAR_ONE,
+    TRUST,
+    is_pole,
+    power,
+    sign_of_gamma,
+)
 
 
 def hyp2f1_slope_a(a: float, b: float, c: float, x: float) -> float:
@@ -35,7 +44,7 @@ def _slope(a: float, b: float, c: float, x: float, da: float, dc: float, last: f
     if x == 0.0 or b == 0.0 or (a == 0.0 and da == 0.0):
         return 0.0
     if last < MOST_TERMS:
-        return _series(a, b, c, x, da, 0.0, dc)[1]
+        return _series(a, b, c, x, da, 0.0, dc, MOST_TERMS)[1]
     if x > 1.0 or is_pole(c):
         return math.nan
     if x == 1.0:
@@ -77,22 +86,30 @@ def _reciprocal_gamma(x: float) -> tuple[float, float]:
 
 def _inside(a: float, b: float, c: float, x: float, beyond: float, da: float, db: float, dc: float) -> tuple[float, float]:
     """-1/2 <= x < 1, with beyond = 1 - x: the value and its change."""
-    if x > 0.5:
-        return _towards_one(a, b, c, beyond, da, db, dc)
-    value, slope, by_x, slope_by_x, loss = _series(a, b, c, x, da, db, dc)
+    most = MOST_TERMS if x <= 0.5 else MOST_TERMS_NEAR_ONE
+    front, change = power(beyond, c - a - b), (dc - da - db) * math.log(beyond)
+    value, slope, by_x, slope_by_x, loss = _series(a, b, c, x, da, db, dc, most)
     if loss > 8.0:
-        other, other_slope, by_x, slope_by_x, other_loss = _series(c - a, c - b, c, x, dc - da, dc - db, dc)
+        other, other_slope, by_x, slope_by_x, other_loss = _series(c - a, c - b, c, x, dc - da, dc - db, dc, most)
         if other_loss < loss:
-            front = power(beyond, c - a - b)
-            value, slope = front * other, front * (other_slope + (dc - da - db) * math.log(beyond) * other)
-    return value, slope
+            value, slope, loss = front * other, front * (other_slope + change * other), other_loss
+    if x <= 0.5 or loss < FEW_LOSS:
+        return value, slope
+    value, slope = _towards_one(a, b, c, beyond, da, db, dc)
+    other, other_slope = _towards_one(c - a, c - b, c, beyond, dc - da, dc - db, dc)
+    other, other_slope = front * other, front * (other_slope + change * other)
+    if abs(value - other) <= TRUST * abs(value) and abs(slope - other_slope) <= TRUST * max(abs(slope), 1e-3 * abs(value)):
+        return value, slope
+    return math.nan, math.nan
 
 
-def _series(a: float, b: float, c: float, x: float, da: float, db: float, dc: float) -> tuple[float, float, float, float, float]:
+def _series(
+    a: float, b: float, c: float, x: float, da: float, db: float, dc: float, most: float
+) -> tuple[float, float, float, float, float]:
     """The series, its change, the derivatives of both by x, and how much larger the terms are than the first two."""
     term, change, k = 1.0, 0.0, 0.0
     total, changed, by_x, changed_by_x, size = 1.0, 0.0, 0.0, 0.0, 1.0
-    while k < MOST_TERMS and (term != 0.0 or change != 0.0):
+    while k < most and (term != 0.0 or change != 0.0):
         lower = c + k
         if lower == 0.0:
             break
@@ -108,14 +125,14 @@ def _series(a: float, b: float, c: float, x: float, da: float, db: float, dc: fl
         if small and abs(upper * step) < 0.95 and k > -a and k > -b and k > -c:
             break
     near = max(abs(total), abs(changed))
-    if k == MOST_TERMS or size > MOST_LOSS * max(near, abs(by_x / x)):
+    if k == most or size > MOST_LOSS * max(near, abs(by_x / x)):
         return math.nan, math.nan, math.nan, math.nan, math.inf
     return total, changed, by_x / x, changed_by_x / x, size / near if near != 0.0 else math.inf
 
 
 def _towards_one(a: float, b: float, c: float, beyond: float, da: float, db: float, dc: float) -> tuple[float, float]:
     """From x = 1/2 by Taylor's series of the differential equation (NIST DLMF 15.10.1); y is the distance to 1."""
-    value, dvalue, slope, dslope, _ = _series(a, b, c, 0.5, da, db, dc)
+    value, dvalue, slope, dslope, _ = _series(a, b, c, 0.5, da, db, dc, MOST_TERMS)
     y = 0.5
     while y > beyond:
         step = min(0.5 * y, y - beyond)

@@ -2,9 +2,10 @@
 
 They run as they stand, and kernels have them by `targets/scalar_translation.py`. Where two series give the same number, the one
 whose terms cancel less is taken; towards the singular point 1 of 2F1 its differential equation is followed by Taylor's series in
-steps of half the distance, which needs no case for whole c - a - b. What has not converged after many terms, or
-has lost its digits, is NaN. Beside a zero of the function it has not: what counts there is its derivative. Those of 2F1 by its
-parameters are in `gauss_slopes.py`.
+steps of half the distance, which needs no case for whole c - a - b. With large parameters another solution may grow out of rounding
+there, which Euler's transformation shows: it has other errors, and the two must agree. What has not converged after many terms, or
+has lost more than eight digits, is NaN. Beside a zero of the function it has not: what counts there is its derivative. Those of 2F1
+by its parameters are in `gauss_slopes.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import math
 from .gamma_functions import digamma, gamma, lgamma
 
 MOST_TERMS = 3000.0
-MOST_LOSS = 1e12  # of terms larger than their sum by this no digits are left that could be trusted
+MOST_TERMS_NEAR_ONE = 500.0  # of a series in x > 1/2, beside which there is another way
+MOST_LOSS = 1e8  # of terms larger than their sum by this, too few digits are left
+FEW_LOSS = 1e3  # so much is lost before another way is tried
+TRUST = 1e-7  # how near two ways must come to each other
 LARGE = 1e250
 LOG_LARGE = 575.6462732485114
 
@@ -94,7 +98,7 @@ def _kummer_series(a: float, b: float, x: float, exponent: float) -> tuple[float
             total, total_a, total_b, slope = total / LARGE, total_a / LARGE, total_b / LARGE, slope / LARGE
             scale += LOG_LARGE
         small = abs(term) <= 1e-17 * abs(total) and abs(term_a) <= 1e-17 * abs(total_a) and abs(term_b) <= 1e-17 * abs(total_b)
-        if small and k > -a and k > -b:
+        if small and abs(upper * ratio) < 0.95 and k > -a and k > -b:  # beside a pole of b terms grow once more
             break
     if k == MOST_TERMS or is_lost(total, slope / x, size):
         return math.nan, math.nan, math.nan, math.inf
@@ -166,7 +170,7 @@ def hyp2f1(a: float, b: float, c: float, x: float) -> float:
     if is_pole(c) and last > -c:
         return math.inf
     if last < MOST_TERMS:
-        return _gauss_series(a, b, c, x)[0]
+        return _gauss_series(a, b, c, x, MOST_TERMS)[0]
     if x > 1.0:
         return math.nan
     if x == 1.0:
@@ -200,21 +204,23 @@ def _gauss_at_one(a: float, b: float, c: float) -> float:
 def _gauss_inside(a: float, b: float, c: float, x: float, beyond: float) -> float:
     """-1/2 <= x < 1, with beyond = 1 - x."""
     if is_pole(a) or is_pole(b):
-        return _gauss_series(a, b, c, x)[0]
-    if x > 0.5:
-        return _gauss_towards_one(a, b, c, beyond)
-    value, loss = _gauss_series(a, b, c, x)
+        return _gauss_series(a, b, c, x, MOST_TERMS)[0]
+    most = MOST_TERMS if x <= 0.5 else MOST_TERMS_NEAR_ONE
+    value, loss = _gauss_series(a, b, c, x, most)
     if loss > 8.0:  # Euler's transformation, NIST DLMF 15.8.1
-        other, other_loss = _gauss_series(c - a, c - b, c, x)
+        other, other_loss = _gauss_series(c - a, c - b, c, x, most)
         if other_loss < loss:
-            value = power(beyond, c - a - b) * other
-    return value
+            value, loss = power(beyond, c - a - b) * other, other_loss
+    if x <= 0.5 or loss < FEW_LOSS:
+        return value
+    value, other = _gauss_towards_one(a, b, c, beyond), power(beyond, c - a - b) * _gauss_towards_one(c - a, c - b, c, beyond)
+    return value if abs(value - other) <= TRUST * abs(value) else math.nan
 
 
-def _gauss_series(a: float, b: float, c: float, x: float) -> tuple[float, float]:
+def _gauss_series(a: float, b: float, c: float, x: float, most: float) -> tuple[float, float]:
     """The series, and how much larger its terms are than the sum."""
     term, total, size, slope, k = 1.0, 1.0, 1.0, 0.0, 0.0
-    while k < MOST_TERMS and term != 0.0:
+    while k < most and term != 0.0:
         if c + k == 0.0:
             break
         ratio = (a + k) / (c + k) * ((b + k) / (k + 1.0)) * x
@@ -225,15 +231,15 @@ def _gauss_series(a: float, b: float, c: float, x: float) -> tuple[float, float]
         slope += k * term
         if abs(term) <= 1e-17 * abs(total) and abs(ratio) < 0.95 and k > -a and k > -b and k > -c:
             break
-    if k == MOST_TERMS or is_lost(total, slope / x, size):
+    if k == most or is_lost(total, slope / x, size):
         return math.nan, math.inf
     return total, size / abs(total) if total != 0.0 else math.inf
 
 
 def _gauss_towards_one(a: float, b: float, c: float, beyond: float) -> float:
     """From x = 1/2 by Taylor's series of the differential equation (NIST DLMF 15.10.1); y is the distance to 1."""
-    value = _gauss_series(a, b, c, 0.5)[0]
-    slope = a * b / c * _gauss_series(a + 1.0, b + 1.0, c + 1.0, 0.5)[0]
+    value = _gauss_series(a, b, c, 0.5, MOST_TERMS)[0]
+    slope = a * b / c * _gauss_series(a + 1.0, b + 1.0, c + 1.0, 0.5, MOST_TERMS)[0]
     y = 0.5
     while y > beyond:
         step = min(0.5 * y, y - beyond)
