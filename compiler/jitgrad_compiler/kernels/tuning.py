@@ -102,8 +102,8 @@ class Loops:
     """The share of a map's loads that sections must save: what is padded by a little only reads under a mask, row by row."""
     section_loads: int = 1 << 12
     """Loads that each section must save: it takes two milliseconds to compile, and they half a microsecond."""
-    pairs_at_least: int = 16
-    """Steps of the shortest axis along which pairs are made by vectors, and shuffled together."""
+    interleaved_at_least: int = 16
+    """Steps of the shortest axis along which pairs, threes or fours are made by vectors, and shuffled together."""
     turned_at_least: int = 1 << 15
     """Elements of a map from which what it reads across its vectors is turned by squares: they take milliseconds to compile."""
     turned_steps: int = 8

@@ -23,6 +23,9 @@ from .numba_scalar import call_scalar, scalar_function
 class Expressions:
     """Emits nodes at the current place in the code."""
 
+    most_together = 4
+    """Of so many elements side by side all are read, where each so manieth is asked for."""
+
     def __init__(self, e: Emitter, width: int) -> None:
         self.e, self.width = e, width
         self.axis_values: dict[Axis, Reg | int] = {}
@@ -261,26 +264,30 @@ class Expressions:
         if factor == 0 and not self.varies(node.offset.axes):
             value = e.splat(self._scalar_load(node, pointer, None if guard is None else e.any(guard)), self.width)
             return value if guard is None else e.select(guard, value, e.const(0, node.dtype))
-        if factor == 2 and node.dtype != BOOL and self._in_pairs(node):
-            return self._one_of_pairs(node, pointer, mask)
+        if factor is not None and 2 <= factor <= self.most_together and node.dtype != BOOL:
+            offset = node.offset.substitute({a: Affine(n) for a, n in self.axis_values.items() if isinstance(n, int)})
+            if self._take_turns(node, offset, factor):
+                return self._one_of_few(node, offset, factor, pointer, mask)
         return e.gather(*self.places(pointer, node.offset, node.dtype), node.dtype, mask)
 
-    def _in_pairs(self, node: Load) -> bool:
-        """Whether a load of every second element may read all of them: it is one of pairs that begin at even places."""
-        even = all(isinstance(a, Axis) and f % 2 == 0 for a, f in node.offset.terms.items())
-        return even and node.source.type.size % 2 == 0
+    def _take_turns(self, node: Load, offset: Affine, count: int) -> bool:
+        """Whether a load of every second, third or fourth element may read all of them: it is one of so many side by side, the
+        first of which is at a multiple of their number.
+        """
+        whole = all(isinstance(a, Axis) and f % count == 0 for a, f in offset.terms.items())
+        return whole and node.source.type.size % count == 0
 
-    def _one_of_pairs(self, node: Load, pointer: Reg, mask: Reg | None) -> Reg:
-        """Two vectors read as they lie in memory, and every second lane of both."""
-        e, width, odd = self.e, self.width, node.offset.constant % 2
-        base = node.offset + -odd
-        key = ("pairs", node.source, base, None if mask is None else mask.text)
-        both = self.known(key)
-        if both is None:
-            mask = None if mask is None else e.shuffle(mask, mask, [lane // 2 for lane in range(2 * width)])
-            both = e.load(e.offset(pointer, self.scalar_index(base), node.dtype), node.dtype, 2 * width, mask)
-            self.scopes[-1][key] = both
-        return e.shuffle(both, both, [2 * lane + odd for lane in range(width)])
+    def _one_of_few(self, node: Load, offset: Affine, count: int, pointer: Reg, mask: Reg | None) -> Reg:
+        """Vectors read as they lie in memory, and every so manieth lane of all."""
+        e, width, which = self.e, self.width, offset.constant % count
+        base = offset + -which
+        key = ("together", node.source, base, None if mask is None else mask.text)
+        every = self.known(key)
+        if every is None:
+            mask = None if mask is None else e.shuffle(mask, mask, [lane // count for lane in range(count * width)])
+            every = e.load(e.offset(pointer, self.scalar_index(base), node.dtype), node.dtype, count * width, mask)
+            self.scopes[-1][key] = every
+        return e.shuffle(every, every, [count * lane + which for lane in range(width)])
 
     def places(self, pointer: Reg, offset: Affine, dtype: DType) -> tuple[Reg, Reg]:
         """Where the lanes of a vector lie: an address, and indices from there. Of lanes equally far apart these are constants."""
@@ -310,16 +317,23 @@ class Expressions:
         else:
             e.scatter(*self.places(pointer, offset, value.type), value, self.mask)
 
-    def store_pairs(self, pointer: Reg, offset: Affine, pair: tuple[Reg, Reg], masks: tuple[Reg | None, Reg | None]) -> None:
-        """Two vectors whose lanes alternate in memory, from `offset` on, each under its mask."""
+    def store_interleaved(self, pointer: Reg, offset: Affine, values: Sequence[Reg], masks: Sequence[Reg | None]) -> None:
+        """Vectors whose lanes take turns in memory, from `offset` on, each under its mask."""
         e, width = self.e, self.width
-        first, second = (e.splat(e.convert(v, U8) if v.type == BOOL else v, width) for v in pair)
-        order = [lane // 2 + width * (lane % 2) for lane in range(2 * width)]
+        vectors = [e.splat(e.convert(v, U8) if v.type == BOOL else v, width) for v in values]
         mask = None
-        if masks != (None, None):
-            low, high = (e.const(True, BOOL, width) if m is None else e.splat(m, width) for m in masks)
-            mask = e.shuffle(low, high, order)
-        e.store(e.offset(pointer, self.scalar_index(offset), first.type), e.shuffle(first, second, order), mask)
+        if any(m is not None for m in masks):
+            mask = _interleaved(e, [e.const(True, BOOL, width) if m is None else e.splat(m, width) for m in masks], width)
+        e.store(e.offset(pointer, self.scalar_index(offset), vectors[0].type), _interleaved(e, vectors, width), mask)
+
+
+def _interleaved(e: Emitter, vectors: Sequence[Reg], width: int) -> Reg:
+    """One vector of the lanes of two to four: the first of each, the second of each, and so on."""
+    count = len(vectors)
+    first, second = vectors[0], vectors[1]
+    if count > 2:
+        first, second = (e.shuffle(a, b, range(2 * width)) for a, b in ((first, second), (vectors[2], vectors[-1])))
+    return e.shuffle(first, second, [lane // count + width * (lane % count) for lane in range(count * width)])
 
 
 def narrowest(low: int, high: int) -> DType:

@@ -28,6 +28,7 @@ class ThreadExpressions(Expressions):
     """`pointers` also has the results of reductions that earlier phases made."""
 
     aligned = True
+    most_together = 2
 
     def _emit(self, node: Node) -> Reg:
         if isinstance(node, Reduced):

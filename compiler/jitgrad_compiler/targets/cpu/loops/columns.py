@@ -16,7 +16,7 @@ from ...emitter import Emitter
 from ...expressions import Expressions, reduced_nodes
 from ...llvm_text import Reg
 from ...long_sums import cut, rounds, runs
-from .schedule import Schedule
+from .schedule import Schedule, takes_turns
 
 
 def emit_columns(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule, together: int = 1) -> None:
@@ -100,15 +100,15 @@ def _ask_ahead(e: Emitter, x: Expressions, far: Sequence[tuple[Load, int]]) -> N
 
 
 def _write_out(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> None:
-    """A map, for each step of the axes that are written out. Where the last of these has two, side by side in memory, vectors of
-    both are written together. All values come before the first store, which may be over what another is made from.
+    """A map, for each step of the axes that are written out. Where the steps of the last of these lie side by side in memory,
+    vectors of all are written together. All values come before the first store, which may be over what another is made from.
     """
     x.hoist([st.node for st in kernel.stores], s.unrolled)
     before, last = s.unrolled[:-1], s.unrolled[-1:]
     axis, whole = s.vector_axis, x.mask
     assert axis is not None
-    in_pairs = all(st.offset.factor(axis) == 2 and [st.offset.factor(a) for a in last] == [1] for st in kernel.stores)
-    for step in written_out(before if in_pairs else s.unrolled):
+    together = bool(last) and all(takes_turns(st, axis, last[0]) for st in kernel.stores)
+    for step in written_out(before if together else s.unrolled):
         with ExitStack() as steps:
             for c in s.cuts:  # the last step of an axis may lack some remainders
                 if c.steps is not axis and (count := c.count(step.get(c.remainder, 0))) < c.steps.extent:
@@ -116,17 +116,17 @@ def _write_out(e: Emitter, x: Expressions, kernel: Kernel, s: Schedule) -> None:
             steps.enter_context(x.scope())
             x.axis_values.update(step)
             values, masks = [], []
-            for rest in written_out(last) if in_pairs else [{}]:
+            for rest in written_out(last) if together else [{}]:
                 x.axis_values.update(rest)
                 x.mask = _mask(e, x, s, whole)
                 with x.scope():
                     values.append([x.emit(st.node) for st in kernel.stores])
                 masks.append(x.mask)
-            if in_pairs:
+            if together:
                 x.axis_values[last[0]] = 0
             for n, st in enumerate(kernel.stores):
-                if in_pairs:
-                    x.store_pairs(x.pointers[st.target], st.offset, (values[0][n], values[1][n]), (masks[0], masks[1]))
+                if together:
+                    x.store_interleaved(x.pointers[st.target], st.offset, [v[n] for v in values], masks)
                 else:
                     x.store(x.pointers[st.target], st.offset, values[0][n])
             x.mask = whole

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ....ir.types import BOOL
 from ....kernels.affine import Affine, Axis, linear
 from ....kernels.expression import Load, walk
-from ....kernels.kernel import Kernel, Reduction
+from ....kernels.kernel import Kernel, Reduction, Store
 from ....kernels.merged_axes import indices_of, merge, renamed, side_by_side
 from ....kernels.tuning import Loops
 from ...expressions import total_cost
@@ -128,8 +128,11 @@ def _divide(kernel: Kernel, wide: Sequence[Axis], tuning: Loops) -> tuple[list[A
         positions = [r for r in kernel.reductions if r.position is not None]
         if positions:
             return [], list(wide), False
+        few = _parted(kernel, wide, tuning)
+        if few is not None:
+            return [*[a for a in wide if a is not few], few], [], True
         rows, inner, _ = _divide_map(kernel, wide)
-        return (list(wide), [], True) if _of_pairs(kernel, rows, inner, tuning) else (rows, inner, False)
+        return (list(wide), [], True) if _takes_turns(kernel, rows, inner, tuning) else (rows, inner, False)
     over = some[0] & frozenset(wide)
     reduced, kept = [a for a in wide if a in over], [a for a in wide if a not in over]
     if not kept or _contiguous_along(kernel, reduced[-1], wide) >= _contiguous_along(kernel, _vectorised(kept, tuning), wide):
@@ -177,13 +180,36 @@ def _divide_map(kernel: Kernel, wide: Sequence[Axis]) -> tuple[list[Axis], list[
     return list(wide[:split]), list(wide[split:]), False
 
 
-def _of_pairs(kernel: Kernel, rows: Sequence[Axis], inner: Sequence[Axis], tuning: Loops) -> bool:
-    """Whether a map writes pairs, side by side in memory, over a row that has vectors: it is vectorised along that, and both of a
-    pair are written out, which costs a shuffle.
+def _takes_turns(kernel: Kernel, rows: Sequence[Axis], inner: Sequence[Axis], tuning: Loops) -> bool:
+    """Whether a map writes few elements side by side in memory, over a row that has vectors: it is vectorised along that, and all
+    of the few are written out, which costs shuffles. What it reads must lie side by side along the row, or as what it writes.
     """
-    if kernel.reductions or not rows or [a.extent for a in inner] != [2] or rows[-1].extent < tuning.pairs_at_least:
+    if kernel.reductions or not rows or rows[-1].extent < tuning.interleaved_at_least or len(inner) != 1:
         return False
-    return all(s.offset.factor(inner[0]) == 1 and s.offset.factor(rows[-1]) == 2 for s in kernel.stores)
+    (few,), along = inner, rows[-1]
+    loads = [n.offset.factor(along) for n in walk(kernel.roots()) if isinstance(n, Load)]
+    if few.extent > tuning.written_out or few.extent > 2 and not {*loads} <= {0, 1, few.extent}:
+        return False
+    return all(takes_turns(s, along, few) for s in kernel.stores)
+
+
+def _parted(kernel: Kernel, wide: Sequence[Axis], tuning: Loops) -> Axis | None:
+    """The axis along which a map reads few elements side by side, each of which it writes to a row of its own."""
+    if kernel.reductions or not wide or wide[-1].extent < tuning.interleaved_at_least:
+        return None
+    along = wide[-1]
+    if any(s.offset.factor(along) != 1 for s in kernel.stores):
+        return None
+    loads = [n.offset for n in walk(kernel.roots()) if isinstance(n, Load)]
+    for few in wide[:-1]:
+        if 1 < few.extent <= tuning.written_out and any((o.factor(few), o.factor(along)) == (1, few.extent) for o in loads):
+            return few
+    return None
+
+
+def takes_turns(store: Store, along: Axis, few: Axis) -> bool:
+    """Whether the steps of an axis lie side by side, and those of another so far apart that there is room for them alone."""
+    return few.extent > 1 and store.offset.factor(few) == 1 and store.offset.factor(along) == few.extent
 
 
 def _tasks(s: Schedule, kernel: Kernel, work: float, tuning: Loops) -> None:
