@@ -12,9 +12,10 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import audio, errors, image, lax, metrics, nn, ops, optim, random, tree_util
+from jitgrad import audio, errors, image, lax, metrics, models, nn, ops, optim, random, tree_util
 from jitgrad.flags import flags_of
 from jitgrad.scipy import fft, integrate, interpolate, linalg, ndimage, optimize, signal, sparse, special, stats
+from jitgrad.train import layers
 
 MODULES = (
     jitgrad, jnp, jnp.linalg, jnp.fft, lax, lax.linalg, random, special, linalg, sparse.linalg, signal, fft, stats, ndimage,
@@ -83,3 +84,28 @@ def test_flags_of_a_users_function_are_its_own() -> None:
 
     assert jitgrad.grad(scaled)(1.0, verbose="no") == 2.0
     assert jitgrad.jit(scaled, static_argnames="verbose")(3.0, verbose="abc") == 9.0
+
+
+@pytest.mark.parametrize(
+    ("construct", "words"),
+    [
+        (lambda: nn.Linear(2, 3, bias="no"), "Linear: bias"),  # type: ignore[arg-type]
+        (lambda: nn.LayerNorm(2, elementwise_affine="no"), "LayerNorm: elementwise_affine"),  # type: ignore[arg-type]
+        (lambda: nn.BatchNorm2d(2, track_running_stats="no"), "BatchNorm2d: track_running_stats"),
+        (lambda: nn.LSTM(2, 3, bidirectional="no"), "LSTM: bidirectional"),
+        (lambda: models.ResNet([1, 1, 1, 1], bottleneck="no"), "ResNet: bottleneck"),  # type: ignore[arg-type]
+        (lambda: layers.Dense(3, use_bias="no"), "Dense: use_bias"),
+        (lambda: layers.GlobalAveragePooling2D(keepdims="no"), "GlobalAveragePooling2D: keepdims"),
+    ],
+)
+def test_layers_refuse_what_is_no_flag(construct: Any, words: str) -> None:
+    with pytest.raises(errors.ParametersError, match=f"{words} must be True or False, got 'no'"):
+        construct()
+
+
+def test_flags_of_a_users_layer_are_its_own() -> None:
+    class Named(nn.Linear):
+        def __init__(self, bias: bool = True) -> None:
+            super().__init__(2, 3, bias=bias != "no")
+
+    assert Named(bias="no").bias is None  # type: ignore[arg-type]
