@@ -14,7 +14,7 @@ import jitgrad.lax as lax
 import jitgrad.numpy as jnp
 from jitgrad.errors import DTypeError
 from jitgrad_compiler.ir import interpret, parse
-from jitgrad_compiler.ir.types import BF16, DTYPES, F8_E4M3, F16, F32, F64, I32, I64, U8, DType
+from jitgrad_compiler.ir.types import BF16, DTYPES, F8_E4M3, F16, F32, F64, I32, I64, U8, U32, DType
 from jitgrad_compiler.runtime.executable import run_graph
 
 from .compiler.agreement import assert_same
@@ -68,6 +68,18 @@ def test_numbers_are_rounded_once_to_the_nearest_of_two_to_the_even_one(dtype: D
     np.testing.assert_array_equal(converted(x, F64, dtype).astype(np.float64), nearer)
     single = x.astype(np.float32)
     assert_same(converted(single, F32, dtype), single.astype(dtype.numpy))
+
+
+@pytest.mark.parametrize("dtype", STORAGE)
+def test_integers_that_float32_does_not_hold_are_rounded_once(dtype: DType) -> None:
+    """By integers: GPU programs of narrow types have no float64 (assembled.py looks at it)."""
+    ends = [2**n for n in range(23, 32)]
+    middles = [n + n // 2**d for n in ends for d in range(2, 13)]
+    for source, numbers in (I32, [*(-n for n in ends), *(-n for n in middles), *ends[:-1], *middles]), (U32, [*ends, *middles]):
+        wide = np.array([n + m for n in numbers for m in (-257, -256, -129, -128, -1, 0, 1, 128, 129, 256, 257)])
+        x = np.unique(wide[(wide >= np.iinfo(source.numpy).min) & (wide <= np.iinfo(source.numpy).max)])
+        got = converted(x.astype(source.numpy), source, dtype)
+        assert_same(got, converted(x.astype(np.float64), F64, dtype))
 
 
 @pytest.mark.parametrize("dtype", STORAGE)

@@ -52,7 +52,8 @@ def narrow(e: Emitter, x: Reg, type: DType) -> Reg:
     if x.type is F64:
         x = _rounded_to_odd(e, x)
     elif x.type is not F32:
-        return narrow(e, e.convert(x, F64 if x.type.bits > 16 else F32), type)
+        x = _of_24_bits(e, x) if x.type in (I32, U32) else x
+        return narrow(e, e.convert(x, F64 if x.type.bits > 32 else F32), type)
     if type is F16:
         half = "half" if x.width == 1 else f"<{x.width} x half>"
         rounded = e.op(f"fptrunc {x.typed} to {half}", U16, x.width)
@@ -96,6 +97,19 @@ def _without_infinities(e: Emitter, x: Reg, type: DType) -> Reg:
     found = e.select(e.and_(inside, e.compare("le", found, f.largest)), found, f.largest + 1)
     sign = e.and_(e.shr(e.bitcast(x, U32), 24), 0x80)
     return e.bitcast(e.convert(e.or_(found, sign), U8), type)
+
+
+def _of_24_bits(e: Emitter, x: Reg) -> Reg:
+    """A 32-bit integer that float32 holds, which rounds on as this one would: of larger ones than it holds the eight lowest bits are
+    rounded to odd.
+    """
+    largest = 1 << (F32.fraction_bits + 1)
+    large = e.compare("gt", x, largest)
+    if x.type.is_signed:
+        large = e.or_(large, e.compare("lt", x, -largest))
+    lowest = e.and_(x, 0xFF)
+    upper = e.sub(x, lowest)
+    return e.select(large, e.select(e.compare("eq", lowest, 0), upper, e.or_(upper, 0x100)), x)
 
 
 def _rounded_to_odd(e: Emitter, x: Reg) -> Reg:
