@@ -32,7 +32,7 @@ MAPS: dict[str, tuple[Any, list[Any], dict[int, int], dict[int, int]]] = {
     "of odd rows": (lambda x: x[:, :1021] + 1, [f32(*LARGE)], {4: 1}, {4: 1}),
     "with many results": (lambda x: [x * k for k in range(2, 7)], [f32(*LARGE)], {8: 1}, {8: 5}),
     "of half precision": (lambda x: x * x, [jitgrad.ShapeDtypeStruct(LARGE, jnp.bfloat16)], {8: 1}, {8: 1}),
-    "of integers as half precision": (lambda x: x.astype(jnp.bfloat16), [jitgrad.ShapeDtypeStruct(LARGE, np.int32)], {16: 1}, {8: 1}),
+    "of integers made halves": (lambda x: x.astype(jnp.bfloat16), [jitgrad.ShapeDtypeStruct(LARGE, np.int32)], {16: 1}, {8: 1}),
     "of float64": (lambda x: x * x + 1, [jitgrad.ShapeDtypeStruct(LARGE, np.float64)], {16: 1}, {16: 1}),
 }  # fmt: skip
 

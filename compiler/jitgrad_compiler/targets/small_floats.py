@@ -100,7 +100,7 @@ def _without_infinities(e: Emitter, x: Reg, type: DType) -> Reg:
 
 
 def _of_24_bits(e: Emitter, x: Reg) -> Reg:
-    """A 32-bit integer that float32 holds, which rounds on as this one would: of larger ones than it holds the eight lowest bits are
+    """A 32-bit integer that float32 holds, which rounds on as this one would: where it holds not all bits, the lowest eight are
     rounded to odd.
     """
     largest = 1 << (F32.fraction_bits + 1)
