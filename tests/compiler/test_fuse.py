@@ -394,6 +394,25 @@ def test_stages_go_from_row_to_row_where_rows_lie_side_by_side_in_memory(
     assert_agrees(graph)
 
 
+@pytest.mark.parametrize(("shape", "kernels"), [((3000, 64), 3), ((30, 64), 2), ((8, 1 << 14), 2)])
+def test_a_short_row_that_many_places_read_is_computed_once(shape: tuple[int, ...], kernels: int) -> None:
+    """The division of the mean: a kernel of its own, but for few elements and for rows that fill the cache."""
+    graph = traced(centred((0,)), f32(*shape))
+    assert len(kernels_of(graph)) == kernels
+    assert_agrees(graph)
+
+
+def test_a_row_of_each_number_many_times_is_written_out_where_many_places_read_it() -> None:
+    def f(x: Value, m: Value) -> Value:
+        spread = op("reshape", broadcast(m, (4, 8, 8), (0, 1)), shape=(4, 64))
+        return x - broadcast(spread, (4, 500, 64), (0, 2))
+
+    graph = traced(f, f32(4, 500, 64), f32(4, 8))
+    *_, last = kernels_of(graph)
+    assert "//" not in str(last)
+    assert_agrees(graph)
+
+
 def test_a_large_gradient_is_used_up_before_other_work_begins() -> None:
     text = """graph(x:f32[512,512], v:f32[64,64], w:f32[512,512]) {
       a:f32[512,512] = dot_general x x [dims=(((0,), (0,)), ((), ()))]

@@ -117,7 +117,7 @@ SECTIONS: dict[str, list[tuple[Body, list[tuple[int, ...]]]]] = {
         (lambda *xs: sum(xs), [()] * 80),
         (lambda *xs: [a * 2 for a in xs], [(4,)] * 80),
         (softmax, [(64, 1 << 16)]), (softmax, [(16, 5000)]), (softmax, [(1, 1 << 15)]),
-        (lambda x: x - jnp.mean(x, axis=0), [(64, 32)]),
+        (lambda x: x - jnp.mean(x, axis=0), [(64, 32)]), (lambda x: x - jnp.mean(x, axis=0), [(500, 256)]),
         (lambda x, v, w: (a := x.T @ x, jnp.tanh(v) @ v, w - a[::-1].T)[1:], [(512, 512), (64, 64), (512, 512)]),
         (jitgrad.grad(perceptron, argnums=(1, 2, 3)), [(1 << 14, 256), *[(256, 256)] * 3]),
         (jitgrad.grad(residual), [(512, 256), *[(256, 256)] * 30]),

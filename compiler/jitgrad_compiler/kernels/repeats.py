@@ -6,15 +6,17 @@ is behind a barrier is never computed by the kernel that makes the barrier's ope
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ..ir.graph import Eqn, Graph, Var
 from ..ir.storage import small
+from ..ir.types import ArrayType
 from ..ops.arithmetic import convert_element_type
 from ..ops.indexing import gather
-from ..ops.layout import reshape_op
+from ..ops.layout import broadcast_op, reshape_op
 from .pull import is_small_reduction
 from .tuning import Fusion
 
@@ -50,7 +52,7 @@ class Repeats:
         self.stored = {a for a in graph.outputs if isinstance(a, Var)}
         self.inlined: set[Var] = set()
         self.cut_off: set[Var] = set()
-        """Results of layout ops that are stored after all, for too many stand one inside another."""
+        """Results of layout ops that are stored after all: too many stand one inside another, or each is read too often."""
         self.behind: dict[Var, list[Var]] = {}
         """For each barrier the values in memory that it stands for."""
         self.uses: dict[Var, int] = {}
@@ -58,11 +60,33 @@ class Repeats:
             for a in e.inputs:
                 if isinstance(a, Var):
                     self.uses[a] = self.uses.get(a, 0) + 1
+        self.spread: set[Var] = set()
+        """Short rows that are read over and over by something far larger: what is done again there is done many times."""
         self._chains: dict[Var, tuple[float, frozenset[Var]]] = {}
         self._followed: dict[Var, list[Var]] = {}
         """For a value that is in chains the values whose chains go on from its own."""
+        self._find_spread()
         self._find_inlined()
         self._find_barriers()
+
+    def _find_spread(self) -> None:
+        for e in self.graph.eqns:
+            v = e.inputs[0] if e.op is broadcast_op else None
+            reads = isinstance(v, Var) and self._is_spread(v.type, e.outputs[0].type, e.params["dims"])
+            while reads and isinstance(v, Var):
+                self.spread.add(v)
+                d = self.definitions.get(v)
+                v = d.inputs[0] if d is not None and d.op is reshape_op and not is_mixing(d) else None
+
+    def _is_spread(self, source: ArrayType, made: ArrayType, dims: tuple[int, ...]) -> bool:
+        """Whether a broadcast reads a short row along its innermost axes for each of many places in the axes before them."""
+        own = {d for d, n in zip(dims, source.shape, strict=True) if n != 1}
+        axes = [a for a in reversed(range(made.rank)) if made.shape[a] != 1]
+        row = list(itertools.takewhile(own.__contains__, axes))
+        places = itertools.takewhile(lambda a: a not in own, axes[len(row) :])
+        short = math.prod(made.shape[a] for a in row) * source.dtype.nbytes <= self.tuning.spread_bytes
+        often = math.prod(made.shape[a] for a in places) >= self.tuning.spread_ratio
+        return bool(row) and short and often and made.size >= self.tuning.spread_elements
 
     def _find_inlined(self) -> None:
         leaves: dict[Var, dict[Var, None]] = {v: {v: None} for v in self.graph.inputs}
@@ -84,7 +108,8 @@ class Repeats:
                 inline = total <= self.tuning.repeat_cost and small and large
             above = max((depth.get(a, 0) for a in e.inputs if isinstance(a, Var)), default=0)
             deep = above + (RESHAPE_DEPTH if e.op is reshape_op and is_mixing(e) else 1)
-            if inline and deep > MOST_INLINED:
+            gathered = e.op is reshape_op and is_mixing(e) and e.outputs[0] in self.spread and e.inputs[0] in self.inlined
+            if inline and (deep > MOST_INLINED or gathered):
                 inline = False
                 self.cut_off.update(e.outputs)
                 self.stored.update(e.outputs)
@@ -195,12 +220,13 @@ class Repeats:
     def _chained(self, var: Var, e: Eqn) -> tuple[float, frozenset[Var]]:
         choices = CHOICE_COST * (len(e.inputs) - 1) if e.op.kind == "layout" and e.inputs else 0.0
         cost = e.op.traits.cost if e.op.kind == "elementwise" else choices
+        most = self.tuning.spread_cost if var in self.spread else self.tuning.repeat_large_cost
         leaves: frozenset[Var] = frozenset()
         for a in dict.fromkeys(e.inputs):
             if isinstance(a, Var):
                 more, below = self._chains[a]
                 cost += more
                 leaves |= below
-            if cost > self.tuning.repeat_large_cost:
+            if cost > most:
                 return (0.0, frozenset((var,))) if self._in_kernel(var) else (cost, leaves)
         return cost, leaves

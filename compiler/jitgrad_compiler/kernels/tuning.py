@@ -32,6 +32,14 @@ class Fusion:
     """The same of one op."""
     repeat_bytes: int = 4096
     """What operands of such work may have beyond twice the bytes of the result."""
+    spread_ratio: int = 16
+    """How many times a row is read from which it is stored rather than done again each time."""
+    spread_elements: int = 1 << 16
+    """Elements of the smallest result of which that is asked: of less, a kernel more costs as much."""
+    spread_bytes: int = 1 << 14
+    """Bytes of the longest such row: it stays in the first-level cache."""
+    spread_cost: float = 1.0
+    """Cost of an element of it that is done again after all."""
     inlined_bytes: int = 1 << 14
     """Bytes of the smallest result that every reader computes again, where operands are far smaller."""
     inlined_ratio: int = 8
