@@ -6,7 +6,7 @@ Variances that are divided by are those of the numbers at hand (divided by n); e
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import new_class
 from typing import Any, ClassVar
 
@@ -23,14 +23,42 @@ from .sizes import Sized
 from .unbuilt import is_unbuilt
 
 
-def _moments(x: Array, axes: Sequence[int]) -> tuple[Array, Array]:
-    """Mean and variance along axes, which are kept."""
-    mean = jnp.mean(x, axis=tuple(axes), keepdims=True)
-    return mean, jnp.mean(jnp.square(x - mean), axis=tuple(axes), keepdims=True)
+def _mean_along(axes: Sequence[int]) -> Callable[[Array], Array]:
+    """Means along axes, which are kept."""
+    return lambda x: jnp.mean(x, axis=tuple(axes), keepdims=True)
 
 
-def _normalized(x: Array, mean: Array, variance: Array, eps: float) -> Array:
-    return (x - mean) * lax.rsqrt(variance + eps)
+def _standardized(
+    x: Array, mean_of: Callable[[Array], Array], eps: float, weight: Array | None = None, bias: Array | None = None
+) -> tuple[Array, Array, Array]:
+    """x less its mean, divided by its standard deviation, times weight, plus bias, which have as many axes as x; and mean and
+    variance.
+
+    A constant that is taken from x first changes none of it. It is nearly the mean, so that squares stay small; what is left of the
+    mean goes into the bias, and what rounding did to the constant with it. No factor of an element is inside a sum of the
+    derivative then: the sums are of the cotangent, and of its product with what is left of x.
+    """
+    if not x.size:  # factors outside sums of nothing would be NaN, and with them the weight's gradient
+        return _affine(x, weight, bias), mean_of(x), mean_of(jnp.square(x))
+    centre = stop_gradient(mean_of(x))
+    shifted = x - centre
+    left = mean_of(shifted)
+    lost = jnp.square(left)  # next to nothing, and the variance is never negative without it: its derivatives alone count
+    variance = mean_of(jnp.square(shifted)) - (lost - stop_gradient(lost))
+    scale = _scale(variance, eps, weight)
+    shift = -left * scale if bias is None else bias - left * scale
+    return _affine(shifted, scale, shift), centre + left, variance
+
+
+def _scale(variance: Array, eps: float, weight: Array | None) -> Array:
+    """What elements less their mean are multiplied by."""
+    root = lax.rsqrt(variance + eps)
+    return root if weight is None else root * weight
+
+
+def _affine(x: Array, weight: Array | None, bias: Array | None) -> Array:
+    out = x if weight is None else x * weight
+    return out if bias is None else out + bias
 
 
 class _ChannelNorm(Sized):
@@ -81,22 +109,17 @@ class _ChannelNorm(Sized):
         if not fits or value.shape[axis] != self.num_features:
             self.refuse_input(images(self.num_features, self.data_format, self.ranks), value)
         axes = self.reduced(axis, rank)
+        weight, bias = (None if p is None else along(p, axis, rank) for p in (self.weight, self.bias))
         if self.track_running_stats and not self.training:
             mean, variance = along(self.running_mean, axis, rank), along(self.running_var, axis, rank)
-        else:
-            count = math.prod(value.shape[a] for a in axes)
-            if self.training and count < 2:
-                self.refuse_input("of more than one number a channel in training, where its variance is taken", value)
-            mean, variance = _moments(value, axes)
-            if self.track_running_stats:
-                self.keep(mean, variance, count, axis)
-        out = _normalized(value, mean, variance, self.eps)
-        return self.scaled(out, axis)
-
-    def scaled(self, x: Array, axis: int) -> Array:
-        """x times the weight, plus the bias, where there are such."""
-        x = x if self.weight is None else x * along(self.weight, axis, x.ndim)
-        return x if self.bias is None else x + along(self.bias, axis, x.ndim)
+            return _affine(value - mean, _scale(variance, self.eps, weight), bias)
+        count = math.prod(value.shape[a] for a in axes)
+        if self.training and count < 2:
+            self.refuse_input("of more than one number a channel in training, where its variance is taken", value)
+        out, mean, variance = _standardized(value, _mean_along(axes), self.eps, weight, bias)
+        if self.track_running_stats:
+            self.keep(mean, variance, count, axis)
+        return out
 
     def reduced(self, axis: int, rank: int) -> list[int]:
         """The axes that statistics are taken over."""
@@ -241,9 +264,8 @@ class LayerNorm(Sized):
 
     def __call__(self, x: Any) -> Array:
         value, axes = _trailing(self, x)
-        out = _normalized(value, *_moments(value, axes), self.eps)
-        out = out if self.weight is None else out * self.weight
-        return out if self.bias is None else out + self.bias
+        out, _, _ = _standardized(value, _mean_along(axes), self.eps)
+        return _affine(out, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
@@ -345,19 +367,14 @@ class GroupNorm(Sized):
             self.refuse_input(images("channels", self.data_format), value)
         if rank < 2 or value.shape[axis] != self.num_channels:
             self.refuse_input(images(self.num_channels, self.data_format), value)
-        places = tuple(a for a in range(1, rank) if a != axis)
-        mean = self.over_groups(jnp.mean(value, axis=places, keepdims=True))
-        variance = self.over_groups(jnp.mean(jnp.square(value - mean), axis=places, keepdims=True))
-        out = _normalized(value, mean, variance, self.eps)
-        if self.weight is None or self.bias is None:
-            return out
-        return out * along(self.weight, axis, rank) + along(self.bias, axis, rank)
+        weight, bias = (None if p is None else along(p, axis, rank) for p in (self.weight, self.bias))
+        along_places = _mean_along([a for a in range(1, rank) if a != axis])
+        return _standardized(value, lambda x: self.over_groups(along_places(x)), self.eps, weight, bias)[0]
 
     def over_groups(self, means: Array) -> Array:
-        """Of one number a channel the mean of its group, stored: else every element of the input would gather its own again."""
-        groups = means.reshape((means.shape[0], self.num_groups, -1))
-        spread = jnp.broadcast_to(jnp.mean(groups, axis=-1, keepdims=True), groups.shape).reshape(means.shape)
-        return lax.optimization_barrier(spread)
+        """Of one number a channel the mean of its group, for each channel of it."""
+        groups = means.reshape((means.shape[0], self.num_groups, self.num_channels // self.num_groups))
+        return jnp.broadcast_to(jnp.mean(groups, axis=-1, keepdims=True), groups.shape).reshape(means.shape)
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.weight is not None}"
