@@ -11,6 +11,7 @@ from types import new_class
 from typing import Any, ClassVar
 
 import jitgrad.numpy as jnp
+from jitgrad import array_ops as ops
 from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.differentiation import stop_gradient
@@ -32,7 +33,7 @@ def _standardized(
     x: Array, mean_of: Callable[[Array], Array], eps: float, weight: Array | None = None, bias: Array | None = None
 ) -> tuple[Array, Array, Array]:
     """x less its mean, divided by its standard deviation, times weight, plus bias, which have as many axes as x; and mean and
-    variance.
+    variance, the mean as a constant to derivatives.
 
     A constant that is taken from x first changes none of it. It is nearly the mean, so that squares stay small; what is left of the
     mean goes into the bias, and what rounding did to the constant with it. No factor of an element is inside a sum of the
@@ -40,14 +41,14 @@ def _standardized(
     """
     if not x.size:  # factors outside sums of nothing would be NaN, and with them the weight's gradient
         return _affine(x, weight, bias), mean_of(x), mean_of(jnp.square(x))
-    centre = stop_gradient(mean_of(x))
+    centre = ops.op("stop_gradient", mean_of(x))
     shifted = x - centre
     left = mean_of(shifted)
     lost = jnp.square(left)  # next to nothing, and the variance is never negative without it: its derivatives alone count
-    variance = mean_of(jnp.square(shifted)) - (lost - stop_gradient(lost))
+    variance = mean_of(jnp.square(shifted)) - (lost - ops.op("stop_gradient", lost))
     scale = _scale(variance, eps, weight)
-    shift = -left * scale if bias is None else bias - left * scale
-    return _affine(shifted, scale, shift), centre + left, variance
+    out, shift = shifted * scale, left * scale
+    return out - shift if bias is None else out + (bias - shift), centre, variance
 
 
 def _scale(variance: Array, eps: float, weight: Array | None) -> Array:
