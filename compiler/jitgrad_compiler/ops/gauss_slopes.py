@@ -15,6 +15,7 @@ from .hypergeometric_functions import (
     MOST_LOSS,
     MOST_TERMS,
     MOST_TERMS_NEAR_ONE,
+    SMALL,
     TRUST,
     is_pole,
     power,
@@ -86,6 +87,8 @@ def _reciprocal_gamma(x: float) -> tuple[float, float]:
 
 def _inside(a: float, b: float, c: float, x: float, beyond: float, da: float, db: float, dc: float) -> tuple[float, float]:
     """-1/2 <= x < 1, with beyond = 1 - x: the value and its change."""
+    if x > 0.5 and max(abs(a), abs(b), abs(c)) <= SMALL:
+        return _towards_one(a, b, c, beyond, da, db, dc)
     most = MOST_TERMS if x <= 0.5 else MOST_TERMS_NEAR_ONE
     front, change = power(beyond, c - a - b), (dc - da - db) * math.log(beyond)
     value, slope, by_x, slope_by_x, loss = _series(a, b, c, x, da, db, dc, most)

@@ -19,6 +19,7 @@ MOST_TERMS_NEAR_ONE = 500.0  # of a series in x > 1/2, beside which there is ano
 MOST_LOSS = 1e8  # of terms larger than their sum by this, too few digits are left
 FEW_LOSS = 1e3  # so much is lost before another way is tried
 TRUST = 1e-7  # how near two ways must come to each other
+SMALL = 6.0  # for parameters up to this size the differential equation keeps nine digits
 LARGE = 1e250
 LOG_LARGE = 575.6462732485114
 
@@ -205,6 +206,8 @@ def _gauss_inside(a: float, b: float, c: float, x: float, beyond: float) -> floa
     """-1/2 <= x < 1, with beyond = 1 - x."""
     if is_pole(a) or is_pole(b):
         return _gauss_series(a, b, c, x, MOST_TERMS)[0]
+    if x > 0.5 and max(abs(a), abs(b), abs(c)) <= SMALL:
+        return _gauss_towards_one(a, b, c, beyond)
     most = MOST_TERMS if x <= 0.5 else MOST_TERMS_NEAR_ONE
     value, loss = _gauss_series(a, b, c, x, most)
     if loss > 8.0:  # Euler's transformation, NIST DLMF 15.8.1
