@@ -115,6 +115,7 @@ def boundary(f: F, inside: bool = False, known: bool = False, name: str | None =
     """
 
     now, flags = at_once(f), flags_of(f)
+    called = f.__name__ if name is None else name
 
     @functools.wraps(f)
     def entry(*args: Any, **kwargs: Any) -> Any:
@@ -129,9 +130,9 @@ def boundary(f: F, inside: bool = False, known: bool = False, name: str | None =
             return out if inside or config.jax_enable_x64 else narrow_results(out)
         except Exception as error:
             if type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None:
-                explain_call(error, f, entry.__name__, args)  # the call itself failed
+                explain_call(error, f, called, args)  # the call itself failed
             elif known and _is_of_ours(error.__traceback__) and not _is_called_by_known():
-                name_call(error, f, entry.__name__, args, kwargs)
+                name_call(error, f, called, args, kwargs)
             leave(error)
             raise
 
