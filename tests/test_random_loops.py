@@ -13,7 +13,7 @@ from jitgrad_compiler.ir import parse, verify
 from .loops_and_twins import Python
 from .random_loops import WIDTH, programs, run
 
-MODES = {"eager": (lambda f: f, 25), "jit": (jit, 10)}
+MODES = {"eager": (lambda f: f, 12), "jit": (jit, 6)}
 modes = pytest.mark.parametrize("mode", MODES)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import zlib
 
+import numpy as np
 import pytest
 
 from jitgrad_compiler.ir import OPS, Graph
 from jitgrad_compiler.ir.types import F32, DType
+from jitgrad_compiler.runtime.cuda import devices
+from jitgrad_compiler.runtime.cuda.executable import compile_for
 from jitgrad_compiler.targets.cuda.nvptx import ptx
 from jitgrad_compiler.targets.cuda.program import compile_program, device_tuning
 from tests.compiler.op_agreement import (
@@ -18,7 +21,6 @@ from tests.compiler.op_agreement import (
     elementwise_graph,
     elementwise_kernels,
     example_kernels,
-    joined,
     seeded,
 )
 from tests.compiler.op_examples import Example, elementwise_params
@@ -51,10 +53,18 @@ def together(name: str) -> list[list[tuple[Example, DType]]]:
 
 
 @pytest.mark.parametrize("name", [n for n in OTHERS if n not in ON_THE_HOST])
-def test_an_op_agrees_with_the_interpreter(name: str) -> None:
+def test_an_op_agrees_with_the_interpreter_and_its_ptx_is_assembled(name: str) -> None:
+    """The architectures take turns."""
     rng = seeded(name)
-    for some in together(name):
-        assert_examples_agree(name, some, rng, run_on_gpu)
+    for target, some in zip(TARGETS, together(name), strict=False):
+
+        def run(graph: Graph, arrays: list[np.ndarray], target: str = target) -> list[np.ndarray]:
+            if assembler() is not None:
+                for module in compile_for(devices.device(0), graph).program.modules:
+                    assert assemble(ptx(module.text, TARGETS[target]), target).kernels
+            return run_on_gpu(graph, arrays)
+
+        assert_examples_agree(name, some, rng, run)
 
 
 def assembled(graphs: list[Graph], target: str) -> str:
@@ -79,13 +89,3 @@ def test_the_ptx_of_an_elementwise_op_is_assembled(name: str) -> None:
         assert not wide_floats(assembled([graphs.pop(F32)], target))
     if graphs:
         assembled(list(graphs.values()), target)
-
-
-@pytest.mark.skipif(assembler() is None, reason="ptxas comes with the extra test")
-@pytest.mark.parametrize("name", [n for n in OTHERS if n not in ON_THE_HOST])
-def test_the_ptx_of_an_op_is_assembled(name: str) -> None:
-    """The architectures take turns."""
-    for number, some in enumerate(together(name)):
-        target = list(TARGETS)[number % 3]
-        for module in compile_program(joined([example.graph(dtype) for example, dtype in some]), device_tuning()).modules:
-            assert assemble(ptx(module.text, TARGETS[target]), target).kernels
