@@ -310,6 +310,13 @@ def test_a_large_program_is_several_modules_whose_kernels_share_tiles_and_so_do_
     np.testing.assert_allclose(np.asarray(jitgrad.jit(f)(X, X)), want, rtol=1e-4, atol=1e-5)
 
 
+def test_fourier_transforms_have_one_function_a_radix_for_their_last_pass_and_those_before(compiled: list[str]) -> None:
+    for n in (8, 64):
+        z = (X.reshape(-1, n) + 1j * X.reshape(-1, n)[::-1]).astype(np.complex64)
+        np.testing.assert_allclose(np.asarray(jitgrad.jit(jnp.fft.fft)(z)), np.fft.fft(z), rtol=1e-4, atol=1e-4)
+    assert [re.findall(r"define .*@(fft_pass\w+)", text) for text in compiled] == [["fft_pass_8_f32"], []]
+
+
 def test_modules_are_compiled_to_the_same_code_by_any_number_of_threads() -> None:
     graph = jitgrad.make_graph(jitgrad.grad(lambda x: jnp.sum(jnp.tanh(x @ x.T) @ jnp.exp(x))))(X)
     before, made = pool.num_threads(), []

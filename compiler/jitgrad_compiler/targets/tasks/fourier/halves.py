@@ -111,7 +111,7 @@ def emit_join_row(module: Module, dtype: DType) -> str:
             e.store(at, e.add(x, x))
             e.store(e.offset(at, 1, dtype), e.const(0, dtype))
 
-    return shared(module, f"fft_join_row_{dtype}", _MEMORY, lambda e: _along_row(e, dtype, ends, _joined))
+    return shared(module, f"fft_join_row_{dtype}", _MEMORY, lambda e: _along_row(e, dtype, ends, _joined), beside=True)
 
 
 def emit_part_row(module: Module, dtype: DType) -> str:
@@ -124,7 +124,7 @@ def emit_part_row(module: Module, dtype: DType) -> str:
         e.store(target, e.add(first, last))
         e.store(e.offset(target, 1, dtype), e.sub(first, last))
 
-    return shared(module, f"fft_part_row_{dtype}", _MEMORY, lambda e: _along_row(e, dtype, ends, _parted))
+    return shared(module, f"fft_part_row_{dtype}", _MEMORY, lambda e: _along_row(e, dtype, ends, _parted), beside=True)
 
 
 _Ends = Callable[[Emitter, Reg, Reg, Reg], None]
@@ -145,8 +145,8 @@ def _along_row(e: Emitter, dtype: DType, ends: _Ends, step: _Step) -> None:
     with e.loop(begin, end, lanes) as k:
         count = e.sub(end, k)
         masks = pair_masks(e, count, lanes)
-        skipped = e.mul(e.sub(lanes, count), 2)  # numbers in front of those that there are, where k runs backwards
-        after = [e.compare("ge", e.add(e.lane_ids(I64, lanes), n * lanes), skipped) for n in (0, 1)]
+        skipped = e.sub(lanes, e.least(count, lanes))  # elements in front of those that there are, where k runs backwards
+        after = [e.not_(mask) for mask in pair_masks(e, skipped, lanes)]
         ahead = e.mul(k, 2)
         back = e.mul(e.sub(e.sub(m, k), lanes - 1), 2)
         z = load_pairs(e, e.offset(source, ahead, dtype), dtype, masks)

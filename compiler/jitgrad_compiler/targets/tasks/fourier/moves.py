@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ....ir.types import BOOL, I64, DType
+from ....ir.types import BOOL, I32, I64, DType
 from ...emitter import Emitter
 from ...llvm_text import PTR, Module, Reg
 from .butterflies import Complex, lanes_of, spaced
@@ -19,10 +19,11 @@ from .butterflies import Complex, lanes_of, spaced
 Arguments = Sequence[tuple[str, DType]]
 
 
-def shared(module: Module, name: str, arguments: Arguments, body: Callable[[Emitter], None]) -> str:
-    """The name of a function that is emitted once for all kernels."""
-    if module.shares(name, arguments):
-        e = Emitter(module, name, arguments, attributes="noinline nounwind")
+def shared(module: Module, name: str, arguments: Arguments, body: Callable[[Emitter], None], beside: bool = False) -> str:
+    """The name of a function that is emitted once for all kernels, in the module or beside it, with the passes."""
+    where = module.shares_beside(name, arguments) if beside else module if module.shares(name, arguments) else None
+    if where is not None:
+        e = Emitter(where, name, arguments, attributes="noinline nounwind")
         body(e)
         e.finish()
     return name
@@ -131,8 +132,10 @@ def emit_rows(module: Module, dtype: DType) -> str:
 
 
 def pair_masks(e: Emitter, count: Reg, lanes: int) -> tuple[Reg, Reg]:
-    """Of two vectors of complex numbers side by side, the numbers of the first `count`."""
-    numbers = e.mul(count, 2)
+    """Of two vectors of complex numbers side by side, the numbers of the first `count`. Lanes are counted in 32 bits: a vector of
+    64-bit counts is two to a vector of numbers.
+    """
+    numbers = e.mul(e.convert(e.least(count, lanes), I32), 2)
     return e.lanes_below(numbers, lanes), e.lanes_below(e.sub(numbers, lanes), lanes)
 
 

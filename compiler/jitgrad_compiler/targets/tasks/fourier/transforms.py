@@ -67,8 +67,7 @@ class Transforms:
         """The transform of what is in buffer a: (where it is, the other one)."""
         left, done = length, 1
         for radix in factors(length):
-            turns = left > radix
-            roots = pass_table(self.module, left, radix, self.dtype) if turns else a
-            self.call(e, emit_pass(self.module, radix, turns, self.dtype), a, b, left // radix, done, roots)
+            roots = pass_table(self.module, left, radix, self.dtype) if left > radix else a  # the last pass uses none
+            self.call(e, emit_pass(self.module, radix, self.dtype), a, b, left // radix, done, roots)
             a, b, left, done = b, a, left // radix, done * radix
         return a, b
