@@ -29,7 +29,7 @@ from .define import (
 )
 
 
-def op(name: str, *args: Value, **params: Any) -> Value:
+def op(name: str, /, *args: Value, **params: Any) -> Value:
     return bind(OPS[name], *args, **params)
 
 

@@ -71,26 +71,29 @@ def _map(device: Device, what: Operation) -> list[DeviceMemory] | None:
     outs = [empty(device, t.nbytes) for t in what.results]
     count = math.prod(next(iter(shapes)))
     pointers = [x.pointer for n, x in enumerate(operands) if n not in words]
-    numbers = [bits(operands[n], types[n].dtype) for n in words]
+    numbers = [word for n in words for word in bits(operands[n], types[n].dtype)]
     launch(device, ready, -(-count // ready.kernel.each), (*pointers, *[m.pointer for m in outs], *numbers, count))
     return outs
 
 
 def _sum(device: Device, what: Operation) -> list[DeviceMemory] | None:
-    """A reduction over neighbouring axes."""
+    """A reduction over neighbouring axes. A sum of complex numbers is the sums of their parts, which lie along a last axis."""
     (type,), (source,) = what.types, what.operands
     axes = (what.params["axis"],) if "axis" in what.params else tuple(what.params["axes"])
-    if len(what.results) != 1 or type.dtype.is_complex:
+    if len(what.results) != 1 or type.dtype.is_complex and what.op.name != "reduce_sum":
         return None
+    count = what.results[0].size
+    if type.dtype.is_complex:
+        type, count = ArrayType((*type.shape, 2), type.dtype.real), 2 * count
     shape, sizes = type.shape, three_axes(type.shape, axes)
     if sizes is None:  # the axes to be summed go behind the others
         order = [n for n in range(len(shape)) if n not in axes] + list(axes)
         turned = Strided(tuple(shape[n] for n in order), tuple(row_major(shape)[n] for n in order)).merged()
-        laid, sizes = moved(device, source, turned, type), (what.results[0].size, math.prod(shape[n] for n in axes), 1)
+        laid, sizes = moved(device, source, turned, type), (count, math.prod(shape[n] for n in axes), 1)
         if laid is None:
             return None
         source = laid
-    if sizes[0] * sizes[2] != what.results[0].size:
+    if sizes[0] * sizes[2] != count:
         return None
     others = {k: p for k, p in what.params.items() if k not in ("axis", "axes")}
     middle = {"axis": 1} if "axis" in what.params else {"axes": (1,)}

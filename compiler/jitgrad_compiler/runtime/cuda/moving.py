@@ -19,11 +19,17 @@ from .ready import Operation, launch, prepared
 
 MOST_KEYS = 4
 """Indices of a row."""
+WORD = 8
+"""Bytes that a thread moves at most; complex numbers of 16 are two."""
 Moved = list[DeviceMemory] | None
 
 
 def _index(count: int) -> DType:
     return U32 if count < 1 << 31 else I64
+
+
+def _words(dtype: DType) -> int:
+    return -(-dtype.nbytes // WORD)
 
 
 def _move(device: Device, way: Way, pointers: Sequence[int], count: int, where: Strided, words: Sequence[int] = ()) -> None:
@@ -33,27 +39,30 @@ def _move(device: Device, way: Way, pointers: Sequence[int], count: int, where: 
 
 
 def moved(device: Device, source: DeviceMemory, where: Strided, result: ArrayType) -> DeviceMemory | None:
-    """The elements at these places, in order; None of too many axes, or too large ones."""
-    nbytes, axes = result.dtype.nbytes, len(where.sizes)
-    if axes > MOST_AXES or nbytes > 8:
+    """The elements at these places, in order; None of too many axes."""
+    words = _words(result.dtype)
+    where, nbytes, count = where.of_words(words), result.dtype.nbytes // words, result.size * words
+    if len(where.sizes) > MOST_AXES:
         return None
-    out, count = empty(device, result.nbytes), result.size
+    out = empty(device, result.nbytes)
     if where.strides == (1,) and count:
         device.driver.copy(out.pointer, source.pointer + where.start * nbytes, result.nbytes)
         return out
-    _move(device, Way(8 * nbytes, axes, _index(count)), (source.pointer, out.pointer), count, where)
+    _move(device, Way(8 * nbytes, len(where.sizes), _index(count)), (source.pointer, out.pointer), count, where)
     return out
 
 
 def _put(device: Device, source: DeviceMemory, out: DeviceMemory, where: Strided, dtype: DType) -> bool:
     """Elements, in order, to these places of what is there; whether that was possible."""
+    words = _words(dtype)
+    where, nbytes = where.of_words(words), dtype.nbytes // words
     count = math.prod(where.sizes)
-    if len(where.sizes) > MOST_AXES or dtype.nbytes > 8:
+    if len(where.sizes) > MOST_AXES:
         return False
     if where.strides == (1,) and count:
-        device.driver.copy(out.pointer + where.start * dtype.nbytes, source.pointer, count * dtype.nbytes)
+        device.driver.copy(out.pointer + where.start * nbytes, source.pointer, count * nbytes)
     else:
-        way = Way(8 * dtype.nbytes, len(where.sizes), _index(count), into=True)
+        way = Way(8 * nbytes, len(where.sizes), _index(count), into=True)
         _move(device, way, (source.pointer, out.pointer), count, where)
     return True
 
@@ -73,8 +82,6 @@ def _laid(device: Device, what: Operation) -> Moved:
 
 def _concatenated(device: Device, what: Operation) -> Moved:
     (result,), axis = what.results, what.params["axis"]
-    if result.dtype.nbytes > 8:
-        return None
     out, behind = empty(device, result.nbytes), math.prod(result.shape[axis + 1 :])
     at = 0
     for x, type in zip(what.operands, what.types, strict=True):
@@ -112,15 +119,16 @@ def _gathered(device: Device, what: Operation) -> Moved:
     (type, keys), (x, indices), (result,) = what.types, what.operands, what.results
     axes, batch, fills = what.params["axes"], what.params["batch"], what.params["mode"] == "fill"
     apart, whole = row_major(type.shape), [n for n in range(type.rank) if n >= batch and n not in axes]
-    where = Strided(tuple(type.shape[n] for n in whole), tuple(apart[n] for n in whole)).merged()
-    row, nbytes, count = math.prod(where.sizes), type.dtype.nbytes, result.size
-    if not 0 < len(axes) <= MOST_KEYS or len(where.sizes) > MOST_AXES or nbytes > 8 or not (type.size and count):
+    each = _words(type.dtype)
+    where = Strided(tuple(type.shape[n] for n in whole), tuple(apart[n] for n in whole)).merged().of_words(each)
+    row, nbytes, count = math.prod(where.sizes), type.dtype.nbytes // each, result.size * each
+    if not 0 < len(axes) <= MOST_KEYS or len(where.sizes) > MOST_AXES or not (type.size and count):
         return None
     out, rows = empty(device, result.nbytes), _in_memory(device, indices)
     way = Way(8 * nbytes, len(where.sizes), _index(count), keys=(keys.dtype,) * len(axes), fills=fills)
     starts = [rows.pointer + n * keys.dtype.nbytes for n in range(len(axes))]
-    words = [row, math.prod(keys.shape[batch:-1]), math.prod(type.shape[batch:])]
-    words += [word for n in axes for word in (type.shape[n] - 1, apart[n])]
+    words = [row, math.prod(keys.shape[batch:-1]), math.prod(type.shape[batch:]) * each]
+    words += [word for n in axes for word in (type.shape[n] - 1, apart[n] * each)]
     _move(device, way, (x.pointer, out.pointer, *starts), count, where, words)
     return [out]
 
@@ -129,7 +137,7 @@ def _window(
     device: Device, whole: ArrayType, sizes: tuple[int, ...], starts: Sequence[Any], types: Sequence[ArrayType]
 ) -> tuple[Strided, list[DeviceMemory], list[int], tuple[DType, ...]] | None:
     """A window's places from where it starts, as far as that is known; and what leads to the rest, as a row of indices."""
-    apart, at = row_major(whole.shape), 0
+    apart, at, each = row_major(whole.shape), 0, _words(whole.dtype)
     keys: list[DeviceMemory] = []
     words: list[int] = []
     dtypes: list[DType] = []
@@ -141,11 +149,11 @@ def _window(
         else:
             keys.append(start)
             dtypes.append(type.dtype)
-            words += [n - size, step]
+            words += [n - size, step * each]
     where = Strided(sizes, tuple(apart), at).merged()
-    if len(keys) > MOST_KEYS or len(where.sizes) > MOST_AXES or whole.dtype.nbytes > 8:
+    if len(keys) > MOST_KEYS or len(where.of_words(each).sizes) > MOST_AXES:
         return None
-    count = max(math.prod(sizes), 1)
+    count = max(math.prod(sizes) * each, 1)
     return where, keys, [count, 1, 0, *words] if keys else [], tuple(dtypes)
 
 
@@ -158,9 +166,10 @@ def _sliced(device: Device, what: Operation) -> Moved:
     if not keys:
         out = moved(device, x, where, result)
         return None if out is None else [out]
-    out = empty(device, result.nbytes)
-    way = Way(8 * type.dtype.nbytes, len(where.sizes), _index(result.size), keys=dtypes)
-    _move(device, way, (x.pointer, out.pointer, *[k.pointer for k in keys]), result.size, where, words)
+    out, each = empty(device, result.nbytes), _words(type.dtype)
+    where, count = where.of_words(each), result.size * each
+    way = Way(8 * type.dtype.nbytes // each, len(where.sizes), _index(count), keys=dtypes)
+    _move(device, way, (x.pointer, out.pointer, *[k.pointer for k in keys]), count, where, words)
     return [out]
 
 
@@ -174,8 +183,10 @@ def _updated(device: Device, what: Operation) -> Moved:
     if not keys:
         _put(device, source, out, where, type.dtype)
     else:
-        way = Way(8 * type.dtype.nbytes, len(where.sizes), _index(part.size), into=True, keys=dtypes)
-        _move(device, way, (source.pointer, out.pointer, *[k.pointer for k in keys]), part.size, where, words)
+        each = _words(type.dtype)
+        where, count = where.of_words(each), part.size * each
+        way = Way(8 * type.dtype.nbytes // each, len(where.sizes), _index(count), into=True, keys=dtypes)
+        _move(device, way, (source.pointer, out.pointer, *[k.pointer for k in keys]), count, where, words)
     return [out]
 
 

@@ -108,6 +108,7 @@ def spread(type: Any) -> ArrayType:
     return ArrayType((MANY,) if type.shape else (), type.dtype)
 
 
-def bits(number: Any, dtype: DType) -> int:
-    """A number as a word."""
-    return int.from_bytes(dtype.numpy.type(number).tobytes(), "little")
+def bits(number: Any, dtype: DType) -> list[int]:
+    """A number as a word, a complex one as two."""
+    parts = (number.real, number.imag) if dtype.is_complex else (number,)
+    return [int.from_bytes((dtype.real if dtype.is_complex else dtype).numpy.type(p).tobytes(), "little") for p in parts]

@@ -39,6 +39,12 @@ class Strided(NamedTuple):
                 strides.append(stride)
         return Strided(tuple(sizes) or (1,), tuple(strides) or (1,), self.start)
 
+    def of_words(self, words: int) -> Strided:
+        """The same where each element is so many, side by side."""
+        if words == 1:
+            return self
+        return Strided((*self.sizes, words), (*[s * words for s in self.strides], 1), self.start * words).merged()
+
 
 def row_major(shape: Sequence[int]) -> list[int]:
     """The strides of an array's axes."""
