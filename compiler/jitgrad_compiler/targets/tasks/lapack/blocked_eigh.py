@@ -13,9 +13,10 @@ from ....kernels.kernel import Kernel
 from ...llvm_text import Module, Reg
 from ..phases import Emitted, Pointers, Scratch
 from .blocked import Blocked
-from .factorizations import BLOCK
 from .matrices import Matrices
 
+BLOCK = 64
+"""Reflections that are applied at once: products of fewer are slower, more of them take longer to be joined."""
 RUNS = 8
 """Tasks that share the columns of Z: more of them read the reflections more often."""
 
