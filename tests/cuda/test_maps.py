@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,36 @@ def test_threads_read_and_write_as_much_at_once_as_shapes_allow(name: str) -> No
     assert {size: n for size, n in found.items() if n} == read
     assert stores(text) == written
     assert bool(wide_floats(text)) == (name == "of float64")
+
+
+MANY: dict[str, tuple[Any, int]] = {
+    "results": (lambda x, y: [jnp.exp(x * k + y) for k in range(100)], 2),
+    "arrays": (lambda *xs: functools.reduce(lambda total, x: jnp.where(x > total, x / total, total), xs), 100),
+    "arrays in a sum": (lambda *xs: jnp.sum(functools.reduce(lambda total, x: jnp.where(x > total, x / total, total), xs)), 100),
+}
+"""Programs of one kernel, and how many operands they take."""
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_kernels_of_very_many_arrays_do_not_run_short_of_registers(name: str) -> None:
+    function, count = MANY[name]
+    xs = [np.random.default_rng(n).normal(size=(7, 40)) for n in range(count)]
+    graph = jitgrad.make_graph(function)(*xs)
+    with stand_ins(order=Order("shuffled")):
+        for got, want in zip(run_on_gpu(graph, xs), run_graph(graph, xs), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-12)
+    if assembler() is not None:
+        (module,) = compile_program(graph, device_tuning()).modules
+        (kernel,) = assemble(ptx(module.text, (9, 0)), "sm_90").kernels.values()
+        assert (kernel.spill_stores, kernel.stack) == (0, 0) and kernel.registers <= 64
+
+
+def test_results_in_memory_of_operands_do_not_overwrite_what_others_read() -> None:
+    x, y = (np.random.default_rng(n).normal(size=50) for n in range(2))
+    with stand_ins():
+        f = jitgrad.jit(lambda x, y: [y + k * x for k in range(40)], donate_argnums=(0, 1))
+        for k, got in enumerate(f(jitgrad.device_put(x, "cuda"), jitgrad.device_put(y, "cuda"))):
+            np.testing.assert_allclose(got, y + k * x, rtol=1e-12)
 
 
 def test_a_program_that_runs_again_takes_no_new_memory() -> None:

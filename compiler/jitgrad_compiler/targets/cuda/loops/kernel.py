@@ -12,12 +12,12 @@ Results of reductions that no output keeps lie in scratch memory between the pha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ....ir.graph import Var
 from ....ir.types import BOOL, U8
 from ....kernels.affine import Affine, Axis
-from ....kernels.expression import Load, Node, walk
+from ....kernels.expression import Load, Node, Reduced, walk
 from ....kernels.kernel import Kernel, Reduction, Store
 from ....kernels.memory import aligned
 from ....kernels.merged_axes import indices_of, merge, renamed
@@ -30,19 +30,33 @@ from .rows import rows_of
 from .sums import Sum
 from .transposes import transpose_of
 
+MOST_HELD = 32
+"""Addresses that a kernel keeps in registers, two each of a thread's 255, from its beginning on."""
+
+
+class _ReadWhereUsed(dict[Var, Reg]):
+    """Addresses of a kernel that has too many to keep them: each is read again wherever it is asked for."""
+
+    def __init__(self, read: Callable[[Var], Reg]) -> None:
+        super().__init__()
+        self.read = read
+
+    def __missing__(self, v: Var) -> Reg:
+        return self.read(v)
+
 
 class LoopKernel:
     """Emits one kernel."""
 
     def __init__(self, module: Module, name: str, kernel: Kernel, pointers: Pointers, scratch: Scratch) -> None:
         self.module, self.name = module, name
-        self.pointers, self.scratch = pointers, scratch
+        self.slots, self.scratch = pointers, scratch
         self.tuning = module.tuning.gpu
         self.kernel = _merged(kernel)
         self.axes = [a for a in self.kernel.axes if a.extent != 1]
         self.scratch_bytes = 0
-        self.kept: dict[int, int] = {}
-        """Where in the scratch memory results are that no output keeps, by the reduction's id."""
+        self.kept: dict[Var, int] = {}
+        """Where in the scratch memory results of reductions are that no output keeps."""
 
     def room(self, nbytes: int) -> int:
         """So many bytes of scratch memory."""
@@ -59,7 +73,7 @@ class LoopKernel:
         phases: list[Phase] = []
         for r in self.kernel.reductions:
             if not r.stored:
-                self.kept[id(r)] = self.room(r.result.type.nbytes)
+                self.kept[r.result] = self.room(r.result.type.nbytes)
         for r in sorted(self.kernel.reductions, key=lambda r: r.operand.stage):
             phases += Sum(self, r, f"{self.name}_{len(phases)}").emit()
         groups: dict[frozenset[Axis], list[Store]] = {}
@@ -75,19 +89,26 @@ class LoopKernel:
         x = ThreadExpressions(e, lanes)
         nodes = walk(roots)
         read = [n.source for n in nodes if isinstance(n, Load)]
-        results = {r.result: r for n in nodes if (r := getattr(n, "reduction", None)) is not None}
-        x.pointers = self.pointers(e, f.table, [*read, *[v for v, r in results.items() if r.stored]])
-        for v, r in results.items():
-            if id(r) in self.kept:
-                x.pointers[v] = self.in_scratch(e, f.table, self.kept[id(r)])
+        results = [n.reduction for n in nodes if isinstance(n, Reduced)]
+        x.pointers = self.pointers(e, f.table, [*read, *[r.result for r in results if r.stored or r.result in self.kept]])
         return x
+
+    def pointers(self, e: Emitter, table: Reg, wanted: Sequence[Var]) -> dict[Var, Reg]:
+        """Where arrays and results of reductions lie."""
+
+        def read(v: Var) -> Reg:
+            return self.in_scratch(e, table, self.kept[v]) if v in self.kept else self.slots(e, table, [v])[v]
+
+        if len({*self.kernel.inputs, *self.kernel.outputs}) > MOST_HELD:
+            return _ReadWhereUsed(read)
+        return {v: read(v) for v in dict.fromkeys(wanted)}
 
     def in_scratch(self, e: Emitter, table: Reg, place: int) -> Reg:
         return e.offset(self.scratch(e, table), place, U8)
 
     def result(self, e: Emitter, table: Reg, r: Reduction) -> Reg:
         """Where a reduction's result goes."""
-        return self.pointers(e, table, [r.result])[r.result] if r.stored else self.in_scratch(e, table, self.kept[id(r)])
+        return self.pointers(e, table, [r.result])[r.result]
 
     def lanes(self, axis: Axis | None, places: Sequence[tuple[Affine, Var]], elements: int, most: int = 4) -> int:
         """How many elements along an axis a thread takes at once; `places` are read and written, of these arrays."""
@@ -112,7 +133,8 @@ class LoopKernel:
         elements = math.prod(a.extent for a in axes)
         roots = [st.node for st in stores]
         last = axes[-1] if axes else None
-        places = [(n.offset, n.source) for n in walk(roots) if isinstance(n, Load)]
+        reads: list[Node] = [n for n in walk(roots) if isinstance(n, (Load, Reduced))]
+        places = [(n.offset, n.source) for n in reads if isinstance(n, Load)]
         places += [(st.offset, st.target) for st in stores]
         lanes = self.lanes(last, places, elements, 4 if len(stores) < 4 else 2)
         count = elements // lanes
@@ -125,9 +147,10 @@ class LoopKernel:
         with e.when(inside), x.scope():
             decomposed(x, number, axes, lanes)
             x.vector_axis = last if lanes > 1 else None
-            values = [x.emit(node) for node in roots]
-            for st, value in zip(stores, values, strict=True):
-                x.store(targets[st.target], st.offset, value)
+            for node in reads if len(reads) < len(stores) else roots:  # before a store writes over what another value reads
+                x.emit(node)
+            for st in stores:
+                x.store(targets[st.target], st.offset, x.emit(st.node))
         return f.finish(-(-count // THREADS))
 
 
