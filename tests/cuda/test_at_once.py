@@ -19,6 +19,7 @@ from jitgrad_compiler.runtime.cuda.moving import MOVES
 from jitgrad_compiler.targets.cuda.device import THREADS, WARP
 from jitgrad_compiler.targets.cuda.nvptx import ptx
 from jitgrad_compiler.targets.cuda.program import device_tuning
+from jitgrad_compiler.targets.cuda.sized.cumulative import CHUNKS, TOTALS, WHOLE, Run, emit_running
 from jitgrad_compiler.targets.cuda.sized.kernel import spread
 from jitgrad_compiler.targets.cuda.sized.maps import emit_map
 from jitgrad_compiler.targets.cuda.sized.places import Way, emit_numbers, emit_places
@@ -107,6 +108,41 @@ def test_sums_of_every_type_are_as_on_the_processor(dtype):
         a = jnp.asarray(DRAW.integers(0, 3, shape)).astype(dtype)
         for axis in range(len(shape)):
             np.testing.assert_array_equal(on_gpu(a).sum(axis), a.sum(axis))
+
+
+CUMULATIVE = {"cumsum": "add", "cumprod": "mul", "cummax": "max", "cummin": "min"}
+
+
+@pytest.mark.parametrize("name", CUMULATIVE)
+@pytest.mark.parametrize("dtype", ["f4", "f8", "bfloat16", "i1", "u8", "bool", "c8", "c16"])
+def test_running_values_along_any_axis_compile_nothing_after_the_first_of_each_kind(gpu, name, dtype):
+    if dtype.startswith("c") and name != "cumsum" or dtype == "bool" and name in ("cumsum", "cumprod"):
+        return
+
+    def done(shapes):
+        for shape in shapes:
+            a = jnp.asarray(DRAW.integers(-1 if name == "cumprod" else 0, 2, shape)).astype(dtype)
+            for axis in range(len(shape)):
+                for reverse in (False, True):
+                    want, got = (getattr(lax, name)(on(a), axis=axis, reverse=reverse) for on in (jnp.asarray, on_gpu))
+                    assert got.device.platform == "cuda" and got.dtype == want.dtype
+                    np.testing.assert_array_equal(got, want, err_msg=f"{shape} {axis} {reverse}")
+
+    done([(5, 7), (1, 300), (2, 2000), (9000, 2), (1, 20000)])
+    with Asked(gpu) as asked:
+        done([(6, 3), (300, 1), (3, 4, 5), (2, 0), (1, 1500), (9100, 2), (1, 21000)])
+    assert asked.counts["load"] == asked.counts["graph"] == asked.counts["launch"] == 0
+
+
+def test_long_running_sums_keep_their_accuracy_and_what_is_not_a_number(gpu):
+    a = DRAW.random((30_000, 2)).astype("f4")
+    for array, axis in ((a, 0), (a.T.copy(), 1)):
+        np.testing.assert_allclose(jnp.cumsum(on_gpu(array), axis), array.astype("f8").cumsum(axis), rtol=3e-7)
+    a[20_000] = np.nan, np.inf
+    for name in CUMULATIVE:
+        for on in (a, a[:, 0].copy(), a[:, 1].copy()):
+            want, got = (np.asarray(getattr(lax, name)(jnp.asarray(x), axis=0)) for x in (on, on_gpu(on)))
+            np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-38)
 
 
 COMPLEX = {
@@ -300,6 +336,9 @@ def every_kind():
         yield f"mul {dtype}", emit_map("k", program_of("mul", [vector, vector]), {}, True, tuning)
         yield f"exp {dtype}", emit_map("k", program_of("exp", [vector]), {}, True, tuning)
         yield f"mul {dtype} by a number", emit_map("k", program_of("mul", [vector, ArrayType((), dtype)]), {1}, True, tuning)
+    for dtype, team in ((F32, 1), (F64, WARP), (F64, THREADS), (BF16, THREADS), (I8, WARP)):
+        for part in (WHOLE, TOTALS, CHUNKS):
+            yield f"running {dtype} {team} {part}", emit_running("k", Run("add", dtype, part != WHOLE, team, part), tuning)
     for axes in (1, 2, 6):
         yield f"{axes} axes", emit_places("k", Way(32, axes, U32), tuning)
     for keys in ((I32,), (I64, U64, I8)):

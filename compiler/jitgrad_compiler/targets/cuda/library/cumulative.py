@@ -27,7 +27,7 @@ from ...long_sums import LONGEST, RUN, rounds, runs
 from ...running import Running, neutral
 from ..device import THREADS, WARP, WARPS
 from ..expressions import ALIGNED
-from ..loops.sums import block_joined
+from ..loops.sums import Team, block_joined
 from ..phases import BlockFunction, Emitted, Phase, Pointers, Scratch
 
 Place = Callable[[BlockFunction], Reg]
@@ -124,13 +124,7 @@ class Cumulative:
                 parts, _, _ = self._read(e, source, base, tile, member, high)
                 for part in parts:
                     running.take(part)
-            value = running.value()
-            mask = WARP // 2 if self.team > 1 else 0
-            while mask:
-                value = joined(e, self.line.combine, value, f.threads.from_lane(value, mask))
-                mask //= 2
-            if self.team == THREADS:
-                (value,) = block_joined(f, [value], member, [lambda a, b: joined(e, self.line.combine, a, b)])
+            value = total_of_team(f, self.line.combine, self.team, member, running.value())
             with e.when(e.compare("eq", member, 0)):
                 e.store(e.offset(totals, e.add(e.mul(row, self.chunks), chunk), self.dtype), value)
         return f.finish(-(-self.units // self.per_block))
@@ -156,7 +150,7 @@ class Cumulative:
                 if self.team == 1:
                     found, total = parts, parts[-1]
                 else:
-                    first, total = self._prefix(f, member, parts[-1])
+                    first, total = prefix(f, self.line.combine, self.team, member, parts[-1])
                     found = [joined(e, self.line.combine, first, part) for part in parts]
                 found = [running.with_next(value) for value in found]
                 self._write(e, target, place, found, inside)
@@ -222,30 +216,40 @@ class Cumulative:
                 whole = e.insert(whole, e.convert(value, stored), lane)
             e.store(e.offset(target, place, stored), whole, align=self.lanes * stored.nbytes)
 
-    def _prefix(self, f: BlockFunction, member: Reg, value: Reg) -> tuple[Reg, Reg]:
-        """The values of the team's threads before this one combined, and those of all."""
-        e, t, combine = f.e, f.threads, self.line.combine
-        lane = e.rem(member, WARP) if self.team > WARP else member
-        reach = 1
-        while reach < WARP:
-            below = t.from_below(value, reach)
-            value = e.select(e.compare("ge", lane, reach), joined(e, combine, below, value), value)
-            reach *= 2
-        total = t.of_lane(value, e.const(WARP - 1, I32))
-        nothing = e.const(neutral(combine, self.dtype), self.dtype)
-        first = e.select(e.compare("eq", lane, 0), nothing, t.from_below(value, 1))
-        if self.team == WARP:
-            return first, total
-        shared, warp = t.shared(), e.div(member, WARP)
-        f.shared_bytes = max(f.shared_bytes, WARPS * self.dtype.nbytes)
-        with e.when(e.compare("eq", lane, 0)):
-            e.store(e.offset(shared, warp, self.dtype), total)
-        t.barrier()
-        totals = [e.load(e.offset(shared, w, self.dtype), self.dtype) for w in range(WARPS)]
-        t.barrier()
-        before, everything = nothing, totals[0]
-        for w in range(WARPS):
-            here = totals[0] if w == 0 else joined(e, combine, everything, totals[w])
-            before = e.select(e.compare("gt", warp, w), here, before)
-            everything = here
-        return joined(e, combine, before, first), everything
+
+def total_of_team(f: Team, combine: str, team: int, member: Reg, value: Reg) -> Reg:
+    """The values of the team's threads combined."""
+    e, mask = f.e, WARP // 2 if team > 1 else 0
+    while mask:
+        value = joined(e, combine, value, f.threads.from_lane(value, mask))
+        mask //= 2
+    return block_joined(f, [value], member, [lambda a, b: joined(e, combine, a, b)])[0] if team == THREADS else value
+
+
+def prefix(f: Team, combine: str, team: int, member: Reg, value: Reg) -> tuple[Reg, Reg]:
+    """The values of the team's threads before this one combined, and those of all."""
+    e, t, dtype = f.e, f.threads, value.type
+    lane = e.rem(member, WARP) if team > WARP else member
+    reach = 1
+    while reach < WARP:
+        below = t.from_below(value, reach)
+        value = e.select(e.compare("ge", lane, reach), joined(e, combine, below, value), value)
+        reach *= 2
+    total = t.of_lane(value, e.const(WARP - 1, I32))
+    nothing = e.const(neutral(combine, dtype), dtype)
+    first = e.select(e.compare("eq", lane, 0), nothing, t.from_below(value, 1))
+    if team == WARP:
+        return first, total
+    shared, warp = t.shared(), e.div(member, WARP)
+    f.shared_bytes = max(f.shared_bytes, WARPS * dtype.nbytes)
+    with e.when(e.compare("eq", lane, 0)):
+        e.store(e.offset(shared, warp, dtype), total)
+    t.barrier()
+    totals = [e.load(e.offset(shared, w, dtype), dtype) for w in range(WARPS)]
+    t.barrier()
+    before, everything = nothing, totals[0]
+    for w in range(WARPS):
+        here = totals[0] if w == 0 else joined(e, combine, everything, totals[w])
+        before = e.select(e.compare("gt", warp, w), here, before)
+        everything = here
+    return joined(e, combine, before, first), everything
