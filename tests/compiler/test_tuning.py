@@ -304,7 +304,10 @@ FIXED = {
     "kernels/pull.py": {"SMALL_REDUCTION": "how much text is written out; fixes an order"},
     "targets/cpu/contract/winograd.py": {"VECTORS": "of a panel, of whose width features are a multiple"},
     "targets/tasks/lapack/blocked_cholesky.py": {"BLOCK": "which columns are factorised together fixes an order of sums"},
-    "targets/tasks/lapack/blocked_eigh.py": {"RUNS": "which columns are multiplied together may change their sums"},
+    "targets/tasks/lapack/blocked_eigh.py": {
+        "BLOCK": "which reflections are applied together fixes an order of sums",
+        "RUNS": "which columns are multiplied together may change their sums",
+    },
     "targets/tasks/lapack/factorizations.py": {"BLOCK": "room for LAPACK's routines, which have sizes of their own"},
     "targets/cpu/library/radix.py": {
         "DIGIT_BITS": "of every key's size a divisor", "BUCKETS": "follows from it", "PLACE_BITS": "how a pair lies in memory",
