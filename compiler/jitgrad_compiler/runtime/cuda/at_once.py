@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from ...ir.graph import Graph
-from ...ir.types import BOOL, U8, ArrayType, TapeType
+from ...ir.types import ArrayType, TapeType
 from ...kernels.tuning import Tuning
 from ...ops.contraction import REDUCED, free_axes
 from ...targets.cuda.contract.kernel import Extents
 from ...targets.cuda.device import THREADS
 from ...targets.cuda.program import device_tuning
-from ...targets.cuda.sized.cumulative import CHUNKS, TOTALS, WHOLE, Run, emit_running
 from ...targets.cuda.sized.kernel import SizedKernel, bits, spread
 from ...targets.cuda.sized.maps import emit_map
 from ...targets.cuda.sized.places import Strided, row_major
@@ -37,6 +36,8 @@ from .devices import Device
 from .memory import DeviceMemory, empty
 from .moving import MOVES, moved
 from .ready import Operation, Ready, launch, prepared, spelled
+from .running import done_running
+from .sorting import done_sort
 
 
 def run(device: Device, what: Operation) -> list[DeviceMemory] | None:
@@ -140,40 +141,6 @@ def _summed(
     return [out]
 
 
-def _running(device: Device, what: Operation) -> list[DeviceMemory] | None:
-    """Running values along an axis; sums of complex numbers are those of their parts."""
-    (type,), (source,), axis = what.types, what.operands, what.params["axis"]
-    dtype, inner = type.dtype, math.prod(type.shape[axis + 1 :])
-    if dtype.is_complex:
-        if what.op.name != "cumsum":
-            return None
-        dtype, inner = dtype.real, 2 * inner
-    out = empty(device, type.nbytes)
-    if not type.size:
-        return [out]
-    outer, length, tuning = math.prod(type.shape[:axis]), type.shape[axis], device_tuning()
-    combine, rows = what.op.traits.combine, outer * inner
-    stored = U8 if dtype == BOOL else dtype  # a bool is a byte of 0 or 1
-
-    def start(run: Run, pointers: Sequence[DeviceMemory], units: int, *sizes: int) -> None:
-        ready = prepared(device, run, lambda name: emit_running(name, run, tuning))
-        assert ready is not None
-        launch(device, ready, units * run.team, (*[m.pointer for m in pointers], units, *sizes))
-
-    way = split(outer, length, inner, True, tuning.gpu)
-    team, sizes = way.team, (length, inner, way.shares, way.size)
-    if way.shares == 1:
-        start(Run(combine, stored, what.params["reverse"], team, WHOLE), [source, out], rows, *sizes)
-        return [out]
-    units, of_totals = rows * way.shares, stored.computed
-    totals = empty(device, units * of_totals.nbytes)
-    start(Run(combine, stored, what.params["reverse"], team, TOTALS), [source, totals], units, *sizes)
-    together = Run(combine, of_totals, False, team_of(way.shares, 1, tuning.gpu), WHOLE)
-    start(together, [totals, totals], rows, way.shares, 1, 1, way.shares)
-    start(Run(combine, stored, what.params["reverse"], team, CHUNKS), [source, totals, out], units, *sizes)
-    return [out]
-
-
 def _product(device: Device, what: Operation) -> list[DeviceMemory] | None:
     """A product of matrices of floats, or of a matrix and a vector."""
     (cx, cy), (bx, by) = what.params["dims"]
@@ -268,5 +235,5 @@ def _dense(device: Device, source: DeviceMemory, lies: Matrices, dtype: Any) -> 
     return None if out is None or found is None else (out, found)
 
 
-_BY_NAME = {"dot_general": _product, **MOVES}
-_BY_KIND = {"elementwise": _map, "reduce": _sum, "argreduce": _sum, "cumulative": _running}
+_BY_NAME = {"dot_general": _product, **MOVES, "sort": done_sort, "top_k": done_sort}
+_BY_KIND = {"elementwise": _map, "reduce": _sum, "argreduce": _sum, "cumulative": done_running}

@@ -67,6 +67,18 @@ def _put(device: Device, source: DeviceMemory, out: DeviceMemory, where: Strided
     return True
 
 
+def taken(
+    device: Device, source: DeviceMemory, dtype: DType, places: DeviceMemory, key: DType, sizes: tuple[int, int, int]
+) -> DeviceMemory:
+    """Elements of rows at places of a row; `sizes`: the rows, how long they are, and how many elements are taken of each."""
+    (rows, length, kept), each = sizes, _words(dtype)
+    out, count = empty(device, rows * kept * dtype.nbytes), rows * kept * each
+    way = Way(8 * dtype.nbytes // each, 1, _index(count), keys=(key,))
+    words = [each, kept, length * each, length - 1, each]
+    _move(device, way, (source.pointer, out.pointer, places.pointer), count, Strided((each,), (1,)), words)
+    return out
+
+
 def _in_memory(device: Device, x: Any) -> DeviceMemory:
     return from_host(device, x) if isinstance(x, np.generic) else x
 

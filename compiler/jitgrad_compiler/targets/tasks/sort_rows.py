@@ -14,6 +14,19 @@ from ..llvm_text import Module, Reg
 from .phases import TASK_ARGUMENTS, Pointers, Scratch
 
 
+def ordered(e: Emitter, x: Reg) -> Reg:
+    """Elements as unsigned integers in the same order. A float's bits are in order once those of negative numbers are flipped, and
+    the sign of the others; NaNs come last, and zeros are equal.
+    """
+    dtype = x.type
+    key, sign = unsigned_integer(8 * dtype.nbytes), 1 << (8 * dtype.nbytes - 1)
+    if dtype.is_float or dtype.is_storage:
+        bits = e.select(e.compare("eq", x, 0.0), e.const(0, key), e.bitcast(x, key))
+        turned = e.select(e.compare("ge", bits, sign), e.not_(bits), e.or_(bits, sign))
+        return e.select(e.isnan(x), 2 * sign - 1, turned)
+    return e.xor(e.bitcast(x, key), sign) if dtype.is_signed else x
+
+
 class Rows:
     """The rows of a sort: where their elements lie, and how the first operand's become keys.
 
@@ -51,20 +64,9 @@ class Rows:
 
     def load_key(self, e: Emitter, memory: dict[Var, Reg], at: Reg, width: int = 1, mask: Reg | None = None) -> Reg:
         """Elements of the first operand as unsigned integers in the same order, or in the other one."""
-        key = self._key(e, memory, at, width, mask)
+        dtype = U8 if self.dtype == BOOL else self.dtype
+        key = ordered(e, e.load(e.offset(memory[self.operands[0]], at, dtype), dtype, width, mask))
         return e.not_(key) if self.decreasing else key
-
-    def _key(self, e: Emitter, memory: dict[Var, Reg], at: Reg, width: int, mask: Reg | None) -> Reg:
-        """A float's bits are in order once those of negative numbers are flipped, and the sign of the others."""
-        if self.dtype == BOOL:
-            return e.load(e.offset(memory[self.operands[0]], at, U8), U8, width, mask)
-        x = e.load(e.offset(memory[self.operands[0]], at, self.dtype), self.dtype, width, mask)
-        sign = 1 << (8 * self.dtype.nbytes - 1)
-        if self.dtype.is_float:
-            bits = e.bitcast(e.select(e.compare("eq", x, 0.0), 0.0, x), self.key)
-            ordered = e.select(e.compare("ge", bits, sign), e.not_(bits), e.or_(bits, sign))
-            return e.select(e.isnan(x), 2 * sign - 1, ordered)
-        return e.xor(e.bitcast(x, self.key), sign) if self.dtype.is_signed else x
 
     def taker(self, e: Emitter, memory: dict[Var, Reg], row: Reg) -> Callable[[Reg, Reg], None]:
         """What puts a row's element at a place to its results, by its number in order, which is below `kept`."""

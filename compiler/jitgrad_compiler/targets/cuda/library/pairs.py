@@ -9,12 +9,15 @@ long rows   radix sort, eight bits a pass from the lowest, each pass by several 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ....ir.types import I32, I64, U8, U32, U64, DType
 from ....kernels.memory import aligned
+from ....kernels.tuning import Gpu
 from ...emitter import Emitter
 from ...llvm_text import Module, Reg
 from ..device import SHARED_BYTES, THREADS, WARP, WARPS
+from ..loops.sums import Team
 from ..phases import BlockFunction, Phase
 from .cumulative import Cumulative, Line
 
@@ -29,9 +32,27 @@ MOST_SHARED = SHARED_BYTES // (U64.nbytes + U32.nbytes)
 
 Keys = Callable[[BlockFunction], Callable[[Reg, Reg], Reg]]
 """In a function of a block, what reads a key, given its row and its place there."""
-Take = Callable[[BlockFunction], Callable[[Reg, Reg, Reg, Reg], None]]
-"""In a function of a block, what takes a sorted pair: (row, number, key, place)."""
-_Read = Callable[[Reg, Reg], tuple[Reg, Reg]]
+Read = Callable[[Reg, Reg], tuple[Reg, Reg]]
+"""What reads a pair, given its row and its place there."""
+Write = Callable[[Reg, Reg, Reg, Reg], None]
+"""What takes a sorted pair: (row, number, key, place)."""
+Take = Callable[[BlockFunction], Write]
+"""The same in a function of a block."""
+
+
+class Sizes(NamedTuple):
+    """Rows of `n` pairs each, in chunks of `size`; registers of a function."""
+
+    rows: Reg
+    n: Reg
+    chunks: Reg
+    size: Reg
+
+    def chunk(self, e: Emitter, block: Reg) -> tuple[Reg, Reg, Reg, Reg]:
+        """A block's row, chunk of it, and the chunk's first pair and the one behind its last."""
+        row, chunk = e.div(block, self.chunks), e.rem(block, self.chunks)
+        low = e.mul(chunk, self.size)
+        return row, chunk, low, e.least(e.add(low, self.size), self.n)
 
 
 class PairSort:
@@ -53,11 +74,8 @@ class PairSort:
         self.key: DType = U32 if bits <= PLACE_BITS else U64
         self.place = U32 if n < 1 << PLACE_BITS else U64
         """Of places and of counts."""
-        tuning = module.tuning.gpu
-        self.shared = n <= min(tuning.shared_sort, MOST_SHARED)
-        self.chunks = max(1, min(-(-tuning.enough_blocks // rows), n // (2 * TILE)))
-        self.size = -(-n // (self.chunks * TILE)) * TILE
-        self.chunks = -(-n // self.size)
+        self.shared = n <= most_shared(module.tuning.gpu)
+        self.chunks, self.size = chunked(rows, n, module.tuning.gpu)
         self.keys_at, self.places_at = [0, 0], [0, 0]
         self.scratch_bytes = 0
         if not self.shared:
@@ -80,61 +98,16 @@ class PairSort:
             phases.append(self._move(number))
         return phases
 
-    # -- short rows
-
     def _in_shared(self) -> Phase:
-        padded = 2
-        while padded < self.n:
-            padded *= 2
-        total = max(padded, 2 * THREADS)
-        per_block = total // padded
         f = BlockFunction(self.module, f"{self.name}_sort")
-        e, t = f.e, f.threads
-        memory = _Shared(f, self.key == U64, total)
-        keys, take, thread = self.keys(f), self.take(f), t.thread()
-
-        def where(i: Reg) -> tuple[Reg, Reg, Reg]:
-            row, number = e.add(e.mul(f.block, per_block), e.div(i, padded)), e.rem(i, padded)
-            inside = e.and_(e.compare("lt", row, self.rows), e.compare("lt", number, self.n))
-            return row, number, inside
-
-        with e.loop(thread, e.const(total, I64), THREADS) as i:
-            row, number, inside = where(i)
-            key = keys(e.least(row, self.rows - 1), e.least(number, self.n - 1))
-            memory.store(i, e.select(inside, key, e.const(-1, self.key)), e.select(inside, e.convert(number, U32), -1))
-        t.barrier()
-        with e.loop(1, padded.bit_length()) as block, e.loop(0, block) as step:
-            shift = e.sub(e.sub(block, 1), step)
-            apart = e.shl(e.const(1, I64), shift)
-            with e.loop(thread, e.const(total // 2, I64), THREADS) as i:
-                low = e.or_(e.shl(e.shr(i, shift), e.add(shift, 1)), e.and_(i, e.sub(apart, 1)))
-                falls = e.compare("ne", e.and_(e.shr(e.and_(low, padded - 1), block), 1), 0)
-                memory.exchange(low, e.add(low, apart), falls)
-            t.barrier()
-        with e.loop(thread, e.const(total, I64), THREADS) as i:
-            row, number, inside = where(i)
-            with e.when(inside):
-                take(row, number, *memory.load(i))
-        return f.finish(-(-self.rows // per_block))
-
-    # -- long rows, a pass
+        padded, total = in_block(self.n)
+        levels, most = f.e.const(padded.bit_length() - 1, I64), f.e.const(total, I64)
+        write_in_shared(f, f.block, self._sizes(f), levels, most, total, self.key, self.keys(f), self.take(f))
+        return f.finish(-(-self.rows // (total // padded)))
 
     def _count(self, number: int) -> Phase:
-        """How often each digit stands in each chunk, [row, digit, chunk]."""
         f = BlockFunction(self.module, f"{self.name}_count{number}")
-        e, t = f.e, f.threads
-        read, counts, shared, thread = self._read(f, number), self._counts(f), t.shared(), t.thread()
-        f.shared_bytes = BUCKETS * self.place.nbytes
-        row, chunk, low, high = self._chunk(f)
-        mine = e.offset(shared, thread, self.place)
-        e.store(mine, e.const(0, self.place))
-        t.barrier()
-        with e.loop(e.add(low, thread), high, THREADS) as i:
-            key, _ = read(row, i)
-            t.atomic("add", e.offset(shared, self._digit(e, key, number), self.place), e.const(1, self.place))
-        t.barrier()
-        at = e.add(e.mul(e.add(e.mul(row, BUCKETS), thread), self.chunks), chunk)
-        e.store(e.offset(counts, at, self.place), e.load(mine, self.place))
+        write_counts(f, f.block, self._sizes(f), self._digit(f.e, number), self._read(f, number), self._counts(f), self.place)
         return f.finish(self.rows * self.chunks)
 
     def _summed(self, number: int) -> list[Phase]:
@@ -149,89 +122,25 @@ class PairSort:
         return emitted.phases
 
     def _move(self, number: int) -> Phase:
-        """The pairs of a chunk to their places, tile by tile. A warp's lie side by side; those of one digit find each other by
-        their bits.
-        """
         f = BlockFunction(self.module, f"{self.name}_move{number}")
-        e, t = f.e, f.threads
-        read, write, counts, shared, thread = self._read(f, number), self._write(f, number), self._counts(f), t.shared(), t.thread()
-        f.shared_bytes = (WARPS + 1) * BUCKETS * self.place.nbytes
-        row, chunk, low, high = self._chunk(f)
-        warp, lane = e.div(thread, WARP), e.rem(thread, WARP)
-        below = e.sub(e.shl(e.const(1, U32), e.convert(lane, U32)), 1)
-        running = e.offset(shared, thread, self.place)
-        of_warps = e.offset(shared, BUCKETS, self.place)
-        mine = e.offset(of_warps, e.mul(warp, BUCKETS), self.place)
-        first = e.add(e.mul(thread, self.chunks), chunk)
-        begins = e.add(e.mul(row, BUCKETS * self.chunks), e.sub(first, 1))
-        e.store(running, e.const(0, self.place))
-        with e.when(e.compare("gt", first, 0)):
-            e.store(running, e.load(e.offset(counts, begins, self.place), self.place))
-        with e.loop(low, high, TILE) as tile:
-            for w in range(WARPS):
-                e.store(e.offset(of_warps, e.add(thread, w * BUCKETS), self.place), e.const(0, self.place))
-            t.barrier()
-            held = []
-            for item in range(ITEMS):
-                i = e.add(e.add(tile, e.mul(warp, ITEMS * WARP)), e.add(lane, item * WARP))
-                inside = e.compare("lt", i, high)
-                key, place = read(row, e.least(i, self.n - 1))
-                digit = self._digit(e, key, number)
-                alike = self._alike(f, digit, inside)
-                rank = e.convert(e.intrinsic("ctpop", e.and_(alike, below)), self.place)
-                slot = e.offset(mine, digit, self.place)
-                before = e.load(slot, self.place)
-                t.warp_barrier()
-                with e.when(e.and_(inside, e.compare("eq", rank, 0))):
-                    e.store(slot, e.add(before, e.convert(e.intrinsic("ctpop", alike), self.place)))
-                t.warp_barrier()
-                held.append((inside, key, place, slot, e.add(before, rank)))
-            t.barrier()
-            total = e.load(running, self.place)
-            for w in range(WARPS):
-                slot = e.offset(of_warps, e.add(thread, w * BUCKETS), self.place)
-                count = e.load(slot, self.place)
-                e.store(slot, total)
-                total = e.add(total, count)
-            e.store(running, total)
-            t.barrier()
-            for inside, key, place, slot, rank in held:
-                with e.when(inside):
-                    write(row, e.convert(e.add(e.load(slot, self.place), rank), I64), key, place)
-            t.barrier()
+        read, write = self._read(f, number), self._write(f, number)
+        write_moves(f, f.block, self._sizes(f), self._digit(f.e, number), read, write, self._counts(f), self.place)
         return f.finish(self.rows * self.chunks)
 
-    def _alike(self, f: BlockFunction, digit: Reg, inside: Reg) -> Reg:
-        """The lanes of the warp that have this one's digit, as bits."""
-        e, t = f.e, f.threads
-        found = e.convert(t.ballot(inside), U32)
-        narrow = e.convert(digit, I32)
-        for bit in range(DIGIT_BITS):
-            has = e.compare("ne", e.and_(narrow, 1 << bit), 0)
-            having = e.convert(t.ballot(has), U32)
-            found = e.and_(found, e.select(has, having, e.not_(having)))
-        return found
-
-    # -- what they share
+    def _sizes(self, f: BlockFunction) -> Sizes:
+        return Sizes(*[f.e.const(n, I64) for n in (self.rows, self.n, self.chunks, self.size)])
 
     def _counts(self, f: BlockFunction) -> Reg:
         return f.e.offset(self.scratch(f), self.counts_at, U8)
 
-    def _digit(self, e: Emitter, key: Reg, number: int) -> Reg:
-        return e.convert(e.and_(e.shr(key, DIGIT_BITS * number) if number else key, BUCKETS - 1), I64)
-
-    def _chunk(self, f: BlockFunction) -> tuple[Reg, Reg, Reg, Reg]:
-        """A block's row, chunk of it, and the chunk's first pair and the one behind its last."""
-        e = f.e
-        row, chunk = e.div(f.block, self.chunks), e.rem(f.block, self.chunks)
-        low = e.mul(chunk, self.size)
-        return row, chunk, low, e.least(e.add(low, self.size), self.n)
+    def _digit(self, e: Emitter, number: int) -> Callable[[Reg], Reg]:
+        return lambda key: digit_of(e, e.shr(key, DIGIT_BITS * number) if number else key)
 
     def _buffers(self, f: BlockFunction, which: int) -> tuple[Reg, Reg]:
         scratch = self.scratch(f)
         return f.e.offset(scratch, self.keys_at[which], U8), f.e.offset(scratch, self.places_at[which], U8)
 
-    def _read(self, f: BlockFunction, number: int) -> _Read:
+    def _read(self, f: BlockFunction, number: int) -> Read:
         """What reads the pairs before a pass."""
         e = f.e
         if number == 0:
@@ -245,7 +154,7 @@ class PairSort:
 
         return pair
 
-    def _write(self, f: BlockFunction, number: int) -> Callable[[Reg, Reg, Reg, Reg], None]:
+    def _write(self, f: BlockFunction, number: int) -> Write:
         """What takes the pairs behind a pass."""
         e = f.e
         if DIGIT_BITS * (number + 1) >= self.bits:
@@ -260,10 +169,73 @@ class PairSort:
         return write
 
 
+# -- sizes
+
+
+def most_shared(tuning: Gpu) -> int:
+    """Pairs of the longest row that a block sorts in shared memory."""
+    return min(tuning.shared_sort, MOST_SHARED)
+
+
+def in_block(n: int) -> tuple[int, int]:
+    """A short row's pairs, padded to a power of two, and the pairs of the rows that are a block's."""
+    padded = max(2, 1 << (n - 1).bit_length())
+    return padded, max(padded, 2 * THREADS)
+
+
+def chunked(rows: int, n: int, tuning: Gpu) -> tuple[int, int]:
+    """The chunks of a long row, and the pairs of one."""
+    chunks = max(1, min(-(-tuning.enough_blocks // rows), n // (2 * TILE)))
+    size = -(-n // (chunks * TILE)) * TILE
+    return -(-n // size), size
+
+
+# -- short rows
+
+
+def write_in_shared(
+    f: Team,
+    block: Reg,
+    sizes: Sizes,
+    levels: Reg,
+    total: Reg,
+    room: int,
+    key: DType,
+    keys: Callable[[Reg, Reg], Reg],
+    take: Write,
+) -> None:
+    """The rows of a block, of 2^levels pairs each when padded, `total` together, sorted in the room of so many."""
+    e, t = f.e, f.threads
+    memory, thread = _Shared(f, key == U64, room), t.thread()
+    last, per_block = e.sub(e.shl(e.const(1, I64), levels), 1), e.shr(total, levels)
+
+    def where(i: Reg) -> tuple[Reg, Reg, Reg]:
+        row, number = e.add(e.mul(block, per_block), e.shr(i, levels)), e.and_(i, last)
+        return row, number, e.and_(e.compare("lt", row, sizes.rows), e.compare("lt", number, sizes.n))
+
+    with e.loop(thread, total, THREADS) as i:
+        row, number, inside = where(i)
+        found = keys(e.least(row, e.sub(sizes.rows, 1)), e.least(number, e.sub(sizes.n, 1)))
+        memory.store(i, e.select(inside, found, e.const(-1, key)), e.select(inside, e.convert(number, U32), -1))
+    t.barrier()
+    with e.loop(1, e.add(levels, 1)) as level, e.loop(0, level) as step:
+        shift = e.sub(e.sub(level, 1), step)
+        apart = e.shl(e.const(1, I64), shift)
+        with e.loop(thread, e.shr(total, 1), THREADS) as i:
+            low = e.or_(e.shl(e.shr(i, shift), e.add(shift, 1)), e.and_(i, e.sub(apart, 1)))
+            falls = e.compare("ne", e.and_(e.shr(e.and_(low, last), level), 1), 0)
+            memory.exchange(low, e.add(low, apart), falls)
+        t.barrier()
+    with e.loop(thread, total, THREADS) as i:
+        row, number, inside = where(i)
+        with e.when(inside):
+            take(row, number, *memory.load(i))
+
+
 class _Shared:
     """Pairs in a block's shared memory: of keys of 32 bits one number each, else in two arrays."""
 
-    def __init__(self, f: BlockFunction, wide: bool, count: int) -> None:
+    def __init__(self, f: Team, wide: bool, count: int) -> None:
         self.e, self.wide = f.e, wide
         self.memory = f.threads.shared()
         self.places = f.e.offset(self.memory, count, U64)
@@ -300,3 +272,94 @@ class _Shared:
             if self.wide:
                 e.store(numbers[0], d)
                 e.store(numbers[1], c)
+
+
+# -- long rows, a pass
+
+
+def digit_of(e: Emitter, key: Reg) -> Reg:
+    """The lowest digit."""
+    return e.convert(e.and_(key, BUCKETS - 1), I64)
+
+
+def write_counts(f: Team, block: Reg, sizes: Sizes, digit: Callable[[Reg], Reg], read: Read, counts: Reg, place: DType) -> None:
+    """How often each digit stands in each chunk, [row, digit, chunk]."""
+    e, t = f.e, f.threads
+    shared, thread = t.shared(), t.thread()
+    f.shared_bytes = BUCKETS * place.nbytes
+    row, chunk, low, high = sizes.chunk(e, block)
+    mine = e.offset(shared, thread, place)
+    e.store(mine, e.const(0, place))
+    t.barrier()
+    with e.loop(e.add(low, thread), high, THREADS) as i:
+        key, _ = read(row, i)
+        t.atomic("add", e.offset(shared, digit(key), place), e.const(1, place))
+    t.barrier()
+    at = e.add(e.mul(e.add(e.mul(row, BUCKETS), thread), sizes.chunks), chunk)
+    e.store(e.offset(counts, at, place), e.load(mine, place))
+
+
+def write_moves(
+    f: Team, block: Reg, sizes: Sizes, digit: Callable[[Reg], Reg], read: Read, write: Write, counts: Reg, place: DType
+) -> None:
+    """The pairs of a chunk to their places, tile by tile. A warp's lie side by side; those of one digit find each other by their
+    bits.
+    """
+    e, t = f.e, f.threads
+    shared, thread = t.shared(), t.thread()
+    f.shared_bytes = (WARPS + 1) * BUCKETS * place.nbytes
+    row, chunk, low, high = sizes.chunk(e, block)
+    warp, lane = e.div(thread, WARP), e.rem(thread, WARP)
+    below = e.sub(e.shl(e.const(1, U32), e.convert(lane, U32)), 1)
+    running = e.offset(shared, thread, place)
+    of_warps = e.offset(shared, BUCKETS, place)
+    mine = e.offset(of_warps, e.mul(warp, BUCKETS), place)
+    first = e.add(e.mul(thread, sizes.chunks), chunk)
+    begins = e.add(e.mul(row, e.mul(sizes.chunks, BUCKETS)), e.sub(first, 1))
+    e.store(running, e.const(0, place))
+    with e.when(e.compare("gt", first, 0)):
+        e.store(running, e.load(e.offset(counts, begins, place), place))
+    with e.loop(low, high, TILE) as tile:
+        for w in range(WARPS):
+            e.store(e.offset(of_warps, e.add(thread, w * BUCKETS), place), e.const(0, place))
+        t.barrier()
+        held = []
+        for item in range(ITEMS):
+            i = e.add(e.add(tile, e.mul(warp, ITEMS * WARP)), e.add(lane, item * WARP))
+            inside = e.compare("lt", i, high)
+            key, number = read(row, e.least(i, e.sub(sizes.n, 1)))
+            here = digit(key)
+            alike = _alike(f, here, inside)
+            rank = e.convert(e.intrinsic("ctpop", e.and_(alike, below)), place)
+            slot = e.offset(mine, here, place)
+            before = e.load(slot, place)
+            t.warp_barrier()
+            with e.when(e.and_(inside, e.compare("eq", rank, 0))):
+                e.store(slot, e.add(before, e.convert(e.intrinsic("ctpop", alike), place)))
+            t.warp_barrier()
+            held.append((inside, key, number, slot, e.add(before, rank)))
+        t.barrier()
+        total = e.load(running, place)
+        for w in range(WARPS):
+            slot = e.offset(of_warps, e.add(thread, w * BUCKETS), place)
+            count = e.load(slot, place)
+            e.store(slot, total)
+            total = e.add(total, count)
+        e.store(running, total)
+        t.barrier()
+        for inside, key, number, slot, rank in held:
+            with e.when(inside):
+                write(row, e.convert(e.add(e.load(slot, place), rank), I64), key, number)
+        t.barrier()
+
+
+def _alike(f: Team, digit: Reg, inside: Reg) -> Reg:
+    """The lanes of the warp that have this one's digit, as bits."""
+    e, t = f.e, f.threads
+    found = e.convert(t.ballot(inside), U32)
+    narrow = e.convert(digit, I32)
+    for bit in range(DIGIT_BITS):
+        has = e.compare("ne", e.and_(narrow, 1 << bit), 0)
+        having = e.convert(t.ballot(has), U32)
+        found = e.and_(found, e.select(has, having, e.not_(having)))
+    return found
