@@ -83,7 +83,7 @@ def scalar_name(
     It is the same in every process of one Python version, and needs no Numba, so it serves as a key of caches.
     """
     signature = f"{','.join(argument_types)}->{result_type} in {computed_in}"
-    content = "\n".join([sys.version.split()[0], signature, *_fingerprint(_plain(function), ())])
+    content = "\n".join([sys.version.split()[0], signature, *_fingerprint(_plain(function), (), {})])
     return f"scalar.{_plain(function).__name__.strip('<>')}.{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
@@ -160,9 +160,14 @@ def _referred(function: FunctionType) -> dict[str, Any]:
     return mentioned | {n: c.cell_contents for n, c in zip(function.__code__.co_freevars, closure, strict=True)}
 
 
-def _fingerprint(function: FunctionType, callers: tuple[FunctionType, ...]) -> Iterator[str]:
+def _fingerprint(function: FunctionType, callers: tuple[FunctionType, ...], met: dict[FunctionType, int]) -> Iterator[str]:
+    """What a function and those that it calls are; each once, and where it is met again the number that it was met as."""
     if function in callers:
         raise ScalarFunctionError(f"{_where(function)} calls itself: a scalar function is inlined, so write it as a loop")
+    if function in met:
+        yield f"function {met[function]}"
+        return
+    met[function] = len(met)
     yield from _code_fingerprint(function.__code__)
     yield repr(function.__defaults__)
     for name, value in sorted(_referred(function).items()):
@@ -171,7 +176,7 @@ def _fingerprint(function: FunctionType, callers: tuple[FunctionType, ...]) -> I
             yield f"{name} {value.__name__} { {n: c for n, c in constants.items() if isinstance(c, int | float)} }"
         elif isinstance(value, FunctionType) or hasattr(value, "py_func"):
             yield name
-            yield from _fingerprint(_plain(value), (*callers, function))
+            yield from _fingerprint(_plain(value), (*callers, function), met)
         elif isinstance(value, BuiltinFunctionType) or getattr(builtins, getattr(value, "__name__", ""), None) is value:
             yield f"{name} {getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"
         elif _is_constant(value):

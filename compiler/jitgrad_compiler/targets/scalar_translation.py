@@ -410,9 +410,12 @@ class _Translator:
     def of_library(self, node: ast.Call, function: Any, args: list[Reg]) -> list[Reg]:
         """Calls of what Python brings: `math` and the builtins."""
         e, name = self.e, getattr(function, "__name__", "")
-        if function in (min, max) and len(args) == 2:
-            a, b = self.common(node, *args)
-            return [e.select(e.compare("lt" if function is min else "gt", b, a), b, a)]
+        if function in (min, max) and len(args) > 1:
+            found = args[0]
+            for other in args[1:]:
+                a, b = self.common(node, found, other)
+                found = e.select(e.compare("lt" if function is min else "gt", b, a), b, a)
+            return [found]
         if function is abs and len(args) == 1 and args[0].type == F64:
             return [e.abs(args[0])]
         if function is float and len(args) == 1:
