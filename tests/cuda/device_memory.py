@@ -9,6 +9,7 @@ import bisect
 import ctypes
 import functools
 from dataclasses import dataclass
+from operator import attrgetter
 
 from .fibers import POISON
 from .guarded import PAGE, pages, put, reserve, take
@@ -40,6 +41,9 @@ class Allocation:
         return (self.page, self.address - self.page), (self.end, last - self.end)
 
 
+_ADDRESS = attrgetter("address")
+
+
 class Space:
     """The addresses of all devices' memory, given out one behind another; one a process."""
 
@@ -56,28 +60,34 @@ class Space:
         ctypes.memset(page, POISON, room)
         address = page + room - -(-nbytes // ALIGNMENT) * ALIGNMENT
         made = Allocation(address, nbytes, page, device)
-        bisect.insort(self.live, made, key=lambda a: a.address)
+        bisect.insort(self.live, made, key=_ADDRESS)
         self.cursor = page + room + _GAP // PAGE * PAGE
         return made
 
     def _gap(self, room: int) -> int:
         """Pages that are free, from the cursor on, then from the start."""
         for at in (self.cursor, self.low + PAGE):
-            for a in self.live:
-                if a.page < at + room + PAGE and at < a.page + pages(a.nbytes) + PAGE:
-                    at = a.page + pages(a.nbytes) + PAGE
+            for n in range(max(self._after(at) - 1, 0), len(self.live)):
+                a = self.live[n]
+                if a.page >= at + room + PAGE:
+                    break
+                at = max(at, a.page + pages(a.nbytes) + PAGE)
             if at + room + PAGE <= self.high:
                 return at
         raise MemoryError(f"the stand-in has no {room} bytes of addresses left")
 
     def free(self, a: Allocation) -> None:
         take(a.page, pages(a.nbytes))
-        self.live.remove(a)
+        del self.live[self._after(a.address) - 1]
 
     def around(self, address: int) -> Allocation | None:
         """The allocation that starts at or before an address."""
-        at = bisect.bisect_right(self.live, address, key=lambda a: a.address)
+        at = self._after(address)
         return self.live[at - 1] if at else None
+
+    def _after(self, address: int) -> int:
+        """Which of the live allocations is the first that starts behind an address."""
+        return bisect.bisect_right(self.live, address, key=_ADDRESS)
 
 
 @functools.cache
