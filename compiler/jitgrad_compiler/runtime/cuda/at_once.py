@@ -37,6 +37,7 @@ from .memory import DeviceMemory, empty
 from .moving import MOVES, moved
 from .ready import Operation, Ready, launch, prepared, spelled
 from .running import done_running
+from .scattering import done_scatter
 from .sorting import done_sort
 
 
@@ -235,5 +236,5 @@ def _dense(device: Device, source: DeviceMemory, lies: Matrices, dtype: Any) -> 
     return None if out is None or found is None else (out, found)
 
 
-_BY_NAME = {"dot_general": _product, **MOVES, "sort": done_sort, "top_k": done_sort}
+_BY_NAME = {"dot_general": _product, **MOVES, "sort": done_sort, "top_k": done_sort, "scatter": done_scatter}
 _BY_KIND = {"elementwise": _map, "reduce": _sum, "argreduce": _sum, "cumulative": done_running}

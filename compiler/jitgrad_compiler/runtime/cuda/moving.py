@@ -79,7 +79,8 @@ def taken(
     return out
 
 
-def _in_memory(device: Device, x: Any) -> DeviceMemory:
+def in_memory(device: Device, x: Any) -> DeviceMemory:
+    """An operand, there also where it is a number."""
     return from_host(device, x) if isinstance(x, np.generic) else x
 
 
@@ -113,7 +114,7 @@ def _padded(device: Device, what: Operation) -> Moved:
         last = max(first, min(n, -((low - m) // step)))
         taken.append((first, last, low + first * step, step))
     sizes = tuple(last - first for first, last, _, _ in taken)
-    out = moved(device, _in_memory(device, number), Strided(result.shape, (0,) * len(result.shape)).merged(), result)
+    out = moved(device, in_memory(device, number), Strided(result.shape, (0,) * len(result.shape)).merged(), result)
     if out is None or isinstance(x, np.generic):
         return None
     if 0 not in sizes:
@@ -136,7 +137,7 @@ def _gathered(device: Device, what: Operation) -> Moved:
     row, nbytes, count = math.prod(where.sizes), type.dtype.nbytes // each, result.size * each
     if not 0 < len(axes) <= MOST_KEYS or len(where.sizes) > MOST_AXES or not (type.size and count):
         return None
-    out, rows = empty(device, result.nbytes), _in_memory(device, indices)
+    out, rows = empty(device, result.nbytes), in_memory(device, indices)
     way = Way(8 * nbytes, len(where.sizes), _index(count), keys=(keys.dtype,) * len(axes), fills=fills)
     starts = [rows.pointer + n * keys.dtype.nbytes for n in range(len(axes))]
     words = [row, math.prod(keys.shape[batch:-1]), math.prod(type.shape[batch:]) * each]
@@ -191,7 +192,7 @@ def _updated(device: Device, what: Operation) -> Moved:
     if found is None or isinstance(x, np.generic):
         return None
     where, keys, words, dtypes = found
-    out, source = x.copied(), _in_memory(device, update)
+    out, source = x.copied(), in_memory(device, update)
     if not keys:
         _put(device, source, out, where, type.dtype)
     else:
