@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence, Set
 from functools import cache, lru_cache
 from operator import index
@@ -251,6 +252,8 @@ def shape_arg(where: str, shape: Any) -> Shape:
         raise ArgumentError(f"{where}: a shape has sizes of 0 or more, got {shape}")
     if any(n > LARGEST_SIZE for n in sizes):
         raise ArgumentError(f"{where}: a shape has sizes that fit in 64 bits, got {shape}")
+    if math.prod(sizes) > LARGEST_SIZE:
+        raise ArgumentError(f"{where}: a shape has fewer than 2**63 elements, got {shape}")
     return sizes
 
 

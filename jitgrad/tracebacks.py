@@ -189,4 +189,5 @@ def boundary_methods(cls: type, plain: Collection[str] = ()) -> None:
     for name, f in methods.items():
         is_public = not name.startswith("_") or name.endswith("__")
         if isinstance(f, FunctionType) and is_public and name not in plain and _is_ours(f.__code__.co_filename):
-            setattr(cls, name, boundary(f, inside=name.startswith("__"), known=not name.startswith("__")))
+            called = None if f.__name__ == name else name
+            setattr(cls, name, boundary(f, inside=name.startswith("__"), known=not name.startswith("__"), name=called))

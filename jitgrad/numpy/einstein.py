@@ -12,6 +12,7 @@ from typing import Any
 from jitgrad.array import Array
 from jitgrad.array_ops import broadcast, op, reduce_sum, transpose
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.operands import no_out
 from jitgrad.precision import asked
 from jitgrad_compiler.ir.types import BOOL
 
@@ -85,6 +86,7 @@ def einsum(
     >>> print(jnp.einsum("ij,j->i", jnp.array([[1, 2], [3, 4]]), jnp.array([1, 1])))
     [3 7]
     """
+    no_out("einsum", out)
     if not isinstance(subscripts, str):
         subscripts, operands = _from_lists((subscripts, *operands))
     arrays = promoted("einsum", list(operands), preferred_element_type)

@@ -11,7 +11,7 @@ import numpy as np
 
 from jitgrad.array import CUDA, CUDA_MANAGED, Array
 from jitgrad.errors import ArgumentError, FileFormatError, MissingFileError, NotAnArrayError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number
+from jitgrad.operands import ArrayLike, array_arg, axis_number, size_arg
 from jitgrad.sharing import borrowed
 from jitgrad.transfers import placed
 from jitgrad.vectorization import vmap
@@ -192,30 +192,37 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
     return array(x if isinstance(x, Array) else np.from_dlpack(x), device=device)
 
 
-def array_repr(arr: ArrayLike, max_line_width: int | None = None, precision: int | None = None, suppress_small: Any = None) -> str:
+def array_repr(
+    arr: ArrayLike, max_line_width: int | None = None, precision: int | None = None, suppress_small: bool | None = None
+) -> str:
     """The array as text that shows its type.
 
     >>> import jitgrad.numpy as jnp
     >>> jnp.array_repr(jnp.arange(2))
     'Array([0, 1], dtype=int64)'
     """
-    with np.printoptions(**_given(linewidth=max_line_width, precision=precision, suppress=suppress_small)):
+    with np.printoptions(**_options("array_repr", max_line_width, precision, suppress_small)):
         return repr(asarray(arr))
 
 
-def array_str(a: ArrayLike, max_line_width: int | None = None, precision: int | None = None, suppress_small: Any = None) -> str:
+def array_str(
+    a: ArrayLike, max_line_width: int | None = None, precision: int | None = None, suppress_small: bool | None = None
+) -> str:
     """The elements as text.
 
     >>> import jitgrad.numpy as jnp
     >>> jnp.array_str(jnp.array([1.0, 0.25]), precision=1)
     '[1.  0.2]'
     """
-    with np.printoptions(**_given(linewidth=max_line_width, precision=precision, suppress=suppress_small)):
+    with np.printoptions(**_options("array_str", max_line_width, precision, suppress_small)):
         return str(asarray(a))
 
 
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
+def _options(where: str, width: Any, precision: Any, suppress_small: Any) -> dict[str, Any]:
+    """NumPy's options of printing, of those that are given."""
+    sizes = {"linewidth": ("max_line_width", width), "precision": ("precision", precision)}
+    given = {n: size_arg(where, v, f"{name} must be an integer", 0) for n, (name, v) in sizes.items() if v is not None}
+    return given if suppress_small is None else {**given, "suppress": bool(suppress_small)}
 
 
 def set_printoptions(*args: Any, **kwargs: Any) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import constant, convert, fill, flat, in_memory, op, reshape, select, slice_axis
 from jitgrad.at_once import done_at_once
-from jitgrad.errors import ArgumentError, DTypeError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, ShapeError, shown
 from jitgrad.operands import ArrayLike, array_arg, common_dtype, inexact_arg, is_complex, size_arg
 from jitgrad.transfers import beside
-from jitgrad_compiler.ir.types import BOOL, I64
+from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from . import reductions
 from .creation import array
@@ -73,20 +73,30 @@ def histogram_bin_edges(
         raise DTypeError(f"histogram: complex numbers have no order, got {x.dtype}")
     if weights is not None:
         _weights("histogram", x, weights, x.type.size)
+    ends = None if range is None else _given_ends(range, x.type.dtype)
     if not isinstance(bins, (int, np.integer)):
         return beside(_checked_edges(inexact_arg("histogram", bins)), x)
     if bins < 1:
         raise ArgumentError(f"histogram: needs at least 1 bin, got {bins}")
-    if range is not None:
-        if len(range) != 2:
-            raise ArgumentError(f"histogram: range must be (lowest, highest), two numbers; got {len(range)}")
-        low, high = (convert(as_value(r, "histogram"), x.type.dtype) for r in range)
+    if ends is not None:
+        low, high = ends
     elif not x.type.size:
         low, high = constant(0, x.type.dtype), constant(1, x.type.dtype)
     else:
         low, high = _ends(x)
-    _check_range(low, high, range is not None)
+        _check_range(low, high, given=False)
     return beside(_equal_edges(low, high, int(bins)), x)
+
+
+def _given_ends(range: Any, dtype: DType) -> tuple[Array, Array]:
+    """The two numbers of a range, which given edges are not made from, but which it must be all the same."""
+    try:
+        first, last = range
+    except (TypeError, ValueError):
+        raise ArgumentError(f"histogram: range must be (lowest, highest), two numbers; got {shown(range)}") from None
+    low, high = (convert(as_value(end, "histogram"), dtype) for end in (first, last))
+    _check_range(low, high, given=True)
+    return low, high
 
 
 @done_at_once

@@ -27,7 +27,7 @@ from jitgrad.array_ops import (
 )
 from jitgrad.checks import check_indices, is_checked
 from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to, stored
+from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to, no_out, stored
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, DType
 
@@ -143,6 +143,15 @@ def missing(dtype: DType) -> Any:
         return True
     info = limits(dtype)
     return info.max if dtype.is_unsigned else info.min
+
+
+def check_fill(where: str, fill_value: ArrayLike | None, mode: Any, fills: bool) -> None:
+    """Raises for a fill_value that is no number, ArgumentError for one that stands nowhere, because the mode is none that fills."""
+    if fill_value is None:
+        return
+    as_value(fill_value, where)
+    if not fills:
+        raise ArgumentError(f'{where}: fill_value goes with mode="fill", got mode {mode!r}')
 
 
 def _gathered(x: Array, indices: Array, axes: Shape, batch: int, mode: str, fill_value: ArrayLike | None) -> Array:
@@ -286,8 +295,8 @@ def take(
     >>> print(jnp.take(jnp.array([5.0, 6.0, 7.0]), jnp.array([2, 0, 9])))
     [ 7.  5. nan]
     """
+    no_out("take", out)
     x, at = array_arg("take", a), _indices("take", indices)
-    fill_value = None if fill_value is None else as_value(fill_value, "take")
     if axis is None:
         x, axis = flat(x), 0
     number = axis_number("take", axis, x.type.rank)
@@ -296,6 +305,7 @@ def take(
         raise ShapeError(f"take: there are no elements along axis {number} of shape {x.type.shape} to take")
     if mode not in (None, "fill", "clip", "wrap"):
         raise ArgumentError(f"take: mode must be 'fill', 'clip' or 'wrap', got {mode!r}")
+    check_fill("take", fill_value, mode, mode in (None, "fill"))
     if mode == "wrap":
         at = at % n
     elif mode != "clip":
@@ -348,17 +358,17 @@ def take_along_axis(
      [2 4]]
     """
     x, at, number = _along("take_along_axis", arr, indices, axis)
-    fill_value = None if fill_value is None else as_value(fill_value, "take_along_axis")
     at = from_front(at, x.type.shape[number]) if wrap_negative_indices else convert(at, I64)
     if unsure(mode):
         check_column("take_along_axis", at, number, x.type.shape[number], wrap_negative_indices)
-    mode = mode_of("take_along_axis", {**READING, None: "fill"}, mode)
+    reading = mode_of("take_along_axis", {**READING, None: "fill"}, mode)
+    check_fill("take_along_axis", fill_value, mode, reading == "fill")
     rank = x.type.rank
     rests = [v.type.shape[:number] + v.type.shape[number + 1 :] for v in (x, at)]
     others = broadcast_shape("take_along_axis", tuple(rests))
     places = _rows("take_along_axis", at, number, others)
     column = reshape(places, (*places.type.shape, 1))
-    out = _gathered(_rows("take_along_axis", x, number, others), column, (rank - 1,), rank - 1, mode, fill_value)
+    out = _gathered(_rows("take_along_axis", x, number, others), column, (rank - 1,), rank - 1, reading, fill_value)
     return transpose(out, (*range(number), rank - 1, *range(number, rank - 1)))
 
 

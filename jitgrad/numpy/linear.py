@@ -297,6 +297,7 @@ def trace(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: 
     >>> print(jnp.trace(jnp.array([[1, 2], [3, 4]])))
     5
     """
+    no_out("trace", out)
     x = diagonal(array_arg("trace", a), offset, axis1, axis2)
     x = convert(x, sum_dtype(x.type.dtype) if dtype is None else dtype_name(dtype))
     return reduce_sum(x, (x.type.rank - 1,))
@@ -305,20 +306,22 @@ def trace(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: 
 def cross(a: ArrayLike, b: ArrayLike, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Array:
     """The vector product of vectors of size 3 (or 2, the third being 0; of two such the third component alone).
 
-    The other axes broadcast. Raises ShapeError for other sizes.
+    The other axes broadcast; `axis` stands for all three. Raises ShapeError for other sizes.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.cross(jnp.array([1, 0, 0]), jnp.array([0, 1, 0])))
     [0 0 1]
     """
-    if axis is not None:
-        axisa = axisb = axisc = axis
     x, y = _pair("cross", a, b)
-    x, y = _last(x, axis_number("cross", axisa, x.type.rank)), _last(y, axis_number("cross", axisb, y.type.rank))
+    number_a, number_b = axis_number("cross", axisa, x.type.rank), axis_number("cross", axisb, y.type.rank)
+    if axis is not None:
+        number_a, number_b = axis_number("cross", axis, x.type.rank), axis_number("cross", axis, y.type.rank)
+    x, y = _last(x, number_a), _last(y, number_b)
     n, m = x.type.shape[-1], y.type.shape[-1]
     if n not in (2, 3) or m not in (2, 3):
         raise ShapeError(f"cross: vectors must have size 2 or 3, got {n} and {m}")
     outer = broadcast_shape("cross", (x.type.shape[:-1], y.type.shape[:-1]))
+    at = axis_number("cross", axisc, len(outer) + 1)
     x0, x1, y0, y1 = _component(x, 0), _component(x, 1), _component(y, 0), _component(y, 1)
     third = x0 * y1 - x1 * y0
     if n == m == 2:
@@ -327,7 +330,7 @@ def cross(a: ArrayLike, b: ArrayLike, axisa: int = -1, axisb: int = -1, axisc: i
     x2, y2 = _component(x, 2) if n == 3 else zero, _component(y, 2) if m == 3 else zero
     rows = [x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, third]
     out = op("concatenate", *[reshape(broadcast_right(r, outer), (*outer, 1)) for r in rows], axis=len(outer))
-    at = axis_number("cross", axisc, out.type.rank)
+    at = at if axis is None else axis_number("cross", axis, out.type.rank)
     return transpose(out, (*range(at), out.type.rank - 1, *range(at, out.type.rank - 1)))
 
 

@@ -109,8 +109,12 @@ def _coefficients(where: str, p: Array) -> Array:
     return p if p.type.rank else ravel(p)
 
 
+MOST_INTEGRALS = 1000
+"""How many times a polynomial is integrated at once: each time takes operations of its own."""
+
+
 def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = None) -> Array:
-    """The m-th integral of a polynomial, with the constant k (0 by default), as floats.
+    """The m-th integral of a polynomial, with the constant k (0 by default), as floats; m is at most 1,000.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.polyint(jnp.array([6.0, 2.0])))
@@ -118,6 +122,8 @@ def polyint(p: ArrayLike, m: int = 1, k: ArrayLike | None = None) -> Array:
     """
     c = _coefficients("polyint", inexact_arg("polyint", p))
     m = size_arg("polyint", m, "m must be an integer", 0)
+    if m > MOST_INTEGRALS:
+        raise ArgumentError(f"polyint: m is at most {MOST_INTEGRALS}, got {m}: every integral divides all coefficients once more")
     constants = broadcast_right(convert(as_value(0 if k is None else k, "polyint"), c.type.dtype), (m,)) if m else c
     for i in range(m):
         n = c.type.shape[0]

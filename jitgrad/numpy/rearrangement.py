@@ -62,6 +62,10 @@ def array_split(ary: ArrayLike, indices_or_sections: int | Sequence[int] | Array
     return _split("array_split", ary, indices_or_sections, axis, False)
 
 
+MOST_PIECES = 1 << 20
+"""How many pieces an axis may be divided into that has fewer elements: each is an array of its own."""
+
+
 def _split(where: str, ary: ArrayLike, sections: Any, axis: int, even: bool) -> list[Array]:
     x = array_arg(where, ary)
     at = axis_number(where, axis, x.type.rank)
@@ -73,6 +77,8 @@ def _split(where: str, ary: ArrayLike, sections: Any, axis: int, even: bool) -> 
         count = int(cuts)
         if count < 1 or (even and n % count):
             raise ShapeError(f"{where}: axis {at} of shape {x.type.shape} does not divide into {count} equal pieces")
+        if count > max(n, MOST_PIECES):
+            raise ArgumentError(f"{where}: indices_or_sections must be at most {max(n, MOST_PIECES)} pieces, got {count}")
         small, larger = divmod(n, count)
         bounds = [0]
         for i in range(count):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jitgrad.array import Array, as_value
+from jitgrad.array import Array
 from jitgrad.array_ops import convert, fill, op
 from jitgrad.errors import ImmutableArrayError, IndexingError, MissingNameError
 from jitgrad.operands import ArrayLike
@@ -16,7 +16,7 @@ from jitgrad_compiler.ir.types import I64
 
 from . import reductions
 from .index_plan import Index, Points, columns, plan, with_axes_for_flags
-from .indexing import READING, getitem, mode_of, scatter, value_of
+from .indexing import READING, check_fill, getitem, mode_of, scatter, value_of
 from .selection import where
 
 
@@ -168,9 +168,7 @@ class Updates:
         wrap_negative_indices: bool = True,
     ) -> Array:
         """x[index]; with mode "fill" the elements outside are fill_value (nan, or the least integer, by default)."""
-        mode_of("at[].get", READING, mode)
-        if fill_value is not None:
-            as_value(fill_value, "at[].get")
+        check_fill("at[].get", fill_value, mode, mode_of("at[].get", READING, mode) == "fill")
         return getitem(self.array, self.index, mode, fill_value, "at[].get", wrap_negative_indices)
 
 

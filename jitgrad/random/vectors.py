@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from operator import index
 from typing import Any
 
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import broadcast_shape, shape_arg
+from jitgrad.operands import broadcast_shape, shape_arg, size_arg
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import DType
 
@@ -78,6 +77,10 @@ def _orthogonal(word: Array, rows: int, columns: int, shape: Sizes, dtype: DType
     return jnp.swapaxes(q, -1, -2) if rows < columns else q
 
 
+MOST_COLUMNS = 1 << 16
+"""How many columns are made orthogonal to one another at most."""
+
+
 def orthogonal(key: KeyLike, n: int, shape: Shape = (), dtype: Any = None, m: int | None = None) -> Array:
     """Uniform orthogonal matrices [*shape, n, n]; with m [*shape, n, m], whose columns (rows where n < m) are orthonormal.
 
@@ -90,5 +93,10 @@ def orthogonal(key: KeyLike, n: int, shape: Shape = (), dtype: Any = None, m: in
     """
     name = dtype_name(float if dtype is None else dtype)
     name = name if name.is_complex else float_dtype("orthogonal", dtype)
-    static = (index(n), index(n if m is None else m), shape_arg("random.orthogonal", shape), name)
+    rows = size_arg("random.orthogonal", n, "n must be an integer", 0)
+    columns = rows if m is None else size_arg("random.orthogonal", m, "m must be an integer", 0)
+    static = (rows, columns, shape_arg("random.orthogonal", shape), name)
+    shape_arg("random.orthogonal", (*static[2], rows, columns))
+    if min(rows, columns) > MOST_COLUMNS:
+        raise ArgumentError(f"random.orthogonal: n and m may not both be above {MOST_COLUMNS}, got {rows} and {columns}")
     return draw("orthogonal", _orthogonal, key, (), static)

@@ -14,7 +14,7 @@ from jitgrad.errors import JitgradError, NotAnArrayError
 
 from .arguments import misfit
 
-PYTHONS = (TypeError, ValueError, IndexError, AttributeError, OverflowError, ArithmeticError)
+PYTHONS = (TypeError, ValueError, IndexError, AttributeError, OverflowError, ArithmeticError, MemoryError)
 SHOWN = 60
 
 
@@ -31,7 +31,7 @@ def name_call(error: Exception, f: Callable[..., Any], name: str, args: tuple[An
             error.add_note(f"{said}{CALLED} {name}({_listed(f, args, kwargs)}).")
     elif isinstance(error, JitgradError):
         said = re.sub(rf"^([\w.]*\b)?{re.escape(f.__name__)}\b", rf"\g<1>{name}", error.message)
-        whole = said if _names(name, said) else f"{name}: {said}"
+        whole = said if _names(name, said) else _in_place_of_inner(f, name, said, wrong is not None)
         if wrong is not None and not _tells(wrong.name, whole):
             whole = f"{whole.rstrip('.')}. That is the argument {wrong.name}."
         error.message, error.args = whole, (text.replace(error.message, whole, 1),)
@@ -43,6 +43,20 @@ def name_call(error: Exception, f: Callable[..., Any], name: str, args: tuple[An
 
 
 CALLED = "It was called as"
+
+
+def _in_place_of_inner(f: Callable[..., Any], name: str, text: str, of_argument: bool) -> str:
+    """A text with the name of the function that was called. It takes the place of that of a function inside, "cumsum: axis 7 does
+    not exist", where the text is `of_argument`s of the call or begins with a parameter that both have; elsewhere it stands before.
+    """
+    inner = re.match(r"((?:\w+\.)*)\w+: (?:an? )?(\w+)", text)
+    if inner is None:
+        return f"{name}: {text}"
+    axes = ("axis", "axes")
+    if not of_argument and not any([p == inner[2] or p[:4] in axes and inner[2] in axes for p in inspect.signature(f).parameters]):
+        return f"{name}: {text}"
+    module = inner[1] if inner[1].rstrip(".") in f.__module__ else ""
+    return f"{module}{name}{text[text.index(':') :]}"
 
 
 def _names(name: str, text: str) -> bool:

@@ -73,9 +73,36 @@ def test_what_python_says_of_an_argument_is_told_with_the_call() -> None:
 
 
 def test_an_inner_functions_error_is_told_in_the_outer_ones_name() -> None:
-    with pytest.raises(errors.ArgumentError, match="^nancumsum: cumsum: axis 7 does not exist") as caught:
+    with pytest.raises(errors.ArgumentError, match="^nancumsum: axis 7 does not exist") as caught:
         jnp.nancumsum(V, axis=7)
     assert caught.value.message.startswith("nancumsum: ")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: jnp.permute_dims(V, (1,)), "permute_dims: axis 1 does not exist"),
+        (lambda: jnp.trace(M, offset="x"), "trace: offset must be an integer, got str: 'x'"),
+        (lambda: jnp.trace(M, axis1="x"), "trace: axis must be an integer, got 'x'. That is the argument axis1"),
+        (lambda: jnp.nanmax(V, out=V), "nanmax: out= is not supported"),
+        (lambda: jnp.nansum(V, where=V), "nansum: where must be a bool array"),
+        (lambda: jnp.around(V, out=V), "around: out= is not supported"),
+        (lambda: jnp.triu_indices_from(M, "x"), "triu_indices_from: k must be an integer"),
+        (lambda: jnp.ravel(V, "x"), "ravel: order must be 'C' or 'F', got 'x'"),
+        (lambda: V.reshape((3,), order=M), "reshape: order must be"),
+        (lambda: V.view("x"), "view: 'x' is not an element type"),
+        (lambda: jnp.trace(V), "trace: diagonal: needs an array with at least 2 axes"),  # what diagonal needs, no argument says
+    ],
+)
+def test_a_name_is_said_once_where_the_message_is_about_an_argument_of_the_call(call: Callable[[], Any], words: str) -> None:
+    with pytest.raises(errors.JitgradError, match=f"^{words}"):
+        call()
+
+
+def test_a_shape_without_room_is_told_with_the_call() -> None:
+    with pytest.raises(MemoryError) as caught:
+        jnp.zeros((2**40, 2**20))
+    assert "zeros(shape=(1099511627776, 1048576))" in " ".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
 
 
 def test_a_users_own_error_keeps_its_words() -> None:
@@ -114,8 +141,8 @@ def test_a_users_own_error_keeps_its_words() -> None:
         (lambda: random.choice(random.key(0), V, mode="x"), "random.choice: mode must be 'low'"),
         (lambda: jnp.linalg.norm(M, axis=(0, 9)), "linalg.norm: axis 9 does not exist"),
         (lambda: jnp.linalg.norm(M, axis=(0, -2)), r"linalg.norm: axis \(0, -2\) names an axis twice"),
-        (lambda: jnp.linalg.norm(M, ord=1j), "linalg.matrix_norm: ord must be 'fro'.* got 1j"),
-        (lambda: jnp.linalg.norm(V, ord="x"), "linalg.vector_norm: ord must be a real number, inf or -inf, got 'x'"),
+        (lambda: jnp.linalg.norm(M, ord=1j), "^linalg.norm: ord must be 'fro'.* got 1j"),
+        (lambda: jnp.linalg.norm(V, ord="x"), "^linalg.norm: ord must be a real number, inf or -inf, got 'x'"),
         (lambda: jnp.linalg.tensorsolve(M, V, axes=(9,)), "linalg.tensorsolve: axis 9 does not exist"),
         (lambda: jnp.diagonal(M, np.nan), "diagonal: offset must be an integer, got float: 'nan'"),
         (lambda: jnp.tril(M, 1.5), "tril: k must be an integer, got 1.5"),

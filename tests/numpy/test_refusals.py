@@ -71,6 +71,14 @@ NO_IMAGINARY_PART = {
     "map_coordinates": lambda: ndimage.map_coordinates(M, [V, V], 1, cval=1j),
 }
 OTHERS = {
+    "zeros: a shape has fewer than 2[*][*]63 elements": lambda: jnp.zeros((2**40, 2**40)),
+    "random.orthogonal: a shape has fewer than 2[*][*]63 elements": lambda: random.orthogonal(random.key(0), 2**40),
+    "random.orthogonal: n and m may not both be above 65536": lambda: random.orthogonal(random.key(0), 2**30),
+    "random.orthogonal: n must be an integer, got float": lambda: random.orthogonal(random.key(0), 2.5),
+    "array_split: indices_or_sections must be at most 1048576 pieces, got 1099511627776": lambda: jnp.array_split(V, 2**40),
+    "polyint: m is at most 1000, got 100000": lambda: jnp.polyint(V, 10**5),
+    "array_repr: precision must be an integer, got str": lambda: jnp.array_repr(V, precision="x"),  # type: ignore[arg-type]
+    "array_str: max_line_width must be an integer, got float": lambda: jnp.array_str(V, 1.5),  # type: ignore[arg-type]
     "where: size= and fill_value= go with the condition alone": lambda: jnp.where(V > 1, V, V, size=2),
     r"size: axis \(0, 0\) names an axis twice": lambda: jnp.size(M, (0, 0)),
     "size: axis 7 does not exist": lambda: jnp.size(M, 7),
@@ -100,7 +108,27 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize(("words", "call"), [*NO_INTEGERS.items(), *NO_MASKS.items(), *OTHERS.items()])
+IDLE = {
+    "histogram: range must be .lowest, highest., two numbers; got .0,.": lambda: jnp.histogram(V, V, (0,)),
+    "histogram: range must be .lowest, highest., two numbers; got 5": lambda: jnp.histogram(V, V, 5),
+    "histogram: range must be .lowest, highest., got .3.0, 1.0.": lambda: jnp.histogram(V, V, (3, 1)),
+    "histogram needs an array or a number, got the string 'a'": lambda: jnp.histogram(V, V, "ab"),
+    "histogram: the range given, nan to 1.0, is not finite": lambda: jnp.histogram(V, V, (np.nan, 1)),
+    "cross: axis must be an integer, got 'x'. That is the argument axisa": lambda: jnp.cross(V, V, "x", axis=0),
+    "cross: axis must be an integer, got 'x'. That is the argument axisb": lambda: jnp.cross(V, V, 0, "x", axis=0),
+    "cross: axis must be an integer, got 'x'. That is the argument axisc": lambda: jnp.cross(V, V, 0, 0, "x", 0),
+    "cross: axis 7 does not exist": lambda: jnp.cross(V[:2], V[:2], axisc=7),
+    "take: fill_value goes with mode=.fill., got mode 'clip'": lambda: jnp.take(V, I, mode="clip", fill_value=3),
+    "take_along_axis: fill_value goes with mode=.fill., got mode 'clip'": lambda: jnp.take_along_axis(V, I, 0, "clip", 3),
+    r"at\[\].get: fill_value goes with mode=.fill., got mode None": lambda: V.at[I].get(fill_value=3),
+    "take: out= is not supported": lambda: jnp.take(V, I, out=V),
+    "trace: out= is not supported": lambda: jnp.trace(M, out=V),
+    "einsum: out= is not supported": lambda: jnp.einsum("ij->i", M, out=V),
+}
+"""What a call would not use, but checks."""
+
+
+@pytest.mark.parametrize(("words", "call"), [*NO_INTEGERS.items(), *NO_MASKS.items(), *OTHERS.items(), *IDLE.items()])
 def test_what_means_nothing_is_refused(words: str, call: Callable[[], Any]) -> None:
     with pytest.raises(errors.JitgradError, match=f"^{words}"):
         call()
