@@ -2,7 +2,7 @@
 
 Each call is timed in turns with the same one, of eager_calls.py, on the same operands, by the CPU time of this process; the median
 of the rounds counts. The bound is 3 x NumPy's time and 2 us more. Calls above it are marked. Nothing of this may compile a program,
-but for random draws, which are one each, and come last.
+but for random draws, which come last: those of elements by themselves are made by a few programs for all shapes.
 """
 
 from __future__ import annotations

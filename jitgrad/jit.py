@@ -177,7 +177,11 @@ class Jitted:
 
     def trace(self, *args: Any, **kwargs: Any) -> Graph:
         """The Graph for these arguments."""
-        return self._entry(args, kwargs)[0].traced.graph
+        return self.program(*args, **kwargs).traced.graph
+
+    def program(self, *args: Any, **kwargs: Any) -> Entry:
+        """The traced program for these arguments, which a call with them would run."""
+        return self._entry(args, kwargs)[0]
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """Trace for these arguments, arrays or ShapeDtypeStructs; `.compile()` gives the program ahead of its first call."""

@@ -241,6 +241,8 @@ def shape_arg(where: str, shape: Any) -> Shape:
 
     Raises ArgumentError for negative sizes, and what `size_arg` raises.
     """
+    if type(shape) is tuple and all([type(n) is int and 0 <= n <= LARGEST_SIZE for n in shape]):
+        return shape
     what = "a shape is an integer or a tuple of integers"
     if isinstance(shape, (str, bytes, Set, Mapping)):
         size_arg(where, shape, what)

@@ -17,7 +17,7 @@ from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import I32, U8, U64, DType, unsigned_integer
 
 from .keys import KeyLike, random_words, split_word
-from .programs import Shape, check_shape, draw, float_dtype, integer_dtype, parameter, shape_with
+from .programs import Shape, check_shape, draw_each, float_dtype, integer_dtype, parameter, shape_with
 
 
 def random_bits(word: Array, shape: tuple[int, ...], dtype: DType) -> Array:
@@ -41,7 +41,7 @@ def bits(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
     name = dtype_name("uint64" if dtype is None else dtype)
     if not name.is_unsigned:
         raise DTypeError(f"random.bits: dtype must be an unsigned integer type, got {name.numpy}")
-    return draw("bits", random_bits, key, (), (shape_arg("random.bits", shape), name))
+    return draw_each("bits", random_bits, key, (), (shape_arg("random.bits", shape), name))
 
 
 def unit_floats(word: Array, shape: tuple[int, ...], dtype: DType) -> Array:
@@ -94,10 +94,11 @@ def uniform(key: KeyLike, shape: Shape = (), dtype: Any = None, minval: Any = 0.
     >>> bool(jnp.all((2 <= draws) & (draws < 3)))
     True
     """
-    static = (shape_with("uniform", shape_arg("random.uniform", shape), minval, maxval), float_dtype("uniform", dtype))
+    sizes, name = shape_arg("random.uniform", shape), float_dtype("uniform", dtype)
     if isinstance(minval, (int, float)) and isinstance(maxval, (int, float)) and (minval, maxval) == (0, 1):
-        return draw("uniform", unit_floats, key, (), static)
-    return draw("uniform", _uniform, key, (minval, maxval), static)
+        return draw_each("uniform", unit_floats, key, (), (sizes, name))
+    static = (shape_with("uniform", sizes, minval, maxval), name)
+    return draw_each("uniform", _uniform, key, (minval, maxval), static)
 
 
 def _offsets(word: Array, span: Array, shape: tuple[int, ...]) -> Array:
@@ -163,11 +164,11 @@ def randint(key: KeyLike, shape: Shape, minval: Any, maxval: Any, dtype: Any = N
         bounds = [as_value(v, "random.randint") for v in (minval, maxval)]
         check_shape("randint", sizes, *[b.type.shape for b in bounds])
         bounds = [b if b.type.dtype.is_integer else stored("random.randint", b, dtype_name(int)) for b in bounds]
-        return draw("randint", _randint_of_arrays, key, tuple(bounds), (sizes, name, within))
+        return draw_each("randint", _randint_of_arrays, key, tuple(bounds), (sizes, name, within))
     limits = ops.limits(name)
     low = min(max(int(minval), int(limits.min)), int(limits.max))
     high = min(max(int(maxval), int(limits.min)), int(limits.max) + 1)
     span = max(high - low, 1) % 2 ** (within.nbytes * 8)
-    return draw(
+    return draw_each(
         "randint", _randint, key, (ops.constant(low, within), ops.constant(span, unsigned_integer(within.bits))), (sizes, name)
     )

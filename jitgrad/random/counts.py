@@ -25,7 +25,7 @@ from jitgrad_compiler.ir.types import BOOL, F32, U64, DType
 from .bits import unit_floats, unit_floats_of
 from .distributions import EPSILON, signs
 from .keys import KeyLike, random_words, split_word
-from .programs import Shape, check_shape, draw, float_dtype, integer_dtype, parameter, shape_with, working_float
+from .programs import Shape, check_shape, draw, draw_each, float_dtype, integer_dtype, parameter, shape_with, working_float
 
 Sizes = tuple[int, ...]
 
@@ -53,7 +53,8 @@ def bernoulli(key: KeyLike, p: Any = 0.5, shape: Shape | None = None, mode: str 
         raise DTypeError(f"random.bernoulli: p must be of a float type, got {chance.dtype}")
     if mode not in ("low", "high"):
         raise ArgumentError(f"random.bernoulli: mode must be 'low' or 'high', got {mode!r}")
-    return draw("bernoulli", _bernoulli, key, (p,), (shape_with("bernoulli", shape, p), working_float(p), mode))
+    made = draw_each if mode == "low" else draw
+    return made("bernoulli", _bernoulli, key, (p,), (shape_with("bernoulli", shape, p), working_float(p), mode))
 
 
 def rademacher(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
@@ -66,7 +67,7 @@ def rademacher(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
     name = dtype_name(int if dtype is None else dtype)
     if name == BOOL or name.is_unsigned:
         raise DTypeError(f"random.rademacher: dtype must hold -1 and 1, got {name.numpy}")
-    return draw("rademacher", signs, key, (), (shape_arg("random.rademacher", shape), name))
+    return draw_each("rademacher", signs, key, (), (shape_arg("random.rademacher", shape), name))
 
 
 def _geometric(word: Array, p: Array, shape: Sizes, working: DType, dtype: DType) -> Array:
@@ -86,7 +87,7 @@ def geometric(key: KeyLike, p: Any, shape: Shape | None = None, dtype: Any = Non
     1
     """
     static = (shape_with("geometric", shape, p), working_float(p), integer_dtype("geometric", dtype))
-    return draw("geometric", _geometric, key, (p,), static)
+    return draw_each("geometric", _geometric, key, (p,), static)
 
 
 ROUNDS = 64

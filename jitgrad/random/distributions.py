@@ -21,7 +21,7 @@ from jitgrad_compiler.ir.types import F32, F64, FLOATS, I64, U32, U64, DType
 
 from .bits import floats_between, random_bits, scaled, unit_floats
 from .keys import KeyLike, split_word
-from .programs import Shape, draw, float_dtype, parameter, shape_with
+from .programs import Shape, draw, draw_each, float_dtype, parameter, shape_with
 
 Sizes = tuple[int, ...]
 EPSILON = {dtype: 2.0**-dtype.fraction_bits for dtype in FLOATS}
@@ -71,7 +71,7 @@ def _standard(name: str, sampler: Callable[..., Array], doc: str) -> Callable[..
     """A distribution without parameters."""
 
     def drawn(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
-        return draw(name, sampler, key, (), (shape_arg(f"random.{name}", shape), float_dtype(name, dtype)))
+        return draw_each(name, sampler, key, (), (shape_arg(f"random.{name}", shape), float_dtype(name, dtype)))
 
     drawn.__name__ = drawn.__qualname__ = name
     drawn.__doc__ = (
@@ -99,7 +99,7 @@ def normal(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
     """
     name = dtype_name(float if dtype is None else dtype)
     static = (shape_arg("random.normal", shape), name if name.is_complex else float_dtype("normal", dtype))
-    return draw("normal", normals, key, (), static)
+    return draw_each("normal", normals, key, (), static)
 
 
 def truncated(word: Array, lower: Array, upper: Array, shape: Sizes, dtype: DType, tails: bool) -> Array:
@@ -156,7 +156,7 @@ def truncated_normal(key: KeyLike, lower: Any, upper: Any, shape: Shape | None =
     """
     sizes, name = shape_with("truncated_normal", shape, lower, upper), float_dtype("truncated_normal", dtype)
     tails = not all(isinstance(v, (int, float)) and abs(v) < 3.5 for v in (lower, upper))
-    return draw("truncated_normal", truncated, key, (lower, upper), (sizes, name, tails))
+    return draw_each("truncated_normal", truncated, key, (lower, upper), (sizes, name, tails))
 
 
 def gumbels(word: Array, shape: Sizes, dtype: DType, mode: str = "low") -> Array:
@@ -191,7 +191,8 @@ def gumbel(key: KeyLike, shape: Shape = (), dtype: Any = None, mode: str | None 
     (3, 2)
     """
     static = (shape_arg("random.gumbel", shape), float_dtype("gumbel", dtype), gumbel_mode("gumbel", mode))
-    return draw("gumbel", gumbels, key, (), static)
+    made = draw_each if static[-1] == "low" else draw  # two halves of an array lie as far apart as it is long
+    return made("gumbel", gumbels, key, (), static)
 
 
 def gumbel_mode(where: str, mode: str | None) -> str:
@@ -251,7 +252,7 @@ def signs(word: Array, shape: Sizes, dtype: DType) -> Array:
 def _drawn(
     name: str, sampler: Callable[..., Array], key: KeyLike, parameters: tuple[Any, ...], shape: Shape | None, dtype: Any
 ) -> Array:
-    return draw(name, sampler, key, parameters, (shape_with(name, shape, *parameters), float_dtype(name, dtype)))
+    return draw_each(name, sampler, key, parameters, (shape_with(name, shape, *parameters), float_dtype(name, dtype)))
 
 
 # Parameters broadcast to `shape`, and give it where it is None. Floats, float32 by default; jax's numbers up to the last places.
@@ -285,7 +286,7 @@ def triangular(key: KeyLike, left: Any, mode: Any, right: Any, shape: Shape | No
 def weibull_min(key: KeyLike, scale: Any, concentration: Any, shape: Shape = (), dtype: Any = None) -> Array:
     """scale * e ** (1 / concentration) for exponential draws e of `shape`, with which the parameters broadcast."""
     static = (shape_arg("random.weibull_min", shape), float_dtype("weibull_min", dtype))
-    return draw("weibull_min", _weibull_min, key, (scale, concentration), static)
+    return draw_each("weibull_min", _weibull_min, key, (scale, concentration), static)
 
 
 def double_sided_maxwell(key: KeyLike, loc: Any, scale: Any, shape: Shape = (), dtype: Any = None) -> Array:
@@ -296,4 +297,4 @@ def double_sided_maxwell(key: KeyLike, loc: Any, scale: Any, shape: Shape = (), 
     where = "random.double_sided_maxwell"
     both = broadcast_shape(where, tuple(as_value(v, where).type.shape for v in (loc, scale)))
     static = ((*(shape_arg(where, shape) or both), *both), float_dtype("double_sided_maxwell", dtype))
-    return draw("double_sided_maxwell", _double_sided_maxwell, key, (loc, scale), static)
+    return draw_each("double_sided_maxwell", _double_sided_maxwell, key, (loc, scale), static)

@@ -25,7 +25,7 @@ from jitgrad_compiler.ir.types import F64, DType
 from .bits import scaled, unit_floats
 from .distributions import exponentials, normals, signs
 from .keys import KeyLike, random_words, split_word
-from .programs import Shape, check_shape, draw, float_dtype, parameter, shape_with
+from .programs import Shape, check_shape, draw, draw_each, float_dtype, parameter, shape_with
 
 Sizes = tuple[int, ...]
 
@@ -120,7 +120,7 @@ def log_draw_slope(log_x: Array, alpha: Array) -> Array:
 
 
 def _drawn(name: str, sampler: Any, key: KeyLike, parameters: tuple[Any, ...], shape: Shape | None, dtype: Any) -> Any:
-    return draw(name, sampler, key, parameters, (shape_with(name, shape, *parameters), float_dtype(name, dtype)))
+    return draw_each(name, sampler, key, parameters, (shape_with(name, shape, *parameters), float_dtype(name, dtype)))
 
 
 def gamma(key: KeyLike, a: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
@@ -212,7 +212,7 @@ def _generalized_normal(word: Array, p: Array, shape: Sizes, dtype: DType) -> Ar
 def generalized_normal(key: KeyLike, p: Any, shape: Shape = (), dtype: Any = None) -> Array:
     """Draws of density exp(-|x|**p), up to a factor, for p > 0."""
     sizes = shape_with("generalized_normal", shape_arg("random.generalized_normal", shape), p)
-    return draw("generalized_normal", _generalized_normal, key, (p,), (sizes, float_dtype("generalized_normal", dtype)))
+    return draw_each("generalized_normal", _generalized_normal, key, (p,), (sizes, float_dtype("generalized_normal", dtype)))
 
 
 def _ball(word: Array, p: Array, d: int, shape: Sizes, dtype: DType) -> Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,9 +21,10 @@ from jitgrad.dtypes import prng_key
 from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError
 from jitgrad.operands import array_arg, shape_arg
 from jitgrad.promotion import dtype_name, narrowed
-from jitgrad_compiler.ir.types import U32, U64
+from jitgrad_compiler.ir.types import U32, U64, ArrayType
 
 IMPL = "threefry2x32"
+ONE_KEY = ArrayType((2,), U32)
 ADVICE = "Make a key with jitgrad.random.key(seed)."
 
 
@@ -185,6 +186,8 @@ def key_argument(where: str, keys: Any) -> Array:
 
     Raises an error that says what a key is for anything else, ShapeError for an array of keys.
     """
+    if type(keys) is KeyArray and type(keys._data) is Array and keys._data.type == ONE_KEY:
+        return keys._data
     data = raw(where, keys)
     if data.type.rank != 1:
         raise ShapeError(
@@ -194,16 +197,36 @@ def key_argument(where: str, keys: Any) -> Array:
     return data
 
 
-def random_words(word: Array, shape: tuple[int, ...]) -> Array:
-    """The first 64-bit blocks of a key's stream, in row-major order; as words they are new keys, too."""
-    counters = ops.reshape(ops.iota((math.prod(shape),), 0, U64), shape)
-    return ops.op("threefry2x32", ops.broadcast(word, shape, ()), counters)
+class Stream(NamedTuple):
+    """A key's 64-bit word where elements from the number `first` on are drawn with it, so many `rows` of them: pieces.py."""
+
+    word: Array
+    first: Array
+    rows: int
 
 
-def split_word(word: Array, count: int = 2) -> list[Array]:
+Word = TypeVar("Word", Array, Stream)
+
+
+def random_words(word: Array | Stream, shape: tuple[int, ...]) -> Array:
+    """The first 64-bit blocks of a key's stream, in row-major order; as words they are new keys, too. Those of a Stream are of its
+    rows, which are the first axis.
+    """
+    count = math.prod(shape)
+    counters = ops.iota((count,), 0, U64)
+    if isinstance(word, Stream):
+        assert shape[0] == word.rows
+        before = ops.op("mul", word.first, ops.constant(count // word.rows, U64))
+        counters = ops.op("add", counters, ops.broadcast(before, (count,), ()))
+        word = word.word
+    return ops.op("threefry2x32", ops.broadcast(word, shape, ()), ops.reshape(counters, shape))
+
+
+def split_word(word: Word, count: int = 2) -> list[Word]:
     """The words of `count` new keys."""
-    words = random_words(word, (count,))
-    return [ops.reshape(ops.slice_axis(words, 0, i, i + 1), ()) for i in range(count)]
+    words = random_words(word.word if isinstance(word, Stream) else word, (count,))
+    new = [ops.reshape(ops.slice_axis(words, 0, i, i + 1), ()) for i in range(count)]
+    return [word._replace(word=w) for w in new] if isinstance(word, Stream) else new
 
 
 def key_data(keys: KeyLike) -> Array:

@@ -2,7 +2,7 @@
 
 A sampler is a function of a key's 64-bit word, of parameters (Arrays) and of what a program is compiled for: shapes and types. One
 program for each of these serves every key and every parameter, so that a draw has the same bits wherever it is made.
-Next on the path: `bits.py`.
+Where each element is drawn by itself, eager draws of all shapes share a few programs. Next on the path: `pieces.py`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from jitgrad.promotion import dtype_name, strong_promote
 from jitgrad_compiler.ir.types import F32, DType
 
 from .keys import KeyArray, KeyLike, key_argument, to_words
+from .pieces import drawn, in_pieces
 from .reuse import use_up
 
 Shape = Any
@@ -43,13 +44,32 @@ def draw(
     """sampler(the key's word, *parameters, *static), compiled once for each `static`. Raises DTypeError for complex parameters of
     what takes `real` ones.
     """
+    data, values = _checked(where, key, parameters, real)
+    return _program(sampler, where, static)(data, *values)
+
+
+def draw_each(where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any, ...], static: tuple[Any, ...]) -> Array:
+    """`draw`, where the first of `static` is a shape, and each element is drawn by itself, of its number, the key's word and the
+    parameters' elements there: nothing is compiled for a new shape.
+    """
+    data, values = _checked(where, key, parameters)
+    shape, *others = static
+    if in_pieces(data, values, shape):
+        return drawn(where, sampler, data, values, shape, tuple(others))
+    found: Array = _program(sampler, where, static)(data, *values)
+    return found
+
+
+def _checked(where: str, key: KeyLike, parameters: tuple[Any, ...], real: bool = True) -> tuple[Array, list[Array]]:
     data = key_argument(where, key)
     if config.debug_key_reuse:
         use_up(where, key._data if isinstance(key, KeyArray) else key)
+    if not parameters:
+        return data, []
     values = [as_value(p, f"random.{where}") for p in parameters]
     if real and any([v.type.dtype.is_complex for v in values]):
         raise DTypeError(f"random.{where}: parameters are real numbers, got {', '.join(str(v.dtype) for v in values)}")
-    return _program(sampler, where, static)(data, *values)
+    return data, values
 
 
 def float_dtype(where: str, dtype: Any) -> DType:
@@ -84,7 +104,7 @@ def shape_with(where: str, shape: Shape, *values: Any) -> tuple[int, ...]:
 
     Raises ArgumentError for a shape that the parameters do not broadcast to.
     """
-    shapes = tuple(as_value(v, f"random.{where}").type.shape for v in values)
+    shapes = tuple([() if type(v) in (int, float) else as_value(v, f"random.{where}").type.shape for v in values])
     if shape is None:
         return broadcast_shape(f"random.{where}", shapes)
     sizes = shape_arg(f"random.{where}", shape)
@@ -94,5 +114,5 @@ def shape_with(where: str, shape: Shape, *values: Any) -> tuple[int, ...]:
 
 def check_shape(where: str, sizes: tuple[int, ...], *shapes: tuple[int, ...]) -> None:
     for one in shapes:
-        if broadcast_shape(f"random.{where}", (one, sizes)) != sizes:
+        if one and broadcast_shape(f"random.{where}", (one, sizes)) != sizes:
             raise ArgumentError(f"random.{where}: a parameter of shape {one} does not broadcast to shape {sizes}")

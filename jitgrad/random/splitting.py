@@ -11,7 +11,7 @@ from jitgrad.operands import shape_arg
 from jitgrad_compiler.ir.types import U32, U64
 
 from .keys import KeyArray, KeyLike, random_words, to_data
-from .programs import draw
+from .programs import draw, draw_each
 
 
 def _split(word: Array, shape: tuple[int, ...]) -> Array:
@@ -28,7 +28,7 @@ def split(key: KeyLike, num: int | tuple[int, ...] = 2) -> Any:
     >>> split(first, 5).shape
     (5,)
     """
-    data = draw("split", _split, key, (), (shape_arg("random.split", num),))
+    data = draw_each("split", _split, key, (), (shape_arg("random.split", num),))
     return KeyArray(data) if isinstance(key, KeyArray) else data
 
 

@@ -357,3 +357,22 @@ def test_the_ptx_of_kernels_for_all_sizes_is_assembled_and_reads_sixteen_bytes_a
         assert not made.spill_stores and not made.stack, name
         if name.startswith("mul"):
             assert all(re.search(rf"{way}\.global\.(v4\.b32|v2\.b64)", text) for way in ("ld", "st")), name
+
+
+@pytest.mark.parametrize("name", ["normal", "gamma"])
+def test_draws_of_new_shapes_compile_nothing_and_are_the_processors(gpu, name):
+    def draw(shape, scale):
+        made = jitgrad.random.normal if name == "normal" else lambda key, s: jitgrad.random.gamma(key, scale, s)
+        return made(jitgrad.device_put(jitgrad.random.key(5), "cuda"), shape), made(jitgrad.random.key(5), shape)
+
+    def done(shapes):
+        for shape in shapes:
+            for scale in (jnp.float32(2.5), jnp.linspace(0.5, 3, int(np.prod(shape)), dtype="f4").reshape(shape)):
+                got, want = draw(shape, scale)
+                assert got.shape == shape and got.device.platform == "cuda"
+                np.testing.assert_allclose(got, want, rtol=2e-6)
+
+    done([(16,), (40,), (100,)])
+    with Asked(gpu) as asked:
+        done([(2, 5), (7, 11), (), (1,), (3, 1, 29)])
+    assert asked.counts["load"] == 0

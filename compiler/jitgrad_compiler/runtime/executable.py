@@ -105,7 +105,7 @@ class Executable:
         else:
             outs = [self._output(kind, place, shared, donors) for kind, place in self._plan]
         if self._interruptible:
-            self._run_interruptible(addresses, outs)
+            self._run_interruptible(addresses, [h.address for h in outs])
         elif self.arena_bytes:
             arena = allocate(self.arena_bytes)
             self._entry(self._pack(self._plan_address, *addresses, *[h.address for h in outs], arena.address))
@@ -113,20 +113,26 @@ class Executable:
             self._entry(self._pack(self._plan_address, *addresses, *[h.address for h in outs], 0))
         return outs
 
-    def _run_interruptible(self, addresses: Sequence[int], outs: Sequence[Held]) -> None:
+    def run_into(self, addresses: Sequence[int], outs: Sequence[int]) -> None:
+        """`run`, of a program without tapes and donated inputs, into memory at these addresses, which the caller keeps alive."""
+        if self._interruptible:
+            self._run_interruptible(addresses, outs)
+            return
+        arena = allocate(self.arena_bytes) if self.arena_bytes else None
+        self._entry(self._pack(self._plan_address, *addresses, *outs, 0 if arena is None else arena.address))
+
+    def _run_interruptible(self, addresses: Sequence[int], outs: Sequence[int]) -> None:
         arena, state = allocate(self.arena_bytes), interruption.State()
         for n in self._tapes:
-            ctypes.memset(outs[n].address, 0, TAPE_RECORD_BYTES)
+            ctypes.memset(outs[n], 0, TAPE_RECORD_BYTES)
         try:
-            self._entry(
-                self._pack(self._plan_address, *addresses, *[h.address for h in outs], arena.address, ctypes.addressof(state))
-            )
+            self._entry(self._pack(self._plan_address, *addresses, *outs, arena.address, ctypes.addressof(state)))
             interruption.raise_pending(state)
         except BaseException:
             self.free_tapes(outs)
             raise
 
-    def free_tapes(self, outs: Sequence[Held]) -> None:
+    def free_tapes(self, outs: Sequence[int]) -> None:
         """Give back the memory of tapes that nobody will take over."""
         for n in self._tapes:
             record = _record(outs[n])
@@ -195,7 +201,7 @@ def run_graph(graph: Graph, arrays: Sequence[Any], contracts: bool = True, tunin
                 again = lowered.outputs.index(v)
                 found.append(found[again] if again < n else _entries(h, t))
     finally:
-        program.free_tapes(outs)
+        program.free_tapes([h.address for h in outs])
     return found
 
 
@@ -206,14 +212,14 @@ def _tape_record(array: Any) -> tuple[int, Any]:
     return borrow(record), (record, held)
 
 
-def _record(h: Held) -> ctypes.Array[ctypes.c_int64]:
+def _record(address: int) -> ctypes.Array[ctypes.c_int64]:
     """Of a tape that a program made: its address, count and capacity."""
-    return _RECORD.from_address(h.address)
+    return _RECORD.from_address(address)
 
 
 def _entries(h: Held, type: TapeType) -> np.ndarray[Any, Any]:
     """The entries of a tape that a program made."""
-    address, count, _ = _record(h)
+    address, count, _ = _record(h.address)
     shape, dtype = (count, *type.element.shape), type.dtype.numpy
     entries = np.empty(shape, dtype)
     if address:

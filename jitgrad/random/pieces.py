@@ -1,0 +1,171 @@
+"""Draws whose elements are each made by itself, in pieces of a few sizes, so that eager code compiles nothing for a new shape.
+
+A piece is a program that makes so many elements, from the one on whose number it is told; there is one for each of a few `SIZES`, a
+sampler and its types. A draw of any shape is some of these, side by side in one block of memory, of which the last may make more
+than were asked for. Next on the path: `bits.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from jitgrad import array_ops as ops
+from jitgrad import backend
+from jitgrad.array import Array, from_numpy, memory_device
+from jitgrad.config import config
+from jitgrad.jit import jit
+from jitgrad.operands import broadcasts_to
+from jitgrad.programs import Entry
+from jitgrad_compiler.ir.builder import state
+from jitgrad_compiler.ir.types import ArrayType
+
+from .keys import Stream, to_words
+
+SIZES = (16, 256, 4096, 1 << 16, 1 << 20)
+"""Of pieces, in elements. Each is a multiple of what vectors hold, and of what a task does."""
+
+Sampler = Callable[..., Any]
+
+
+class Piece:
+    """The program that makes so many elements, from the one with the number `first` on."""
+
+    def __init__(self, sampler: Sampler, where: str, size: int, static: tuple[Any, ...]) -> None:
+        def program(key: Array, first: Array, *parameters: Array) -> Any:
+            return sampler(Stream(to_words(key), first, size), *parameters, (size,), *static)
+
+        program.__name__ = program.__qualname__ = f"random.{where}"
+        self.size, self.jitted = size, jit(program)
+        self.entry: Entry | None = None
+
+    def compiled(self, operands: Sequence[Array]) -> Entry:
+        """The program for such operands, ready to run on the processor."""
+        if self.entry is None:
+            entry = self.jitted.program(*operands)
+            entry.prepare()
+            self.entry = entry  # last: other threads look at it
+        return self.entry
+
+
+@lru_cache(maxsize=4096)
+def _piece(sampler: Sampler, where: str, size: int, static: tuple[Any, ...], settings: Any, kinds: tuple[Any, ...]) -> Piece:
+    return Piece(sampler, where, size, static)
+
+
+def cut(count: int) -> list[tuple[int, int]]:
+    """(its first element, its size) of each piece of a draw of `count` elements. A piece makes more than are left where that costs
+    less than another call would, or no more than a third.
+    """
+    found, first = [], 0
+    while first < count:
+        left, size = count - first, SIZES[0]
+        for n in SIZES[1:]:
+            if left >= n // 4 * 3 or n == SIZES[1] and left > n // 4:
+                size = n
+        found.append((first, size))
+        first += size
+    return found
+
+
+class Plan:
+    """How a draw of one shape is made of pieces; its programs are compiled when it is made first."""
+
+    def __init__(self, pieces: Sequence[Piece], places: Sequence[tuple[int, int]], shape: tuple[int, ...]) -> None:
+        self.pieces, self.places, self.shape = pieces, places, shape
+        self.numbers = [from_numpy(np.array(first, np.uint64)) for first, _ in places]
+        self.steps: list[Any] = []
+
+    def compile(self, key: Array, parameters: Sequence[Array]) -> None:
+        """Find out where the pieces' elements go, and what writes them there."""
+        steps = []
+        for piece, number, (first, size) in zip(self.pieces, self.numbers, self.places, strict=True):
+            entry = piece.compiled([key, number, *[_share(v, first, size) for v in parameters]])
+            (made,) = entry.types
+            apart = made.nbytes // size
+            steps.append((entry.executable.run_into, first, size, _held(number).address, entry.constant_addresses, first * apart))
+        self.type, self.nbytes = ArrayType((*self.shape, *made.shape[1:]), made.dtype), (first + size) * apart
+        self.steps = steps  # last: other threads look at it
+
+    def run(self, key: Array, parameters: Sequence[Array]) -> Array:
+        """The draw on the processor."""
+        if not self.steps:
+            self.compile(key, parameters)
+        runtime = backend.runtime()
+        memory = runtime.allocate(self.nbytes)
+        word, place = _held(key).address, memory.address
+        for run, first, size, number, constants, offset in self.steps:
+            if parameters:
+                held = [_held(_share(v, first, size)) for v in parameters]
+                run((word, number, *[h.address for h in held], *constants), (place + offset,))
+            else:
+                run((word, number, *constants), (place + offset,))
+        return Array(self.type, None, runtime.Held(place, memory))
+
+    def run_elsewhere(self, key: Array, parameters: Sequence[Array]) -> Array:
+        """The draw on the device where its operands lie."""
+        made = [
+            piece.jitted(key, number, *[_share(v, first, size) for v in parameters])
+            for piece, number, (first, size) in zip(self.pieces, self.numbers, self.places, strict=True)
+        ]
+        whole = ops.concatenate(made, 0)
+        return ops.reshape(ops.slice_axis(whole, 0, 0, math.prod(self.shape)), (*self.shape, *whole.type.shape[1:]))
+
+
+@lru_cache(maxsize=4096)
+def _plan(
+    sampler: Sampler, where: str, shape: tuple[int, ...], static: tuple[Any, ...], settings: Any, kinds: tuple[Any, ...]
+) -> Plan:
+    places = cut(max(math.prod(shape), 1))
+    return Plan([_piece(sampler, where, size, static, settings, kinds) for _, size in places], places, shape)
+
+
+def in_pieces(key: Array, parameters: Sequence[Array], shape: tuple[int, ...]) -> bool:
+    """Whether a draw is made now, and of parameters that are single numbers or have an element for each draw."""
+    if state.staging is not None or key.owner is not None or config.disable_jit or config.debug_nans or config.debug_infs:
+        return False
+    return not parameters or all([v.owner is None and (not v.type.shape or broadcasts_to(v.type.shape, shape)) for v in parameters])
+
+
+def drawn(
+    where: str, sampler: Sampler, key: Array, parameters: Sequence[Array], shape: tuple[int, ...], static: tuple[Any, ...]
+) -> Array:
+    """A draw of elements that are each made by itself, of parameters that `in_pieces` takes."""
+    if parameters:
+        parameters = [_flat(v, shape) if v.type.shape else v for v in parameters]
+    kinds = tuple([(v.type.dtype, bool(v.type.shape), v.weak) for v in parameters]) if parameters else ()
+    plan = _plan(sampler, where, shape, static, config.traced, kinds)
+    if config.default_device is None and all(
+        [hasattr(v.ref, "address") or memory_device(v.ref) is None for v in (key, *parameters)]
+    ):
+        return plan.run(key, parameters)
+    return plan.run_elsewhere(key, parameters)
+
+
+def _flat(x: Array, shape: tuple[int, ...]) -> Array:
+    """A parameter's elements for all draws of a shape; one of any value where there are none, so that the types are known."""
+    return ops.flat(ops.broadcast_right(x, shape)) if math.prod(shape) else ops.fill((1,), 1, x.type.dtype)
+
+
+def _held(x: Array) -> Any:
+    """An Array's memory, whose address is known from now on."""
+    ref = x.ref
+    if not hasattr(ref, "address"):
+        ref = x.ref = backend.runtime().Borrowed(x.data())
+    return ref
+
+
+def _share(x: Array, first: int, size: int) -> Array:
+    """A parameter of a piece: its elements from `first` on, the last of all repeated where there are too few; or the number."""
+    if not x.type.shape:
+        return x
+    some = ops.slice_axis(x, 0, first, min(first + size, x.type.shape[0]))
+    missing = size - some.type.shape[0]
+    if not missing:
+        return some
+    last = ops.reshape(ops.slice_axis(some, 0, some.type.shape[0] - 1, some.type.shape[0]), ())
+    return ops.concatenate([some, ops.broadcast(last, (missing,), ())], 0)

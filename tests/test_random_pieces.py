@@ -1,0 +1,144 @@
+"""Eager draws are made in pieces of a few sizes: their numbers are those of one program, and new shapes compile nothing."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad import random
+from jitgrad.errors import InvalidValueError, ShapeError
+from jitgrad.random import pieces
+from jitgrad_compiler.runtime import executable
+
+KEY = random.key(7)
+SHAPES = [(), (5, 7), (300,)]
+OTHERS = [(0,), (1,), (3, 0), (16,), (17,), (3, 33, 5), (5001,), (70_003,)]
+
+# Draws of a key, a shape, and parameters of that shape or numbers.
+NAMES = "normal uniform exponential logistic laplace cauchy maxwell gumbel bits rademacher"
+NAMES_OF_ONE = "gamma loggamma chisquare t rayleigh pareto lognormal wald"
+WITHOUT = {
+    **{name: getattr(random, name) for name in NAMES.split()},
+    "complex": lambda k, s: random.normal(k, s, "complex64"),
+    "half": lambda k, s: random.normal(k, s, "float16"),
+    "double": lambda k, s: random.normal(k, s, "float64"),
+    "bytes": lambda k, s: random.bits(k, s, "uint8"),
+    "between": lambda k, s: random.uniform(k, s, minval=-1.0, maxval=2.5),
+    "integers": lambda k, s: random.randint(k, s, -3, 9),
+    "split": lambda k, s: random.key_data(random.split(k, s)),
+}
+OF_ONE = {
+    **{name: lambda k, s, p, name=name: getattr(random, name)(k, p, s) for name in NAMES_OF_ONE.split()},
+    "beta": lambda k, s, p: random.beta(k, p, 0.3, s),
+    "f": lambda k, s, p: random.f(k, 1.5, p, s),
+    "generalized_normal": lambda k, s, p: random.generalized_normal(k, p, s),
+    "bernoulli": lambda k, s, p: random.bernoulli(k, p / 20, s),
+    "geometric": lambda k, s, p: random.geometric(k, p / 20, s),
+    "truncated_normal": lambda k, s, p: random.truncated_normal(k, -p, 5.0, s),
+    "triangular": lambda k, s, p: random.triangular(k, 0.0, p / 2, p, s),
+    "weibull_min": lambda k, s, p: random.weibull_min(k, 2.0, p, s),
+    "double_sided_maxwell": lambda k, s, p: random.double_sided_maxwell(k, p, 2.0, s if np.ndim(p) == 0 else ()),
+    "between": lambda k, s, p: random.uniform(k, s, minval=-p, maxval=p),
+    "integers": lambda k, s, p: random.randint(k, s, -5, jnp.asarray(p).astype(int)),
+}
+
+
+def same_bits(got, want, context):
+    got, want = np.asarray(got), np.asarray(want)
+    assert (got.shape, got.dtype) == (want.shape, want.dtype), context
+    assert got.tobytes() == want.tobytes(), (context, got, want)
+
+
+def whole(monkeypatch, draw, *args):
+    """A draw by one program for its shape, as under jit, its parameters being operands."""
+    with monkeypatch.context() as m:
+        m.setattr("jitgrad.random.programs.in_pieces", lambda *_: False)
+        return draw(*args)
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_a_draw_has_the_bits_of_one_program_for_its_shape(name, monkeypatch):
+    for shape in [*SHAPES, *(OTHERS if name == "normal" else [])]:
+        same_bits(WITHOUT[name](KEY, shape), whole(monkeypatch, WITHOUT[name], KEY, shape), shape)
+
+
+@pytest.mark.parametrize("name", OF_ONE)
+def test_a_draw_of_parameters_has_the_bits_of_one_program_for_its_shape(name, monkeypatch):
+    draw = OF_ONE[name]
+    for shape in [*SHAPES, *(OTHERS if name in ("lognormal", "gamma") else [])]:
+        each = np.linspace(0.1, 20, math.prod(shape), dtype=np.float32).reshape(shape)
+        last = each[..., :1] if shape else each
+        for p in (2.5, np.float64(0.7), jnp.asarray(each), last):
+            same_bits(draw(KEY, shape, p), whole(monkeypatch, draw, KEY, shape, p), (shape, np.shape(p)))
+
+
+@pytest.mark.parametrize("name", ["normal", "gamma", "split"])
+def test_new_shapes_compile_nothing(name, monkeypatch):
+    draw = (lambda s: OF_ONE["gamma"](KEY, s, 1.5)) if name == "gamma" else lambda s: WITHOUT[name](KEY, s)
+    for size in pieces.SIZES[:3]:
+        draw((size,))
+
+    def compiles(*args):
+        raise AssertionError("a program is compiled")
+
+    with monkeypatch.context() as m:
+        m.setattr(executable, "compile_program", compiles)
+        for shape in [(), (2,), (0,), (3, 5), (40,), (7, 11, 13), (2, 3000), (300, 1)]:
+            assert draw(shape).shape[: len(shape)] == shape
+        with pytest.raises(AssertionError, match="a program is compiled"):
+            jitgrad.jit(lambda key: random.laplace(key, (3, 5)) * 2)(KEY)
+
+
+@given(st.integers(1, 10**7))
+def test_pieces_follow_one_another_and_make_few_elements_too_many(count):
+    places = pieces.cut(count)
+    behind = 0
+    for first, size in places:
+        assert first == behind < count and size in pieces.SIZES
+        behind = first + size
+    (first, size), small = places[-1], pieces.SIZES[1]
+    assert behind >= count
+    assert size <= small or behind - count <= size // 3
+    assert len(places) <= 17 * len(pieces.SIZES) + count // pieces.SIZES[-1]
+
+
+@pytest.mark.parametrize("special", [math.nan, math.inf, -math.inf, -0.0, 0.0, 1e-45, 3e38])
+def test_parameters_that_are_special_numbers_stay_at_their_places(special, monkeypatch):
+    p = np.full((17,), 2.5, np.float32)
+    p[[3, 16]] = special
+    for draw in (OF_ONE["lognormal"], OF_ONE["rayleigh"], OF_ONE["gamma"], OF_ONE["bernoulli"]):
+        got = draw(KEY, (17,), jnp.asarray(p))
+        same_bits(got, whole(monkeypatch, draw, KEY, (17,), jnp.asarray(p)), special)
+        same_bits(got[4:16], draw(KEY, (17,), 2.5 * jnp.ones(17))[4:16], special)
+
+
+def test_parameters_that_do_not_broadcast_are_an_error_that_names_the_draw():
+    with pytest.raises(ShapeError, match=r"random\.gamma: shapes \(3,\) and \(4,\) do not broadcast"):
+        random.gamma(KEY, jnp.ones(3), (4,))
+
+
+def test_settings_of_a_draw_are_those_when_it_is_made():
+    with (
+        jitgrad.debug_nans(True),
+        pytest.raises(InvalidValueError, match=r"invalid value \(nan\) encountered in .* of random\.lognormal"),
+    ):
+        random.lognormal(KEY, math.nan, (3,))
+    assert random.normal(KEY, (3,)).dtype == np.float32
+    with jitgrad.enable_x64(False):
+        assert random.randint(KEY, (3,), 0, 5).dtype == np.int32
+    assert random.randint(KEY, (3,), 0, 5).dtype == np.int64
+
+
+def test_a_key_and_a_parameter_that_are_traced_make_one_program():
+    shape = (5,)
+    mapped = jitgrad.vmap(lambda key: random.normal(key, shape))(random.split(KEY, 3))
+    for row, key in zip(mapped, random.split(KEY, 3), strict=True):
+        same_bits(row, random.normal(key, shape), "mapped")
+    slope = jitgrad.grad(lambda sigma: jnp.sum(jnp.log(random.lognormal(KEY, sigma, shape))))(2.0)
+    np.testing.assert_allclose(slope, jnp.sum(random.normal(KEY, shape)), rtol=1e-5)
