@@ -32,6 +32,7 @@ from ...targets.cuda.sized.products import (
     operand_types,
 )
 from ...targets.cuda.sized.sums import WEIGHTED, Stage, emit_sum, split, stand_in, team_of, three_axes, weights
+from .complex_products import as_real, product_over
 from .devices import Device
 from .memory import DeviceMemory, empty
 from .moving import MOVES, moved
@@ -82,6 +83,8 @@ def _map(device: Device, what: Operation) -> list[DeviceMemory] | None:
 def _sum(device: Device, what: Operation) -> list[DeviceMemory] | None:
     """A reduction over neighbouring axes. A sum of complex numbers is the sums of their parts, which lie along a last axis."""
     (type,), (source,) = what.types, what.operands
+    if type.dtype.is_complex and what.op.name == "reduce_prod":
+        return product_over(device, what)
     axes = (what.params["axis"],) if "axis" in what.params else tuple(what.params["axes"])
     if len(what.results) != 1 or type.dtype.is_complex and what.op.name != "reduce_sum":
         return None
@@ -146,10 +149,13 @@ def _product(device: Device, what: Operation) -> list[DeviceMemory] | None:
     """A product of matrices of floats, or of a matrix and a vector."""
     (cx, cy), (bx, by) = what.params["dims"]
     dtype = what.types[0].dtype
-    if not (dtype.is_float or dtype.is_storage) or any(isinstance(x, np.generic) for x in what.operands):
+    if any(isinstance(x, np.generic) for x in what.operands):
         return None
     if not what.results[0].size:
         return [empty(device, 0)]
+    if dtype.is_complex:
+        real = as_real(device, what)
+        return None if real is None else _product(device, real)
     axes = [(b, free_axes(t.rank, c, b), c) for t, c, b in zip(what.types, (cx, cy), (bx, by), strict=True)]
     laid = [_laid(device, x, t, a) for x, t, a in zip(what.operands, what.types, axes, strict=True)]
     if None in laid:

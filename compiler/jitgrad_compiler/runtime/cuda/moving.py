@@ -67,6 +67,14 @@ def _put(device: Device, source: DeviceMemory, out: DeviceMemory, where: Strided
     return True
 
 
+def turned(device: Device, source: DeviceMemory, type: ArrayType, order: Sequence[int]) -> DeviceMemory | None:
+    """An array with its axes in this order: itself where that is theirs; None of too many axes."""
+    if list(order) == sorted(order):
+        return source
+    sizes, steps = (tuple(s[n] for n in order) for s in (type.shape, row_major(type.shape)))
+    return moved(device, source, Strided(sizes, steps).merged(), ArrayType(sizes, type.dtype))
+
+
 def taken(
     device: Device, source: DeviceMemory, dtype: DType, places: DeviceMemory, key: DType, sizes: tuple[int, int, int]
 ) -> DeviceMemory:
@@ -132,15 +140,21 @@ def _gathered(device: Device, what: Operation) -> Moved:
     (type, keys), (x, indices), (result,) = what.types, what.operands, what.results
     axes, batch, fills = what.params["axes"], what.params["batch"], what.params["mode"] == "fill"
     apart, whole = row_major(type.shape), [n for n in range(type.rank) if n >= batch and n not in axes]
-    each = _words(type.dtype)
+    each, in_batch, rows = _words(type.dtype), math.prod(type.shape[batch:]), math.prod(keys.shape[batch:-1])
+    if not (type.size and result.size and axes):  # nothing is inside, or all rows are the same
+        of_batch = (math.prod(type.shape[:batch]), rows, *[type.shape[n] for n in whole])
+        where = Strided(of_batch, (in_batch, 0, *[apart[n] for n in whole])) if type.size else Strided((result.size,), (0,))
+        source = in_memory(device, x) if type.size else from_host(device, result.dtype.numpy.type(0))
+        found = moved(device, source, where.merged(), result)
+        return None if found is None else [found]
     where = Strided(tuple(type.shape[n] for n in whole), tuple(apart[n] for n in whole)).merged().of_words(each)
     row, nbytes, count = math.prod(where.sizes), type.dtype.nbytes // each, result.size * each
-    if not 0 < len(axes) <= MOST_KEYS or len(where.sizes) > MOST_AXES or not (type.size and count):
+    if len(axes) > MOST_KEYS or len(where.sizes) > MOST_AXES:
         return None
-    out, rows = empty(device, result.nbytes), in_memory(device, indices)
+    out, places = empty(device, result.nbytes), in_memory(device, indices)
     way = Way(8 * nbytes, len(where.sizes), _index(count), keys=(keys.dtype,) * len(axes), fills=fills)
-    starts = [rows.pointer + n * keys.dtype.nbytes for n in range(len(axes))]
-    words = [row, math.prod(keys.shape[batch:-1]), math.prod(type.shape[batch:]) * each]
+    starts = [places.pointer + n * keys.dtype.nbytes for n in range(len(axes))]
+    words = [row, rows, in_batch * each]
     words += [word for n in axes for word in (type.shape[n] - 1, apart[n] * each)]
     _move(device, way, (x.pointer, out.pointer, *starts), count, where, words)
     return [out]

@@ -9,16 +9,19 @@ from ...ir.types import BOOL, U8, DType
 from ...targets.cuda.program import device_tuning
 from ...targets.cuda.sized.cumulative import CHUNKS, TOTALS, WHOLE, Run, emit_running
 from ...targets.cuda.sized.sums import split, team_of
+from .complex_products import running_product
 from .devices import Device
 from .memory import DeviceMemory, empty
 from .ready import Operation, launch, prepared
 
 
 def done_running(device: Device, what: Operation) -> list[DeviceMemory] | None:
-    """Running values along an axis; sums of complex numbers are those of their parts."""
+    """Running values along an axis; of complex numbers sums, which are those of their parts, and products."""
     (type,), (source,), axis = what.types, what.operands, what.params["axis"]
     dtype, inner = type.dtype, math.prod(type.shape[axis + 1 :])
     if dtype.is_complex:
+        if what.op.name == "cumprod":
+            return running_product(device, what)
         if what.op.name != "cumsum":
             return None
         dtype, inner = dtype.real, 2 * inner

@@ -12,7 +12,6 @@ from ...ir.types import ArrayType
 from ...targets.cuda.library.ordered_updates import long, parted
 from ...targets.cuda.program import device_tuning
 from ...targets.cuda.sized.kernel import SizedKernel
-from ...targets.cuda.sized.places import Strided, row_major
 from ...targets.cuda.sized.scatter import (
     ROWS,
     emit_atomics,
@@ -26,7 +25,7 @@ from ...targets.cuda.sized.scatter import (
 from ...targets.cuda.sized.sorting import key_of
 from .devices import Device
 from .memory import DeviceMemory, empty
-from .moving import in_memory, moved
+from .moving import in_memory, turned
 from .ready import Operation, launch, prepared
 from .sorting import sorted_pairs
 
@@ -47,22 +46,15 @@ def done_scatter(device: Device, what: Operation) -> list[DeviceMemory] | None:
     if not updates.size:
         return [x.copied()]
     order = [*range(batch), *axes, *[n for n in range(batch, type.rank) if n not in axes]]
-    out = _turned(device, x, type, order)
-    if out is None:
+    laid = turned(device, x, type, order)
+    if laid is None:
         return None
+    out = x.copied() if laid is x else laid
     _update(device, what, [in_memory(device, a) for a in what.operands[1:]], out)
     if order == sorted(order):
         return [out]
-    back = _turned(device, out, ArrayType(tuple(type.shape[n] for n in order), dtype), [order.index(n) for n in range(type.rank)])
+    back = turned(device, out, ArrayType(tuple(type.shape[n] for n in order), dtype), [order.index(n) for n in range(type.rank)])
     return None if back is None else [back]
-
-
-def _turned(device: Device, x: DeviceMemory, type: ArrayType, order: Sequence[int]) -> DeviceMemory | None:
-    """A copy with the axes in this order."""
-    if list(order) == sorted(order):
-        return x.copied()
-    sizes, steps = (tuple(s[n] for n in order) for s in (type.shape, row_major(type.shape)))
-    return moved(device, x, Strided(sizes, steps).merged(), ArrayType(sizes, type.dtype))
 
 
 def _update(device: Device, what: Operation, operands: Sequence[DeviceMemory], out: DeviceMemory) -> None:
