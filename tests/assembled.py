@@ -25,6 +25,10 @@ IN_FLOAT64 = {"ndtri"}
 """What is computed in float64 whatever its type, since cancellation leaves no accuracy of float32's."""
 
 
+FOR_THE_PROCESSOR = {"tiled_convolve", "tiled_kernel"}
+"""Ops that are written for the processor's sizes alone (passes/convolutions.py): no program of a GPU has them."""
+
+
 class Assembling:
     every = 256
     """One program in so many."""
@@ -66,7 +70,8 @@ def compile_for_both(
     graph: Graph, symbols: Mapping[str, int], donated: Sequence[int] = (), contracts: bool = True, tuning: Tuning | None = None
 ) -> Program:
     """The processor's program; of some graphs the GPU's is looked at."""
-    if zlib.crc32(graph.key.encode()) % Assembling.every == 0:
+    looked_at = zlib.crc32(graph.key.encode()) % Assembling.every == 0
+    if looked_at and not any(e.op.name in FOR_THE_PROCESSOR for e in graph.eqns):
         assemble_for_gpu(graph, donated, contracts)
     return compile_program(graph, symbols, donated, contracts, tuning)
 

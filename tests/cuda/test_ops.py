@@ -13,6 +13,7 @@ from jitgrad_compiler.runtime.cuda import devices
 from jitgrad_compiler.runtime.cuda.executable import compile_for
 from jitgrad_compiler.targets.cuda.nvptx import ptx
 from jitgrad_compiler.targets.cuda.program import compile_program, device_tuning
+from tests.assembled import FOR_THE_PROCESSOR, IN_FLOAT64
 from tests.compiler.op_agreement import (
     KERNELS,
     OTHERS,
@@ -28,10 +29,6 @@ from tests.compiler.op_examples import Example, elementwise_params
 from .assemble import assemble, assembler, wide_floats
 from .running import run_on_gpu, stand_ins
 
-ON_THE_HOST = {"tiled_convolve", "tiled_kernel"}
-"""What no device does: convolutions tile by tile are an op for the CPU alone, and no program for a GPU has them."""
-IN_FLOAT64 = {"ndtri"}
-"""What is computed in float64 whatever its type, since cancellation leaves no accuracy of float32's."""
 TARGETS = {"sm_80": (8, 0), "sm_90": (9, 0), "sm_100": (10, 0)}
 
 
@@ -52,7 +49,7 @@ def together(name: str) -> list[list[tuple[Example, DType]]]:
     return [found[n::3] for n in range(3)] if len(found) > 12 else [found]
 
 
-@pytest.mark.parametrize("name", [n for n in OTHERS if n not in ON_THE_HOST])
+@pytest.mark.parametrize("name", [n for n in OTHERS if n not in FOR_THE_PROCESSOR])
 def test_an_op_agrees_with_the_interpreter_and_its_ptx_is_assembled(name: str) -> None:
     """The architectures take turns."""
     rng = seeded(name)
