@@ -28,6 +28,8 @@ from .keys import Stream, to_words
 
 SIZES = (16, 256, 4096, 1 << 16, 1 << 20)
 """Of pieces, in elements. Each is a multiple of what vectors hold, and of what a task does."""
+MOST = 1 << 32
+"""Elements of a draw at most: a longer one, which hardly fits into memory, is a program of its own."""
 
 Sampler = Callable[..., Any]
 
@@ -116,7 +118,7 @@ class Plan:
         return ops.reshape(ops.slice_axis(whole, 0, 0, math.prod(self.shape)), (*self.shape, *whole.type.shape[1:]))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _plan(
     sampler: Sampler, where: str, shape: tuple[int, ...], static: tuple[Any, ...], settings: Any, kinds: tuple[Any, ...]
 ) -> Plan:
@@ -126,6 +128,8 @@ def _plan(
 
 def in_pieces(key: Array, parameters: Sequence[Array], shape: tuple[int, ...]) -> bool:
     """Whether a draw is made now, and of parameters that are single numbers or have an element for each draw."""
+    if math.prod(shape) > MOST:
+        return False
     if state.staging is not None or key.owner is not None or config.disable_jit or config.debug_nans or config.debug_infs:
         return False
     return not parameters or all([v.owner is None and (not v.type.shape or broadcasts_to(v.type.shape, shape)) for v in parameters])
