@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jitgrad.numpy as jnp
-from jitgrad import jit
+from jitgrad import config, jit
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
@@ -59,3 +59,42 @@ def test_a_large_matrix_with_a_nan_has_nan_for_eigenvalues_and_eigenvectors():
     a[7, 90] = np.nan
     for found in jit(jnp.linalg.eigh)(a):
         assert np.isnan(np.asarray(found)).all()
+
+
+def _links(n, rng):
+    x = rng.standard_normal((n, n))
+    apart = np.zeros((n, n))
+    apart[: n // 2, : n // 2], apart[n // 2 :, n // 2 :] = (x + x.T)[: n // 2, : n // 2], np.eye(n - n // 2)
+    single = np.diag(np.r_[np.ones(n // 2), np.full(n - n // 2, 2.0)])
+    single[n // 2 - 1, n // 2] = single[n // 2, n // 2 - 1] = 0.5
+    return {
+        "no two eigenvalues alike": x + x.T, "one eigenvalue": np.eye(n), "ones": np.ones((n, n)), "rank of 3": x[:3].T @ x[:3],
+        "halves apart": apart, "one link": single, "diagonal": np.diag(x[0]),
+        "second differences": 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1),
+        "smooth": np.exp(-np.subtract.outer(np.arange(n), np.arange(n)) ** 2 / 300),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64])
+@pytest.mark.parametrize("n", [192, 321])
+@pytest.mark.parametrize("kind", list(_links(4, np.random.default_rng(0))))
+def test_eigenvectors_are_found_however_many_eigenvalues_are_alike_and_to_the_bit_at_any_number_of_threads(
+    kind, n, dtype, monkeypatch
+):
+    a = _links(n, np.random.default_rng(0))[kind].astype(dtype)
+    if a.dtype.kind == "c":
+        turns = np.exp(1j * np.arange(n))
+        a = (turns[:, None] * a * np.conj(turns)).astype(dtype)
+        a = (a + np.conj(a).T) / 2
+    found = []
+    for threads in (1, 2):
+        monkeypatch.setattr(config, "num_threads", threads)
+        found.append([np.asarray(part) for part in jit(jnp.linalg.eigh)(a)])
+    (w, v), again = found
+    np.testing.assert_array_equal(w, again[0])
+    np.testing.assert_array_equal(v, again[1])
+    assert np.all(np.diff(w) >= 0)
+    eps, size = np.finfo(dtype).eps, np.abs(w).max()
+    np.testing.assert_allclose(w, np.linalg.eigvalsh(a), atol=1e2 * eps * size)
+    np.testing.assert_allclose(np.conj(v).T @ v, np.eye(n), atol=1e2 * eps)
+    np.testing.assert_allclose(a @ v, v * w, atol=1e2 * eps * size)

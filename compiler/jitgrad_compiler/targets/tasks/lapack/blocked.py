@@ -33,12 +33,12 @@ class Blocked:
         module, kernel, pointers, scratch = self._parts
         return Matrices(module, self.name + suffix, kernel, pointers, scratch)
 
-    def phase(self, count: int, body: Callable[[Matrices, Reg, Reg], None], tasks: int | None = None) -> None:
-        """`body(m, first, behind the last)` of runs of `count` units, by many tasks."""
+    def phase(self, count: int, body: Callable[[Matrices, Reg, Reg], None], tasks: int | None = None, multiple: int = 8) -> None:
+        """`body(m, first, behind the last)` of runs of `count` units, by many tasks, each a multiple of so many units."""
         if count <= 0:
             return
         m = self._matrices(f"_{len(self.phases)}")
-        m.parts = partition(count, self.most if tasks is None else tasks, 8)
+        m.parts = partition(count, self.most if tasks is None else tasks, multiple)
         with m.each_run() as (low, high):
             body(m, low, high)
         self.phases.append(Phase(m.name, m.parts.tasks))

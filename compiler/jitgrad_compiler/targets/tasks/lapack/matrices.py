@@ -17,7 +17,7 @@ from ....ir.types import F32, F64, I8, I32, I64, DType
 from ....kernels.kernel import Kernel
 from ....ops.factorization import ROUTINES, of_pairs
 from ...emitter import Emitter
-from ...llvm_text import Module, Reg
+from ...llvm_text import LLVM_TYPES, Module, Reg
 from ...memory_operations import copy_bytes
 from ...order import VECTOR_BYTES
 from ...scipy_routines import routine
@@ -75,7 +75,12 @@ class Matrices:
     @property
     def letter(self) -> str:
         """Of the routines for the element type."""
-        return {(F32, False): "s", (F64, False): "d", (F32, True): "c", (F64, True): "z"}[self.dtype, self.complex]
+        return {"s": "c", "d": "z"}[self.real_letter] if self.complex else self.real_letter
+
+    @property
+    def real_letter(self) -> str:
+        """Of those for the type of its parts."""
+        return {F32: "s", F64: "d"}[self.dtype]
 
     def nbytes(self, count: int) -> int:
         """Of so many elements."""
@@ -148,10 +153,19 @@ class Matrices:
 
     def call(self, name: str, *arguments: Argument, library: str = "lapack", letter: str | None = None) -> None:
         """A routine by its name without the letter of its type, which comes in front. Arguments are what they point to."""
+        self._call(name, None, arguments, library, letter)
+
+    def value(self, name: str, *arguments: Argument, library: str = "lapack") -> Reg:
+        """What a function of real numbers gives, by its name without the letter of its type."""
+        found = self._call(name, self.dtype, arguments, library, self.real_letter)
+        assert found is not None
+        return found
+
+    def _call(self, name: str, result: DType | None, arguments: Sequence[Argument], library: str, letter: str | None) -> Reg | None:
         symbol = routine(library, (self.letter if letter is None else letter) + name)
         pointers = [a if isinstance(a, Reg) else self._constant(a) for a in arguments]
-        self.module.declare(symbol, "void", ["ptr"] * len(pointers))
-        self.e.call(symbol, None, *pointers)
+        self.module.declare(symbol, "void" if result is None else LLVM_TYPES[result], ["ptr"] * len(pointers))
+        return self.e.call(symbol, result, *pointers)
 
     def blas(self, name: str, *arguments: Argument) -> None:
         self.call(name, *arguments, library="blas")
@@ -205,16 +219,26 @@ class Matrices:
         """target [columns, rows] = the transpose of source [rows, columns], or its conjugate; source's rows may be wider."""
         self._turn(target, source, rows, 0, columns, conjugate, columns if source_width is None else source_width)
 
-    def turn_columns(self, target: Reg, source: Reg, rows: int, columns: int, low: Reg, high: Reg) -> None:
-        """The same of some columns of source, which are rows of target."""
-        self._turn(target, source, rows, low, high, False, columns)
+    def turn_columns(
+        self, target: Reg, source: Reg, rows: int, columns: int, low: Reg, high: Reg, order: Reg | None = None
+    ) -> None:
+        """The same of some columns of source, which are rows of target; `order` has the numbers of source's rows, from 1 on."""
+        self._turn(target, source, rows, low, high, False, columns, order)
 
-    def _turn(self, target: Reg, source: Reg, rows: int, low: Reg | int, high: Reg | int, conjugate: bool, width: int) -> None:
+    def _turn(
+        self, target: Reg, source: Reg, rows: int, low: Reg | int, high: Reg | int, conjugate: bool, width: int,
+        order: Reg | None = None,
+    ) -> None:  # fmt: skip
         e, side = self.e, self.module.tuning.matrices.turned
         with e.loop(0, rows, side) as first:
             last = e.least(e.add(first, side), rows)
             with e.loop(low, high) as j, e.loop(first, last) as i:
-                self.move(target, e.add(e.mul(j, rows), i), source, e.add(e.mul(i, width), j), conjugate)
+                row = i if order is None else self.listed(order, i)
+                self.move(target, e.add(e.mul(j, rows), i), source, e.add(e.mul(row, width), j), conjugate)
+
+    def listed(self, numbers: Reg, at: Reg) -> Reg:
+        """A number from 0 on, of some that LAPACK counts from 1 on."""
+        return self.e.sub(self.e.convert(self.e.load(self.e.offset(numbers, at, I32), I32), I64), 1)
 
     def fill(self, target: Reg, count: int, value: float, dtype: DType | None = None) -> None:
         """So many real numbers of one value."""
