@@ -79,6 +79,16 @@ def test_a_hundred_shapes_of_an_elementwise_expression_compile_nothing_after_the
         np.testing.assert_array_equal(result, a * (a + 2) + 1)
 
 
+def test_numbers_on_the_gpu_are_computed_by_the_kernels_of_vectors(gpu):
+    x, y = on_gpu(np.arange(5, dtype="f4")), on_gpu(np.ones(5, "f4"))
+    _ = jnp.sqrt(x), x * y, x * 2, x + (1 + 2j), jnp.where(x > y, x, y), x.astype("i4")
+    a, b = x.max(), y.min()
+    with Asked(gpu) as asked:
+        found = jnp.sqrt(a), a * b, a * 2, a + (1 + 2j), jnp.where(a > b, a, b), a.astype("i4")
+    assert asked.counts["load"] == asked.counts["graph"] == asked.counts["launch"] == 0
+    assert [n.tolist() for n in found] == [2, 4, 8, 5 + 2j, 4, 4] and {n.shape for n in found} == {()}
+
+
 REDUCTIONS = {
     "sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min, "any": np.any, "all": np.all, "argmax": np.argmax,
     "argmin": np.argmin,

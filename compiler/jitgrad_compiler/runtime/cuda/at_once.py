@@ -59,6 +59,8 @@ def _map(device: Device, what: Operation) -> list[DeviceMemory] | None:
     types, operands = what.types, what.operands
     words = tuple([n for n, x in enumerate(operands) if isinstance(x, np.generic)])
     shapes = {t.shape for t in (*types, *what.results) if t.shape}
+    if not shapes:  # numbers there are vectors of one
+        types, shapes = [t if n in words else ArrayType((1,), t.dtype) for n, t in enumerate(types)], {(1,)}
     if len(shapes) != 1:
         return None
     key: Any = what.op, *[(t.dtype, bool(t.shape)) for t in types], words, spelled(what.params), what.contracts
