@@ -174,11 +174,11 @@ def set_free_bytes_cap(nbytes: int) -> None:
 def _fresh(size: int) -> _Block:
     try:
         return _map(size) if size >= HUGE_PAGE else _carve(size)
-    except (OSError, MemoryError):
+    except (OSError, MemoryError, OverflowError):
         _free.shrink(0)
     try:
         return _map(size) if size >= HUGE_PAGE else _carve(size)
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, OverflowError) as error:
         raise MemoryError(f"allocate: the system has no {size} bytes left") from error
 
 
