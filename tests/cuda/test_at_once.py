@@ -237,6 +237,7 @@ MOVED = {
     "an element set": lambda x, on: x.at[(-1,) * x.ndim].set(5),
     "a triangle": lambda x, on: jnp.tril(x),
     "a range": lambda x, on: x[0].astype("f4") + on(jnp.arange(x.shape[-1])),
+    "windows' sums": lambda x, on: lax.reduce_window(x, 0, lax.add, (2,) * x.ndim, (2,) * x.ndim, "SAME"),
     "sums over axes apart": lambda x, on: (x.reshape(-1, 1, *x.shape[1:]) * jnp.ones((1, 3, *x.shape[1:]), x.dtype)).sum((0, -1)),
 }  # fmt: skip
 
@@ -256,6 +257,31 @@ def test_what_moves_elements_compiles_nothing_for_new_shapes(gpu, name, dtype):
     with Asked(gpu) as asked:
         done([(4, 6), (7, 3), (3, 5, 2)])
     assert asked.counts["load"] == asked.counts["graph"] == asked.counts["launch"] == 0
+
+
+@pytest.mark.parametrize("dtype", ["f4", "bfloat16", "i1"])
+def test_pools_of_any_shape_compile_nothing_after_the_first(gpu, dtype):
+    def done(shapes):
+        for shape in shapes:
+            a = jnp.asarray(DRAW.integers(-9, 9, shape)).astype(dtype)
+            for reducer, start in ((lax.max, -99), (lax.min, 99)):
+                want, got = (
+                    lax.reduce_window(on(a), start, reducer, (1, 2, 3), (1, 2, 1), "VALID") for on in (jnp.asarray, on_gpu)
+                )
+                assert got.device.platform == "cuda" and got.dtype == want.dtype
+                np.testing.assert_array_equal(got, want)
+
+    done([(2, 5, 7)])
+    with Asked(gpu) as asked:
+        done([(3, 7, 9), (2, 5, 6), (2, 1, 4)])
+    assert asked.counts["load"] == asked.counts["graph"] == asked.counts["launch"] == 0
+
+
+@pytest.mark.parametrize("name", ["reduce_window_max", "reduce_window_min", "window_place"])
+def test_what_is_found_in_windows_agrees_with_the_interpreter(name):
+    assert_examples_agree(
+        name, [(e, dtype) for e, dtype in example_kernels(name) if dtype in (F32, BOOL)], seeded(name), one_by_one
+    )
 
 
 @pytest.mark.parametrize("name", MOVES)

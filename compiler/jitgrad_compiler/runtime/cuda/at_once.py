@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.graph import Graph
+from ...ir.graph import OPS, Eqn, Graph, Var
 from ...ir.types import ArrayType, TapeType
 from ...kernels.tuning import Tuning
 from ...ops.contraction import REDUCED, free_axes
@@ -21,7 +21,7 @@ from ...targets.cuda.device import THREADS
 from ...targets.cuda.program import device_tuning
 from ...targets.cuda.sized.kernel import SizedKernel, bits, spread
 from ...targets.cuda.sized.maps import emit_map
-from ...targets.cuda.sized.places import Strided, row_major
+from ...targets.cuda.sized.places import Strided, row_major, strided
 from ...targets.cuda.sized.products import (
     Kind,
     Lies,
@@ -40,6 +40,9 @@ from .ready import Operation, Ready, launch, prepared, spelled
 from .running import done_running
 from .scattering import done_scatter
 from .sorting import done_sort
+
+MOST_WINDOWS = 16
+"""How many times an array's elements all its windows may have that are put into memory."""
 
 
 def run(device: Device, what: Operation) -> list[DeviceMemory] | None:
@@ -111,6 +114,32 @@ def _sum(device: Device, what: Operation) -> list[DeviceMemory] | None:
         return what.program([stand_in(type.dtype)], **middle)
 
     return _summed(device, what, key, graph, [source], sizes, "axis" not in what.params, ())
+
+
+def _over_windows(device: Device, what: Operation) -> list[DeviceMemory] | None:
+    """The largest or smallest element of each window, or which it is: of all windows, which are put side by side."""
+    (type,), (result,), params = what.types, what.results, what.params
+    if not result.size:
+        return [empty(device, 0)]
+    sizes = params["sizes"]
+    windows = ArrayType((*result.shape, *sizes), type.dtype)
+    if 0 in sizes or windows.size > MOST_WINDOWS * type.size:
+        return None
+    laid = moved(device, what.operands[0], strided("windows", params, type.shape, windows.shape), windows)
+    if laid is None:
+        return None
+    rows, over = ArrayType((*result.shape, math.prod(sizes)), type.dtype), type.rank
+    if "largest" in params:
+        op, others = OPS["argmax" if params["largest"] else "argmin"], {"axis": over, "dtype": result.dtype}
+    else:
+        op, others = OPS[f"reduce_{what.op.traits.combine}"], {"axes": (over,)}
+
+    def program(types: Sequence[Any], **middle: Any) -> Graph:
+        (x,), more = [Var(t) for t in types], {**others, **middle}
+        out = Var(*op.types(types, more))
+        return Graph([x], [Eqn(op, [x], more, [out])], [out])
+
+    return _sum(device, what._replace(op=op, params=others, types=[rows], operands=[laid], program=program))
 
 
 def _summed(
@@ -244,5 +273,12 @@ def _dense(device: Device, source: DeviceMemory, lies: Matrices, dtype: Any) -> 
     return None if out is None or found is None else (out, found)
 
 
-_BY_NAME = {"dot_general": _product, **MOVES, "sort": done_sort, "top_k": done_sort, "scatter": done_scatter}
-_BY_KIND = {"elementwise": _map, "reduce": _sum, "argreduce": _sum, "cumulative": done_running}
+_BY_NAME = {
+    "dot_general": _product,
+    **MOVES,
+    "sort": done_sort,
+    "top_k": done_sort,
+    "scatter": done_scatter,
+    "window_place": _over_windows,
+}
+_BY_KIND = {"elementwise": _map, "reduce": _sum, "argreduce": _sum, "cumulative": done_running, "window_reduce": _over_windows}

@@ -66,6 +66,8 @@ def strided(op: str, params: Mapping[str, Any], shape: tuple[int, ...], result: 
     elif op == "slice":
         start = sum(s * first for s, first in zip(steps, params["start"], strict=True))
         sizes, steps = result, [s * by for s, by in zip(steps, params["strides"], strict=True)]
+    elif op == "windows":
+        sizes, steps = result, [s * by for name in ("strides", "dilation") for s, by in zip(steps, params[name], strict=True)]
     else:
         assert op == "reverse", op
         start = sum(steps[n] * (shape[n] - 1) for n in params["axes"])
@@ -73,7 +75,7 @@ def strided(op: str, params: Mapping[str, Any], shape: tuple[int, ...], result: 
     return Strided(sizes, tuple(steps), start).merged()
 
 
-LAID = ("reshape", "transpose", "broadcast", "slice", "reverse")
+LAID = ("reshape", "transpose", "broadcast", "slice", "reverse", "windows")
 
 
 class Way(NamedTuple):
