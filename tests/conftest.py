@@ -1,10 +1,12 @@
 """For all tests: subprocesses find this clone, too; errors show jitgrad's own frames, so that a failing test tells where; kernels
 are written twice (emitted_twice.py) and assembled for GPUs (assembled.py); property tests look at no clock and draw the same cases
-each time, others with --hypothesis-seed=N.
+each time, others with --hypothesis-seed=N. Where Python is to write no bytecode, the processes of a run share a folder for it.
 """
 
 import gc
 import os
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,16 @@ def pytest_configure(config: pytest.Config) -> None:
     assembled.install(config.getoption("--assemble"))
     settings.register_profile("fixed", deadline=None, derandomize=config.getoption("--hypothesis-seed") is None)
     settings.load_profile("fixed")
+    if sys.dont_write_bytecode:
+        _share_bytecode(config)
+
+
+def _share_bytecode(config: pytest.Config) -> None:
+    """Modules are compiled once a run, not once a process: a second of each subprocess. Workers have it from the process before."""
+    folder = tempfile.TemporaryDirectory()
+    config.add_cleanup(folder.cleanup)
+    os.environ["PYTHONPYCACHEPREFIX"] = folder.name
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_finish() -> None:
