@@ -67,9 +67,11 @@ def _links(n, rng):
     apart[: n // 2, : n // 2], apart[n // 2 :, n // 2 :] = (x + x.T)[: n // 2, : n // 2], np.eye(n - n // 2)
     single = np.diag(np.r_[np.ones(n // 2), np.full(n - n // 2, 2.0)])
     single[n // 2 - 1, n // 2] = single[n // 2, n // 2 - 1] = 0.5
+    turned = np.linalg.qr(x)[0]
+    few = (turned * np.resize([1.0, 2, 3, -5], n)) @ turned.T
     return {
         "no two eigenvalues alike": x + x.T, "one eigenvalue": np.eye(n), "ones": np.ones((n, n)), "rank of 3": x[:3].T @ x[:3],
-        "halves apart": apart, "one link": single, "diagonal": np.diag(x[0]),
+        "four eigenvalues": (few + few.T) / 2, "halves apart": apart, "one link": single, "diagonal": np.diag(x[0]),
         "second differences": 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1),
         "smooth": np.exp(-np.subtract.outer(np.arange(n), np.arange(n)) ** 2 / 300),
     }  # fmt: skip

@@ -170,6 +170,31 @@ class Divided(Blocked):
             with e.when(e.compare("gt", count, 0)):
                 others = m.integer(e.sub(self.n, count))
                 self._real_call(m, "lamrg", self._own(m, 5), others, self.real(m, self.DIAGONAL), 1, -1, order)
+            self._sort(m, order)
+
+    def _sort(self, m: Matrices, order: Reg) -> None:
+        """By insertion: few are not where they belong, which are equal but for rounding."""
+        e = m.e
+
+        def value(number: Reg) -> Reg:
+            return e.load(self.real(m, self.DIAGONAL, e.sub(e.convert(number, I64), 1)), m.dtype)
+
+        hole = e.alloca(I64)
+        with e.loop(1, self.n) as i:
+            look, move, done = e.fresh("look"), e.fresh("move"), e.fresh("done")
+            mine = e.load(e.offset(order, i, I32), I32)
+            e.set(hole, i)
+            e.branch(look)
+            e.label(look)
+            at = e.get(hole, I64)
+            before = e.load(e.offset(order, e.sub(at, 1), I32), I32)
+            e.branch_if(e.compare("gt", value(before), value(mine)), move, done)
+            e.label(move)
+            e.store(e.offset(order, at, I32), before)
+            e.set(hole, e.sub(at, 1))
+            e.branch_if(e.compare("gt", at, 1), look, done)
+            e.label(done)
+            e.store(e.offset(order, e.get(hole, I64), I32), mine)
 
     def vectors(self, m: Matrices, target: Reg, low: Reg, high: Reg) -> None:
         """Some columns of the eigenvectors at `target`, unless a routine failed. Columns have the order of `real(m, DIAGONAL)`."""
