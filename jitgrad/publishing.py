@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from .at_once import replayed
+from .construction import check_constructors
 from .missing import missing
 from .tracebacks import boundaries, listed
 
@@ -17,14 +18,17 @@ def public(
     later: Sequence[str] = (),
     replays: bool = False,
     ambient: Collection[str] = (),
+    constructors: bool = False,
 ) -> None:
     """Finish a module. `plain` functions, which are called inside all the time, stay as they are; submodules in `later` are
     imported when they are first asked for, and finish themselves. `replays`: its functions may be replayed (at_once.py), but for
-    those that depend on what is around a call, the `ambient` ones.
+    those that depend on what is around a call, the `ambient` ones. `constructors`: those of its classes check what they are given.
     """
     module: Any = sys.modules[name]
     for function in [vars(module).get(n) for n in listed(module) if n not in ambient] if replays else ():
         replayed(function)
+    if constructors:
+        check_constructors(module)
     boundaries(module, plain)
     module.__getattr__ = missing(name, later)
     if later:

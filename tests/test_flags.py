@@ -12,10 +12,12 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import audio, errors, image, lax, metrics, models, nn, ops, optim, random, tree_util
+from jitgrad import audio, data, errors, image, lax, metrics, models, nn, ops, optim, random, tree_util
 from jitgrad.flags import flags_of
 from jitgrad.scipy import fft, integrate, interpolate, linalg, ndimage, optimize, signal, sparse, special, stats
-from jitgrad.train import layers
+from jitgrad.train import callbacks, layers, losses
+from jitgrad.train import metrics as keras_metrics
+from jitgrad.train.optimizers import schedules
 
 MODULES = (
     jitgrad, jnp, jnp.linalg, jnp.fft, lax, lax.linalg, random, special, linalg, sparse.linalg, signal, fft, stats, ndimage,
@@ -101,6 +103,24 @@ def test_flags_of_a_users_function_are_its_own() -> None:
 def test_layers_refuse_what_is_no_flag(construct: Any, words: str) -> None:
     with pytest.raises(errors.ParametersError, match=f"{words} must be True or False, got 'no'"):
         construct()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: callbacks.EarlyStopping(restore_best_weights="no"), "EarlyStopping: restore_best_weights"),  # type: ignore[arg-type]
+        (lambda: keras_metrics.BinaryCrossentropy(from_logits="no"), "BinaryCrossentropy: from_logits"),
+        (lambda: losses.BinaryCrossentropy(from_logits="no"), "BinaryCrossentropy: from_logits"),
+        (lambda: schedules.PolynomialDecay(0.1, 5, cycle="no"), "PolynomialDecay: cycle"),
+        (lambda: optim.MultiSteps(optim.sgd(0.1), 2, use_grad_mean="no"), "MultiSteps: use_grad_mean"),  # type: ignore[arg-type]
+        (lambda: data.from_arrays(X).batch(1, drop_remainder="no"), "batch: drop_remainder"),  # type: ignore[arg-type]
+        (lambda: data.from_arrays(X).shuffle(reshuffle_each_iteration="no"), "shuffle: reshuffle_each_iteration"),  # type: ignore[arg-type]
+        (lambda: nn.TransformerEncoderLayer(4, 2)(X[None], is_causal="no"), "TransformerEncoderLayer: is_causal"),  # type: ignore[arg-type]
+    ],
+)
+def test_constructors_of_other_classes_data_sets_and_calls_of_layers_refuse_what_is_no_flag(call: Any, words: str) -> None:
+    with pytest.raises(errors.ParametersError, match=f"^{words} must be True or False, got 'no'"):
+        call()
 
 
 def test_flags_of_a_users_layer_are_its_own() -> None:

@@ -246,8 +246,8 @@ class Normalize(Augmentation):
     array([-1.,  1.], dtype=float32)
     """
 
-    mean: Sequence[float]
-    std: Sequence[float]
+    mean: float | Sequence[float]
+    std: float | Sequence[float]
     data_format: str = "channels_last"
 
     def __call__(self, images: Any, random: np.random.Generator | None = None) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 
 from jitgrad.devices import Device, as_device
 from jitgrad.errors import ArgumentError, NotAFunctionError, ParametersError
+from jitgrad.tracebacks import boundary_methods
 
 from . import streams
 from .augmentation import chain
@@ -270,6 +271,9 @@ class Dataset:
             ),
             None if known is None or times is None else known * times,
         )
+
+
+boundary_methods(Dataset, plain=[name for name in vars(Dataset) if name.startswith("__")])
 
 
 class Stream(Dataset):

@@ -17,8 +17,8 @@ from .module import Module
 
 def _activation(name: str, function: Callable[..., Any], **options: Any) -> type[Module]:
     """The class of layers that call a function of an array; their arguments, by place or name, are these options of it."""
-    parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=d) for n, d in options.items()]
-    signature = inspect.Signature(parameters)
+    theirs = inspect.signature(function).parameters
+    signature = inspect.Signature([theirs[n].replace(default=d) for n, d in options.items()])
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         bound = signature.bind(*args, **kwargs)

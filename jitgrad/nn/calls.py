@@ -13,12 +13,15 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.flags import check_flags, flags_of
 from jitgrad.random import fold_in
 from jitgrad.tracebacks import leave
 from jitgrad_compiler.ir.builder import state
 
 from .parts import modules, shown
 from .unbuilt import ADVICE, is_unbuilt
+
+_OURS = __name__.partition(".")[0] + "."
 
 
 class Run:
@@ -56,11 +59,15 @@ def are_running() -> bool:
 def tracked(call: Callable[..., Any]) -> Callable[..., Any]:
     """The method of a module that is its call, which errors know of."""
 
+    flags = flags_of(call) if str(call.__module__).startswith(_OURS) else ()
+
     @functools.wraps(call)
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         stack = running.stack
         stack.append(self)
         try:
+            if flags:
+                check_flags(type(self), flags, (self, *args), kwargs)
             out = call(self, *args, **kwargs)
         except Exception as error:
             if not hasattr(error, "jitgrad_module"):

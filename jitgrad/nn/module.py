@@ -23,8 +23,8 @@ import optree
 
 import jitgrad.numpy as jnp
 from jitgrad import signatures
+from jitgrad.construction import construct
 from jitgrad.errors import ArgumentError, MissingNameError
-from jitgrad.flags import check_flags, flags_of
 from jitgrad.tracebacks import leave
 from jitgrad.tree_keys import keyed_types
 from jitgrad.tree_registration import NAMESPACE
@@ -41,7 +41,6 @@ class _Construction(threading.local):
 
 
 _construction = _Construction()
-_OURS = __name__.partition(".")[0] + "."
 
 
 class _ModuleType(abc.ABCMeta):
@@ -50,10 +49,7 @@ class _ModuleType(abc.ABCMeta):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         _construction.depth += 1
         try:
-            init = cls.__init__  # type: ignore[misc]
-            if (flags := flags_of(init)) and init.__module__.startswith(_OURS):
-                check_flags(cls, flags, (cls, *args), kwargs)
-            module = super().__call__(*args, **kwargs)
+            module = construct(cls.__name__, cls, cls.__init__, super().__call__, args, kwargs)  # type: ignore[misc]
         except Exception as error:
             if _construction.depth == 1:
                 leave(error)

@@ -46,7 +46,8 @@ def misfit(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, An
         return None
     for name, value in given.items():
         parameter = signature.parameters[name]
-        kind = _kind(BY_NAME.get(name, str(parameter.annotation)))
+        annotation = str(parameter.annotation)
+        kind = _kind(BY_NAME.get(name, annotation) if annotation == "Any" else annotation)
         each: Iterable[tuple[str, Any]] = [(name, value)]
         if parameter.kind is parameter.VAR_POSITIONAL:
             each = [(f"{name}[{i}]", v) for i, v in enumerate(value)]

@@ -125,8 +125,9 @@ def _class_of(name: str, formula: Callable[..., Any]) -> type[_Formula]:
     """The class of losses of a function: its options, then the arguments that all losses have."""
     options = list(inspect.signature(formula).parameters.values())[2:]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    common = {"reduction": MEAN, "name": formula.__name__, "dtype": None}
-    signature = inspect.Signature([*options, *(inspect.Parameter(n, kind, default=d) for n, d in common.items())])
+    common = {"reduction": (MEAN, "str | None"), "name": (formula.__name__, "str | None"), "dtype": (None, "Any")}
+    shared = [inspect.Parameter(n, kind, default=default, annotation=takes) for n, (default, takes) in common.items()]
+    signature = inspect.Signature([*options, *shared])
     body = {
         "formula": staticmethod(formula),
         "options": tuple(p.name for p in options),
@@ -241,4 +242,4 @@ kld = KLD = kl_divergence
 
 __all__ = [*CLASSES, *loss_formulas.__all__, "Loss", "get", "resolve_loss"]
 
-_public(__name__)
+_public(__name__, constructors=True)

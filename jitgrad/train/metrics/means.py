@@ -177,7 +177,10 @@ def _metric(
     """The class of the mean of a function: name and dtype, and the function's options, in Keras' order."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     options = list(inspect.signature(formula).parameters.values())[2:]
-    common = [inspect.Parameter("name", kind, default=label or snake(name)), inspect.Parameter("dtype", kind, default=None)]
+    common = [
+        inspect.Parameter("name", kind, default=label or snake(name), annotation="str | None"),
+        inspect.Parameter("dtype", kind, default=None, annotation="Any"),
+    ]
     first = [p for p in options if p.name in ("k", "fn") or name in ("Accuracy", "Crossentropy")]
     signature = inspect.Signature([*first, *common, *(p for p in options if p not in first)])
     body: dict[str, Any] = {
