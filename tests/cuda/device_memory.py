@@ -34,7 +34,7 @@ class Allocation:
         """The address behind it."""
         return self.address + self.nbytes
 
-    @property
+    @functools.cached_property
     def outside(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Addresses and lengths of what may be touched by mistake: before it and behind it."""
         last = self.page + pages(self.nbytes)
