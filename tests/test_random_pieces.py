@@ -118,7 +118,7 @@ def test_parameters_that_are_special_numbers_stay_at_their_places(special, monke
         same_bits(got[4:16], draw(KEY, (17,), 2.5 * jnp.ones(17))[4:16], special)
 
 
-@pytest.mark.parametrize("count", [2**37, 2**50, 2**61])
+@pytest.mark.parametrize("count", [2**50, 2**61])
 def test_a_draw_that_memory_does_not_hold_is_an_error_at_once(count):
     with pytest.raises(MemoryError, match="the system has no"):
         random.normal(KEY, (count,))

@@ -10,7 +10,7 @@ import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.normalization import softmax
+from jitgrad.normalization import Axis, softmax
 from jitgrad.operands import array_arg, axis_number, inexact_arg
 
 ArrayLike = Any
@@ -162,7 +162,7 @@ def tanh_shrink(x: ArrayLike) -> Array:
     return value - jnp.tanh(value)
 
 
-def softmin(x: ArrayLike, axis: int = -1) -> Array:
+def softmin(x: ArrayLike, axis: Axis = -1) -> Array:
     """softmax of -x along an axis.
 
     >>> import jitgrad.numpy as jnp

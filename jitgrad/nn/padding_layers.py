@@ -10,7 +10,7 @@ from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ParametersError
 from jitgrad.lax.window_geometry import Pads
-from jitgrad.operands import size_arg
+from jitgrad.operands import ArrayLike, size_arg
 
 from .data_format import CHANNELS_LAST
 from .windows import OfSpace, of_ranks
@@ -73,7 +73,7 @@ class _CircularPad(_Pad):
 
 
 class _ConstantPad(OfSpace):
-    def __init__(self, padding: int | Sequence[Any], value: float = 0.0, *, data_format: str = CHANNELS_LAST) -> None:
+    def __init__(self, padding: int | Sequence[Any], value: ArrayLike = 0.0, *, data_format: str = CHANNELS_LAST) -> None:
         self.set_format(data_format)
         self.padding, self.value = _sides(self.where, padding, self.rank), value
 

@@ -7,6 +7,7 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
+from jitgrad.normalization import Axis
 from jitgrad.operands import real_arg
 
 from .module import Module
@@ -14,7 +15,7 @@ from .module import Module
 ArrayLike = Any
 
 
-def _length(x: Array, p: float, axis: int, eps: float, keepdims: bool = False) -> Array:
+def _length(x: Array, p: float, axis: Axis, eps: float, keepdims: bool = False) -> Array:
     """The p-norm along an axis, at least eps, which is held above what the type takes for 0; below, its derivative is 0."""
     least = float(jnp.finfo(x.dtype).smallest_subnormal)
     if p == 2:
@@ -23,7 +24,7 @@ def _length(x: Array, p: float, axis: int, eps: float, keepdims: bool = False) -
     return jnp.maximum(jnp.linalg.norm(x, ord=p, axis=axis, keepdims=keepdims), eps)
 
 
-def normalize(x: ArrayLike, p: float = 2.0, axis: int = -1, eps: float = 1e-12) -> Array:
+def normalize(x: ArrayLike, p: float = 2.0, axis: Axis = -1, eps: float = 1e-12) -> Array:
     """x divided by its p-norm along an axis, or by eps where that is less.
 
     >>> import jitgrad.numpy as jnp
@@ -34,7 +35,7 @@ def normalize(x: ArrayLike, p: float = 2.0, axis: int = -1, eps: float = 1e-12) 
     return value / _length(value, p, axis, eps, keepdims=True)
 
 
-def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: int = -1, eps: float = 1e-8) -> Array:
+def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: Axis = -1, eps: float = 1e-8) -> Array:
     """The cosine of the angle between vectors along an axis: their product by their lengths, each at least eps. Shapes broadcast.
 
     >>> import jitgrad.numpy as jnp
@@ -64,7 +65,7 @@ class CosineSimilarity(Module):
     1.0
     """
 
-    def __init__(self, axis: int = -1, eps: float = 1e-8) -> None:
+    def __init__(self, axis: Axis = -1, eps: float = 1e-8) -> None:
         self.axis, self.eps = axis, eps
 
     def __call__(self, x: Any, y: Any) -> Array:

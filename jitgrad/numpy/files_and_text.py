@@ -193,7 +193,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
 
 
 def array_repr(
-    arr: ArrayLike, max_line_width: int | None = None, precision: int | None = None, suppress_small: bool | None = None
+    arr: ArrayLike, max_line_width: float | None = None, precision: int | None = None, suppress_small: bool | None = None
 ) -> str:
     """The array as text that shows its type.
 
@@ -206,7 +206,7 @@ def array_repr(
 
 
 def array_str(
-    a: ArrayLike, max_line_width: int | None = None, precision: int | None = None, suppress_small: bool | None = None
+    a: ArrayLike, max_line_width: float | None = None, precision: int | None = None, suppress_small: bool | None = None
 ) -> str:
     """The elements as text.
 
@@ -221,6 +221,8 @@ def array_str(
 def _options(where: str, width: Any, precision: Any, suppress_small: Any) -> dict[str, Any]:
     """NumPy's options of printing, of those that are given."""
     sizes = {"linewidth": ("max_line_width", width), "precision": ("precision", precision)}
+    if isinstance(width, float) and width == np.inf:  # all in one line
+        return {"linewidth": width, **_options(where, None, precision, suppress_small)}
     given = {n: size_arg(where, v, f"{name} must be an integer", 0) for n, (name, v) in sizes.items() if v is not None}
     return given if suppress_small is None else {**given, "suppress": bool(suppress_small)}
 

@@ -27,9 +27,11 @@ from jitgrad_compiler.ir.types import ArrayType
 from .keys import Stream, to_words
 
 SIZES = (16, 256, 4096, 1 << 16, 1 << 20)
-"""Of pieces, in elements. Each is a multiple of what vectors hold, and of what a task does."""
+"""Of pieces, in elements."""
 MOST = 1 << 32
-"""Elements of a draw at most: a longer one, which hardly fits into memory, is a program of its own."""
+"""Elements of a draw at most: a longer one, which hardly fits into memory, is a program of its own. So is one of several of the
+largest pieces on another device, where joining them would take three times the memory.
+"""
 
 Sampler = Callable[..., Any]
 
@@ -42,7 +44,7 @@ class Piece:
             return sampler(Stream(to_words(key), first, size), *parameters, (size,), *static)
 
         program.__name__ = program.__qualname__ = f"random.{where}"
-        self.size, self.jitted = size, jit(program)
+        self.jitted = jit(program)
         self.entry: Entry | None = None
 
     def compiled(self, operands: Sequence[Array]) -> Entry:
@@ -102,8 +104,8 @@ class Plan:
         word, place = _held(key).address, memory.address
         for run, first, size, number, constants, offset in self.steps:
             if parameters:
-                held = [_held(_share(v, first, size)) for v in parameters]
-                run((word, number, *[h.address for h in held], *constants), (place + offset,))
+                shares = [_share_of_memory(v, first, size) for v in parameters]
+                run((word, number, *[address for address, _ in shares], *constants), (place + offset,))
             else:
                 run((word, number, *constants), (place + offset,))
         return Array(self.type, None, runtime.Held(place, memory))
@@ -128,9 +130,10 @@ def _plan(
 
 def in_pieces(key: Array, parameters: Sequence[Array], shape: tuple[int, ...]) -> bool:
     """Whether a draw is made now, and of parameters that are single numbers or have an element for each draw."""
-    if math.prod(shape) > MOST:
-        return False
     if state.staging is not None or key.owner is not None or config.disable_jit or config.debug_nans or config.debug_infs:
+        return False
+    count = math.prod(shape)
+    if count > SIZES[-1] and (count > MOST or not _are_here(key, parameters)):
         return False
     return not parameters or all([v.owner is None and (not v.type.shape or broadcasts_to(v.type.shape, shape)) for v in parameters])
 
@@ -143,11 +146,14 @@ def drawn(
         parameters = [_flat(v, shape) if v.type.shape else v for v in parameters]
     kinds = tuple([(v.type.dtype, bool(v.type.shape), v.weak) for v in parameters]) if parameters else ()
     plan = _plan(sampler, where, shape, static, config.traced, kinds)
-    if config.default_device is None and all(
-        [hasattr(v.ref, "address") or memory_device(v.ref) is None for v in (key, *parameters)]
-    ):
-        return plan.run(key, parameters)
-    return plan.run_elsewhere(key, parameters)
+    return plan.run(key, parameters) if _are_here(key, parameters) else plan.run_elsewhere(key, parameters)
+
+
+def _are_here(key: Array, parameters: Sequence[Array]) -> bool:
+    """Whether a draw is made on the processor."""
+    if config.default_device is not None:
+        return False
+    return all([hasattr(v.ref, "address") or memory_device(v.ref) is None for v in (key, *parameters)])
 
 
 def _flat(x: Array, shape: tuple[int, ...]) -> Array:
@@ -161,6 +167,18 @@ def _held(x: Array) -> Any:
     if not hasattr(ref, "address"):
         ref = x.ref = backend.runtime().Borrowed(x.data())
     return ref
+
+
+def _share_of_memory(x: Array, first: int, size: int) -> tuple[int, Any]:
+    """`_share`, as an address and what keeps alive what is there."""
+    held = _held(x)
+    if not x.type.shape or first + size <= x.type.shape[0]:
+        return held.address + (first * x.type.dtype.nbytes if x.type.shape else 0), held
+    elements, some = x.data(), np.empty(size, x.type.dtype.numpy)
+    left = len(elements) - first
+    some[:left], some[left:] = elements[first:], elements[-1]
+    address, kept = backend.runtime().address_of(some)
+    return address, kept
 
 
 def _share(x: Array, first: int, size: int) -> Array:

@@ -73,6 +73,8 @@ def _does(function: Callable[[Any], Any]) -> Callable[[Any], bool]:
 
 
 def _is_number(x: Any) -> bool:
+    if isinstance(x, np.ndarray):
+        return x.dtype.kind in "biuf"
     return isinstance(x, Value) or (not isinstance(x, (str, bytes)) and _does(float)(x))
 
 

@@ -96,16 +96,16 @@ class LambdaCallback(Callback):
     """A callback of functions, given by the names of the methods: `LambdaCallback(on_epoch_end=lambda epoch, logs:
     print(epoch))`."""
 
-    def __new__(cls, **functions: Callable[..., Any]) -> Any:
+    def __new__(cls, **functions: Callable[..., Any] | None) -> Any:
         known = {n for n in vars(Callback) if n.startswith("on_")}
         if unknown := functions.keys() - known:
             raise ArgumentError(
                 f"train.callbacks.LambdaCallback: there is no {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
             )
-        methods = {n: staticmethod(f) for n, f in functions.items()}
+        methods = {n: staticmethod(f) for n, f in functions.items() if f is not None}
         return object.__new__(type(cls.__name__, (cls,), methods))  # a class of its own: fit looks for its methods there
 
-    def __init__(self, **functions: Callable[..., Any]) -> None: ...
+    def __init__(self, **functions: Callable[..., Any] | None) -> None: ...
 
 
 class History(Callback):
@@ -213,7 +213,7 @@ class EarlyStopping(_Monitor):
         self,
         monitor: str = "val_loss",
         min_delta: float = 0,
-        patience: int = 0,
+        patience: float = 0,
         verbose: int = 0,
         mode: str = "auto",
         baseline: float | None = None,
@@ -382,7 +382,7 @@ class ReduceLROnPlateau(_Monitor):
         self,
         monitor: str = "val_loss",
         factor: float = 0.1,
-        patience: int = 10,
+        patience: float = 10,
         verbose: int = 0,
         mode: str = "auto",
         min_delta: float = 1e-4,

@@ -18,7 +18,7 @@ from jitgrad.errors import ShapeError
 from jitgrad.nn import losses
 from jitgrad.nn.activations import log_sigmoid, sigmoid, softplus
 from jitgrad.nn.targets import check_among
-from jitgrad.normalization import log_softmax, softmax
+from jitgrad.normalization import Axis, log_softmax, softmax
 from jitgrad.operands import array_arg, inexact_arg
 
 EPSILON = 1e-7
@@ -264,7 +264,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Array:
     return jnp.sum(t * jnp.log(t / x), axis=-1)
 
 
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Array:
+def cosine_similarity(y_true: Any, y_pred: Any, axis: Axis = -1) -> Array:
     """The cosine of the angle between targets and predictions along an axis; the loss of this name is minus it."""
     t, x = matched("train.losses.cosine_similarity", y_true, y_pred)
     unit = [a / jnp.sqrt(jnp.maximum(jnp.sum(a * a, axis=axis, keepdims=True), 1e-12)) for a in (t, x)]

@@ -18,6 +18,7 @@ import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.nn.named import found
+from jitgrad.normalization import Axis
 from jitgrad.publishing import public as _public
 
 from . import loss_formulas
@@ -140,7 +141,7 @@ def _class_of(name: str, formula: Callable[..., Any]) -> type[_Formula]:
     return made
 
 
-def _cosine(y_true: Any, y_pred: Any, axis: int = -1) -> Array:
+def _cosine(y_true: Any, y_pred: Any, axis: Axis = -1) -> Array:
     return -cosine_similarity(y_true, y_pred, axis)
 
 

@@ -69,8 +69,8 @@ def version(ptxas: Path) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def assemble(text: str, architecture: str, optimised: bool = True) -> Assembled:
-    """Machine code of PTX text. Where it is asked alone whether ptxas takes the text, it need not be optimised: half the time.
+def assemble(text: str, architecture: str) -> Assembled:
+    """Machine code of PTX text.
 
     Raises:
         AssemblyError: ptxas refused it.
@@ -79,7 +79,7 @@ def assemble(text: str, architecture: str, optimised: bool = True) -> Assembled:
     ptxas = assembler()
     if ptxas is None:
         raise FileNotFoundError("ptxas: install the wheel nvidia-cuda-nvcc, or NVIDIA's toolkit")
-    command = [ptxas, "--verbose", f"--gpu-name={architecture}", f"--opt-level={3 * optimised}", "--output-file=/dev/stdout", "-"]
+    command = [ptxas, "--verbose", f"--gpu-name={architecture}", "--output-file=/dev/stdout", "-"]
     done = subprocess.run(command, input=text.encode(), capture_output=True)
     said = done.stderr.decode(errors="replace")
     if done.returncode:

@@ -53,7 +53,7 @@ def together(name: str) -> list[list[tuple[Example, DType]]]:
 @functools.lru_cache(maxsize=256)
 def assembles(text: str, target: str) -> bool:
     """Whether ptxas takes a module's PTX. Programs share modules, which are asked about once."""
-    return bool(assemble(ptx(text, TARGETS[target]), target, optimised=False).kernels)
+    return bool(assemble(ptx(text, TARGETS[target]), target).kernels)
 
 
 @pytest.mark.parametrize("name", [n for n in OTHERS if n not in FOR_THE_PROCESSOR])

@@ -69,6 +69,7 @@ def test_files_and_buffers_become_arrays(tmp_path):
 
 def test_arrays_are_shown_as_text():
     assert jnp.array_str(jnp.array([1 / 3]), precision=3) == "[0.333]"
+    assert "\n" not in jnp.array_str(jnp.arange(60), max_line_width=np.inf)
     assert "dtype=float32" in jnp.array_repr(jnp.ones(2))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import new_class
 from typing import Any
 
@@ -167,11 +167,11 @@ class PReLU(Layer):
 
 
 class Softmax(Layer):
-    """exp(x) / sum(exp(x)) along an axis."""
+    """exp(x) / sum(exp(x)) along an axis, or several."""
 
-    def __init__(self, axis: int = -1, **options: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **options: Any) -> None:
         self.take(options)
-        self.axis = axis
+        self.axis = axis if isinstance(axis, int) else tuple(axis)
 
     def call(self, inputs: Any) -> Array:
         return softmax(inputs, axis=self.axis)

@@ -32,7 +32,7 @@ class ExponentialDecay(LearningRateSchedule):
     """
 
     def __init__(
-        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False, name: str | None = None
+        self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False, name: str | None = None
     ) -> None:
         self.initial_learning_rate, self.decay_steps, self.decay_rate = initial_learning_rate, decay_steps, decay_rate
         self.staircase = staircase
@@ -50,7 +50,7 @@ class InverseTimeDecay(LearningRateSchedule):
     """
 
     def __init__(
-        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False, name: str | None = None
+        self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False, name: str | None = None
     ) -> None:
         self.initial_learning_rate, self.decay_steps, self.decay_rate = initial_learning_rate, decay_steps, decay_rate
         self.staircase = staircase
@@ -67,7 +67,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     0.1 0.01
     """
 
-    def __init__(self, boundaries: Sequence[int], values: Sequence[float], name: str | None = None) -> None:
+    def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str | None = None) -> None:
         if len(boundaries) != len(values) - 1:
             raise ArgumentError(
                 "train.optimizers.schedules.PiecewiseConstantDecay: there is one value more than boundaries, got "
@@ -94,7 +94,7 @@ class PolynomialDecay(LearningRateSchedule):
     def __init__(
         self,
         initial_learning_rate: float,
-        decay_steps: int,
+        decay_steps: float,
         end_learning_rate: float = 0.0001,
         power: float = 1.0,
         cycle: bool = False,
@@ -122,11 +122,11 @@ class CosineDecay(LearningRateSchedule):
     def __init__(
         self,
         initial_learning_rate: float,
-        decay_steps: int,
+        decay_steps: float,
         alpha: float = 0.0,
         name: str | None = None,
         warmup_target: float | None = None,
-        warmup_steps: int = 0,
+        warmup_steps: float = 0,
     ) -> None:
         self.initial_learning_rate, self.decay_steps, self.alpha = initial_learning_rate, decay_steps, alpha
         self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
@@ -154,7 +154,7 @@ class CosineDecayRestarts(LearningRateSchedule):
     def __init__(
         self,
         initial_learning_rate: float,
-        first_decay_steps: int,
+        first_decay_steps: float,
         t_mul: float = 2.0,
         m_mul: float = 1.0,
         alpha: float = 0.0,

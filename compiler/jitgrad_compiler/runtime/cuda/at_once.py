@@ -177,7 +177,7 @@ def _summed(
 
 
 def _product(device: Device, what: Operation) -> list[DeviceMemory] | None:
-    """A product of matrices of floats, or of a matrix and a vector."""
+    """A product of matrices of floats or complex numbers, or of a matrix and a vector."""
     (cx, cy), (bx, by) = what.params["dims"]
     dtype = what.types[0].dtype
     if any(isinstance(x, np.generic) for x in what.operands):
