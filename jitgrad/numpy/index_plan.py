@@ -292,10 +292,15 @@ def held_limit(indices: Array, sizes: Shape) -> Array:
     return broadcast_right(limit, indices.type.shape)
 
 
+def signed(places: Any) -> Any:
+    """Places as signed integers, beside which NumPy makes floats of unsigned ones, or refuses them."""
+    return np.minimum(places, np.uint64(2**63 - 1)).astype(np.int64) if places.dtype.kind == "u" else places
+
+
 def clipped(indices: Array, sizes: Shape) -> Array:
     """Columns held inside an array's axes."""
     if at_hand(indices):
-        return from_numpy(np.clip(np.asarray(indices.data()), 0, np.array(sizes) - 1))
+        return from_numpy(np.clip(signed(np.asarray(indices.data())), 0, np.array(sizes) - 1))
     low = op("max", indices, constant(0, indices.type.dtype))
     if len(sizes) == 1:
         return op("min", low, constant(sizes[0] - 1, indices.type.dtype))

@@ -14,6 +14,7 @@ from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, size
 from jitgrad_compiler.ir.types import I64
 
 from .elementwise import named
+from .index_plan import signed
 from .indexing import take_places
 from .manipulation import ravel, swapaxes, unstack
 
@@ -336,5 +337,5 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     new = broadcast(new, shape, tuple(range(len(shape) - new.type.rank, len(shape))))
     before = np.repeat(where, count) if scalar else where
     # the order that NumPy itself gives to indices, old ones before `n` and the inserted ones behind
-    order = np.insert(np.arange(n), before, np.arange(n, n + count))
+    order = np.insert(np.arange(n), signed(before), np.arange(n, n + count))
     return take_places(concatenate([x, new], at), as_value(order), at)

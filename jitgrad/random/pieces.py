@@ -153,7 +153,10 @@ def _are_here(key: Array, parameters: Sequence[Array]) -> bool:
     """Whether a draw is made on the processor."""
     if config.default_device is not None:
         return False
-    return all([hasattr(v.ref, "address") or memory_device(v.ref) is None for v in (key, *parameters)])
+    for v in (key, *parameters):
+        if not hasattr(v.ref, "address") and memory_device(v.ref) is not None:
+            return False
+    return True
 
 
 def _flat(x: Array, shape: tuple[int, ...]) -> Array:

@@ -53,9 +53,8 @@ def draw_each(where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any,
     parameters' elements there: nothing is compiled for a new shape.
     """
     data, values = _checked(where, key, parameters)
-    shape, *others = static
-    if in_pieces(data, values, shape):
-        return drawn(where, sampler, data, values, shape, tuple(others))
+    if in_pieces(data, values, static[0]):
+        return drawn(where, sampler, data, values, static[0], static[1:])
     found: Array = _program(sampler, where, static)(data, *values)
     return found
 

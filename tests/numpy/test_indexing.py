@@ -143,3 +143,14 @@ def test_a_function_is_not_applied_where_it_would_not_be() -> None:
     value, slopes = run(x)  # log(log(0.25)) would be nan
     np.testing.assert_allclose(value, np.log(np.log(16.0)) + np.log(0.25), rtol=1e-6)
     np.testing.assert_allclose(slopes, [1 / (16 * np.log(16)), 4.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])
+@pytest.mark.parametrize("mode", [None, "clip", "wrap", "fill"])
+def test_integers_of_every_type_are_places(dtype, mode):
+    x, places = jnp.arange(5.0), jnp.asarray([3, 0, 4], dtype)
+    ways = [lambda i: jnp.take(x, i, mode=mode), lambda i: x.at[i].get(mode=mode), lambda i: x.at[i].add(x[i], mode=mode)[i] / 2]
+    for f in ways[:1] if mode == "wrap" else ways:
+        for made in (f, jitgrad.jit(f)):
+            np.testing.assert_array_equal(made(places), [3, 0, 4])
+    np.testing.assert_array_equal(jnp.insert(x, places, 9.0), [9, 0, 1, 2, 9, 3, 9, 4])
