@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import jitgrad
 from jitgrad_compiler.ir.graph import Graph
 from jitgrad_compiler.kernels.tuning import Tuning
 from jitgrad_compiler.runtime.cuda import devices
@@ -38,3 +39,21 @@ def run_on_gpu(graph: Graph, arrays: Sequence[Any], tuning: Tuning | None = None
     program = compile_for(device, graph, tuning=tuning)
     outs = program.run([from_host(device, a) for a in arrays])
     return [m.array(t) for m, t in zip(outs, graph.output_types, strict=True)]
+
+
+def on_gpu(array: Any) -> Any:
+    return jitgrad.device_put(array, "cuda")
+
+
+class Asked:
+    """What the driver was asked inside the block."""
+
+    def __init__(self, driver: StandIn) -> None:
+        self.driver = driver
+
+    def __enter__(self) -> Asked:
+        self.before = self.driver.counts.copy()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.counts = self.driver.counts - self.before

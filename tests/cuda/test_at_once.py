@@ -35,31 +35,13 @@ from tests.compiler.op_agreement import (
 from tests.compiler.op_examples import elementwise_params, special_operands
 
 from .assemble import ARCHITECTURES, assemble, assembler
-from .running import run_on_gpu, stand_ins
+from .running import Asked, on_gpu, run_on_gpu, stand_ins
 
 
 @pytest.fixture(autouse=True)
 def gpu():
     with stand_ins() as devices:
         yield devices[0]
-
-
-class Asked:
-    """What the driver was asked inside the block."""
-
-    def __init__(self, driver):
-        self.driver = driver
-
-    def __enter__(self):
-        self.before = self.driver.counts.copy()
-        return self
-
-    def __exit__(self, *error):
-        self.counts = self.driver.counts - self.before
-
-
-def on_gpu(array):
-    return jitgrad.device_put(array, "cuda")
 
 
 DRAW = np.random.default_rng(0)

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad_compiler.ir.types import F32, F64
@@ -16,8 +15,7 @@ from jitgrad_compiler.targets.cuda.program import device_tuning
 from jitgrad_compiler.targets.cuda.sized.complex import emit_doubling, emit_halving, emit_multiplier
 
 from .assemble import assemble, assembler, wide_floats
-from .running import stand_ins
-from .test_at_once import Asked
+from .running import Asked, on_gpu, stand_ins
 
 NEAR = {"c8": 1e-5, "c16": 1e-13}
 
@@ -26,10 +24,6 @@ NEAR = {"c8": 1e-5, "c16": 1e-13}
 def gpu():
     with stand_ins() as devices:
         yield devices[0]
-
-
-def on_gpu(array):
-    return jitgrad.device_put(array, "cuda")
 
 
 def drawn(shape, dtype, seed=0):

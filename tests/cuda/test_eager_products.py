@@ -21,17 +21,13 @@ from jitgrad_compiler.targets.cuda.sized.products import Lies, divided, emit_pro
 from jitgrad_compiler.targets.cuda.sized.sums import WEIGHTED, Stage, emit_sum, stand_in, weights
 
 from .assemble import ARCHITECTURES, assemble, assembler, loads
-from .running import run_on_gpu, stand_ins
+from .running import on_gpu, run_on_gpu, stand_ins
 
 
 @pytest.fixture(autouse=True)
 def gpu():
     with stand_ins() as devices:
         yield devices[0]
-
-
-def on_gpu(array):
-    return jitgrad.device_put(array, "cuda")
 
 
 NEAR = {"float16": 2**-10, "bfloat16": 2**-7, "float32": 2**-20, "float64": 2**-48}

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad_compiler.ir.types import BF16, BOOL, F16, F32, I8, I32, I64, U32, U64
 from jitgrad_compiler.ops.arithmetic import op
@@ -27,8 +26,8 @@ from tests.compiler.op_agreement import assert_examples_agree, example_kernels, 
 
 from .assemble import assemble, assembler, wide_floats
 from .engine import ORDERS
-from .running import stand_ins
-from .test_at_once import Asked, one_by_one
+from .running import Asked, on_gpu, stand_ins
+from .test_at_once import one_by_one
 
 TYPES = ["f4", "f8", "bfloat16", "f2", "i1", "u2", "i4", "u8", "bool"]
 UPDATES = {"set": "set", "add": "add", "mul": "multiply", "min": "min", "max": "max"}
@@ -39,10 +38,6 @@ LONG = device_tuning().gpu.shared_sort
 def gpu():
     with stand_ins() as devices:
         yield devices[0]
-
-
-def on_gpu(array):
-    return jitgrad.device_put(array, "cuda")
 
 
 def assert_same(got, want):

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad_compiler.ir.types import BF16, BOOL, F8_E4M3, F32, F64, I8, U32, U64
@@ -16,8 +15,7 @@ from jitgrad_compiler.targets.cuda.program import device_tuning
 from jitgrad_compiler.targets.cuda.sized.sorting import emit_counts, emit_keys, emit_moves, emit_short
 
 from .assemble import assemble, assembler, wide_floats
-from .running import stand_ins
-from .test_at_once import Asked
+from .running import Asked, on_gpu, stand_ins
 
 TYPES = ["f4", "f8", "bfloat16", "f2", "float8_e4m3fn", "i1", "u2", "i4", "i8", "u8", "bool"]
 LONG = device_tuning().gpu.shared_sort
@@ -27,10 +25,6 @@ LONG = device_tuning().gpu.shared_sort
 def gpu():
     with stand_ins() as devices:
         yield devices[0]
-
-
-def on_gpu(array):
-    return jitgrad.device_put(array, "cuda")
 
 
 def elements(shape, dtype, seed):
