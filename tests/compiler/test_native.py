@@ -14,7 +14,18 @@ import numpy as np
 import pytest
 
 from jitgrad_compiler.ir.types import F32, I64
-from jitgrad_compiler.targets.cpu.machine.native import LinkError, compile_ir, fingerprint, load_object
+from jitgrad_compiler.runtime import pool
+from jitgrad_compiler.runtime.driver import symbols
+from jitgrad_compiler.targets.cpu.machine.driver import OBJECTS
+from jitgrad_compiler.targets.cpu.machine.native import (
+    LinkError,
+    NativeModule,
+    Source,
+    compile_ir,
+    compile_sources,
+    fingerprint,
+    load_object,
+)  # fmt: skip
 from jitgrad_compiler.targets.emitter import Emitter
 from jitgrad_compiler.targets.llvm_text import Module
 
@@ -143,15 +154,41 @@ def test_a_damaged_object_is_refused(keep: int) -> None:
         load_object(data[:keep], ["kernel"])
 
 
-@pytest.mark.parametrize(
+invalid_ir = pytest.mark.parametrize(
     ("text", "message"),
     [("define void @f() {\n %x = add i64 %y, 1\n ret void\n}", "undefined value '%y'"),
      ("define i64 @f() {\n br label %a\na:\n %x = add i64 %y, 1\n %y = add i64 1, 2\n ret i64 %x\n}", "dominate")],
     ids=["parser", "verifier"],
 )  # fmt: skip
+
+
+@invalid_ir
 def test_invalid_ir_is_refused_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(RuntimeError, match=message):
         compile_ir(text)
+
+
+def compiled_at_once(texts: list[str]) -> list[NativeModule]:
+    parallel = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(pool.address())
+    return compile_sources([Source(t) for t in texts], {}, {}, lambda args, tasks: parallel(symbols()[OBJECTS], args, tasks))
+
+
+@invalid_ir
+def test_of_modules_compiled_at_once_one_that_is_invalid_is_refused_with_the_reason(text: str, message: str) -> None:
+    with pytest.raises(RuntimeError, match=message):
+        compiled_at_once([sum_of_products_text(), text, sum_of_products_text()])
+
+
+def test_modules_compiled_at_once_are_the_same_bytes_as_by_themselves_and_leave_nothing_behind() -> None:
+    texts = [sum_of_products_text(), "define i64 @one() {\n ret i64 1\n}\ndefine linkonce_odr void @shared() {\n ret void\n}"]
+    made = compiled_at_once(texts * 3)
+    assert [m.object for m in made] == [compile_ir(t).object for t in texts] * 3
+    assert [m.exports for m in made[:2]] == [("kernel",), ("one",)]
+    before = resident_bytes()
+    for _ in range(100):
+        compiled_at_once(texts * 3)
+    gc.collect()
+    assert resident_bytes() - before < 50e6
 
 
 def test_an_object_loads_with_symbols_of_its_own() -> None:

@@ -8,7 +8,7 @@ import ctypes
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 
@@ -55,44 +55,79 @@ def without_strength_reduction() -> Iterator[None]:
             llvm.set_option("jitgrad", f"-{STRENGTH_REDUCTION}=false")
 
 
+class Task(NamedTuple):
+    """What one thread compiles with, and no other at the same time."""
+
+    machine: llvm.TargetMachine
+    passes: llvm.ModulePassManager
+    builder: llvm.PassBuilder
+
+
 class _Objects(ctypes.Structure):
-    """What `jitgrad_objects` is given (cpu/machine/driver.py): which module is next, how many there are, llvmlite's function, and
-    for each task a machine, for each module itself, its object, and where an error's text goes.
+    """What `jitgrad_objects` is given (cpu/machine/driver.py): which module is next, how many there are, llvmlite's functions in
+    the order in which a module goes through them, what the second and the third take, what each task has of its own, and each
+    module's slots: its context and text, and what comes of it: the module, its object, and where the texts of errors go.
     """
 
     _fields_ = [
-        ("next", ctypes.c_int64), ("count", ctypes.c_int64), ("emit", ctypes.c_void_p), ("machines", ctypes.c_void_p),
-        ("modules", ctypes.c_void_p), ("objects", ctypes.c_void_p), ("errors", ctypes.c_void_p),
+        ("next", ctypes.c_int64), ("count", ctypes.c_int64), ("functions", ctypes.c_void_p * 6), ("triple", ctypes.c_char_p),
+        ("layout", ctypes.c_char_p), ("tasks", ctypes.c_void_p), ("modules", ctypes.c_void_p),
     ]  # fmt: skip
 
 
+_FUNCTIONS = ("ParseAssembly", "SetTarget", "SetDataLayout", "VerifyModule", "RunNewModulePassManager", "TargetMachineEmitToMemory")
+_TASK, _SLOTS = ctypes.c_void_p * 3, ctypes.c_void_p * 6
+
+
 def emit_objects(
-    machines: Sequence[llvm.TargetMachine], modules: Sequence[llvm.ModuleRef], run: Callable[[int, int], None]
+    texts: Sequence[str], tasks: Sequence[Task], triple: str, layout: str, run: Callable[[int, int], None]
 ) -> list[bytes]:
-    """The modules' relocatable objects, made by several threads at once, which llvmlite's lock would keep from it.
+    """The relocatable objects of modules, read, verified, optimised and compiled by several threads at once, which llvmlite's lock
+    would keep from it.
 
     LLVM allows it where threads share neither context nor machine. `run(args, tasks)` runs `jitgrad_objects` with so many tasks.
+    Raises RuntimeError with LLVM's message.
     """
     library: Any = llvm.ffi.lib
-    count = len(modules)
-    pointers = ctypes.c_void_p * count
-    objects, errors = pointers(), pointers()
-    given = [
-        (ctypes.c_void_p * len(refs))(*[ctypes.cast(r._ptr, ctypes.c_void_p).value for r in refs]) for refs in (machines, modules)
-    ]
-    emit = ctypes.cast(library.LLVMPY_TargetMachineEmitToMemory._cfn, ctypes.c_void_p)
-    places = [ctypes.addressof(a) for a in (*given, objects, errors)]
-    args = _Objects(0, count, emit.value, *places)
+    contexts, encoded = [llvm.create_context() for _ in texts], [text.encode() for text in texts]
+    slots = (_SLOTS * len(texts))()
+    for own, context, text in zip(slots, contexts, encoded, strict=True):
+        own[0], own[1] = _address(context), ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p).value
+    given = (_TASK * len(tasks))(*(_TASK(*map(_address, task)) for task in tasks))
+    functions = [ctypes.cast(getattr(library, f"LLVMPY_{name}")._cfn, ctypes.c_void_p).value for name in _FUNCTIONS]
+    args = _Objects(
+        0, len(texts), (ctypes.c_void_p * 6)(*functions), triple.encode(), layout.encode(), ctypes.addressof(given),
+        ctypes.addressof(slots),
+    )  # fmt: skip
     with _lock:
-        run(ctypes.addressof(args), len(machines))
-        found = []
-        for buffer, error in zip(objects, errors, strict=True):
-            if buffer is None:
-                raise RuntimeError(ctypes.string_at(error).decode() if error else "LLVM made no object")
-            buffer = ctypes.cast(buffer, library.LLVMPY_TargetMachineEmitToMemory.restype)
-            found.append(ctypes.string_at(library.LLVMPY_GetBufferStart(buffer), library.LLVMPY_GetBufferSize(buffer)))
-            library.LLVMPY_DisposeMemoryBuffer(buffer)
-    return found
+        run(ctypes.addressof(args), len(tasks))
+        made = [_taken(library, own, context) for own, context in zip(slots, contexts, strict=True)]
+    for data, message in made:
+        if data is None:
+            raise RuntimeError(message)
+    return [data for data, _ in made if data is not None]
+
+
+def _address(reference: Any) -> int | None:
+    return ctypes.cast(reference._ptr, ctypes.c_void_p).value
+
+
+def _taken(library: Any, slots: Any, context: llvm.context.ContextRef) -> tuple[bytes | None, str]:
+    """What came of a module, its object and LLVM's message, with all that LLVM holds of it given back."""
+    _, _, module, buffer, *messages = slots
+    data = None
+    if buffer is not None:
+        buffer = ctypes.cast(buffer, library.LLVMPY_TargetMachineEmitToMemory.restype)
+        data = ctypes.string_at(library.LLVMPY_GetBufferStart(buffer), library.LLVMPY_GetBufferSize(buffer))
+        library.LLVMPY_DisposeMemoryBuffer(buffer)
+    if module is not None:
+        library.LLVMPY_DisposeModule(ctypes.cast(module, llvm.ffi.LLVMModuleRef))
+    context.close()
+    said = [ctypes.string_at(message).decode() for message in messages if message is not None]
+    for message in messages:
+        if message is not None:
+            library.LLVMPY_DisposeString(ctypes.c_void_p(message))
+    return data, " ".join(filter(None, said)) or "LLVM made no object"
 
 
 check_switch()

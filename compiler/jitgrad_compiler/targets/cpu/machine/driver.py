@@ -38,8 +38,8 @@ ENTRY = "jitgrad_entry"
 CLEAR, FREE = "jitgrad_clear_record", "jitgrad_free_record"
 """Task functions: a tape's record made empty, and its memory given back."""
 OBJECTS = "jitgrad_objects"
-"""void (ptr args, i64 begin, i64 end): tasks that make the objects of modules, each with a machine of its own. A task takes the
-next module until there is none left. Its arguments: private_llvmlite.py.
+"""void (ptr args, i64 begin, i64 end): tasks that make the objects of modules out of their texts, each with a machine of its own.
+A task takes the next module until there is none left. Its arguments: private_llvmlite.py.
 """
 TOGETHER = "jitgrad_together"
 """A task function: the tasks of several steps."""
@@ -207,28 +207,37 @@ entry:
 
 
 _OBJECTS_TEXT = """
+define internal ptr @argument(ptr %args, i64 %number) {
+entry:
+  %at = getelementptr ptr, ptr %args, i64 %number
+  %found = load ptr, ptr %at
+  ret ptr %found
+}
+
 define void @jitgrad_objects(ptr %args, i64 %begin, i64 %end) {
 entry:
   %count_at = getelementptr i64, ptr %args, i64 1
   %count = load i64, ptr %count_at
-  %emit_at = getelementptr ptr, ptr %args, i64 2
-  %emit = load ptr, ptr %emit_at
-  %machines_at = getelementptr ptr, ptr %args, i64 3
-  %machines = load ptr, ptr %machines_at
-  %modules_at = getelementptr ptr, ptr %args, i64 4
-  %modules = load ptr, ptr %modules_at
-  %objects_at = getelementptr ptr, ptr %args, i64 5
-  %objects = load ptr, ptr %objects_at
-  %errors_at = getelementptr ptr, ptr %args, i64 6
-  %errors = load ptr, ptr %errors_at
+  %parse = call ptr @argument(ptr %args, i64 2)
+  %set_triple = call ptr @argument(ptr %args, i64 3)
+  %set_layout = call ptr @argument(ptr %args, i64 4)
+  %verify = call ptr @argument(ptr %args, i64 5)
+  %optimise = call ptr @argument(ptr %args, i64 6)
+  %emit = call ptr @argument(ptr %args, i64 7)
+  %triple = call ptr @argument(ptr %args, i64 8)
+  %layout = call ptr @argument(ptr %args, i64 9)
+  %tasks = call ptr @argument(ptr %args, i64 10)
+  %modules = call ptr @argument(ptr %args, i64 11)
   br label %task
 task:
   %number = phi i64 [ %begin, %entry ], [ %number_next, %done ]
   %more = icmp slt i64 %number, %end
   br i1 %more, label %start, label %over
 start:
-  %machine_at = getelementptr ptr, ptr %machines, i64 %number
-  %machine = load ptr, ptr %machine_at
+  %own = getelementptr [3 x ptr], ptr %tasks, i64 %number
+  %machine = call ptr @argument(ptr %own, i64 0)
+  %passes = call ptr @argument(ptr %own, i64 1)
+  %builder = call ptr @argument(ptr %own, i64 2)
   %number_next = add i64 %number, 1
   br label %take
 take:
@@ -236,11 +245,26 @@ take:
   %left = icmp slt i64 %n, %count
   br i1 %left, label %make, label %done
 make:
-  %module_at = getelementptr ptr, ptr %modules, i64 %n
-  %module = load ptr, ptr %module_at
-  %error = getelementptr ptr, ptr %errors, i64 %n
-  %object = call ptr %emit(ptr %machine, ptr %module, i32 1, ptr %error)
-  %object_at = getelementptr ptr, ptr %objects, i64 %n
+  %slots = getelementptr [6 x ptr], ptr %modules, i64 %n
+  %context = call ptr @argument(ptr %slots, i64 0)
+  %text = call ptr @argument(ptr %slots, i64 1)
+  %module_at = getelementptr ptr, ptr %slots, i64 2
+  %object_at = getelementptr ptr, ptr %slots, i64 3
+  %error_at = getelementptr ptr, ptr %slots, i64 4
+  %fault_at = getelementptr ptr, ptr %slots, i64 5
+  %module = call ptr %parse(ptr %context, ptr %text, ptr %error_at)
+  store ptr %module, ptr %module_at
+  %unread = icmp eq ptr %module, null
+  br i1 %unread, label %take, label %check
+check:
+  call void %set_triple(ptr %module, ptr %triple)
+  call void %set_layout(ptr %module, ptr %layout)
+  %fault = call i32 %verify(ptr %module, ptr %fault_at)
+  %faulty = icmp ne i32 %fault, 0
+  br i1 %faulty, label %take, label %compile
+compile:
+  call void %optimise(ptr %passes, ptr %module, ptr %builder)
+  %object = call ptr %emit(ptr %machine, ptr %module, i32 1, ptr %error_at)
   store ptr %object, ptr %object_at
   br label %take
 done:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import re
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ import llvmlite.binding as llvm
 
 from ....ending import whole
 from ....kernels.tuning import Contraction, Tuning
-from ...private_llvmlite import STRENGTH_REDUCTION, emit_objects, without_strength_reduction
+from ...private_llvmlite import STRENGTH_REDUCTION, Task, emit_objects, without_strength_reduction
 from ...private_llvmlite import lock as llvmlite_lock
 
 # The kernels come with their vectors, accumulators and unrolling written out, so there is little left to do before code
@@ -105,7 +106,7 @@ def compile_ir(text: str, symbols: Mapping[str, int] = _NO_SYMBOLS, codegen_leve
     with _lock, _optimised(text) as module:
         with without_strength_reduction():
             data = _host().machine(codegen_level).emit_object(module)
-        return _link(data, _exports(module), symbols, text, codegen_level)
+        return _link(data, _exports(text), symbols, text, codegen_level)
 
 
 class Source(NamedTuple):
@@ -126,21 +127,21 @@ def compile_sources(
 
     `run(args, tasks)` runs driver.py's OBJECTS on the thread pool.
     """
-    with _lock, ExitStack() as open_modules:
-        modules = [open_modules.enter_context(_optimised(s.text)) for s in sources]
-        with without_strength_reduction():
-            if len(modules) == 1:
-                objects = [_host().machine(CODEGEN_LEVEL).emit_object(modules[0])]
-            else:
-                machines = [_host().machine(CODEGEN_LEVEL, n) for n in range(min(_host().cores, len(modules)))]
-                largest_first = sorted(range(len(modules)), key=lambda n: -len(sources[n].text))
-                found = emit_objects(machines, [modules[n] for n in largest_first], run)
-                objects = [data for _, data in sorted(zip(largest_first, found, strict=True))]
+    with _lock:
+        if len(sources) == 1:
+            with _optimised(sources[0].text) as module, without_strength_reduction():
+                objects = [_host().machine(CODEGEN_LEVEL).emit_object(module)]
+        else:
+            tasks = [_host().task(n) for n in range(min(_host().cores, len(sources)))]
+            largest_first = sorted(range(len(sources)), key=lambda n: -len(sources[n].text))
+            with without_strength_reduction():
+                found = emit_objects([sources[n].text for n in largest_first], tasks, _host().triple, _host().layout, run)
+            objects = [data for _, data in sorted(zip(largest_first, found, strict=True))]
         known, made = dict(lenders), []
-        for source, module, data in zip(sources, modules, objects, strict=True):
+        for source, data in zip(sources, objects, strict=True):
             lent = {name: known[name] for name in source.borrows}
             given = {**symbols, **{name: m.address(name) for name, m in lent.items()}}
-            native = _link(data, _exports(module), given, source.text, lenders=tuple(dict.fromkeys(lent.values())))
+            native = _link(data, _exports(source.text), given, source.text, lenders=tuple(dict.fromkeys(lent.values())))
             known.update(dict.fromkeys(native.exports, native))
             made.append(native)
         return made
@@ -188,9 +189,6 @@ class _Host:
             self.features += ",-prefer-256-bit"
         self.cores = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_MACHINES)
         self.layout = str(self.machine(CODEGEN_LEVEL).target_data)
-        self.passes = llvm.create_new_module_pass_manager()
-        for name in PASSES:
-            getattr(self.passes, f"add_{name}_pass")()
         self.tuning = llvm.create_pipeline_tuning_options(speed_level=0)
         # JITLink keeps the alignment of sections (a gemm's loop runs 8 % faster than through RuntimeDyld) and puts code,
         # constants and stubs for far functions within reach of the small model. Errors reach the caller, not stderr.
@@ -205,6 +203,19 @@ class _Host:
         return llvm.Target.from_triple(self.triple).create_target_machine(
             self.cpu, self.features, opt=level, reloc="pic", codemodel="small", jit=True
         )
+
+    @functools.cache  # noqa: B019 - as above
+    def passes(self, number: int = 0) -> llvm.ModulePassManager:
+        """The passes, with which one thread works at a time."""
+        passes = llvm.create_new_module_pass_manager()
+        for name in PASSES:
+            getattr(passes, f"add_{name}_pass")()
+        return passes
+
+    def task(self, number: int = 0) -> Task:
+        """What one of several threads compiles with. The builder keeps what it has found out of a module."""
+        machine = self.machine(CODEGEN_LEVEL, number)
+        return Task(machine, self.passes(number), llvm.create_pass_builder(machine, self.tuning))
 
 
 @functools.cache
@@ -241,12 +252,17 @@ def _optimised(text: str) -> Iterator[llvm.ModuleRef]:
         module.triple = host.triple
         module.data_layout = host.layout
         module.verify()
-        host.passes.run(module, llvm.create_pass_builder(host.machine(CODEGEN_LEVEL), host.tuning))
+        host.passes().run(module, host.task().builder)
         yield module
 
 
-def _exports(module: llvm.ModuleRef) -> tuple[str, ...]:
-    return tuple(f.name for f in module.functions if not f.is_declaration and f.linkage is llvm.Linkage.external)
+_PRIVATE = "internal|private|linkonce|linkonce_odr|weak|weak_odr|available_externally"
+_EXPORTED = re.compile(rf'^define (?!(?:{_PRIVATE}) )[^@]*@"?([^"(]+)', re.MULTILINE)
+
+
+def _exports(text: str) -> tuple[str, ...]:
+    """The functions that a module defines and others see."""
+    return tuple(_EXPORTED.findall(text))
 
 
 def _link(

@@ -35,7 +35,7 @@ def split(n: int, lanes: int) -> tuple[int, int]:
 
 
 def emit_turn(module: Module, dtype: DType) -> str:
-    """`void name(ptr from, ptr to, i64 n, i64 first, ROOTS)`: elements k < n of columns from `first` on times w^(k column)."""
+    """`void name(ptr from, ptr to, i64 n, i64 first, ROOTS)`: elements k < n times w^(k first), and what ROOTS have for a lane."""
     lanes = lanes_of(dtype)
 
     def body(e: Emitter) -> None:
@@ -135,10 +135,10 @@ class LongRows:
             t.exchanged,
         )  # fmt: skip
         made, _ = t.passes(e, self.rows, work, t.at(e, work, self.buffer))
-        roots = split_roots(t.module, t.length)
+        roots = split_roots(t.module, t.n)  # of real numbers twice the length, as for the halves
         lanes = lanes_table(t.module, t.length, self.rows, t.lanes, t.dtype)
         target = t.at(e, mine, e.mul(block, self.block))
-        t.call(e, emit_turn(t.module, t.dtype), made, target, self.rows, first, *roots, lanes)
+        t.call(e, emit_turn(t.module, t.dtype), made, target, self.rows, e.mul(first, t.n // t.length), *roots, lanes)
 
     def _rows(self, e: Emitter, mine: Reg, target: Reg, block: Reg, work: Reg) -> None:
         t = self.t
