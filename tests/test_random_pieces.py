@@ -1,8 +1,11 @@
-"""Eager draws are made in pieces of a few sizes: their numbers are those of one program, and new shapes compile nothing."""
+"""Eager draws are made in pieces of a few sizes, those of whole arrays step by step: their numbers are those of one program, and
+new shapes compile nothing.
+"""
 
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -47,6 +50,48 @@ OF_ONE = {
     "between": lambda k, s, p: random.uniform(k, s, minval=-p, maxval=p),
     "integers": lambda k, s, p: random.randint(k, s, -5, jnp.asarray(p).astype(int)),
 }
+# Draws of a key and a shape that depend on whole arrays: whole numbers to the bit, floats up to sums and factorisations.
+WHOLE = {
+    "categorical": lambda k, s: random.categorical(k, heights((*s, 3))),
+    "categorical of many": lambda k, s: random.categorical(k, heights((math.prod(s) + 1, *s)), 0, (4, *s)),
+    "categorical high": lambda k, s: random.categorical(k, heights((*s, 5)), shape=(2, *s), mode="high"),
+    "categorical without replacement": lambda k, s: random.categorical(k, heights((*s, 9)), shape=(3, *s), replace=False),
+    "permutation": lambda k, s: random.permutation(k, math.prod(s)),
+    "permutation of an array": lambda k, s: random.permutation(k, heights((*s, 3)), -1),
+    "permutations": lambda k, s: random.permutation(k, heights((2, *s)).astype("complex64"), -1, independent=True),
+    "choice": lambda k, s: random.choice(k, heights((*s, 3)), (2, 2), axis=-1),
+    "choice without replacement": lambda k, s: random.choice(k, math.prod(s) + 3, s, replace=False),
+    "choice by chances": lambda k, s: random.choice(k, 40, s, p=jnp.abs(heights((40,)))),
+    "choice of many by chances": lambda k, s: random.choice(k, math.prod(s) + 1, (30,), p=jnp.abs(heights((math.prod(s) + 1,)))),
+    "choice by chances without replacement": lambda k, s: random.choice(
+        k, math.prod(s) + 1, (math.prod(s),), False, jnp.abs(heights((math.prod(s) + 1,)))
+    ),
+    "bernoulli high": lambda k, s: random.bernoulli(k, jnp.abs(heights(s)), s, mode="high"),
+    "gumbel high": lambda k, s: random.gumbel(k, s, mode="high"),
+    "gumbel highest": lambda k, s: random.gumbel(k, s, mode="highest"),
+    "fold_in": lambda k, s: random.key_data(random.fold_in(k, math.prod(s))),
+    "poisson": lambda k, s: random.poisson(k, 9 * jnp.abs(heights(s)), s),
+    "poisson of large means": lambda k, s: random.poisson(k, 40.0, s),
+    "poisson of both": lambda k, s: random.poisson(k, 30 * jnp.abs(heights(s)), s, "int16"),
+    "binomial": lambda k, s: random.binomial(k, 5, 0.3, s),
+    "binomial of both": lambda k, s: random.binomial(k, 60, jnp.abs(heights(s)) / 2, s),
+    "multinomial": lambda k, s: random.multinomial(k, 40, jnp.full((*s, 4), 0.25)),
+    "multinomial of many": lambda k, s: random.multinomial(k, 9 + jnp.abs(heights(s)), jnp.full(24, 1 / 24), shape=(*s, 24)),
+}
+NEARLY = {
+    "dirichlet": lambda k, s: random.dirichlet(k, jnp.abs(heights((*s, 3))), dtype="float64"),
+    "ball": lambda k, s: random.ball(k, math.prod(s) + 1, 3.0, (2,), "float64"),
+    "multivariate_normal": lambda k, s: random.multivariate_normal(k, heights((*s, 2)), jnp.eye(2) + 0.5, s, "float64"),
+    "multivariate_normal by eigh": lambda k, s: random.multivariate_normal(k, jnp.zeros(2), jnp.eye(2), s, method="eigh"),
+    "multivariate_normal by svd": lambda k, s: random.multivariate_normal(k, jnp.zeros(1), jnp.eye(1), s, method="svd"),
+    "orthogonal": lambda k, s: random.orthogonal(k, 3, s, "complex128"),
+    "orthogonal rows": lambda k, s: random.orthogonal(k, 2, m=math.prod(s) + 1, dtype="float64"),
+}
+
+
+def heights(shape):
+    """Numbers of (-2, 2), no two of which are equal."""
+    return jnp.asarray(2 * np.sin(np.arange(1, math.prod(shape) + 1) * 1.7).reshape(shape).astype(np.float32))
 
 
 def same_bits(got, want, context):
@@ -59,6 +104,7 @@ def whole(monkeypatch, draw, *args):
     """A draw by one program for its shape, as under jit, its parameters being operands."""
     with monkeypatch.context() as m:
         m.setattr("jitgrad.random.programs.in_pieces", lambda *_: False)
+        m.setattr("jitgrad.random.programs.made_now", lambda *_: False)
         return draw(*args)
 
 
@@ -78,17 +124,70 @@ def test_a_draw_of_parameters_has_the_bits_of_one_program_for_its_shape(name, mo
             same_bits(draw(KEY, shape, p), whole(monkeypatch, draw, KEY, shape, p), (shape, np.shape(p)))
 
 
-@pytest.mark.parametrize("name", ["normal", "gamma", "split"])
-def test_new_shapes_compile_nothing(name, monkeypatch):
-    draw = (lambda s: OF_ONE["gamma"](KEY, s, 1.5)) if name == "gamma" else lambda s: WITHOUT[name](KEY, s)
-    for size in pieces.SIZES[:3]:
-        draw((size,))
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_draw_of_a_whole_array_has_the_bits_of_one_program(name, monkeypatch):
+    for shape in SHAPES:
+        same_bits(WHOLE[name](KEY, shape), whole(monkeypatch, WHOLE[name], KEY, shape), shape)
 
+
+@pytest.mark.parametrize("name", NEARLY)
+def test_sums_and_factors_of_a_draw_are_those_of_one_program(name, monkeypatch):
+    for shape in [(), (2,), (5, 3)]:
+        got, want = NEARLY[name](KEY, shape), whole(monkeypatch, NEARLY[name], KEY, shape)
+        assert (got.shape, got.dtype) == (want.shape, want.dtype), shape
+        np.testing.assert_allclose(got, want, rtol=1e-6 if got.dtype == np.float32 else 1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 2)])
+@pytest.mark.parametrize("name", [*WHOLE, *NEARLY])
+def test_a_draw_of_no_elements_has_its_shape_and_type(name, shape, monkeypatch):
+    draw = {**WHOLE, **NEARLY}[name]
+    if "permutation" not in name and "fold" not in name:
+        got, want = draw(KEY, shape), whole(monkeypatch, draw, KEY, shape)
+        assert (got.shape, got.dtype) == (want.shape, want.dtype)
+
+
+@pytest.mark.parametrize("count", [16, 17, 1023, 5000])
+def test_what_a_program_makes_beyond_a_draw_changes_no_count_and_no_order(count, monkeypatch):
+    for name in ("permutation", "poisson of both", "binomial of both"):
+        same_bits(WHOLE[name](KEY, (count,)), whole(monkeypatch, WHOLE[name], KEY, (count,)), name)
+
+
+@given(st.integers(0, 10**9))
+def test_draws_that_are_one_piece_have_few_sizes(count):
+    size = pieces.padded(count)
+    assert size >= count
+    assert size in pieces.WHOLE or size <= count * 5 // 4 and size.bit_count() <= 3
+    assert size <= 16 or size < 4 * count
+
+
+@contextmanager
+def nothing_compiled(monkeypatch):
     def compiles(*args):
         raise AssertionError("a program is compiled")
 
     with monkeypatch.context() as m:
         m.setattr(executable, "compile_program", compiles)
+        yield
+
+
+@pytest.mark.parametrize("name", [*WHOLE, *NEARLY])
+def test_new_shapes_of_whole_arrays_compile_nothing(name, monkeypatch):
+    draw = {**WHOLE, **NEARLY}[name]
+    for size in (1, 4, 16, 64, 200):
+        draw(KEY, (size,))
+    draw(KEY, ())
+    with nothing_compiled(monkeypatch):
+        for shape in [(), (2,), (3, 5), (7, 3), (6,), (40,)]:
+            draw(KEY, shape)
+
+
+@pytest.mark.parametrize("name", ["normal", "gamma", "split"])
+def test_new_shapes_compile_nothing(name, monkeypatch):
+    draw = (lambda s: OF_ONE["gamma"](KEY, s, 1.5)) if name == "gamma" else lambda s: WITHOUT[name](KEY, s)
+    for size in pieces.SIZES[:3]:
+        draw((size,))
+    with nothing_compiled(monkeypatch):
         for shape in [(), (2,), (0,), (3, 5), (40,), (7, 11, 13), (2, 3000), (300, 1)]:
             assert draw(shape).shape[: len(shape)] == shape
         with pytest.raises(AssertionError, match="a program is compiled"):

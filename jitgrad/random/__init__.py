@@ -7,8 +7,9 @@ of jax's functions (of which erf_inv, log1p and log near 1 are themselves off by
 Types that are not given are those of jax with 64-bit types, int64 and uint64, but floats are of `config.default_float`, float32. A
 Python number for a probability counts as float64, as in jax. docs/differences-from-jax.md says where numbers differ on purpose.
 
-A draw is one compiled program, in eager code too, so a jitted function draws the same bits. Inside a loop of scalars, where a
-product that is read by one sum is rounded with it, floats may differ in the last place.
+Draws are compiled, in eager code too, so a jitted function draws the same bits. Floats may differ in the last places inside a loop
+of scalars, where a product that is read by one sum is rounded with it, and where a draw adds up or factorises what it has drawn, as
+`dirichlet`, `ball`, `multivariate_normal` and `orthogonal` do: eager code does that by NumPy.
 
 Reading map: keys.py, reuse.py, programs.py, splitting.py, bits.py, distributions.py, gamma.py, counts.py, vectors.py, selection.py.
 

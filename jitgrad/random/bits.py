@@ -16,12 +16,12 @@ from jitgrad.operands import shape_arg, stored
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import I32, U8, U64, DType, unsigned_integer
 
-from .keys import KeyLike, random_words, split_word
+from .keys import KeyLike, Word, random_words, split_word
 from .programs import Shape, check_shape, draw_each, float_dtype, integer_dtype, parameter, shape_with
 
 
-def random_bits(word: Array, shape: tuple[int, ...], dtype: DType) -> Array:
-    return _bits_of(random_words(word, shape), dtype)
+def random_bits(word: Word, shape: tuple[int, ...], dtype: DType, second: bool = False) -> Array:
+    return _bits_of(random_words(word, shape, second), dtype)
 
 
 def _bits_of(words: Array, dtype: DType) -> Array:
@@ -44,8 +44,8 @@ def bits(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
     return draw_each("bits", random_bits, key, (), (shape_arg("random.bits", shape), name))
 
 
-def unit_floats(word: Array, shape: tuple[int, ...], dtype: DType) -> Array:
-    return unit_floats_of(random_words(word, shape), dtype)
+def unit_floats(word: Word, shape: tuple[int, ...], dtype: DType, second: bool = False) -> Array:
+    return unit_floats_of(random_words(word, shape, second), dtype)
 
 
 def unit_floats_of(words: Array, dtype: DType) -> Array:

@@ -24,8 +24,22 @@ from jitgrad_compiler.ir.types import BOOL, F32, U64, DType
 
 from .bits import unit_floats, unit_floats_of
 from .distributions import EPSILON, signs
-from .keys import KeyLike, random_words, split_word
-from .programs import Shape, check_shape, draw, draw_each, float_dtype, integer_dtype, parameter, shape_with, working_float
+from .keys import KeyLike, Stream, Word, root_of, split_word
+from .pieces import made_now
+from .programs import (
+    AT_ONCE,
+    Shape,
+    check_shape,
+    draw,
+    draw_each,
+    draw_together,
+    each,
+    float_dtype,
+    integer_dtype,
+    parameter,
+    shape_with,
+    working_float,
+)
 
 Sizes = tuple[int, ...]
 
@@ -34,7 +48,7 @@ def _bernoulli(word: Array, p: Array, shape: Sizes, dtype: DType, mode: str) -> 
     chance = parameter(p, shape, dtype)
     if mode == "low":
         return unit_floats(word, shape, dtype) < chance
-    first, second = unit_floats(word, (2, *shape), dtype)
+    first, second = (unit_floats(word, shape, dtype, second) for second in (False, True))
     return second * EPSILON[dtype] < chance - first
 
 
@@ -53,8 +67,7 @@ def bernoulli(key: KeyLike, p: Any = 0.5, shape: Shape | None = None, mode: str 
         raise DTypeError(f"random.bernoulli: p must be of a float type, got {chance.dtype}")
     if mode not in ("low", "high"):
         raise ArgumentError(f"random.bernoulli: mode must be 'low' or 'high', got {mode!r}")
-    made = draw_each if mode == "low" else draw
-    return made("bernoulli", _bernoulli, key, (p,), (shape_with("bernoulli", shape, p), working_float(p), mode))
+    return draw_each("bernoulli", _bernoulli, key, (p,), (shape_with("bernoulli", shape, p), working_float(p), mode))
 
 
 def rademacher(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
@@ -94,15 +107,20 @@ ROUNDS = 64
 """The most random numbers that one element takes, where each takes another number: more have a chance of 1e-25 or less."""
 
 
-def _rounds(word: Array, count: int, next_at: int = 0) -> list[Array]:
+def _rounds(word: Word, count: int, next_at: int = 0) -> list[Array]:
     """The words of every round, [ROUNDS] each: a round splits the key that the one before left at `next_at` into `count`."""
 
     def step(key: Array, _: None) -> tuple[Array, list[Array]]:
         words = split_word(key, count)
         return words.pop(next_at), words
 
-    found: list[Array] = lax.scan(step, word, None, length=ROUNDS)[1]
+    found: list[Array] = lax.scan(step, root_of(word), None, length=ROUNDS)[1]
     return found
+
+
+def _asked_for(word: Word, shape: Sizes) -> Array:
+    """Which elements are any of the draw's: those behind, which fill a program's size, take no round."""
+    return ops.iota(shape, 0, U64) < word.total if isinstance(word, Stream) else jnp.ones(shape, bool)
 
 
 def _each(one: Callable[..., Array], shape: Sizes, *parameters: Array) -> Array:
@@ -116,8 +134,10 @@ def _uniform_at(words: Array, round: Array, number: Array, dtype: DType) -> Arra
     return unit_floats_of(ops.op("threefry2x32", words[round], number), dtype)
 
 
-def _last_accepted(propose: Callable[..., tuple[Array, Array]], word: Array, shape: Sizes, *parameters: Array) -> Array:
-    """The last proposal that was accepted in as many rounds as it takes until every element has an accepted one; -1 without any.
+def _last_accepted(
+    propose: Callable[..., tuple[Array, Array]], word: Word, wanted: Array, shape: Sizes, *parameters: Array
+) -> Array:
+    """The last proposal that was accepted in as many rounds as it takes until every `wanted` element has one; -1 without any.
 
     propose(u, v, *parameters) -> (proposal, accepted), for two uniform floats. That it is the last one, not the first, is jax's
     choice. The first round with an accepted proposal is found for each element, and from the latest of these back the last one.
@@ -127,32 +147,34 @@ def _last_accepted(propose: Callable[..., tuple[Array, Array]], word: Array, sha
     def proposed(round: Array, number: Array, some: Sequence[Array]) -> tuple[Array, Array]:
         return propose(_uniform_at(us, round, number, dtype) - 0.5, _uniform_at(vs, round, number, dtype), *some)
 
-    def first(number: Array, *some: Array) -> Array:
-        refused = lambda state: ~state[1] & (state[0] < ROUNDS)
+    def first(number: Array, wanted: Array, *some: Array) -> Array:
+        refused = lambda state: wanted & ~state[1] & (state[0] < ROUNDS)
         step = lambda state: (state[0] + 1, proposed(state[0], number, some)[1])
         return lax.while_loop(refused, step, (jnp.zeros((), int), jnp.zeros((), bool)))[0]
 
-    rounds = jnp.max(_each(first, shape, *parameters), initial=0)
+    rounds = jnp.max(_each(first, shape, wanted, *parameters), initial=0)
 
-    def last(number: Array, *some: Array) -> Array:
-        refused = lambda state: ~state[1] & (state[0] > 0)
+    def last(number: Array, wanted: Array, *some: Array) -> Array:
+        refused = lambda state: wanted & ~state[1] & (state[0] > 0)
         step = lambda state: (state[0] - 1, *proposed(state[0] - 1, number, some)[::-1])
         _, accepted, found = lax.while_loop(refused, step, (rounds, jnp.zeros((), bool), jnp.zeros((), dtype)))
         return jnp.where(accepted, found, -1)
 
-    return _each(last, shape, *parameters)
+    return _each(last, shape, wanted, *parameters)
 
 
-def _poisson(word: Array, lam: Array, shape: Sizes, dtype: DType) -> Array:
+def _poisson(word: Word, lam: Array, shape: Sizes, dtype: DType) -> Array:
     """Knuth's products of uniform numbers for means below 10, else rejection (Hoermann 1993), both in float32."""
     lam = parameter(lam, shape, F32)
-    few = jnp.isnan(lam) | (lam < 10)
-    small = _poisson_by_products(word, jnp.where(few, lam, 0), shape, dtype)
-    large = jnp.where(jnp.isinf(lam), lam, _last_accepted(_poisson_proposal, word, shape, jnp.where(few, 1e5, lam)))
+    few, here = jnp.isnan(lam) | (lam < 10), _asked_for(word, shape)
+    small = _poisson_by_products(word, jnp.where(few & here, lam, 0), shape, dtype)
+    rejected = here & jnp.any(here & ~few)
+    large = _last_accepted(_poisson_proposal, word, rejected, shape, jnp.where(few, 1e5, lam))
+    large = jnp.where(jnp.isinf(lam), lam, large)
     return jnp.where(lam == 0, 0, jnp.where(few, small, ops.convert(large, dtype)))
 
 
-def _poisson_by_products(word: Array, lam: Array, shape: Sizes, dtype: DType) -> Array:
+def _poisson_by_products(word: Word, lam: Array, shape: Sizes, dtype: DType) -> Array:
     (words,) = _rounds(word, 2)
 
     def one(number: Array, lam: Array) -> Array:
@@ -187,7 +209,7 @@ def poisson(key: KeyLike, lam: Any, shape: Shape | None = None, dtype: Any = Non
     >>> print(poisson(jitgrad.random.key(0), 0.0))
     0
     """
-    return draw("poisson", _poisson, key, (lam,), (shape_with("poisson", shape, lam), integer_dtype("poisson", dtype)))
+    return draw_together("poisson", _poisson, key, (lam,), (shape_with("poisson", shape, lam), integer_dtype("poisson", dtype)))
 
 
 STIRLING_TAILS = [
@@ -205,7 +227,7 @@ def _stirling_tail(k: Array) -> Array:
     return jnp.where(k <= 9, known, series)
 
 
-def _binomial_by_gaps(word: Array, n: Array, p: Array, shape: Sizes, dtype: DType) -> Array:
+def _binomial_by_gaps(word: Word, n: Array, p: Array, shape: Sizes, dtype: DType) -> Array:
     """How many geometric gaps between successes fit into n trials."""
     (words,) = _rounds(word, 2, 1)
 
@@ -241,16 +263,17 @@ def _binomial_proposal(u: Array, v: Array, n: Array, p: Array) -> tuple[Array, A
     return k, ((distance >= 0.07) & (v <= sure)) | (~((k < 0) | (k > n)) & fits)
 
 
-def _binomial(word: Array, n: Array, p: Array, shape: Sizes, working: DType, dtype: DType) -> Array:
+def _binomial(word: Word, n: Array, p: Array, shape: Sizes, working: DType, dtype: DType) -> Array:
     n, p = parameter(n, shape, working), parameter(p, shape, working)
     rare = p < 0.5
     q = jnp.where(rare, p, 1 - p)
     no_count, no_chance, unlimited = jnp.isnan(n) | (n < 0), jnp.isnan(q) | (q < 0), jnp.isinf(n)
     q = jnp.where(no_chance, 0.01, q)
-    few = no_count | (n * q <= 10)
+    few, here = no_count | (n * q <= 10), _asked_for(word, shape)
     whole = jnp.floor(n)
-    gaps = _binomial_by_gaps(word, jnp.where(few, whole, 0), q, shape, working)
-    rejection = _last_accepted(_binomial_proposal, word, shape, jnp.where(few, 1e4, whole), jnp.where(few, 0.5, q))
+    gaps = _binomial_by_gaps(word, jnp.where(here, jnp.where(few, whole, 0), -1), q, shape, working)
+    rejected, many = here & jnp.any(here & ~few), (jnp.where(few, 1e4, whole), jnp.where(few, 0.5, q))
+    rejection = _last_accepted(_binomial_proposal, word, rejected, shape, *many)
     drawn = jnp.where(few, gaps, rejection)
     invalid = no_count | no_chance
     drawn = jnp.where(invalid, jnp.nan, jnp.where(unlimited, jnp.inf, drawn))
@@ -267,20 +290,36 @@ def binomial(key: KeyLike, n: Any, p: Any, shape: Shape | None = None, dtype: An
     7.0
     """
     static = (shape_with("binomial", shape, n, p), working_float(p), float_dtype("binomial", dtype))
-    return draw("binomial", _binomial, key, (n, p), static)
+    return draw_together("binomial", _binomial, key, (n, p), static)
 
 
-def _multinomial(word: Array, n: Array, p: Array, shape: Sizes, working: DType, dtype: DType, unroll: int | bool) -> Array:
+def _category(word: Word, left: Array, chance: Array, number: Array, shape: Sizes, working: DType) -> Array:
+    """How many of the trials that are left come out as the category of a number."""
+    new = ops.op("threefry2x32", root_of(word), number)
+    word = word._replace(word=new) if isinstance(word, Stream) else new
+    return _binomial(word, left, jnp.clip(chance, 0, 1), shape, working, working)
+
+
+FEW = 24
+"""Categories up to which eager draws are made one after the other; sums of more may be rounded otherwise than in a program."""
+
+
+def _multinomial(key: Array, n: Array, p: Array, shape: Sizes, working: DType, dtype: DType, unroll: int | bool) -> Array:
     n, p = parameter(n, shape[:-1], working), jnp.moveaxis(parameter(p, shape, working), -1, 0)
     rest = lax.cumsum(p, 0, reverse=True)
-    ratios = p / jnp.where(rest == 0, 1, rest)
+    rows = (p / jnp.where(rest == 0, 1, rest), ops.iota(shape[-1:], 0, U64))
 
     def step(left: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
-        ratio, key = row
-        count = _binomial(key, left, jnp.clip(ratio, 0, 1), shape[:-1], working, working)
+        count = each("multinomial", _category, key, [left, *row], (shape[:-1], working), together=True)
         return left - count, count
 
-    _, counts = lax.scan(step, n, (ratios, random_words(word, (shape[-1],))), unroll=unroll)
+    if made_now(key, (n, p)):
+        made = []
+        for row in zip(*rows, strict=True):
+            n, count = step(n, row)
+            made.append(count)
+        return ops.convert(jnp.stack(made, -1), dtype)
+    _, counts = lax.scan(step, n, rows, unroll=unroll)
     return ops.convert(jnp.moveaxis(counts, 0, -1), dtype)
 
 
@@ -301,4 +340,5 @@ def multinomial(key: KeyLike, n: Any, p: Any, *, shape: Shape | None = None, dty
     check_shape("multinomial", sizes[:-1], count.type.shape)
     working = working_float(n, p)
     static = (sizes, working, dtype_name(float if dtype is None else dtype), unroll)
-    return draw("multinomial", _multinomial, key, (n, p), static)
+    at_once = 0 < sizes[-1] <= FEW and unroll in (0, 1)
+    return draw("multinomial", _multinomial, key, (n, p), static, math.prod(sizes) if at_once else AT_ONCE + 1)

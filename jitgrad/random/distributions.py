@@ -20,8 +20,8 @@ from jitgrad.scipy.special import log_ndtr
 from jitgrad_compiler.ir.types import F32, F64, FLOATS, I64, U32, U64, DType
 
 from .bits import floats_between, random_bits, scaled, unit_floats
-from .keys import KeyLike, split_word
-from .programs import Shape, draw, draw_each, float_dtype, parameter, shape_with
+from .keys import KeyLike, Word, split_word
+from .programs import Shape, draw_each, float_dtype, parameter, shape_with
 
 Sizes = tuple[int, ...]
 EPSILON = {dtype: 2.0**-dtype.fraction_bits for dtype in FLOATS}
@@ -33,7 +33,7 @@ def _symmetric(word: Array, shape: Sizes, dtype: DType) -> Array:
     return floats_between(word, shape, dtype, EPSILON[dtype] / 2 - 1, 1.0)
 
 
-def _positive(word: Array, shape: Sizes, dtype: DType) -> Array:
+def _positive(word: Word, shape: Sizes, dtype: DType) -> Array:
     """Uniform floats of (0, 1), the least of which, in place of 0, is tiny."""
     return jnp.maximum(unit_floats(word, shape, dtype), TINY[dtype])
 
@@ -45,7 +45,7 @@ def normals(word: Array, shape: Sizes, dtype: DType) -> Array:
     return ops.op("erf_inv", _symmetric(word, shape, dtype)) * math.sqrt(2)
 
 
-def exponentials(word: Array, shape: Sizes, dtype: DType) -> Array:
+def exponentials(word: Word, shape: Sizes, dtype: DType) -> Array:
     return -jnp.log1p(-unit_floats(word, shape, dtype))
 
 
@@ -159,19 +159,19 @@ def truncated_normal(key: KeyLike, lower: Any, upper: Any, shape: Shape | None =
     return draw_each("truncated_normal", truncated, key, (lower, upper), (sizes, name, tails))
 
 
-def gumbels(word: Array, shape: Sizes, dtype: DType, mode: str = "low") -> Array:
+def gumbels(word: Word, shape: Sizes, dtype: DType, mode: str = "low") -> Array:
     if mode == "low":
         return -jnp.log(-jnp.log(_positive(word, shape, dtype)))
     if mode == "highest" and dtype == F32:
-        return _gumbel_of_64_bits(random_bits(word, (2, *shape), U32))
-    high, low = unit_floats(word, (2, *shape), dtype)
+        return _gumbel_of_64_bits(*(random_bits(word, shape, U32, second) for second in (False, True)))
+    high, low = (unit_floats(word, shape, dtype, second) for second in (False, True))
     finer = high + EPSILON[dtype] * low + TINY[dtype]
     return -jnp.log(-jnp.log1p(-jnp.where(high >= 0.5, high, finer)))
 
 
-def _gumbel_of_64_bits(halves: Array) -> Array:
+def _gumbel_of_64_bits(high: Array, low: Array) -> Array:
     """Gumbel draws of 64-bit fixed-point numbers of (0, 1), of which what is above 1/2 is converted as 1 less it."""
-    high, low = ops.convert(halves, U64)
+    high, low = ops.convert(high, U64), ops.convert(low, U64)
     fixed = (high << 32) | low
     below = high < 2**31
     fixed = ops.select(below, fixed, -fixed)
@@ -191,8 +191,7 @@ def gumbel(key: KeyLike, shape: Shape = (), dtype: Any = None, mode: str | None 
     (3, 2)
     """
     static = (shape_arg("random.gumbel", shape), float_dtype("gumbel", dtype), gumbel_mode("gumbel", mode))
-    made = draw_each if static[-1] == "low" else draw  # two halves of an array lie as far apart as it is long
-    return made("gumbel", gumbels, key, (), static)
+    return draw_each("gumbel", gumbels, key, (), static)
 
 
 def gumbel_mode(where: str, mode: str | None) -> str:
@@ -243,7 +242,7 @@ def _double_sided_maxwell(word: Array, loc: Array, scale: Array, shape: Sizes, d
     return sign * _maxwell(first, shape, dtype) * ops.convert(scale, dtype) + ops.convert(loc, dtype)
 
 
-def signs(word: Array, shape: Sizes, dtype: DType) -> Array:
+def signs(word: Word, shape: Sizes, dtype: DType) -> Array:
     """-1 or 1, by whether a uniform number is below 1/2."""
     above = jnp.where(unit_floats(word, shape, dtype_name("float64")) < 0.5, 1, -1)
     return ops.convert(above, dtype)

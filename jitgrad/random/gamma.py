@@ -24,8 +24,8 @@ from jitgrad_compiler.ir.types import F64, DType
 
 from .bits import scaled, unit_floats
 from .distributions import exponentials, normals, signs
-from .keys import KeyLike, random_words, split_word
-from .programs import Shape, check_shape, draw, draw_each, float_dtype, parameter, shape_with
+from .keys import KeyLike, Word, random_words, split_word
+from .programs import Shape, check_shape, draw, draw_each, each, float_dtype, parameter, shape_with
 
 Sizes = tuple[int, ...]
 
@@ -68,7 +68,7 @@ def _one_gamma(word: Array, alpha: Array, log: bool) -> Array:
     return d * cube * jnp.where(large, 1, jnp.power(uniform, 1 / alpha))
 
 
-def gammas(word: Array, alpha: Array, shape: Sizes, dtype: DType, log: bool = False) -> Array:
+def gammas(word: Word, alpha: Array, shape: Sizes, dtype: DType, log: bool = False) -> Array:
     """NaN where alpha is below 0."""
     words = random_words(word, (math.prod(shape),))
     alpha = jnp.where(alpha < 0, math.nan, alpha)
@@ -188,8 +188,8 @@ def f(key: KeyLike, dfnum: Any, dfden: Any, shape: Shape | None = None, dtype: A
     return _drawn("f", _f, key, (dfnum, dfden), shape, dtype)
 
 
-def _dirichlet(word: Array, alpha: Array, shape: Sizes, dtype: DType) -> Array:
-    return softmax(_loggamma(word, alpha, (*shape, alpha.type.shape[-1]), dtype), axis=-1)
+def _dirichlet(key: Array, alpha: Array, shape: Sizes, dtype: DType) -> Array:
+    return softmax(each("dirichlet", _loggamma, key, [alpha], (shape, dtype)), axis=-1)
 
 
 def dirichlet(key: KeyLike, alpha: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
@@ -200,10 +200,12 @@ def dirichlet(key: KeyLike, alpha: Any, shape: Shape | None = None, dtype: Any =
     front = concentration.type.shape[:-1]
     sizes = front if shape is None else shape_arg("random.dirichlet", shape)
     check_shape("dirichlet", sizes, front)
-    return draw("dirichlet", _dirichlet, key, (concentration,), (sizes, float_dtype("dirichlet", dtype)))
+    whole = (*sizes, concentration.type.shape[-1])
+    static = (whole, float_dtype("dirichlet", dtype))
+    return draw("dirichlet", _dirichlet, key, (concentration,), static, math.prod(whole))
 
 
-def _generalized_normal(word: Array, p: Array, shape: Sizes, dtype: DType) -> Array:
+def _generalized_normal(word: Word, p: Array, shape: Sizes, dtype: DType) -> Array:
     first, second = split_word(word)
     power = 1 / ops.convert(p, dtype)
     return signs(second, shape, dtype) * jnp.power(gammas(first, power, shape, dtype), power)
@@ -215,11 +217,18 @@ def generalized_normal(key: KeyLike, p: Any, shape: Shape = (), dtype: Any = Non
     return draw_each("generalized_normal", _generalized_normal, key, (p,), (sizes, float_dtype("generalized_normal", dtype)))
 
 
-def _ball(word: Array, p: Array, d: int, shape: Sizes, dtype: DType) -> Array:
-    first, second = split_word(word)
+def _directions(word: Word, p: Array, shape: Sizes, dtype: DType) -> Array:
+    return _generalized_normal(split_word(word)[0], p, shape, dtype)
+
+
+def _excess(word: Word, shape: Sizes, dtype: DType) -> Array:
+    return exponentials(split_word(word)[1], shape, dtype)
+
+
+def _ball(key: Array, p: Array, d: int, shape: Sizes, dtype: DType) -> Array:
     p = ops.convert(p, dtype)
-    x = _generalized_normal(first, p, (*shape, d), dtype)
-    length = jnp.sum(jnp.power(jnp.abs(x), p), axis=-1) + exponentials(second, shape, dtype)
+    x = each("ball", _directions, key, [p], ((*shape, d), dtype))
+    length = jnp.sum(jnp.power(jnp.abs(x), p), axis=-1) + each("ball", _excess, key, [], (shape, dtype))
     return x / jnp.power(length, 1 / jnp.asarray(p))[..., None]
 
 
@@ -229,4 +238,5 @@ def ball(key: KeyLike, d: int, p: Any = 2, shape: Shape = (), dtype: Any = None)
     """
     if d < 1:
         raise ArgumentError(f"random.ball: d must be at least 1, got {d}")
-    return draw("ball", _ball, key, (p,), (d, shape_arg("random.ball", shape), float_dtype("ball", dtype)))
+    sizes = shape_arg("random.ball", shape)
+    return draw("ball", _ball, key, (p,), (d, sizes, float_dtype("ball", dtype)), math.prod(sizes) * d)

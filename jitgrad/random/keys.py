@@ -198,33 +198,43 @@ def key_argument(where: str, keys: Any) -> Array:
 
 
 class Stream(NamedTuple):
-    """A key's 64-bit word where elements from the number `first` on are drawn with it, so many `rows` of them: pieces.py."""
+    """A key's 64-bit word where, of `total` elements, those from the number `first` on are drawn with it, so many `rows`, of which
+    the last may be more than there are: pieces.py.
+    """
 
     word: Array
     first: Array
+    total: Array
     rows: int
 
 
 Word = TypeVar("Word", Array, Stream)
 
 
-def random_words(word: Array | Stream, shape: tuple[int, ...]) -> Array:
-    """The first 64-bit blocks of a key's stream, in row-major order; as words they are new keys, too. Those of a Stream are of its
-    rows, which are the first axis.
+def root_of(word: Array | Stream) -> Array:
+    """The key's word, whatever is drawn with it."""
+    return word.word if isinstance(word, Stream) else word
+
+
+def random_words(word: Array | Stream, shape: tuple[int, ...], second: bool = False) -> Array:
+    """The first 64-bit blocks of a key's stream, in row-major order, or those of a `second` array of this shape behind them; as
+    words they are new keys, too. Those of a Stream are of its rows, which are the first axis.
     """
     count = math.prod(shape)
     counters = ops.iota((count,), 0, U64)
+    before = ops.constant(count if second else 0, U64)
     if isinstance(word, Stream):
         assert shape[0] == word.rows
-        before = ops.op("mul", word.first, ops.constant(count // word.rows, U64))
-        counters = ops.op("add", counters, ops.broadcast(before, (count,), ()))
+        row = ops.op("add", word.first, word.total) if second else word.first
+        before = ops.op("mul", row, ops.constant(count // word.rows, U64))
         word = word.word
+    counters = ops.op("add", counters, ops.broadcast(before, (count,), ()))
     return ops.op("threefry2x32", ops.broadcast(word, shape, ()), ops.reshape(counters, shape))
 
 
 def split_word(word: Word, count: int = 2) -> list[Word]:
     """The words of `count` new keys."""
-    words = random_words(word.word if isinstance(word, Stream) else word, (count,))
+    words = random_words(root_of(word), (count,))
     new = [ops.reshape(ops.slice_axis(words, 0, i, i + 1), ()) for i in range(count)]
     return [word._replace(word=w) for w in new] if isinstance(word, Stream) else new
 

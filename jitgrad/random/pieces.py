@@ -1,8 +1,9 @@
-"""Draws whose elements are each made by itself, in pieces of a few sizes, so that eager code compiles nothing for a new shape.
+"""Draws in pieces of a few sizes, so that eager code compiles nothing for a new shape.
 
 A piece is a program that makes so many elements, from the one on whose number it is told; there is one for each of a few `SIZES`, a
-sampler and its types. A draw of any shape is some of these, side by side in one block of memory, of which the last may make more
-than were asked for. Next on the path: `bits.py`.
+sampler and its types. A draw whose elements are each made by itself is some of these, side by side in one block of memory, of which
+the last may make more than were asked for. Elements that depend on one another, as those of an order do, are one piece, which is
+told how many of them there are. Next on the path: `bits.py`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ from .keys import Stream, to_words
 
 SIZES = (16, 256, 4096, 1 << 16, 1 << 20)
 """Of pieces, in elements."""
+WHOLE = (16, 64, 256, 1024, 4096)
+"""Sizes of small pieces that are a whole draw."""
+STEPS = 8
+"""Parts of a power of two, of which the sizes of larger ones are some."""
 MOST = 1 << 32
 """Elements of a draw at most: a longer one, which hardly fits into memory, is a program of its own. So is one of several of the
 largest pieces on another device, where joining them would take three times the memory.
@@ -37,11 +42,12 @@ Sampler = Callable[..., Any]
 
 
 class Piece:
-    """The program that makes so many elements, from the one with the number `first` on."""
+    """The program that makes so many elements of a draw, at a place: the number of the first of them, and of how many of all."""
 
     def __init__(self, sampler: Sampler, where: str, size: int, static: tuple[Any, ...]) -> None:
-        def program(key: Array, first: Array, *parameters: Array) -> Any:
-            return sampler(Stream(to_words(key), first, size), *parameters, (size,), *static)
+        def program(key: Array, place: Array, *parameters: Array) -> Any:
+            first, total = (ops.reshape(ops.slice_axis(place, 0, i, i + 1), ()) for i in (0, 1))
+            return sampler(Stream(to_words(key), first, total, size), *parameters, (size,), *static)
 
         program.__name__ = program.__qualname__ = f"random.{where}"
         self.jitted = jit(program)
@@ -76,22 +82,32 @@ def cut(count: int) -> list[tuple[int, int]]:
     return found
 
 
+def padded(count: int) -> int:
+    """The size of the one piece that a draw of `count` elements is, where these depend on one another."""
+    for size in WHOLE:
+        if count <= size:
+            return size
+    step = (1 << (count - 1).bit_length()) // STEPS
+    return -(-count // step) * step
+
+
 class Plan:
     """How a draw of one shape is made of pieces; its programs are compiled when it is made first."""
 
     def __init__(self, pieces: Sequence[Piece], places: Sequence[tuple[int, int]], shape: tuple[int, ...]) -> None:
         self.pieces, self.places, self.shape = pieces, places, shape
-        self.numbers = [from_numpy(np.array(first, np.uint64)) for first, _ in places]
+        count = math.prod(shape)
+        self.operands = [from_numpy(np.array((first, count), np.uint64)) for first, _ in places]
         self.steps: list[Any] = []
 
     def compile(self, key: Array, parameters: Sequence[Array]) -> None:
         """Find out where the pieces' elements go, and what writes them there."""
         steps = []
-        for piece, number, (first, size) in zip(self.pieces, self.numbers, self.places, strict=True):
-            entry = piece.compiled([key, number, *[_share(v, first, size) for v in parameters]])
+        for piece, place, (first, size) in zip(self.pieces, self.operands, self.places, strict=True):
+            entry = piece.compiled([key, place, *[_share(v, first, size) for v in parameters]])
             (made,) = entry.types
             apart = made.nbytes // size
-            steps.append((entry.executable.run_into, first, size, _held(number).address, entry.constant_addresses, first * apart))
+            steps.append((entry.executable.run_into, first, size, _held(place).address, entry.constant_addresses, first * apart))
         self.type, self.nbytes = ArrayType((*self.shape, *made.shape[1:]), made.dtype), (first + size) * apart
         self.steps = steps  # last: other threads look at it
 
@@ -113,8 +129,8 @@ class Plan:
     def run_elsewhere(self, key: Array, parameters: Sequence[Array]) -> Array:
         """The draw on the device where its operands lie."""
         made = [
-            piece.jitted(key, number, *[_share(v, first, size) for v in parameters])
-            for piece, number, (first, size) in zip(self.pieces, self.numbers, self.places, strict=True)
+            piece.jitted(key, place, *[_share(v, first, size) for v in parameters])
+            for piece, place, (first, size) in zip(self.pieces, self.operands, self.places, strict=True)
         ]
         whole = ops.concatenate(made, 0)
         return ops.reshape(ops.slice_axis(whole, 0, 0, math.prod(self.shape)), (*self.shape, *whole.type.shape[1:]))
@@ -122,34 +138,54 @@ class Plan:
 
 @lru_cache(maxsize=512)
 def _plan(
-    sampler: Sampler, where: str, shape: tuple[int, ...], static: tuple[Any, ...], settings: Any, kinds: tuple[Any, ...]
+    sampler: Sampler,
+    where: str,
+    shape: tuple[int, ...],
+    static: tuple[Any, ...],
+    together: bool,
+    settings: Any,
+    kinds: tuple[Any, ...],
 ) -> Plan:
-    places = cut(max(math.prod(shape), 1))
+    count = math.prod(shape)
+    places = [(0, padded(count))] if together else cut(max(count, 1))
     return Plan([_piece(sampler, where, size, static, settings, kinds) for _, size in places], places, shape)
+
+
+def made_now(key: Array, parameters: Sequence[Array]) -> bool:
+    """Whether a draw is made now, not traced, and need not be one program."""
+    if state.staging is not None or key.owner is not None or config.disable_jit or config.debug_nans or config.debug_infs:
+        return False
+    return not parameters or all([v.owner is None for v in parameters])
 
 
 def in_pieces(key: Array, parameters: Sequence[Array], shape: tuple[int, ...]) -> bool:
     """Whether a draw is made now, and of parameters that are single numbers or have an element for each draw."""
-    if state.staging is not None or key.owner is not None or config.disable_jit or config.debug_nans or config.debug_infs:
+    if not made_now(key, parameters):
         return False
     count = math.prod(shape)
-    if count > SIZES[-1] and (count > MOST or not _are_here(key, parameters)):
+    if count > SIZES[-1] and (count > MOST or not are_here(key, parameters)):
         return False
-    return not parameters or all([v.owner is None and (not v.type.shape or broadcasts_to(v.type.shape, shape)) for v in parameters])
+    return not parameters or all([not v.type.shape or broadcasts_to(v.type.shape, shape) for v in parameters])
 
 
 def drawn(
-    where: str, sampler: Sampler, key: Array, parameters: Sequence[Array], shape: tuple[int, ...], static: tuple[Any, ...]
+    where: str,
+    sampler: Sampler,
+    key: Array,
+    parameters: Sequence[Array],
+    shape: tuple[int, ...],
+    static: tuple[Any, ...],
+    together: bool,
 ) -> Array:
-    """A draw of elements that are each made by itself, of parameters that `in_pieces` takes."""
+    """A draw of elements that are each made by itself, or `together`, of parameters that `in_pieces` takes."""
     if parameters:
         parameters = [_flat(v, shape) if v.type.shape else v for v in parameters]
     kinds = tuple([(v.type.dtype, bool(v.type.shape), v.weak) for v in parameters]) if parameters else ()
-    plan = _plan(sampler, where, shape, static, config.traced, kinds)
-    return plan.run(key, parameters) if _are_here(key, parameters) else plan.run_elsewhere(key, parameters)
+    plan = _plan(sampler, where, shape, static, together, config.traced, kinds)
+    return plan.run(key, parameters) if are_here(key, parameters) else plan.run_elsewhere(key, parameters)
 
 
-def _are_here(key: Array, parameters: Sequence[Array]) -> bool:
+def are_here(key: Array, parameters: Sequence[Array]) -> bool:
     """Whether a draw is made on the processor."""
     if config.default_device is not None:
         return False

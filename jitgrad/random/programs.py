@@ -1,13 +1,14 @@
-"""How a draw runs: its arguments are checked here, then one compiled program makes it, in eager code as under jit.
+"""How a draw runs: its arguments are checked here, then compiled programs make it, in eager code as under jit.
 
 A sampler is a function of a key's 64-bit word, of parameters (Arrays) and of what a program is compiled for: shapes and types. One
 program for each of these serves every key and every parameter, so that a draw has the same bits wherever it is made.
-Where each element is drawn by itself, eager draws of all shapes share a few programs. Next on the path: `pieces.py`.
+Eager draws of all shapes share a few programs. What depends on whole arrays beyond that, a matrix' factor for example, is done by
+eager operations there. Next on the path: `pieces.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, reduce
 from typing import Any
 
@@ -21,17 +22,23 @@ from jitgrad.promotion import dtype_name, strong_promote
 from jitgrad_compiler.ir.types import F32, DType
 
 from .keys import KeyArray, KeyLike, key_argument, to_words
-from .pieces import drawn, in_pieces
+from .pieces import are_here, drawn, in_pieces, made_now
 from .reuse import use_up
 
 Shape = Any
 Sampler = Callable[..., Any]
 
 
+AT_ONCE = 1 << 16
+"""Operations on single numbers up to which an eager draw of several steps is made step by step. With more of them it is a program,
+which is faster and keeps nothing in memory on the way, and compiling it is worth while.
+"""
+
+
 @lru_cache(maxsize=4096)
-def _program(sampler: Sampler, where: str, static: tuple[Any, ...]) -> Jitted:
+def _program(function: Sampler, where: str, static: tuple[Any, ...], of_word: bool) -> Jitted:
     def program(key: Array, *parameters: Array) -> Any:
-        return sampler(to_words(key), *parameters, *static)
+        return function(to_words(key) if of_word else key, *parameters, *static)
 
     program.__name__ = program.__qualname__ = f"random.{where}"
     made: Jitted = jit(program)
@@ -39,23 +46,48 @@ def _program(sampler: Sampler, where: str, static: tuple[Any, ...]) -> Jitted:
 
 
 def draw(
-    where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any, ...] = (), static: tuple[Any, ...] = (), real: bool = True
+    where: str,
+    steps: Sampler,
+    key: KeyLike,
+    parameters: tuple[Any, ...],
+    static: tuple[Any, ...],
+    work: float,
+    real: bool = True,
 ) -> Any:
-    """sampler(the key's word, *parameters, *static), compiled once for each `static`. Raises DTypeError for complex parameters of
-    what takes `real` ones.
+    """steps(raw key, *parameters, *static): draws by `each`, and operations on them that depend on whole arrays.
+
+    In eager code, where `work` says that these are few, they are done one by one, so that nothing is compiled for a new shape.
+    Otherwise they are one program. Raises DTypeError for complex parameters of what takes `real` ones.
     """
     data, values = _checked(where, key, parameters, real)
-    return _program(sampler, where, static)(data, *values)
+    if work <= AT_ONCE and made_now(data, values) and are_here(data, values):
+        return steps(data, *values, *static)
+    return _program(steps, where, static, False)(data, *values)
 
 
 def draw_each(where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any, ...], static: tuple[Any, ...]) -> Array:
-    """`draw`, where the first of `static` is a shape, and each element is drawn by itself, of its number, the key's word and the
-    parameters' elements there: nothing is compiled for a new shape.
+    """sampler(the key's word, *parameters, *static), where the first of `static` is a shape, and each element is drawn by itself,
+    of its number, the key's word and the parameters' elements there: nothing is compiled for a new shape.
     """
     data, values = _checked(where, key, parameters)
+    return each(where, sampler, data, values, static)
+
+
+def draw_together(where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any, ...], static: tuple[Any, ...]) -> Array:
+    """`draw_each`, where elements depend on one another: in eager code as many are made as in a few sizes that have programs, and
+    what the sampler gets as the key's word says how many are asked for.
+    """
+    data, values = _checked(where, key, parameters)
+    return each(where, sampler, data, values, static, together=True)
+
+
+def each(
+    where: str, sampler: Sampler, data: Array, values: Sequence[Array], static: tuple[Any, ...], together: bool = False
+) -> Array:
+    """`draw_each` and `draw_together` of a raw key and parameters that were checked: a step of `draw`."""
     if in_pieces(data, values, static[0]):
-        return drawn(where, sampler, data, values, static[0], static[1:])
-    found: Array = _program(sampler, where, static)(data, *values)
+        return drawn(where, sampler, data, values, static[0], static[1:], together)
+    found: Array = _program(sampler, where, static, True)(data, *values)
     return found
 
 

@@ -6,19 +6,23 @@ import math
 from operator import index
 from typing import Any
 
+import numpy as np
+
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.jit import jit
 from jitgrad.lax import top_k
 from jitgrad.operands import array_arg, axis_number, inexact_arg, shape_arg
 from jitgrad.promotion import dtype_name
-from jitgrad_compiler.ir.types import U32
+from jitgrad_compiler.ir.types import U32, U64, DType
 
 from .bits import randint, random_bits, unit_floats
 from .distributions import gumbel_mode, gumbels
-from .keys import KeyLike, split_word
-from .programs import Shape, check_shape, draw
+from .keys import KeyLike, Stream, Word, split_word
+from .pieces import padded
+from .programs import Shape, check_shape, draw, draw_together, each
 
 Sizes = tuple[int, ...]
 
@@ -42,45 +46,69 @@ def categorical(
     sizes = batch if shape is None else shape_arg("random.categorical", shape)
     check_shape("categorical", sizes, batch)
     front, n = sizes[: len(sizes) - len(batch)], weights.type.shape[along]
-    if not replace and math.prod(front) > n:
+    mode = gumbel_mode("categorical", mode)
+    if replace:
+        rest = (*sizes[len(front) : len(front) + along], n, *sizes[len(front) + along :])
+        static = (len(front) + along, (*front, *rest), weights.type.dtype, mode)
+        return draw("categorical", _categorical, key, (weights,), static, math.prod(sizes) * n)
+    if math.prod(front) > n:
         raise ArgumentError(f"random.categorical: {math.prod(front)} draws without replacement need as many categories, got {n}")
-    static = (along, front, sizes, gumbel_mode("categorical", mode))
-    return draw("categorical", _categorical if replace else _categorical_order, key, (weights,), static)
+    return draw("categorical", _categorical_order, key, (weights,), (along, front, sizes, mode), _comparisons(weights.type.size, n))
 
 
-def _categorical(word: Array, weights: Array, axis: int, front: Sizes, sizes: Sizes, mode: str) -> Array:
-    rest = list(sizes[len(front) :])
-    rest.insert(axis, weights.type.shape[axis])
-    noise = gumbels(word, (*front, *rest), weights.type.dtype, mode)
-    return jnp.argmax(noise + weights, axis=len(front) + axis)
+def _noisy(word: Word, weights: Array, shape: Sizes, dtype: DType, mode: str) -> Array:
+    return gumbels(word, shape, dtype, mode) + ops.broadcast_right(weights, shape)
 
 
-def _categorical_order(word: Array, weights: Array, axis: int, front: Sizes, sizes: Sizes, mode: str) -> Array:
-    noisy = gumbels(word, weights.type.shape, weights.type.dtype, mode) + weights
+def _categorical(key: Array, weights: Array, axis: int, shape: Sizes, dtype: DType, mode: str) -> Array:
+    return jnp.argmax(each("categorical", _noisy, key, [weights], (shape, dtype, mode)), axis=axis)
+
+
+def _categorical_order(key: Array, weights: Array, axis: int, front: Sizes, sizes: Sizes, mode: str) -> Array:
+    noisy = each("categorical", _noisy, key, [weights], (weights.type.shape, weights.type.dtype, mode))
     _, places = top_k(jnp.moveaxis(noisy, axis, -1), math.prod(front))
     return jnp.moveaxis(places, -1, 0).reshape(sizes)
 
 
-def _shuffled(word: Array, x: Array, axis: int) -> Array:
-    """x with its lines along an axis sorted by 32 random bits an element, again and again, until two with equal bits in all of the
-    rounds are unlikely.
-    """
-    rounds = math.ceil(3 * math.log(max(1, x.type.size)) / math.log(2**32 - 1))
-    for _ in range(rounds):
+def _comparisons(count: int, n: int) -> int:
+    """How many it takes to find a place among n for each of `count` elements."""
+    return count * n.bit_length()
+
+
+def _rounds(size: int) -> int:
+    """How often lines are sorted by random bits, until two with equal bits in all of the rounds are unlikely."""
+    return math.ceil(3 * math.log(max(2, size)) / math.log(2**32 - 1))
+
+
+def _bits_of_round(word: Word, shape: Sizes, number: int) -> Array:
+    """32 random bits an element; every round splits the key that the one before left."""
+    now = word
+    for _ in range(number + 1):
         word, now = split_word(word)
-        x = ops.op_all("sort", random_bits(now, x.type.shape, U32), x, axis=axis)[1]
+    return random_bits(now, shape, U32)
+
+
+def _shuffled(key: Array, x: Array, axis: int) -> Array:
+    """x with each line along an axis in an order of its own."""
+    for number in range(_rounds(x.type.size)):
+        drawn = each("permutation", _bits_of_round, key, [], (x.type.shape, number))
+        x = ops.op_all("sort", drawn, x, axis=axis)[1]
     return x
 
 
-def _order(word: Array, n: int) -> Array:
-    """0 ... n - 1 in random order."""
-    return _shuffled(word, ops.iota((n,), 0, dtype_name(int)), 0)
+def _order(word: Word, shape: Sizes, dtype: DType, rounds: int) -> Array:
+    """0 ... n - 1 in random order; what is made behind these stays there."""
+    order = ops.iota(shape, 0, dtype)
+    for number in range(rounds):
+        drawn = _bits_of_round(word, shape, number)
+        if isinstance(word, Stream):
+            drawn = jnp.where(ops.iota(shape, 0, U64) < word.total, drawn, np.uint32(2**32 - 1))
+        order = ops.op_all("sort", drawn, order, axis=0)[1]
+    return order
 
 
-def _permutation(word: Array, x: Array, axis: int, independent: bool) -> Array:
-    if independent or x.type.rank == 1:
-        return _shuffled(word, x, axis)
-    return _take(x, _order(word, x.type.shape[axis]), axis)
+def _order_of(where: str, key: KeyLike, n: int) -> Array:
+    return draw_together(where, _order, key, (), ((n,), dtype_name(int), _rounds(n)))
 
 
 def _take(x: Array, places: Array, axis: int) -> Array:
@@ -103,9 +131,12 @@ def permutation(key: KeyLike, x: Any, axis: int = 0, independent: bool = False) 
     values = array_arg("random.permutation", x)
     if not values.type.shape:
         axis_number("random.permutation", axis, 1)
-        return draw("permutation", _order, key, (), (max(_count("permutation", "x", x, values), 0),))
+        return _order_of("permutation", key, max(_count("permutation", "x", x, values), 0))
     along = axis_number("random.permutation", axis, values.type.rank)
-    return draw("permutation", _permutation, key, (values,), (along, independent), real=False)
+    if independent and values.type.rank > 1:
+        work = _comparisons(values.type.size, values.type.shape[along])
+        return draw("permutation", _shuffled, key, (values,), (along,), work, real=False)
+    return _take(values, _order_of("permutation", key, values.type.shape[along]), along)
 
 
 def _count(where: str, name: str, x: Any, value: Array) -> int:
@@ -146,26 +177,37 @@ def choice(
         chances = inexact_arg("random.choice", p)
         if chances.type.shape != (n,):
             raise ShapeError(f"random.choice: p must have the shape {(n,)} of the axis, got {chances.type.shape}")
-        sampler = _weighted if replace else _weighted_order
-        places = draw("choice", sampler, key, (chances,), (sizes, mode))
+        steps = _weighted if replace else _weighted_order
+        places = draw("choice", steps, key, (chances,), (sizes, mode), _comparisons(max(count, n), n))
     elif replace:
         places = randint(key, sizes, 0, n)
-    elif whole or values.type.rank == 1:
-        mixed = permutation(key, n if whole else values)
-        return jnp.reshape(mixed[:count], sizes)
     else:
-        places = jnp.reshape(draw("choice", _order, key, (), (n,))[:count], sizes)
+        places = jnp.reshape(_order_of("choice", key, n)[:count], sizes)
     return places if whole else _take(values, places, along)
 
 
-def _weighted(word: Array, chances: Array, shape: Sizes, mode: str) -> Array:
-    """How many running sums of the chances lie below a uniform number of (0, total]."""
-    sums = jnp.cumsum(chances)
-    target = sums[-1] * (1 - unit_floats(word, shape, chances.type.dtype))
-    return jnp.searchsorted(sums, target).astype(int)
+_running_sums = jit(jnp.cumsum)
 
 
-def _weighted_order(word: Array, chances: Array, shape: Sizes, mode: str) -> Array:
+def _target(word: Word, total: Array, shape: Sizes, dtype: DType) -> Array:
+    return ops.broadcast_right(total, shape) * (1 - unit_floats(word, shape, dtype))
+
+
+def _weighted(key: Array, chances: Array, shape: Sizes, mode: str) -> Array:
+    """How many running sums of the chances lie below a uniform number of (0, total]. Nothing is added to the sums, up to a size for
+    which there is a program.
+    """
+    n = chances.type.shape[0]
+    sums = _running_sums(ops.pad_axis(chances, 0, 0, padded(n) - n, ops.constant(0, chances.type.dtype)))
+    target = each("choice", _target, key, [sums[n - 1]], (shape, chances.type.dtype))
+    return jnp.searchsorted(sums[:n], target).astype(int)
+
+
+def _noisy_log(word: Word, chances: Array, shape: Sizes, dtype: DType, mode: str) -> Array:
+    return gumbels(word, shape, dtype, mode) + jnp.log(chances)
+
+
+def _weighted_order(key: Array, chances: Array, shape: Sizes, mode: str) -> Array:
     """Elements drawn one after another by the chances: those with the largest log p plus Gumbel draws."""
-    noisy = gumbels(word, chances.type.shape, chances.type.dtype, mode) + jnp.log(chances)
+    noisy = each("choice", _noisy_log, key, [chances], (chances.type.shape, chances.type.dtype, mode))
     return top_k(noisy, math.prod(shape))[1].astype(int).reshape(shape)

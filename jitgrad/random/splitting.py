@@ -10,8 +10,8 @@ from jitgrad.errors import DTypeError
 from jitgrad.operands import shape_arg
 from jitgrad_compiler.ir.types import U32, U64
 
-from .keys import KeyArray, KeyLike, random_words, to_data
-from .programs import draw, draw_each
+from .keys import KeyArray, KeyLike, Stream, random_words, root_of, to_data
+from .programs import draw_each
 
 
 def _split(word: Array, shape: tuple[int, ...]) -> Array:
@@ -32,9 +32,9 @@ def split(key: KeyLike, num: int | tuple[int, ...] = 2) -> Any:
     return KeyArray(data) if isinstance(key, KeyArray) else data
 
 
-def _fold_in(word: Array, number: Array) -> Array:
-    counter = ops.convert(ops.convert(number, U32), U64)
-    return to_data(ops.op("threefry2x32", word, counter))
+def _fold_in(word: Array | Stream, number: Array, shape: tuple[int, ...]) -> Array:
+    counter = ops.broadcast(ops.convert(ops.convert(number, U32), U64), shape, ())
+    return to_data(ops.op("threefry2x32", ops.broadcast(root_of(word), shape, ()), counter))
 
 
 def fold_in(key: KeyLike, data: Any) -> Any:
@@ -51,5 +51,5 @@ def fold_in(key: KeyLike, data: Any) -> Any:
         raise DTypeError(f"random.fold_in: data must be a scalar integer, got {number.dtype}{list(number.type.shape)}")
     if isinstance(data, int) and not -(2**31) <= data < 2**32:
         raise DTypeError(f"random.fold_in: data must be an integer of 32 bits, got {data}; fold its parts in one after the other")
-    new = draw("fold_in", _fold_in, key, (number,))
+    new = draw_each("fold_in", _fold_in, key, (number,), ((),))
     return KeyArray(new) if isinstance(key, KeyArray) else new

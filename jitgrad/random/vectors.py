@@ -15,7 +15,7 @@ from jitgrad_compiler.ir.types import DType
 
 from .distributions import normals
 from .keys import KeyLike
-from .programs import Shape, check_shape, draw, float_dtype
+from .programs import Shape, check_shape, draw, each, float_dtype
 
 Sizes = tuple[int, ...]
 
@@ -39,8 +39,8 @@ def _factor(cov: Array, method: str) -> Array:
     return vectors * deviations[..., None, :]
 
 
-def _multivariate_normal(word: Array, mean: Array, cov: Array, shape: Sizes, dtype: DType, method: str) -> Array:
-    z = normals(word, (*shape, mean.type.shape[-1]), dtype)
+def _multivariate_normal(key: Array, mean: Array, cov: Array, shape: Sizes, dtype: DType, method: str) -> Array:
+    z = each("multivariate_normal", normals, key, [], (shape, dtype))
     return ops.convert(mean, dtype) + jnp.einsum("...ij,...j->...i", _factor(ops.convert(cov, dtype), method), z)
 
 
@@ -67,11 +67,13 @@ def multivariate_normal(
     sizes = broadcast_shape(where, fronts) if shape is None else shape_arg(where, shape)
     check_shape("multivariate_normal", sizes, *fronts)
     name = float_dtype("multivariate_normal", jnp.result_type(mean, cov, 1.0) if dtype is None else dtype)
-    return draw("multivariate_normal", _multivariate_normal, key, (mean, cov), (sizes, name, method))
+    whole = (*sizes, mean.shape[-1])
+    work = math.prod(sizes) * mean.shape[-1] ** 2 + cov.size * mean.shape[-1]
+    return draw("multivariate_normal", _multivariate_normal, key, (mean, cov), (whole, name, method), work)
 
 
-def _orthogonal(word: Array, rows: int, columns: int, shape: Sizes, dtype: DType) -> Array:
-    tall = normals(word, (*shape, max(rows, columns), min(rows, columns)), dtype)
+def _orthogonal(key: Array, rows: int, columns: int, shape: Sizes, dtype: DType) -> Array:
+    tall = each("orthogonal", normals, key, [], ((*shape, max(rows, columns), min(rows, columns)), dtype))
     q, r = jnp.linalg.qr(tall)
     q = q * jnp.sign(jnp.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
     return jnp.swapaxes(q, -1, -2) if rows < columns else q
@@ -96,7 +98,7 @@ def orthogonal(key: KeyLike, n: int, shape: Shape = (), dtype: Any = None, m: in
     rows = size_arg("random.orthogonal", n, "n must be an integer", 0)
     columns = rows if m is None else size_arg("random.orthogonal", m, "m must be an integer", 0)
     static = (rows, columns, shape_arg("random.orthogonal", shape), name)
-    shape_arg("random.orthogonal", (*static[2], rows, columns))
+    whole = shape_arg("random.orthogonal", (*static[2], rows, columns))
     if min(rows, columns) > MOST_COLUMNS:
         raise ArgumentError(f"random.orthogonal: n and m may not both be above {MOST_COLUMNS}, got {rows} and {columns}")
-    return draw("orthogonal", _orthogonal, key, (), static)
+    return draw("orthogonal", _orthogonal, key, (), static, math.prod(whole) * min(rows, columns))

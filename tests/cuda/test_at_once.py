@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 
@@ -393,4 +394,19 @@ def test_draws_of_new_shapes_compile_nothing_and_are_the_processors(gpu, name):
     done([(16,), (40,), (100,)])
     with Asked(gpu) as asked:
         done([(2, 5), (7, 11), (), (1,), (3, 1, 29)])
+    assert asked.counts["load"] == 0
+
+
+def test_orders_and_counts_of_new_sizes_compile_nothing_and_are_the_processors(gpu):
+    draws = [jitgrad.random.permutation, lambda key, n: jitgrad.random.poisson(key, 9.5, (n,))]
+
+    def done(sizes):
+        for n, draw in itertools.product(sizes, draws):
+            got = draw(jitgrad.device_put(jitgrad.random.key(5), "cuda"), n)
+            assert got.device.platform == "cuda"
+            np.testing.assert_array_equal(got, draw(jitgrad.random.key(5), n))
+
+    done([16, 64])
+    with Asked(gpu) as asked:
+        done([5, 33, 2])
     assert asked.counts["load"] == 0
