@@ -81,9 +81,13 @@ __all__ = [
 ]  # fmt: skip
 
 for _module in (core, debug, dtypes, flatten_util, tree_util, util):
-    _public(_module.__name__)
-_public(ops.__name__, replays=True)
+    _public(_module.__name__, arguments=True)
+_public(ops.__name__, replays=True, arguments=True)
 _public(lax.__name__, later=("linalg",), replays=True, ambient=lax.collectives.__all__)
 _public(numpy.__name__, later=("fft", "linalg"))
-_public(tree.__name__, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path"))
-_public(__name__, later=("audio", "data", "image", "io", "metrics", "models", "nn", "optim", "random", "scipy", "testing", "train"))
+_public(tree.__name__, plain=("flatten", "unflatten", "leaves", "structure", "leaves_with_path"), arguments=True)
+_public(
+    __name__,
+    later=("audio", "data", "image", "io", "metrics", "models", "nn", "optim", "random", "scipy", "testing", "train"),
+    arguments=True,
+)

@@ -21,6 +21,7 @@ from jitgrad_compiler.ir.quiet import QUIET
 from jitgrad_compiler.ir.quiet import state as _errors
 from jitgrad_compiler.ir.types import NAMES, ArrayType
 
+from .annotated import check_kinds, checks_of
 from .array import Array
 from .config import config
 from .flags import check_flags, flags_of
@@ -243,6 +244,7 @@ def _learn(
     try:
         check_flags(function, flags_of(function), args, kwargs)
         out = function(*args, **kwargs)
+        check_kinds(function.__name__, checks_of(function), args, kwargs)
     except Exception:
         return None  # raised again, the long way
     _remember(known, key, LONG_WAY)
@@ -365,6 +367,7 @@ def _record(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], given:
     try:
         check_flags(function, flags_of(function), args, kwargs)
         out = function(*args, **kwargs)
+        check_kinds(function.__name__, checks_of(function), args, kwargs)
     except Exception:
         return None  # raised again, the long way
     known[key] = LONG_WAY

@@ -155,4 +155,4 @@ def log_mel_spectrogram(
 
 __all__ = ["log_mel_spectrogram", "mel_filters", "spectrogram"]
 
-_public(__name__, replays=True)
+_public(__name__, replays=True, arguments=True)

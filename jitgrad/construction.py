@@ -13,7 +13,9 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from .errors import JitgradError, ParametersError, shown
+from .own_frames import is_of_ours
 from .suggestions.arguments import misfit
+from .suggestions.called import name_call
 from .tracebacks import leave, listed
 
 _OURS = __name__.partition(".")[0] + "."
@@ -23,14 +25,15 @@ def construct(name: str, cls: type, init: Any, make: Callable[..., Any], args: t
     """make(*args, **kwargs), by which `init` makes a cls, a `name`.
 
     Raises ParametersError where an argument is of no kind that its parameter takes, unless the constructor has raised an error of
-    its own. Constructors of users take what they like.
+    its own, by its name. Constructors of users take what they like.
     """
     try:
         made = make(*args, **kwargs)
-    except JitgradError:
-        raise
-    except Exception:
-        _check(name, cls, init, args, kwargs)
+    except Exception as error:
+        if not isinstance(error, JitgradError) or name not in error.message:
+            _check(name, cls, init, args, kwargs)
+        if _is_ours(init) and is_of_ours(error.__traceback__) and not hasattr(error, "__notes__"):
+            name_call(error, init, name, (None, *args), kwargs)
         raise
     _check(name, cls, init, args, kwargs)
     return made

@@ -228,4 +228,4 @@ def scale_and_translate(
 
 __all__ = ["ResizeMethod", "resize", "scale_and_translate"]
 
-_public(__name__, replays=True)
+_public(__name__, replays=True, arguments=True)

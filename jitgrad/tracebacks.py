@@ -8,35 +8,24 @@ Results have no 64-bit elements where config.jax_enable_x64 is False (element_wi
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from collections.abc import Callable, Collection
 from types import CodeType, FunctionType, ModuleType, TracebackType
 from typing import Any, TypeVar
 
-import numpy as np
-import optree
-
-import jitgrad_compiler
-
 from . import errors
+from .annotated import asked, checks_of
 from .at_once import at_once
 from .config import config
 from .element_width import narrow_results
 from .flags import check_flags, flags_of
+from .own_frames import is_of_ours, is_ours
 from .suggestions.called import name_call
 from .suggestions.foreign import explain_call, explain_python
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 PACKAGE = __name__.partition(".")[0]
-_OURS = tuple(os.path.dirname(os.path.abspath(str(m.__file__))) + os.sep for m in (errors, jitgrad_compiler, optree))
-_NUMPYS = tuple(os.path.join(os.path.dirname(os.path.dirname(np.__file__)), name) + os.sep for name in ("numpy", "scipy"))
-
-
-@functools.lru_cache(maxsize=4096)
-def _is_ours(filename: str) -> bool:
-    return os.path.abspath(filename).startswith(_OURS)
 
 
 def leave(error: BaseException) -> None:
@@ -62,17 +51,7 @@ def _raised_inside(traceback: TracebackType | None) -> bool:
     """Whether the innermost frame is ours: then the error may be ours, too."""
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
-    return traceback is not None and _is_ours(traceback.tb_frame.f_code.co_filename)
-
-
-def _is_of_ours(traceback: TracebackType | None) -> bool:
-    """Whether an error came about in this package, or in NumPy or SciPy, which it called, and in no function of the user's."""
-    while traceback is not None:
-        filename = traceback.tb_frame.f_code.co_filename
-        if not (_is_ours(filename) or filename.startswith(("<__array_function__", *_NUMPYS))):
-            return False
-        traceback = traceback.tb_next
-    return True
+    return traceback is not None and is_ours(traceback.tb_frame.f_code.co_filename)
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -90,7 +69,7 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _users_part(traceback: TracebackType | None) -> TracebackType | None:
     kept = []
     while traceback is not None:
-        if not _is_ours(traceback.tb_frame.f_code.co_filename):
+        if not is_ours(traceback.tb_frame.f_code.co_filename):
             kept.append(traceback)
         traceback = traceback.tb_next
     part: TracebackType | None = None
@@ -102,7 +81,7 @@ def _users_part(traceback: TracebackType | None) -> TracebackType | None:
 def _hide(traceback: TracebackType | None) -> None:
     """Mark our frames for IPython and pytest, which then do not show them."""
     while traceback is not None:
-        if _is_ours(traceback.tb_frame.f_code.co_filename):
+        if is_ours(traceback.tb_frame.f_code.co_filename):
             traceback.tb_frame.f_locals["__tracebackhide__"] = True
         traceback = traceback.tb_next
 
@@ -114,7 +93,7 @@ def boundary(f: F, inside: bool = False, known: bool = False, name: str | None =
     errors that come about in it then have, unless another one calls it, whose name they have.
     """
 
-    now, flags = at_once(f), flags_of(f)
+    now, flags, checks = at_once(f), flags_of(f), checks_of(f)
     called = f.__name__ if name is None else name
 
     @functools.wraps(f)
@@ -126,12 +105,12 @@ def boundary(f: F, inside: bool = False, known: bool = False, name: str | None =
         try:
             if flags:
                 check_flags(f, flags, args, kwargs)
-            out = f(*args, **kwargs)
+            out = asked(f, called, checks, args, kwargs) if checks else f(*args, **kwargs)
             return out if inside or config.jax_enable_x64 else narrow_results(out)
         except Exception as error:
             if type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None:
                 explain_call(error, f, called, args)  # the call itself failed
-            elif known and _is_of_ours(error.__traceback__) and not _is_called_by_known():
+            elif known and is_of_ours(error.__traceback__) and not _is_called_by_known():
                 name_call(error, f, called, args, kwargs)
             leave(error)
             raise
@@ -146,7 +125,7 @@ def boundary(f: F, inside: bool = False, known: bool = False, name: str | None =
 def _is_called_by_known() -> bool:
     """Whether the boundary that asks was called by another one that users know by its name, with none of their frames between."""
     frame = sys._getframe(2)
-    while frame is not None and _is_ours(frame.f_code.co_filename):
+    while frame is not None and is_ours(frame.f_code.co_filename):
         if frame.f_code.co_filename == __file__ and frame.f_locals.get("known"):
             return True
         frame = frame.f_back  # type: ignore[assignment]
@@ -188,6 +167,6 @@ def boundary_methods(cls: type, plain: Collection[str] = ()) -> None:
     methods = {name: f for base in reversed(cls.__mro__[:-1]) for name, f in vars(base).items()}
     for name, f in methods.items():
         is_public = not name.startswith("_") or name.endswith("__")
-        if isinstance(f, FunctionType) and is_public and name not in plain and _is_ours(f.__code__.co_filename):
+        if isinstance(f, FunctionType) and is_public and name not in plain and is_ours(f.__code__.co_filename):
             called = None if f.__name__ == name else name
             setattr(cls, name, boundary(f, inside=name.startswith("__"), known=not name.startswith("__"), name=called))

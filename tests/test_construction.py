@@ -43,6 +43,8 @@ def called(cls: type) -> Any:
 
 def something(annotation: str) -> Any:
     """What many constructors take."""
+    if annotation == "GradientTransformation":
+        return optim.sgd(0.1)
     return print if "Callable" in annotation else [4] if annotation.startswith("Sequence") else 4
 
 

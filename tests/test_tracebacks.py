@@ -16,6 +16,7 @@ import pytest
 import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import errors, grad, jit, lax, optim, random, tree, vmap
+from jitgrad.own_frames import is_ours
 from jitgrad.scipy import stats
 
 OURS = os.path.dirname(jitgrad.__file__)
@@ -95,7 +96,7 @@ def test_frames_are_marked_for_shells_that_hide_them():
     jitgrad.config.traceback_filtering = "tracebackhide"
     error = caught(lambda: jit(mistaken)(X))
     hidden = [f.f_locals.get("__tracebackhide__", False) for f, _ in traceback.walk_tb(error.__traceback__)]
-    ours = [jitgrad.tracebacks._is_ours(f.f_code.co_filename) for f, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [is_ours(f.f_code.co_filename) for f, _ in traceback.walk_tb(error.__traceback__)]
     assert hidden == ours and any(hidden)
 
 

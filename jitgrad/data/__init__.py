@@ -38,4 +38,4 @@ __all__ = [
     "read_text", "read_wav", "resample", "stream_csv", "to_categorical", "train_test_split", "windows", "zip",
 ]  # fmt: skip
 
-_public(__name__, constructors=True)
+_public(__name__, constructors=True, arguments=True)

@@ -301,4 +301,4 @@ def odeint(
 
 __all__ = ["odeint"]
 
-_public(__name__)
+_public(__name__, arguments=True)

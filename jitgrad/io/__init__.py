@@ -22,4 +22,4 @@ from .trees import load, metadata, save
 
 __all__ = ["Checkpoints", "load", "load_keras", "load_torch", "metadata", "save", "save_torch"]
 
-_public(__name__, constructors=True)
+_public(__name__, constructors=True, arguments=True)

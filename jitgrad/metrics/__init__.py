@@ -43,4 +43,4 @@ __all__ = [
     "perplexity", "precision", "r2", "recall", "top_k_accuracy",
 ]  # fmt: skip
 
-_public(__name__, constructors=True)
+_public(__name__, constructors=True, arguments=True)

@@ -30,4 +30,4 @@ __all__ = [
     "VGG16", "VGG19",
 ]  # fmt: skip
 
-_public(__name__)
+_public(__name__, arguments=True)

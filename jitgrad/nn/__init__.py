@@ -228,6 +228,6 @@ __all__ = [
     "squareplus", "standardize", "summary", "swish", "tanh", "tanh_shrink", "threshold", "trainable", "unfreeze",
 ]  # fmt: skip
 
-_public(initializers.__name__)
-_public(losses.__name__, replays=True)
-_public(__name__, replays=True)
+_public(initializers.__name__, arguments=True)
+_public(losses.__name__, replays=True, arguments=True)
+_public(__name__, replays=True, arguments=True)

@@ -134,4 +134,4 @@ __all__ = [
     "warmup_exponential_decay_schedule", "with_extra_args_support",
 ]  # fmt: skip
 
-_public(__name__, constructors=True)
+_public(__name__, constructors=True, arguments=True)

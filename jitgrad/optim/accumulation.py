@@ -11,6 +11,7 @@ import jitgrad.numpy as jnp
 from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
+from jitgrad.ranges import Count, Decay, Number
 
 from .leaves import cast, cast_like, choose, corrected, mean_of, next_count, no_count, zeros_like
 from .transformation import (
@@ -29,7 +30,7 @@ class EmaState(NamedTuple):
     ema: PyTree
 
 
-def ema(decay: Any, debias: bool = True, accumulator_dtype: Any = None) -> GradientTransformation:
+def ema(decay: Decay, debias: bool = True, accumulator_dtype: Any = None) -> GradientTransformation:
     """The running mean of updates, of which `decay` stays each time, in their place.
 
     debias: as if it had begun at the first update. accumulator_dtype: the element type it is kept in. As an optimizer of its own it
@@ -51,7 +52,7 @@ def ema(decay: Any, debias: bool = True, accumulator_dtype: Any = None) -> Gradi
     return GradientTransformation(lambda params: EmaState(no_count(), zeros_like(params, accumulator_dtype)), update)
 
 
-def incremental_update(new_tensors: PyTree, old_tensors: PyTree, step_size: Any) -> PyTree:
+def incremental_update(new_tensors: PyTree, old_tensors: PyTree, step_size: Number) -> PyTree:
     """step_size * new + (1 - step_size) * old for each leaf: the running mean of params without a state.
 
     >>> incremental_update({"w": 4.0}, {"w": 0.0}, 0.25)
@@ -154,7 +155,7 @@ class ApplyIfFiniteState(NamedTuple):
     inner_state: Any
 
 
-def apply_if_finite(inner: GradientTransformation, max_consecutive_errors: int) -> GradientTransformationExtraArgs:
+def apply_if_finite(inner: GradientTransformation, max_consecutive_errors: Count) -> GradientTransformationExtraArgs:
     """`inner`, where updates are finite; else updates of 0, and its state stays. After more than max_consecutive_errors in a row
     they go through as they are, so that training does not stand still unseen.
 

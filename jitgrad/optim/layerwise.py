@@ -10,12 +10,15 @@ from typing import Any, NamedTuple
 import jitgrad.numpy as jnp
 from jitgrad import tree
 from jitgrad.array import Array
+from jitgrad.ranges import Count, NotNegative, Number
 
 from .leaves import needs_params, next_count, no_count, norm, square
 from .transformation import GradientTransformation, PyTree, stateless
 
 
-def scale_by_trust_ratio(min_norm: Any = 0.0, trust_coefficient: Any = 1.0, eps: Any = 0.0) -> GradientTransformation:
+def scale_by_trust_ratio(
+    min_norm: NotNegative = 0.0, trust_coefficient: NotNegative = 1.0, eps: NotNegative = 0.0
+) -> GradientTransformation:
     """Updates u of each array times trust_coefficient * |p| / (|u| + eps), p being its params (You et al., LARS, 2017).
 
     min_norm: norms are at least that. Where either is 0 the update stays.
@@ -36,14 +39,14 @@ def _rms(x: Any) -> Array:
     return jnp.sqrt(jnp.mean(square(x)))
 
 
-def clip_by_block_rms(threshold: Any) -> GradientTransformation:
+def clip_by_block_rms(threshold: NotNegative) -> GradientTransformation:
     """Updates of each array made smaller by one factor where their root mean square is larger than threshold."""
     return stateless(
         "clip_by_block_rms", lambda updates, params: tree.map(lambda u: u / jnp.maximum(1.0, _rms(u) / threshold), updates)
     )
 
 
-def scale_by_param_block_rms(min_scale: Any = 1e-3) -> GradientTransformation:
+def scale_by_param_block_rms(min_scale: NotNegative = 1e-3) -> GradientTransformation:
     """Updates of each array times the root mean square of its params, or min_scale if that is more."""
 
     def change(updates: PyTree, params: PyTree) -> PyTree:
@@ -70,10 +73,10 @@ def _decay_by_power(step: Array, decay_rate: Any) -> Array:
 
 def scale_by_factored_rms(
     factored: bool = True,
-    decay_rate: Any = 0.8,
-    step_offset: Any = 0,
-    min_dim_size_to_factor: int = 128,
-    epsilon: Any = 1e-30,
+    decay_rate: Number = 0.8,
+    step_offset: Number = 0,
+    min_dim_size_to_factor: Count = 128,
+    epsilon: NotNegative = 1e-30,
     decay_rate_fn: Callable[[Any, Any], Any] = _decay_by_power,
 ) -> GradientTransformation:
     """Updates divided by the root of their running mean square, which for large matrices is kept as the product of the means of

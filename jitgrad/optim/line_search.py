@@ -16,6 +16,7 @@ from jitgrad import lax, tree
 from jitgrad.array import Array
 from jitgrad.differentiation import value_and_grad
 from jitgrad.errors import ArgumentError, ParametersError
+from jitgrad.ranges import NotNegative, Positive
 
 from .leaves import choose, dot, needs_params, zeros_like
 from .transformation import GradientTransformationExtraArgs, PyTree
@@ -94,13 +95,13 @@ def _between(low: _Point, high: _Point, dropped: _Point) -> Array:
 
 def scale_by_zoom_linesearch(
     max_linesearch_steps: int,
-    max_learning_rate: Any = None,
-    tol: Any = 0.0,
-    increase_factor: Any = 2.0,
-    slope_rtol: Any = 1e-4,
-    curv_rtol: Any = 0.9,
-    approx_dec_rtol: Any = 1e-6,
-    stepsize_precision: Any = 1e-5,
+    max_learning_rate: NotNegative | None = None,
+    tol: NotNegative = 0.0,
+    increase_factor: Positive = 2.0,
+    slope_rtol: NotNegative = 1e-4,
+    curv_rtol: NotNegative = 0.9,
+    approx_dec_rtol: NotNegative | None = 1e-6,
+    stepsize_precision: NotNegative = 1e-5,
     initial_guess_strategy: str = "keep",
 ) -> GradientTransformationExtraArgs:
     """Updates times a step size that decreases the function enough and makes its slope small (Nocedal and Wright, Numerical

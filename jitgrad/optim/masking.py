@@ -5,7 +5,7 @@ What is outside is a `MaskedNode`, a container without leaves, so that the struc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
 import jitgrad.numpy as jnp
@@ -113,7 +113,7 @@ def partition(
     def group(label: Any) -> GradientTransformationExtraArgs:
         def mask(params: PyTree) -> PyTree:
             labels = _spread("partition", "labels", param_labels, params)
-            if unknown := sorted({str(x) for x in labels if x not in transforms}):
+            if unknown := sorted({str(x) for x in labels if not isinstance(x, Hashable) or x not in transforms}):
                 raise ArgumentError(
                     f"optim.partition: no transformation for the labels {', '.join(unknown)}; "
                     f"there are {', '.join(map(str, transforms))}"

@@ -10,6 +10,7 @@ from jitgrad import lax, tree
 from jitgrad.array import Array
 from jitgrad.differentiation import value_and_grad
 from jitgrad.errors import ArgumentError, NotAFunctionError
+from jitgrad.ranges import NotNegative
 from jitgrad.tracebacks import boundary
 
 from .line_search import stored_value_and_grad
@@ -42,7 +43,7 @@ def minimize(
     optimizer: GradientTransformation | None = None,
     *,
     args: tuple[Any, ...] = (),
-    tol: Any = 1e-6,
+    tol: NotNegative = 1e-6,
     max_steps: Any = 1000,
 ) -> MinimizeResult:
     """Run an optimizer on fun(params, *args), a scalar, until no element of the gradient is larger than tol.

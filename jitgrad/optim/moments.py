@@ -12,6 +12,7 @@ import jitgrad.numpy as jnp
 from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
+from jitgrad.ranges import Decay, NotNegative, Number
 
 from .leaves import (
     cast,
@@ -99,7 +100,13 @@ def _divided(means: PyTree, squares: PyTree, eps: Any, eps_root: Any) -> PyTree:
 
 
 def scale_by_adam(
-    b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8, eps_root: Any = 0.0, mu_dtype: Any = None, *, nesterov: bool = False
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NotNegative = 1e-8,
+    eps_root: NotNegative = 0.0,
+    mu_dtype: Any = None,
+    *,
+    nesterov: bool = False,
 ) -> GradientTransformation:
     """m̂ / (sqrt(v̂ + eps_root) + eps) (Kingma and Ba, Adam, 2014; nesterov: Dozat, 2016).
 
@@ -121,10 +128,10 @@ def scale_by_adam(
 
 
 def scale_by_amsgrad(
-    b1: Any = 0.9,
-    b2: Any = 0.999,
-    eps: Any = 1e-8,
-    eps_root: Any = 0.0,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NotNegative = 1e-8,
+    eps_root: NotNegative = 0.0,
     mu_dtype: Any = None,
     bias_correction_mu: bool = True,
     bias_correction_nu: bool = True,
@@ -149,7 +156,7 @@ def scale_by_amsgrad(
     return GradientTransformation(init, update)
 
 
-def scale_by_adamax(b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> GradientTransformation:
+def scale_by_adamax(b1: Decay = 0.9, b2: Decay = 0.999, eps: NotNegative = 1e-8) -> GradientTransformation:
     """m̂ / u with u = max(b2 * u, |g| + eps) for each update g (Kingma and Ba, Adam, 2014, section 7.1)."""
 
     def init(params: PyTree) -> ScaleByAdamState:
@@ -166,7 +173,13 @@ def scale_by_adamax(b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> Gradient
 
 
 def scale_by_radam(
-    b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8, eps_root: Any = 0.0, threshold: Any = 5.0, *, nesterov: bool = False
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NotNegative = 1e-8,
+    eps_root: NotNegative = 0.0,
+    threshold: NotNegative = 5.0,
+    *,
+    nesterov: bool = False,
 ) -> GradientTransformation:
     """As Adam, rectified: by the variance of its step sizes, and m̂ alone while too few updates tell v (Liu et al., On the variance
     of the adaptive learning rate and beyond, 2019). threshold: the length of v's mean from which on it is used.
@@ -202,7 +215,7 @@ LION_MODES: dict[str, Callable[[Array, Any], Array]] = {
 
 
 def scale_by_lion(
-    b1: Any = 0.9, b2: Any = 0.99, mu_dtype: Any = None, *, mode: str = "hard", smooth_beta: Any = 1.0
+    b1: Decay = 0.9, b2: Decay = 0.99, mu_dtype: Any = None, *, mode: str = "hard", smooth_beta: Number = 1.0
 ) -> GradientTransformation:
     """The sign of (1 - b1) * g + b1 * m for each update g, m's mean having the rate b2 (Chen et al., Symbolic discovery of
     optimization algorithms, 2023).
@@ -225,7 +238,11 @@ def _inverse_root(x: Array, eps: Any, eps_in_sqrt: bool) -> Array:
 
 
 def scale_by_rms(
-    decay: Any = 0.9, eps: Any = 1e-8, initial_scale: Any = 0.0, eps_in_sqrt: bool = True, bias_correction: bool = False
+    decay: Decay = 0.9,
+    eps: NotNegative = 1e-8,
+    initial_scale: NotNegative = 0.0,
+    eps_in_sqrt: bool = True,
+    bias_correction: bool = False,
 ) -> GradientTransformation:
     """g / sqrt(v + eps) for each update g, or g / (sqrt(v) + eps) (Hinton, Tieleman, RMSProp, 2012).
 
@@ -249,7 +266,11 @@ def scale_by_rms(
 
 
 def scale_by_stddev(
-    decay: Any = 0.9, eps: Any = 1e-8, initial_scale: Any = 0.0, eps_in_sqrt: bool = True, bias_correction: bool = False
+    decay: Decay = 0.9,
+    eps: NotNegative = 1e-8,
+    initial_scale: NotNegative = 0.0,
+    eps_in_sqrt: bool = True,
+    bias_correction: bool = False,
 ) -> GradientTransformation:
     """As `scale_by_rms`, by the variance v - |m|**2 instead of v (Graves, Generating sequences, 2013)."""
 
@@ -270,7 +291,7 @@ def scale_by_stddev(
     return GradientTransformation(init, update)
 
 
-def scale_by_rss(initial_accumulator_value: Any = 0.1, eps: Any = 1e-7) -> GradientTransformation:
+def scale_by_rss(initial_accumulator_value: NotNegative = 0.1, eps: NotNegative = 1e-7) -> GradientTransformation:
     """g / sqrt(s + eps) for each update g, with s the sum of all squares so far (Duchi, Hazan and Singer, Adagrad, 2011).
 
     initial_accumulator_value: what s begins with. An element that never had a gradient stays.
@@ -285,7 +306,7 @@ def scale_by_rss(initial_accumulator_value: Any = 0.1, eps: Any = 1e-7) -> Gradi
     return GradientTransformation(lambda params: ScaleByRssState(squares_like(params, initial_accumulator_value)), update)
 
 
-def scale_by_adadelta(rho: Any = 0.9, eps: Any = 1e-6) -> GradientTransformation:
+def scale_by_adadelta(rho: Decay = 0.9, eps: NotNegative = 1e-6) -> GradientTransformation:
     """g * sqrt(x + eps) / sqrt(v + eps) for each update g, x being the running mean of steps' squares (Zeiler, Adadelta, 2012)."""
 
     def update(updates: PyTree, state: ScaleByAdaDeltaState, params: PyTree = None) -> tuple[PyTree, Any]:

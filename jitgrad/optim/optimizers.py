@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from jitgrad.ranges import Count, Decay, Fraction, NotNegative, Number
+
 from .accumulation import ema
 from .layerwise import clip_by_block_rms, scale_by_factored_rms, scale_by_param_block_rms, scale_by_trust_ratio
 from .masking import masked
@@ -22,7 +24,7 @@ from .moments import (
     scale_by_rss,
     scale_by_stddev,
 )
-from .scaling import LearningRate, add_decayed_weights, scale, scale_by_learning_rate, trace
+from .scaling import LearningRate, Schedule, add_decayed_weights, scale, scale_by_learning_rate, trace
 from .transformation import GradientTransformationExtraArgs, named_chain, stateless
 
 
@@ -34,7 +36,7 @@ def _momentum(name: str, momentum: Any, nesterov: bool, accumulator_dtype: Any =
 
 
 def sgd(
-    learning_rate: LearningRate, momentum: Any = None, nesterov: bool = False, accumulator_dtype: Any = None
+    learning_rate: LearningRate, momentum: Fraction | None = None, nesterov: bool = False, accumulator_dtype: Any = None
 ) -> GradientTransformationExtraArgs:
     """Gradient descent, with momentum where it is given.
 
@@ -52,10 +54,10 @@ def sgd(
 
 def adam(
     learning_rate: LearningRate,
-    b1: Any = 0.9,
-    b2: Any = 0.999,
-    eps: Any = 1e-8,
-    eps_root: Any = 0.0,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NotNegative = 1e-8,
+    eps_root: NotNegative = 0.0,
     mu_dtype: Any = None,
     *,
     nesterov: bool = False,
@@ -79,10 +81,10 @@ def adam(
 
 def nadam(
     learning_rate: LearningRate,
-    b1: Any = 0.9,
-    b2: Any = 0.999,
-    eps: Any = 1e-8,
-    eps_root: Any = 0.0,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NotNegative = 1e-8,
+    eps_root: NotNegative = 0.0,
     mu_dtype: Any = None,
     *,
     nesterov: bool = True,
@@ -101,12 +103,12 @@ def nadam(
 
 def adamw(
     learning_rate: LearningRate,
-    b1: Any = 0.9,
-    b2: Any = 0.999,
-    eps: Any = 1e-8,
-    eps_root: Any = 0.0,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NotNegative = 1e-8,
+    eps_root: NotNegative = 0.0,
     mu_dtype: Any = None,
-    weight_decay: Any = 1e-4,
+    weight_decay: NotNegative | Schedule = 1e-4,
     mask: Any = None,
     *,
     nesterov: bool = False,
@@ -132,12 +134,12 @@ def adamw(
 
 def nadamw(
     learning_rate: LearningRate,
-    b1: Any = 0.9,
-    b2: Any = 0.999,
-    eps: Any = 1e-8,
-    eps_root: Any = 0.0,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NotNegative = 1e-8,
+    eps_root: NotNegative = 0.0,
     mu_dtype: Any = None,
-    weight_decay: Any = 1e-4,
+    weight_decay: NotNegative | Schedule = 1e-4,
     mask: Any = None,
     *,
     nesterov: bool = True,
@@ -159,10 +161,10 @@ def nadamw(
 
 def amsgrad(
     learning_rate: LearningRate,
-    b1: Any = 0.9,
-    b2: Any = 0.999,
-    eps: Any = 1e-8,
-    eps_root: Any = 0.0,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NotNegative = 1e-8,
+    eps_root: NotNegative = 0.0,
     mu_dtype: Any = None,
     bias_correction_mu: bool = True,
     bias_correction_nu: bool = True,
@@ -178,7 +180,9 @@ def amsgrad(
     return named_chain("amsgrad", part, scale_by_learning_rate(learning_rate))
 
 
-def adamax(learning_rate: LearningRate, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> GradientTransformationExtraArgs:
+def adamax(
+    learning_rate: LearningRate, b1: Decay = 0.9, b2: Decay = 0.999, eps: NotNegative = 1e-8
+) -> GradientTransformationExtraArgs:
     """Adam with the largest decayed gradient in place of the root mean square (Kingma and Ba, 2014, section 7.1).
 
     >>> import jitgrad.numpy as jnp
@@ -190,7 +194,12 @@ def adamax(learning_rate: LearningRate, b1: Any = 0.9, b2: Any = 0.999, eps: Any
 
 
 def adamaxw(
-    learning_rate: LearningRate, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8, weight_decay: Any = 1e-4, mask: Any = None
+    learning_rate: LearningRate,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NotNegative = 1e-8,
+    weight_decay: NotNegative | Schedule = 1e-4,
+    mask: Any = None,
 ) -> GradientTransformationExtraArgs:
     """Adamax with decoupled weight decay.
 
@@ -206,11 +215,11 @@ def adamaxw(
 
 def radam(
     learning_rate: LearningRate,
-    b1: Any = 0.9,
-    b2: Any = 0.999,
-    eps: Any = 1e-8,
-    eps_root: Any = 0.0,
-    threshold: Any = 5.0,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NotNegative = 1e-8,
+    eps_root: NotNegative = 0.0,
+    threshold: NotNegative = 5.0,
     *,
     nesterov: bool = False,
 ) -> GradientTransformationExtraArgs:
@@ -229,10 +238,10 @@ def radam(
 
 def lion(
     learning_rate: LearningRate,
-    b1: Any = 0.9,
-    b2: Any = 0.99,
+    b1: Decay = 0.9,
+    b2: Decay = 0.99,
     mu_dtype: Any = None,
-    weight_decay: Any = 1e-3,
+    weight_decay: NotNegative | Schedule = 1e-3,
     mask: Any = None,
 ) -> GradientTransformationExtraArgs:
     """Signs of a running mean, with weight decay (Chen et al., 2023). Rates are 3 to 10 times smaller than Adam's.
@@ -251,12 +260,12 @@ def lion(
 
 def rmsprop(
     learning_rate: LearningRate,
-    decay: Any = 0.9,
-    eps: Any = 1e-8,
-    initial_scale: Any = 0.0,
+    decay: Decay = 0.9,
+    eps: NotNegative = 1e-8,
+    initial_scale: NotNegative = 0.0,
     eps_in_sqrt: bool = True,
     centered: bool = False,
-    momentum: Any = None,
+    momentum: Fraction | None = None,
     nesterov: bool = False,
     bias_correction: bool = False,
 ) -> GradientTransformationExtraArgs:
@@ -275,7 +284,9 @@ def rmsprop(
     return named_chain("rmsprop", part, scale_by_learning_rate(learning_rate), _momentum("rmsprop", momentum, nesterov))
 
 
-def adagrad(learning_rate: LearningRate, initial_accumulator_value: Any = 0.1, eps: Any = 1e-7) -> GradientTransformationExtraArgs:
+def adagrad(
+    learning_rate: LearningRate, initial_accumulator_value: NotNegative = 0.1, eps: NotNegative = 1e-7
+) -> GradientTransformationExtraArgs:
     """Gradients divided by the root of the sum of all their squares so far (Duchi, Hazan and Singer, 2011).
 
     initial_accumulator_value: what the sum begins with. eps: added inside the root.
@@ -290,9 +301,9 @@ def adagrad(learning_rate: LearningRate, initial_accumulator_value: Any = 0.1, e
 
 def adadelta(
     learning_rate: LearningRate = 1.0,
-    rho: Any = 0.9,
-    eps: Any = 1e-6,
-    weight_decay: Any = 0.0,
+    rho: Decay = 0.9,
+    eps: NotNegative = 1e-6,
+    weight_decay: NotNegative | Schedule = 0.0,
     weight_decay_mask: Any = None,
 ) -> GradientTransformationExtraArgs:
     """Gradients scaled by the ratio of the running root mean squares of steps and of gradients (Zeiler, 2012).
@@ -314,12 +325,12 @@ def adadelta(
 
 def lars(
     learning_rate: LearningRate,
-    weight_decay: Any = 0.0,
+    weight_decay: NotNegative | Schedule = 0.0,
     weight_decay_mask: Any = True,
-    trust_coefficient: Any = 0.001,
-    eps: Any = 0.0,
+    trust_coefficient: NotNegative = 0.001,
+    eps: NotNegative = 0.0,
     trust_ratio_mask: Any = True,
-    momentum: Any = 0.9,
+    momentum: Fraction | None = 0.9,
     nesterov: bool = False,
 ) -> GradientTransformationExtraArgs:
     """Momentum with a rate for each layer by the norms of its params and gradients, for large batches (You et al., 2017).
@@ -336,17 +347,17 @@ def lars(
         add_decayed_weights(weight_decay, weight_decay_mask),
         masked(scale_by_trust_ratio(trust_coefficient=trust_coefficient, eps=eps), trust_ratio_mask),
         scale_by_learning_rate(learning_rate),
-        trace(momentum, nesterov),
+        _momentum("lars", momentum, nesterov),
     )
 
 
 def lamb(
     learning_rate: LearningRate,
-    b1: Any = 0.9,
-    b2: Any = 0.999,
-    eps: Any = 1e-6,
-    eps_root: Any = 0.0,
-    weight_decay: Any = 0.0,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NotNegative = 1e-6,
+    eps_root: NotNegative = 0.0,
+    weight_decay: NotNegative | Schedule = 0.0,
     mask: Any = None,
 ) -> GradientTransformationExtraArgs:
     """AdamW with a rate for each layer by the norms of its params and steps, for large batches (You et al., 2019).
@@ -367,15 +378,15 @@ def lamb(
 
 def adafactor(
     learning_rate: LearningRate | None = None,
-    min_dim_size_to_factor: int = 128,
-    decay_rate: Any = 0.8,
-    decay_offset: Any = 0,
+    min_dim_size_to_factor: Count = 128,
+    decay_rate: Number = 0.8,
+    decay_offset: Number = 0,
     multiply_by_parameter_scale: bool = True,
-    clipping_threshold: Any = 1.0,
-    momentum: Any = None,
+    clipping_threshold: NotNegative | None = 1.0,
+    momentum: Fraction | None = None,
     dtype_momentum: Any = None,
-    weight_decay_rate: Any = None,
-    eps: Any = 1e-30,
+    weight_decay_rate: NotNegative | None = None,
+    eps: NotNegative = 1e-30,
     factored: bool = True,
     weight_decay_mask: Any = None,
 ) -> GradientTransformationExtraArgs:

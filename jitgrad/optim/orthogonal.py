@@ -14,12 +14,13 @@ import jitgrad.numpy as jnp
 from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError, TreeStructureError
+from jitgrad.ranges import Decay, NotNegative, Number, Size
 from jitgrad.tracing import is_function
 
 from .leaves import cast, corrected_means, mean_of, next_count, no_count, zeros_like
 from .masking import partition
 from .moments import scale_by_adam
-from .scaling import LearningRate, add_decayed_weights, scale_by_learning_rate
+from .scaling import LearningRate, Schedule, add_decayed_weights, scale_by_learning_rate
 from .transformation import (
     GradientTransformation,
     GradientTransformationExtraArgs,
@@ -131,9 +132,9 @@ def _of_matrices(given: Any, updates: PyTree) -> PyTree:
 
 def scale_by_muon(
     ns_coeffs: Any = NS_COEFFS["standard"],
-    ns_steps: int = 5,
-    beta: Any = 0.95,
-    eps: Any = 1e-8,
+    ns_steps: Size = 5,
+    beta: Decay = 0.95,
+    eps: NotNegative = 1e-8,
     mu_dtype: Any = None,
     *,
     nesterov: bool = True,
@@ -165,7 +166,7 @@ def scale_by_muon(
     return GradientTransformation(init, update)
 
 
-def scale_by_shape(weight_dimension_numbers: Any = None, consistent_rms: Any = None) -> GradientTransformation:
+def scale_by_shape(weight_dimension_numbers: Any = None, consistent_rms: Number | None = None) -> GradientTransformation:
     """Steps of matrices of m rows and n columns times sqrt(max(1, n / m)), or consistent_rms * sqrt(max(m, n)) where given."""
 
     def scaled(u: Any, numbers: MuonDimensionNumbers) -> Any:
@@ -184,22 +185,22 @@ def scale_by_shape(weight_dimension_numbers: Any = None, consistent_rms: Any = N
 def muon(
     learning_rate: LearningRate,
     ns_coeffs: Any = NS_COEFFS["standard"],
-    ns_steps: int = 5,
-    beta: Any = 0.95,
-    eps: Any = 1e-8,
-    weight_decay: Any = 0.0,
+    ns_steps: Size = 5,
+    beta: Decay = 0.95,
+    eps: NotNegative = 1e-8,
+    weight_decay: NotNegative | Schedule = 0.0,
     weight_decay_mask: Any = None,
     mu_dtype: Any = None,
     *,
     nesterov: bool = True,
     adaptive: bool = False,
-    adam_b1: Any = 0.9,
-    adam_b2: Any = 0.999,
-    adam_eps_root: Any = 0.0,
-    adam_weight_decay: Any = 0.0,
+    adam_b1: Decay = 0.9,
+    adam_b2: Decay = 0.999,
+    adam_eps_root: NotNegative = 0.0,
+    adam_weight_decay: NotNegative | Schedule = 0.0,
     adam_learning_rate: LearningRate | None = None,
     muon_weight_dimension_numbers: Any = None,
-    consistent_rms: Any = None,
+    consistent_rms: Number | None = None,
 ) -> GradientTransformationExtraArgs:
     """Muon for matrices, AdamW for all other params (Jordan et al., Muon, 2024; scales of Liu et al., Muon is scalable, 2025).
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jitgrad.numpy as jnp
 from jitgrad import tree
 from jitgrad.errors import ArgumentError, ParametersError
+from jitgrad.ranges import NotNegative
 
 from .leaves import next_count, no_count
 from .transformation import GradientTransformationExtraArgs, PyTree
@@ -30,10 +31,10 @@ def reduce_on_plateau(
     factor: float = 0.1,
     patience: int = 10,
     rtol: float = 1e-4,
-    atol: float = 0.0,
+    atol: NotNegative = 0.0,
     cooldown: int = 0,
     accumulation_size: int = 1,
-    min_scale: float = 0.0,
+    min_scale: NotNegative = 0.0,
 ) -> GradientTransformationExtraArgs:
     """Updates times a scale, at first 1, which is multiplied by `factor` when the loss has not improved for `patience` updates.
 

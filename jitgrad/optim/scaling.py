@@ -11,13 +11,15 @@ import jitgrad.numpy as jnp
 from jitgrad import tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
+from jitgrad.ranges import NotNegative, Number
+from jitgrad.tracing import function_name
 
 from .leaves import cast, needs_params, next_count, no_count, square, zeros_like
 from .masking import masked
 from .transformation import GradientTransformation, PyTree, check_like, stateless
 
 Schedule = Callable[[Any], Any]
-LearningRate = float | Array | Schedule
+LearningRate = NotNegative | Schedule
 
 
 class ScaleByScheduleState(NamedTuple):
@@ -37,7 +39,15 @@ def _of_type(number: Any, u: Any) -> Any:
     return number.astype(jnp.asarray(u).dtype) if isinstance(number, Array) else number
 
 
-def scale(step_size: Any) -> GradientTransformation:
+def _at(schedule: Schedule, count: Any) -> Any:
+    """What a schedule gives at a count of updates."""
+    value = schedule(count)
+    if not hasattr(value, "__mul__") or isinstance(value, (str, bytes, list, tuple)):
+        raise ArgumentError(f"optim: a schedule, here {function_name(schedule)}, must give a number, got {value!r}")
+    return value
+
+
+def scale(step_size: Number) -> GradientTransformation:
     """Updates times a number.
 
     >>> opt = scale(-0.1)
@@ -52,7 +62,7 @@ def scale_by_schedule(step_size_fn: Schedule) -> GradientTransformation:
     """Updates times step_size_fn(count), count being 0 at the first update."""
 
     def update(updates: PyTree, state: ScaleByScheduleState, params: PyTree = None) -> tuple[PyTree, Any]:
-        factor = step_size_fn(state.count)
+        factor = _at(step_size_fn, state.count)
         return tree.map(lambda u: u * _of_type(factor, u), updates), ScaleByScheduleState(next_count(state.count))
 
     return GradientTransformation(lambda params: ScaleByScheduleState(no_count()), update)
@@ -66,7 +76,7 @@ def scale_by_learning_rate(learning_rate: LearningRate, *, flip_sign: bool = Tru
     sign = -1 if flip_sign else 1
     if callable(learning_rate):
         schedule = learning_rate
-        return scale_by_schedule(lambda count: sign * schedule(count))
+        return scale_by_schedule(lambda count: sign * _at(schedule, count))
     if isinstance(learning_rate, str) or not hasattr(learning_rate, "__mul__"):
         raise ArgumentError(
             f"optim: the learning rate is a number or a schedule, a function of the count of updates, got {learning_rate!r}"
@@ -84,7 +94,7 @@ def check_rate(where: str, rate: Any) -> None:
         )
 
 
-def trace(decay: Any, nesterov: bool = False, accumulator_dtype: Any = None) -> GradientTransformation:
+def trace(decay: Number, nesterov: bool = False, accumulator_dtype: Any = None) -> GradientTransformation:
     """Momentum: t = u + decay * t for each update u, and u + decay * t again for Nesterov's form.
 
     accumulator_dtype: the element type in which t is kept; that of the params by default.
@@ -100,7 +110,7 @@ def trace(decay: Any, nesterov: bool = False, accumulator_dtype: Any = None) -> 
     return GradientTransformation(lambda params: TraceState(zeros_like(params, accumulator_dtype)), update)
 
 
-def add_decayed_weights(weight_decay: Any, mask: Any = None) -> GradientTransformation:
+def add_decayed_weights(weight_decay: Number | Schedule, mask: Any = None) -> GradientTransformation:
     """Updates plus weight_decay times the params where `mask` holds, as `masked` takes it; weight_decay may be a schedule.
 
     >>> import jitgrad.numpy as jnp
@@ -117,7 +127,7 @@ def add_decayed_weights(weight_decay: Any, mask: Any = None) -> GradientTransfor
     if callable(weight_decay):
 
         def update(updates: PyTree, state: ScaleByScheduleState, params: PyTree = None) -> tuple[PyTree, Any]:
-            return decayed(updates, params, weight_decay(state.count)), ScaleByScheduleState(next_count(state.count))
+            return decayed(updates, params, _at(weight_decay, state.count)), ScaleByScheduleState(next_count(state.count))
 
         opt = GradientTransformation(lambda params: ScaleByScheduleState(no_count()), update)
     else:
@@ -135,7 +145,7 @@ def global_norm(updates: PyTree) -> Array:
     return jnp.sqrt(sum(jnp.sum(square(u)) for u in tree.leaves(updates)))
 
 
-def clip_by_global_norm(max_norm: Any) -> GradientTransformation:
+def clip_by_global_norm(max_norm: NotNegative) -> GradientTransformation:
     """Updates made smaller by one factor where their global norm is larger than max_norm (Pascanu, Mikolov and Bengio, 2013)."""
 
     def change(updates: PyTree, params: PyTree) -> PyTree:
@@ -146,6 +156,6 @@ def clip_by_global_norm(max_norm: Any) -> GradientTransformation:
     return stateless("clip_by_global_norm", change)
 
 
-def clip(max_delta: Any) -> GradientTransformation:
+def clip(max_delta: NotNegative) -> GradientTransformation:
     """Each element of the updates held between -max_delta and max_delta."""
     return stateless("clip", lambda updates, params: tree.map(lambda u: jnp.clip(u, -max_delta, max_delta), updates))

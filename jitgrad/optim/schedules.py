@@ -8,21 +8,22 @@ from typing import Any
 
 import jitgrad.numpy as jnp
 from jitgrad.errors import ArgumentError
+from jitgrad.ranges import Number, Part, Steps
 
 from .scaling import Schedule
 
 
-def _positive(name: str, steps: int) -> None:
+def _positive(name: str, steps: float) -> None:
     if steps <= 0:
         raise ArgumentError(f"optim.{name}: the number of steps must be positive, got {steps}")
 
 
-def constant_schedule(value: Any) -> Schedule:
+def constant_schedule(value: Number) -> Schedule:
     """Always `value`."""
     return lambda count: value
 
 
-def linear_schedule(init_value: Any, end_value: Any, transition_steps: int, transition_begin: int = 0) -> Schedule:
+def linear_schedule(init_value: Number, end_value: Number, transition_steps: Steps, transition_begin: Number = 0) -> Schedule:
     """From init_value to end_value along a line of transition_steps updates, which starts at transition_begin.
 
     >>> print(linear_schedule(1.0, 0.0, 10)(5))
@@ -31,7 +32,9 @@ def linear_schedule(init_value: Any, end_value: Any, transition_steps: int, tran
     return polynomial_schedule(init_value, end_value, 1, transition_steps, transition_begin)
 
 
-def polynomial_schedule(init_value: Any, end_value: Any, power: Any, transition_steps: int, transition_begin: int = 0) -> Schedule:
+def polynomial_schedule(
+    init_value: Number, end_value: Number, power: Number, transition_steps: Steps, transition_begin: Number = 0
+) -> Schedule:
     """From init_value to end_value as (1 - part of the way) ** power.
 
     >>> print(polynomial_schedule(1.0, 0.0, 2, 10)(5))
@@ -47,12 +50,12 @@ def polynomial_schedule(init_value: Any, end_value: Any, power: Any, transition_
 
 
 def exponential_decay(
-    init_value: Any,
-    transition_steps: int,
-    decay_rate: Any,
-    transition_begin: int = 0,
+    init_value: Number,
+    transition_steps: Steps,
+    decay_rate: Number,
+    transition_begin: Number = 0,
     staircase: bool = False,
-    end_value: Any = None,
+    end_value: Number | None = None,
 ) -> Schedule:
     """init_value * decay_rate ** (count / transition_steps), from transition_begin on; staircase: in whole powers.
 
@@ -73,7 +76,7 @@ def exponential_decay(
     return schedule
 
 
-def cosine_decay_schedule(init_value: Any, decay_steps: int, alpha: Any = 0.0, exponent: Any = 1.0) -> Schedule:
+def cosine_decay_schedule(init_value: Number, decay_steps: Steps, alpha: Number = 0.0, exponent: Number = 1.0) -> Schedule:
     """From init_value to alpha * init_value along half a cosine of decay_steps updates (Loshchilov and Hutter, SGDR, 2016).
 
     >>> print(cosine_decay_schedule(1.0, 10)(10))
@@ -89,7 +92,7 @@ def cosine_decay_schedule(init_value: Any, decay_steps: int, alpha: Any = 0.0, e
     return schedule
 
 
-def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
+def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[float]) -> Schedule:
     """Schedules one after another: each counts from the boundary at which it takes over.
 
     >>> print(join_schedules([constant_schedule(1.0), constant_schedule(2.0)], [10])(12))
@@ -108,7 +111,7 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> 
 
 
 def warmup_cosine_decay_schedule(
-    init_value: Any, peak_value: Any, warmup_steps: int, decay_steps: int, end_value: Any = 0.0, exponent: Any = 1.0
+    init_value: Number, peak_value: Number, warmup_steps: Steps, decay_steps: Steps, end_value: Number = 0.0, exponent: Number = 1.0
 ) -> Schedule:
     """A line from init_value to peak_value, then half a cosine to end_value; decay_steps counts both.
 
@@ -120,7 +123,7 @@ def warmup_cosine_decay_schedule(
     return join_schedules([linear_schedule(init_value, peak_value, warmup_steps), decay], [warmup_steps])
 
 
-def warmup_constant_schedule(init_value: Any, peak_value: Any, warmup_steps: int) -> Schedule:
+def warmup_constant_schedule(init_value: Number, peak_value: Number, warmup_steps: Steps) -> Schedule:
     """A line from init_value to peak_value, where it stays.
 
     >>> print(warmup_constant_schedule(0.0, 1.0, 10)(5))
@@ -130,14 +133,14 @@ def warmup_constant_schedule(init_value: Any, peak_value: Any, warmup_steps: int
 
 
 def warmup_exponential_decay_schedule(
-    init_value: Any,
-    peak_value: Any,
-    warmup_steps: int,
-    transition_steps: int,
-    decay_rate: Any,
-    transition_begin: int = 0,
+    init_value: Number,
+    peak_value: Number,
+    warmup_steps: Steps,
+    transition_steps: Steps,
+    decay_rate: Number,
+    transition_begin: Number = 0,
     staircase: bool = False,
-    end_value: Any = None,
+    end_value: Number | None = None,
 ) -> Schedule:
     """A line from init_value to peak_value, then `exponential_decay`, which counts from there.
 
@@ -161,14 +164,14 @@ def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Schedule:
     return join_schedules([warmup_cosine_decay_schedule(**part) for part in parts], ends[:-1])
 
 
-def _factors(name: str, boundaries_and_scales: Mapping[int, Any] | None) -> list[tuple[int, Any]]:
+def _factors(name: str, boundaries_and_scales: Mapping[float, Number] | None) -> list[tuple[float, Any]]:
     rows = sorted((boundaries_and_scales or {}).items())
     if any(scale < 0 for _, scale in rows):
         raise ArgumentError(f"optim.{name}: the factors must be 0 or more, got {[scale for _, scale in rows]}")
     return rows
 
 
-def piecewise_constant_schedule(init_value: Any, boundaries_and_scales: Mapping[int, Any] | None = None) -> Schedule:
+def piecewise_constant_schedule(init_value: Number, boundaries_and_scales: Mapping[float, Number] | None = None) -> Schedule:
     """Steps: init_value, times each factor from its boundary on, {boundary: factor}.
 
     >>> print(piecewise_constant_schedule(1.0, {10: 0.5, 20: 0.5})(25))
@@ -192,7 +195,7 @@ INTERPOLATIONS: dict[str, Callable[[Any, Any, Any], Any]] = {
 
 
 def piecewise_interpolate_schedule(
-    interpolate_type: str, init_value: Any, boundaries_and_scales: Mapping[int, Any] | None = None
+    interpolate_type: str, init_value: Number, boundaries_and_scales: Mapping[float, Number] | None = None
 ) -> Schedule:
     """From init_value at 0 to its product with the factors so far at each boundary, {boundary: factor}; constant after the last.
 
@@ -210,7 +213,7 @@ def piecewise_interpolate_schedule(
 
     def schedule(count: Any) -> Any:
         count = jnp.asarray(count, float)
-        begin, start = 0, init_value
+        begin, start = 0.0, init_value
         value = jnp.asarray(init_value, float)
         for boundary, factor in rows:
             end = start * factor
@@ -224,12 +227,12 @@ def piecewise_interpolate_schedule(
 
 
 def linear_onecycle_schedule(
-    transition_steps: int,
-    peak_value: Any,
-    pct_start: float = 0.3,
-    pct_final: float = 0.85,
-    div_factor: float = 25.0,
-    final_div_factor: float = 1e4,
+    transition_steps: Steps,
+    peak_value: Number,
+    pct_start: Part = 0.3,
+    pct_final: Part = 0.85,
+    div_factor: Steps = 25.0,
+    final_div_factor: Steps = 1e4,
 ) -> Schedule:
     """One cycle of three lines (Smith, Super-convergence, 2017): up from peak_value / div_factor to peak_value at pct_start of the
     steps, down again until pct_final, and to 1 / final_div_factor of that at the end.
@@ -250,7 +253,7 @@ def linear_onecycle_schedule(
 
 
 def cosine_onecycle_schedule(
-    transition_steps: int, peak_value: Any, pct_start: float = 0.3, div_factor: float = 25.0, final_div_factor: float = 1e4
+    transition_steps: Steps, peak_value: Number, pct_start: Part = 0.3, div_factor: Steps = 25.0, final_div_factor: Steps = 1e4
 ) -> Schedule:
     """One cycle of two half cosines (Smith, Super-convergence, 2017): up from peak_value / div_factor to peak_value at pct_start of
     the steps, then down to peak_value / (div_factor * final_div_factor).

@@ -7,10 +7,12 @@ the path: called.py, which completes the error's text.
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from operator import index
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +24,12 @@ from jitgrad_compiler.ir.builder import Value
 
 
 class Kind(NamedTuple):
-    """What a parameter takes: in words, of one and of several, and whether a value is that."""
+    """What a parameter takes: in words, of one and of several, and whether a value is that; values of some types always are."""
 
     one: str
     several: str
     fits: Callable[[Any], bool]
+    types: frozenset[type] = frozenset()
 
 
 class Misfit(NamedTuple):
@@ -46,8 +49,7 @@ def misfit(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, An
         return None
     for name, value in given.items():
         parameter = signature.parameters[name]
-        annotation = str(parameter.annotation)
-        kind = _kind(BY_NAME.get(name, annotation) if annotation == "Any" else annotation)
+        kind = kind_of(name, str(parameter.annotation))
         each: Iterable[tuple[str, Any]] = [(name, value)]
         if parameter.kind is parameter.VAR_POSITIONAL:
             each = [(f"{name}[{i}]", v) for i, v in enumerate(value)]
@@ -72,10 +74,41 @@ def _does(function: Callable[[Any], Any]) -> Callable[[Any], bool]:
     return fits
 
 
+def kind_of(name: str, annotation: str) -> Kind:
+    """What a parameter of a name takes by its annotation."""
+    named = "DType" if name.endswith("dtype") else BY_NAME.get(name, annotation)
+    return _kind(named if annotation == "Any" else annotation)
+
+
 def _is_number(x: Any) -> bool:
-    if isinstance(x, np.ndarray):
-        return x.dtype.kind in "biuf"
-    return isinstance(x, Value) or (not isinstance(x, (str, bytes)) and _does(float)(x))
+    if isinstance(x, (np.ndarray, np.generic)):
+        return x.dtype.kind in "iufV"
+    return isinstance(x, Value) or (not isinstance(x, (str, bytes, bool)) and _does(float)(x))
+
+
+def _within(holds: Callable[[Any], Any], single: bool = False) -> Callable[[Any], bool]:
+    """Whether a value is a number, or, unless it is to be a single one, an array of numbers, in a range; what those of Arrays are
+    is not asked.
+    """
+
+    def fits(x: Any) -> bool:
+        if not _is_number(x) or (single and np.ndim(x)):
+            return False
+        return isinstance(x, Value) or bool(np.all(holds(np.asarray(x, "float64"))))
+
+    return fits
+
+
+def _is_count(least: int) -> Callable[[Any], bool]:
+    return lambda x: _is_index(x) and (isinstance(x, Value) or index(x) >= least)
+
+
+def _is_index(x: Any) -> bool:
+    return not isinstance(x, (bool, np.bool_)) and _does(index)(x)
+
+
+def _has(*attributes: str) -> Callable[[Any], bool]:
+    return lambda x: not isinstance(x, type) and all([hasattr(x, a) for a in attributes])
 
 
 def _is_list_of_numbers(x: Any) -> bool:
@@ -86,24 +119,52 @@ def _is_list_of_numbers(x: Any) -> bool:
 
 
 ARRAY = "an array or a number"
+NONE = type(None)
 KINDS = {
-    "int": Kind("an integer", "integers", _does(index)),
-    "bool": Kind("True or False", "bools", is_flag),
-    "float": Kind("a number", "numbers", _is_number),
-    "str": Kind("a string", "strings", lambda x: isinstance(x, str)),
-    "None": Kind("None", "None", lambda x: x is None),
+    "int": Kind("an integer", "integers", _is_index, frozenset([int])),
+    "Size": Kind("an integer of 1 or more", "integers of 1 or more", _is_count(1)),
+    "Count": Kind("an integer of 0 or more", "integers of 0 or more", _is_count(0)),
+    "bool": Kind("True or False", "bools", is_flag, frozenset([bool, NONE])),
+    "float": Kind("a number", "numbers", _is_number, frozenset([float, int])),
+    "Number": Kind("a finite number", "finite numbers", _within(np.isfinite)),
+    "Steps": Kind("a positive, finite number", "positive, finite numbers", _within(lambda x: (x > 0) & (x < np.inf), single=True)),
+    "Part": Kind("a number from 0 to 1", "numbers from 0 to 1", _within(lambda x: (x >= 0) & (x <= 1), single=True)),
+    "NotNegative": Kind("a number that is not negative", "numbers that are not negative", _within(lambda x: x >= 0)),
+    "Positive": Kind("a positive number", "positive numbers", _within(lambda x: x > 0)),
+    "Fraction": Kind("a number from 0 to 1", "numbers from 0 to 1", _within(lambda x: (x >= 0) & (x <= 1))),
+    "Decay": Kind("a number from 0 to less than 1", "numbers from 0 to less than 1", _within(lambda x: (x >= 0) & (x < 1))),
+    "str": Kind("a string", "strings", lambda x: isinstance(x, str), frozenset([str])),
+    "None": Kind("None", "None", lambda x: x is None, frozenset([NONE])),
     "ArrayLike": Kind(ARRAY, "arrays", _does(as_value)),
-    "DType": Kind("an element type or None", "element types", lambda x: x is None or _does(dtype_name)(x)),
-    "Callable": Kind("a function", "functions", callable),
+    "DType": Kind("an element type or None", "element types", lambda x: x is None or _does(dtype_name)(x), frozenset([NONE])),
+    "Callable": Kind("a function", "functions", callable, frozenset([FunctionType])),
+    "Mapping": Kind("a dict", "dicts", lambda x: isinstance(x, Mapping), frozenset([dict])),
+    "type": Kind("a class", "classes", lambda x: isinstance(x, type), frozenset([type])),
+    "Path": Kind("a path", "paths", lambda x: isinstance(x, (str, os.PathLike)), frozenset([str])),
+    "Optimizer": Kind("an optimizer, which has init and update", "optimizers", _has("init", "update")),
 }
 ANYTHING = Kind("anything", "anything", lambda x: True)
-ALIASES = {"Axis": "int | Sequence[int] | None", "Shape": "int | Sequence[int]", "Arrays": "Sequence[ArrayLike] | ArrayLike"}
-BY_NAME = {"dtype": "DType", "preferred_element_type": "DType", "shape": "Shape | None"}
+ALIASES = {
+    "Axis": "int | Sequence[int] | None",
+    "Shape": "int | Sequence[int]",
+    "Arrays": "Sequence[ArrayLike] | ArrayLike",
+    "Schedule": "Callable",
+    "LearningRate": "float | Callable",
+    "GradientTransformation": "Optimizer",
+    "Name": "Path",
+    "IsLeaf": "Callable | None",
+}
+BY_NAME = {"preferred_element_type": "DType", "dtype_momentum": "DType", "shape": "Shape | None"}
 """Parameters whose annotations leave open what their name says."""
 
 
 def _sequence(items: Kind) -> Kind:
+    if items is ANYTHING:
+        return Kind("a sequence", "sequences", _does(iter), frozenset([list, tuple]))
+
     def fits(x: Any) -> bool:
+        if isinstance(x, Iterator):
+            return True  # to look at its items would take them away
         try:
             return not isinstance(x, (str, bytes, Mapping)) and all(map(items.fits, x))
         except TypeError:
@@ -112,23 +173,36 @@ def _sequence(items: Kind) -> Kind:
     return Kind(f"a sequence of {items.several}", f"sequences of {items.several}", fits)
 
 
+def _mapping(keys: Kind, values: Kind) -> Kind:
+    def fits(x: Any) -> bool:
+        return isinstance(x, Mapping) and all(map(keys.fits, x)) and all(map(values.fits, x.values()))
+
+    what = f"a dict of {'values' if values is ANYTHING else values.several}"
+    return Kind(what if keys is ANYTHING else f"{what} by {keys.several}", "dicts", fits)
+
+
 def _any_of(kinds: list[Kind]) -> Kind:
     words = [k.one for k in kinds]
     one = f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
-    return Kind(one, " or ".join(k.several for k in kinds), lambda x: any(k.fits(x) for k in kinds))
+    types = frozenset().union(*(k.types for k in kinds))
+    return Kind(one, " or ".join(k.several for k in kinds), lambda x: any(k.fits(x) for k in kinds), types)
 
 
 @cache
 def _kind(annotation: str) -> Kind:
     """What an annotation says; what is no kind of this table takes anything."""
-    name, _, inside = ALIASES.get(annotation.rpartition(".")[2], annotation).partition("[")
-    parts = list(_alternatives(ALIASES.get(annotation.rpartition(".")[2], annotation)))
+    annotation = ALIASES.get(annotation.rpartition(".")[2], annotation)
+    name, _, inside = annotation.partition("[")
+    parts = [inner for part in _alternatives(annotation) for inner in _alternatives(ALIASES.get(part, part))]
     if len(parts) > 1:
         kinds = list(map(_kind, parts))
         return ANYTHING if ANYTHING in kinds else _any_of(kinds)
     if name in ("Sequence", "Iterable", "tuple", "Collection", "list"):
         items = re.sub(r",.*", "", inside.removesuffix("]"))
         return _sequence(_kind(items)) if items else ANYTHING
+    if name == "Mapping" and inside:
+        keys, _, values = inside.removesuffix("]").partition(", ")
+        return _mapping(_kind(keys), _kind(values))
     return KINDS.get(name, ANYTHING)
 
 

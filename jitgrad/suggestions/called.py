@@ -74,7 +74,7 @@ def _listed(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, A
         given = inspect.signature(f).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):
         given = {**{str(i): x for i, x in enumerate(args)}, **kwargs}
-    return ", ".join(f"{name}={_described(x)}" for name, x in given.items())
+    return ", ".join(f"{name}={_described(x)}" for name, x in given.items() if name != "self")
 
 
 def _described(x: Any) -> str:

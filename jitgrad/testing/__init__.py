@@ -234,4 +234,4 @@ def _shaped(items: Any) -> Any:
     return tree.map(stand_in, items)
 
 
-_public(__name__)
+_public(__name__, arguments=True)

@@ -30,4 +30,4 @@ __all__ = [
     "losses", "metrics", "models", "optimizers", "regularizers", "utils",
 ]  # fmt: skip
 
-_public(__name__)
+_public(__name__, arguments=True)

@@ -74,4 +74,4 @@ __all__ = [
     "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
 ]  # fmt: skip
 
-_public(__name__)
+_public(__name__, arguments=True)

@@ -25,4 +25,4 @@ def image_data_format() -> str:
 
 __all__ = ["clear_session", "epsilon", "floatx", "image_data_format"]
 
-_public(__name__)
+_public(__name__, arguments=True)

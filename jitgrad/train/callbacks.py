@@ -470,4 +470,4 @@ __all__ = [
     "ModelCheckpoint", "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN",
 ]  # fmt: skip
 
-_public(__name__, constructors=True)
+_public(__name__, constructors=True, arguments=True)

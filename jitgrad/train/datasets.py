@@ -56,4 +56,4 @@ cifar100 = _Set("cifar100", ("cifar-100-binary",), read_cifar100, column=True)
 
 __all__ = ["cifar10", "cifar100", "fashion_mnist", "mnist"]
 
-_public(__name__)
+_public(__name__, arguments=True)

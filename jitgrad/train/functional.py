@@ -7,7 +7,7 @@ model = Model(inputs, layers.Dense(10)(hidden))
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jitgrad.numpy as jnp
@@ -21,7 +21,11 @@ from .symbolic import UNKNOWN, Call, Symbolic, stand_in
 
 
 def Input(
-    shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None, batch_shape: Any = None
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    name: str | None = None,
+    batch_shape: Sequence[int | None] | None = None,
 ) -> Symbolic:
     """What a model begins with: a symbolic array of examples of this shape, None being an unknown size. dtype: config.default_float
     by default. In a Sequential it says the shape of the input.

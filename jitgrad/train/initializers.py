@@ -107,4 +107,4 @@ __all__ = [
     "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "orthogonal",
 ]  # fmt: skip
 
-_public(__name__, constructors=True)
+_public(__name__, constructors=True, arguments=True)

@@ -243,4 +243,4 @@ kld = KLD = kl_divergence
 
 __all__ = [*CLASSES, *loss_formulas.__all__, "Loss", "get", "resolve_loss"]
 
-_public(__name__, constructors=True)
+_public(__name__, constructors=True, arguments=True)

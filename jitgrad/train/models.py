@@ -7,4 +7,4 @@ from .sequential import Sequential
 
 __all__ = ["Model", "Sequential"]
 
-_public(__name__)
+_public(__name__, arguments=True)

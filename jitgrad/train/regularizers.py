@@ -74,4 +74,4 @@ def get(regularizer: Any) -> Regularizer:
 
 __all__ = ["L1", "L1L2", "L2", "get", "l1", "l1_l2", "l2"]
 
-_public(__name__, constructors=True)
+_public(__name__, constructors=True, arguments=True)

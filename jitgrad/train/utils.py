@@ -134,4 +134,4 @@ def set_random_seed(seed: int) -> None:
 
 __all__ = ["PyDataset", "Sequence", "clear_session", "normalize", "pad_sequences", "set_random_seed", "to_categorical"]
 
-_public(__name__, constructors=True)
+_public(__name__, constructors=True, arguments=True)

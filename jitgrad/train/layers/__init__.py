@@ -138,4 +138,4 @@ __all__ = [
     "ZeroPadding3D", "add", "average", "concatenate", "maximum", "minimum", "multiply", "subtract",
 ]  # fmt: skip
 
-_public(__name__)
+_public(__name__, arguments=True)

@@ -28,7 +28,7 @@ class InputLayer(Layer):
     (28, 28)
     """
 
-    def __init__(self, shape: Any = None, batch_size: int | None = None, **options: Any) -> None:
+    def __init__(self, shape: Sequence[int | None] | None = None, batch_size: int | None = None, **options: Any) -> None:
         given = options if shape is None else {**options, "input_shape": shape}
         self.take(given)
         if self.input_shape is None:

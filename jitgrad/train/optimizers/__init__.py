@@ -212,5 +212,5 @@ get = resolve_optimizer
 
 __all__ = [*OPTIMIZERS, "Optimizer", "get", "resolve_optimizer", "schedules"]
 
-_public(schedules.__name__, constructors=True)
-_public(__name__)
+_public(schedules.__name__, constructors=True, arguments=True)
+_public(__name__, arguments=True)

@@ -1,0 +1,95 @@
+"""Functions of modules that check arguments: what their annotations do not take is refused by name, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import jitgrad
+import jitgrad.numpy as jnp
+from jitgrad import errors, optim
+from jitgrad.annotated import check_kinds, checks_of
+from tests.test_construction import Nothing
+
+PARAMS = {"w": jnp.array([1.0, 2.0])}
+
+
+def checked(module: Any) -> list[tuple[str, FunctionType]]:
+    """The functions of a module that users call, with what is asked of their arguments."""
+    found = [(n, getattr(module, n, None)) for n in module.__all__]
+    return [(n, f) for n, f in found if isinstance(f, FunctionType) and checks_of(getattr(f, "__wrapped__", None))]
+
+
+@pytest.mark.parametrize(
+    "module", [optim, jitgrad.nn, jitgrad.data, jitgrad.metrics, jitgrad.io, jitgrad.image, jitgrad.audio, jitgrad]
+)
+def test_functions_of_modules_are_asked_for_what_their_annotations_take(module: Any) -> None:
+    functions = checked(module)
+    assert functions
+    for name, f in functions:
+        for place, parameter, kind in checks_of(f.__wrapped__):  # type: ignore[attr-defined]
+            assert not kind.fits(Nothing()), (name, parameter)
+            with pytest.raises(errors.ParametersError, match=f"^{name}: {parameter} must be .*, got Nothing"):
+                check_kinds(name, ((place, parameter, kind),), (), {parameter: Nothing()})
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: optim.scale(b"x"), "scale: step_size must be a finite number, got b'x'"),  # type: ignore[arg-type]
+        (lambda: optim.scale([[1, 2], [3]]), "scale: step_size must be a finite number"),  # type: ignore[arg-type]
+        (lambda: optim.scale(float("nan")), "scale: step_size must be a finite number, got nan"),
+        (lambda: optim.sgd(0.1, momentum="heavy"), "sgd: momentum must be a number from 0 to 1 or None, got 'heavy'"),  # type: ignore[arg-type]
+        (lambda: optim.sgd(0.1, momentum=1.5), "sgd: momentum must be a number from 0 to 1 or None, got 1.5"),
+        (lambda: optim.sgd(b"x"), "sgd: learning_rate must be a number or a function, got b'x'"),  # type: ignore[arg-type]
+        (lambda: optim.sgd(True), "sgd: learning_rate must be a number or a function, got True"),
+        (lambda: optim.sgd(1j), "sgd: learning_rate must be a number or a function, got 1j"),  # type: ignore[arg-type]
+        (lambda: optim.clip_by_global_norm({}), "clip_by_global_norm: max_norm must be a number that is not negative"),  # type: ignore[arg-type]
+        (lambda: optim.clip(-1.0), "clip: max_delta must be a number that is not negative, got -1.0"),
+        (lambda: optim.adam(0.1, b2=1.0), "adam: b2 must be a number from 0 to less than 1, got 1.0"),
+        (lambda: optim.adam(0.1, mu_dtype="x"), "adam: mu_dtype must be an element type or None, got 'x'"),
+        (lambda: optim.adamw(0.1, weight_decay="x"), "adamw: weight_decay must be .* or a function, got 'x'"),  # type: ignore[arg-type]
+        (lambda: optim.MultiSteps("x", 2), "MultiSteps: opt must be an optimizer, which has init and update, got 'x'"),  # type: ignore[arg-type]
+        (lambda: optim.partition({"a": 1}, "a"), "partition: transforms must be a dict of optimizers, got"),  # type: ignore[dict-item]
+        (lambda: optim.linear_schedule(1.0, 0.0, float("nan")), "linear_schedule: transition_steps must be a positive"),
+        (lambda: optim.apply_if_finite(optim.sgd(0.1), -1), "apply_if_finite: max_consecutive_errors must be an integer of 0 or"),
+    ],
+)
+def test_the_function_the_argument_and_what_it_takes_are_told(call: Callable[[], Any], words: str) -> None:
+    for _ in range(3):  # replays are asked, too
+        with pytest.raises(errors.ParametersError, match=words):
+            call()
+
+
+def test_what_a_function_says_itself_is_kept() -> None:
+    with pytest.raises(errors.ArgumentError, match="To climb, negate the loss, or use optim.scale"):
+        optim.sgd(-1.0)
+
+
+def test_numbers_of_every_kind_are_numbers() -> None:
+    for rate in (1, 0.5, np.float32(0.5), np.int8(1), np.array(0.5), jnp.array(0.5), jnp.bfloat16(0.5), lambda count: 0.5):
+        opt = optim.sgd(rate, momentum=np.float64(0.0))
+        updates = opt.update(PARAMS, opt.init(PARAMS))[0]
+        assert np.all(np.asarray(updates["w"]) < 0)
+
+
+def test_traced_numbers_are_numbers() -> None:
+    def step(rate: Any, b1: Any) -> Any:
+        opt = optim.adam(rate, b1)
+        return opt.update(PARAMS, opt.init(PARAMS))[0]["w"]
+
+    assert np.allclose(jitgrad.jit(step)(0.1, 0.9), step(0.1, 0.9))
+    assert jitgrad.vmap(step, in_axes=(0, None))(jnp.array([0.1, 0.2]), 0.9).shape == (2, 2)
+
+
+def test_a_schedule_that_gives_no_number_is_named() -> None:
+    def forgetful(count: Any) -> None:
+        """It returns nothing."""
+
+    for opt in (optim.sgd(forgetful), optim.scale_by_schedule(forgetful), optim.add_decayed_weights(forgetful)):  # type: ignore[arg-type]
+        with pytest.raises(errors.ArgumentError, match="a schedule, here .*forgetful.*, must give a number, got None"):
+            opt.update(PARAMS, opt.init(PARAMS), PARAMS)
