@@ -281,4 +281,6 @@ def reduce_sum(x: Value, axes: tuple[int, ...]) -> Value:
 
 def as_numpy_dtype(array: Any, like: Any) -> Any:
     """A NumPy result in the element type of an operand, which NumPy may have widened."""
+    if type(array) is type(like) is np.ndarray:
+        return array if array.dtype is like.dtype else array.astype(like.dtype)
     return np.asarray(array, np.asarray(like).dtype)

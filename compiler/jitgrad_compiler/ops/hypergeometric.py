@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..ir.types import F64
 from . import gauss_slopes
 from . import hypergeometric_functions as scalars
 from .arithmetic import op
 from .define import elementwise, no_derivative_by
-from .scipy_special import extreme, mended, of_float64, one_by_one
+from .scipy_special import mended, one_by_one, scipys
 
 
 def _op(name: str, reference: Any, partials: Sequence[Callable[..., Any]], doc: str, fixed: int = 0, module: Any = scalars) -> None:
@@ -29,10 +27,9 @@ def _none(function: str, parameters: str) -> list[Callable[..., Any]]:
     return [lambda *xs, p=p: no_derivative_by(function, f"the parameter {p}") for p in parameters]
 
 
-def _is_hard(a: Any, b: Any, x: Any) -> Any:
-    """Where terms cancel, or are many: SciPy's have errors there, and others than ours."""
-    easy = (a > 0) & (a < 50) & (b > 0.01) & (b < 50) & (np.abs(x) < 100) & ((x > 0) | (b >= a))
-    return extreme(a, b, x) | ~easy
+def _is_easy(a: Any, b: Any, x: Any) -> Any:
+    """Where terms neither cancel nor are many: SciPy's have errors elsewhere, and others than ours."""
+    return (a > 1e-290) & (a < 50) & (b > 0.01) & (b < 50) & (abs(x) > 1e-290) & (abs(x) < 100) & ((x > 0) | (b >= a))
 
 
 def _beyond(a: Any, b: Any, x: Any) -> Any:
@@ -46,7 +43,7 @@ def _next(function: str, a: Any, b: Any, c: Any, x: Any) -> Any:
 
 
 _op("hyp1f1",
-    mended(of_float64("hyp1f1"), scalars.hyp1f1, _is_hard),
+    mended(scipys("hyp1f1"), scalars.hyp1f1, _is_easy),
     [lambda a, b, x, out: op("hyp1f1_slope_a", a, b, x), lambda a, b, x, out: op("hyp1f1_slope_b", a, b, x),
      lambda a, b, x, out: a * _beyond(a, b, x)],
     "Kummer's hypergeometric function 1F1(a; b; x).")  # fmt: skip
@@ -59,8 +56,9 @@ _op("hyp1f1_slope_b", one_by_one(scalars.hyp1f1_slope_b),
      lambda a, b, x, out: a / b * (op("hyp1f1_slope_b", a + 1, b + 1, x) - _beyond(a, b, x))],
     "The derivative of 1F1(a; b; x) by b.", fixed=2)  # fmt: skip
 _op("hyp2f1",
-    mended(of_float64("hyp2f1"), scalars.hyp2f1,
-           lambda a, b, c, x: extreme(a, b, c) | (c <= 0) | ~(np.abs(x) < 0.9) | (np.abs(a) > 20) | (np.abs(b) > 20)),
+    mended(scipys("hyp2f1"), scalars.hyp2f1,
+           lambda a, b, c, x: (abs(a) > 1e-290) & (abs(a) <= 20) & (abs(b) > 1e-290) & (abs(b) <= 20) & (c > 1e-290) & (c < 1e15)
+           & (abs(x) < 0.9)),
     [lambda a, b, c, x, out: op("hyp2f1_slope_a", a, b, c, x), lambda a, b, c, x, out: op("hyp2f1_slope_a", b, a, c, x),
      lambda a, b, c, x, out: op("hyp2f1_slope_c", a, b, c, x), lambda a, b, c, x, out: a * b / c * _next("hyp2f1", a, b, c, x)],
     "Gauss' hypergeometric function 2F1(a, b; c; x).")  # fmt: skip

@@ -16,7 +16,7 @@ from . import incomplete_functions as scalars
 from . import incomplete_slopes as slopes
 from .arithmetic import op
 from .define import elementwise, full, no_derivative_by
-from .scipy_special import extreme, mended, of_float64, one_by_one, special
+from .scipy_special import mended, one_by_one, scipys, special
 
 
 def _op(
@@ -46,15 +46,22 @@ def _third(*operands: Any) -> Any:
 
 def _of_gamma(name: str) -> Any:
     """SciPy's, where it has its digits: Temme's expansion for large a has few terms there."""
-    return mended(of_float64(name), getattr(scalars, name), lambda a, x: extreme(a, x) | (a > 100))
+    return mended(scipys(name), getattr(scalars, name), lambda a, x: (a > 1e-290) & (a <= 100) & (x > 1e-290))
 
 
 def _of_beta(name: str) -> Any:
-    return mended(of_float64(name), getattr(scalars, name), lambda a, b, x: extreme(a, b, x) | (a > 1e3) | (b > 1e3))
+    def known(a: Any, b: Any, x: Any) -> Any:
+        return (a > 1e-290) & (a <= 1e3) & (b > 1e-290) & (b <= 1e3) & (x > 1e-290)
+
+    return mended(scipys(name), getattr(scalars, name), known)
 
 
 def _plain_gamma_density(a: Any, x: Any) -> Any:
     return np.exp(special().xlogy(a - 1, x) - x - special().gammaln(a))
+
+
+def _has_plain_gamma_density(a: Any, x: Any) -> Any:
+    return (a > 1e-290) & (a <= 20) & (x > 1e-290) & (x < 1e15)
 
 
 def _plain_beta_density(a: Any, b: Any, x: Any) -> Any:
@@ -90,7 +97,7 @@ _op("gammainc", _of_gamma("gammainc"),
 _op("gammaincc", _of_gamma("gammaincc"),
     [lambda a, x, out: -op("gammainc_slope", a, x), lambda a, x, out: -op("gamma_density", a, x)],
     (0.3, 6), "The regularised upper incomplete gamma function Q(a, x).")  # fmt: skip
-_op("gamma_density", mended(_plain_gamma_density, scalars.gamma_density, lambda a, x: extreme(a, x) | (a < 0) | (x < 0) | (a > 20)),
+_op("gamma_density", mended(_plain_gamma_density, scalars.gamma_density, _has_plain_gamma_density),
     [lambda a, x, out: out * _log_slope(a, x), lambda a, x, out: out * ((a - 1) / x - 1)],
     (0.3, 6), "x^(a - 1) exp(-x) / gamma(a).")  # fmt: skip
 _slope("gammainc_slope",
@@ -112,7 +119,7 @@ _op("betainc", _of_beta("betainc"),
     (0.1, 0.9), "The regularised incomplete beta function I_x(a, b).")  # fmt: skip
 _op("beta_density",
     mended(_plain_beta_density, scalars.beta_density,
-           lambda a, b, x: extreme(a, b, x) | (a < 0) | (b < 0) | (x < 0) | (x >= 1) | (a > 20) | (b > 20)),
+           lambda a, b, x: (a > 1e-290) & (a <= 20) & (b > 1e-290) & (b <= 20) & (x > 1e-290) & (x < 1)),
     [lambda a, b, x, out: out * _log_slope_a(a, b, x),
      lambda a, b, x, out: out * _log_slope_b(a, b, x),
      lambda a, b, x, out: out * ((a - 1) / x - (b - 1) / (1 - x))],

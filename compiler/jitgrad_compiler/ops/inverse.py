@@ -9,17 +9,20 @@ from ..ir.types import F64
 from . import inverse_functions as scalars
 from .arithmetic import op
 from .define import elementwise
-from .scipy_special import extreme, mended, of_float64
+from .scipy_special import mended, scipys
 
 
 def _op(name: str, partials: Sequence[Callable[..., Any]], doc: str) -> None:
-    def rare(*xs: Any) -> Any:
+    def known(*xs: Any) -> Any:
         """SciPy's have values of their own at the ends, and lose digits of large parameters."""
-        large = [(x > 100) | (x < 0) for x in xs[:-1]]
-        return extreme(*xs) | (xs[-1] >= 1) | (xs[-1] < 1e-30) | (large[0] if len(large) == 1 else large[0] | large[1])
+        *parameters, chance = xs
+        found = (chance >= 1e-30) & (chance < 1)
+        for x in parameters:
+            found = found & (x > 1e-290) & (x <= 100)
+        return found
 
     elementwise(
-        name, mended(of_float64(name), getattr(scalars, name), rare), partials=partials, accepts="float", domain=(0.1, 0.9),
+        name, mended(scipys(name), getattr(scalars, name), known), partials=partials, accepts="float", domain=(0.1, 0.9),
         scalar=getattr(scalars, name), computed_in=F64, transcendental=True, cost=600.0, doc=doc,
     )  # fmt: skip
 

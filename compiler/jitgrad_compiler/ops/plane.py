@@ -11,16 +11,16 @@ import numpy as np
 from ..ir.types import F64
 from . import plane_functions as scalars
 from .arithmetic import op
-from .define import as_numpy_dtype, elementwise, no_derivative_by, zeros
-from .scipy_special import extreme, mended, of_float64, one_by_one, special
+from .define import elementwise, no_derivative_by, zeros
+from .scipy_special import mended, one_by_one, ordinary, scipys, special
 
 
 def _part_of_wofz(part: Callable[[Any], Any]) -> Callable[..., Any]:
-    def reference(x: Any, y: Any) -> Any:
-        whole = special().wofz(np.asarray(x, np.float64) + 1j * np.asarray(y, np.float64))
-        return as_numpy_dtype(part(whole), x)
+    return lambda x, y: part(special().wofz(x + 1j * y))
 
-    return reference
+
+def _are_ordinary(x: Any, y: Any) -> Any:
+    return ordinary(x) & ordinary(y)
 
 
 def _slope(x: Any, y: Any) -> tuple[Any, Any]:
@@ -30,17 +30,17 @@ def _slope(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 wofz_real = elementwise(
-    "wofz_real", mended(_part_of_wofz(np.real), scalars.wofz_real, extreme),
+    "wofz_real", mended(_part_of_wofz(np.real), scalars.wofz_real, _are_ordinary),
     partials=[lambda x, y, out: _slope(x, y)[0], lambda x, y, out: -_slope(x, y)[1]], accepts="float", domain=(0.2, 6),
     scalar=scalars.wofz_real, computed_in=F64, transcendental=True, cost=60.0, doc="The real part of Faddeeva's w(x + i y).",
 )  # fmt: skip
 wofz_imag = elementwise(
-    "wofz_imag", mended(_part_of_wofz(np.imag), scalars.wofz_imag, extreme),
+    "wofz_imag", mended(_part_of_wofz(np.imag), scalars.wofz_imag, _are_ordinary),
     partials=[lambda x, y, out: _slope(x, y)[1], lambda x, y, out: _slope(x, y)[0]], accepts="float", domain=(0.2, 6),
     scalar=scalars.wofz_imag, computed_in=F64, transcendental=True, cost=60.0, doc="The imaginary part of Faddeeva's w(x + i y).",
 )  # fmt: skip
 owens_t = elementwise(
-    "owens_t", mended(of_float64("owens_t"), scalars.owens_t, lambda h, a: extreme(h, a) | (np.abs(h) > 4)), accepts="float",
+    "owens_t", mended(scipys("owens_t"), scalars.owens_t, lambda h, a: (abs(h) <= 4) & (a != 0) & (abs(a) < 1e15)), accepts="float",
     domain=(0.2, 3),
     partials=[
         lambda h, a, out: op("exp", -0.5 * h * h) * op("erf", a * h * math.sqrt(0.5)) * (-0.5 / math.sqrt(2 * math.pi)),

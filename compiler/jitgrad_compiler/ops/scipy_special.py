@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy import asarray, float64, ndarray
 
 from .define import as_numpy_dtype
 
@@ -18,25 +19,61 @@ def special() -> Any:
     return importlib.import_module("scipy.special")
 
 
+def scipys(name: str) -> Callable[..., Any]:
+    """A function of scipy.special, of float64 arrays."""
+    found: Any = None
+
+    def whole(*xs: Any, **how: Any) -> Any:
+        nonlocal found
+        if found is None:
+            found = getattr(special(), name)
+        return found(*xs, **how)
+
+    return whole
+
+
 def of_float64(name: str) -> Callable[..., Any]:
     """A function of scipy.special done in float64 and rounded, so that float32 references are right to the last bit."""
+    whole = scipys(name)
 
-    def reference(*xs: Any) -> Any:
-        return as_numpy_dtype(getattr(special(), name)(*[np.asarray(x, np.float64) for x in xs]), xs[-1])
+    def reference(x: Any, *more: Any) -> Any:
+        if type(x) is ndarray:
+            if not more:
+                return whole(x.astype(float64)).astype(x.dtype)
+            return whole(x, *more, dtype=float64).astype(x.dtype)
+        return as_numpy_dtype(whole(*[asarray(y, float64) for y in (x, *more)]), more[-1] if more else x)
 
     return reference
 
 
-def mended(whole: Callable[..., Any], scalar: Callable[..., float], rare: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of float64 arrays, but for rare numbers, for which it is wrong: these are done one by one."""
+FEW = 16
+"""Elements up to which Python asks number by number sooner than NumPy does all at once."""
 
-    def reference(*xs: Any) -> Any:
-        wide = np.broadcast_arrays(*[np.asarray(x, np.float64) for x in xs])
-        wrong = rare(*wide)
-        if not np.any(wrong):
+
+def mended(whole: Callable[..., Any], scalar: Callable[..., float], known: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of float64 arrays, but for numbers for which it is wrong: these are done one by one.
+
+    `known` says where it is right, of Python's numbers and of arrays: by operators that both have, `&` and `|` among them.
+    """
+
+    def reference(x: Any, *more: Any) -> Any:
+        if type(x) is ndarray and x.size <= FEW:
+            if not more:
+                if all(map(known, x.ravel().tolist())):
+                    return whole(x.astype(float64)).astype(x.dtype)
+            else:
+                others = [y.ravel().tolist() for y in more if type(y) is ndarray and y.size == x.size]
+                if len(others) == len(more) and all(map(known, x.ravel().tolist(), *others)):
+                    return whole(x.astype(float64), *[y.astype(float64) for y in more]).astype(x.dtype)
+        return at_length(x, *more)
+
+    def at_length(*xs: Any) -> Any:
+        wide = np.broadcast_arrays(*[asarray(x, float64) for x in xs])
+        right = known(*wide)
+        if np.all(right):
             return as_numpy_dtype(whole(*wide), xs[-1])
-        out = np.empty(wrong.shape)
-        out[~wrong] = whole(*[x[~wrong] for x in wide])
+        out, wrong = np.empty(right.shape), ~right
+        out[right] = whole(*[x[right] for x in wide])
         out[wrong] = [scalar(*numbers) for numbers in zip(*[x[wrong].tolist() for x in wide], strict=True)]
         return as_numpy_dtype(out, xs[-1])
 
@@ -45,13 +82,10 @@ def mended(whole: Callable[..., Any], scalar: Callable[..., float], rare: Callab
 
 def one_by_one(scalar: Callable[..., float]) -> Callable[..., Any]:
     """The reference of a function that no library has."""
-    whole = np.vectorize(scalar, otypes=[np.float64])
-    return lambda *xs: as_numpy_dtype(whole(*[np.asarray(x, np.float64) for x in xs]), xs[-1])
+    whole = np.vectorize(scalar, otypes=[float64])
+    return lambda *xs: as_numpy_dtype(whole(*[asarray(x, float64) for x in xs]), xs[-1])
 
 
-def extreme(*xs: Any) -> Any:
-    """Where a number is infinite, NaN, zero, or of a size at which libraries tend to lose it."""
-    found = np.zeros(np.shape(xs[0]), bool)
-    for x in xs:
-        found |= ~((np.abs(x) < 1e15) & (np.abs(x) > 1e-290))
-    return found
+def ordinary(x: Any) -> Any:
+    """Whether a number is neither infinite nor NaN nor zero, and of a size at which no library loses it."""
+    return (abs(x) < 1e15) & (abs(x) > 1e-290)

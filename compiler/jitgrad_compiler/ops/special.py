@@ -10,26 +10,26 @@ from ..ir.types import F64
 from . import gamma_functions
 from .arithmetic import op
 from .define import elementwise, full, no_derivative_by
-from .scipy_special import mended, of_float64, one_by_one, special
+from .scipy_special import mended, one_by_one, scipys, special
 
-
-def _near(x: Any, number: float) -> Any:
-    return (np.abs(x - number) < 1e-3) & (x != number)
-
-
-_lgamma = mended(  # SciPy's is -inf at -inf, inf at subnormal numbers, and has an error of 1e-16 beside its zeros
-    of_float64("gammaln"), gamma_functions.lgamma, lambda x: (np.abs(x) < 1e-300) | (x == -np.inf) | _near(x, 1) | _near(x, 2)
+_lgamma = mended(  # SciPy's is -inf at -inf, inf at subnormal numbers, and has an error of 1e-16 beside its zeros, 1 and 2
+    scipys("gammaln"), gamma_functions.lgamma,
+    lambda x: (abs(x) >= 1e-300) & (x > -np.inf) & ((abs(abs(x - 1.5) - 0.5) >= 1e-3) | (x == 1) | (x == 2)),
+)  # fmt: skip
+_digamma = mended(  # SciPy's has few digits beside its poles
+    scipys("digamma"), gamma_functions.digamma, lambda x: (x >= 0) | (abs(x % 1 - 0.5) <= 0.499)
 )
-_digamma = mended(of_float64("digamma"), gamma_functions.digamma, lambda x: (x < 0) & _near(x, np.rint(x)))  # beside the poles
 _zeta = mended(  # SciPy's is wrong for most negative q, beside s = 1, for huge s and for NaN
-    of_float64("zeta"), gamma_functions.zeta, lambda s, q: (q < 0) | ((s > 1) & (s < 1.001)) | (s > 1e9) | np.isnan(s + q)
+    scipys("zeta"),
+    gamma_functions.zeta,
+    lambda s, q: (q >= 0) & ((s <= 1) | (s >= 1.001)) & (s <= 1e9),
 )
 lgamma = elementwise(
     "lgamma", _lgamma, partials=[lambda x, out: op("digamma", x)], accepts="float", domain=(0.2, 6),
     scalar=gamma_functions.lgamma, computed_in=F64, transcendental=True, doc="log |gamma(x)|.",
 )  # fmt: skip
 gamma = elementwise(
-    "gamma", mended(of_float64("gamma"), gamma_functions.gamma, lambda x: (x < -100) | ~(np.abs(x) > 1e-290)),
+    "gamma", mended(scipys("gamma"), gamma_functions.gamma, lambda x: (x >= -100) & (abs(x) > 1e-290)),
     partials=[lambda x, out: out * op("digamma", x)], accepts="float", domain=(0.2, 6),
     scalar=gamma_functions.gamma, computed_in=F64, transcendental=True, doc="The gamma function.",
 )  # fmt: skip
@@ -47,7 +47,7 @@ def _polygamma(n: Any, x: Any) -> Any:
 
 
 polygamma = elementwise(
-    "polygamma", mended(_polygamma, gamma_functions.polygamma, lambda n, x: (x < 0) | (n > 40)), accepts="float",
+    "polygamma", mended(_polygamma, gamma_functions.polygamma, lambda n, x: (x >= 0) & (n <= 40)), accepts="float",
     partials=[lambda n, x, out: no_derivative_by("polygamma", "the order n"), lambda n, x, out: op("polygamma", n + 1, x)],
     domain=(1.2, 6), scalar=gamma_functions.polygamma, computed_in=F64, transcendental=True, integer_first=True, fixed=1,
     doc="The n-th derivative of digamma at x, n = 0, 1, 2, ...",

@@ -17,13 +17,12 @@ from ..ir.types import F64
 from . import integral_functions as scalars
 from .arithmetic import op, where
 from .define import elementwise, full, no_derivative_by
-from .scipy_special import extreme, mended, of_float64, special
+from .scipy_special import mended, of_float64, ordinary, scipys, special
 
 
 def _unary(name: str, reference: Any, partial: Callable[..., Any], domain: tuple[float, float], doc: str) -> None:
-    whole = mended(reference, getattr(scalars, name), extreme)
     elementwise(
-        name, whole, partials=[partial], accepts="float", domain=domain, scalar=getattr(scalars, name), computed_in=F64,
+        name, reference, partials=[partial], accepts="float", domain=domain, scalar=getattr(scalars, name), computed_in=F64,
         transcendental=True, doc=doc,
     )  # fmt: skip
 
@@ -89,26 +88,25 @@ def _erfcx_partial(x: Value, out: Value) -> Value:
     return where(is_far, w * constant * _polynomial(w, terms), 2 * near * op("erfcx", near) - constant)
 
 
-def _part(name: str, place: int) -> Callable[..., Any]:
-    """One of the results of a function of SciPy, in float64."""
-
-    def reference(x: Any) -> Any:
-        return np.asarray(getattr(special(), name)(np.asarray(x, np.float64))[place], np.asarray(x).dtype)
-
-    return reference
+def _part(name: str, scipys: str, place: int) -> Callable[..., Any]:
+    """One of the results of a function of SciPy, which is NaN for huge numbers and forgets the sign of zero."""
+    return mended(lambda x: getattr(special(), scipys)(x)[place], getattr(scalars, name), lambda x: (x != 0) & (abs(x) < 1e150))
 
 
+_expi = mended(scipys("expi"), scalars.expi, lambda x: abs(x - 0.3725) >= 0.01)  # but beside its zero
+_spence = mended(scipys("spence"), scalars.spence, lambda x: abs(x) < 1e300)
 _unary("exp1", of_float64("exp1"), lambda x, out: -op("exp", -x) / x, (0.2, 6), "E_1(x), the integral of exp(-t) / t from x on.")
-_expi = mended(of_float64("expi"), scalars.expi, lambda x: np.abs(x - 0.3725) < 0.01)  # beside its zero
 _unary("expi", _expi, lambda x, out: op("exp", x) / x, (0.2, 6),
        "Ei(x), the principal value of the integral of exp(t) / t up to x.")  # fmt: skip
-_unary("sine_integral", _part("sici", 0), lambda x, out: _sine_ratio(x), (-6, 6), "Si(x), the integral of sin(t) / t from 0 to x.")
-_unary("cosine_integral", _part("sici", 1), lambda x, out: op("cos", x) / x, (0.2, 6), "Ci(|x|), the cosine integral.")
-_unary("fresnel_sine", _part("fresnel", 0), lambda x, out: op("fresnel_sine_slope", x), (-3, 3),
+_unary("sine_integral", _part("sine_integral", "sici", 0), lambda x, out: _sine_ratio(x), (-6, 6),
+       "Si(x), the integral of sin(t) / t from 0 to x.")  # fmt: skip
+_unary("cosine_integral", _part("cosine_integral", "sici", 1), lambda x, out: op("cos", x) / x, (0.2, 6),
+       "Ci(|x|), the cosine integral.")  # fmt: skip
+_unary("fresnel_sine", _part("fresnel_sine", "fresnel", 0), lambda x, out: op("fresnel_sine_slope", x), (-3, 3),
        "S(x), the integral of sin(pi t^2 / 2) from 0 to x.")  # fmt: skip
-_unary("fresnel_cosine", _part("fresnel", 1), lambda x, out: op("fresnel_cosine_slope", x), (-3, 3),
+_unary("fresnel_cosine", _part("fresnel_cosine", "fresnel", 1), lambda x, out: op("fresnel_cosine_slope", x), (-3, 3),
        "C(x), the integral of cos(pi t^2 / 2) from 0 to x.")  # fmt: skip
-_unary("spence", of_float64("spence"), lambda x, out: _logarithm_ratio(x), (0.2, 6), "The dilogarithm of 1 - x.")
+_unary("spence", _spence, lambda x, out: _logarithm_ratio(x), (0.2, 6), "The dilogarithm of 1 - x.")
 _unary("erfcx", of_float64("erfcx"), _erfcx_partial, (-3, 12), "exp(x^2) erfc(x).")
 _unary("dawsn", of_float64("dawsn"), _dawsn_partial, (-12, 12), "Dawson's integral.")
 
@@ -116,35 +114,24 @@ _unary("dawsn", of_float64("dawsn"), _dawsn_partial, (-12, 12), "Dawson's integr
 def _half_square(whole: Callable[..., Any]) -> Callable[..., Any]:
     """The sine or cosine of pi x^2 / 2, with the digits of x^2 that float64 has no place for."""
 
-    def reference(x: Any) -> Any:
-        wide = np.asarray(x, np.float64)
+    def formula(wide: Any) -> Any:
         head = (wide * 134217729.0) - (wide * 134217729.0 - wide)
         tail = wide - head
         square = wide * wide
         low = ((head * head - square) + 2 * head * tail) + tail * tail
         turns = np.where(np.abs(wide) > 1e8, wide - wide, np.fmod(square, 4.0) + low)
-        return np.asarray(whole(0.5 * math.pi * turns), np.asarray(x).dtype)
+        return whole(0.5 * math.pi * turns)
 
-    return reference
+    return formula
 
 
-_unary(
-    "fresnel_sine_slope",
-    _half_square(np.sin),
-    lambda x, out: math.pi * x * op("fresnel_cosine_slope", x),
-    (-3, 3),
-    "sin(pi x^2 / 2).",
-)
-_unary(
-    "fresnel_cosine_slope",
-    _half_square(np.cos),
-    lambda x, out: -math.pi * x * op("fresnel_sine_slope", x),
-    (-3, 3),
-    "cos(pi x^2 / 2).",
-)
+_unary("fresnel_sine_slope", mended(_half_square(np.sin), scalars.fresnel_sine_slope, ordinary),
+       lambda x, out: math.pi * x * op("fresnel_cosine_slope", x), (-3, 3), "sin(pi x^2 / 2).")  # fmt: skip
+_unary("fresnel_cosine_slope", mended(_half_square(np.cos), scalars.fresnel_cosine_slope, ordinary),
+       lambda x, out: -math.pi * x * op("fresnel_sine_slope", x), (-3, 3), "cos(pi x^2 / 2).")  # fmt: skip
 
 expn = elementwise(
-    "expn", mended(of_float64("expn"), scalars.expn, lambda n, x: extreme(x) | ~(np.abs(n - 5e8) <= 5e8) | (n != np.floor(n))),
+    "expn", mended(scipys("expn"), scalars.expn, lambda n, x: ordinary(x) & (abs(n - 5e8) <= 5e8) & (n % 1 == 0)),
     partials=[lambda n, x, out: no_derivative_by("expn", "the order n"), lambda n, x, out: -op("expn", n - 1, x)],
     accepts="float", domain=(0.2, 6), integer_first=True, fixed=1, scalar=scalars.expn, computed_in=F64, transcendental=True,
     doc="E_n(x), the integral of exp(-x t) / t^n for t from 1 on, for whole n and x >= 0.",
