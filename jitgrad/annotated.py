@@ -7,6 +7,7 @@ which say themselves what they take for one, and so are traced values. Classes' 
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from types import FunctionType
@@ -28,7 +29,7 @@ _checks: dict[FunctionType, Checks] = {}
 def check_annotations(f: Any) -> None:
     """Have the calls of a function checked from now on."""
     if isinstance(f, FunctionType):
-        code = f.__code__
+        code = inspect.unwrap(f).__code__
         parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         kinds = [(n, kind_of(n, str(a))) for n, a in f.__annotations__.items() if n in parameters]
         _checks[f] = tuple(

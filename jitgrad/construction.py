@@ -21,8 +21,16 @@ from .tracebacks import leave, listed
 _OURS = __name__.partition(".")[0] + "."
 
 
-def construct(name: str, cls: type, init: Any, make: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """make(*args, **kwargs), by which `init` makes a cls, a `name`.
+def construct(
+    name: str,
+    cls: type,
+    init: Any,
+    make: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    inner: bool = False,
+) -> Any:
+    """make(*args, **kwargs), by which `init` makes a cls, a `name`; `inner` where it was called by the constructor of a subclass.
 
     Raises ParametersError where an argument is of no kind that its parameter takes, unless the constructor has raised an error of
     its own, by its name. Constructors of users take what they like.
@@ -32,7 +40,8 @@ def construct(name: str, cls: type, init: Any, make: Callable[..., Any], args: t
     except Exception as error:
         if not isinstance(error, JitgradError) or name not in error.message:
             _check(name, cls, init, args, kwargs)
-        if _is_ours(init) and is_of_ours(error.__traceback__) and not hasattr(error, "__notes__"):
+        said = " ".join([str(error), *getattr(error, "__notes__", ())])
+        if not inner and _is_ours(init) and is_of_ours(error.__traceback__) and name not in said:
             name_call(error, init, name, (None, *args), kwargs)
         raise
     _check(name, cls, init, args, kwargs)
@@ -64,8 +73,9 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(init)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         made = type(self) if type(self).__module__.startswith(_OURS) else cls
+        inner = made is type(self) and inspect.unwrap(made.__init__) is not init
         try:
-            construct(made.__name__, cls, init, functools.partial(init, self), args, kwargs)
+            construct(made.__name__, cls, init, functools.partial(init, self), args, kwargs, inner)
         except Exception as error:
             leave(error)
             raise

@@ -10,6 +10,10 @@ from .array import Array
 
 Number = float | Array | np.ndarray | np.number
 """Finite."""
+Real = float
+"""A single one, finite."""
+Amount = float
+"""A single one, finite, 0 or more."""
 Steps = float
 """A single one, positive and finite."""
 NotNegative = Number

@@ -45,6 +45,10 @@ def something(annotation: str) -> Any:
     """What many constructors take."""
     if annotation == "GradientTransformation":
         return optim.sgd(0.1)
+    if "PathLike" in annotation:
+        return "somewhere"
+    if annotation == "np.ndarray":
+        return np.ones(4)
     return print if "Callable" in annotation else [4] if annotation.startswith("Sequence") else 4
 
 
@@ -75,12 +79,29 @@ def test_no_public_class_takes_what_its_annotations_do_not(module: ModuleType) -
         (lambda: nn.Threshold(0.5, None), "Threshold: value must be a number, got None"),  # type: ignore[arg-type]
         (lambda: nn.Flatten(start_axis=1.5), "Flatten: start_axis must be an integer, got 1.5"),  # type: ignore[arg-type]
         (lambda: metrics.Perplexity(ignore_index="x"), "Perplexity: ignore_index must be an integer or None, got 'x'"),  # type: ignore[arg-type]
-        (lambda: losses.Huber(delta="x"), "Huber: delta must be a number, got 'x'"),
+        (lambda: losses.Huber(delta="x"), "Huber: delta must be a positive number, got 'x'"),
         (lambda: losses.MeanSquaredError(name=3), "MeanSquaredError: name must be a string or None, got 3"),
-        (lambda: keras_metrics.TopKCategoricalAccuracy(k=1.5), "TopKCategoricalAccuracy: k must be an integer, got 1.5"),
+        (
+            lambda: keras_metrics.TopKCategoricalAccuracy(k=1.5),
+            "TopKCategoricalAccuracy: k must be an integer of 1 or more",
+        ),
         (lambda: keras_metrics.Mean(name=3), "Mean: name must be a string or None, got 3"),  # type: ignore[arg-type]
-        (lambda: callbacks.EarlyStopping(min_delta="x"), "EarlyStopping: min_delta must be a number, got 'x'"),  # type: ignore[arg-type]
-        (lambda: data.Normalize("x", 1.0), "Normalize: mean must be a number or a sequence of numbers, got 'x'"),  # type: ignore[arg-type]
+        (lambda: callbacks.EarlyStopping(min_delta="x"), "EarlyStopping: min_delta must be a finite number, got 'x'"),  # type: ignore[arg-type]
+        (lambda: data.Normalize("x", 1.0), "Normalize: mean must be a finite number or a sequence of finite numbers, got 'x'"),  # type: ignore[arg-type]
+        (lambda: data.Standardizer("x", np.ones(2)), "Standardizer: mean must be an array, got 'x'"),  # type: ignore[arg-type]
+        (lambda: data.Table([1]), "Table: columns must be a dict of arrays by strings"),  # type: ignore[arg-type]
+        (lambda: data.BytePairs("x"), "BytePairs: tokenizer must be a tokenizer"),
+        (lambda: metrics.Collection("x"), "Collection: metrics must be a dict of metrics by strings, got 'x'"),  # type: ignore[arg-type]
+        (lambda: metrics.F1(zero_division="x"), "F1: zero_division must be a number, got 'x'"),  # type: ignore[arg-type]
+        (lambda: keras_metrics.Precision(thresholds="x"), "Precision: thresholds must be .*, got 'x'"),  # type: ignore[arg-type]
+        (lambda: keras_metrics.AUC(thresholds="x"), "AUC: thresholds must be a sequence of numbers from 0 to 1"),  # type: ignore[arg-type]
+        (lambda: keras_metrics.AUC(num_thresholds=2.5), "AUC: num_thresholds must be an integer of 1 or more, got 2.5"),  # type: ignore[arg-type]
+        (lambda: keras_metrics.F1Score(num_classes="x"), "F1Score: num_classes must be an integer of 1 or more or None"),  # type: ignore[arg-type]
+        (lambda: losses.Huber(dtype="x"), "Huber: dtype must be an element type or None, got 'x'"),
+        (lambda: losses.CategoricalCrossentropy(label_smoothing=2), "CategoricalCrossentropy: label_smoothing must be"),
+        (lambda: schedules.CosineDecay(0.1, float("nan")), "CosineDecay: decay_steps must be a positive, finite number, got nan"),
+        (lambda: regularizers.L2(-1.0), "L2: l2 must be a finite number of 0 or more, got -1.0"),
+        (lambda: callbacks.CSVLogger(3), "CSVLogger: filename must be a string or a path, got 3"),  # type: ignore[arg-type]
     ],
 )
 def test_the_class_the_argument_and_what_it_takes_are_told(construct: Any, words: str) -> None:
@@ -135,3 +156,16 @@ def test_numbers_that_stand_for_others_are_taken() -> None:
     assert complex(nn.ConstantPad1d(1, 1j)(jnp.ones((1, 1, 1), "complex64"))[0, 0, 0]) == 1j
     assert callbacks.EarlyStopping(patience=3.0).patience == 3
     callbacks.LambdaCallback(on_epoch_end=None)
+
+
+def test_a_class_that_predictions_do_not_have_is_refused() -> None:
+    with pytest.raises(errors.ArgumentError, match="Precision: class_id must be one of 2 classes, counted from 0, got 5"):
+        keras_metrics.Precision(class_id=5).update_state(np.eye(2), np.eye(2))
+    with pytest.raises(errors.JitgradError, match="categorical_crossentropy: axis 7"):
+        losses.CategoricalCrossentropy(axis=7)(np.eye(2), np.eye(2))
+
+
+def test_what_a_constructor_does_inside_is_told_by_its_own_name() -> None:
+    with pytest.raises(MemoryError) as caught:
+        keras_metrics.F1Score(num_classes=1 << 50)
+    assert "It was called as F1Score(num_classes=" in " ".join([str(caught.value), *getattr(caught.value, "__notes__", [])])

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.ranges import Amount, Count, Number, Part, Real, Size
 
 from . import elements as parts
 from .packages import package
@@ -78,14 +79,16 @@ class RandomFlip(Augmentation):
            [3, 2]])
     """
 
-    horizontal: float = 0.5
-    vertical: float = 0.0
+    horizontal: Part = 0.5
+    vertical: Part = 0.0
     data_format: str = "channels_last"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (0 <= self.horizontal <= 1 and 0 <= self.vertical <= 1):
-            raise ArgumentError(f"data.RandomFlip: probabilities are between 0 and 1, got {self.horizontal} and {self.vertical}")
+            raise ArgumentError(
+                f"data.RandomFlip: probabilities are between 0 and 1, got horizontal={self.horizontal} and vertical={self.vertical}"
+            )
 
     def __call__(self, images: Any, random: np.random.Generator) -> np.ndarray:
         array, height, width, _ = self.axes(images)
@@ -110,9 +113,9 @@ class RandomCrop(Augmentation):
     (10, 24, 24, 3)
     """
 
-    size: tuple[int, int] | None = None
-    padding: int = 0
-    fill: float = 0.0
+    size: tuple[Size, Size] | None = None
+    padding: Count = 0
+    fill: Real = 0.0
     data_format: str = "channels_last"
 
     def __post_init__(self) -> None:
@@ -152,8 +155,8 @@ class RandomRotation(Augmentation):
     (2, 8, 8, 1)
     """
 
-    degrees: float
-    fill: float = 0.0
+    degrees: Real
+    fill: Real = 0.0
     data_format: str = "channels_last"
 
     def __call__(self, images: Any, random: np.random.Generator) -> np.ndarray:
@@ -181,9 +184,9 @@ class ColorJitter(Augmentation):
     dtype('uint8')
     """
 
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
+    brightness: Amount = 0.0
+    contrast: Amount = 0.0
+    saturation: Amount = 0.0
     data_format: str = "channels_last"
 
     def __post_init__(self) -> None:
@@ -246,8 +249,8 @@ class Normalize(Augmentation):
     array([-1.,  1.], dtype=float32)
     """
 
-    mean: float | Sequence[float]
-    std: float | Sequence[float]
+    mean: Number | Sequence[Number]
+    std: Number | Sequence[Number]
     data_format: str = "channels_last"
 
     def __call__(self, images: Any, random: np.random.Generator | None = None) -> np.ndarray:

@@ -16,6 +16,9 @@ from .dataset import size
 from .files import Name, opened
 from .packages import package
 
+Tokenizer = Any
+"""One of the package tokenizers."""
+
 
 def read_text(path: Name, encoding: str = "utf-8") -> str:
     """A text file, compressed by gzip or not; ends of lines become newline characters.
@@ -171,7 +174,7 @@ class BytePairs:
     (262, True, 'lower')
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
 
     @classmethod

@@ -62,7 +62,7 @@ class _Averaged(_Counted):
     formula: Callable[[Array, Array, Array], tuple[Array, Array]]
     """Of true positives, and of how often classes are predicted and right: the parts of the ratio."""
 
-    def __init__(self, num_classes: int = 2, average: str | None = "binary", zero_division: Any = 0.0) -> None:
+    def __init__(self, num_classes: int = 2, average: str | None = "binary", zero_division: float = 0.0) -> None:
         super().__init__(num_classes)
         average = "none" if average is None else average
         if average not in AVERAGES:
@@ -115,7 +115,7 @@ class IoU(_Averaged):
     name = "metrics.IoU"
     formula = staticmethod(lambda hits, predicted, right: (hits, predicted + right - hits))
 
-    def __init__(self, num_classes: int = 2, average: str | None = "macro", zero_division: Any = 0.0) -> None:
+    def __init__(self, num_classes: int = 2, average: str | None = "macro", zero_division: float = 0.0) -> None:
         super().__init__(num_classes, average, zero_division)
 
 
@@ -125,7 +125,7 @@ def _of_batch(
     targets: Any,
     average: Any,
     num_classes: Any,
-    zero_division: Any,
+    zero_division: float,
     weights: Any,
     where: Any,
 ) -> Array:
@@ -163,7 +163,7 @@ def precision(
     targets: Any,
     average: str | None = "binary",
     num_classes: int | None = None,
-    zero_division: Any = 0.0,
+    zero_division: float = 0.0,
     *,
     weights: Any = None,
     where: Any = None,
@@ -186,7 +186,7 @@ def recall(
     targets: Any,
     average: str | None = "binary",
     num_classes: int | None = None,
-    zero_division: Any = 0.0,
+    zero_division: float = 0.0,
     *,
     weights: Any = None,
     where: Any = None,
@@ -205,7 +205,7 @@ def f1(
     targets: Any,
     average: str | None = "binary",
     num_classes: int | None = None,
-    zero_division: Any = 0.0,
+    zero_division: float = 0.0,
     *,
     weights: Any = None,
     where: Any = None,
@@ -224,7 +224,7 @@ def iou(
     targets: Any,
     average: str | None = "macro",
     num_classes: int | None = None,
-    zero_division: Any = 0.0,
+    zero_division: float = 0.0,
     *,
     weights: Any = None,
     where: Any = None,

@@ -86,17 +86,15 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, Value) or (not isinstance(x, (str, bytes, bool)) and _does(float)(x))
 
 
-def _within(holds: Callable[[Any], Any], single: bool = False) -> Callable[[Any], bool]:
-    """Whether a value is a number, or, unless it is to be a single one, an array of numbers, in a range; what those of Arrays are
-    is not asked.
-    """
+def _in_range(words: str, holds: Callable[[Any], Any], single: bool = False) -> Kind:
+    """A number, or, unless it is to be a single one, an array of numbers, in a range; what those of Arrays are is not asked."""
 
     def fits(x: Any) -> bool:
         if not _is_number(x) or (single and np.ndim(x)):
             return False
         return isinstance(x, Value) or bool(np.all(holds(np.asarray(x, "float64"))))
 
-    return fits
+    return Kind(f"a {words}", words.replace("number", "numbers").replace("that is", "that are"), fits)
 
 
 def _is_count(least: int) -> Callable[[Any], bool]:
@@ -126,13 +124,15 @@ KINDS = {
     "Count": Kind("an integer of 0 or more", "integers of 0 or more", _is_count(0)),
     "bool": Kind("True or False", "bools", is_flag, frozenset([bool, NONE])),
     "float": Kind("a number", "numbers", _is_number, frozenset([float, int])),
-    "Number": Kind("a finite number", "finite numbers", _within(np.isfinite)),
-    "Steps": Kind("a positive, finite number", "positive, finite numbers", _within(lambda x: (x > 0) & (x < np.inf), single=True)),
-    "Part": Kind("a number from 0 to 1", "numbers from 0 to 1", _within(lambda x: (x >= 0) & (x <= 1), single=True)),
-    "NotNegative": Kind("a number that is not negative", "numbers that are not negative", _within(lambda x: x >= 0)),
-    "Positive": Kind("a positive number", "positive numbers", _within(lambda x: x > 0)),
-    "Fraction": Kind("a number from 0 to 1", "numbers from 0 to 1", _within(lambda x: (x >= 0) & (x <= 1))),
-    "Decay": Kind("a number from 0 to less than 1", "numbers from 0 to less than 1", _within(lambda x: (x >= 0) & (x < 1))),
+    "Number": _in_range("finite number", np.isfinite),
+    "NotNegative": _in_range("number that is not negative", lambda x: x >= 0),
+    "Positive": _in_range("positive number", lambda x: x > 0),
+    "Fraction": _in_range("number from 0 to 1", lambda x: (x >= 0) & (x <= 1)),
+    "Decay": _in_range("number from 0 to less than 1", lambda x: (x >= 0) & (x < 1)),
+    "Real": _in_range("finite number", np.isfinite, single=True),
+    "Amount": _in_range("finite number of 0 or more", lambda x: (x >= 0) & (x < np.inf), single=True),
+    "Steps": _in_range("positive, finite number", lambda x: (x > 0) & (x < np.inf), single=True),
+    "Part": _in_range("number from 0 to 1", lambda x: (x >= 0) & (x <= 1), single=True),
     "str": Kind("a string", "strings", lambda x: isinstance(x, str), frozenset([str])),
     "None": Kind("None", "None", lambda x: x is None, frozenset([NONE])),
     "ArrayLike": Kind(ARRAY, "arrays", _does(as_value)),
@@ -140,7 +140,11 @@ KINDS = {
     "Callable": Kind("a function", "functions", callable, frozenset([FunctionType])),
     "Mapping": Kind("a dict", "dicts", lambda x: isinstance(x, Mapping), frozenset([dict])),
     "type": Kind("a class", "classes", lambda x: isinstance(x, type), frozenset([type])),
+    "PathLike": Kind("a path", "paths", lambda x: isinstance(x, os.PathLike)),
     "Path": Kind("a path", "paths", lambda x: isinstance(x, (str, os.PathLike)), frozenset([str])),
+    "ndarray": Kind("an array", "arrays", lambda x: isinstance(x, (np.ndarray, Value))),
+    "Metric": Kind("a metric, as metrics.Accuracy() is", "metrics", _has("init", "update", "compute")),
+    "Tokenizer": Kind("a tokenizer of the package tokenizers", "tokenizers", _has("encode", "decode", "get_vocab_size")),
     "Optimizer": Kind("an optimizer, which has init and update", "optimizers", _has("init", "update")),
 }
 ANYTHING = Kind("anything", "anything", lambda x: True)
@@ -203,7 +207,7 @@ def _kind(annotation: str) -> Kind:
     if name == "Mapping" and inside:
         keys, _, values = inside.removesuffix("]").partition(", ")
         return _mapping(_kind(keys), _kind(values))
-    return KINDS.get(name, ANYTHING)
+    return KINDS.get(name.rpartition(".")[2], ANYTHING)
 
 
 def _alternatives(annotation: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ import numpy as np
 from jitgrad import io, tree
 from jitgrad.errors import ArgumentError
 from jitgrad.publishing import public as _public
+from jitgrad.ranges import Amount, Count, NotNegative, Real, Steps
 
 from .metrics.metric import Metric, snake
 from .objective import OfOutput
@@ -160,7 +161,7 @@ class _Monitor(Callback):
         "false_negatives",
     )  # fmt: skip
 
-    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+    def __init__(self, monitor: str, mode: str, min_delta: Real = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise ArgumentError(f'{self._name}: mode is "auto", "min" or "max", got {mode!r}')
         self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
@@ -212,13 +213,13 @@ class EarlyStopping(_Monitor):
     def __init__(
         self,
         monitor: str = "val_loss",
-        min_delta: float = 0,
-        patience: float = 0,
-        verbose: int = 0,
+        min_delta: Real = 0,
+        patience: NotNegative = 0,
+        verbose: Count = 0,
         mode: str = "auto",
-        baseline: float | None = None,
+        baseline: Real | None = None,
         restore_best_weights: bool = False,
-        start_from_epoch: int = 0,
+        start_from_epoch: Count = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
         self.patience, self.verbose, self.baseline = patience, verbose, baseline
@@ -263,9 +264,9 @@ class ModelCheckpoint(_Monitor):
 
     def __init__(
         self,
-        filepath: Any,
+        filepath: str | os.PathLike[str],
         monitor: str = "val_loss",
-        verbose: int = 0,
+        verbose: Count = 0,
         save_best_only: bool = False,
         save_weights_only: bool = False,
         mode: str = "auto",
@@ -304,7 +305,7 @@ class BackupAndRestore(Callback):
     `fit` again begins with the epoch behind. The file is removed when the training has ended, but with delete_checkpoint=False.
     """
 
-    def __init__(self, backup_dir: Any, save_freq: str = "epoch", delete_checkpoint: bool = True) -> None:
+    def __init__(self, backup_dir: str | os.PathLike[str], save_freq: str = "epoch", delete_checkpoint: bool = True) -> None:
         if save_freq != "epoch":
             raise ArgumentError(f"train.callbacks.BackupAndRestore: save_freq must be 'epoch', got {save_freq!r}")
         self.path, self.delete_checkpoint = os.path.join(os.fspath(backup_dir), "backup.safetensors"), delete_checkpoint
@@ -329,7 +330,9 @@ class BackupAndRestore(Callback):
 class CSVLogger(Callback):
     """Write a line of epoch and logs to a CSV file after each epoch. append: go on behind what the file has."""
 
-    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
+    def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
+        if len(separator) != 1:
+            raise ArgumentError(f"train.callbacks.CSVLogger: separator must be one character, got {separator!r}")
         self.filename, self.separator, self.append = os.fspath(filename), separator, append
         self._names: list[str] = []
 
@@ -353,7 +356,7 @@ class CSVLogger(Callback):
 class LearningRateScheduler(Callback):
     """Set the learning rate before each epoch: schedule(epoch, learning rate so far) -> learning rate, or schedule(epoch)."""
 
-    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+    def __init__(self, schedule: Callable[..., float], verbose: Count = 0) -> None:
         if not callable(schedule):
             raise ArgumentError(f"train.callbacks.LearningRateScheduler: schedule must be a function, got {schedule!r}")
         self.schedule, self.verbose = schedule, verbose
@@ -381,13 +384,13 @@ class ReduceLROnPlateau(_Monitor):
     def __init__(
         self,
         monitor: str = "val_loss",
-        factor: float = 0.1,
-        patience: float = 10,
-        verbose: int = 0,
+        factor: Steps = 0.1,
+        patience: NotNegative = 10,
+        verbose: Count = 0,
         mode: str = "auto",
-        min_delta: float = 1e-4,
-        cooldown: int = 0,
-        min_lr: float = 0.0,
+        min_delta: Real = 1e-4,
+        cooldown: Count = 0,
+        min_lr: Amount = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
         if not factor < 1:
@@ -424,7 +427,7 @@ class TensorBoard(Callback):
 
     def __init__(
         self,
-        log_dir: Any = "logs",
+        log_dir: str | os.PathLike[str] = "logs",
         histogram_freq: int = 0,
         write_graph: bool = True,
         write_images: bool = False,

@@ -19,7 +19,8 @@ from jitgrad.nn import losses
 from jitgrad.nn.activations import log_sigmoid, sigmoid, softplus
 from jitgrad.nn.targets import check_among
 from jitgrad.normalization import Axis, log_softmax, softmax
-from jitgrad.operands import array_arg, inexact_arg
+from jitgrad.operands import array_arg, axis_number, inexact_arg
+from jitgrad.ranges import NotNegative, Part, Positive
 
 EPSILON = 1e-7
 NO_CLASS = -(2**31)
@@ -94,7 +95,7 @@ def mean_squared_logarithmic_error(y_true: Array, y_pred: Array) -> Array:
 
 
 @_element("d**2 / 2 for differences d up to delta, a straight line beyond.")
-def huber(y_true: Array, y_pred: Array, delta: float = 1.0) -> Array:
+def huber(y_true: Array, y_pred: Array, delta: Positive = 1.0) -> Array:
     size = jnp.abs(y_pred - y_true)
     inside = jnp.minimum(size, delta)
     return 0.5 * inside * inside + delta * (size - inside)
@@ -141,7 +142,7 @@ def _binary_terms(t: Array, x: Array, from_logits: bool) -> Array:
 
 @_element("-log of the probability that predictions give to targets of 0 and 1, or, with from_logits, that their sigmoid gives.")
 def binary_crossentropy(
-    y_true: Array, y_pred: Array, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: Array, y_pred: Array, from_logits: bool = False, label_smoothing: Part = 0.0, axis: int = -1
 ) -> Array:
     _only_last("binary_crossentropy", axis)
     return _binary_terms(y_true * (1 - label_smoothing) + 0.5 * label_smoothing, y_pred, from_logits)
@@ -152,10 +153,10 @@ def binary_focal_crossentropy(
     y_true: Array,
     y_pred: Array,
     apply_class_balancing: bool = False,
-    alpha: float = 0.25,
-    gamma: float = 2.0,
+    alpha: NotNegative = 0.25,
+    gamma: NotNegative = 2.0,
     from_logits: bool = False,
-    label_smoothing: float = 0.0,
+    label_smoothing: Part = 0.0,
     axis: int = -1,
 ) -> Array:
     _only_last("binary_focal_crossentropy", axis)
@@ -174,8 +175,9 @@ def _log_probabilities(x: Array, from_logits: bool, axis: int) -> Array:
     return log_softmax(x, axis=axis) if from_logits else jnp.log(_held(x / jnp.sum(x, axis=axis, keepdims=True)))
 
 
-def _classes(name: str, y_true: Any, y_pred: Any, label_smoothing: float, axis: int) -> tuple[Array, Array]:
+def _classes(name: str, y_true: Any, y_pred: Any, label_smoothing: Part, axis: int) -> tuple[Array, Array]:
     t, x = matched(f"train.losses.{name}", y_true, y_pred)
+    axis = axis_number(f"train.losses.{name}", axis, x.ndim)
     if x.ndim < 2 or x.shape[axis] == 1:
         raise ShapeError(
             f"train.losses.{name}: predictions must have an axis of two classes or more, [examples, classes], got {x.shape}. One "
@@ -185,7 +187,7 @@ def _classes(name: str, y_true: Any, y_pred: Any, label_smoothing: float, axis: 
 
 
 def categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: Part = 0.0, axis: int = -1
 ) -> Array:
     """-log of the probability that predictions, or the softmax of them with from_logits, give to the class of one-hot targets."""
     t, x = _classes("categorical_crossentropy", y_true, y_pred, label_smoothing, axis)
@@ -195,10 +197,10 @@ def categorical_crossentropy(
 def categorical_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
-    alpha: float = 0.25,
-    gamma: float = 2.0,
+    alpha: NotNegative = 0.25,
+    gamma: NotNegative = 2.0,
     from_logits: bool = False,
-    label_smoothing: float = 0.0,
+    label_smoothing: Part = 0.0,
     axis: int = -1,
 ) -> Array:
     """Cross-entropy of one-hot targets times alpha * (1 - p)**gamma for each class of probability p (Lin et al., 2017)."""

@@ -15,6 +15,7 @@ import jitgrad.numpy as jnp
 from jitgrad.errors import ArgumentError
 from jitgrad.nn.named import found
 from jitgrad.publishing import public as _public
+from jitgrad.ranges import Amount
 
 Regularizer = Callable[[Any], Any]
 
@@ -23,8 +24,8 @@ Regularizer = Callable[[Any], Any]
 class L1L2:
     """l1 * sum(|x|) + l2 * sum(x**2)."""
 
-    l1: float = 0.0
-    l2: float = 0.0
+    l1: Amount = 0.0
+    l2: Amount = 0.0
 
     def __call__(self, x: Any) -> Any:
         value = jnp.asarray(x)
@@ -36,21 +37,21 @@ class L1L2:
 class L1(L1L2):
     """l1 * sum(|x|)."""
 
-    def __init__(self, l1: float = 0.01) -> None:
+    def __init__(self, l1: Amount = 0.01) -> None:
         super().__init__(l1=l1)
 
 
 class L2(L1L2):
     """l2 * sum(x**2)."""
 
-    def __init__(self, l2: float = 0.01) -> None:
+    def __init__(self, l2: Amount = 0.01) -> None:
         super().__init__(l2=l2)
 
 
 l1, l2 = L1, L2
 
 
-def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
+def l1_l2(l1: Amount = 0.01, l2: Amount = 0.01) -> L1L2:
     """Both of them, 0.01 each by default."""
     return L1L2(l1, l2)
 

@@ -14,6 +14,7 @@ from jitgrad.metrics import MeanState
 from jitgrad.metrics.metric import DTYPE, importance, mask_of
 from jitgrad.nn.targets import is_class
 from jitgrad.operands import array_arg, inexact_arg
+from jitgrad.ranges import Number, Size
 
 from .. import loss_formulas
 from ..loss_formulas import labels_of, listed, matched, of_one_rank, over_last
@@ -106,7 +107,7 @@ class _Formula(_Mean):
         return type(self).formula(y_true, y_pred, **{n: getattr(self, n) for n in self.options})
 
 
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Array:
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: Number = 0.5) -> Array:
     """The part of elements where the target, 0 or 1, is whether the prediction is above the threshold: one number an example."""
     t, x = matched("train.metrics.binary_accuracy", y_true, y_pred)
     return over_last((t == (x > threshold)).astype(x.dtype))
@@ -124,13 +125,13 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
     return (labels == jnp.argmax(x, axis=-1)).astype(x.dtype)
 
 
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
+def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: Size = 5) -> Array:
     """Whether the prediction for the class of one-hot targets is among the k of the largest."""
     t, x = matched("train.metrics.top_k_categorical_accuracy", y_true, y_pred)
     return _in_top(jnp.argmax(t, axis=-1), x, k)
 
 
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
+def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: Size = 5) -> Array:
     """Whether the prediction for the label is among the k of the largest."""
     return _in_top(*_labelled("sparse_top_k_categorical_accuracy", y_true, y_pred), k)
 
@@ -143,7 +144,7 @@ def _labelled(name: str, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
     return labels_of(where, y_true, x.shape[:-1]), x
 
 
-def _in_top(labels: Array, x: Array, k: int) -> Array:
+def _in_top(labels: Array, x: Array, k: Size) -> Array:
     own = jnp.sum(jnp.where(is_class(labels, x.shape[-1], labels.ndim), x, 0), axis=-1, keepdims=True)
     known = (labels >= 0) & (labels < x.shape[-1])
     return (known & (jnp.sum(x > own, axis=-1) < k)).astype(x.dtype)

@@ -10,6 +10,7 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.metrics.metric import DTYPE, importance, mask_of, ratio
 from jitgrad.nn.targets import is_class
+from jitgrad.ranges import NotNegative, Real, Size
 
 from ..loss_formulas import matched
 from .metric import Metric
@@ -35,12 +36,12 @@ class FBetaScore(Metric):
     def __init__(
         self,
         average: str | None = None,
-        beta: float = 1.0,
-        threshold: float | None = None,
+        beta: NotNegative = 1.0,
+        threshold: Real | None = None,
         name: str | None = None,
         dtype: Any = None,
         *,
-        num_classes: int | None = None,
+        num_classes: Size | None = None,
     ) -> None:
         if average not in AVERAGES:
             raise ArgumentError(
@@ -92,11 +93,11 @@ class F1Score(FBetaScore):
     def __init__(
         self,
         average: str | None = None,
-        threshold: float | None = None,
+        threshold: Real | None = None,
         name: str | None = None,
         dtype: Any = None,
         *,
-        num_classes: int | None = None,
+        num_classes: Size | None = None,
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype, num_classes=num_classes)
 
@@ -131,7 +132,7 @@ class MeanIoU(Metric):
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: Size,
         name: str | None = None,
         dtype: Any = None,
         sparse_y_true: bool = True,

@@ -14,6 +14,7 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.metrics.metric import DTYPE, importance, mask_of, ratio
 from jitgrad.nn.activations import sigmoid
+from jitgrad.ranges import Count, Part, Size
 
 from ..loss_formulas import EPSILON, matched
 from .metric import Metric
@@ -32,10 +33,12 @@ class _Thresholds(Metric):
     """State: counts at each threshold, of predictions above it."""
 
     def __init__(
-        self, thresholds: Any, name: str | None, dtype: Any, top_k: int | None = None, class_id: int | None = None
+        self, thresholds: Any, name: str | None, dtype: Any, top_k: Size | None = None, class_id: Count | None = None
     ) -> None:
         self.single = not isinstance(thresholds, (Sequence, np.ndarray))
         values = [thresholds] if self.single else list(thresholds)
+        if not values:
+            raise ArgumentError(f"train.metrics.{type(self).__name__}: thresholds must have one number or more, got none")
         if any(not 0 <= t <= 1 for t in values if t is not None):
             raise ArgumentError(f"train.metrics.{type(self).__name__}: thresholds must lie between 0 and 1, got {thresholds}")
         default = -np.inf if top_k is not None else 0.5
@@ -54,6 +57,8 @@ class _Thresholds(Metric):
             least = lax.top_k(x, self.top_k)[0][..., -1:]
             x = jnp.where(x >= least, x, -jnp.inf)
         if self.class_id is not None:
+            if self.class_id >= t.shape[-1]:
+                raise ArgumentError(f"{name}: class_id must be one of {t.shape[-1]} classes, counted from 0, got {self.class_id}")
             t, x, counts = (a[..., self.class_id] for a in (t, x, counts))
         hit = (t != 0).reshape(-1)
         above = x.reshape(-1) > jnp.asarray(self.thresholds[:, None], x.dtype)
@@ -73,7 +78,7 @@ class _Thresholds(Metric):
 class _Count(_Thresholds):
     part: ClassVar[str]
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(self, thresholds: Part | Sequence[Part | None] | None = None, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(thresholds, name, dtype)
 
     def compute(self, state: Counts) -> Array:
@@ -97,9 +102,9 @@ class _Share(_Thresholds):
 
     def __init__(
         self,
-        thresholds: Any = None,
-        top_k: int | None = None,
-        class_id: int | None = None,
+        thresholds: Part | Sequence[Part | None] | None = None,
+        top_k: Size | None = None,
+        class_id: Count | None = None,
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
@@ -137,12 +142,12 @@ class AUC(_Thresholds):
 
     def __init__(
         self,
-        num_thresholds: int = 200,
+        num_thresholds: Size = 200,
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
         dtype: Any = None,
-        thresholds: Any = None,
+        thresholds: Sequence[Part] | None = None,
         multi_label: bool = False,
         from_logits: bool = False,
     ) -> None:
@@ -156,7 +161,7 @@ class AUC(_Thresholds):
             raise ArgumentError(f"{where}: multi_label=True is not there. Give a metric for each class, or jitgrad.metrics.AUC.")
         if thresholds is None and num_thresholds < 2:
             raise ArgumentError(f"{where}: num_thresholds must be 2 or more, got {num_thresholds}")
-        inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1) if thresholds is None else np.sort(thresholds)
+        inner = np.arange(1, num_thresholds - 1) / (num_thresholds - 1) if thresholds is None else np.sort(np.asarray(thresholds))
         self.curve, self.summation_method, self.from_logits = curve, summation_method, from_logits
         super().__init__(inner, name, dtype)
         self.thresholds = np.concatenate([[-EPSILON], inner, [1 + EPSILON]])

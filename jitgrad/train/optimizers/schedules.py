@@ -8,6 +8,7 @@ from typing import Any
 
 import jitgrad.numpy as jnp
 from jitgrad.errors import ArgumentError
+from jitgrad.ranges import Amount, Steps
 
 
 class LearningRateSchedule:
@@ -32,7 +33,12 @@ class ExponentialDecay(LearningRateSchedule):
     """
 
     def __init__(
-        self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False, name: str | None = None
+        self,
+        initial_learning_rate: Amount,
+        decay_steps: Steps,
+        decay_rate: Amount,
+        staircase: bool = False,
+        name: str | None = None,
     ) -> None:
         self.initial_learning_rate, self.decay_steps, self.decay_rate = initial_learning_rate, decay_steps, decay_rate
         self.staircase = staircase
@@ -50,7 +56,12 @@ class InverseTimeDecay(LearningRateSchedule):
     """
 
     def __init__(
-        self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False, name: str | None = None
+        self,
+        initial_learning_rate: Amount,
+        decay_steps: Steps,
+        decay_rate: Amount,
+        staircase: bool = False,
+        name: str | None = None,
     ) -> None:
         self.initial_learning_rate, self.decay_steps, self.decay_rate = initial_learning_rate, decay_steps, decay_rate
         self.staircase = staircase
@@ -93,10 +104,10 @@ class PolynomialDecay(LearningRateSchedule):
 
     def __init__(
         self,
-        initial_learning_rate: float,
-        decay_steps: float,
-        end_learning_rate: float = 0.0001,
-        power: float = 1.0,
+        initial_learning_rate: Amount,
+        decay_steps: Steps,
+        end_learning_rate: Amount = 0.0001,
+        power: Amount = 1.0,
         cycle: bool = False,
         name: str | None = None,
     ) -> None:
@@ -121,12 +132,12 @@ class CosineDecay(LearningRateSchedule):
 
     def __init__(
         self,
-        initial_learning_rate: float,
-        decay_steps: float,
-        alpha: float = 0.0,
+        initial_learning_rate: Amount,
+        decay_steps: Steps,
+        alpha: Amount = 0.0,
         name: str | None = None,
-        warmup_target: float | None = None,
-        warmup_steps: float = 0,
+        warmup_target: Amount | None = None,
+        warmup_steps: Amount = 0,
     ) -> None:
         self.initial_learning_rate, self.decay_steps, self.alpha = initial_learning_rate, decay_steps, alpha
         self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
@@ -153,11 +164,11 @@ class CosineDecayRestarts(LearningRateSchedule):
 
     def __init__(
         self,
-        initial_learning_rate: float,
-        first_decay_steps: float,
-        t_mul: float = 2.0,
-        m_mul: float = 1.0,
-        alpha: float = 0.0,
+        initial_learning_rate: Amount,
+        first_decay_steps: Steps,
+        t_mul: Steps = 2.0,
+        m_mul: Amount = 1.0,
+        alpha: Amount = 0.0,
         name: str | None = None,
     ) -> None:
         self.initial_learning_rate, self.first_decay_steps = initial_learning_rate, first_decay_steps
