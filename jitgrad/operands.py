@@ -13,7 +13,7 @@ from typing import Any
 
 from jitgrad.array import Array, as_value
 from jitgrad.config import config
-from jitgrad.errors import ArgumentError, DTypeError, JitgradError, ParametersError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, ImmutableArrayError, JitgradError, ParametersError, ShapeError
 from jitgrad.promotion import default_float, dtype_name, promote, strong_dtype
 from jitgrad_compiler.ir.builder import Weak, bind
 from jitgrad_compiler.ir.graph import OPS
@@ -273,3 +273,9 @@ def no_out(where: str, out: Any) -> None:
     """Arrays are immutable, so `out`, kept for the order of arguments, must be None."""
     if out is not None:
         raise ArgumentError(f"{where}: out= is not supported, because arrays are immutable; use the returned array")
+
+
+def not_in_place(where: str, inplace: bool) -> None:
+    """Raise ImmutableArrayError unless `inplace` is False: NumPy's function of that name changes its argument."""
+    if inplace:
+        raise ImmutableArrayError(f"{where}: arrays are immutable; use the returned array, with inplace=False")

@@ -30,7 +30,7 @@ USES = {
     "at[].apply": lambda x, i: x.at[i].apply(jnp.sin),
     "take": lambda x, i: jnp.take(x, i, axis=0),
     "take_along_axis": lambda x, i: jnp.take_along_axis(x, jnp.full((1, 3), i), axis=0),
-    "put_along_axis": lambda x, i: jnp.put_along_axis(x, jnp.full((1, 3), i), 0.0, axis=0),
+    "put_along_axis": lambda x, i: jnp.put_along_axis(x, jnp.full((1, 3), i), 0.0, axis=0, inplace=False),
     "lax.dynamic_slice": lambda x, i: lax.dynamic_slice(x, (i, 0), (1, 3)),
     "lax.dynamic_slice of two rows": lambda x, i: lax.dynamic_slice(x, (i - 1, 0), (2, 3)),
     "lax.dynamic_update_slice": lambda x, i: lax.dynamic_update_slice(x, jnp.ones((1, 3)), (i, 0)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -305,18 +306,42 @@ def apply_over_axes(func: Callable[[Array, int], Any], a: ArrayLike, axes: int |
 
 
 class _Joined:
-    """`jnp.r_` and `jnp.c_`: what stands in the brackets, numbers, vectors and ranges start:stop:step, as one array."""
+    """`jnp.r_` and `jnp.c_`: what stands in the brackets, numbers, vectors and ranges start:stop:step, as one array.
 
-    def __init__(self, numpy: Any, columns: bool) -> None:
-        self._numpy, self._columns = numpy, columns
+    A text in front tells otherwise: "axis", "axis,least axes" or "axis,least axes,place of the first own one", as NumPy has them,
+    or "r" and "c": a row or a column with two axes of what is a vector. Raises ArgumentError for other texts.
+    """
+
+    def __init__(self, axis: int, least: int, place: int) -> None:
+        self._axes = axis, least, place
 
     def __getitem__(self, key: Any) -> Array:
         parts = key if isinstance(key, tuple) else (key,)
+        (axis, least, place), turned = self._axes, ""
+        if parts and isinstance(parts[0], str):
+            text, parts = parts[0], parts[1:]
+            if text in ("r", "c"):
+                turned = text
+            elif re.fullmatch(r"\s*-?\d+\s*(,\s*-?\d+\s*){0,2}", text):
+                axis, least, place = (*map(int, text.split(",")), *self._axes[text.count(",") + 1 :])
+            else:
+                raise ArgumentError(f"r_ and c_: the text in front must be r, c or up to three integers, got {text!r}")
         if any(isinstance(p, str) for p in parts):
-            raise ArgumentError("r_ and c_: texts that tell axes are not there; use concatenate or stack")
-        arrays = [asarray(self._numpy[p]) if isinstance(p, slice) else asarray(p) for p in parts]
-        arrays = [a.reshape(-1, 1) if self._columns and a.ndim < 2 else a.reshape(1) if a.ndim == 0 else a for a in arrays]
-        return concatenate(arrays, -1 if self._columns else 0)
+            raise ArgumentError("r_ and c_: a text that tells axes must be the first of all")
+        arrays = [_with_axes(asarray(np.r_[p]) if isinstance(p, slice) else asarray(p), least, place) for p in parts]
+        joined = concatenate(arrays, axis)
+        return joined if not turned or joined.ndim > 1 else joined.reshape((1, -1) if turned == "r" else (-1, 1))
 
 
-r_, c_ = _Joined(np.r_, False), _Joined(np.r_, True)
+def _with_axes(x: Array, least: int, place: int) -> Array:
+    """x with so many axes at least, of its own the first at `place`; -1: the last."""
+    more = least - x.ndim
+    if more <= 0:
+        return x
+    if not -more <= place + 1 <= more + 1:
+        raise ArgumentError(f"r_ and c_: the place of an array's first axis must be from {-more - 1} to {more}, got {place}")
+    before = place % (more + 1)
+    return x.reshape((1,) * before + x.shape + (1,) * (more - before))
+
+
+r_, c_ = _Joined(0, 1, -1), _Joined(-1, 2, 0)

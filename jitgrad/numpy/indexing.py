@@ -27,7 +27,7 @@ from jitgrad.array_ops import (
 )
 from jitgrad.checks import check_indices, is_checked
 from jitgrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to, no_out, stored
+from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, broadcasts_to, no_out, not_in_place, stored
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, DType
 
@@ -373,19 +373,18 @@ def take_along_axis(
 
 
 def put_along_axis(
-    arr: ArrayLike, indices: ArrayLike, values: ArrayLike, axis: int | None, inplace: bool = False, *, mode: str | None = None
+    arr: ArrayLike, indices: ArrayLike, values: ArrayLike, axis: int | None, inplace: bool = True, *, mode: str | None = None
 ) -> Array:
     """A copy of `arr` with `values` where `take_along_axis` would read; indices outside are dropped (or held, mode "clip").
 
-    Raises ArgumentError for inplace=True, which immutable arrays cannot do, though it is NumPy's way.
+    Raises ImmutableArrayError unless inplace=False is given.
 
     >>> import jitgrad.numpy as jnp
-    >>> print(jnp.put_along_axis(jnp.zeros((2, 2)), jnp.array([[1], [0]]), 5.0, axis=1))
+    >>> print(jnp.put_along_axis(jnp.zeros((2, 2)), jnp.array([[1], [0]]), 5.0, axis=1, inplace=False))
     [[0. 5.]
      [5. 0.]]
     """
-    if inplace:
-        raise ArgumentError("put_along_axis: arrays are immutable; use the returned array, with inplace=False")
+    not_in_place("put_along_axis", inplace)
     x, at, number = _along("put_along_axis", arr, indices, axis)
     shape = array_arg("put_along_axis", arr).type.shape
     at = from_front(at, x.type.shape[number])

@@ -16,7 +16,7 @@ import numpy as np
 from jitgrad.array import Array
 from jitgrad.at_once import also_counterpart, counterpart
 from jitgrad.errors import ArgumentError, ImmutableArrayError, MissingNameError
-from jitgrad.operands import ArrayLike
+from jitgrad.operands import ArrayLike, one_of
 from jitgrad.promotion import WEAK
 from jitgrad.suggestions import foreign
 from jitgrad.tracebacks import boundary, boundary_methods
@@ -34,6 +34,7 @@ from . import (
     linear,
     manipulation,
     matrices,
+    places,
     rearrangement,
     reductions,
     selection,
@@ -46,11 +47,17 @@ FLOAT32_MAX = 3.4028234e38
 """A Python float up to this one is a finite float32."""
 
 OPERAND_TYPES = (Array, np.ndarray, np.generic, *WEAK)
+_REFUSED = (list, tuple, range)
+"""What NumPy makes arrays of: left to Python, a list beside an array of one integer would be repeated, and equal to none."""
 
 
 def _is_operand(x: Any) -> bool:
-    """Whether an operator can take x; with anything else the other operand's class is asked."""
-    return isinstance(x, OPERAND_TYPES) or hasattr(x, "__jitgrad_array__") or (hasattr(x, "__array__") and not isinstance(x, type))
+    """Whether the operator's function is to take x, or to say why not; with anything else the other operand's class is asked."""
+    return (
+        isinstance(x, (*OPERAND_TYPES, *_REFUSED))
+        or hasattr(x, "__jitgrad_array__")
+        or (hasattr(x, "__array__") and not isinstance(x, type))
+    )
 
 
 def _direct(name: str, dtypes: tuple[DType, ...]) -> Callable[[Array, Any], Any]:
@@ -176,6 +183,19 @@ def _view(self: Array, dtype: Any = None, *shape: int) -> Array:
     return manipulation.view(self, dtype)
 
 
+def _compress(
+    self: Array, condition: ArrayLike, axis: int | None = None, *, size: int | None = None, fill_value: ArrayLike = 0
+) -> Array:
+    """The entries along an axis, or of the flattened array, whose condition holds."""
+    return places.compress(condition, self, axis, size=size, fill_value=fill_value)
+
+
+def _tobytes(self: Array, order: str = "C") -> bytes:
+    """The elements' bytes, by rows, or by columns with order "F"."""
+    one_of("tobytes", "order", order, ("C", "F"))
+    return np.asarray(self).tobytes(order)  # type: ignore[arg-type]
+
+
 def _clip(self: Array, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Array:
     """Each element held between min and max."""
     return selection.clip(self, min, max)
@@ -221,7 +241,8 @@ METHODS = {
     "astype": manipulation.astype, "squeeze": manipulation.squeeze, "swapaxes": manipulation.swapaxes,
     "repeat": rearrangement.repeat, "view": _view, "clip": _clip, "round": elementwise.round, "conj": elementwise.conj,
     "conjugate": elementwise.conj, "dot": linear.dot, "trace": linear.trace, "take": indexing.take, "sort": sorting.sort,
-    "argsort": sorting.argsort,
+    "argsort": sorting.argsort, "argpartition": sorting.argpartition, "choose": selection.choose,
+    "compress": _compress, "tobytes": _tobytes,
     "searchsorted": sorting.searchsorted, "nonzero": sorting.nonzero, "diagonal": matrices.diagonal,
 }  # fmt: skip
 PROPERTIES: dict[str, Callable[[Array], Any]] = {

@@ -11,7 +11,18 @@ import numpy as np
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import broadcast, constant, convert, fill, is_number, op, reshape, select
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, NotAFunctionError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number, common_dtype, no_out, one_of, shape_arg, size_arg, stored
+from jitgrad.operands import (
+    ArrayLike,
+    array_arg,
+    axis_number,
+    common_dtype,
+    no_out,
+    not_in_place,
+    one_of,
+    shape_arg,
+    size_arg,
+    stored,
+)
 from jitgrad.promotion import strong_dtype
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import BOOL, I64, DType
@@ -125,16 +136,19 @@ def mask_indices(n: int, mask_func: Any, k: int = 0, *, size: int | None = None)
     return rows, places
 
 
-def fill_diagonal(a: ArrayLike, val: ArrayLike, wrap: bool = False, *, inplace: bool = False) -> Array:
-    """A copy of a matrix with `val` on its diagonal. Raises ArgumentError for inplace=True: arrays are immutable.
+def fill_diagonal(a: ArrayLike, val: ArrayLike, wrap: bool = False, *, inplace: bool = True) -> Array:
+    """A copy of a matrix, or of an array with axes of one size, with `val` on its diagonal.
+
+    Raises ImmutableArrayError unless inplace=False is given, ArgumentError for wrap=True.
 
     >>> import jitgrad.numpy as jnp
-    >>> print(jnp.fill_diagonal(jnp.zeros((2, 2)), 3.0))
+    >>> print(jnp.fill_diagonal(jnp.zeros((2, 2)), 3.0, inplace=False))
     [[3. 0.]
      [0. 3.]]
     """
-    if inplace or wrap:
-        raise ArgumentError("fill_diagonal: arrays are immutable; use the returned array, with inplace=False and wrap=False")
+    not_in_place("fill_diagonal", inplace)
+    if wrap:
+        raise ArgumentError("fill_diagonal: wrap must be False, got True")
     x = array_arg("fill_diagonal", a)
     n = min(x.type.shape) if x.type.rank == 2 else diag_indices_from(x)[0].type.shape[0]
     at: Any = x.at

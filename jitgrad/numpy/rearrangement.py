@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value
-from jitgrad.array_ops import broadcast, concatenate, constant, convert, op, reshape, slice_axis
+from jitgrad.array_ops import broadcast, broadcast_right, concatenate, constant, convert, op, reshape, slice_axis
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, ParametersError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, size_arg, stored
 from jitgrad_compiler.ir.types import I64
@@ -16,7 +16,7 @@ from jitgrad_compiler.ir.types import I64
 from .elementwise import named
 from .index_plan import signed
 from .indexing import take_places
-from .manipulation import ravel, swapaxes, unstack
+from .manipulation import moveaxis, ravel, swapaxes, unstack
 
 
 def static(where: str, what: str, x: Any, kinds: str = "iub") -> np.ndarray:
@@ -328,14 +328,16 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     at = axis_number("insert", axis, x.type.rank)
     n = x.type.shape[at]
     where = np.arange(n)[obj] if isinstance(obj, slice) else static("insert", "obj", obj)
-    scalar = where.ndim == 0
-    count = where.size if not scalar else new.type.shape[at - x.type.rank] if 0 < x.type.rank - at <= new.type.rank else 1
     new = stored("insert", new, x.type.dtype)
-    if scalar and new.type.shape and new.type.rank == x.type.rank - 1:
-        count, new = 1, reshape(new, (*new.type.shape[:at], 1, *new.type.shape[at:]))
-    shape = (*x.type.shape[:at], count, *x.type.shape[at + 1 :])
-    new = broadcast(new, shape, tuple(range(len(shape) - new.type.rank, len(shape))))
-    before = np.repeat(where, count) if scalar else where
+    if new.type.rank > x.type.rank:
+        raise ShapeError(f"insert: values {list(new.type.shape)} have more axes than the array {list(x.type.shape)}")
+    new = reshape(new, (1,) * (x.type.rank - new.type.rank) + new.type.shape)
+    if where.ndim == 0:
+        new = moveaxis(new, 0, at)
+    single = where.size == 1  # before which all values along the axis go
+    count = new.type.shape[at] if single else where.size
+    new = broadcast_right(new, (*x.type.shape[:at], count, *x.type.shape[at + 1 :]))
+    before = np.repeat(where, count) if single else where
     # the order that NumPy itself gives to indices, old ones before `n` and the inserted ones behind
     order = np.insert(np.arange(n), signed(before), np.arange(n, n + count))
     return take_places(concatenate([x, new], at), as_value(order), at)

@@ -6,8 +6,8 @@ from typing import Any
 
 from jitgrad.array import Array, as_value
 from jitgrad.array_ops import constant, convert, flat, iota, op, reshape, select
-from jitgrad.errors import ArgumentError, DTypeError, ImmutableArrayError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, stored
+from jitgrad.errors import ArgumentError, DTypeError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, not_in_place, stored
 from jitgrad_compiler.ir.types import I64
 
 from .arithmetic import truth
@@ -15,11 +15,6 @@ from .creation import array
 from .index_plan import columns, from_front
 from .indexing import check_column, take_places, unsure
 from .selection import clip
-
-
-def _not_in_place(where: str, inplace: bool) -> None:
-    if inplace:
-        raise ImmutableArrayError(f"{where}: arrays are immutable; use the returned array, with inplace=False")
 
 
 def _values(where: str, v: Any, x: Array) -> Array:
@@ -42,7 +37,7 @@ def put(a: ArrayLike, ind: ArrayLike, v: ArrayLike, mode: str | None = None, *, 
     >>> print(jnp.put(jnp.zeros(4), jnp.array([1, -1]), jnp.array([5.0, 6.0]), inplace=False))
     [0. 5. 0. 6.]
     """
-    _not_in_place("put", inplace)
+    not_in_place("put", inplace)
     if mode not in (None, "clip", "wrap"):
         raise ArgumentError(f"put: mode must be None, 'clip' or 'wrap', got {mode!r}")
     x = array_arg("put", a)
@@ -97,7 +92,7 @@ def putmask(a: ArrayLike, mask: ArrayLike, values: ArrayLike, *, inplace: bool =
 
 
 def _masked(where: str, arr: ArrayLike, mask: ArrayLike, vals: ArrayLike, inplace: bool) -> tuple[Array, Array, Array]:
-    _not_in_place(where, inplace)
+    not_in_place(where, inplace)
     x = array_arg(where, arr)
     chosen = truth(flat(array(mask) if isinstance(mask, (list, tuple)) else array_arg(where, mask)))
     values = _values(where, vals, x)

@@ -17,8 +17,8 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import broadcast_right, constant, convert, flat, iota, op, reshape, select, slice_axis
-from jitgrad.errors import ArgumentError, DTypeError, ImmutableArrayError, ParametersError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, no_out
+from jitgrad.errors import ArgumentError, DTypeError, ParametersError, ShapeError
+from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, no_out, not_in_place
 from jitgrad.tracebacks import boundary
 from jitgrad_compiler.ir.types import BOOL
 
@@ -228,8 +228,7 @@ class Methods:
         Raises ImmutableArrayError unless inplace=False is given, because NumPy's changes its argument.
         """
         where = f"{self.name}.at"
-        if inplace:
-            raise ImmutableArrayError(f"{where}: arrays are immutable. Use the returned array, with inplace=False.")
+        not_in_place(where, inplace)
         if (b is None) != (self.nin == 1):
             raise ParametersError(f"{where}: takes the array, an index{' and values' if self.nin == 2 else ' alone'}")
         x, indices = array_arg(where, a), array(indices) if isinstance(indices, list) else indices

@@ -56,7 +56,7 @@ ATTRIBUTES = {
     "scatter": "x.at[indices].set(v)", "index_add": "x.at[indices].add(v)", "topk": "jitgrad.lax.top_k(x, k)",
     "chunk": "jnp.array_split(x, n)", "mm": "x @ y", "bmm": "x @ y", "matmul": "x @ y", "mv": "x @ y", "addmm": "z + x @ y",
     "norm": "jnp.sqrt(jnp.sum(x * x))", "get_shape": "x.shape", "set_shape": "x.reshape(...)", "eval": "x itself",
-    "values": "x itself, or numpy.asarray(x)", "tobytes": "numpy.asarray(x).tobytes()", "tofile": "numpy.asarray(x).tofile(file)",
+    "values": "x itself, or numpy.asarray(x)", "tofile": "numpy.asarray(x).tofile(file)",
     "dump": "numpy.save(file, x)", "append": "jnp.append(x, values), or a Python list and jnp.stack",
     "strides": "numpy.asarray(x).strides", "stride": "numpy.asarray(x).strides", "flags": "numpy.asarray(x).flags",
     "base": "numpy.asarray(x)", "ctypes": "numpy.asarray(x).ctypes", "flat": "x.ravel()",

@@ -198,9 +198,16 @@ def partitioned(d: Draw) -> Call:
 def inserted(d: Draw) -> Call:
     shape = d.shape(least=1)
     axis = d.axis(shape, none=False)
-    n = shape[axis]
+    n, at = shape[axis], axis % len(shape)
     where = d.one_of(d.number(-n, n), [d.number(-n, n)], [0, n, 0], [n // 2, 0])
-    return Call([d.array(shape)], [where, 2], {"axis": axis})
+    x, rest = d.array(shape), (shape[:at], shape[at + 1 :])
+    values = d.one_of(2, *(d.array((*rest[0], *sizes, *rest[1]), dtype=x.dtype) for sizes in ((), (1,), (3,))))
+    if np.ndim(values) == len(shape):  # one place takes them all: a number's along the first axis
+        where = d.one_of(d.number(-n, n), [d.number(-n, n)])
+        values = np.moveaxis(values, axis, 0) if np.ndim(where) == 0 else values
+    elif np.ndim(values) and np.ndim(where):
+        values = np.expand_dims(values, axis)
+    return Call([x], [where, values], {"axis": axis})
 
 
 def deleted(d: Draw) -> Call:

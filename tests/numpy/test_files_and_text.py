@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,8 +46,36 @@ def test_brackets_join_arrays():
         (jnp.r_[m, m], np.r_[m, m]), (jnp.c_[1:3], np.c_[1:3]),
     ):  # fmt: skip
         np.testing.assert_array_equal(ours, theirs)
-    with pytest.raises(errors.ArgumentError, match="r_ and c_"):
-        jnp.r_["0,2", v]
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize("name", ["r_", "c_"])
+@pytest.mark.parametrize(
+    "key",
+    [("0,2", [1, 2], [3, 4]), ("0,2,0", [1, 2], [3, 4]), ("1,2,0", [1, 2], [3, 4]), ("-1", np.ones((2, 2)), np.ones((2, 1))),
+     ("r", [1, 2], [3]), ("c", [1, 2], [3]), ("r", np.ones((1, 2))), ("0,3,1", [1, 2], slice(0, 2)), ("2,3,-2", [1, 2], [3, 4]),
+     ("0,2", 7, slice(0, 1))],
+    ids=str,
+)  # fmt: skip
+def test_a_text_in_brackets_tells_axes_as_in_numpy(name: str, key: Any) -> None:
+    try:
+        theirs = np.asarray(getattr(np, name)[key])
+    except ValueError:
+        with pytest.raises(errors.ShapeError):
+            getattr(jnp, name)[key]
+    else:
+        np.testing.assert_array_equal(getattr(jnp, name)[key], theirs, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [(("0,a", [1]), "must be r, c or up to three integers, got '0,a'"), (("0,1,2,3", [1]), "up to three integers"),
+     (([1], "r"), "must be the first of all"), (("0,2,3", [1]), "from -2 to 1, got 3")],
+    ids=str,
+)  # fmt: skip
+def test_other_texts_in_brackets_are_refused(key: Any, message: str) -> None:
+    with pytest.raises(errors.ArgumentError, match=f"^r_ and c_: .*{message}"):
+        jnp.r_[key]
 
 
 def test_files_and_buffers_become_arrays(tmp_path):

@@ -28,8 +28,8 @@ CASES = [
     "take_along_axis(x, argsort(x, None), None)",
     "take_along_axis(t, array([[[0], [2], [-1]]]), 2)"
     " :: np.take_along_axis(t, np.broadcast_to(np.array([[[0], [2], [-1]]]), (2, 3, 1)), 2)",
-    "put_along_axis(x, argmax(x, 1)[:, None], 9.0, 1) :: np.where(x == x.max(1, keepdims=True), 9.0, x)",
-    "put_along_axis(x, argsort(x, 0), y, 0) :: np.take_along_axis(y, np.argsort(np.argsort(x, 0), 0), 0)",
+    "put_along_axis(x, argmax(x, 1)[:, None], 9.0, 1, inplace=False) :: np.where(x == x.max(1, keepdims=True), 9.0, x)",
+    "put_along_axis(x, argsort(x, 0), y, 0, inplace=False) :: np.take_along_axis(y, np.argsort(np.argsort(x, 0), 0), 0)",
     "x[0]",
     "x[-1]",
     "x[1, 2]",

@@ -66,7 +66,7 @@ BAD: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: A.at[0].set(1, mode="maybe"), errors.ArgumentError, "mode must be one of"),
     (lambda: jnp.take(A, V), errors.DTypeError, "take: indices must be integers"),
     (lambda: jnp.take(A, I3, mode="raise"), errors.ArgumentError, "take: mode must be"),
-    (lambda: jnp.put_along_axis(A, I3[None], 0, 1, inplace=True), errors.ArgumentError, "immutable"),
+    (lambda: jnp.put_along_axis(A, I3[None], 0, 1), errors.ImmutableArrayError, "immutable"),
     (lambda: I3**-1, errors.DTypeError, "power: integers cannot be raised to the negative power -1"),
     (lambda: ~V, errors.DTypeError, "invert takes the element types bool"),
     (lambda: V & 1, errors.DTypeError, "bitwise_and takes the element types bool"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import operator as operators
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
+from jitgrad import errors
 
 CASES = [
     "x + 1",
@@ -62,12 +65,41 @@ CASES = [
     "c.imag",
     "c.conj()",
     "x.ptp(0) :: ptp(x, 0)",
+    'k.choose((v, v + 1, v + 2, v + 3), mode="clip")',
+    "v.argpartition(1)[1:2]",
 ]
+
+
+OPERATORS = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift eq ne lt le gt ge".split()
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_methods_agree_with_numpy_eagerly_traced_and_batched(case: str, agrees: Callable[..., None]) -> None:
     agrees(case)
+
+
+def test_what_depends_on_elements_is_a_method_of_concrete_arrays() -> None:
+    x = np.arange(6.0).reshape(3, 2)
+    a = jnp.array(x)
+    np.testing.assert_array_equal(a.compress(jnp.array([True, False, True]), 0), x[[0, 2]])
+    np.testing.assert_array_equal(a.compress(jnp.array([True, False]), size=3), [0, 0, 0])
+    assert a.tobytes() == x.tobytes() and a.tobytes("F") == x.tobytes("F") != x.tobytes()
+    with pytest.raises(errors.ArgumentError, match=r"tobytes: order must be one of 'C', 'F', got 'A'"):
+        a.tobytes("A")
+
+
+@pytest.mark.parametrize("other", [[2], (2, 3), range(2)], ids=repr)
+@pytest.mark.parametrize("operator", [o for n in OPERATORS for o in (getattr(operators, n),)], ids=OPERATORS)
+def test_operators_refuse_what_numpy_makes_arrays_of(operator: Callable[[Any, Any], Any], other: Any) -> None:
+    for x in (jnp.arange(2), jnp.array(2), jnp.array([2])):  # an array of one integer would repeat a list
+        for operands in ((x, other), (other, x)):
+            with pytest.raises(errors.NotAnArrayError, match=f"needs an array or a number, got {type(other).__name__}"):
+                operator(*operands)
+
+
+def test_arrays_are_unequal_to_what_is_no_number() -> None:
+    x = jnp.arange(2)
+    assert (x == "auto") is False and (x != None) is True and (x == {}) is False  # noqa: E711
 
 
 def test_an_array_has_its_trace() -> None:

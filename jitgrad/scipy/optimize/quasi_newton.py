@@ -17,7 +17,7 @@ from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.differentiation import value_and_grad
 
-from .line_search import Found, Point, search
+from .searching import Found, Point, search
 
 Function = Callable[[Array], Any]
 
