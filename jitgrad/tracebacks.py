@@ -108,8 +108,8 @@ def boundary(f: F, inside: bool = False, known: bool = False, name: str | None =
             out = asked(f, called, checks, args, kwargs) if checks else f(*args, **kwargs)
             return out if inside or config.jax_enable_x64 else narrow_results(out)
         except Exception as error:
-            if type(error) is TypeError and error.__traceback__ is not None and error.__traceback__.tb_next is None:
-                explain_call(error, f, called, args)  # the call itself failed
+            if type(error) is TypeError and _is_of_the_call(error.__traceback__):
+                explain_call(error, f, called, args)
             elif known and is_of_ours(error.__traceback__) and not _is_called_by_known():
                 name_call(error, f, called, args, kwargs)
             leave(error)
@@ -120,6 +120,13 @@ def boundary(f: F, inside: bool = False, known: bool = False, name: str | None =
     made: Any = entry
     made.__code__ = _named(made.__code__, entry.__name__, entry.__qualname__)
     return made
+
+
+def _is_of_the_call(traceback: TracebackType | None) -> bool:
+    """Whether the call itself failed: no frame of the function called stands behind."""
+    if traceback is not None and (behind := traceback.tb_next) is not None and behind.tb_frame.f_code is asked.__code__:
+        traceback = behind
+    return traceback is not None and traceback.tb_next is None
 
 
 def _is_called_by_known() -> bool:
