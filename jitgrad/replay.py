@@ -1,7 +1,8 @@
 """A function's operations on arrays of known types, done again without the function: one NumPy reference after the other.
 
-`recorded` traces a function once and writes down what it does as a Python function of arrays. Nothing is reordered, so that its
-numbers are those of the function's own operations. at_once.py calls this for functions that have no counterpart in NumPy.
+`recorded` traces a function once and writes down what it does as a Python function of arrays. Nothing is reordered, and what it
+does twice is done once, so that its numbers are those of the function's own operations. at_once.py calls this for functions that
+have no counterpart in NumPy.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from jitgrad_compiler.ir.builder import Builder, as_typed, run_is_plain, staging
-from jitgrad_compiler.ir.graph import OPS, Eqn, Graph, Literal, Var
+from jitgrad_compiler.ir.graph import OPS, Graph, Literal, Var
 from jitgrad_compiler.passes.inline import inline
+from jitgrad_compiler.passes.simplify import share
 
 from .array import Array
 from .direct_calls import direct, left_to_readers, spread
+from .replay_branches import Step, arranged
 
 LARGEST = 1 << 14
 """Elements of any one array above which the operations' own time counts, not what a call costs."""
@@ -42,6 +45,7 @@ def recorded(function: Callable[..., Any], args: Any, kwargs: Any, arrays: Seque
         graph, captured = builder.finish([*results, *builder.supposed])
     for op in WITH_RULES:
         graph = inline(graph, op)
+    graph = share(graph)
     if builder.looked_at or len(graph.eqns) > LONGEST or not all([isinstance(v, Var) for v in graph.outputs]):
         raise NotRecorded
     known = [*arrays, *[v.data() for v in captured]]
@@ -93,9 +97,9 @@ def _written(graph: Graph, arrays: list[Any], count: int, several: int | None) -
     def named(a: Any, numpys: Any = None) -> str:
         return names[a] if isinstance(a, Var) and a in names else bound(value(a, numpys))
 
-    lines, equations = [], _needed(graph)
-    left = left_to_readers(equations, graph.outputs)
-    for e in equations:
+    steps: list[Step] = []
+    left = left_to_readers(graph.eqns, graph.outputs)
+    for e in graph.eqns:
         types = [v.type for v in (*e.inputs, *e.outputs)]
         if not run_is_plain(e.op, e.params, types) or e.has_effect or any([t.size > LARGEST for t in types]):
             raise NotRecorded
@@ -110,13 +114,15 @@ def _written(graph: Graph, arrays: list[Any], count: int, several: int | None) -
             [*[named(a, numpys) for a in e.inputs], *map(bound, more), *[f"{k}={bound(p)}" for k, p in params.items()]]
         )
         names.update({v: f"v{len(names) + i}" for i, v in enumerate(e.outputs)})
-        lines.append(f"{', '.join([names[v] for v in e.outputs])}{',' * listed} = {bound(numpys)}({call})")
+        lines = [f"{', '.join([names[v] for v in e.outputs])}{',' * listed} = {bound(numpys)}({call})"]
         for v, o in zip(e.outputs, outs, strict=True):
             if v not in left and not (type(o) is np.ndarray and o.dtype is v.type.dtype.numpy and o.shape == v.type.shape):
                 lines.append(f"{names[v]} = typed({names[v]}, {bound(v.type)})")
+        steps.append((e, lines))
     kept = [c for c in scope.values() if isinstance(c, np.ndarray)]
     if any([np.may_share_memory(values[v], c) for v in results if v in names for c in kept]):
         raise NotRecorded  # a donation of such a result would write over what is kept here
+    lines = arranged(steps, graph.outputs, names, left)
     for s in supposed:
         if s in names:
             lines.append(f"if not {named(s)}.all(): raise {bound(NotRecorded)}")
@@ -128,14 +134,3 @@ def _written(graph: Graph, arrays: list[Any], count: int, several: int | None) -
     exec(source, scope)  # of our own names only
     replay: Callable[..., Any] = scope["replay"]
     return replay
-
-
-def _needed(graph: Graph) -> list[Eqn]:
-    """The equations that outputs depend on."""
-    wanted = set(graph.outputs)
-    needed = []
-    for e in reversed(graph.eqns):
-        if not wanted.isdisjoint(e.outputs):
-            needed.append(e)
-            wanted.update(e.inputs)
-    return needed[::-1]

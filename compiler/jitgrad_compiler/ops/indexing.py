@@ -100,6 +100,9 @@ def _gather(x: Any, indices: Any, axes: Axes, batch: int, mode: str) -> Any:
         return np.zeros(shape, x.dtype)
     if mode == "clip" and axes == (0,) and not batch and 0 not in x.shape:
         return x.take(_signed(indices.reshape(indices.shape[:-1]), x.shape[0]), 0, mode="clip")
+    if mode == "clip" and axes == tuple(range(x.ndim)) and x.ndim and 0 not in x.shape:
+        places = [_signed(indices[..., a], n) for a, n in enumerate(x.shape)]
+        return x.reshape(-1).take(np.ravel_multi_index(places, x.shape, "clip"))
     if mode == "clip" and axes == (batch,) and x.ndim == batch + 1 and 0 not in x.shape:
         n = x.shape[-1]
         places = np.minimum(np.maximum(_signed(indices[..., 0], n), 0), n - 1)

@@ -43,6 +43,11 @@ def simplify_nested(graph: Graph) -> Graph:
     return simplify(graph)
 
 
+def share(graph: Graph) -> Graph:
+    """Equal equations are one, and nothing else is changed."""
+    return remove_dead(_Simplifier(graph).run_sharing())
+
+
 def remove_dead(graph: Graph) -> Graph:
     """Without the equations that no output depends on."""
     live = {a for a in graph.outputs if isinstance(a, Var)}
@@ -84,6 +89,11 @@ class _Simplifier(Rewriter):
             for v, made in zip(e.outputs, self.shared(e.op, inputs, params, e), strict=True):
                 filled = isinstance(v.type, TapeType) or v.type.size or not any(e.graphs)
                 self.atoms[v] = made if filled else self.nothing(v, e)
+        return self.finish()
+
+    def run_sharing(self) -> Graph:
+        for e in self.graph.eqns:
+            self.atoms.update(zip(e.outputs, self.shared(e.op, [self.read(a) for a in e.inputs], e.params, e), strict=True))
         return self.finish()
 
     def nothing(self, v: Var, e: Eqn) -> Var:
