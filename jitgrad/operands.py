@@ -241,12 +241,13 @@ def shape_arg(where: str, shape: Any) -> Shape:
 
     Raises ArgumentError for negative sizes, and what `size_arg` raises.
     """
-    if (
-        type(shape) is tuple
-        and all([type(n) is int and 0 <= n <= LARGEST_SIZE for n in shape])
-        and math.prod(shape) <= LARGEST_SIZE
-    ):
-        return shape
+    if type(shape) is tuple:
+        for n in shape:
+            if type(n) is not int or not 0 <= n <= LARGEST_SIZE:
+                break
+        else:
+            if math.prod(shape) <= LARGEST_SIZE:
+                return shape
     what = "a shape is an integer or a tuple of integers"
     if isinstance(shape, (str, bytes, Set, Mapping)):
         size_arg(where, shape, what)

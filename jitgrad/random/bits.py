@@ -5,6 +5,7 @@ Functions of words (`random_bits`, `unit_floats`, `floats_between`) are for samp
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -165,10 +166,13 @@ def randint(key: KeyLike, shape: Shape, minval: Any, maxval: Any, dtype: Any = N
         check_shape("randint", sizes, *[b.type.shape for b in bounds])
         bounds = [b if b.type.dtype.is_integer else stored("random.randint", b, dtype_name(int)) for b in bounds]
         return draw_each("randint", _randint_of_arrays, key, tuple(bounds), (sizes, name, within))
-    limits = ops.limits(name)
-    low = min(max(int(minval), int(limits.min)), int(limits.max))
-    high = min(max(int(maxval), int(limits.min)), int(limits.max) + 1)
+    return draw_each("randint", _randint, key, _range(int(minval), int(maxval), name, within), (sizes, name))
+
+
+@lru_cache(maxsize=256)
+def _range(low: int, high: int, dtype: DType, within: DType) -> tuple[Array, Array]:
+    """The least integer that a type can hold of those from `low` up to `high`, and how many there are, 0 for all."""
+    limits = ops.limits(dtype)
+    low, high = min(max(low, int(limits.min)), int(limits.max)), min(max(high, int(limits.min)), int(limits.max) + 1)
     span = max(high - low, 1) % 2 ** (within.nbytes * 8)
-    return draw_each(
-        "randint", _randint, key, (ops.constant(low, within), ops.constant(span, unsigned_integer(within.bits))), (sizes, name)
-    )
+    return ops.constant(low, within), ops.constant(span, unsigned_integer(within.bits))

@@ -24,7 +24,7 @@ from jitgrad_compiler.ir.types import BOOL, F32, U64, DType
 
 from .bits import unit_floats, unit_floats_of
 from .distributions import EPSILON, signs
-from .keys import KeyLike, Stream, Word, root_of, split_word
+from .keys import KeyLike, Stream, Word, asked_for, root_of, split_word
 from .pieces import made_now
 from .programs import (
     AT_ONCE,
@@ -38,6 +38,7 @@ from .programs import (
     integer_dtype,
     parameter,
     shape_with,
+    value_of,
     working_float,
 )
 
@@ -62,12 +63,13 @@ def bernoulli(key: KeyLike, p: Any = 0.5, shape: Shape | None = None, mode: str 
     >>> print(bernoulli(jitgrad.random.key(0), 1.0, (2,)))
     [ True  True]
     """
-    chance = as_value(p, "random.bernoulli")
+    chance = value_of("bernoulli", p)
     if not chance.type.dtype.is_float and not chance.weak:
         raise DTypeError(f"random.bernoulli: p must be of a float type, got {chance.dtype}")
     if mode not in ("low", "high"):
         raise ArgumentError(f"random.bernoulli: mode must be 'low' or 'high', got {mode!r}")
-    return draw_each("bernoulli", _bernoulli, key, (p,), (shape_with("bernoulli", shape, p), working_float(p), mode))
+    static = (shape_with("bernoulli", shape, p), working_float(chance), mode)
+    return draw_each("bernoulli", _bernoulli, key, (chance,), static)
 
 
 def rademacher(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
@@ -107,20 +109,18 @@ ROUNDS = 64
 """The most random numbers that one element takes, where each takes another number: more have a chance of 1e-25 or less."""
 
 
-def _rounds(word: Word, count: int, next_at: int = 0) -> list[Array]:
-    """The words of every round, [ROUNDS] each: a round splits the key that the one before left at `next_at` into `count`."""
+def _rounds(word: Word) -> tuple[Array, Array, Array]:
+    """The words of every round, [ROUNDS] each: two of a chain of keys of which each is split into three, the first of them the next
+    key, and one of a chain by pairs, the second of them the next.
+    """
 
-    def step(key: Array, _: None) -> tuple[Array, list[Array]]:
-        words = split_word(key, count)
-        return words.pop(next_at), words
+    def step(keys: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], tuple[Array, Array, Array]]:
+        (following, u, v), (gap, after) = split_word(keys[0], 3), split_word(keys[1])
+        return (following, after), (u, v, gap)
 
-    found: list[Array] = lax.scan(step, root_of(word), None, length=ROUNDS)[1]
-    return found
-
-
-def _asked_for(word: Word, shape: Sizes) -> Array:
-    """Which elements are any of the draw's: those behind, which fill a program's size, take no round."""
-    return ops.iota(shape, 0, U64) < word.total if isinstance(word, Stream) else jnp.ones(shape, bool)
+    root = root_of(word)
+    words: tuple[Array, Array, Array] = lax.scan(step, (root, root), None, length=ROUNDS)[1]
+    return words
 
 
 def _each(one: Callable[..., Array], shape: Sizes, *parameters: Array) -> Array:
@@ -135,14 +135,14 @@ def _uniform_at(words: Array, round: Array, number: Array, dtype: DType) -> Arra
 
 
 def _last_accepted(
-    propose: Callable[..., tuple[Array, Array]], word: Word, wanted: Array, shape: Sizes, *parameters: Array
+    propose: Callable[..., tuple[Array, Array]], us: Array, vs: Array, wanted: Array, shape: Sizes, *parameters: Array
 ) -> Array:
     """The last proposal that was accepted in as many rounds as it takes until every `wanted` element has one; -1 without any.
 
     propose(u, v, *parameters) -> (proposal, accepted), for two uniform floats. That it is the last one, not the first, is jax's
     choice. The first round with an accepted proposal is found for each element, and from the latest of these back the last one.
     """
-    dtype, (us, vs) = parameters[0].type.dtype, _rounds(word, 3)
+    dtype = parameters[0].type.dtype
 
     def proposed(round: Array, number: Array, some: Sequence[Array]) -> tuple[Array, Array]:
         return propose(_uniform_at(us, round, number, dtype) - 0.5, _uniform_at(vs, round, number, dtype), *some)
@@ -166,17 +166,16 @@ def _last_accepted(
 def _poisson(word: Word, lam: Array, shape: Sizes, dtype: DType) -> Array:
     """Knuth's products of uniform numbers for means below 10, else rejection (Hoermann 1993), both in float32."""
     lam = parameter(lam, shape, F32)
-    few, here = jnp.isnan(lam) | (lam < 10), _asked_for(word, shape)
-    small = _poisson_by_products(word, jnp.where(few & here, lam, 0), shape, dtype)
+    few, here = jnp.isnan(lam) | (lam < 10), asked_for(word, shape)
+    us, vs, _ = _rounds(word)
+    small = _poisson_by_products(us, jnp.where(few & here, lam, 0), shape, dtype)
     rejected = here & jnp.any(here & ~few)
-    large = _last_accepted(_poisson_proposal, word, rejected, shape, jnp.where(few, 1e5, lam))
+    large = _last_accepted(_poisson_proposal, us, vs, rejected, shape, jnp.where(few, 1e5, lam))
     large = jnp.where(jnp.isinf(lam), lam, large)
     return jnp.where(lam == 0, 0, jnp.where(few, small, ops.convert(large, dtype)))
 
 
-def _poisson_by_products(word: Word, lam: Array, shape: Sizes, dtype: DType) -> Array:
-    (words,) = _rounds(word, 2)
-
+def _poisson_by_products(words: Array, lam: Array, shape: Sizes, dtype: DType) -> Array:
     def one(number: Array, lam: Array) -> Array:
         unfinished = lambda state: (state[1] > -lam) & (state[0] < ROUNDS)
         step = lambda state: (state[0] + 1, state[1] + jnp.log(_uniform_at(words, state[0], number, F32)))
@@ -227,9 +226,8 @@ def _stirling_tail(k: Array) -> Array:
     return jnp.where(k <= 9, known, series)
 
 
-def _binomial_by_gaps(word: Word, n: Array, p: Array, shape: Sizes, dtype: DType) -> Array:
+def _binomial_by_gaps(words: Array, n: Array, p: Array, shape: Sizes, dtype: DType) -> Array:
     """How many geometric gaps between successes fit into n trials."""
-    (words,) = _rounds(word, 2, 1)
 
     def one(number: Array, n: Array, p: Array) -> Array:
         def step(state: Any) -> Any:
@@ -269,11 +267,12 @@ def _binomial(word: Word, n: Array, p: Array, shape: Sizes, working: DType, dtyp
     q = jnp.where(rare, p, 1 - p)
     no_count, no_chance, unlimited = jnp.isnan(n) | (n < 0), jnp.isnan(q) | (q < 0), jnp.isinf(n)
     q = jnp.where(no_chance, 0.01, q)
-    few, here = no_count | (n * q <= 10), _asked_for(word, shape)
+    few, here = no_count | (n * q <= 10), asked_for(word, shape)
     whole = jnp.floor(n)
-    gaps = _binomial_by_gaps(word, jnp.where(here, jnp.where(few, whole, 0), -1), q, shape, working)
+    us, vs, words = _rounds(word)
+    gaps = _binomial_by_gaps(words, jnp.where(here, jnp.where(few, whole, 0), -1), q, shape, working)
     rejected, many = here & jnp.any(here & ~few), (jnp.where(few, 1e4, whole), jnp.where(few, 0.5, q))
-    rejection = _last_accepted(_binomial_proposal, word, rejected, shape, *many)
+    rejection = _last_accepted(_binomial_proposal, us, vs, rejected, shape, *many)
     drawn = jnp.where(few, gaps, rejection)
     invalid = no_count | no_chance
     drawn = jnp.where(invalid, jnp.nan, jnp.where(unlimited, jnp.inf, drawn))

@@ -15,6 +15,7 @@ import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad import lax
 from jitgrad.array import Array
+from jitgrad.at_once import done_at_once
 from jitgrad.custom_derivatives import custom_jvp
 from jitgrad.errors import ArgumentError
 from jitgrad.normalization import softmax
@@ -24,13 +25,13 @@ from jitgrad_compiler.ir.types import F64, DType
 
 from .bits import scaled, unit_floats
 from .distributions import exponentials, normals, signs
-from .keys import KeyLike, Word, random_words, split_word
+from .keys import KeyLike, Word, asked_for, random_words, split_word
 from .programs import Shape, check_shape, draw, draw_each, each, float_dtype, parameter, shape_with
 
 Sizes = tuple[int, ...]
 
 
-def _one_gamma(word: Array, alpha: Array, log: bool) -> Array:
+def _one_gamma(word: Array, alpha: Array, wanted: Array, log: bool) -> Array:
     """A draw by Marsaglia and Tsang, A simple method for generating gamma variables (2000); for alpha below 1 one for alpha + 1
     times a uniform number to the power 1 / alpha. log: its logarithm, made without it.
     """
@@ -43,7 +44,7 @@ def _one_gamma(word: Array, alpha: Array, log: bool) -> Array:
     def rejected(state: Any) -> Array:
         _, square, cube, u = state
         unlikely = u >= 1 - number(0.0331) * (square * square)
-        return unlikely & (jnp.log(u) >= square * number(0.5) + d * ((1 - cube) + jnp.log(cube)))
+        return wanted & unlikely & (jnp.log(u) >= square * number(0.5) + d * ((1 - cube) + jnp.log(cube)))
 
     def propose(state: Any) -> Any:
         again, normal_key, uniform_key = split_word(state[0], 3)
@@ -72,10 +73,11 @@ def gammas(word: Word, alpha: Array, shape: Sizes, dtype: DType, log: bool = Fal
     """NaN where alpha is below 0."""
     words = random_words(word, (math.prod(shape),))
     alpha = jnp.where(alpha < 0, math.nan, alpha)
+    wanted = asked_for(word, (math.prod(shape),))
 
     @custom_jvp
     def draws(alphas: Array) -> Array:
-        return vmap(lambda w, a: _one_gamma(w, a, log))(words, alphas)
+        return vmap(lambda w, a, wanted: _one_gamma(w, a, wanted, log))(words, alphas, wanted)
 
     @draws.defjvp
     def _(primals: Any, tangents: Any) -> Any:
@@ -188,8 +190,14 @@ def f(key: KeyLike, dfnum: Any, dfden: Any, shape: Shape | None = None, dtype: A
     return _drawn("f", _f, key, (dfnum, dfden), shape, dtype)
 
 
+@done_at_once
+def _normalized(logs: Array) -> Array:
+    return softmax(logs, axis=-1)
+
+
 def _dirichlet(key: Array, alpha: Array, shape: Sizes, dtype: DType) -> Array:
-    return softmax(each("dirichlet", _loggamma, key, [alpha], (shape, dtype)), axis=-1)
+    found: Array = _normalized(each("dirichlet", _loggamma, key, [alpha], (shape, dtype)))
+    return found
 
 
 def dirichlet(key: KeyLike, alpha: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
@@ -225,11 +233,17 @@ def _excess(word: Word, shape: Sizes, dtype: DType) -> Array:
     return exponentials(split_word(word)[1], shape, dtype)
 
 
+@done_at_once
+def _within_ball(x: Array, excess: Array, p: Array) -> Array:
+    length = jnp.sum(jnp.power(jnp.abs(x), p), axis=-1) + excess
+    return x / jnp.power(length, 1 / jnp.asarray(p))[..., None]
+
+
 def _ball(key: Array, p: Array, d: int, shape: Sizes, dtype: DType) -> Array:
     p = ops.convert(p, dtype)
     x = each("ball", _directions, key, [p], ((*shape, d), dtype))
-    length = jnp.sum(jnp.power(jnp.abs(x), p), axis=-1) + each("ball", _excess, key, [], (shape, dtype))
-    return x / jnp.power(length, 1 / jnp.asarray(p))[..., None]
+    found: Array = _within_ball(x, each("ball", _excess, key, [], (shape, dtype)), p)
+    return found
 
 
 def ball(key: KeyLike, d: int, p: Any = 2, shape: Shape = (), dtype: Any = None) -> Array:

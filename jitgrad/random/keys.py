@@ -21,7 +21,7 @@ from jitgrad.dtypes import prng_key
 from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError
 from jitgrad.operands import array_arg, shape_arg
 from jitgrad.promotion import dtype_name, narrowed
-from jitgrad_compiler.ir.types import U32, U64, ArrayType
+from jitgrad_compiler.ir.types import BOOL, U32, U64, ArrayType
 
 IMPL = "threefry2x32"
 ONE_KEY = ArrayType((2,), U32)
@@ -209,6 +209,14 @@ class Stream(NamedTuple):
 
 
 Word = TypeVar("Word", Array, Stream)
+
+
+def asked_for(word: Array | Stream, shape: tuple[int, ...]) -> Array:
+    """Which elements are any of the draw's: those behind, which fill up a program's size, need not be made."""
+    if not isinstance(word, Stream):
+        return ops.fill(shape, True, BOOL)
+    rows = ops.op("add", ops.iota(shape, 0, U64), ops.broadcast(word.first, shape, ()))
+    return ops.op("lt", rows, ops.broadcast(word.total, shape, ()))
 
 
 def root_of(word: Array | Stream) -> Array:

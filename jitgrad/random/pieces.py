@@ -102,7 +102,8 @@ class Plan:
 
     def compile(self, key: Array, parameters: Sequence[Array]) -> None:
         """Find out where the pieces' elements go, and what writes them there."""
-        steps = []
+        steps, runtime = [], backend.runtime()
+        self.allocate, self.held = runtime.allocate, runtime.Held
         for piece, place, (first, size) in zip(self.pieces, self.operands, self.places, strict=True):
             entry = piece.compiled([key, place, *[_share(v, first, size) for v in parameters]])
             (made,) = entry.types
@@ -115,8 +116,7 @@ class Plan:
         """The draw on the processor."""
         if not self.steps:
             self.compile(key, parameters)
-        runtime = backend.runtime()
-        memory = runtime.allocate(self.nbytes)
+        memory = self.allocate(self.nbytes)
         word, place = _held(key).address, memory.address
         for run, first, size, number, constants, offset in self.steps:
             if parameters:
@@ -124,7 +124,7 @@ class Plan:
                 run((word, number, *[address for address, _ in shares], *constants), (place + offset,))
             else:
                 run((word, number, *constants), (place + offset,))
-        return Array(self.type, None, runtime.Held(place, memory))
+        return Array(self.type, None, self.held(place, memory))
 
     def run_elsewhere(self, key: Array, parameters: Sequence[Array]) -> Array:
         """The draw on the device where its operands lie."""
@@ -155,7 +155,10 @@ def made_now(key: Array, parameters: Sequence[Array]) -> bool:
     """Whether a draw is made now, not traced, and need not be one program."""
     if state.staging is not None or key.owner is not None or config.disable_jit or config.debug_nans or config.debug_infs:
         return False
-    return not parameters or all([v.owner is None for v in parameters])
+    for v in parameters:
+        if v.owner is not None:
+            return False
+    return True
 
 
 def in_pieces(key: Array, parameters: Sequence[Array], shape: tuple[int, ...]) -> bool:
@@ -165,7 +168,10 @@ def in_pieces(key: Array, parameters: Sequence[Array], shape: tuple[int, ...]) -
     count = math.prod(shape)
     if count > SIZES[-1] and (count > MOST or not are_here(key, parameters)):
         return False
-    return not parameters or all([not v.type.shape or broadcasts_to(v.type.shape, shape) for v in parameters])
+    for v in parameters:
+        if v.type.shape and not broadcasts_to(v.type.shape, shape):
+            return False
+    return True
 
 
 def drawn(
@@ -178,9 +184,10 @@ def drawn(
     together: bool,
 ) -> Array:
     """A draw of elements that are each made by itself, or `together`, of parameters that `in_pieces` takes."""
+    kinds: tuple[Any, ...] = ()
     if parameters:
         parameters = [_flat(v, shape) if v.type.shape else v for v in parameters]
-    kinds = tuple([(v.type.dtype, bool(v.type.shape), v.weak) for v in parameters]) if parameters else ()
+        kinds = tuple([(v.type.dtype, bool(v.type.shape), v.weak) for v in parameters])
     plan = _plan(sampler, where, shape, static, together, config.traced, kinds)
     return plan.run(key, parameters) if are_here(key, parameters) else plan.run_elsewhere(key, parameters)
 
@@ -197,6 +204,8 @@ def are_here(key: Array, parameters: Sequence[Array]) -> bool:
 
 def _flat(x: Array, shape: tuple[int, ...]) -> Array:
     """A parameter's elements for all draws of a shape; one of any value where there are none, so that the types are known."""
+    if x.type.shape == shape and len(shape) == 1 and shape[0]:
+        return x
     return ops.flat(ops.broadcast_right(x, shape)) if math.prod(shape) else ops.fill((1,), 1, x.type.dtype)
 
 
@@ -210,9 +219,11 @@ def _held(x: Array) -> Any:
 
 def _share_of_memory(x: Array, first: int, size: int) -> tuple[int, Any]:
     """`_share`, as an address and what keeps alive what is there."""
-    held = _held(x)
-    if not x.type.shape or first + size <= x.type.shape[0]:
-        return held.address + (first * x.type.dtype.nbytes if x.type.shape else 0), held
+    held, shape = _held(x), x.type.shape
+    if not shape:
+        return held.address, held
+    if first + size <= shape[0]:
+        return held.address + first * x.type.dtype.nbytes, held
     elements, some = x.data(), np.empty(size, x.type.dtype.numpy)
     left = len(elements) - first
     some[:left], some[left:] = elements[first:], elements[-1]

@@ -18,7 +18,7 @@ from jitgrad.config import config
 from jitgrad.errors import ArgumentError, DTypeError
 from jitgrad.jit import Jitted, jit
 from jitgrad.operands import broadcast_shape, shape_arg
-from jitgrad.promotion import dtype_name, strong_promote
+from jitgrad.promotion import default_float, dtype_name, strong_promote
 from jitgrad_compiler.ir.types import F32, DType
 
 from .keys import KeyArray, KeyLike, key_argument, to_words
@@ -73,11 +73,13 @@ def draw_each(where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any,
     return each(where, sampler, data, values, static)
 
 
-def draw_together(where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any, ...], static: tuple[Any, ...]) -> Array:
+def draw_together(
+    where: str, sampler: Sampler, key: KeyLike, parameters: tuple[Any, ...], static: tuple[Any, ...], real: bool = True
+) -> Array:
     """`draw_each`, where elements depend on one another: in eager code as many are made as in a few sizes that have programs, and
     what the sampler gets as the key's word says how many are asked for.
     """
-    data, values = _checked(where, key, parameters)
+    data, values = _checked(where, key, parameters, real)
     return each(where, sampler, data, values, static, together=True)
 
 
@@ -97,15 +99,34 @@ def _checked(where: str, key: KeyLike, parameters: tuple[Any, ...], real: bool =
         use_up(where, key._data if isinstance(key, KeyArray) else key)
     if not parameters:
         return data, []
-    values = [as_value(p, f"random.{where}") for p in parameters]
-    if real and any([v.type.dtype.is_complex for v in values]):
-        raise DTypeError(f"random.{where}: parameters are real numbers, got {', '.join(str(v.dtype) for v in values)}")
+    values = [value_of(where, p) for p in parameters]
+    for v in values:
+        if real and v.type.dtype.is_complex:
+            raise DTypeError(f"random.{where}: parameters are real numbers, got {', '.join(str(v.dtype) for v in values)}")
     return data, values
+
+
+@lru_cache(maxsize=256, typed=True)
+def _number(number: float) -> Array:
+    return as_value(number)
+
+
+def value_of(where: str, parameter: Any) -> Array:
+    """A parameter as an Array; of a number that comes again and again it is the same one, whose memory is known. (That of a zero is
+    not, as there are two of them that are equal.)
+    """
+    if isinstance(parameter, Array):
+        return parameter
+    if type(parameter) in (float, int) and parameter and -(2**31) <= parameter < 2**31:
+        return _number(parameter)
+    return as_value(parameter, f"random.{where}")
 
 
 def float_dtype(where: str, dtype: Any) -> DType:
     """The short name of a float type, default_float for None."""
-    name = dtype_name(float if dtype is None else dtype)
+    if dtype is None:
+        return default_float()
+    name = dtype_name(dtype)
     if not name.is_float:
         raise DTypeError(f"random.{where}: dtype must be a float type, got {name.numpy}")
     return name
@@ -135,10 +156,13 @@ def shape_with(where: str, shape: Shape, *values: Any) -> tuple[int, ...]:
 
     Raises ArgumentError for a shape that the parameters do not broadcast to.
     """
-    shapes = tuple([() if type(v) in (int, float) else as_value(v, f"random.{where}").type.shape for v in values])
-    if shape is None:
+    sizes = None if shape is None else shape_arg(f"random.{where}", shape)
+    arrays = [v for v in values if type(v) is not float and type(v) is not int]
+    if not arrays:
+        return sizes or ()
+    shapes = tuple([as_value(v, f"random.{where}").type.shape for v in arrays])
+    if sizes is None:
         return broadcast_shape(f"random.{where}", shapes)
-    sizes = shape_arg(f"random.{where}", shape)
     check_shape(where, sizes, *shapes)
     return sizes
 

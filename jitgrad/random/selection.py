@@ -11,6 +11,7 @@ import numpy as np
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
+from jitgrad.at_once import done_at_once
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.jit import jit
 from jitgrad.lax import top_k
@@ -88,7 +89,7 @@ def _bits_of_round(word: Word, shape: Sizes, number: int) -> Array:
     return random_bits(now, shape, U32)
 
 
-def _shuffled(key: Array, x: Array, axis: int) -> Array:
+def _shuffled_lines(key: Array, x: Array, axis: int) -> Array:
     """x with each line along an axis in an order of its own."""
     for number in range(_rounds(x.type.size)):
         drawn = each("permutation", _bits_of_round, key, [], (x.type.shape, number))
@@ -96,27 +97,23 @@ def _shuffled(key: Array, x: Array, axis: int) -> Array:
     return x
 
 
-def _order(word: Word, shape: Sizes, dtype: DType, rounds: int) -> Array:
-    """0 ... n - 1 in random order; what is made behind these stays there."""
-    order = ops.iota(shape, 0, dtype)
+def _shuffled(word: Word, x: Array, shape: Sizes, rounds: int) -> Array:
+    """A vector in random order; what is made behind its elements stays there."""
     for number in range(rounds):
         drawn = _bits_of_round(word, shape, number)
         if isinstance(word, Stream):
             drawn = jnp.where(ops.iota(shape, 0, U64) < word.total, drawn, np.uint32(2**32 - 1))
-        order = ops.op_all("sort", drawn, order, axis=0)[1]
-    return order
+        x = ops.op_all("sort", drawn, x, axis=0)[1]
+    return x
+
+
+def _order(word: Word, shape: Sizes, dtype: DType, rounds: int) -> Array:
+    """0 ... n - 1 in random order."""
+    return _shuffled(word, ops.iota(shape, 0, dtype), shape, rounds)
 
 
 def _order_of(where: str, key: KeyLike, n: int) -> Array:
     return draw_together(where, _order, key, (), ((n,), dtype_name(int), _rounds(n)))
-
-
-def _take(x: Array, places: Array, axis: int) -> Array:
-    """Elements at places of any shape along an axis, which the places' axes stand for."""
-    indices = ops.reshape(places, (*places.type.shape, 1))
-    out = ops.op("gather", x, indices, axes=(axis,), batch=0, mode="clip")
-    before = tuple(range(places.type.rank, places.type.rank + axis))
-    return ops.transpose(out, (*before, *range(places.type.rank), *range(places.type.rank + axis, out.type.rank)))
 
 
 def permutation(key: KeyLike, x: Any, axis: int = 0, independent: bool = False) -> Array:
@@ -135,8 +132,20 @@ def permutation(key: KeyLike, x: Any, axis: int = 0, independent: bool = False) 
     along = axis_number("random.permutation", axis, values.type.rank)
     if independent and values.type.rank > 1:
         work = _comparisons(values.type.size, values.type.shape[along])
-        return draw("permutation", _shuffled, key, (values,), (along,), work, real=False)
-    return _take(values, _order_of("permutation", key, values.type.shape[along]), along)
+        return draw("permutation", _shuffled_lines, key, (values,), (along,), work, real=False)
+    n = values.type.shape[along]
+    if values.type.rank == 1:
+        return draw_together("permutation", _shuffled, key, (values,), ((n,), _rounds(n)), real=False)
+    return _taken(values, _order_of("permutation", key, n), along)
+
+
+@done_at_once
+def _taken(x: Array, places: Array, axis: int) -> Array:
+    """Elements at places of any shape along an axis, which the places' axes stand for."""
+    indices = ops.reshape(places, (*places.type.shape, 1))
+    out = ops.op("gather", x, indices, axes=(axis,), batch=0, mode="clip")
+    before = tuple(range(places.type.rank, places.type.rank + axis))
+    return ops.transpose(out, (*before, *range(places.type.rank), *range(places.type.rank + axis, out.type.rank)))
 
 
 def _count(where: str, name: str, x: Any, value: Array) -> int:
@@ -183,7 +192,7 @@ def choice(
         places = randint(key, sizes, 0, n)
     else:
         places = jnp.reshape(_order_of("choice", key, n)[:count], sizes)
-    return places if whole else _take(values, places, along)
+    return places if whole else _taken(values, places, along)
 
 
 _running_sums = jit(jnp.cumsum)

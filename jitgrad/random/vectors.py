@@ -8,6 +8,7 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
+from jitgrad.at_once import done_at_once
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import broadcast_shape, shape_arg, size_arg
 from jitgrad.promotion import dtype_name
@@ -39,9 +40,15 @@ def _factor(cov: Array, method: str) -> Array:
     return vectors * deviations[..., None, :]
 
 
+@done_at_once
+def _spread(z: Array, mean: Array, cov: Array, method: str) -> Array:
+    return mean + jnp.einsum("...ij,...j->...i", _factor(cov, method), z)
+
+
 def _multivariate_normal(key: Array, mean: Array, cov: Array, shape: Sizes, dtype: DType, method: str) -> Array:
     z = each("multivariate_normal", normals, key, [], (shape, dtype))
-    return ops.convert(mean, dtype) + jnp.einsum("...ij,...j->...i", _factor(ops.convert(cov, dtype), method), z)
+    found: Array = _spread(z, ops.convert(mean, dtype), ops.convert(cov, dtype), method)
+    return found
 
 
 def multivariate_normal(
@@ -72,10 +79,16 @@ def multivariate_normal(
     return draw("multivariate_normal", _multivariate_normal, key, (mean, cov), (whole, name, method), work)
 
 
+@done_at_once
+def _uniform_factor(x: Array) -> Array:
+    """Q of x = QR, where the diagonal of R is positive."""
+    q, r = jnp.linalg.qr(x)
+    return q * jnp.sign(jnp.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
+
+
 def _orthogonal(key: Array, rows: int, columns: int, shape: Sizes, dtype: DType) -> Array:
     tall = each("orthogonal", normals, key, [], ((*shape, max(rows, columns), min(rows, columns)), dtype))
-    q, r = jnp.linalg.qr(tall)
-    q = q * jnp.sign(jnp.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
+    q: Array = _uniform_factor(tall)
     return jnp.swapaxes(q, -1, -2) if rows < columns else q
 
 
