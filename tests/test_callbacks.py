@@ -136,6 +136,21 @@ def test_exceptions_are_raised_where_the_program_was_called(mode):
         MODES[mode](lambda x: lax.fori_loop(0, 3, lambda i, y: io_callback(fail, like(y), y), x))(X)
 
 
+def test_runs_of_one_program_after_a_failed_one_and_inside_another_are_right():
+    def seen(x):
+        if x[0] > 100:
+            raise RuntimeError("too large")
+        return np.asarray(steps(x + 50)) if 3 < x[0] < 4 else x
+
+    steps = jit(lambda x: lax.fori_loop(0, 3, lambda i, y: io_callback(seen, like(y), y) + 1, x))
+    for _ in range(2):
+        np.testing.assert_array_equal(steps(X), X + 3)
+        with pytest.raises(RuntimeError, match="too large"):
+            steps(X + 200)
+        x = np.array([1.5, 0, 7], X.dtype)  # 3.5 in the last step, which runs the loop again
+        np.testing.assert_array_equal(steps(x), x + 2 + 50 + 3 + 1)
+
+
 @modes
 @pytest.mark.parametrize(
     ("give", "message"),

@@ -169,7 +169,8 @@ def in_pieces(key: Array, parameters: Sequence[Array], shape: tuple[int, ...]) -
     if count > SIZES[-1] and (count > MOST or not are_here(key, parameters)):
         return False
     for v in parameters:
-        if v.type.shape and not broadcasts_to(v.type.shape, shape):
+        own = v.type.shape
+        if own and own != shape and not broadcasts_to(own, shape):
             return False
     return True
 
@@ -219,14 +220,14 @@ def _held(x: Array) -> Any:
 
 def _share_of_memory(x: Array, first: int, size: int) -> tuple[int, Any]:
     """`_share`, as an address and what keeps alive what is there."""
-    held, shape = _held(x), x.type.shape
-    if not shape:
-        return held.address, held
-    if first + size <= shape[0]:
-        return held.address + first * x.type.dtype.nbytes, held
-    elements, some = x.data(), np.empty(size, x.type.dtype.numpy)
-    left = len(elements) - first
-    some[:left], some[left:] = elements[first:], elements[-1]
+    shape = x.type.shape
+    if not shape or first + size <= shape[0]:
+        held = _held(x)
+        return held.address + (first * x.type.dtype.nbytes if shape else 0), held
+    elements, left = x.data(), shape[0] - first
+    some = np.empty(size, elements.dtype)
+    some[:left] = elements[first:]
+    some[left:] = elements[-1]
     address, kept = backend.runtime().address_of(some)
     return address, kept
 

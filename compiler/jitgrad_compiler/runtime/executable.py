@@ -91,6 +91,8 @@ class Executable:
                 self.shared_bytes += -(-max(size, 1) // 64) * 64
             else:
                 self._plan.append((1, size))
+        self._idle: list[tuple[Buffer, Any, int]] = []
+        """Of runs with loops that are over: their scratch memory, where it is small, and their states, as new, with addresses."""
         self._only_shared = all(kind == 0 for kind, _ in self._plan)
         self._offsets = [place for _, place in self._plan]
 
@@ -122,15 +124,22 @@ class Executable:
         self._entry(self._pack(self._plan_address, *addresses, *outs, 0 if arena is None else arena.address))
 
     def _run_interruptible(self, addresses: Sequence[int], outs: Sequence[int]) -> None:
-        arena, state = allocate(self.arena_bytes), interruption.State()
+        try:
+            arena, state, place = self._idle.pop()
+        except IndexError:
+            arena, state = allocate(self.arena_bytes), interruption.State()
+            place = ctypes.addressof(state)
         for n in self._tapes:
             ctypes.memset(outs[n], 0, TAPE_RECORD_BYTES)
         try:
-            self._entry(self._pack(self._plan_address, *addresses, *outs, arena.address, ctypes.addressof(state)))
-            interruption.raise_pending(state)
+            self._entry(self._pack(self._plan_address, *addresses, *outs, arena.address, place))
+            if state[0]:
+                interruption.raise_pending(state)
         except BaseException:
             self.free_tapes(outs)
             raise
+        if self.arena_bytes < SHARED_BELOW:
+            self._idle.append((arena, state, place))
 
     def free_tapes(self, outs: Sequence[int]) -> None:
         """Give back the memory of tapes that nobody will take over."""
