@@ -40,8 +40,8 @@ def construct(
     except Exception as error:
         if not isinstance(error, JitgradError) or name not in error.message:
             _check(name, cls, init, args, kwargs)
-        said = " ".join([str(error), *getattr(error, "__notes__", ())])
-        if not inner and _is_ours(init) and is_of_ours(error.__traceback__) and name not in said:
+        told = not isinstance(error, JitgradError) and name in " ".join([str(error), *getattr(error, "__notes__", ())])
+        if not inner and _is_ours(init) and is_of_ours(error.__traceback__) and not told:
             name_call(error, init, name, (None, *args), kwargs)
         raise
     _check(name, cls, init, args, kwargs)

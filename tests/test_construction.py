@@ -12,7 +12,7 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import data, errors, metrics, nn, optim
+from jitgrad import data, errors, metrics, models, nn, optim
 from jitgrad.suggestions.arguments import misfit
 from jitgrad.train import callbacks, initializers, layers, losses, regularizers, utils
 from jitgrad.train import metrics as keras_metrics
@@ -73,10 +73,10 @@ def test_no_public_class_takes_what_its_annotations_do_not(module: ModuleType) -
 @pytest.mark.parametrize(
     ("construct", "words"),
     [
-        (lambda: nn.LayerNorm(8, eps="small"), "LayerNorm: eps must be a number, got 'small'"),  # type: ignore[arg-type]
-        (lambda: nn.ELU(alpha="x"), "ELU: alpha must be an array or a number, got 'x'"),
+        (lambda: nn.LayerNorm(8, eps="small"), "LayerNorm: eps must be a finite number of 0 or more, got 'small'"),  # type: ignore[arg-type]
+        (lambda: nn.ELU(alpha="x"), "ELU: alpha must be a finite number, got 'x'"),
         (lambda: nn.Softmax(axis="x"), "Softmax: axis must be an integer, a sequence of integers or None, got 'x'"),
-        (lambda: nn.Threshold(0.5, None), "Threshold: value must be a number, got None"),  # type: ignore[arg-type]
+        (lambda: nn.Threshold(0.5, None), "Threshold: value must be a finite number, got None"),  # type: ignore[arg-type]
         (lambda: nn.Flatten(start_axis=1.5), "Flatten: start_axis must be an integer, got 1.5"),  # type: ignore[arg-type]
         (lambda: metrics.Perplexity(ignore_index="x"), "Perplexity: ignore_index must be an integer or None, got 'x'"),  # type: ignore[arg-type]
         (lambda: losses.Huber(delta="x"), "Huber: delta must be a positive number, got 'x'"),
@@ -88,6 +88,12 @@ def test_no_public_class_takes_what_its_annotations_do_not(module: ModuleType) -
         (lambda: keras_metrics.Mean(name=3), "Mean: name must be a string or None, got 3"),  # type: ignore[arg-type]
         (lambda: callbacks.EarlyStopping(min_delta="x"), "EarlyStopping: min_delta must be a finite number, got 'x'"),  # type: ignore[arg-type]
         (lambda: data.Normalize("x", 1.0), "Normalize: mean must be a finite number or a sequence of finite numbers, got 'x'"),  # type: ignore[arg-type]
+        (lambda: nn.BatchNorm2d(4, eps=float("nan")), "BatchNorm2d: eps must be a finite number of 0 or more, got nan"),
+        (lambda: nn.BatchNorm1d(4, momentum=1.5), "BatchNorm1d: momentum must be a number from 0 to 1 or None, got 1.5"),
+        (lambda: nn.Linear(4, True), "Linear: out_features must be an integer of 0 or more, got True"),
+        (lambda: nn.Dense(4, key="x"), "Dense: key must be a random key or None, got 'x'"),
+        (lambda: nn.Linear(4, 4, weight_init="x"), "Linear: weight_init must be a function or None, got 'x'"),  # type: ignore[arg-type]
+        (lambda: nn.LeakyReLU(1j), "LeakyReLU: negative_slope must be a finite number, got 1j"),
         (lambda: data.Standardizer("x", np.ones(2)), "Standardizer: mean must be an array, got 'x'"),  # type: ignore[arg-type]
         (lambda: data.Table([1]), "Table: columns must be a dict of arrays by strings"),  # type: ignore[arg-type]
         (lambda: data.BytePairs("x"), "BytePairs: tokenizer must be a tokenizer"),
@@ -169,3 +175,27 @@ def test_what_a_constructor_does_inside_is_told_by_its_own_name() -> None:
     with pytest.raises(MemoryError) as caught:
         keras_metrics.F1Score(num_classes=1 << 50)
     assert "It was called as F1Score(num_classes=" in " ".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+
+
+@pytest.mark.parametrize(
+    ("construct", "words"),
+    [
+        (lambda: nn.RNN(3, 4, num_layers=10**6), "RNN: num_layers must be at most 10,000, got 1000000"),
+        (lambda: nn.Transformer(8, 2, num_encoder_layers=10**6), "Transformer: num_encoder_layers must be at most 10,000"),
+        (lambda: nn.Transformer(8, 2, num_decoder_layers=-1), "Transformer: num_decoder_layers must be at least 0, got -1"),
+        (lambda: models.GPT(layers=10**6), "GPT: layers must be at most 10,000"),
+        (
+            lambda: nn.Linear(4, 4, weight_init=print),
+            r"Linear: weight_init must give .* \(4, 4\), got None",
+        ),
+        (lambda: nn.Conv1d(4, 4, 3, bias_init=lambda key, shape, dtype: jnp.ones(3)), r"Conv1d: bias_init must give .* \(4,\)"),
+    ],
+)
+def test_what_would_take_minutes_or_fail_later_is_refused_at_once(construct: Any, words: str) -> None:
+    with pytest.raises(errors.ArgumentError, match=words):
+        construct()
+
+
+def test_an_argument_of_a_layer_inside_is_named() -> None:
+    with pytest.raises(errors.ArgumentError, match="MultiHeadAttention: kdim must be an integer of 0 or more or None, got -3"):
+        nn.MultiHeadAttention(4, 2, kdim=-3)

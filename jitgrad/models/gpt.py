@@ -13,9 +13,11 @@ from jitgrad import jit, lax, nn, random
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.nn import initializers
+from jitgrad.nn.sizes import layer_count
 from jitgrad.nn.torch_weights import Layout, as_numpy, plain
 from jitgrad.operands import size_arg
 from jitgrad.random.generator import next_key
+from jitgrad.ranges import Part, Size
 
 _MASK = re.compile(r"h\.\d+\.attn\.(masked_)?bias")
 """Buffers of files of Hugging Face's, which say that attention is causal."""
@@ -39,19 +41,20 @@ class GPT(nn.Module):
 
     def __init__(
         self,
-        vocab_size: int = 50257,
-        context: int = 1024,
-        width: int = 768,
-        layers: int = 12,
-        heads: int = 12,
+        vocab_size: Size = 50257,
+        context: Size = 1024,
+        width: Size = 768,
+        layers: Size = 12,
+        heads: Size = 12,
         *,
-        dropout: float = 0.0,
+        dropout: Part = 0.0,
         key: Any = None,
         dtype: Any = None,
     ) -> None:
         self.vocab_size, self.context = vocab_size, size_arg("models.GPT", context, "context must be an integer")
         root = next_key("models.GPT") if key is None else key
         normal = initializers.normal(0.02)
+        layers = layer_count("models.GPT", "layers", layers)
         first, second, *rest = random.split(root, 2 + 5 * layers)
         self.wte = nn.Embedding(vocab_size, width, key=first, weight_init=normal, dtype=dtype)
         self.wpe = nn.Embedding(context, width, key=second, weight_init=normal, dtype=dtype)
@@ -133,7 +136,7 @@ class GPT(nn.Module):
         return named
 
 
-def _block(width: int, heads: int, dropout: float, keys: Any, layers: int, dtype: Any) -> nn.TransformerEncoderLayer:
+def _block(width: Size, heads: Size, dropout: Part, keys: Any, layers: Size, dtype: Any) -> nn.TransformerEncoderLayer:
     """A layer with GPT-2's initial values."""
     block = nn.TransformerEncoderLayer(width, heads, 4 * width, dropout, nn.gelu, norm_first=True, key=keys[0], dtype=dtype)
     plain, last = initializers.normal(0.02), initializers.normal(0.02 / (2 * layers) ** 0.5)

@@ -7,6 +7,7 @@ from typing import Any
 from jitgrad import nn
 from jitgrad.array import Array
 from jitgrad.nn.data_format import CHANNELS_LAST
+from jitgrad.ranges import Part, Size
 
 from .building import ConvNorm, Options, flat, joined, options
 
@@ -29,7 +30,7 @@ class _Inception(nn.Module):
 class _Auxiliary(nn.Module):
     """A classifier of what an inner layer gives, for training."""
 
-    def __init__(self, inputs: int, classes: int, of: Options) -> None:
+    def __init__(self, inputs: int, classes: Size, of: Options) -> None:
         self.data_format = of.data_format
         self.pool: Any = nn.AdaptiveAvgPool2d(4, data_format=of.data_format)
         self.conv = ConvNorm(inputs, 128, 1, of)
@@ -61,11 +62,11 @@ class InceptionV1(nn.Module):
 
     def __init__(
         self,
-        classes: int = 1000,
-        channels: int = 3,
+        classes: Size = 1000,
+        channels: Size = 3,
         *,
         auxiliary: bool = False,
-        dropout: float = 0.2,
+        dropout: Part = 0.2,
         key: Any = None,
         data_format: str = CHANNELS_LAST,
         dtype: Any = None,

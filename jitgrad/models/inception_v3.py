@@ -10,6 +10,7 @@ from typing import Any
 from jitgrad import nn
 from jitgrad.array import Array
 from jitgrad.nn.data_format import CHANNELS_LAST
+from jitgrad.ranges import Part, Size
 
 from .building import ConvNorm, Options, joined, options
 
@@ -105,7 +106,7 @@ def _e(inputs: int, of: Options) -> _Layer:
 class _Auxiliary(nn.Module):
     """A classifier of what an inner layer gives, for training; it needs at least 17 x 17 elements."""
 
-    def __init__(self, inputs: int, classes: int, of: Options) -> None:
+    def __init__(self, inputs: int, classes: Size, of: Options) -> None:
         self.pool: Any = nn.AvgPool2d(5, 3, data_format=of.data_format)
         self.conv0, self.conv1 = ConvNorm(inputs, 128, 1, of), ConvNorm(128, 768, 5, of)
         self.avgpool = nn.GlobalAvgPool(data_format=of.data_format)
@@ -124,11 +125,11 @@ class InceptionV3(nn.Module):
 
     def __init__(
         self,
-        classes: int = 1000,
-        channels: int = 3,
+        classes: Size = 1000,
+        channels: Size = 3,
         *,
         auxiliary: bool = False,
-        dropout: float = 0.5,
+        dropout: Part = 0.5,
         key: Any = None,
         data_format: str = CHANNELS_LAST,
         dtype: Any = None,

@@ -7,6 +7,7 @@ from typing import Any
 from jitgrad import nn
 from jitgrad.array import Array
 from jitgrad.nn.data_format import CHANNELS_LAST
+from jitgrad.ranges import Size
 
 from .building import flat, options
 
@@ -21,7 +22,7 @@ class LeNet(nn.Module):
     """
 
     def __init__(
-        self, classes: int = 10, channels: int = 1, *, key: Any = None, data_format: str = CHANNELS_LAST, dtype: Any = None
+        self, classes: Size = 10, channels: Size = 1, *, key: Any = None, data_format: str = CHANNELS_LAST, dtype: Any = None
     ) -> None:
         of = options("models.LeNet", key, data_format, dtype)
         self.data_format = data_format

@@ -9,6 +9,7 @@ from jitgrad import nn
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.nn.data_format import CHANNELS_LAST
+from jitgrad.ranges import Size
 
 from .building import Options, options
 
@@ -76,8 +77,8 @@ class ResNet(nn.Module):
     def __init__(
         self,
         blocks: Sequence[int],
-        classes: int = 1000,
-        channels: int = 3,
+        classes: Size = 1000,
+        channels: Size = 3,
         *,
         bottleneck: bool = False,
         small_images: bool = False,
@@ -118,7 +119,7 @@ class ResNet(nn.Module):
 
 
 def _resnet(depth: int, blocks: Sequence[int], bottleneck: bool, count: str) -> Any:
-    def made(classes: int = 1000, channels: int = 3, **options: Any) -> ResNet:
+    def made(classes: Size = 1000, channels: Size = 3, **options: Any) -> ResNet:
         return ResNet(blocks, classes, channels, bottleneck=bottleneck, **options)
 
     made.__name__ = made.__qualname__ = f"ResNet{depth}"

@@ -10,6 +10,7 @@ from jitgrad.array import Array
 from jitgrad.errors import ShapeError
 from jitgrad.operands import array_arg
 from jitgrad.random.generator import next_key
+from jitgrad.ranges import Part, Size
 
 WINDOW, STRIDE = 11, 2
 
@@ -35,12 +36,12 @@ class SpeechRecognizer(nn.Module):
 
     def __init__(
         self,
-        classes: int = 29,
-        features: int = 80,
+        classes: Size = 29,
+        features: Size = 80,
         *,
-        hidden: int = 256,
-        layers: int = 3,
-        dropout: float = 0.0,
+        hidden: Size = 256,
+        layers: Size = 3,
+        dropout: Part = 0.0,
         key: Any = None,
         dtype: Any = None,
     ) -> None:

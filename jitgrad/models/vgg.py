@@ -8,6 +8,7 @@ from typing import Any
 from jitgrad import nn
 from jitgrad.array import Array
 from jitgrad.nn.data_format import CHANNELS_LAST
+from jitgrad.ranges import Part, Size
 
 from .building import flat, options
 
@@ -26,12 +27,12 @@ class VGG(nn.Module):
     def __init__(
         self,
         depths: Sequence[int],
-        classes: int = 1000,
-        channels: int = 3,
+        classes: Size = 1000,
+        channels: Size = 3,
         *,
         batch_norm: bool = False,
-        hidden: int = 4096,
-        dropout: float = 0.5,
+        hidden: Size = 4096,
+        dropout: Part = 0.5,
         key: Any = None,
         data_format: str = CHANNELS_LAST,
         dtype: Any = None,
@@ -77,7 +78,7 @@ class VGG(nn.Module):
 
 
 def _vgg(depth: int, count: str) -> Any:
-    def made(classes: int = 1000, channels: int = 3, **options: Any) -> VGG:
+    def made(classes: Size = 1000, channels: Size = 3, **options: Any) -> VGG:
         return VGG(_DEPTHS[depth], classes, channels, **options)
 
     made.__name__ = made.__qualname__ = f"VGG{depth}"

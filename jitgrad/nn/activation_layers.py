@@ -10,6 +10,7 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.normalization import log_softmax, softmax
+from jitgrad.ranges import Real, Size
 
 from . import activations
 from .module import Module
@@ -68,7 +69,7 @@ class Threshold(Module):
     [20.  3.]
     """
 
-    def __init__(self, threshold: float, value: float) -> None:
+    def __init__(self, threshold: Real, value: Real) -> None:
         self.threshold, self.value = threshold, value
 
     def __call__(self, x: Any) -> Array:
@@ -84,7 +85,7 @@ class PReLU(Module):
 
     weight: Array
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = None) -> None:
+    def __init__(self, num_parameters: Size = 1, init: Real = 0.25, *, dtype: Any = None) -> None:
         self.weight = jnp.full((num_parameters,), init, dtype)
 
     def __call__(self, x: Any) -> Array:

@@ -12,6 +12,7 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.normalization import Axis, softmax
 from jitgrad.operands import array_arg, axis_number, inexact_arg
+from jitgrad.ranges import Number
 
 ArrayLike = Any
 
@@ -85,7 +86,7 @@ def _exponential_below(x: Array, factor: ArrayLike, scale: ArrayLike) -> Array:
     return jnp.where(x > 0, x, scale * jnp.expm1(jnp.where(x > 0, 0.0, x) / factor))
 
 
-def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+def elu(x: ArrayLike, alpha: Number = 1.0) -> Array:
     """x above 0, alpha * (exp(x) - 1) below (Clevert, Unterthiner and Hochreiter, 2015).
 
     >>> print(elu(2.0))
@@ -94,7 +95,7 @@ def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     return _exponential_below(inexact_arg("nn.elu", x), 1.0, alpha)
 
 
-def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+def celu(x: ArrayLike, alpha: Number = 1.0) -> Array:
     """x above 0, alpha * (exp(x / alpha) - 1) below (Barron, 2017): smooth for every alpha.
 
     >>> print(celu(2.0, 3.0))
@@ -112,7 +113,7 @@ def selu(x: ArrayLike) -> Array:
     return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717)
 
 
-def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
+def leaky_relu(x: ArrayLike, negative_slope: Number = 0.01) -> Array:
     """x above 0, negative_slope * x below.
 
     >>> print(leaky_relu(-2.0, 0.5))
@@ -132,7 +133,7 @@ def threshold(x: ArrayLike, threshold: ArrayLike, value: ArrayLike) -> Array:
     return jnp.where(given <= threshold, value, given)
 
 
-def hard_shrink(x: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
+def hard_shrink(x: ArrayLike, lambd: Number = 0.5) -> Array:
     """0 from -lambd to lambd, x elsewhere.
 
     >>> print(hard_shrink(0.4))
@@ -142,7 +143,7 @@ def hard_shrink(x: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
     return jnp.where(jnp.abs(value) <= lambd, 0, value)
 
 
-def soft_shrink(x: ArrayLike, lambd: ArrayLike = 0.5) -> Array:
+def soft_shrink(x: ArrayLike, lambd: Number = 0.5) -> Array:
     """x, nearer to 0 by lambd: 0 where that is beyond.
 
     >>> print(soft_shrink(2.0))

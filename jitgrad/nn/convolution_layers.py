@@ -16,9 +16,10 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.numpy.manipulation import promoted
 from jitgrad.operands import size_arg
+from jitgrad.ranges import Count, Size
 
 from .data_format import CHANNELS_LAST, along, channel_axis
-from .initializers import Initializer
+from .initializers import Initializer, made
 from .linear import fan_in_uniform, keys_for
 from .sizes import Sized
 from .torch_weights import Layout, plain, turned
@@ -35,7 +36,7 @@ class _Convolution(OfSpace, Sized):
     weight: Array
     bias: Array | None
 
-    def set_sizes(self, outputs: int, kernel_size: Any, stride: Any, dilation: Any, groups: int) -> None:
+    def set_sizes(self, outputs: int, kernel_size: Any, stride: Any, dilation: Any, groups: Size) -> None:
         where, rank = self.where, self.rank
         self.out_channels = size_arg(where, outputs, "out_channels must be an integer", 0)
         self.kernel_size = each(where, "kernel_size", kernel_size, rank)
@@ -63,13 +64,13 @@ class _Convolution(OfSpace, Sized):
         if weight_init is None:
             self.weight = fan_in_uniform(weight_key, shape, dtype, inputs)
         else:
-            self.weight = weight_init(weight_key, shape, dtype)
+            self.weight = made(f"{self.where}: weight_init", weight_init, weight_key, shape, dtype)
         if not bias:
             self.bias = None
         elif bias_init is None:
             self.bias = fan_in_uniform(bias_key, (self.out_channels,), dtype, inputs)
         else:
-            self.bias = bias_init(bias_key, (self.out_channels,), dtype)
+            self.bias = made(f"{self.where}: bias_init", bias_init, bias_key, (self.out_channels,), dtype)
 
     def __call__(self, x: Any) -> Array:
         value = jnp.asarray(x)
@@ -100,13 +101,13 @@ class _Convolution(OfSpace, Sized):
 class _Conv(_Convolution):
     def __init__(
         self,
-        in_channels: int | None,
-        out_channels: int,
+        in_channels: Count | None,
+        out_channels: Count,
         kernel_size: int | Sequence[int],
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[Any] = 0,
         dilation: int | Sequence[int] = 1,
-        groups: int = 1,
+        groups: Size = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
         *,
@@ -176,13 +177,13 @@ Conv1d, Conv2d, Conv3d = of_ranks(
 class _ConvTranspose(_Convolution):
     def __init__(
         self,
-        in_channels: int | None,
-        out_channels: int,
+        in_channels: Count | None,
+        out_channels: Count,
         kernel_size: int | Sequence[int],
         stride: int | Sequence[int] = 1,
         padding: int | Sequence[Any] = 0,
         output_padding: int | Sequence[int] = 0,
-        groups: int = 1,
+        groups: Size = 1,
         bias: bool = True,
         dilation: int | Sequence[int] = 1,
         *,

@@ -10,6 +10,7 @@ from jitgrad import random
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.operands import inexact_arg
+from jitgrad.ranges import Part
 
 from .data_format import channel_axis, check_format
 from .module import Module
@@ -27,7 +28,7 @@ class Dropout(Module):
     [0.0, 2.0]
     """
 
-    def __init__(self, p: float = 0.5) -> None:
+    def __init__(self, p: Part = 0.5) -> None:
         if not 0 <= p <= 1:
             raise ArgumentError(f"nn.{type(self).__name__}: p is a probability, from 0 to 1, got {p}.")
         self.p = p
@@ -75,7 +76,7 @@ class AlphaDropout(Dropout):
 class _ChannelDropout(Dropout):
     rank: ClassVar[int]
 
-    def __init__(self, p: float = 0.5, *, data_format: str = "channels_last") -> None:
+    def __init__(self, p: Part = 0.5, *, data_format: str = "channels_last") -> None:
         super().__init__(p)
         self.data_format = check_format(f"nn.{type(self).__name__}", data_format)
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from jitgrad import tree
+from jitgrad.array import as_value
 from jitgrad.errors import ArgumentError
 
 from .module import Module, mark
@@ -47,13 +48,15 @@ def unfreeze(module: M, where: Where = None) -> M:
 def parameter_count(module: Any, trainable: bool = False) -> int:
     """How many numbers the parameters of a module, or of a pytree of modules and arrays, have; buffers are no parameters.
 
-    trainable: without frozen parameters.
+    trainable: without frozen parameters. Raises NotAnArrayError for what has leaves of other kinds.
 
     >>> from jitgrad import nn
     >>> parameter_count(nn.Linear(4, 8))
     40
     """
     check_built("nn.parameter_count", module)
+    for leaf in tree.leaves(module):
+        as_value(leaf, "nn.parameter_count", borrow=True)
     total = sum(x.size for _, x in arrays(module))
     for _, m in modules(module):
         counted = [value for name, value in vars(m).items() if m._held.get(name) in (None, *(() if trainable else ("frozen",)))]

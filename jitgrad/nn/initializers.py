@@ -13,13 +13,21 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad import random
 from jitgrad.array import Array
-from jitgrad.errors import ArgumentError
+from jitgrad.errors import ArgumentError, shown
 
 Initializer = Callable[..., Array]
 Axes = int | Sequence[int]
 
 TRUNCATED_DEVIATION = 0.87962566103423978
 """The standard deviation of a standard normal number on condition that it lies between -2 and 2."""
+
+
+def made(where: str, init: Initializer, key: Any, shape: Sequence[int], dtype: Any) -> Array:
+    """What an initializer of a user's gives, which must be an array of the shape; `where` names the layer and the argument."""
+    value = init(key, shape, dtype)
+    if getattr(value, "shape", None) != tuple(shape):
+        raise ArgumentError(f"{where} must give an array of shape {tuple(shape)}, got {shown(value)}")
+    return jnp.asarray(value)
 
 
 def zeros(key: Any, shape: Any, dtype: Any = None) -> Array:

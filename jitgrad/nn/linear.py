@@ -14,8 +14,9 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.operands import size_arg
 from jitgrad.random.generator import next_key
+from jitgrad.ranges import Count
 
-from .initializers import Initializer
+from .initializers import Initializer, made
 from .module import Module
 from .named import activation_arg, initializer_arg
 from .sizes import Sized
@@ -52,8 +53,8 @@ class Linear(Sized):
 
     def __init__(
         self,
-        in_features: int | None,
-        out_features: int,
+        in_features: Count | None,
+        out_features: Count,
         bias: bool = True,
         *,
         key: Any = None,
@@ -72,13 +73,13 @@ class Linear(Sized):
         if weight_init is None:
             self.weight = fan_in_uniform(weight_key, shape, dtype, self.in_features)
         else:
-            self.weight = weight_init(weight_key, shape, dtype)
+            self.weight = made("nn.Linear: weight_init", weight_init, weight_key, shape, dtype)
         if not bias:
             self.bias = None
         elif bias_init is None:
             self.bias = fan_in_uniform(bias_key, shape[1:], dtype, self.in_features)
         else:
-            self.bias = bias_init(bias_key, shape[1:], dtype)
+            self.bias = made("nn.Linear: bias_init", bias_init, bias_key, shape[1:], dtype)
 
     def __call__(self, x: Any) -> Array:
         value = self.sized(x)
@@ -151,7 +152,14 @@ class Bilinear(Module):
     bias: Array | None
 
     def __init__(
-        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, *, key: Any = None, dtype: Any = None
+        self,
+        in1_features: Count,
+        in2_features: Count,
+        out_features: Count,
+        bias: bool = True,
+        *,
+        key: Any = None,
+        dtype: Any = None,
     ) -> None:
         where = "nn.Bilinear"
         self.in1_features = size_arg(where, in1_features, "in1_features must be an integer", 0)
@@ -194,8 +202,8 @@ class Embedding(Module):
 
     def __init__(
         self,
-        num_embeddings: int,
-        embedding_dim: int,
+        num_embeddings: Count,
+        embedding_dim: Count,
         *,
         key: Any = None,
         dtype: Any = None,
@@ -205,7 +213,10 @@ class Embedding(Module):
         self.embedding_dim = size_arg("nn.Embedding", embedding_dim, "embedding_dim must be an integer", 0)
         (weight_key,) = keys_for("nn.Embedding", key, 1)
         shape = (self.num_embeddings, self.embedding_dim)
-        self.weight = random.normal(weight_key, shape, dtype) if weight_init is None else weight_init(weight_key, shape, dtype)
+        if weight_init is None:
+            self.weight = random.normal(weight_key, shape, dtype)
+        else:
+            self.weight = made("nn.Embedding: weight_init", weight_init, weight_key, shape, dtype)
 
     def __call__(self, indices: Any) -> Array:
         value = jnp.asarray(indices)
@@ -239,8 +250,8 @@ class EmbeddingBag(Embedding):
 
     def __init__(
         self,
-        num_embeddings: int,
-        embedding_dim: int,
+        num_embeddings: Count,
+        embedding_dim: Count,
         mode: str = "mean",
         padding_idx: int | None = None,
         *,

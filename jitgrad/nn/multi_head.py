@@ -10,6 +10,7 @@ from jitgrad import lax, random
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.operands import inexact_arg, size_arg
+from jitgrad.ranges import Count, Part, Size
 
 from . import initializers
 from .attention import attend
@@ -55,15 +56,15 @@ class MultiHeadAttention(Sized):
 
     def __init__(
         self,
-        embed_dim: int | None,
-        num_heads: int,
+        embed_dim: Count | None,
+        num_heads: Size,
         *,
-        num_kv_heads: int | None = None,
-        dropout: float = 0.0,
+        num_kv_heads: Size | None = None,
+        dropout: Part = 0.0,
         bias: bool = True,
         rotary: bool = False,
-        kdim: int | None = None,
-        vdim: int | None = None,
+        kdim: Count | None = None,
+        vdim: Count | None = None,
         key: Any = None,
         dtype: Any = None,
     ) -> None:

@@ -17,6 +17,7 @@ from jitgrad.array import Array
 from jitgrad.differentiation import stop_gradient
 from jitgrad.errors import ArgumentError
 from jitgrad.operands import real_arg, shape_arg, size_arg
+from jitgrad.ranges import Amount, Count, Part, Real, Size
 
 from .data_format import CHANNELS_LAST, along, channel_axis, check_format, images
 from .module import Module
@@ -30,7 +31,7 @@ def _mean_along(axes: Sequence[int]) -> Callable[[Array], Array]:
 
 
 def _standardized(
-    x: Array, mean_of: Callable[[Array], Array], eps: float, weight: Array | None = None, bias: Array | None = None
+    x: Array, mean_of: Callable[[Array], Array], eps: Amount, weight: Array | None = None, bias: Array | None = None
 ) -> tuple[Array, Array, Array]:
     """x less its mean, divided by its standard deviation, times weight, plus bias, which have as many axes as x; and mean and
     variance, the mean as a constant to derivatives.
@@ -51,7 +52,7 @@ def _standardized(
     return out - shift if bias is None else out + (bias - shift), centre, variance
 
 
-def _scale(variance: Array, eps: float, weight: Array | None) -> Array:
+def _scale(variance: Array, eps: Amount, weight: Array | None) -> Array:
     """What elements less their mean are multiplied by."""
     root = lax.rsqrt(variance + eps)
     return root if weight is None else root * weight
@@ -75,9 +76,9 @@ class _ChannelNorm(Sized):
 
     def __init__(
         self,
-        num_features: int | None,
-        eps: float,
-        momentum: float | None,
+        num_features: Count | None,
+        eps: Amount,
+        momentum: Part | None,
         affine: bool,
         track_running_stats: bool,
         data_format: str,
@@ -87,7 +88,7 @@ class _ChannelNorm(Sized):
         self.data_format = check_format(f"nn.{type(self).__name__}", data_format)
         self.start(num_features, None, affine, dtype)
 
-    def create(self, size: Any, key: Any, *options: Any) -> None:
+    def create(self, size: Size, key: Any, *options: Any) -> None:
         affine, dtype = options
         self.num_features = size_arg(f"nn.{type(self).__name__}", size, "num_features must be an integer", 0)
         self.weight = jnp.ones(self.num_features, dtype) if affine else None
@@ -167,9 +168,9 @@ class BatchNorm(_ChannelNorm):
 
     def __init__(
         self,
-        num_features: int | None,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
+        num_features: Count | None,
+        eps: Amount = 1e-5,
+        momentum: Part | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
         *,
@@ -195,9 +196,9 @@ class InstanceNorm(_ChannelNorm):
 
     def __init__(
         self,
-        num_features: int | None,
-        eps: float = 1e-5,
-        momentum: float = 0.1,
+        num_features: Count | None,
+        eps: Amount = 1e-5,
+        momentum: Part = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
         *,
@@ -247,8 +248,8 @@ class LayerNorm(Sized):
 
     def __init__(
         self,
-        normalized_shape: int | Sequence[int] | None,
-        eps: float = 1e-5,
+        normalized_shape: Count | Sequence[Count] | None,
+        eps: Amount = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
         *,
@@ -257,7 +258,7 @@ class LayerNorm(Sized):
         self.eps = eps
         self.start(normalized_shape, None, elementwise_affine, bias, dtype)
 
-    def create(self, size: Any, key: Any, *options: Any) -> None:
+    def create(self, size: Size, key: Any, *options: Any) -> None:
         elementwise_affine, bias, dtype = options
         self.normalized_shape = shape_arg("nn.LayerNorm", size)
         self.weight = jnp.ones(self.normalized_shape, dtype) if elementwise_affine else None
@@ -288,8 +289,8 @@ class RMSNorm(Sized):
 
     def __init__(
         self,
-        normalized_shape: int | Sequence[int] | None,
-        eps: float | None = None,
+        normalized_shape: Count | Sequence[Count] | None,
+        eps: Amount | None = None,
         elementwise_affine: bool = True,
         *,
         dtype: Any = None,
@@ -297,7 +298,7 @@ class RMSNorm(Sized):
         self.eps = eps
         self.start(normalized_shape, None, elementwise_affine, dtype)
 
-    def create(self, size: Any, key: Any, *options: Any) -> None:
+    def create(self, size: Size, key: Any, *options: Any) -> None:
         elementwise_affine, dtype = options
         self.normalized_shape = shape_arg("nn.RMSNorm", size)
         self.weight = jnp.ones(self.normalized_shape, dtype) if elementwise_affine else None
@@ -338,9 +339,9 @@ class GroupNorm(Sized):
 
     def __init__(
         self,
-        num_groups: int,
-        num_channels: int | None,
-        eps: float = 1e-5,
+        num_groups: Size,
+        num_channels: Count | None,
+        eps: Amount = 1e-5,
         affine: bool = True,
         *,
         data_format: str = "channels_last",
@@ -350,7 +351,7 @@ class GroupNorm(Sized):
         self.eps, self.data_format = eps, check_format("nn.GroupNorm", data_format)
         self.start(num_channels, None, affine, dtype)
 
-    def create(self, size: Any, key: Any, *options: Any) -> None:
+    def create(self, size: Size, key: Any, *options: Any) -> None:
         affine, dtype = options
         self.num_channels = size_arg("nn.GroupNorm", size, "num_channels must be an integer", 0)
         if self.num_groups < 1 or self.num_channels % self.num_groups:
@@ -393,7 +394,7 @@ class LocalResponseNorm(Module):
     """
 
     def __init__(
-        self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0, *, data_format: str = CHANNELS_LAST
+        self, size: Size, alpha: Real = 1e-4, beta: Real = 0.75, k: Real = 1.0, *, data_format: str = CHANNELS_LAST
     ) -> None:
         self.size = size_arg("nn.LocalResponseNorm", size, "size must be an integer")
         if self.size < 1:

@@ -14,6 +14,7 @@ from jitgrad.array import Array
 from jitgrad.differentiation import stop_gradient
 from jitgrad.errors import ArgumentError
 from jitgrad.operands import inexact_arg, size_arg
+from jitgrad.ranges import Size
 
 from .data_format import CHANNELS_LAST, check_format, images
 from .module import Module
@@ -153,7 +154,7 @@ class _AvgPool(_Pool):
         padding: str | int | Sequence[Any] = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
-        divisor_override: int | None = None,
+        divisor_override: Size | None = None,
         *,
         data_format: str = CHANNELS_LAST,
     ) -> None:

@@ -12,6 +12,7 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.linear_functions import linear_transpose
 from jitgrad.operands import axis_number, size_arg
+from jitgrad.ranges import Size
 from jitgrad.tracing import ShapeDtypeStruct
 
 from .data_format import CHANNELS_LAST, channel_axis, check_format
@@ -53,7 +54,7 @@ class PixelShuffle(_Shuffle):
      [2. 3.]]
     """
 
-    def __init__(self, upscale_factor: int, *, data_format: str = CHANNELS_LAST) -> None:
+    def __init__(self, upscale_factor: Size, *, data_format: str = CHANNELS_LAST) -> None:
         self.set_format(data_format)
         self.upscale_factor = _factor(self.where, "upscale_factor", upscale_factor)
 
@@ -74,7 +75,7 @@ class PixelUnshuffle(_Shuffle):
     [[[[0. 1. 2. 3.]]]]
     """
 
-    def __init__(self, downscale_factor: int, *, data_format: str = CHANNELS_LAST) -> None:
+    def __init__(self, downscale_factor: Size, *, data_format: str = CHANNELS_LAST) -> None:
         self.set_format(data_format)
         self.downscale_factor = _factor(self.where, "downscale_factor", downscale_factor)
 
@@ -96,7 +97,7 @@ class ChannelShuffle(Module):
     [[0. 2. 1. 3.]]
     """
 
-    def __init__(self, groups: int, *, data_format: str = CHANNELS_LAST) -> None:
+    def __init__(self, groups: Size, *, data_format: str = CHANNELS_LAST) -> None:
         self.groups = _factor("nn.ChannelShuffle", "groups", groups)
         self.data_format = check_format("nn.ChannelShuffle", data_format)
 

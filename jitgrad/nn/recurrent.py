@@ -15,10 +15,11 @@ from jitgrad import lax, random, tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import array_arg, size_arg
+from jitgrad.ranges import Count, Part, Size
 
 from .activations import relu, sigmoid
 from .linear import keys_for
-from .sizes import Sized
+from .sizes import Sized, layer_count
 from .torch_weights import Layout, plain, turned
 
 State = Any
@@ -35,7 +36,9 @@ class _Cell(Sized):
     bias_ih: Array | None
     bias_hh: Array | None
 
-    def __init__(self, input_size: int | None, hidden_size: int, bias: bool = True, *, key: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, input_size: Count | None, hidden_size: Count, bias: bool = True, *, key: Any = None, dtype: Any = None
+    ) -> None:
         where = f"nn.{type(self).__name__}"
         self.hidden_size = size_arg(where, hidden_size, "hidden_size must be an integer", 0)
         self.start(input_size, key, bias, dtype)
@@ -107,8 +110,8 @@ class RNNCell(_Cell):
 
     def __init__(
         self,
-        input_size: int | None,
-        hidden_size: int,
+        input_size: Count | None,
+        hidden_size: Count,
         bias: bool = True,
         nonlinearity: str = "tanh",
         *,
@@ -181,22 +184,20 @@ class _Recurrent(Sized):
 
     def __init__(
         self,
-        input_size: int | None,
-        hidden_size: int,
-        num_layers: int = 1,
+        input_size: Count | None,
+        hidden_size: Count,
+        num_layers: Size = 1,
         *,
         bias: bool = True,
         batch_first: bool = True,
-        dropout: float = 0.0,
+        dropout: Part = 0.0,
         bidirectional: bool = False,
         key: Any = None,
         dtype: Any = None,
         **kind: Any,
     ) -> None:
         where = f"nn.{type(self).__name__}"
-        self.num_layers = size_arg(where, num_layers, "num_layers must be an integer")
-        if self.num_layers < 1:
-            raise ArgumentError(f"{where}: num_layers must be at least 1, got {num_layers}")
+        self.num_layers = layer_count(where, "num_layers", num_layers)
         if not batch_first:
             raise ArgumentError(
                 f"{where}: sequences are [batch, time, features], so batch_first must be True. Transpose the input."
@@ -330,14 +331,14 @@ class RNN(_Recurrent):
 
     def __init__(
         self,
-        input_size: int | None,
-        hidden_size: int,
-        num_layers: int = 1,
+        input_size: Count | None,
+        hidden_size: Count,
+        num_layers: Size = 1,
         nonlinearity: str = "tanh",
         *,
         bias: bool = True,
         batch_first: bool = True,
-        dropout: float = 0.0,
+        dropout: Part = 0.0,
         bidirectional: bool = False,
         key: Any = None,
         dtype: Any = None,

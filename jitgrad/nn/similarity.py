@@ -9,13 +9,14 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.normalization import Axis
 from jitgrad.operands import real_arg
+from jitgrad.ranges import Amount
 
 from .module import Module
 
 ArrayLike = Any
 
 
-def _length(x: Array, p: float, axis: Axis, eps: float, keepdims: bool = False) -> Array:
+def _length(x: Array, p: float, axis: Axis, eps: Amount, keepdims: bool = False) -> Array:
     """The p-norm along an axis, at least eps, which is held above what the type takes for 0; below, its derivative is 0."""
     least = float(jnp.finfo(x.dtype).smallest_subnormal)
     if p == 2:
@@ -24,7 +25,7 @@ def _length(x: Array, p: float, axis: Axis, eps: float, keepdims: bool = False) 
     return jnp.maximum(jnp.linalg.norm(x, ord=p, axis=axis, keepdims=keepdims), eps)
 
 
-def normalize(x: ArrayLike, p: float = 2.0, axis: Axis = -1, eps: float = 1e-12) -> Array:
+def normalize(x: ArrayLike, p: float = 2.0, axis: Axis = -1, eps: Amount = 1e-12) -> Array:
     """x divided by its p-norm along an axis, or by eps where that is less.
 
     >>> import jitgrad.numpy as jnp
@@ -35,7 +36,7 @@ def normalize(x: ArrayLike, p: float = 2.0, axis: Axis = -1, eps: float = 1e-12)
     return value / _length(value, p, axis, eps, keepdims=True)
 
 
-def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: Axis = -1, eps: float = 1e-8) -> Array:
+def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: Axis = -1, eps: Amount = 1e-8) -> Array:
     """The cosine of the angle between vectors along an axis: their product by their lengths, each at least eps. Shapes broadcast.
 
     >>> import jitgrad.numpy as jnp
@@ -46,7 +47,7 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike, axis: Axis = -1, eps: float = 
     return jnp.sum(normalize(first, 2.0, axis, eps) * normalize(second, 2.0, axis, eps), axis=axis)
 
 
-def pairwise_distance(x: ArrayLike, y: ArrayLike, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False) -> Array:
+def pairwise_distance(x: ArrayLike, y: ArrayLike, p: float = 2.0, eps: Amount = 1e-6, keepdims: bool = False) -> Array:
     """The p-norm of x - y + eps along the last axis; eps keeps derivatives finite where x is y. Shapes broadcast.
 
     >>> import jitgrad.numpy as jnp
@@ -65,7 +66,7 @@ class CosineSimilarity(Module):
     1.0
     """
 
-    def __init__(self, axis: Axis = -1, eps: float = 1e-8) -> None:
+    def __init__(self, axis: Axis = -1, eps: Amount = 1e-8) -> None:
         self.axis, self.eps = axis, eps
 
     def __call__(self, x: Any, y: Any) -> Array:
@@ -80,7 +81,7 @@ class PairwiseDistance(Module):
     7.0
     """
 
-    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False) -> None:
+    def __init__(self, p: float = 2.0, eps: Amount = 1e-6, keepdims: bool = False) -> None:
         if not p > 0:
             raise ArgumentError(f"nn.PairwiseDistance: p must be positive, got {p}")
         self.p, self.eps, self.keepdims = p, eps, keepdims

@@ -14,6 +14,7 @@ import jitgrad.numpy as jnp
 from jitgrad import random, tree
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
+from jitgrad.operands import size_arg
 from jitgrad.promotion import default_float
 from jitgrad.tracing import ShapeDtypeStruct, eval_shape
 from jitgrad_compiler.ir.builder import state
@@ -24,6 +25,20 @@ from .parts import is_module, modules, shown
 from .unbuilt import ADVICE, NAME, Unbuilt, is_unbuilt
 
 M = TypeVar("M", bound=Module)
+
+
+MOST_LAYERS = 10_000
+"""A stack of more is a mistake: making it would take minutes, and nothing would compile it."""
+
+
+def layer_count(where: str, name: str, n: Any, least: int = 1) -> int:
+    """How many layers a stack has."""
+    count = size_arg(where, n, f"{name} must be an integer")
+    if count < least:
+        raise ArgumentError(f"{where}: {name} must be at least {least}, got {n}")
+    if count > MOST_LAYERS:
+        raise ArgumentError(f"{where}: {name} must be at most {MOST_LAYERS:,}, got {n}")
+    return count
 
 
 class Sized(Module):

@@ -8,7 +8,7 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
-from jitgrad.operands import size_arg
+from jitgrad.ranges import Amount, Count, Part, Size
 
 from .activations import gelu, relu
 from .dropout_layers import Dropout
@@ -16,6 +16,7 @@ from .linear import Linear, keys_for
 from .module import Module
 from .multi_head import KeyValueCache, MultiHeadAttention
 from .normalization_layers import LayerNorm
+from .sizes import layer_count
 
 Activation = Callable[[Array], Array]
 
@@ -35,12 +36,12 @@ class _TransformerLayer(Module):
 
     def __init__(
         self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
+        d_model: Count,
+        nhead: Size,
+        dim_feedforward: Count = 2048,
+        dropout: Part = 0.1,
         activation: str | Activation = "relu",
-        layer_norm_eps: float = 1e-5,
+        layer_norm_eps: Amount = 1e-5,
         norm_first: bool = False,
         bias: bool = True,
         *,
@@ -200,14 +201,14 @@ class Transformer(Module):
 
     def __init__(
         self,
-        d_model: int = 512,
-        nhead: int = 8,
-        num_encoder_layers: int = 6,
-        num_decoder_layers: int = 6,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
+        d_model: Count = 512,
+        nhead: Size = 8,
+        num_encoder_layers: Count = 6,
+        num_decoder_layers: Count = 6,
+        dim_feedforward: Count = 2048,
+        dropout: Part = 0.1,
         activation: str | Activation = "relu",
-        layer_norm_eps: float = 1e-5,
+        layer_norm_eps: Amount = 1e-5,
         norm_first: bool = False,
         bias: bool = True,
         *,
@@ -215,9 +216,8 @@ class Transformer(Module):
         dtype: Any = None,
     ) -> None:
         options = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, norm_first, bias)
-        counts = [
-            size_arg("nn.Transformer", n, "numbers of layers must be integers") for n in (num_encoder_layers, num_decoder_layers)
-        ]
+        numbers = {"num_encoder_layers": num_encoder_layers, "num_decoder_layers": num_decoder_layers}
+        counts = [layer_count("nn.Transformer", name, n, 0) for name, n in numbers.items()]
         keys = iter(keys_for("nn.Transformer", key, sum(counts)))
         encoder = [TransformerEncoderLayer(*options, key=next(keys), dtype=dtype) for _ in range(counts[0])]
         decoder = [TransformerDecoderLayer(*options, key=next(keys), dtype=dtype) for _ in range(counts[1])]

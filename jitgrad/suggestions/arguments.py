@@ -105,6 +105,12 @@ def _is_index(x: Any) -> bool:
     return not isinstance(x, (bool, np.bool_)) and _does(index)(x)
 
 
+def _is_key(x: Any) -> bool:
+    """Whether something is a random key, or the words of one."""
+    dtype = getattr(x, "dtype", None)
+    return isinstance(x, Value) or getattr(dtype, "__name__", None) == "prng_key" or getattr(dtype, "kind", None) == "u"
+
+
 def _has(*attributes: str) -> Callable[[Any], bool]:
     return lambda x: not isinstance(x, type) and all([hasattr(x, a) for a in attributes])
 
@@ -145,6 +151,7 @@ KINDS = {
     "ndarray": Kind("an array", "arrays", lambda x: isinstance(x, (np.ndarray, Value))),
     "Metric": Kind("a metric, as metrics.Accuracy() is", "metrics", _has("init", "update", "compute")),
     "Tokenizer": Kind("a tokenizer of the package tokenizers", "tokenizers", _has("encode", "decode", "get_vocab_size")),
+    "Key": Kind("a random key or None", "keys", lambda x: x is None or _is_key(x), frozenset([NONE])),
     "Optimizer": Kind("an optimizer, which has init and update", "optimizers", _has("init", "update")),
 }
 ANYTHING = Kind("anything", "anything", lambda x: True)
@@ -153,12 +160,14 @@ ALIASES = {
     "Shape": "int | Sequence[int]",
     "Arrays": "Sequence[ArrayLike] | ArrayLike",
     "Schedule": "Callable",
+    "Initializer": "Callable",
+    "Activation": "Callable",
     "LearningRate": "float | Callable",
     "GradientTransformation": "Optimizer",
     "Name": "Path",
     "IsLeaf": "Callable | None",
 }
-BY_NAME = {"preferred_element_type": "DType", "dtype_momentum": "DType", "shape": "Shape | None"}
+BY_NAME = {"key": "Key", "preferred_element_type": "DType", "dtype_momentum": "DType", "shape": "Shape | None"}
 """Parameters whose annotations leave open what their name says."""
 
 

@@ -349,3 +349,10 @@ def test_a_map_over_a_module_and_its_gradient_says_what_is_held():
     with pytest.raises(TypeError) as caught:
         tree.map(lambda p, g: p - 0.1 * g, layer, gradient)
     assert "jitgrad.optim.apply_updates" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("junk", ["abc", object(), {"a": "b"}, [print]])
+def test_parameters_of_what_is_no_module_or_array_are_not_counted(junk):
+    with pytest.raises(errors.NotAnArrayError, match="parameter_count"):
+        nn.parameter_count(junk)
+    assert nn.parameter_count({"w": jnp.ones(3), "none": None}) == 3

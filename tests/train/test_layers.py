@@ -213,6 +213,14 @@ def test_attention_has_heads_of_their_own_width():
     np.testing.assert_allclose(plain, (weights / weights.sum(-1, keepdims=True)) @ q, rtol=1e-4, atol=1e-5)
 
 
+def test_attention_may_give_an_array_at_every_step():
+    for given, shape in ((6, (2, 5, 6)), ((6,), (2, 5, 6)), ((3, 2), (2, 5, 3, 2)), (None, (2, 5, 8))):
+        layer = built(layers.MultiHeadAttention(2, key_dim=3, output_shape=given), (1, 5, 8), (1, 5, 8))
+        assert layer(jnp.ones((2, 5, 8)), jnp.ones((2, 5, 8))).shape == shape
+    with pytest.raises(errors.ArgumentError, match="MultiHeadAttention: .*output_shape"):
+        layers.MultiHeadAttention(2, key_dim=3, output_shape=(3, -1))
+
+
 def test_regularizers_add_to_the_loss():
     layer = built(layers.Dense(2, kernel_regularizer="l2", bias_regularizer=regularizers.L1(0.5), bias_initializer="ones"), (1, 3))
     np.testing.assert_allclose(layer.regularization(), 0.01 * np.sum(np.square(layer.kernel)) + 0.5 * 2, rtol=1e-5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import jitgrad.numpy as jnp
@@ -12,6 +14,8 @@ from jitgrad.nn.attention import attend
 from jitgrad.nn.linear import keys_for
 from jitgrad.nn.named import initializer_arg
 from jitgrad.nn.unbuilt import is_unbuilt
+from jitgrad.operands import shape_arg
+from jitgrad.ranges import Part, Size
 
 from .base import Layer
 
@@ -19,7 +23,8 @@ from .base import Layer
 class MultiHeadAttention(Layer):
     """Attention of num_heads heads of width key_dim between linear maps: layer(query, value, key=value).
 
-    query is [batch, time, features], value and key [batch, keys, ...]; the result is [batch, time, features], or output_shape wide.
+    query is [batch, time, features], value and key [batch, keys, ...]; the result is [batch, time, features], or has output_shape,
+    a size or several, behind batch and time.
     value_dim: the width of values, key_dim by default. dropout: of the weights, in training. attention_mask: bools [batch, time,
     keys], True where a pair takes part. use_causal_mask: step t sees steps 0 to t.
 
@@ -31,12 +36,12 @@ class MultiHeadAttention(Layer):
 
     def __init__(
         self,
-        num_heads: int,
-        key_dim: int,
-        value_dim: int | None = None,
-        dropout: float = 0.0,
+        num_heads: Size,
+        key_dim: Size,
+        value_dim: Size | None = None,
+        dropout: Part = 0.0,
         use_bias: bool = True,
-        output_shape: int | None = None,
+        output_shape: Size | Sequence[Size] | None = None,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
         *,
@@ -48,7 +53,8 @@ class MultiHeadAttention(Layer):
             raise ArgumentError(f"{self.where}: dropout must be a probability, got {dropout}")
         self.num_heads, self.key_dim = num_heads, key_dim
         self.value_dim = key_dim if value_dim is None else value_dim
-        self.dropout, self.output_size = float(dropout), output_shape
+        self.dropout = float(dropout)
+        self.outputs = () if output_shape is None else shape_arg(self.where, output_shape)
         made = {
             "bias": use_bias,
             "dtype": dtype,
@@ -64,7 +70,8 @@ class MultiHeadAttention(Layer):
         self.query = nn.Linear(features, of_keys, key=keys[0], **made)
         self.key = nn.Linear(keys_features, of_keys, key=keys[1], **made)
         self.value = nn.Linear(value_features, of_values, key=keys[2], **made)
-        self.out = nn.Linear(of_values, self.output_size or features, key=keys[3], **made)
+        self.outputs = self.outputs or (features,)
+        self.out = nn.Linear(of_values, math.prod(self.outputs), key=keys[3], **made)
 
     def call(self, query: Any, value: Any, key: Any = None, attention_mask: Any = None, use_causal_mask: bool = False) -> Array:
         q, v = jnp.asarray(query), jnp.asarray(value)
@@ -93,7 +100,8 @@ class MultiHeadAttention(Layer):
             self.where, queries, keys, values, mask=mask, scale=self.key_dim**-0.5, is_causal=use_causal_mask, kept=kept,
             keep_rate=1 - self.dropout,
         )  # fmt: skip
-        return self.out(out[..., : self.value_dim].reshape(*out.shape[:2], -1))
+        mapped = self.out(out[..., : self.value_dim].reshape(*out.shape[:2], -1))
+        return mapped.reshape(*mapped.shape[:2], *self.outputs)
 
 
 class Attention(Layer):
@@ -102,7 +110,7 @@ class Attention(Layer):
     use_scale is refused; nn.dot_product_attention divides by the root of the features' number.
     """
 
-    def __init__(self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, **options: Any) -> None:
+    def __init__(self, use_scale: bool = False, score_mode: str = "dot", dropout: Part = 0.0, **options: Any) -> None:
         self.take(options)
         if use_scale or score_mode != "dot" or dropout:
             raise ArgumentError(f"{self.where}: use_scale, score_mode and dropout are not there; MultiHeadAttention has weights.")
