@@ -328,6 +328,8 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     at = axis_number("insert", axis, x.type.rank)
     n = x.type.shape[at]
     where = np.arange(n)[obj] if isinstance(obj, slice) else static("insert", "obj", obj)
+    if where.dtype == bool:
+        where = np.flatnonzero(where)
     new = stored("insert", new, x.type.dtype)
     if new.type.rank > x.type.rank:
         raise ShapeError(f"insert: values {list(new.type.shape)} have more axes than the array {list(x.type.shape)}")

@@ -72,6 +72,7 @@ CASES = [
     "insert(x, [0, 2], 5.0, axis=1)",
     "insert(v, [1, 3], array([7.0, 8.0]))",
     "insert(v, [1], array([7.0, 8.0]))",
+    "insert(v, array([True, False, False, True]), 9.0)",
     "insert(x, 1, x[:, :2].T, axis=1)",
     "insert(x, [1], x[:, :2], axis=1)",
     "insert(t, 0, t[0, 0], axis=1)",
