@@ -166,7 +166,7 @@ def _by_counterpart(function: Any, numpys: Callable[..., Any], alike: bool, any_
         try:
             out = numpys(*given, **named) if named else numpys(*given)
         except Exception:
-            return None
+            return otherwise(args, kwargs)
         finally:
             _reset(token)
         if make is None:

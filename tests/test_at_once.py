@@ -15,7 +15,8 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
 from jitgrad.lax import contraction, counterparts, elementwise, shapes, slicing
 from jitgrad.nn import losses
-from jitgrad.scipy import special, stats
+from jitgrad.scipy import linalg, special, stats
+from jitgrad.scipy.special.counterparts import COUNTERPARTS as OF_SPECIALS
 from tests.lax.function_table import ROWS as OF_LAX
 from tests.linear_algebra.function_table import ROWS as OF_MATRICES
 from tests.nn.test_every_function import ROWS as OF_NN
@@ -28,7 +29,10 @@ LAX = {f.__wrapped__.__name__: f.__wrapped__ for f in vars(lax).values() if geta
 SPECIAL = {f.__wrapped__.__name__: f.__wrapped__ for f in vars(special).values() if getattr(f, "__wrapped__", None) in known()}
 OF_MORE = {*counterparts.COUNTERPARTS, contraction.dot, elementwise.round}
 ONE_OP = [
-    pytest.param(f, id=f"{f.__module__}.{name}") for module in (LAX, SPECIAL) for name, f in module.items() if f not in OF_MORE
+    pytest.param(f, id=f"{f.__module__}.{name}")
+    for module in (LAX, SPECIAL)
+    for name, f in module.items()
+    if f not in {*OF_MORE, *OF_SPECIALS}
 ]
 
 
@@ -98,6 +102,48 @@ def test_exchanges_of_rows_are_those_of_traced_ones():
         found = lax.linalg.lu_pivots_to_permutation(given, 4)
         traced = jitgrad.jit(lambda p: lax.linalg.lu_pivots_to_permutation(p, 4))(given)
         assert found.dtype == np.int32 and np.array_equal(found, traced)
+
+
+ENDS = [0.5, -2.0, 0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, 1e38]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("function", [special.sici, special.fresnel, special.wofz])
+def test_special_functions_of_several_ops_give_what_these_give_at_the_ends(function, dtype):
+    numbers = np.array(ENDS, dtype)
+    pairs = np.array([complex(a, b) for a in ENDS for b in ENDS], np.result_type(dtype, np.complex64))
+    rows = pairs if function is special.wofz else numbers
+    for given in [rows[:2], rows, *rows[:, None]]:
+        x = jnp.array(given)
+        for _ in range(3):
+            found = function(x)
+        the_same(found, function.__wrapped__(x))
+
+
+def test_systems_are_solved_from_factors_at_once_as_by_the_operations():
+    a = np.array([[1.0, 4.0, 2.0], [3.0, 0.5, 1.0], [2.0, 5.0, 7.0]], np.float32)
+    for dtype in ("float32", "float64", "complex64"):
+        factors = linalg.lu_factor(jnp.array(a.astype(dtype)))
+        for b in (a[0], a[:, :2], a[:, :0], np.stack([a, a])):
+            given = jnp.array(b.astype(dtype))
+            for _ in range(3):
+                found = linalg.lu_solve(factors, given)
+            the_same(found, linalg.lu_solve.__wrapped__(factors, given))
+    assert np.allclose(a @ np.asarray(linalg.lu_solve(linalg.lu_factor(jnp.array(a)), jnp.array(a[0]))), a[0], rtol=1e-5)
+    outside = jnp.array([3, -1, 2], "int32")
+    the_same(linalg.lu_solve((factors[0], outside), given), linalg.lu_solve.__wrapped__((factors[0], outside), given))
+
+
+def test_exponentials_of_a_matrix_and_of_a_batch_are_those_of_programs():
+    small, large = np.array([[0.1, 0.2], [-0.3, 0.4]], np.float32), np.array([[3.0, 9.0], [-20.0, 1.0]], np.float32)
+    huge = np.full((2, 2), 1e9, np.float32)
+    for a in (small, large, huge, np.full((2, 2), np.nan, np.float32), np.stack([small, large, huge])):
+        x = jnp.array(a)
+        found = [linalg.expm(x) for _ in range(3)]
+        assert found[0].dtype == np.float32
+        np.testing.assert_array_equal(found[1], found[0])
+        np.testing.assert_array_equal(found[2], found[0])
+        np.testing.assert_allclose(found[2], jitgrad.jit(linalg.expm)(x), rtol=2e-4)
 
 
 TABLES = [

@@ -8,7 +8,8 @@ import numpy as np
 
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
-from jitgrad.array_ops import op, op_all
+from jitgrad.array_ops import in_memory, op, op_all
+from jitgrad.at_once import done_at_once
 from jitgrad.errors import ShapeError
 from jitgrad.lax.loops import fori_loop
 from jitgrad.matrix_operands import check_results, one_batch, one_type, square_arg
@@ -37,6 +38,23 @@ def expm(where: str, a: ArrayLike, upper_triangular: bool, max_squarings: int) -
     size_arg(where, max_squarings, "max_squarings must be an integer", 0)
     if not value.size:
         return value
+    squarings, power = _root(value, upper_triangular, max_squarings)
+    count = jnp.minimum(squarings, max_squarings)
+
+    def squared(i: Array, power: Array) -> Array:
+        return jnp.where((i < count)[..., None, None], jnp.matmul(power, power), power)
+
+    if in_memory(count) and not count.ndim:
+        for _ in range(int(count)):
+            power = jnp.matmul(power, power)
+    else:
+        power = fori_loop(0, jnp.max(count), squared, power)
+    return _unless_too_large(squarings, max_squarings, power)
+
+
+@done_at_once
+def _root(value: Array, upper_triangular: bool, max_squarings: int) -> tuple[Array, Array]:
+    """How often to square, and what: the exponential of a matrix scaled down."""
     order = 7 if value.type.dtype.real.computed == F32 else 13
     size = jnp.max(jnp.sum(jnp.abs(value), axis=-2), axis=-1)
     needed = jnp.ceil(jnp.log2(jnp.where(size > 0, size, 1) / _LARGEST[order]))
@@ -46,15 +64,15 @@ def expm(where: str, a: ArrayLike, upper_triangular: bool, max_squarings: int) -
     scaled = value * jnp.exp2(-count.astype(jnp.real(value).dtype))[..., None, None].astype(value.dtype)
     odd, even = _pade(scaled, unit, _PADE[order])
     if upper_triangular:
-        power = op("triangular_solve", even - odd, even + odd, left=True, lower=False, transpose=False, unit_diagonal=False)
-    else:
-        power = op("solve", even - odd, even + odd, transpose=False)
+        return squarings, op(
+            "triangular_solve", even - odd, even + odd, left=True, lower=False, transpose=False, unit_diagonal=False
+        )
+    return squarings, op("solve", even - odd, even + odd, transpose=False)
 
-    def squared(i: Array, power: Array) -> Array:
-        return jnp.where((i < count)[..., None, None], jnp.matmul(power, power), power)
 
-    power = fori_loop(0, jnp.max(count), squared, power)
-    return jnp.where((squarings > max_squarings)[..., None, None], jnp.nan, power)
+@done_at_once
+def _unless_too_large(squarings: Array, most: int, power: Array) -> Array:
+    return jnp.where((squarings > most)[..., None, None], jnp.nan, power)
 
 
 def _pade(x: Array, unit: Array, b: tuple[float, ...]) -> tuple[Array, Array]:

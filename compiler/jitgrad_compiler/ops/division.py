@@ -45,8 +45,9 @@ def _remainder(x: Any, y: Any) -> Any:
 def _floor_quotient(x: Any, y: Any) -> Any:
     if _defined(x, y):
         return np.floor_divide(x, y)
-    quotient, rest = _quotient(x, y), _remainder(x, y)
-    return (quotient - ((rest != 0) & (np.less(rest, 0) != np.less(y, 0)))).astype(quotient.dtype)
+    zero = np.equal(y, 0)
+    floor = np.floor_divide(x, np.where(zero, 1, y).astype(y.dtype))
+    return np.where(zero, np.where(np.less(x, 0), -2, -1).astype(floor.dtype), floor)
 
 
 def _floor_remainder(x: Any, y: Any) -> Any:

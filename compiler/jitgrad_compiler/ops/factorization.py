@@ -112,19 +112,27 @@ def each_matrix(function: Callable[..., Any], routine: Op, *arrays: Any, **param
     """
     found = ROUTINES[routine]
     values = [np.asarray(a) for a in arrays]
-    types = [ArrayType(v.shape, NAMES[v.dtype]) for v in values]
-    lead = found.lead(types)
-    outs = [np.empty((*lead, *s), d.numpy) for s, d in found.results(types[0].dtype, *found.core(types), **params)]
-    rows = [v.reshape(math.prod(lead), *s) for v, s in zip(values, found.core(types), strict=True)]
-    flat = [o.reshape(math.prod(lead), *o.shape[len(lead) :]) for o in outs]
-    for n in range(math.prod(lead)):
-        try:
-            made = function(*[r[n] for r in rows])
-        except np.linalg.LinAlgError:
-            made = [np.nan if o.dtype.kind in "fc" else 0 for o in outs]
-        for o, m in zip(flat, made, strict=True):
-            o[n] = m
+    lead = values[0].shape[: values[0].ndim - found.ranks[0]]
+    shapes = [v.shape[len(lead) :] for v in values]
+    outs = [np.empty((*lead, *s), d.numpy) for s, d in found.results(NAMES[values[0].dtype], *shapes, **params)]
+    if not lead:
+        _write(outs, function, values)
+        return tuple(outs)
+    count = math.prod(lead)
+    rows = [v.reshape(count, *s) for v, s in zip(values, shapes, strict=True)]
+    flat = [o.reshape(count, *o.shape[len(lead) :]) for o in outs]
+    for n in range(count):
+        _write([o[n, ...] for o in flat], function, [r[n] for r in rows])
     return tuple(outs)
+
+
+def _write(outs: Sequence[Any], function: Callable[..., Any], matrices: Sequence[Any]) -> None:
+    try:
+        made = function(*matrices)
+    except np.linalg.LinAlgError:
+        made = [np.nan if o.dtype.kind in "fc" else 0 for o in outs]
+    for o, m in zip(outs, made, strict=True):
+        o[...] = m
 
 
 def finite_alone(one: Callable[..., Any]) -> Callable[..., Any]:

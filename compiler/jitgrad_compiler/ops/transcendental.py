@@ -26,9 +26,11 @@ def _unary(name: str, numpy: Any, partial: Any, domain: tuple[float, float], doc
     return elementwise(name, numpy, emit, partials=[partial], accepts=accepts, domain=domain, doc=doc, transcendental=True)
 
 
+_ZERO, _ONE, _BELOW = (np.asarray(np.float32(n)) for n in (0, 1, -1))  # arrays, which NumPy takes sooner than Python's numbers
+
+
 def _logistic(x: Any) -> Any:
-    small = np.exp(np.copysign(x, -1.0))
-    return np.divide(np.where(np.greater_equal(x, 0), 1.0, small), small + 1)
+    return np.exp(np.minimum(x, _ZERO)) / (np.exp(np.copysign(x, _BELOW)) + _ONE)
 
 
 def _expm1(x: Any) -> Any:

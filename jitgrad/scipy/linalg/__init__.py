@@ -10,6 +10,7 @@ What can't be done to a matrix, one that is singular for example, is NaN or infi
 
 from jitgrad.publishing import public as _public
 
+from . import counterparts  # noqa: F401
 from .functions import expm, expm_frechet, funm, logm, solve_sylvester, sqrtm
 from .special_matrices import (
     block_diag,

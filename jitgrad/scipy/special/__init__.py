@@ -1,5 +1,6 @@
 """Special functions by jax.scipy.special's names. Those that are one op of the compiler are rows of tables."""
 
+from . import counterparts  # noqa: F401
 from .bessel import *  # noqa: F403
 from .bessel import __all__ as _bessel
 from .gamma import *  # noqa: F403
