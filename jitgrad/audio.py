@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 import jitgrad.numpy as jnp
+from jitgrad.ranges import Amount, Steps
 
 from .array import Array
 from .config import config
@@ -81,7 +82,7 @@ def _window(where: str, window: ArrayLike, length: int) -> Array:
 
 
 def mel_filters(
-    bins: int, mels: int, sample_rate: float, low: float = 0.0, high: float | None = None, *, dtype: Any = None
+    bins: int, mels: int, sample_rate: Steps, low: float = 0.0, high: float | None = None, *, dtype: Any = None
 ) -> Array:
     """How much each of `bins` frequencies, evenly spaced from 0 to half the sample rate, counts in each mel band: [bins, mels].
 
@@ -121,7 +122,7 @@ def mel_filters(
 
 def log_mel_spectrogram(
     x: ArrayLike,
-    sample_rate: float,
+    sample_rate: Steps,
     *,
     mels: int = 80,
     length: int | None = None,
@@ -129,7 +130,7 @@ def log_mel_spectrogram(
     fft_length: int | None = None,
     low: float = 0.0,
     high: float | None = None,
-    floor: float = 1e-6,
+    floor: Amount = 1e-6,
 ) -> Array:
     """log(power + floor) of sound in mel bands: [..., samples] to [..., frames, mels].
 

@@ -15,6 +15,7 @@ from . import errors
 
 _OURS = tuple(os.path.dirname(os.path.abspath(str(m.__file__))) + os.sep for m in (errors, jitgrad_compiler, optree))
 _NUMPYS = tuple(os.path.join(os.path.dirname(os.path.dirname(np.__file__)), name) + os.sep for name in ("numpy", "scipy"))
+_PYTHONS = os.path.dirname(os.__file__) + os.sep
 
 
 @functools.lru_cache(maxsize=4096)
@@ -23,10 +24,13 @@ def is_ours(filename: str) -> bool:
 
 
 def is_of_ours(traceback: TracebackType | None) -> bool:
-    """Whether an error came about in this package, or in NumPy or SciPy, which it called, and in no function of the user's."""
+    """Whether an error came about in this package, or in Python's library, NumPy or SciPy, which it called, and in no function of
+    the user's.
+    """
     while traceback is not None:
         filename = traceback.tb_frame.f_code.co_filename
-        if not (is_ours(filename) or filename.startswith(("<__array_function__", *_NUMPYS))):
+        pythons = filename.startswith((_PYTHONS, "<frozen ")) and "site-packages" not in filename
+        if not (pythons or is_ours(filename) or filename.startswith(("<__array_function__", *_NUMPYS))):
             return False
         traceback = traceback.tb_next
     return True

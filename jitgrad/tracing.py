@@ -17,7 +17,7 @@ from jitgrad_compiler.ir.types import ArrayType
 
 from . import tree
 from .array import Array, as_value
-from .errors import DTypeError, NotAFunctionError, NotAnArrayError
+from .errors import ArgumentError, DTypeError, NotAFunctionError, NotAnArrayError
 from .promotion import strong_dtype
 from .signatures import Builder, builder_of
 from .tree_keys import SequenceKey
@@ -215,6 +215,11 @@ def make_graph(
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
 
     def traced(*args: Any, **kwargs: Any) -> Any:
+        for n in numbers:
+            if not -len(args) <= n < len(args):
+                raise ArgumentError(
+                    f"make_graph of {name}: static_argnums names argument {n}, but there are {len(args)}, counted from 0"
+                )
         static = {n % len(args): args[n] for n in numbers}
         types, weak, in_tree = abstract_leaves(
             f"make_graph of {name}", (tuple(a for n, a in enumerate(args) if n not in static), kwargs)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
 
 import optree
 
 from jitgrad_compiler.ending import whole
 
-from .errors import TreeStructureError
+from .errors import ParametersError, TreeStructureError, shown
 from .tree_keys import KeyPath, key_of, path_text
 from .tree_registration import NAMESPACE, Held, register_pytree_node, register_pytree_node_class
 
@@ -40,13 +40,21 @@ def flatten(tree: PyTree, is_leaf: IsLeaf = None) -> tuple[list[Any], PyTreeDef]
     >>> leaves
     [1, 2]
     """
-    return optree.tree_flatten(tree, is_leaf=is_leaf, namespace=NAMESPACE)
+    try:
+        return optree.tree_flatten(tree, is_leaf=is_leaf, namespace=NAMESPACE)
+    except TypeError:
+        _check_is_leaf("flatten", is_leaf)
+        raise
 
 
 @whole
 def unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> PyTree:
     """The tree of a structure with the given leaves."""
-    return optree.tree_unflatten(treedef, leaves)
+    try:
+        return optree.tree_unflatten(treedef, leaves)
+    except (AttributeError, TypeError, ValueError):
+        _check_unflatten(treedef, leaves)
+        raise
 
 
 @whole
@@ -58,13 +66,39 @@ def flatten_up_to(treedef: PyTreeDef, tree: PyTree) -> list[Any]:
 @whole
 def leaves(tree: PyTree, is_leaf: IsLeaf = None) -> list[Any]:
     """The leaves of a tree, in order; keys of a dict are sorted."""
-    return optree.tree_leaves(tree, is_leaf=is_leaf, namespace=NAMESPACE)
+    try:
+        return optree.tree_leaves(tree, is_leaf=is_leaf, namespace=NAMESPACE)
+    except TypeError:
+        _check_is_leaf("leaves", is_leaf)
+        raise
 
 
 @whole
 def structure(tree: PyTree, is_leaf: IsLeaf = None) -> PyTreeDef:
     """The structure of a tree."""
-    return optree.tree_structure(tree, is_leaf=is_leaf, namespace=NAMESPACE)
+    try:
+        return optree.tree_structure(tree, is_leaf=is_leaf, namespace=NAMESPACE)
+    except TypeError:
+        _check_is_leaf("structure", is_leaf)
+        raise
+
+
+def _check_is_leaf(name: str, is_leaf: Any) -> None:
+    if is_leaf is not None and not callable(is_leaf):
+        raise ParametersError(f"tree.{name}: is_leaf must be a function or None, got {shown(is_leaf)}") from None
+
+
+def _check_unflatten(treedef: Any, leaves: Any) -> None:
+    if not isinstance(treedef, PyTreeDef):
+        raise ParametersError(
+            f"tree.unflatten: treedef must be a structure, as tree.structure gives, got {shown(treedef)}"
+        ) from None
+    if not isinstance(leaves, Iterable):
+        raise ParametersError(f"tree.unflatten: leaves must be a sequence, got {shown(leaves)}") from None
+    if isinstance(leaves, Sized) and len(leaves) != treedef.num_leaves:
+        raise TreeStructureError(
+            f"tree.unflatten: the structure has {treedef.num_leaves} leaves, and leaves has {len(leaves)}: {treedef}"
+        ) from None
 
 
 def map(f: Callable[..., Any], tree: PyTree, *rest: PyTree, is_leaf: IsLeaf = None) -> PyTree:

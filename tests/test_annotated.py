@@ -11,7 +11,7 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import errors, optim
+from jitgrad import errors, metrics, optim, tree
 from jitgrad.annotated import check_kinds, checks_of
 from tests.test_construction import Nothing
 
@@ -93,3 +93,28 @@ def test_a_schedule_that_gives_no_number_is_named() -> None:
     for opt in (optim.sgd(forgetful), optim.scale_by_schedule(forgetful), optim.add_decayed_weights(forgetful)):  # type: ignore[arg-type]
         with pytest.raises(errors.ArgumentError, match="a schedule, here .*forgetful.*, must give a number, got None"):
             opt.update(PARAMS, opt.init(PARAMS), PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: tree.unflatten("x", [1]), "tree.unflatten: treedef must be a structure, as tree.structure gives, got 'x'"),  # type: ignore[arg-type]
+        (lambda: tree.unflatten(tree.structure([1]), 3), "tree.unflatten: leaves must be a sequence, got 3"),  # type: ignore[arg-type]
+        (lambda: tree.unflatten(tree.structure([1]), [1, 2]), "tree.unflatten: the structure has 1 leaves, and leaves has 2"),
+        (lambda: tree.leaves([1], is_leaf="x"), "tree.leaves: is_leaf must be a function or None, got 'x'"),  # type: ignore[arg-type]
+        (lambda: tree.flatten([1], 3), "tree.flatten: is_leaf must be a function or None, got 3"),  # type: ignore[arg-type]
+        (lambda: tree.structure([1], 3), "tree.structure: is_leaf must be a function or None, got 3"),  # type: ignore[arg-type]
+        (lambda: tree.transpose("x", None, [1]), "transpose: outer_treedef must be a structure, as tree.structure gives"),  # type: ignore[arg-type]
+        (lambda: jitgrad.vmap(jnp.sin, axis_name=[1]), "vmap: axis_name must be hashable, got .1."),  # type: ignore[arg-type]
+        (lambda: jitgrad.make_graph(jnp.sin, 3)(1.0), "make_graph of sin: static_argnums names argument 3, but there are 1"),
+        (lambda: jitgrad.data.read_text(None), "read_text: path must be a path, got None"),  # type: ignore[arg-type]
+        (
+            lambda: metrics.accuracy(jnp.array([1]), jnp.array([1]), weights=1j),
+            "accuracy: weights must be real numbers, got complex",
+        ),
+        (lambda: metrics.r2(jnp.arange(3.0), jnp.array(1j)), "r2: predictions and targets must be real numbers, got complex"),
+    ],
+)
+def test_trees_transforms_and_files_tell_what_is_wrong(call: Callable[[], Any], words: str) -> None:
+    with pytest.raises(errors.JitgradError, match=f"(?i)^.*{words}"):
+        call()

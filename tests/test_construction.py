@@ -26,6 +26,8 @@ SAY_THEIR_OWN = {"TensorBoard", "Metric", "PiecewiseConstantDecay"}
 
 
 class Nothing:
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return "Nothing()"
 

@@ -8,11 +8,11 @@ import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.nn import losses
-from jitgrad.nn.targets import alike, check_labels, is_class
+from jitgrad.nn.targets import check_labels, is_class
 from jitgrad.operands import array_arg, inexact_arg
 
 from .labels import label_pairs, scores_and_labels
-from .metric import DTYPE, Metric, importance, mask_of
+from .metric import DTYPE, Metric, importance, mask_of, reals
 
 
 class MeanState(NamedTuple):
@@ -83,7 +83,7 @@ class MeanSquaredError(_Mean):
     name = "metrics.MeanSquaredError"
 
     def values(self, predictions: Any, targets: Any, where: Any) -> tuple[Array, Any]:
-        x, t = alike(self.name, predictions, targets)
+        x, t = reals(self.name, predictions, targets)
         return jnp.square(x.astype(DTYPE) - t.astype(DTYPE)), mask_of(self.name, where, x.shape)
 
 
@@ -93,7 +93,7 @@ class MeanAbsoluteError(_Mean):
     name = "metrics.MeanAbsoluteError"
 
     def values(self, predictions: Any, targets: Any, where: Any) -> tuple[Array, Any]:
-        x, t = alike(self.name, predictions, targets)
+        x, t = reals(self.name, predictions, targets)
         return jnp.abs(x.astype(DTYPE) - t.astype(DTYPE)), mask_of(self.name, where, x.shape)
 
 

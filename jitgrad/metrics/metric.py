@@ -10,8 +10,8 @@ from typing import Any
 
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
-from jitgrad.errors import ArgumentError
-from jitgrad.nn.targets import check_mask, spread
+from jitgrad.errors import ArgumentError, DTypeError
+from jitgrad.nn.targets import alike, check_mask, spread
 
 State = Any
 DTYPE = "float64"
@@ -48,6 +48,14 @@ def importance(where: str, shape: tuple[int, ...], weights: Any, mask: Array | N
     """How much each example counts: weights, 1 by default, and 0 for what is absent."""
     counts = jnp.ones(shape, DTYPE) if weights is None else spread(where, "weights", weights, shape).astype(DTYPE)
     return counts if mask is None else jnp.where(mask, counts, 0)
+
+
+def reals(where: str, predictions: Any, targets: Any) -> tuple[Array, Array]:
+    """Predictions and targets of one shape, which must be real."""
+    found = alike(where, predictions, targets)
+    if jnp.iscomplexobj(found[0]):
+        raise DTypeError(f"{where}: predictions and targets must be real numbers, got {found[0].dtype}")
+    return found
 
 
 def mask_of(where: str, mask: Any, shape: tuple[int, ...]) -> Array | None:

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ShapeError
-from jitgrad.nn.targets import alike
 from jitgrad.operands import shape_arg
 
-from .metric import DTYPE, Metric, importance, mask_of, ratio
+from .metric import DTYPE, Metric, importance, mask_of, ratio, reals
 
 
 class R2State(NamedTuple):
@@ -36,7 +35,7 @@ class R2(Metric):
         return R2State(*(jnp.zeros(self.shape, DTYPE) for _ in range(4)))
 
     def update(self, state: R2State, predictions: Any, targets: Any, *, weights: Any = None, where: Any = None) -> R2State:
-        x, t = alike(self.name, predictions, targets)
+        x, t = reals(self.name, predictions, targets)
         if x.shape[1:] != self.shape or not x.ndim:
             raise ShapeError(f"{self.name}: targets must have the shape (N{''.join(f', {n}' for n in self.shape)}), got {x.shape}")
         kept = mask_of(self.name, where, x.shape)

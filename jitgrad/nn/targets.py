@@ -99,6 +99,8 @@ def check_among(where: str, what: str, targets: Array, fine: Array, wanted: str)
 def spread(where: str, what: str, given: ArrayLike, shape: tuple[int, ...]) -> Array:
     """Weights or a mask of the shape of losses; they may have its first axes alone. Raises ShapeError."""
     value = array_arg(where, given)
+    if jnp.iscomplexobj(value):
+        raise DTypeError(f"{where}: {what} must be real numbers, got {value.dtype}")
     fits = value.shape == shape[: value.ndim] or (
         value.ndim == len(shape) and all(n in (1, m) for n, m in zip(value.shape, shape, strict=True))
     )

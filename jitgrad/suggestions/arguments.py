@@ -152,6 +152,8 @@ KINDS = {
     "Metric": Kind("a metric, as metrics.Accuracy() is", "metrics", _has("init", "update", "compute")),
     "Tokenizer": Kind("a tokenizer of the package tokenizers", "tokenizers", _has("encode", "decode", "get_vocab_size")),
     "Key": Kind("a random key or None", "keys", lambda x: x is None or _is_key(x), frozenset([NONE])),
+    "PyTreeDef": Kind("a structure, as tree.structure gives", "structures", _has("num_leaves", "unflatten")),
+    "Hashable": Kind("hashable", "hashable values", _does(hash)),
     "Optimizer": Kind("an optimizer, which has init and update", "optimizers", _has("init", "update")),
 }
 ANYTHING = Kind("anything", "anything", lambda x: True)
