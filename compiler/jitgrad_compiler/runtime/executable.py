@@ -57,6 +57,17 @@ class Borrowed:
         return self.owner  # type: ignore[no-any-return]
 
 
+class Scratch:
+    """What a run needs beside operands and results: memory for values on the way and, of a program with loops, a state."""
+
+    __slots__ = ("addresses", "arena", "state")
+
+    def __init__(self, nbytes: int, interruptible: bool) -> None:
+        self.arena = allocate(nbytes)
+        self.state = interruption.State() if interruptible else None
+        self.addresses = (self.arena.address,) if self.state is None else (self.arena.address, ctypes.addressof(self.state))
+
+
 class Executable:
     """Calls a Program. Several threads may call one at the same time."""
 
@@ -91,8 +102,9 @@ class Executable:
                 self.shared_bytes += -(-max(size, 1) // 64) * 64
             else:
                 self._plan.append((1, size))
-        self._idle: list[tuple[Buffer, Any, int]] = []
-        """Of runs with loops that are over: their scratch memory, where it is small, and their states, as new, with addresses."""
+        self._needs_scratch = self._interruptible or self.arena_bytes > 0
+        self._idle: list[Scratch] = []
+        """Of runs that ended well, where it is small."""
         self._only_shared = all(kind == 0 for kind, _ in self._plan)
         self._offsets = [place for _, place in self._plan]
 
@@ -106,40 +118,35 @@ class Executable:
             outs = [Held(base + offset, shared) for offset in self._offsets]
         else:
             outs = [self._output(kind, place, shared, donors) for kind, place in self._plan]
-        if self._interruptible:
-            self._run_interruptible(addresses, [h.address for h in outs])
-        elif self.arena_bytes:
-            arena = allocate(self.arena_bytes)
-            self._entry(self._pack(self._plan_address, *addresses, *[h.address for h in outs], arena.address))
+        if self._needs_scratch:
+            self._run_with_scratch(addresses, [h.address for h in outs])
         else:
             self._entry(self._pack(self._plan_address, *addresses, *[h.address for h in outs], 0))
         return outs
 
     def run_into(self, addresses: Sequence[int], outs: Sequence[int]) -> None:
         """`run`, of a program without tapes and donated inputs, into memory at these addresses, which the caller keeps alive."""
-        if self._interruptible:
-            self._run_interruptible(addresses, outs)
-            return
-        arena = allocate(self.arena_bytes) if self.arena_bytes else None
-        self._entry(self._pack(self._plan_address, *addresses, *outs, 0 if arena is None else arena.address))
+        if self._needs_scratch:
+            self._run_with_scratch(addresses, outs)
+        else:
+            self._entry(self._pack(self._plan_address, *addresses, *outs, 0))
 
-    def _run_interruptible(self, addresses: Sequence[int], outs: Sequence[int]) -> None:
+    def _run_with_scratch(self, addresses: Sequence[int], outs: Sequence[int]) -> None:
         try:
-            arena, state, place = self._idle.pop()
+            scratch = self._idle.pop()
         except IndexError:
-            arena, state = allocate(self.arena_bytes), interruption.State()
-            place = ctypes.addressof(state)
+            scratch = Scratch(self.arena_bytes, self._interruptible)
         for n in self._tapes:
             ctypes.memset(outs[n], 0, TAPE_RECORD_BYTES)
         try:
-            self._entry(self._pack(self._plan_address, *addresses, *outs, arena.address, place))
-            if state[0]:
-                interruption.raise_pending(state)
+            self._entry(self._pack(self._plan_address, *addresses, *outs, *scratch.addresses))
+            if scratch.state is not None and scratch.state[0]:
+                interruption.raise_pending(scratch.state)
         except BaseException:
             self.free_tapes(outs)
             raise
         if self.arena_bytes < SHARED_BELOW:
-            self._idle.append((arena, state, place))
+            self._idle.append(scratch)
 
     def free_tapes(self, outs: Sequence[int]) -> None:
         """Give back the memory of tapes that nobody will take over."""
