@@ -313,6 +313,13 @@ IN_32_BITS = {
     "random.geometric(KEY, 0.1, (6,))": ("int32", [7, 4, 5, 6, 8, 6]),
     "random.choice(KEY, 10, (5,))": ("int32", [4, 4, 1, 9, 9]),
     "random.permutation(KEY, 8)": ("int32", [7, 4, 2, 5, 3, 6, 0, 1]),
+    "random.poisson(KEY, 4.0, (6,))": ("int32", [6, 3, 2, 2, 5, 3]),
+    "random.poisson(KEY, 40.0, (6,))": ("int32", [44, 46, 33, 35, 31, 34]),
+    "random.binomial(KEY, 5, 0.3, (6,))": ("float32", [1.0, 2.0, 2.0, 1.0, 1.0, 2.0]),
+    "random.binomial(KEY, 500, 0.3, (6,))": ("float32", [157.0, 159.0, 139.0, 143.0, 135.0, 140.0]),
+    "random.multinomial(KEY, 50, np.float32([0.2, 0.3, 0.5]))": ("float32", [13.0, 16.0, 21.0]),
+    "random.choice(KEY, 9, (6,), p=np.arange(9, dtype=np.float32) / 36)": ("int32", [6, 5, 5, 6, 6, 5]),
+    "random.categorical(KEY, np.arange(4, dtype=np.float32), shape=(6,))": ("int32", [3, 3, 3, 3, 3, 3]),
 }
 
 

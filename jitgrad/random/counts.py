@@ -15,8 +15,9 @@ import numpy as np
 import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad import lax
-from jitgrad.array import Array, as_value
+from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, DTypeError
+from jitgrad.lax.loops import scan
 from jitgrad.operands import shape_arg
 from jitgrad.promotion import dtype_name
 from jitgrad.vectorization import vmap
@@ -63,13 +64,13 @@ def bernoulli(key: KeyLike, p: Any = 0.5, shape: Shape | None = None, mode: str 
     >>> print(bernoulli(jitgrad.random.key(0), 1.0, (2,)))
     [ True  True]
     """
-    chance = value_of("bernoulli", p)
-    if not chance.type.dtype.is_float and not chance.weak:
-        raise DTypeError(f"random.bernoulli: p must be of a float type, got {chance.dtype}")
+    p = value_of("bernoulli", p)
+    if not p.type.dtype.is_float and not p.weak:
+        raise DTypeError(f"random.bernoulli: p must be of a float type, got {p.dtype}")
     if mode not in ("low", "high"):
         raise ArgumentError(f"random.bernoulli: mode must be 'low' or 'high', got {mode!r}")
-    static = (shape_with("bernoulli", shape, p), working_float(chance), mode)
-    return draw_each("bernoulli", _bernoulli, key, (chance,), static)
+    static = (shape_with("bernoulli", shape, p), working_float(p), mode)
+    return draw_each("bernoulli", _bernoulli, key, (p,), static)
 
 
 def rademacher(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
@@ -101,6 +102,7 @@ def geometric(key: KeyLike, p: Any, shape: Shape | None = None, dtype: Any = Non
     >>> print(geometric(jitgrad.random.key(0), 1.0))
     1
     """
+    p = value_of("geometric", p)
     static = (shape_with("geometric", shape, p), working_float(p), integer_dtype("geometric", dtype))
     return draw_each("geometric", _geometric, key, (p,), static)
 
@@ -119,7 +121,7 @@ def _rounds(word: Word) -> tuple[Array, Array, Array]:
         return (following, after), (u, v, gap)
 
     root = root_of(word)
-    words: tuple[Array, Array, Array] = lax.scan(step, (root, root), None, length=ROUNDS)[1]
+    words: tuple[Array, Array, Array] = scan(step, (root, root), None, length=ROUNDS)[1]
     return words
 
 
@@ -288,6 +290,7 @@ def binomial(key: KeyLike, n: Any, p: Any, shape: Shape | None = None, dtype: An
     >>> print(binomial(jitgrad.random.key(0), 7, 1.0))
     7.0
     """
+    n, p = value_of("binomial", n), value_of("binomial", p)
     static = (shape_with("binomial", shape, n, p), working_float(p), float_dtype("binomial", dtype))
     return draw_together("binomial", _binomial, key, (n, p), static)
 
@@ -331,13 +334,13 @@ def multinomial(key: KeyLike, n: Any, p: Any, *, shape: Shape | None = None, dty
     >>> print(multinomial(jitgrad.random.key(0), 5, jnp.array([0.0, 1.0])))
     [0. 5.]
     """
-    count, chances = as_value(n, "random.multinomial"), as_value(p, "random.multinomial")
+    count, chances = value_of("multinomial", n), value_of("multinomial", p)
     if not chances.type.shape:
         raise ArgumentError("random.multinomial: p must have an axis, got a scalar")
     sizes = chances.type.shape if shape is None else shape_arg("random.multinomial", shape)
     check_shape("multinomial", sizes, chances.type.shape)
     check_shape("multinomial", sizes[:-1], count.type.shape)
-    working = working_float(n, p)
+    working = working_float(count, chances)
     static = (sizes, working, dtype_name(float if dtype is None else dtype), unroll)
     at_once = 0 < sizes[-1] <= FEW and unroll in (0, 1)
-    return draw("multinomial", _multinomial, key, (n, p), static, math.prod(sizes) if at_once else AT_ONCE + 1)
+    return draw("multinomial", _multinomial, key, (count, chances), static, math.prod(sizes) if at_once else AT_ONCE + 1)
