@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import random
-from jitgrad.errors import InvalidValueError, ShapeError
+from jitgrad.errors import InvalidValueError, KeyReuseError, ShapeError
 from jitgrad.random import pieces
 from jitgrad_compiler.runtime import executable
 
@@ -180,6 +180,42 @@ def test_new_shapes_of_whole_arrays_compile_nothing(name, monkeypatch):
     with nothing_compiled(monkeypatch):
         for shape in [(), (2,), (3, 5), (7, 3), (6,), (40,)]:
             draw(KEY, shape)
+
+
+@pytest.mark.parametrize("name", [*WHOLE, *NEARLY])
+def test_a_draw_of_a_whole_array_uses_a_key_once_raw_or_not_in_any_mode(name, monkeypatch):
+    draw = {**WHOLE, **NEARLY}[name]
+    got = draw(KEY, (2, 3))
+    key = random.clone(random.key_data(KEY))
+    with monkeypatch.context() as m:
+        m.setattr(jitgrad.config, "debug_key_reuse", True)
+        same_bits(draw(key, (2, 3)), got, "a raw key")
+        if name != "fold_in":
+            with pytest.raises(KeyReuseError, match="random."):
+                draw(key, (2, 3))
+    with jitgrad.debug_nans(True):
+        np.testing.assert_allclose(draw(KEY, (2, 3)), got, rtol=1e-6, atol=1e-13)
+    with jitgrad.disable_jit():
+        np.testing.assert_allclose(draw(KEY, (2, 3)), got, rtol=1e-4, atol=1e-13)
+    mapped = jitgrad.vmap(lambda key: draw(key, (2, 3)))(random.split(KEY, 2))
+    np.testing.assert_allclose(mapped[1], draw(random.split(KEY, 2)[1], (2, 3)), rtol=1e-6, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_in_32_bits_a_draw_of_a_whole_array_is_that_of_one_program(name, monkeypatch):
+    with jitgrad.enable_x64(False):
+        same_bits(WHOLE[name](KEY, (5, 3)), whole(monkeypatch, WHOLE[name], KEY, (5, 3)), name)
+
+
+def test_a_number_that_comes_again_keeps_its_type_and_its_sign():
+    for p in (2, 2.0, np.float32(2), True + 1):
+        same_bits(random.binomial(KEY, 9, p / 4, (3,)), random.binomial(KEY, jnp.asarray(9.0), p / 4, (3,)), p)
+    for low in (0.0, -0.0):
+        got = random.uniform(KEY, (3,), minval=low, maxval=low)
+        assert np.signbit(got).tolist() == [bool(np.signbit(low))] * 3
+    assert random.poisson(KEY, 2, (3,)).tolist() == random.poisson(KEY, 2.0, (3,)).tolist()
+    with jitgrad.enable_x64(False):
+        same_bits(random.gamma(KEY, 2, (3,)), random.gamma(KEY, np.float32(2), (3,)), "32 bits")
 
 
 @pytest.mark.parametrize("name", ["normal", "gamma", "split"])

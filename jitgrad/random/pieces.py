@@ -120,8 +120,8 @@ class Plan:
         word, place = _held(key).address, memory.address
         for run, first, size, number, constants, offset in self.steps:
             if parameters:
-                shares = [_share_of_memory(v, first, size) for v in parameters]
-                run((word, number, *[address for address, _ in shares], *constants), (place + offset,))
+                kept: list[Any] = []
+                run((word, number, *[_address(v, first, size, kept) for v in parameters], *constants), (place + offset,))
             else:
                 run((word, number, *constants), (place + offset,))
         return Array(self.type, None, self.held(place, memory))
@@ -187,8 +187,8 @@ def drawn(
     """A draw of elements that are each made by itself, or `together`, of parameters that `in_pieces` takes."""
     kinds: tuple[Any, ...] = ()
     if parameters:
+        kinds = tuple([(v.type.dtype, not v.type.shape, v.weak) for v in parameters])
         parameters = [_flat(v, shape) if v.type.shape else v for v in parameters]
-        kinds = tuple([(v.type.dtype, bool(v.type.shape), v.weak) for v in parameters])
     plan = _plan(sampler, where, shape, static, together, config.traced, kinds)
     return plan.run(key, parameters) if are_here(key, parameters) else plan.run_elsewhere(key, parameters)
 
@@ -218,18 +218,20 @@ def _held(x: Array) -> Any:
     return ref
 
 
-def _share_of_memory(x: Array, first: int, size: int) -> tuple[int, Any]:
-    """`_share`, as an address and what keeps alive what is there."""
+def _address(x: Array, first: int, size: int, kept: list[Any]) -> int:
+    """Where `_share` lies in memory, which x keeps alive, or what is added to `kept`."""
     shape = x.type.shape
-    if not shape or first + size <= shape[0]:
-        held = _held(x)
-        return held.address + (first * x.type.dtype.nbytes if shape else 0), held
+    if not shape:
+        return _held(x).address
+    if first + size <= shape[0]:
+        return _held(x).address + first * x.type.dtype.nbytes
     elements, left = x.data(), shape[0] - first
     some = np.empty(size, elements.dtype)
     some[:left] = elements[first:]
     some[left:] = elements[-1]
-    address, kept = backend.runtime().address_of(some)
-    return address, kept
+    address, memory = backend.runtime().address_of(some)
+    kept.append(memory)
+    return address
 
 
 def _share(x: Array, first: int, size: int) -> Array:

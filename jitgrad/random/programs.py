@@ -9,7 +9,7 @@ eager operations there. Next on the path: `pieces.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, reduce
+from functools import lru_cache
 from typing import Any
 
 from jitgrad import array_ops as ops
@@ -18,8 +18,8 @@ from jitgrad.config import config
 from jitgrad.errors import ArgumentError, DTypeError
 from jitgrad.jit import Jitted, jit
 from jitgrad.operands import broadcast_shape, shape_arg
-from jitgrad.promotion import default_float, dtype_name, strong_promote
-from jitgrad_compiler.ir.types import F32, DType
+from jitgrad.promotion import default_float, dtype_name, narrowed, strong_promote
+from jitgrad_compiler.ir.types import F32, F64, DType
 
 from .keys import KeyArray, KeyLike, key_argument, to_words
 from .pieces import are_here, drawn, in_pieces, made_now
@@ -140,10 +140,14 @@ def integer_dtype(where: str, dtype: Any) -> DType:
     return name
 
 
-def working_float(*values: Any) -> DType:
+def working_float(*values: Array) -> DType:
     """The float type in which a draw of other than floats is made: its parameters' own; that of Python numbers is float64."""
-    found = [v.type.dtype for v in map(as_value, values) if not v.weak and v.type.dtype.is_float]
-    return reduce(lambda a, b: strong_promote(a, b, F32), found) if found else dtype_name("float64")
+    found = None
+    for v in values:
+        dtype = v.type.dtype
+        if dtype.is_float and not v.weak:
+            found = dtype if found is None else strong_promote(found, dtype, F32)
+    return found or narrowed(F64)
 
 
 def parameter(value: Array, shape: tuple[int, ...], dtype: DType) -> Array:
@@ -157,12 +161,14 @@ def shape_with(where: str, shape: Shape, *values: Any) -> tuple[int, ...]:
     Raises ArgumentError for a shape that the parameters do not broadcast to.
     """
     sizes = None if shape is None else shape_arg(f"random.{where}", shape)
-    arrays = [v for v in values if type(v) is not float and type(v) is not int]
-    if not arrays:
+    shapes = []
+    for v in values:
+        if type(v) is not float and type(v) is not int and (own := value_of(where, v).type.shape):
+            shapes.append(own)
+    if not shapes:
         return sizes or ()
-    shapes = tuple([as_value(v, f"random.{where}").type.shape for v in arrays])
     if sizes is None:
-        return broadcast_shape(f"random.{where}", shapes)
+        return broadcast_shape(f"random.{where}", tuple(shapes))
     check_shape(where, sizes, *shapes)
     return sizes
 

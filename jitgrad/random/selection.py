@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from operator import index
 from typing import Any
 
@@ -76,6 +77,7 @@ def _comparisons(count: int, n: int) -> int:
     return count * n.bit_length()
 
 
+@lru_cache(maxsize=256)
 def _rounds(size: int) -> int:
     """How often lines are sorted by random bits, until two with equal bits in all of the rounds are unlikely."""
     return math.ceil(3 * math.log(max(2, size)) / math.log(2**32 - 1))
