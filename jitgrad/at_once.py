@@ -307,7 +307,10 @@ def _by_replay(function: Any) -> Now:
         kinds: list[Any] = []
         given: list[Any] = []
         for x in args:
-            if not _note(x, kinds, given):
+            if type(x) is Array and type(x.ref) is ndarray and not x.weak:
+                kinds.append(x.type)
+                given.append(x.ref)
+            elif not _note(x, kinds, given):
                 return None
         for name, x in kwargs.items():
             kinds.append(name)

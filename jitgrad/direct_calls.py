@@ -39,6 +39,9 @@ def direct(e: Eqn) -> Call:
         return e.op.numpy, (), params
     if name == "reshape":
         return np.ndarray.reshape, (params["shape"],), {}
+    if name == "slice":
+        places = tuple(map(slice, params["start"], params["limit"], params["strides"]))
+        return np.ndarray.__getitem__, (places,), {}
     if name == "transpose":
         return np.ndarray.transpose, (params["permutation"],), {}
     if name == "reduce_sum" and params["axes"] and math.prod([x.shape[a] for a in params["axes"]]) <= SHORT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -45,3 +46,40 @@ def test_the_logistic_function_neither_overflows_nor_loses_small_values(dtype: t
     with np.errstate(over="ignore"):
         wanted = 1 / (1 + np.exp(-x.astype(np.longdouble)))
     np.testing.assert_allclose(found, wanted.astype(dtype), rtol=4 * np.finfo(dtype).eps, atol=np.finfo(dtype).smallest_subnormal)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "float32", "complex64", "bfloat16", "float8_e4m3"])
+def test_windows_of_arrays_in_any_order_are_views_that_nobody_writes(dtype: str) -> None:
+    x = np.arange(20).reshape(4, 5).astype(named(dtype))
+    wanted = [[[[x[i + a, 2 * j + 2 * b] for b in range(2)] for a in range(3)] for j in range(2)] for i in range(2)]
+    held = x.copy()
+    held.flags.writeable = False
+    for array in (x, held, np.asfortranarray(x), np.repeat(x, 2, 1)[:, ::2]):
+        found = OPS["windows"].numpy(array, sizes=(3, 2), strides=(1, 2), dilation=(1, 2))
+        np.testing.assert_array_equal(found, np.array(wanted, x.dtype))
+        assert not found.flags.writeable
+
+
+def named(dtype: str) -> np.dtype:
+    return np.dtype(getattr(ml_dtypes, dtype, dtype))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_largest_elements_along_any_axis_are_in_order(axis: int) -> None:
+    x = np.random.default_rng(0).integers(0, 9, (3, 4, 5)).astype(np.float32)
+    values, places = OPS["top_k"].numpy(x, axis=axis, k=2)
+    order = np.argsort(-x, axis, kind="stable").take([0, 1], axis)
+    np.testing.assert_array_equal(places, order)
+    np.testing.assert_array_equal(values, np.take_along_axis(x, order, axis))
+
+
+def test_bits_that_are_shifted_out_are_gone() -> None:
+    for dtype in ("int8", "uint8", "int64"):
+        size = np.dtype(dtype).itemsize * 8
+        x = np.array([-1, 1, 100, -100], "int64").astype(dtype)
+        for counts in ([0, 1, 2, 3], [0, size - 1, size, -1]):
+            count = np.array(counts, "int64").astype(dtype)
+            found = OPS["shift_right_logical"].numpy(x, count)
+            bits = [int(b) % (1 << size) for b in x]
+            wanted = [b >> n if 0 <= n < size else 0 for b, n in zip(bits, counts, strict=True)]
+            np.testing.assert_array_equal(found, np.array(wanted, f"u{size // 8}").view(dtype))

@@ -60,6 +60,8 @@ def _shift_left(x: Any, n: Any) -> Any:
 
 def _shift_right_logical(x: Any, n: Any) -> Any:
     ok, bits = _in_range(x, n), _as_unsigned(x)
+    if np.count_nonzero(ok) == ok.size:
+        return np.right_shift(bits, _as_unsigned(n)).view(np.asarray(x).dtype)
     return np.where(ok, np.right_shift(bits, np.where(ok, n, 0).astype(bits.dtype)), 0).astype(bits.dtype).view(np.asarray(x).dtype)
 
 

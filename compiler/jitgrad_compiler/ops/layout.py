@@ -162,8 +162,11 @@ def _pad_type(x: ArrayType, value: ArrayType, padding: tuple[tuple[int, int, int
 
 def pad_numpy(x: Any, value: Any, padding: Any) -> Any:
     x = np.asarray(x)
+    if not any(map(any, padding)):
+        return x.copy()
     shape = [padded_size(n, *p) for n, p in zip(x.shape, padding, strict=True)]
-    out = np.full(shape, value, x.dtype)
+    out = np.empty(shape, x.dtype)
+    out.fill(value)
     source, target = [], []
     for n, m, (low, _, interior) in zip(x.shape, shape, padding, strict=True):
         step = interior + 1

@@ -81,7 +81,7 @@ LONG_ROW = 256
 
 def _top_numpy(x: Any, axis: int, k: int) -> Any:
     x = np.asarray(x)
-    rows = np.moveaxis(x, axis, -1)
+    rows = x.swapaxes(axis, -1)
     n = rows.shape[-1]
     if 0 < 4 * k <= n and n >= LONG_ROW:
         places = np.empty((*rows.shape[:-1], k), np.int64)
@@ -92,7 +92,7 @@ def _top_numpy(x: Any, axis: int, k: int) -> Any:
     else:
         places = _decreasing(rows)[..., :k]
     found = (np.take_along_axis(rows, places, -1), places.astype(np.int32))
-    return tuple(np.ascontiguousarray(np.moveaxis(a, -1, axis)) for a in found)
+    return tuple([np.ascontiguousarray(a.swapaxes(-1, axis)) for a in found])
 
 
 def _decreasing(rows: Any) -> Any:

@@ -53,7 +53,11 @@ def view(x: Any, sizes: Counts, strides: Counts, dilation: Counts) -> Any:
     if 0 in shape:
         return np.zeros(shape, x.dtype)
     steps = (*[a * s for a, s in zip(x.strides, strides, strict=True)], *[a * d for a, d in zip(x.strides, dilation, strict=True)])
-    return as_strided(x, shape, steps, writeable=False)
+    if not x.flags.c_contiguous:
+        return as_strided(x, shape, steps, writeable=False)
+    seen: Any = np.ndarray(shape, x.dtype, x, 0, steps)  # the same in a tenth of the time
+    seen.flags.writeable = False
+    return seen
 
 
 # -- windows, and their transpose
