@@ -96,6 +96,17 @@ def test_no_public_class_takes_what_its_annotations_do_not(module: ModuleType) -
         (lambda: nn.Dense(4, key="x"), "Dense: key must be a random key or None, got 'x'"),
         (lambda: nn.Linear(4, 4, weight_init="x"), "Linear: weight_init must be a function or None, got 'x'"),  # type: ignore[arg-type]
         (lambda: nn.LeakyReLU(1j), "LeakyReLU: negative_slope must be a finite number, got 1j"),
+        (lambda: layers.Dense(-3), ".*Dense: (units|out_features) must be an integer of 0 or more, got -3"),
+        (lambda: layers.Conv2D(4, "x"), ".*Conv2D: kernel_size must be .*'x'"),
+        (
+            lambda: layers.DepthwiseConv2D(2, depth_multiplier=0),
+            "DepthwiseConv2D: depth_multiplier must be an integer of 1",
+        ),
+        (lambda: layers.BatchNormalization(momentum=2), "BatchNormalization: momentum must be a number from 0 to 1, got 2"),
+        (lambda: layers.GaussianNoise(float("nan")), "GaussianNoise: stddev must be a finite number of 0 or more, got nan"),
+        (lambda: layers.PReLU(shared_axes="x"), "PReLU: shared_axes must be an integer, a sequence of integers or None, got 'x'"),
+        (lambda: layers.CenterCrop(-1, 4), "CenterCrop: height must be an integer of 1 or more, got -1"),
+        (lambda: layers.RandomContrast(1j), "RandomContrast: factor must be a finite number or a sequence of"),
         (lambda: data.Standardizer("x", np.ones(2)), "Standardizer: mean must be an array, got 'x'"),  # type: ignore[arg-type]
         (lambda: data.Table([1]), "Table: columns must be a dict of arrays by strings"),  # type: ignore[arg-type]
         (lambda: data.BytePairs("x"), "BytePairs: tokenizer must be a tokenizer"),

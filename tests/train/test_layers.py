@@ -213,6 +213,11 @@ def test_attention_has_heads_of_their_own_width():
     np.testing.assert_allclose(plain, (weights / weights.sum(-1, keepdims=True)) @ q, rtol=1e-4, atol=1e-5)
 
 
+def test_what_reads_backward_must_be_a_recurrent_layer():
+    with pytest.raises(errors.ArgumentError, match="Bidirectional: backward_layer must be a recurrent layer or None, got str"):
+        layers.Bidirectional(layers.LSTM(3), backward_layer="x")
+
+
 def test_attention_may_give_an_array_at_every_step():
     for given, shape in ((6, (2, 5, 6)), ((6,), (2, 5, 6)), ((3, 2), (2, 5, 3, 2)), (None, (2, 5, 8))):
         layer = built(layers.MultiHeadAttention(2, key_dim=3, output_shape=given), (1, 5, 8), (1, 5, 8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import new_class
 from typing import Any
 
@@ -12,6 +13,7 @@ from jitgrad.errors import ArgumentError
 from jitgrad.nn.linear import keys_for
 from jitgrad.nn.named import activation_arg, initializer_arg
 from jitgrad.nn.windows import OfSpace, each
+from jitgrad.ranges import Count, Size
 
 from .base import Layer, format_of
 
@@ -45,12 +47,12 @@ def _convolution(rank: int) -> Any:
 
     def __init__(
         self: Any,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        filters: Count,
+        kernel_size: Size | Sequence[Size],
+        strides: Size | Sequence[Size] = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Size | Sequence[Size] = 1,
         groups: int = 1,
         activation: Any = None,
         use_bias: bool = True,
@@ -89,13 +91,13 @@ def _transposed(rank: int) -> Any:
 
     def __init__(
         self: Any,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        filters: Count,
+        kernel_size: Size | Sequence[Size],
+        strides: Size | Sequence[Size] = 1,
         padding: str = "valid",
-        output_padding: Any = None,
+        output_padding: Count | Sequence[Count] | None = None,
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Size | Sequence[Size] = 1,
         activation: Any = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
@@ -133,12 +135,12 @@ def _depthwise(rank: int) -> Any:
 
     def __init__(
         self: Any,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Size | Sequence[Size],
+        strides: Size | Sequence[Size] = 1,
         padding: str = "valid",
-        depth_multiplier: int = 1,
+        depth_multiplier: Size = 1,
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Size | Sequence[Size] = 1,
         activation: Any = None,
         use_bias: bool = True,
         depthwise_initializer: Any = "glorot_uniform",
@@ -186,13 +188,13 @@ def _separable(rank: int) -> Any:
 
     def __init__(
         self: Any,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        filters: Count,
+        kernel_size: Size | Sequence[Size],
+        strides: Size | Sequence[Size] = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
-        depth_multiplier: int = 1,
+        dilation_rate: Size | Sequence[Size] = 1,
+        depth_multiplier: Size = 1,
         activation: Any = None,
         use_bias: bool = True,
         depthwise_initializer: Any = "glorot_uniform",
@@ -227,7 +229,12 @@ def _pool(name: str, kind: str, rank: int, what: str, **fixed: Any) -> Any:
     base: Any = getattr(nn, f"{kind}{rank}d")
 
     def __init__(
-        self: Any, pool_size: Any = 2, strides: Any = None, padding: str = "valid", data_format: str | None = None, **options: Any
+        self: Any,
+        pool_size: Size | Sequence[Size] = 2,
+        strides: Size | Sequence[Size] | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        **options: Any,
     ) -> None:
         self.take(options)
         base.__init__(self, pool_size, strides, padding, data_format=format_of(data_format), **fixed)
@@ -254,7 +261,7 @@ def _global_pool(name: str, kind: str, rank: int, what: str) -> Any:
 def _space_layer(name: str, rank: int, doc: str, argument: str, default: Any, change: Any) -> Any:
     """A layer that changes the sizes of space: change(layer, x, numbers)."""
 
-    def __init__(self: Any, given: Any = default, data_format: str | None = None, **options: Any) -> None:
+    def __init__(self: Any, given: int | Sequence[Any] = default, data_format: str | None = None, **options: Any) -> None:
         if argument in options:
             given = options.pop(argument)
         self.take({n: x for n, x in options.items() if n != "interpolation"})

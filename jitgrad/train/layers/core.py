@@ -16,6 +16,7 @@ from jitgrad.nn.linear import keys_for
 from jitgrad.nn.named import activation_arg, initializer_arg
 from jitgrad.nn.unbuilt import is_unbuilt
 from jitgrad.normalization import softmax
+from jitgrad.ranges import Amount, Count, Part, Real, Size
 
 from ..activations import relu
 from .base import Layer, format_of
@@ -28,7 +29,7 @@ class InputLayer(Layer):
     (28, 28)
     """
 
-    def __init__(self, shape: Sequence[int | None] | None = None, batch_size: int | None = None, **options: Any) -> None:
+    def __init__(self, shape: Sequence[Count | None] | None = None, batch_size: Size | None = None, **options: Any) -> None:
         given = options if shape is None else {**options, "input_shape": shape}
         self.take(given)
         if self.input_shape is None:
@@ -48,7 +49,7 @@ class Dense(Layer, nn.Dense):
 
     def __init__(
         self,
-        units: int,
+        units: Count,
         activation: Any = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
@@ -79,7 +80,7 @@ class Embedding(Layer, nn.Embedding):
         embeddings_initializer: Any = "uniform",
         *,
         mask_zero: bool = False,
-        input_length: int | None = None,
+        input_length: Size | None = None,
         key: Any = None,
         **options: Any,
     ) -> None:
@@ -115,7 +116,7 @@ class Activation(Layer):
 class ReLU(Layer):
     """max(x, 0), of x above the threshold, at most max_value; below the threshold negative_slope * (x - threshold)."""
 
-    def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **options: Any) -> None:
+    def __init__(self, max_value: float | None = None, negative_slope: Real = 0.0, threshold: float = 0.0, **options: Any) -> None:
         self.take(options)
         self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
 
@@ -126,7 +127,7 @@ class ReLU(Layer):
 class LeakyReLU(Layer):
     """x where it is positive, else negative_slope * x."""
 
-    def __init__(self, negative_slope: float = 0.3, **options: Any) -> None:
+    def __init__(self, negative_slope: Real = 0.3, **options: Any) -> None:
         negative_slope = options.pop("alpha", negative_slope)
         self.take(options)
         self.negative_slope = float(negative_slope)
@@ -138,7 +139,7 @@ class LeakyReLU(Layer):
 class ELU(Layer):
     """x where it is positive, else alpha * (exp(x) - 1)."""
 
-    def __init__(self, alpha: float = 1.0, **options: Any) -> None:
+    def __init__(self, alpha: Real = 1.0, **options: Any) -> None:
         self.take(options)
         self.alpha = float(alpha)
 
@@ -149,7 +150,9 @@ class ELU(Layer):
 class PReLU(Layer):
     """x where it is positive, else alpha * x with an alpha of each place, which is learned; shared along shared_axes."""
 
-    def __init__(self, alpha_initializer: Any = "zeros", *, shared_axes: Any = None, key: Any = None, **options: Any) -> None:
+    def __init__(
+        self, alpha_initializer: Any = "zeros", *, shared_axes: int | Sequence[int] | None = None, key: Any = None, **options: Any
+    ) -> None:
         dtype = self.take(options, alpha_regularizer="alpha")
         shared = (shared_axes,) if isinstance(shared_axes, int) else tuple(shared_axes or ())
         self.start(None, key, initializer_arg(self.where, "alpha_initializer", alpha_initializer), shared, dtype)
@@ -180,7 +183,9 @@ class Softmax(Layer):
 class Dropout(Layer, nn.Dropout):
     """In training each element is 0 with this probability, else divided by 1 - rate. noise_shape: 1 for axes that share draws."""
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, rate: Part, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **options: Any
+    ) -> None:
         self.take(options)
         nn.Dropout.__init__(self, rate)
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
@@ -194,7 +199,7 @@ class Dropout(Layer, nn.Dropout):
 def _spatial(rank: int) -> type[Layer]:
     base: Any = getattr(nn, f"Dropout{rank}d")
 
-    def __init__(self: Any, rate: float, seed: int | None = None, data_format: str | None = None, **options: Any) -> None:
+    def __init__(self: Any, rate: Part, seed: int | None = None, data_format: str | None = None, **options: Any) -> None:
         self.take(options)
         base.__init__(self, rate, data_format=format_of(data_format))
 
@@ -209,7 +214,7 @@ SpatialDropout1D, SpatialDropout2D, SpatialDropout3D = map(_spatial, (1, 2, 3))
 class GaussianNoise(Layer):
     """In training x plus normal draws of this standard deviation."""
 
-    def __init__(self, stddev: float, seed: int | None = None, **options: Any) -> None:
+    def __init__(self, stddev: Amount, seed: int | None = None, **options: Any) -> None:
         self.take(options)
         self.stddev = float(stddev)
 
@@ -273,7 +278,7 @@ class Permute(Layer):
 class RepeatVector(Layer):
     """Each vector n times: [batch, features] to [batch, n, features]."""
 
-    def __init__(self, n: int, **options: Any) -> None:
+    def __init__(self, n: Size, **options: Any) -> None:
         self.take(options)
         self.n = n
 

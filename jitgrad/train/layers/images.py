@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import jitgrad.numpy as jnp
 from jitgrad import image, random
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
+from jitgrad.ranges import Real, Size
 from jitgrad.vectorization import vmap
 
 from .base import Layer
@@ -32,7 +34,7 @@ class _OfImages(Layer):
 class Resizing(_OfImages):
     """Images of another height and width. interpolation: "bilinear", "nearest", or another method of `image.resize`."""
 
-    def __init__(self, height: int, width: int, interpolation: str = "bilinear", **options: Any) -> None:
+    def __init__(self, height: Size, width: Size, interpolation: str = "bilinear", **options: Any) -> None:
         self.take(options)
         self.height, self.width, self.interpolation = height, width, interpolation
 
@@ -44,7 +46,7 @@ class Resizing(_OfImages):
 class CenterCrop(_OfImages):
     """The middle of images, of this height and width."""
 
-    def __init__(self, height: int, width: int, **options: Any) -> None:
+    def __init__(self, height: Size, width: Size, **options: Any) -> None:
         self.take(options)
         self.height, self.width = height, width
 
@@ -59,7 +61,7 @@ class CenterCrop(_OfImages):
 class RandomCrop(CenterCrop):
     """In training a part of each image of this height and width, where a draw puts it; else the middle."""
 
-    def __init__(self, height: int, width: int, seed: int | None = None, **options: Any) -> None:
+    def __init__(self, height: Size, width: Size, seed: int | None = None, **options: Any) -> None:
         super().__init__(height, width, **options)
 
     def changed(self, x: Array) -> Array:
@@ -108,7 +110,7 @@ class _RandomMap(_OfImages):
 
     draws: ClassVar[int]
 
-    def set_fill(self, fill_mode: str, fill_value: float) -> None:
+    def set_fill(self, fill_mode: str, fill_value: Real) -> None:
         if fill_mode not in _FILLS:
             raise ArgumentError(f"{self.where}: fill_mode must be one of {', '.join(map(repr, _FILLS))}, got {fill_mode!r}")
         self.fill_mode, self.fill_value = fill_mode, fill_value
@@ -159,8 +161,8 @@ class RandomRotation(_RandomMap):
     """
 
     def __init__(
-        self, factor: Any, fill_mode: str = "reflect", interpolation: str = "bilinear", seed: int | None = None,
-        fill_value: float = 0.0, **options: Any,
+        self, factor: Real | Sequence[Real], fill_mode: str = "reflect", interpolation: str = "bilinear", seed: int | None = None,
+        fill_value: Real = 0.0, **options: Any,
     ) -> None:  # fmt: skip
         self.take(options)
         self.factor = _range(self.where, "factor", factor)
@@ -178,8 +180,8 @@ class RandomTranslation(_RandomMap):
     """In training each image moved by a draw of these parts of its height and width."""
 
     def __init__(
-        self, height_factor: Any, width_factor: Any, fill_mode: str = "reflect", interpolation: str = "bilinear",
-        seed: int | None = None, fill_value: float = 0.0, **options: Any,
+        self, height_factor: Any, width_factor: Real | Sequence[Real], fill_mode: str = "reflect", interpolation: str = "bilinear",
+        seed: int | None = None, fill_value: Real = 0.0, **options: Any,
     ) -> None:  # fmt: skip
         self.take(options)
         self.factors = _range(self.where, "height_factor", height_factor), _range(self.where, "width_factor", width_factor)
@@ -196,8 +198,9 @@ class RandomZoom(_RandomMap):
     """In training each image made smaller (draws above 0) or larger (below 0) by these parts, without width_factor by one part."""
 
     def __init__(
-        self, height_factor: Any, width_factor: Any = None, fill_mode: str = "reflect", interpolation: str = "bilinear",
-        seed: int | None = None, fill_value: float = 0.0, **options: Any,
+        self, height_factor: Real | Sequence[Real], width_factor: Real | Sequence[Real] | None = None,
+        fill_mode: str = "reflect", interpolation: str = "bilinear", seed: int | None = None, fill_value: Real = 0.0,
+        **options: Any,
     ) -> None:  # fmt: skip
         self.take(options)
         factors = [_range(self.where, "height_factor", height_factor)]
@@ -214,7 +217,7 @@ class RandomZoom(_RandomMap):
 class RandomContrast(_OfImages):
     """In training (x - mean) * f + mean of each channel of each image, f drawn from 1 - factor to 1 + factor."""
 
-    def __init__(self, factor: Any, seed: int | None = None, **options: Any) -> None:
+    def __init__(self, factor: Real | Sequence[Real], seed: int | None = None, **options: Any) -> None:
         self.take(options)
         self.factor = _range(self.where, "factor", factor)
 

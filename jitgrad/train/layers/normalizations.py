@@ -16,6 +16,7 @@ from jitgrad.errors import ArgumentError
 from jitgrad.nn.linear import keys_for
 from jitgrad.nn.named import initializer_arg
 from jitgrad.nn.unbuilt import is_unbuilt
+from jitgrad.ranges import Amount, Part
 
 from .base import Layer
 
@@ -43,8 +44,8 @@ class BatchNormalization(Layer, nn.BatchNorm):
     def __init__(
         self,
         axis: int = -1,
-        momentum: float = 0.99,
-        epsilon: float = 1e-3,
+        momentum: Part = 0.99,
+        epsilon: Amount = 1e-3,
         center: bool = True,
         scale: bool = True,
         beta_initializer: Any = "zeros",
@@ -71,7 +72,7 @@ class BatchNormalization(Layer, nn.BatchNorm):
         self.register_buffer("running_mean", jnp.zeros(size, dtype))
         self.register_buffer("running_var", jnp.ones(size, dtype))
 
-    momentum: float
+    momentum: Part
 
     def call(self, inputs: Any) -> Any:
         if self.training and self.starts_frozen:  # as Keras: trainable = False is inference
@@ -93,7 +94,7 @@ class LayerNormalization(Layer, nn.LayerNorm):
     def __init__(
         self,
         axis: int | Sequence[int] = -1,
-        epsilon: float = 1e-3,
+        epsilon: Amount = 1e-3,
         center: bool = True,
         scale: bool = True,
         beta_initializer: Any = "zeros",
@@ -135,7 +136,7 @@ class GroupNormalization(Layer, nn.GroupNorm):
         self,
         groups: int = 32,
         axis: int = -1,
-        epsilon: float = 1e-3,
+        epsilon: Amount = 1e-3,
         center: bool = True,
         scale: bool = True,
         beta_initializer: Any = "zeros",
@@ -185,7 +186,9 @@ class Normalization(Layer):
     [[1. 0.]]
     """
 
-    def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **options: Any) -> None:
+    def __init__(
+        self, axis: int | Sequence[int] | None = -1, mean: Any = None, variance: Any = None, invert: bool = False, **options: Any
+    ) -> None:
         self.take(options)
         self.axis = (axis,) if isinstance(axis, int) else None if axis is None else tuple(axis)
         self.invert, self.adapted = bool(invert), False

@@ -17,6 +17,7 @@ from jitgrad.nn.activations import sigmoid
 from jitgrad.nn.linear import keys_for
 from jitgrad.nn.named import activation_arg, initializer_arg
 from jitgrad.nn.recurrent import over_time
+from jitgrad.ranges import Count, Part
 
 from .base import Layer
 
@@ -79,7 +80,7 @@ class _Recurrent(Layer):
 
     def __init__(
         self,
-        units: int,
+        units: Count,
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
         use_bias: bool = True,
@@ -87,8 +88,8 @@ class _Recurrent(Layer):
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
         *,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        dropout: Part = 0.0,
+        recurrent_dropout: Part = 0.0,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
@@ -163,7 +164,7 @@ class SimpleRNN(_Recurrent):
 
     cell_type, has_gates = SimpleRNNCell, False
 
-    def __init__(self, units: int, activation: Any = "tanh", use_bias: bool = True, **options: Any) -> None:
+    def __init__(self, units: Count, activation: Any = "tanh", use_bias: bool = True, **options: Any) -> None:
         super().__init__(units, activation, "sigmoid", use_bias, **options)
 
 
@@ -191,12 +192,18 @@ class Bidirectional(Layer):
     for the pair.
     """
 
-    def __init__(self, layer: Any, merge_mode: str | None = "concat", backward_layer: Any = None, **options: Any) -> None:
+    def __init__(
+        self, layer: Any, merge_mode: str | None = "concat", backward_layer: _Recurrent | None = None, **options: Any
+    ) -> None:
         self.take(options)
         if merge_mode not in ("concat", "sum", "mul", "ave", None):
             raise ArgumentError(f"{self.where}: merge_mode must be 'concat', 'sum', 'mul', 'ave' or None, got {merge_mode!r}")
         if not isinstance(layer, _Recurrent):
             raise ArgumentError(f"{self.where}: takes a recurrent layer, such as LSTM(10), got {type(layer).__name__}")
+        if not isinstance(backward_layer, _Recurrent | None):
+            raise ArgumentError(
+                f"{self.where}: backward_layer must be a recurrent layer or None, got {type(backward_layer).__name__}"
+            )
         self.merge_mode = merge_mode
         self.forward_layer = layer
         if self.input_shape is None and layer.input_shape is not None:
