@@ -17,7 +17,7 @@ from jitgrad.errors import NumberRangeError
 from jitgrad.transfers import home, placed
 from jitgrad_compiler.ir.builder import bind, bind_all, state
 from jitgrad_compiler.ir.graph import OPS
-from jitgrad_compiler.ir.types import I64, ArrayType, DType, float_info
+from jitgrad_compiler.ir.types import I64, U64, ArrayType, DType, float_info
 
 Shape = tuple[int, ...]
 
@@ -76,6 +76,13 @@ def convert(x: Array, dtype: DType) -> Array:
         number = x.data()[()]
         return constant(number, dtype) if x.weak else _converted(number, dtype)
     return op("convert_element_type", x, dtype=dtype)
+
+
+def signed_places(x: Array) -> Array:
+    """Integers that say where something is, as signed ones. Those of 2**63 and more, which are nowhere, become the largest."""
+    if x.type.dtype == U64:
+        x = op("min", convert(x, U64), constant(int(limits(I64).max), U64))
+    return convert(x, I64)
 
 
 def reshape(x: Array, shape: Shape) -> Array:

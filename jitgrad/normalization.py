@@ -12,7 +12,7 @@ from jitgrad.array_ops import convert
 from jitgrad.differentiation import stop_gradient
 from jitgrad.errors import DTypeError
 from jitgrad.numpy.reductions import mask_arg
-from jitgrad.operands import array_arg, axis_number, common_dtype, inexact_arg, size_arg
+from jitgrad.operands import array_arg, axis_number, common_dtype, inexact_arg, one_of, size_arg
 from jitgrad.promotion import default_float, dtype_name
 from jitgrad_compiler.ir.types import BOOL
 
@@ -100,14 +100,14 @@ def logsumexp(
     return (out, sign) if return_sign else out
 
 
-def logmeanexp(a: ArrayLike, axis: Axis = None, where: ArrayLike | None = None, keepdims: bool = False) -> Array:
+def logmeanexp(x: ArrayLike, axis: Axis = None, where: ArrayLike | None = None, keepdims: bool = False) -> Array:
     """log(mean(exp(a))) over axes, without overflow.
 
     >>> import jitgrad.numpy as jnp
     >>> print(logmeanexp(jnp.array([1000.0, 1000.0])))
     1000.0
     """
-    value = inexact_arg("nn.logmeanexp", a)
+    value = inexact_arg("nn.logmeanexp", x)
     mask = jnp.ones(value.shape, BOOL) if where is None else jnp.broadcast_to(where, value.shape)
     count = jnp.sum(mask, axis=axis, keepdims=keepdims)
     out: Array = logsumexp(value, axis=axis, keepdims=keepdims, where=where)
@@ -121,14 +121,19 @@ def standardize(
     variance: ArrayLike | None = None,
     epsilon: ArrayLike = 1e-5,
     where: ArrayLike | None = None,
+    *,
+    algorithm: str = "fast",
 ) -> Array:
     """x less its mean, divided by the square root of its variance plus epsilon, along axes.
+
+    algorithm: jax's, "fast" or "stable"; the variance is always that of what is left when the mean is taken off, the stable one.
 
     >>> import jitgrad.numpy as jnp
     >>> print(standardize(jnp.array([1.0, 3.0]), epsilon=0.0))
     [-1.  1.]
     """
     value = inexact_arg("nn.standardize", x)
+    one_of("nn.standardize", "algorithm", algorithm, ("fast", "stable"))
     centre = jnp.mean(value, axis=axis, keepdims=True, where=where) if mean is None else mean
     if variance is None:
         centred = value - centre if where is None else jnp.where(where, value - centre, 0.0)

@@ -137,7 +137,7 @@ def _is_key(x: Any) -> bool:
     return hasattr(type(x), "leaf_beside_leaves")
 
 
-def reduce(f: Callable[[Any, Any], Any], tree: PyTree, initializer: Any = MISSING, is_leaf: IsLeaf = None) -> Any:
+def reduce(function: Callable[[Any, Any], Any], tree: PyTree, initializer: Any = MISSING, is_leaf: IsLeaf = None) -> Any:
     """The leaves of a tree combined from left to right, from `initializer` on where it is given.
 
     >>> reduce(lambda x, y: x + y, {"a": 1, "b": [2, 3]})
@@ -145,10 +145,10 @@ def reduce(f: Callable[[Any, Any], Any], tree: PyTree, initializer: Any = MISSIN
     """
     items = leaves(tree, is_leaf)
     if initializer is not MISSING:
-        return functools.reduce(f, items, initializer)
+        return functools.reduce(function, items, initializer)
     if not items:
         raise TypeError("tree.reduce: the tree has no leaves and no initializer was given")
-    return functools.reduce(f, items)
+    return functools.reduce(function, items)
 
 
 def reduce_associative(
@@ -173,13 +173,13 @@ def all(tree: PyTree, *, is_leaf: IsLeaf = None) -> bool:
     return builtins.all(leaves(tree, is_leaf))
 
 
-def transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, tree: PyTree) -> PyTree:
+def transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, pytree_to_transpose: PyTree) -> PyTree:
     """A tree of trees turned inside out; without `inner_treedef` the first inner tree tells it.
 
     >>> transpose(structure([0, 0]), None, [(1, 2), (3, 4)])
     ([1, 3], [2, 4])
     """
-    parts = flatten_up_to(outer_treedef, tree)
+    parts = flatten_up_to(outer_treedef, pytree_to_transpose)
     inner = inner_treedef if inner_treedef is not None else structure(parts[0] if parts else None)
     columns: list[tuple[Any, ...]] = [()] * inner.num_leaves
     if parts:

@@ -93,7 +93,8 @@ def is_ufunc(function: object, nin: int) -> bool:
     """Whether a function is called as the protocol of ufuncs of so many operands is."""
     if not isinstance(function, FunctionType) or getattr(function, "nin", 0) != nin or function.nout != 1:  # type: ignore[attr-defined]
         return False
-    return all(p.kind is p.POSITIONAL_ONLY for p in inspect.signature(function).parameters.values())
+    kinds = [p.kind for p in inspect.signature(function).parameters.values()]  # some are called by name, too, as jax's are
+    return set(kinds) <= {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD} and len(kinds) == nin
 
 
 def declaration(name: str, places: dict[str, str]) -> str:

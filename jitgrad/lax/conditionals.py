@@ -13,7 +13,7 @@ from jitgrad.errors import ArgumentError, BranchTypeError, NotAnArrayError, NotA
 from jitgrad.tracing import Traced, all_captured, array_leaves, function_name, trace
 from jitgrad_compiler.ir.builder import Weak, with_weak
 from jitgrad_compiler.ir.graph import Atom, Graph
-from jitgrad_compiler.ir.types import BOOL, DTYPES, I32, DType
+from jitgrad_compiler.ir.types import BOOL, DTYPES, I32, U64, DType
 
 from .bodies import (
     Types,
@@ -81,6 +81,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, o
     given = _operands(where, operands, operand)
     if len(branches) == 1:
         return branches[0](*given)
+    value = ops.signed_places(value) if value.type.dtype == U64 else value
     return _branched(where, with_weak(value, False), [(f"branch {n}", f) for n, f in enumerate(branches)], given)  # type: ignore[arg-type]
 
 

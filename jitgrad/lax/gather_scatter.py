@@ -17,6 +17,7 @@ from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.checks import check_indices, is_checked
 from jitgrad.errors import ArgumentError, DTypeError, ParametersError, ShapeError, shown
+from jitgrad.numpy.indexing import check_fill
 from jitgrad.operands import array_arg, common_dtype, shape_arg
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.types import BOOL, I64
@@ -124,7 +125,7 @@ def _windows(
         check_indices(where, indices, tuple((d, shape[d], sizes[d]) for d in dims.start_index_map), wrapped=False)
     starts: dict[int, Array] = {}
     inside: Array | None = None
-    at = ops.convert(indices, I64)
+    at = ops.signed_places(indices)
     for k, d in enumerate(dims.start_index_map):
         start = ops.reshape(ops.slice_axis(at, len(batch), k, k + 1), batch)
         zero, last = ops.constant(0, I64), ops.constant(shape[d] - sizes[d], I64)
@@ -192,7 +193,8 @@ def gather(
     """Windows of `slice_sizes` from the operand, at start_indices [*batch, len(start_index_map)].
 
     The result has the batch axes and the windows' axes, the latter at `offset_dims`. Windows that are not wholly inside are filled
-    with `fill_value` (NaN, the least signed or the largest unsigned integer by default), or moved inside with mode="clip".
+    with `fill_value` (NaN, the least signed or the largest unsigned integer by default), or moved inside with mode="clip",
+    which takes no fill_value.
 
     >>> import jitgrad.numpy as jnp
     >>> rows = GatherDimensionNumbers(offset_dims=(1,), collapsed_slice_dims=(0,), start_index_map=(0,))
@@ -204,6 +206,7 @@ def gather(
     _check_axes("lax.gather", dimension_numbers, x.type.rank, x.type.rank + indices.type.rank)
     sizes = integers_arg("lax.gather", "slice_sizes", slice_sizes, x.type.rank)
     found = _windows("lax.gather", x, indices, dimension_numbers, sizes, mode)
+    check_fill("lax.gather", fill_value, mode, found.inside is not None)
     out = ops.op("gather", x, found.indices, axes=found.axes, batch=0, mode="clip")
     if found.inside is not None:
         held = ops.broadcast(found.inside, out.type.shape, tuple(range(len(found.batch))))

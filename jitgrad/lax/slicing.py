@@ -109,10 +109,10 @@ def _start(where: str, start: Any, size: int, allow_negative: bool) -> Array:
     if not value.type.dtype.is_integer or value.type.shape:
         raise DTypeError(f"{where}: start indices must be integer scalars, got {value.dtype}{list(value.type.shape)}")
     if value.owner is None:
-        number = int(value.data())
+        number = min(int(value.data()), 2**63 - 1)
         return ops.constant(number + size if allow_negative and number < 0 else number, I64)
     narrow = value.type.dtype.is_unsigned or size > np.iinfo(value.dtype).max
-    value = ops.convert(value, I64) if value.weak or narrow else strong(value)
+    value = ops.signed_places(value) if value.weak or narrow else strong(value)
     if not allow_negative:
         return value
     zero, count = ops.constant(0, value.type.dtype), ops.constant(size, value.type.dtype)
@@ -251,7 +251,7 @@ def index_take(src: ArrayLike, idxs: Sequence[ArrayLike], axes: Sequence[int]) -
         raise ShapeError(f"{where}: idxs must be arrays of integers of one shape, got {listed}")
     columns = []
     for a, of_axis in sorted(zip(along, points, strict=True), key=lambda pair: pair[0]):
-        at = ops.convert(of_axis, I64)
+        at = ops.signed_places(of_axis)
         counted = ops.op("add", at, ops.constant(x.type.shape[a], I64))
         at = ops.select(ops.op("lt", at, ops.constant(0, I64)), counted, at)
         columns.append(ops.reshape(at, (*at.type.shape, 1)))

@@ -254,8 +254,8 @@ def heaviside(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 
 def _ignoring_nan(name: str, op_name: str, word: str) -> BinaryFunction:
-    def function(x: ArrayLike, y: ArrayLike, /) -> Array:
-        (x, y), weak = operands(name, x, y, whole=True)
+    def function(x1: ArrayLike, x2: ArrayLike) -> Array:
+        (x, y), weak = operands(name, x1, x2, whole=True)
         check_accepts(name, op_name, x)
         out = op(op_name, x, y)
         if is_float(x):
@@ -265,7 +265,7 @@ def _ignoring_nan(name: str, op_name: str, word: str) -> BinaryFunction:
 
     return named(
         function, name,
-        f"""The {word} of x and y, the other one where one is nan.
+        f"""The {word} of x1 and x2, the other one where one is nan.
 
     {example(name, "jnp.nan, 2.0 -> 2.0")}
     """,

@@ -154,7 +154,8 @@ def interp(
     """The value at x of the piecewise linear function through the points (xp, fp); xp is rising.
 
     Outside xp it is `left` and `right`, by default the first and last value; "extrapolate" goes on in a straight line.
-    With a period xp need not be sorted. Raises ShapeError unless xp and fp are vectors of one size, of at least 1.
+    With a period xp need not be sorted, and nothing is outside: `left` and `right` are not looked at, as in NumPy and jax.
+    Raises ShapeError unless xp and fp are vectors of one size, of at least 1, ArgumentError for other strings.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.interp(1.5, jnp.array([1.0, 2.0]), jnp.array([10.0, 20.0])))
@@ -167,6 +168,9 @@ def interp(
     dtype = operands("interp", *[constant(0, v.type.dtype) for v in (places, knots)], inexact=True)[0][0].type.dtype
     places, knots = convert(places, dtype), convert(knots, dtype)
     values = convert(values, operands("interp", constant(0, values.type.dtype), constant(0, dtype), inexact=True)[0][0].type.dtype)
+    for value in (left, right):
+        if isinstance(value, str) and value != "extrapolate":
+            raise ArgumentError(f"interp: left and right are numbers, None or 'extrapolate', got {value!r}")
     if period is not None:
         places, knots, values = _periodic(places, knots, values, period)
         left = right = None
@@ -187,8 +191,6 @@ def interp(
     for value, edge, outside in ((left, first, places < low), (right, last, places > high)):
         if not isinstance(value, str):
             inner = where(outside, edge if value is None else as_value(value, "interp"), inner)
-        elif value != "extrapolate":
-            raise ArgumentError(f"interp: left and right are numbers, None or 'extrapolate', got {value!r}")
     return inner
 
 

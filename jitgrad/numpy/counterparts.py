@@ -98,7 +98,7 @@ OTHERS: dict[Any, Callable[..., Any]] = {
     elementwise.isnan: np.isnan,
     sorting.lexsort: ways.lexsort,
     packed_bits.packbits: np.packbits,
-    places.ravel_multi_index: np.ravel_multi_index,
+    places.ravel_multi_index: ways.ravel_multi_index,
     selection.choose: np.choose,
     arithmetic.bitwise_count: np.bitwise_count,
     number_parts.spacing: np.spacing,
@@ -155,7 +155,7 @@ OTHERS: dict[Any, Callable[..., Any]] = {
     sorting.argsort: ways.argsort,
     sorting.argpartition: ways.argpartition,
     indexing.take: lambda x, i, axis=None: x.take(i, axis),
-    indexing.take_along_axis: lambda x, i, axis=-1: np.take_along_axis(x, i, axis),
+    indexing.take_along_axis: ways.taken_along_axis,
     calculus.diff: lambda x: np.subtract(x[..., 1:], x[..., :-1]),
 }
 ANY_SIZE: dict[Any, Callable[..., Any]] = {

@@ -73,7 +73,7 @@ cbrt = _of_analysis("cbrt", "cbrt", "The real cube root.", "-8.0 -> -2.0")
 def _composite(name: str, formula: Callable[[Array], Array], doc: str, sample: str) -> UnaryFunction:
     """A float function of x written as a formula of Arrays."""
 
-    def function(x: ArrayLike, /) -> Array:
+    def function(x: ArrayLike) -> Array:
         (value,), weak = operands(name, x, inexact=True)
         out = formula(value)
         out.weak = weak
@@ -153,7 +153,7 @@ fabs = _composite("fabs", _absolute_of_real, "The absolute value, as a float.", 
 def _kept(name: str, op_name: str, doc: str, sample: str) -> UnaryFunction:
     """A rounding: integers and bools come back as they are."""
 
-    def function(x: ArrayLike, /) -> Array:
+    def function(x: ArrayLike) -> Array:
         value = as_value(x, name)
         if value.type.dtype == BOOL or value.type.dtype.is_integer:
             return value

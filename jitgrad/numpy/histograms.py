@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.array_ops import constant, convert, fill, flat, in_memory, op, reshape, select, slice_axis
+from jitgrad.array_ops import constant, convert, fill, flat, in_memory, op, reshape, select, signed_places, slice_axis
 from jitgrad.at_once import done_at_once
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError, shown
 from jitgrad.operands import ArrayLike, array_arg, common_dtype, inexact_arg, is_complex, size_arg
@@ -39,7 +39,7 @@ def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0,
         raise ShapeError(f"bincount: needs a vector, got shape {values.type.shape}")
     if not values.type.dtype.is_integer and values.type.dtype != BOOL:
         raise DTypeError(f"bincount: needs integers, got {values.dtype}")
-    values = convert(values, I64)
+    values = signed_places(values)
     data = known_size("bincount", values, length, "length")
     minlength = size_arg("bincount", minlength, "minlength must be an integer", 0)
     if data is not None:

@@ -13,11 +13,11 @@ from jitgrad.array_ops import in_memory
 from jitgrad.operands import ArrayLike
 from jitgrad_compiler.ir import builder, quiet
 from jitgrad_compiler.ir.builder import state
-from jitgrad_compiler.ir.types import DTYPES, ArrayType
+from jitgrad_compiler.ir.types import DTYPES, U64, ArrayType
 from jitgrad_compiler.ops.indexing import SCATTER_KINDS
 from jitgrad_compiler.ops.summation import SHORT
 
-from .index_plan import Index
+from .index_plan import Index, signed
 
 LARGE = 1 << 24
 """Ints below this one are exact in float32."""
@@ -37,7 +37,7 @@ def read_now(x: Array, index: Index) -> Array | None:
         return None
     try:
         found = (x.ref if type(x.ref) is np.ndarray else x.data())[items]
-    except (IndexError, ValueError, TypeError):
+    except (IndexError, ValueError, TypeError, OverflowError):
         return None
     if type(found) is np.ndarray:
         return Array(ArrayType(found.shape, x.type.dtype), None, found)
@@ -79,7 +79,7 @@ def written_now(x: Array, index: Index, y: ArrayLike, kind: str) -> Array | None
             SCATTER_KINDS[kind].at(out, items, value)  # type: ignore[union-attr]
         else:
             return None
-    except (IndexError, ValueError, TypeError):
+    except (IndexError, ValueError, TypeError, OverflowError):
         return None
     finally:
         quiet.state.reset(token)
@@ -109,7 +109,9 @@ def _for_numpy(item: Any) -> Any:
         return item
     if type(item) is Array and in_memory(item):
         kind = item.type.dtype.kind
+        if item.type.dtype == U64:
+            return signed(item.data())
         return item.data() if kind in ("signed", "unsigned") or kind == "bool" and item.type.shape else _TRACED
     if type(item) is np.ndarray and item.dtype.kind in "iub" and item.ndim:
-        return item
+        return signed(item) if item.dtype.kind == "u" else item
     return _TRACED

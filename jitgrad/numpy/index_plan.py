@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy, memory_device
-from jitgrad.array_ops import Shape, broadcast_right, constant, convert, op, select
+from jitgrad.array_ops import Shape, broadcast_right, constant, convert, op, select, signed_places
 from jitgrad.errors import DTypeError, IndexingError, NonConcreteBooleanIndexError, ShapeError
 from jitgrad.operands import broadcast_shape
-from jitgrad_compiler.ir.types import BOOL, I32, I64
+from jitgrad_compiler.ir.types import BOOL, I32, I64, U64
 
 from .creation import array
 
@@ -226,11 +226,11 @@ def _entry(item: Index, n: int, wrap: bool) -> Entry:
             raise ShapeError(f"indexing: a mask of size {item.n} does not go with an axis of size {n}")
         return Points(from_numpy(item.indices))
     if isinstance(item, (int, np.integer)):
-        number = int(item)
+        number = min(max(int(item), -(2**63)), 2**63 - 1)  # what no axis has room for is outside, wherever
         return Number(number + n if number < 0 and wrap else number)
     if item.owner is None and not item.type.shape:
         return _entry(int(np.asarray(item.data())), n, wrap)
-    return Points(from_front(item, n) if wrap else convert(item, I64))
+    return Points(from_front(item, n) if wrap else signed_places(item))
 
 
 def at_hand(indices: Array) -> bool:
@@ -241,11 +241,11 @@ def at_hand(indices: Array) -> bool:
 def from_front(indices: Array, n: int) -> Array:
     """Indices with negative ones counted from the front, in a type that holds n."""
     if at_hand(indices):
-        numbers = np.asarray(indices.data()).astype(np.int64)
+        numbers = signed(indices.data())
         return from_numpy(np.where(numbers < 0, numbers + n, numbers))
     if indices.type.dtype not in (I32, I64) or n > 2**31 - 1:
         unsigned = indices.type.dtype.is_unsigned
-        indices = convert(indices, I64)
+        indices = signed_places(indices)
         if unsigned:
             return indices
     elif indices.weak:
@@ -253,15 +253,21 @@ def from_front(indices: Array, n: int) -> Array:
     return select(indices < 0, indices + n, indices)
 
 
+def wrapped(indices: Array, n: int) -> Array:
+    """Indices counted around an axis of a size of at least 1."""
+    dtype = U64 if indices.type.dtype == U64 else I64
+    return convert(op("mod", convert(indices, dtype), constant(n, dtype)), I64)
+
+
 def columns(indices: list[Array], shape: Shape) -> Array:
     """Index arrays, broadcast to a shape, side by side in one more axis: what gather and scatter take."""
     if all(at_hand(i) for i in indices):
-        return from_numpy(np.stack([np.broadcast_to(np.asarray(i.data()), shape) for i in indices], -1))
+        return from_numpy(np.stack([np.broadcast_to(signed(i.data()), shape) for i in indices], -1))
     known = [at_hand(i) for i in indices]
     unknown = [i.type.dtype for i, k in zip(indices, known, strict=True) if not k]
     dtype = I32 if all(t == I32 for t in unknown) and all(_small(i) for i, k in zip(indices, known, strict=True) if k) else I64
     typed = [
-        from_numpy(np.asarray(i.data()).astype(dtype.numpy)) if k else convert(i, dtype)
+        from_numpy(signed(i.data()).astype(dtype.numpy)) if k else convert(i, I32) if dtype == I32 else signed_places(i)
         for i, k in zip(indices, known, strict=True)
     ]
     parts = [op("reshape", broadcast_right(i, shape), shape=(*shape, 1)) for i in typed]
@@ -293,14 +299,16 @@ def held_limit(indices: Array, sizes: Shape) -> Array:
 
 
 def signed(places: Any) -> Any:
-    """Places as signed integers, beside which NumPy makes floats of unsigned ones, or refuses them."""
-    return np.minimum(places, np.uint64(2**63 - 1)).astype(np.int64) if places.dtype.kind == "u" else places
+    """Places as `signed_places` has them. Beside signed integers NumPy makes floats of unsigned ones, or refuses them."""
+    places = np.asarray(places)
+    held = np.minimum(places, np.uint64(2**63 - 1)) if places.dtype == np.uint64 else places
+    return held.astype(np.int64, copy=False)
 
 
 def clipped(indices: Array, sizes: Shape) -> Array:
     """Columns held inside an array's axes."""
     if at_hand(indices):
-        return from_numpy(np.clip(signed(np.asarray(indices.data())), 0, np.array(sizes) - 1))
+        return from_numpy(np.clip(indices.data(), 0, np.array(sizes) - 1))
     low = op("max", indices, constant(0, indices.type.dtype))
     if len(sizes) == 1:
         return op("min", low, constant(sizes[0] - 1, indices.type.dtype))

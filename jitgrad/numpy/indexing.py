@@ -22,6 +22,7 @@ from jitgrad.array_ops import (
     op,
     reshape,
     select,
+    signed_places,
     slice_axis,
     transpose,
 )
@@ -33,7 +34,21 @@ from jitgrad_compiler.ir.types import BOOL, I64, DType
 
 from .creation import array
 from .index_now import written_now
-from .index_plan import Index, Number, Plan, Points, Range, at_hand, clipped, columns, from_front, inside, plan, with_axes_for_flags
+from .index_plan import (
+    Index,
+    Number,
+    Plan,
+    Points,
+    Range,
+    at_hand,
+    clipped,
+    columns,
+    from_front,
+    inside,
+    plan,
+    with_axes_for_flags,
+    wrapped,
+)
 
 READING = {None: "clip", "clip": "clip", "promise_in_bounds": "clip", "fill": "fill", "drop": "fill"}
 WRITING = {None: "drop", "drop": "drop", "fill": "drop", "promise_in_bounds": "drop", "clip": "clip"}
@@ -130,7 +145,7 @@ def _window(block: Array, kept: list[Any]) -> Array:
     zero = constant(0, I64)
     if any(isinstance(e, Points) and not n for e, n in zip(kept, block.type.shape, strict=True)):
         raise IndexingError(f"indexing: an axis of size 0 has no element to take, and the array has shape {block.type.shape}")
-    starts = [convert(e.indices, I64) if isinstance(e, Points) else zero for e in kept]
+    starts = [signed_places(e.indices) if isinstance(e, Points) else zero for e in kept]
     sizes = tuple(1 if isinstance(e, Points) else n for e, n in zip(kept, block.type.shape, strict=True))
     return op("dynamic_slice", block, *starts, sizes=sizes)
 
@@ -307,7 +322,7 @@ def take(
         raise ArgumentError(f"take: mode must be 'fill', 'clip' or 'wrap', got {mode!r}")
     check_fill("take", fill_value, mode, mode in (None, "fill"))
     if mode == "wrap":
-        at = at % n
+        at = wrapped(at, n)
     elif mode != "clip":
         at = from_front(at, n)
     if unsure(mode):
@@ -358,7 +373,7 @@ def take_along_axis(
      [2 4]]
     """
     x, at, number = _along("take_along_axis", arr, indices, axis)
-    at = from_front(at, x.type.shape[number]) if wrap_negative_indices else convert(at, I64)
+    at = from_front(at, x.type.shape[number]) if wrap_negative_indices else signed_places(at)
     if unsure(mode):
         check_column("take_along_axis", at, number, x.type.shape[number], wrap_negative_indices)
     reading = mode_of("take_along_axis", {**READING, None: "fill"}, mode)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
-from jitgrad.array_ops import broadcast, constant, convert, fill, is_number, op, reshape, select
+from jitgrad.array_ops import broadcast, constant, convert, fill, is_number, op, reshape, select, signed_places
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, NotAFunctionError, ShapeError
 from jitgrad.operands import (
     ArrayLike,
@@ -30,6 +30,7 @@ from jitgrad_compiler.ir.types import BOOL, I64, DType
 from .arithmetic import truth
 from .creation import ORDERS
 from .elementwise import named
+from .index_plan import wrapped
 from .indexing import take_places
 from .manipulation import promoted, ravel, stack
 from .ranges import arange, linspace
@@ -248,7 +249,7 @@ def ravel_multi_index(
         x = array_arg("ravel_multi_index", index)
         if x.type.dtype.is_inexact:
             raise DTypeError(f"ravel_multi_index: indices must be integers, got {x.dtype}")
-        x = convert(x, I64)
+        x = wrapped(x, max(n, 1)) if mode == "wrap" else signed_places(x)
         if mode == "raise":
             data = x.concrete()
             if data is None:
@@ -258,8 +259,8 @@ def ravel_multi_index(
             data = np.asarray(data)
             if ((data < 0) | (data >= n)).any():
                 raise ArgumentError(f"ravel_multi_index: an index is outside an axis of size {n}")
-        else:
-            x = clip(x, 0, n - 1) if mode == "clip" else x % n
+        elif mode == "clip":
+            x = clip(x, 0, n - 1)
         total = total * n + x
     return as_places("ravel_multi_index", total, dtype)
 

@@ -14,7 +14,7 @@ from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, size
 from jitgrad_compiler.ir.types import I64
 
 from .elementwise import named
-from .index_plan import signed
+from .index_plan import signed, wrapped
 from .indexing import take_places
 from .manipulation import moveaxis, ravel, swapaxes, unstack
 
@@ -270,7 +270,7 @@ def _rolled(x: Array, by: Array, at: int) -> Array:
     if by.owner is None:
         cut = -int(np.asarray(by.data())) % n
         return x if not cut else concatenate([slice_axis(x, at, cut, n), slice_axis(x, at, 0, cut)], at)
-    places = (op("iota", shape=(n,), axis=0, dtype=I64) - convert(by, I64)) % n
+    places = (op("iota", shape=(n,), axis=0, dtype=I64) - wrapped(by, n)) % n
     return take_places(x, places, at)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from jitgrad.array import Array, as_value
-from jitgrad.array_ops import constant, convert, flat, iota, op, reshape, select
+from jitgrad.array_ops import constant, convert, flat, iota, op, reshape, select, signed_places
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, not_in_place, stored
 from jitgrad_compiler.ir.types import I64
 
 from .arithmetic import truth
 from .creation import array
-from .index_plan import columns, from_front
+from .index_plan import columns, from_front, wrapped
 from .indexing import check_column, take_places, unsure
 from .selection import clip
 
@@ -48,9 +48,9 @@ def put(a: ArrayLike, ind: ArrayLike, v: ArrayLike, mode: str | None = None, *, 
     if not places.type.dtype.is_integer:
         raise DTypeError(f"put: places must be integers, got {places.dtype}")
     if mode == "wrap":
-        places = op("mod", convert(places, I64), constant(max(n, 1), I64))
+        places = wrapped(places, max(n, 1))
     elif mode == "clip":
-        places = clip(convert(places, I64), 0, n - 1)
+        places = clip(signed_places(places), 0, n - 1)
     else:
         places = from_front(places, n)
         if unsure(mode):

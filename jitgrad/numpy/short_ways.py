@@ -267,6 +267,16 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     return np.lexsort(tuple(keys), axis)
 
 
+def taken_along_axis(x: Any, places: Any, axis: int = -1) -> Any:
+    needs(places.dtype != np.uint64)  # whose largest NumPy takes for negative ones
+    return np.take_along_axis(x, places, axis)
+
+
+def ravel_multi_index(multi_index: Any, *rest: Any, **keywords: Any) -> Any:
+    needs(not any([getattr(i, "dtype", None) == np.uint64 for i in multi_index]))
+    return np.ravel_multi_index(multi_index, *rest, **keywords)
+
+
 def interp(x: Any, knots: Any, values: Any, left: Any = None, right: Any = None) -> Any:
     """Where no knots are equal and all is finite."""
     if not isinstance(x, np.ndarray):

@@ -148,3 +148,16 @@ def test_a_determinant_is_there_where_parts_of_its_product_overflow(run) -> None
     assert det(np.diag([1e30, 1e-30j, 1e30, -1e-30j]).astype(np.complex64)) == 1
     endless = det((np.eye(4) * 1e10 * (1 + 1j)).astype(np.complex64))
     assert np.real(endless) == -np.inf and np.imag(endless) == 0
+
+
+@RUNS
+@TYPES
+@pytest.mark.parametrize("n", [2, 3, 40])
+def test_eigenvalues_near_the_largest_number_are_found(run, dtype, n):
+    scale = np.finfo(dtype).max / 2
+    turns = np.random.default_rng(n).standard_normal((n, n))
+    q = np.linalg.qr(turns + (1j * turns.T if np.dtype(dtype).kind == "c" else 0))[0]
+    wanted = np.linspace(-1.9, 1.9, n)
+    a = ((q * wanted) @ q.conj().T).astype(dtype) * np.dtype(dtype).type(scale)
+    np.testing.assert_allclose(np.asarray(run(jnp.linalg.eigvalsh)(a)) / scale, wanted, atol=n * 4 * np.finfo(dtype).eps)
+    assert np.isfinite(run(jnp.linalg.cholesky)(np.eye(n, dtype=dtype) * np.dtype(dtype).type(scale))).all()

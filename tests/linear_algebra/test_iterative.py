@@ -73,3 +73,25 @@ def test_what_does_not_fit_is_refused():
         gmres(POSITIVE, B, x0=np.ones(3))
     with pytest.raises(errors.ArgumentError, match=r"restart must be 1 or more, got 0"):
         gmres(POSITIVE, B, restart=0)
+
+
+@pytest.mark.parametrize("solver", [cg, bicgstab, gmres])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"tol": 1j}, "tol must be a real number, got 1j"),
+        ({"tol": True}, "tol must be a real number, got True"),
+        ({"tol": np.ones(2)}, "tol must be a real number, got"),
+        ({"tol": "small"}, "the string 'small'.* That is the argument tol"),
+        ({"atol": 1j}, "atol must be a real number, got 1j"),
+        ({"atol": None}, "None.* That is the argument atol"),
+        ({"maxiter": 1.5}, "maxiter must be an integer, got float: '1.5'"),
+        ({"maxiter": "3"}, "maxiter must be an integer, got str: '3'"),
+        ({"maxiter": -1}, "maxiter must be an integer of 0 or more, got -1"),
+    ],
+)
+def test_a_tolerance_is_a_real_number_and_a_count_an_integer(solver, given, words):
+    for run in (lambda b: solver(SQUARE, b, **given), jit(lambda b: solver(SQUARE, b, **given))):
+        with pytest.raises(errors.JitgradError, match=f"scipy.sparse.linalg.{solver.__name__}.*{words}"):
+            run(B)
+    solver(SQUARE, B, tol=jnp.float32(0.1), atol=1, maxiter=np.int32(2))

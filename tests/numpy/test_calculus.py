@@ -37,6 +37,7 @@ CASES = [
     "interp(x, s, s ** 2, left=-5.0, right=7.0)",
     "interp(0.3, s, s)",
     "interp(x * 3, s, s, period=1.5)",
+    "interp(x * 3, s, s, left=7.0, right=8.0, period=1.5)",
     "interp(x, s, s + 1j * s)",
     "interp(x, s[:1], s[:1])",
     "convolve(v, w)",

@@ -10,6 +10,7 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
+from jitgrad import lax
 from jitgrad.errors import NonConcreteBooleanIndexError
 
 CASES = [
@@ -154,3 +155,64 @@ def test_integers_of_every_type_are_places(dtype, mode):
         for made in (f, jitgrad.jit(f)):
             np.testing.assert_array_equal(made(places), [3, 0, 4])
     np.testing.assert_array_equal(jnp.insert(x, places, 9.0), [9, 0, 1, 2, 9, 3, 9, 4])
+
+
+ENDS = lax.GatherDimensionNumbers((), (0,), (0,)), lax.ScatterDimensionNumbers((), (0,), (0,))
+
+
+@pytest.mark.parametrize("large", [2**63, 2**63 + 1, 2**64 - 3, 2**64 - 1])
+@pytest.mark.parametrize(
+    ("ways", "wanted"),
+    [
+        (lambda x, i: x[i], [4, 1]),
+        (lambda x, i: x[i[0]], 4),
+        (lambda x, i: jnp.stack([x, x])[1, i], [4, 1]),
+        (lambda x, i: x.at[i].get(mode="fill", fill_value=-1), [-1, 1]),
+        (lambda x, i: x.at[i].set(9.0), [0, 9, 2, 3, 4]),
+        (lambda x, i: x.at[i].add(9.0, mode="clip"), [0, 10, 2, 3, 13]),
+        (lambda x, i: jnp.take(x, i), [np.nan, 1]),
+        (lambda x, i: jnp.take(x, i, mode="clip"), [4, 1]),
+        (lambda x, i: jnp.take_along_axis(x, i, 0), [np.nan, 1]),
+        (lambda x, i: jnp.take_along_axis(x, i, 0, wrap_negative_indices=False), [np.nan, 1]),
+        (lambda x, i: jnp.put_along_axis(x, i, 9.0, 0, inplace=False), [0, 9, 2, 3, 4]),
+        (lambda x, i: jnp.put(x, i, 9.0, inplace=False), [0, 9, 2, 3, 4]),
+        (lambda x, i: jnp.put(x, i, 9.0, "clip", inplace=False), [0, 9, 2, 3, 9]),
+        (lambda x, i: jnp.bincount(i, length=3), [0, 1, 0]),
+        (lambda x, i: jnp.ravel_multi_index((i,), (5,), mode="clip"), [4, 1]),
+        (lambda x, i: lax.dynamic_slice(x, (i[0],), (2,)), [3, 4]),
+        (lambda x, i: lax.dynamic_update_slice(x, x[:1] + 7, (i[0],)), [0, 1, 2, 3, 7]),
+        (lambda x, i: lax.dynamic_index_in_dim(x, i[0]), [4]),
+        (lambda x, i: lax.index_take(x, [i], [0]), [4, 1]),
+        (lambda x, i: lax.gather(x, i[:, None], ENDS[0], (1,)), [np.nan, 1]),
+        (lambda x, i: lax.gather(x, i[:, None], ENDS[0], (1,), mode="clip"), [4, 1]),
+        (lambda x, i: lax.scatter(x, i[:, None], x[:2] + 7, ENDS[1]), [0, 8, 2, 3, 4]),
+        (lambda x, i: lax.switch(i[0], [lambda: 0, lambda: 1]), 1),
+    ],
+)
+def test_a_place_of_64_bits_is_behind_the_end_in_eager_and_in_compiled_code(ways, wanted, large):
+    x, places = jnp.arange(5.0), jnp.array([large, 1], "uint64")
+    for f in (ways, ways, jitgrad.jit(ways)):  # the second call may be done in another way
+        np.testing.assert_array_equal(f(x, places), wanted)
+
+
+@pytest.mark.parametrize("large", [2**63, 2**64 - 1])
+def test_a_place_of_64_bits_is_counted_around_as_it_is(large):
+    x, places = jnp.arange(5.0), jnp.array([large, 1], "uint64")
+    at = [large % 5, 1]
+    for ways, wanted in (
+        (lambda i: jnp.take(x, i, mode="wrap"), at),
+        (lambda i: jnp.put(x, i[:1], 9.0, "wrap", inplace=False), np.where(np.arange(5) == at[0], 9, x)),
+        (lambda i: jnp.roll(x, i[0]), np.roll(x, at[0])),
+        (lambda i: jnp.ravel_multi_index((i,), (5,), mode="wrap"), at),
+    ):
+        for f in (ways, ways, jitgrad.jit(ways)):
+            np.testing.assert_array_equal(f(places), wanted)
+
+
+@pytest.mark.parametrize("large", [2**63, 2**70, -(2**63) - 1, -(2**70)])
+def test_pythons_largest_integers_are_places_outside(large):
+    x = jnp.arange(5.0)
+    for f in (lambda x: x[large], jitgrad.jit(lambda x: x[large])):
+        assert float(f(x)) == (4 if large > 0 else 0)
+    np.testing.assert_array_equal(x.at[large].set(9.0), x)
+    assert float(x.at[large].get(mode="fill", fill_value=-1)) == -1

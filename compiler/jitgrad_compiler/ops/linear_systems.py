@@ -134,8 +134,9 @@ def _hermitian_results(dtype: DType, a: Shape) -> Sequence[tuple[Shape, DType]]:
 
 
 def _hermitian_numpy(a: Any) -> Any:
-    turned = np.swapaxes(a, -1, -2)
-    return (a + (turned.conj() if np.iscomplexobj(a) else turned)) * a.dtype.type(0.5)
+    half = a * a.dtype.type(0.5)  # first: sums of the largest numbers there are overflow
+    turned = np.swapaxes(half, -1, -2)
+    return half + (turned.conj() if np.iscomplexobj(a) else turned)
 
 
 def _hermitian_transpose(cts: Sequence[Value], operands: Sequence[Operand], params: dict[str, Any]) -> Any:

@@ -87,11 +87,11 @@ def _chosen(r: Rewriter, e: Eqn, inputs: Sequence[Atom]) -> Atom:
 
 
 def _hermitian_part(r: Rewriter, e: Eqn, x: Atom) -> Atom:
-    """Of a real matrix."""
+    """Of a real matrix, halved before it is added, as sums of the largest numbers there are overflow."""
     rank = x.type.rank
-    turned = r.emit("transpose", [x], {"permutation": (*range(rank - 2), rank - 1, rank - 2)}, e.source)
-    half = Literal(x.type.dtype.numpy.type(0.5), x.type.dtype)
-    return r.emit("mul", [r.emit("add", [x, turned], {}, e.source), half], {}, e.source)
+    half = r.emit("mul", [x, Literal(x.type.dtype.numpy.type(0.5), x.type.dtype)], {}, e.source)
+    turned = r.emit("transpose", [half], {"permutation": (*range(rank - 2), rank - 1, rank - 2)}, e.source)
+    return r.emit("add", [half, turned], {}, e.source)
 
 
 def _sizes(e: Eqn) -> tuple[int, int, int]:

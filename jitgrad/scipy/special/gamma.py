@@ -69,8 +69,8 @@ def gammasgn(x: ArrayLike) -> Array:
     return _sign_of_gamma(jnp.asarray(value))
 
 
-def loggamma(z: ArrayLike) -> Array:
-    """log(gamma(z)): of real numbers NaN below 0, of complex ones the analytic continuation, cut along the negative real axis.
+def loggamma(x: ArrayLike) -> Array:
+    """log(gamma(x)): of real numbers NaN below 0, of complex ones the analytic continuation, cut along the negative real axis.
 
     Stirling's series far out (NIST DLMF 5.11.1), sums of logarithms on the way there (5.5.1), and on the left the reflection
     formula (5.5.3), on the branch that is analytic (D. E. G. Hare, Computing the principal branch of log-Gamma, 1997).
@@ -78,7 +78,7 @@ def loggamma(z: ArrayLike) -> Array:
     >>> print(loggamma(1.0), loggamma(-1.0))
     0.0 nan
     """
-    value = jnp.asarray(inexact_arg("scipy.special.loggamma", z))
+    value = jnp.asarray(inexact_arg("scipy.special.loggamma", x))
     if not jnp.iscomplexobj(value):
         return jnp.where(value < 0, math.nan, gammaln(jnp.where(value < 0, 1.0, value)))
     left = value.real < 0.5

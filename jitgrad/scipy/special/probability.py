@@ -8,8 +8,10 @@ import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad import normalization
 from jitgrad.array import Array
+from jitgrad.at_once import one_op
 from jitgrad.normalization import logsumexp
 from jitgrad.operands import inexact_arg
+from jitgrad_compiler.ir.graph import OPS
 
 from .arguments import ArrayLike, float_arguments, of_op, of_two
 
@@ -60,12 +62,20 @@ def logit(x: ArrayLike) -> Array:
 
 xlogy = of_two("xlogy", "x * log(y), and 0 where x is 0. The derivative by x is log(y) there too.", "0.0, 0.0 -> 0.0")
 xlog1py = of_two("xlog1py", "x * log(1 + y), and 0 where x is 0. The derivative by x is log(1 + y) there too.", "0.0, -1.0 -> 0.0")
-rel_entr = of_two(
-    "rel_entr",
-    "p * log(p / q), 0 where p is 0, inf where p > 0 and q is 0, or one is negative: the terms of a relative entropy in nats. The "
-    "derivative by p is -inf where p is 0.",
-    "1.0, 1.0 -> 0.0",
-)
+
+
+def rel_entr(p: ArrayLike, q: ArrayLike) -> Array:
+    """p * log(p / q), 0 where p is 0, inf where p > 0 and q is 0, or one is negative: the terms of a relative entropy in nats.
+
+    The derivative by p is -inf where p is 0.
+
+    >>> print(rel_entr(1.0, 1.0))
+    0.0
+    """
+    return ops.op("rel_entr", *float_arguments("rel_entr", p, q))
+
+
+one_op(rel_entr, OPS["rel_entr"])
 
 
 def kl_div(p: ArrayLike, q: ArrayLike) -> Array:

@@ -50,9 +50,12 @@ def _density(log: Callable[..., Any], low: float = -math.inf, high: float = math
 
 
 def _standard(
-    name: str, doc: str, example: str, logpdf: One, low: float = -math.inf, high: float = math.inf, **methods: One
-) -> Any:
-    """A family of a location and a scale alone, from the functions of its standard form on [low, high]."""
+    name: str, doc: str, example: str, logpdf: One, low: float = -math.inf, high: float = math.inf, *, chance: str = "q",
+    **methods: One,
+) -> Any:  # fmt: skip
+    """A family of a location and a scale alone, from the functions of its standard form on [low, high]; `chance`: what jax calls
+    the argument of ppf and isf.
+    """
     density = _density(logpdf, low, high)
     ends = {"cdf": (0, 1), "logcdf": (-math.inf, 0), "sf": (1, 0), "logsf": (0, -math.inf)}
 
@@ -70,6 +73,8 @@ def _standard(
         def formula(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
             return jnp.where((q >= 0) & (q <= 1), f(q) * scale + loc, math.nan)
 
+        first, *rest = inspect.signature(formula).parameters.values()
+        formula.__signature__ = inspect.Signature([first.replace(name=chance), *rest])  # type: ignore[attr-defined]
         return formula
 
     def logpdf_formula(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -134,6 +139,7 @@ logistic = _standard(
     "logistic", "The logistic distribution.", "cdf(0.0) -> 0.5",
     lambda y: -jnp.abs(y) - 2 * softplus(-jnp.abs(y)), cdf=expit,
     logcdf=lambda y: -softplus(-y), sf=lambda y: expit(-y), logsf=lambda y: -softplus(y), ppf=logit, isf=lambda q: -logit(q),
+    chance="x",
 )  # fmt: skip
 cauchy = _standard(
     "cauchy", "The Cauchy distribution.", "cdf(0.0) -> 0.5",
@@ -146,13 +152,13 @@ gumbel_r = _standard(
     "gumbel_r", "The Gumbel distribution, of the largest of many.", "logpdf(0.0) -> -1.0",
     lambda y: -y - jnp.exp(-y), cdf=lambda y: jnp.exp(-jnp.exp(-y)), logcdf=lambda y: -jnp.exp(-y),
     sf=lambda y: -jnp.expm1(-jnp.exp(-y)), logsf=lambda y: log1mexp(jnp.exp(-y)), ppf=lambda q: -jnp.log(-jnp.log(q)),
-    isf=lambda q: -jnp.log(-jnp.log1p(-q)),
+    isf=lambda q: -jnp.log(-jnp.log1p(-q)), chance="p",
 )  # fmt: skip
 gumbel_l = _standard(
     "gumbel_l", "The Gumbel distribution, of the smallest of many.", "logpdf(0.0) -> -1.0",
     lambda y: y - jnp.exp(y), cdf=lambda y: -jnp.expm1(-jnp.exp(y)), logcdf=lambda y: log1mexp(jnp.exp(y)),
     sf=lambda y: jnp.exp(-jnp.exp(y)), logsf=lambda y: -jnp.exp(y), ppf=lambda q: jnp.log(-jnp.log1p(-q)),
-    isf=lambda q: jnp.log(-jnp.log(q)),
+    isf=lambda q: jnp.log(-jnp.log(q)), chance="p",
 )  # fmt: skip
 
 

@@ -30,7 +30,8 @@ MEANINGS = {
     "logpmf": "The logarithm of the probability of k.", "pmf": "The probability of k.",
     "cdf": "The probability of at most x.", "logcdf": "The logarithm of the probability of at most x.",
     "sf": "The probability of more than x.", "logsf": "The logarithm of the probability of more than x.",
-    "ppf": "The x at which cdf is q; NaN for q outside [0, 1].", "isf": "The x at which sf is q; NaN for q outside [0, 1].",
+    "ppf": "The number at which cdf is {0}; NaN for {0} outside [0, 1].",
+    "isf": "The number at which sf is {0}; NaN for {0} outside [0, 1].",
     "entropy": "The entropy in nats.",
 }  # fmt: skip
 
@@ -100,6 +101,6 @@ def _public(name: str, method: str, formula: Formula, holds: Formula | None, wid
 
     function.__name__, function.__qualname__ = method, f"{name}.{method}"
     function.__signature__ = signature  # type: ignore[attr-defined]
-    function.__doc__ = MEANINGS[method]
+    function.__doc__ = MEANINGS[method].format(next(iter(signature.parameters), ""))
     replayed(function)
     return boundary(function)

@@ -39,4 +39,5 @@ for _routine in ROUTINES:
 @rule("hermitian_part")
 def symmetrized(x: Parts) -> Parts:
     real, imag = x
-    return Parts(op("hermitian_part", real), (imag - transposed(imag)) * 0.5)
+    half = imag * 0.5
+    return Parts(op("hermitian_part", real), half - transposed(half))
