@@ -18,6 +18,8 @@ Flags = tuple[tuple[int, str], ...]
 """Places among positional arguments, behind all of them for flags that are given by name alone, with names."""
 
 ANNOTATIONS = ("bool", "bool | None", bool)
+NUMBERS = frozenset("biufcV")
+"""The kinds of element types of numbers, as NumPy abbreviates them; those of 16 bits and less that it lacks are V."""
 
 
 def flags_of(f: Any) -> Flags:
@@ -42,8 +44,10 @@ def is_flag(x: Any) -> bool:
     """Whether something is a bool, an integer, as in NumPy, a number of no axes, or None, which says nothing."""
     if isinstance(x, (str, bytes)):
         return False
-    if x is None or getattr(x, "shape", None) == ():
+    if x is None:
         return True
+    if getattr(x, "shape", None) == ():
+        return getattr(x.dtype, "kind", None) in NUMBERS
     try:
         index(x)
     except TypeError:

@@ -9,11 +9,11 @@ import math
 from collections.abc import Mapping, Sequence, Set
 from functools import cache, lru_cache
 from operator import index
-from typing import Any
+from typing import Any, TypeGuard
 
 from jitgrad.array import Array, as_value
 from jitgrad.config import config
-from jitgrad.errors import ArgumentError, DTypeError, ImmutableArrayError, JitgradError, ParametersError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, ImmutableArrayError, JitgradError, ParametersError, ShapeError, shown
 from jitgrad.promotion import default_float, dtype_name, promote, strong_dtype
 from jitgrad_compiler.ir.builder import Weak, bind
 from jitgrad_compiler.ir.graph import OPS
@@ -45,6 +45,10 @@ def stored(where: str, x: ArrayLike, dtype: DType) -> Array:
             f"{where}: a complex number does not fit in an array of {dtype.numpy}, which has no imaginary part; take jnp.real of "
             "it, or convert the array with .astype"
         )
+    if value.weak and dtype.is_integer and value.type.dtype.is_float and value.owner is None and not math.isfinite(value.data()):
+        raise DTypeError(
+            f"{where}: {value.data()} does not fit in an array of {dtype.numpy}; convert the array with .astype(float)"
+        )
     return convert(value, dtype)
 
 
@@ -59,6 +63,14 @@ def real_arg(where: str, x: ArrayLike) -> Array:
     value = inexact_arg(where, x)
     if is_complex(value):
         raise DTypeError(f"{where}: takes real numbers, got {value.dtype}. Take jnp.real, jnp.imag or jnp.abs of them.")
+    return value
+
+
+def real_number_arg(where: str, name: str, x: ArrayLike) -> Array:
+    """One real number, which may be traced, as an Array that is not weak. Raises ParametersError for other arrays."""
+    value = array_arg(where, x)
+    if value.type.shape or is_complex(value) or value.type.dtype == BOOL:
+        raise ParametersError(f"{where}: {name} must be a real number, got {shown(x)}")
     return value
 
 
@@ -217,7 +229,7 @@ def axes_tuple(where: str, axis: Any, rank: int) -> Shape:
 def size_arg(where: str, n: Any, what: str, least: int | None = None) -> int:
     """A size or another number that must be an integer, of `least` or more; `what` says so. Raises ParametersError for others."""
     try:
-        size = index(n)
+        size = int(index(n))
     except JitgradError:
         raise
     except TypeError:
@@ -236,6 +248,16 @@ def size_arg(where: str, n: Any, what: str, least: int | None = None) -> int:
     raise ParametersError(f"{where}: {what}, got {type(n).__name__}: {str(n)[:60]!r}.{advice}")
 
 
+def sizes_arg(where: str, shape: Any) -> Shape:
+    """The integers of a shape, which may be negative. Raises what `size_arg` raises."""
+    what = "a shape is an integer or a tuple of integers"
+    if isinstance(shape, (str, bytes, Set, Mapping)):
+        size_arg(where, shape, what)
+    if isinstance(shape, (tuple, list)) or (hasattr(shape, "__iter__") and getattr(shape, "ndim", None) != 0):
+        return tuple([size_arg(where, n, what) for n in shape])
+    return (size_arg(where, shape, what),)
+
+
 def shape_arg(where: str, shape: Any) -> Shape:
     """A shape given as an integer or a sequence of integers.
 
@@ -248,13 +270,7 @@ def shape_arg(where: str, shape: Any) -> Shape:
         else:
             if math.prod(shape) <= LARGEST_SIZE:
                 return shape
-    what = "a shape is an integer or a tuple of integers"
-    if isinstance(shape, (str, bytes, Set, Mapping)):
-        size_arg(where, shape, what)
-    if isinstance(shape, (tuple, list)) or (hasattr(shape, "__iter__") and getattr(shape, "ndim", None) != 0):
-        sizes = tuple([size_arg(where, n, what) for n in shape])
-    else:
-        sizes = (size_arg(where, shape, what),)
+    sizes = sizes_arg(where, shape)
     if any(n < 0 for n in sizes):
         raise ArgumentError(f"{where}: a shape has sizes of 0 or more, got {shape}")
     if any(n > LARGEST_SIZE for n in sizes):
@@ -262,6 +278,11 @@ def shape_arg(where: str, shape: Any) -> Shape:
     if math.prod(sizes) > LARGEST_SIZE:
         raise ArgumentError(f"{where}: a shape has fewer than 2**63 elements, got {shape}")
     return sizes
+
+
+def is_several(x: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether an argument that may be one number or a sequence of them is a sequence; text, and bytes, are not."""
+    return isinstance(x, Sequence) and not isinstance(x, (str, bytes))
 
 
 def one_of(where: str, name: str, value: Any, choices: Sequence[Any]) -> None:

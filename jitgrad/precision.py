@@ -48,6 +48,8 @@ _MORE = "bfloat16_3x"
 
 def check_precision(where: str, precision: PrecisionLike) -> None:
     """Raise ArgumentError for what is no Precision: None, a member, its name, or a pair of them."""
+    if isinstance(precision, tuple) and len(precision) != 2:
+        raise ArgumentError(f"{where}: precision must be one, or a pair, one for each operand, got {precision!r}")
     for p in precision if isinstance(precision, tuple) else (precision,):
         if p is not None and not isinstance(p, Precision) and (not isinstance(p, str) or p.lower() not in _NAMED):
             raise ArgumentError(f"{where}: precision must be None, a Precision or one of {', '.join(_NAMED)}, got {p!r}")

@@ -72,7 +72,7 @@ def exact_dtype_name(dtype: DTypeLike) -> DType:
         raise DTypeError(f"{dtype!r} is no element type. A shape is one tuple: zeros((3, 4)) has 3 rows of 4 columns.")
     try:
         return NAMES[np.dtype(dtype)]
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         raise DTypeError(f"{dtype!r} is not an element type of jitgrad; there are {', '.join(str(d) for d in NAMES)}") from None
 
 

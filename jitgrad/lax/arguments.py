@@ -6,7 +6,7 @@ Each error has the function's name, the argument's, what was expected, and what 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from jitgrad import array_ops as ops
@@ -25,7 +25,7 @@ Numbers = tuple[int, ...]
 
 def items(where: str, name: str, given: Any, what: str) -> list[Any]:
     """What a sequence holds. Raises ParametersError for others, text and dictionaries among them."""
-    if isinstance(given, (str, bytes, dict)) or not hasattr(given, "__iter__") or getattr(given, "ndim", 1) == 0:
+    if isinstance(given, (str, bytes, dict, Set)) or not hasattr(given, "__iter__") or getattr(given, "ndim", 1) == 0:
         raise ParametersError(f"{where}: {name} must be a sequence of {what}, got {shown(given)}")
     return list(given)
 

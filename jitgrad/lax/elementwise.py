@@ -245,7 +245,7 @@ def round(x: ArrayLike, rounding_method: RoundingMethod = RoundingMethod.AWAY_FR
     3.0 2.0
     """
     names = {RoundingMethod.AWAY_FROM_ZERO: "round_away", RoundingMethod.TO_NEAREST_EVEN: "round_even"}
-    if rounding_method not in names:
+    if not isinstance(rounding_method, (RoundingMethod, int)) or rounding_method not in names:
         raise ArgumentError(f"lax.round: rounding_method must be a lax.RoundingMethod, got {rounding_method!r}")
     return apply("round", names[rounding_method], x)
 

@@ -11,16 +11,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.checks import check_indices, is_checked
 from jitgrad.errors import ArgumentError, DTypeError, ParametersError, ShapeError, shown
-from jitgrad.numpy.indexing import check_fill
-from jitgrad.operands import array_arg, common_dtype, shape_arg
+from jitgrad.numpy.indexing import check_fill, missing
+from jitgrad.operands import array_arg, common_dtype, shape_arg, stored
 from jitgrad.vectorization import vmap
-from jitgrad_compiler.ir.types import BOOL, I64
+from jitgrad_compiler.ir.types import I64
 
 from .arguments import integers_arg
 from .bodies import check_callable
@@ -72,7 +70,7 @@ class GatherScatterMode(enum.Enum):
             return GatherScatterMode.FILL_OR_DROP
         if isinstance(mode, GatherScatterMode) and mode is not GatherScatterMode.ONE_HOT:
             return mode
-        if mode not in names:
+        if not isinstance(mode, str) or mode not in names:
             raise ArgumentError(f"{where}: mode must be one of {', '.join(names)} or a GatherScatterMode, got {mode!r}")
         return GatherScatterMode[names[mode]]
 
@@ -167,16 +165,14 @@ def _order(where: str, found: _Windows, window_dims: Sequence[int]) -> tuple[int
     return tuple(next(in_operand_order) if i in window_dims else next(batch_axes) for i in range(rank))
 
 
-def _fill_value(x: Array, fill_value: Any) -> Any:
-    """jax's: NaN, the least signed and the largest unsigned integer, True."""
-    if fill_value is not None:
-        return fill_value
-    if x.type.dtype.is_inexact:
-        return float("nan")
-    if x.type.dtype == BOOL:
-        return True
-    info = np.iinfo(x.dtype)
-    return info.min if info.min < 0 else info.max
+def _fill_value(x: Array, fill_value: Any) -> Array:
+    """jax's where none is given: NaN, the least signed and the largest unsigned integer, True."""
+    if fill_value is None:
+        return ops.constant(missing(x.type.dtype), x.type.dtype)
+    value = stored("lax.gather", fill_value, x.type.dtype)
+    if value.type.shape:
+        raise ShapeError(f"lax.gather: fill_value must be a scalar, got shape {value.type.shape}")
+    return value
 
 
 def gather(
@@ -206,11 +202,12 @@ def gather(
     _check_axes("lax.gather", dimension_numbers, x.type.rank, x.type.rank + indices.type.rank)
     sizes = integers_arg("lax.gather", "slice_sizes", slice_sizes, x.type.rank)
     found = _windows("lax.gather", x, indices, dimension_numbers, sizes, mode)
-    check_fill("lax.gather", fill_value, mode, found.inside is not None)
+    fills = GatherScatterMode.parse("lax.gather", mode) is GatherScatterMode.FILL_OR_DROP
+    check_fill("lax.gather", fill_value, mode, fills)
     out = ops.op("gather", x, found.indices, axes=found.axes, batch=0, mode="clip")
     if found.inside is not None:
         held = ops.broadcast(found.inside, out.type.shape, tuple(range(len(found.batch))))
-        out = ops.select(held, out, ops.constant(_fill_value(x, fill_value), x.type.dtype))
+        out = ops.select(held, out, ops.broadcast(_fill_value(x, fill_value), out.type.shape, ()))
     return ops.transpose(out, _order("lax.gather", found, dimension_numbers.offset_dims))
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
-from jitgrad.errors import ShapeError
-from jitgrad.operands import array_arg, is_complex
+from jitgrad.errors import ParametersError, ShapeError, shown
+from jitgrad.operands import array_arg, is_complex, is_real_number, size_arg
 from jitgrad_compiler.ir.types import I32
 
 from .arguments import arrays_arg, axis_arg, integer_arg
@@ -65,6 +65,13 @@ def top_k(operand: ArrayLike, k: int, *, axis: int = -1) -> tuple[Array, Array]:
     return largest, places
 
 
+def _check_recall(where: str, recall_target: Any, override: Any) -> None:
+    """What an exact answer does without must be what it says all the same."""
+    if not is_real_number(recall_target) or not 0 < float(recall_target) <= 1:
+        raise ParametersError(f"{where}: recall_target must be a number above 0, of 1 or less, got {shown(recall_target)}")
+    size_arg(where, override, "reduction_input_size_override must be an integer", -1)
+
+
 def _few(x: Array, where: str, name: str, axis: Any, k: Any) -> tuple[int, int]:
     """An axis, and how many of its elements are wanted."""
     along = axis_arg(where, name, axis, x.type.rank)
@@ -77,6 +84,7 @@ def approx_max_k(
 ) -> tuple[Array, Array]:  # fmt: skip
     """The k largest elements along an axis, and their int32 indices: exactly, as `top_k`, which any recall_target allows."""
     x = array_arg("lax.approx_max_k", operand)
+    _check_recall("lax.approx_max_k", recall_target, reduction_input_size_override)
     along, count = _few(x, "lax.approx_max_k", "reduction_dimension", reduction_dimension, k)
     return top_k(x, count, axis=along)
 
@@ -93,6 +101,7 @@ def approx_min_k(
     [1. 2.] [0 2]
     """
     x = array_arg("lax.approx_min_k", operand)
+    _check_recall("lax.approx_min_k", recall_target, reduction_input_size_override)
     along, count = _few(x, "lax.approx_min_k", "reduction_dimension", reduction_dimension, k)
     ordered = ops.op_all("sort", x, ops.iota(x.type.shape, along, I32), axis=along)
     smallest, places = (ops.slice_axis(v, along, 0, count) for v in ordered)

@@ -5,7 +5,7 @@ convolution.py and windowed_reductions.py read their arguments here; jitgrad/nn'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from operator import index
 from typing import Any
 
@@ -20,7 +20,7 @@ PADDINGS = ("VALID", "SAME", "SAME_LOWER")
 
 def counts_arg(where: str, name: str, given: Any, rank: int) -> Counts:
     """A positive number for each of `rank` axes. Raises ArgumentError for anything else."""
-    if isinstance(given, str) or not hasattr(given, "__iter__"):
+    if isinstance(given, (str, bytes, Set, Mapping)) or not hasattr(given, "__iter__"):
         raise ArgumentError(f"{where}: {name} must be a sequence of {rank} integers, one for each axis, got {given!r}")
     numbers = tuple(size_arg(where, n, f"{name} must be integers") for n in given)
     if len(numbers) != rank:

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 import jitgrad.numpy as jnp
-from jitgrad.array import Array, as_value
+from jitgrad.array import Array
 from jitgrad.array_ops import op_all
 from jitgrad.custom_derivatives import custom_jvp
 from jitgrad.errors import ArgumentError
 from jitgrad.matrix_operands import check_results, matrix_arg, square_arg
-from jitgrad.operands import ArrayLike, size_arg
+from jitgrad.operands import ArrayLike, real_arg, real_number_arg, size_arg
 from jitgrad_compiler.ir.types import float_info
 
 from .systems import adjoint, symmetrized
@@ -36,7 +36,7 @@ def svd(where: str, a: ArrayLike, full: bool, vectors: bool) -> list[Array]:
 def polar(where: str, a: ArrayLike, eps: float | None, max_iterations: int | None) -> list[Array]:
     """The singular values and vectors that make a polar decomposition, without jax's iterations, whose bounds are checked."""
     if eps is not None:
-        as_value(eps, where)
+        real_number_arg(where, "eps", eps)
     if max_iterations is not None:
         size_arg(where, max_iterations, "max_iterations must be an integer", 0)
     return svd(where, a, False, True)
@@ -77,7 +77,7 @@ def pinv(where: str, a: ArrayLike, rtol: ArrayLike | None, hermitian: bool) -> A
     value = symmetrized(square_arg(where, a)) if hermitian else matrix_arg(where, a)
     if rtol is None:
         rtol = 10.0 * max(value.shape[-2:]) * epsilon(value)
-    return _pinv(hermitian, value, jnp.asarray(rtol, jnp.real(value).dtype))
+    return _pinv(hermitian, value, real_arg(where, rtol).astype(jnp.real(value).dtype))
 
 
 @partial(custom_jvp, nondiff_argnums=(0,))
@@ -111,7 +111,7 @@ def rank(where: str, a: ArrayLike, rtol: ArrayLike | None, tol: ArrayLike | None
         raise ArgumentError(f"{where}: takes rtol= or tol=, got both")
     for tolerance in (rtol, tol):
         if tolerance is not None:
-            as_value(tolerance, where)
+            real_arg(where, tolerance)
     if jnp.ndim(a) < 2:
         return jnp.any(jnp.asarray(a) != 0).astype(int)
     value = square_arg(where, a) if hermitian else matrix_arg(where, a)

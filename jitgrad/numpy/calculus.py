@@ -9,9 +9,21 @@ import numpy as np
 
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.array_ops import broadcast, constant, convert, fill, flat, in_memory, op, reshape, slice_axis
-from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, common_dtype, inexact_arg, operands, size_arg
+from jitgrad.errors import ArgumentError, DTypeError, ShapeError
+from jitgrad.operands import (
+    ArrayLike,
+    array_arg,
+    axes_tuple,
+    axis_number,
+    common_dtype,
+    inexact_arg,
+    operands,
+    real_number_arg,
+    size_arg,
+    stored,
+)
 from jitgrad.precision import check_precision
+from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import BOOL, I64
 
 from . import reductions
@@ -67,7 +79,7 @@ def ediff1d(ary: ArrayLike, to_end: ArrayLike | None = None, to_begin: ArrayLike
     [3 5 0]
     """
     x = diff(flat(array_arg("ediff1d", ary)))
-    ends = [None if v is None else flat(convert(as_value(v, "ediff1d"), x.type.dtype)) for v in (to_begin, to_end)]
+    ends = [None if v is None else flat(stored("ediff1d", v, x.type.dtype)) for v in (to_begin, to_end)]
     return concatenate([v for v in (ends[0], x, ends[1]) if v is not None])
 
 
@@ -132,13 +144,12 @@ def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: ArrayLike = 1.0, axi
     at = axis_number("trapezoid", axis, values.type.rank)
     n = values.type.shape[at]
     pairs = slice_axis(values, at, min(1, n), n) + slice_axis(values, at, 0, max(n - 1, 0))
+    steps = as_value(dx, "trapezoid")
     if x is not None:
         coordinates = array_arg("trapezoid", x)
-        steps: Array = diff(moveaxis(coordinates, axis if coordinates.type.rank > 1 else 0, -1))
-    else:
-        steps = as_value(dx, "trapezoid")
-        if not steps.type.shape:
-            return op("reduce_sum", pairs, axes=(at,)) * (0.5 * steps)
+        steps = diff(moveaxis(coordinates, axis if coordinates.type.rank > 1 else 0, -1))
+    elif not steps.type.shape:
+        return op("reduce_sum", pairs, axes=(at,)) * (0.5 * steps)
     products: Array = moveaxis(pairs, at, -1) * steps * 0.5
     return op("reduce_sum", products, axes=(products.type.rank - 1,))
 
@@ -243,6 +254,8 @@ def _slid(where_: str, a: ArrayLike, v: ArrayLike, mode: str, turned: bool, prec
     if mode not in MODES:
         raise ArgumentError(f"{where_}: mode must be one of {', '.join(MODES)}, got {mode!r}")
     if dtype is not None:
+        if not dtype_name(dtype).is_inexact:
+            raise DTypeError(f"{where_}: preferred_element_type must be a float type, got {dtype_name(dtype).numpy}")
         x, y = array_arg(where_, x, dtype), array_arg(where_, y, dtype)
     if not x.type.dtype.is_inexact:
         x, y = inexact_arg(where_, x), inexact_arg(where_, y)
@@ -300,6 +313,8 @@ def unwrap(p: ArrayLike, discont: ArrayLike | None = None, axis: int = -1, perio
     """
     x = array_arg("unwrap", p)
     at = axis_number("unwrap", axis, x.type.rank)
+    for name, given in (("discont", 0 if discont is None else discont), ("period", period)):
+        real_number_arg("unwrap", name, given)
     n = x.type.shape[at]
     if n < 2:
         return x

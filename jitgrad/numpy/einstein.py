@@ -11,8 +11,8 @@ from typing import Any
 
 from jitgrad.array import Array
 from jitgrad.array_ops import broadcast, op, reduce_sum, transpose
-from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import no_out
+from jitgrad.errors import ArgumentError, ParametersError, ShapeError, shown
+from jitgrad.operands import is_several, no_out
 from jitgrad.precision import asked
 from jitgrad_compiler.ir.types import BOOL
 
@@ -98,8 +98,7 @@ def einsum(
         path = _path(labels, sizes, result, optimize)
     else:
         path = [tuple(range(len(terms)))]
-        if not isinstance(optimize, (bool, list, tuple)) and optimize != "auto":
-            _contract_path("a,b,c->", [(1,)] * 3, optimize)  # there is nothing to choose, but it must be a way
+        _check_way(labels, sizes, result, optimize)
     for group in path:
         chosen = [terms[k] for k in group]
         terms = [t for k, t in enumerate(terms) if k not in group]
@@ -126,6 +125,12 @@ def _from_lists(items: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """array, [0, 1], array, [1, 2], [0, 2] as subscripts and operands."""
     letter = lambda k: "..." if k is Ellipsis else chr(ord("a") + k) if k < 26 else chr(ord("A") + k - 26)
     pairs, rest = items[: len(items) // 2 * 2], items[len(items) // 2 * 2 :]
+    for ls in (*pairs[1::2], *rest):
+        if not is_several(ls) or not all([k is Ellipsis or hasattr(k, "__index__") and 0 <= k < 52 for k in ls]):
+            raise ParametersError(
+                "einsum: subscripts must be a string in front of the operands, or behind each one a list of numbers below 52, for "
+                f"its axes; got {shown(items[0])} in front and {shown(ls)} for numbers"
+            )
     text = ",".join("".join(map(letter, ls)) for ls in pairs[1::2])
     return text + ("->" + "".join(map(letter, rest[0])) if rest else ""), pairs[::2]
 
@@ -182,7 +187,8 @@ def _path(labels: list[Labels], sizes: dict[Any, int], result: Labels, optimize:
     """Which operands are contracted together, step by step; what a step makes comes behind the others."""
     if isinstance(optimize, (list, tuple)):
         try:
-            steps = [tuple([index(k) for k in s]) for s in optimize if not isinstance(s, str)]  # NumPy's paths begin with a word
+            worded = len(optimize) > 0 and isinstance(optimize[0], str)  # NumPy's paths begin with a word
+            steps = [tuple([index(k) for k in s]) for s in optimize[worded:]]
         except TypeError:
             raise _no_way(optimize) from None
         return _checked_path(steps, len(labels))
@@ -191,6 +197,14 @@ def _path(labels: list[Labels], sizes: dict[Any, int], result: Labels, optimize:
     letters = {a: _opt_einsum().get_symbol(k) for k, a in enumerate(dict.fromkeys(a for ls in labels for a in ls))}
     text = lambda ls: "".join(letters[a] for a in ls)
     return list(_contract_path(",".join(map(text, labels)) + "->" + text(result), _shapes(labels, sizes), optimize)[0])
+
+
+def _check_way(labels: list[Labels], sizes: dict[Any, int], result: Labels, optimize: Any) -> None:
+    """Raises ArgumentError for what is no way, where there is nothing to choose, too."""
+    if isinstance(optimize, (list, tuple)):
+        _path(labels, sizes, result, optimize)
+    elif not isinstance(optimize, bool) and optimize != "auto":
+        _contract_path("a,b,c->", [(1,)] * 3, optimize)
 
 
 def _shapes(labels: list[Labels], sizes: dict[Any, int]) -> list[tuple[int, ...]]:
@@ -242,6 +256,7 @@ def einsum_path(subscripts: Any, /, *operands: Any, optimize: Any = "auto") -> t
     arrays = promoted("einsum_path", list(operands))
     labels, result = parse(subscripts, [a.type.rank for a in arrays])
     sizes = _sizes(subscripts, arrays, labels)
+    _check_way(labels, sizes, result, optimize)
     dots = [a for a in dict.fromkeys(a for ls in labels for a in ls) if isinstance(a, tuple)]
     spare = iter(c for c in string.ascii_letters if c not in subscripts)
     letters = {a: next(spare) for a in dots}

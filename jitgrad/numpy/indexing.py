@@ -6,6 +6,7 @@ they are errors inside debug.checked("index").
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ WRITING = {None: "drop", "drop": "drop", "fill": "drop", "promise_in_bounds": "d
 
 
 def mode_of(where: str, modes: dict[str | None, str], mode: Any) -> str:
-    if mode not in modes:
+    if not isinstance(mode, (str, NoneType)) or mode not in modes:
         raise ArgumentError(f"{where}: mode must be one of {', '.join(repr(m) for m in modes if m)}, got {mode!r}")
     return modes[mode]
 

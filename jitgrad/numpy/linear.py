@@ -8,7 +8,7 @@ from typing import Any
 from jitgrad.array import Array
 from jitgrad.array_ops import Shape, broadcast_right, convert, flat, op, reduce_sum, reshape, slice_axis, transpose
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, no_out
+from jitgrad.operands import ArrayLike, array_arg, axis_number, broadcast_shape, is_several, no_out
 from jitgrad.precision import Params, asked
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import BOOL, C64, C128, I64
@@ -268,8 +268,8 @@ def tensordot(
     if not hasattr(axes, "__len__") or len(axes) != 2:
         raise ArgumentError(f"tensordot: axes must be an integer or a pair, of a's and of b's axes, got {axes!r}")
     one, other = axes
-    x_axes = tuple(axis_number("tensordot", i, x.type.rank) for i in (one if isinstance(one, Sequence) else (one,)))
-    y_axes = tuple(axis_number("tensordot", j, y.type.rank) for j in (other if isinstance(other, Sequence) else (other,)))
+    x_axes = tuple(axis_number("tensordot", i, x.type.rank) for i in (one if is_several(one) else (one,)))
+    y_axes = tuple(axis_number("tensordot", j, y.type.rank) for j in (other if is_several(other) else (other,)))
     if len(x_axes) != len(y_axes):
         raise ArgumentError(f"tensordot: as many axes of a as of b are needed, got {one} and {other}")
     return _tensordot("tensordot", x, y, x_axes, y_axes, params)

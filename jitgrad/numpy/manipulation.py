@@ -20,9 +20,10 @@ from jitgrad.operands import (
     broadcast_shape,
     broadcasts_to,
     common_dtype,
+    is_several,
     no_out,
     shape_arg,
-    size_arg,
+    sizes_arg,
 )
 from jitgrad.promotion import dtype_name, strong_dtype
 from jitgrad.transfers import beside, placed
@@ -72,8 +73,7 @@ def reshape(a: ArrayLike, shape: Any, order: str = "C", *, copy: bool | None = N
      [3 4 5]]
     """
     x = array_arg("reshape", a)
-    what = "a shape is an integer or a tuple of integers"
-    sizes = tuple([size_arg("reshape", n, what) for n in (shape if hasattr(shape, "__iter__") else (shape,))])
+    sizes = sizes_arg("reshape", shape)
     known = math.prod(n for n in sizes if n != -1)
     free = sizes.count(-1)
     fits = known == x.type.size if not free else free == 1 and known and x.type.size % known == 0
@@ -168,8 +168,8 @@ def moveaxis(a: ArrayLike, source: int | Sequence[int], destination: int | Seque
     """
     x = array_arg("moveaxis", a)
     rank = x.type.rank
-    froms = [axis_number("moveaxis", i, rank) for i in (source if isinstance(source, Sequence) else (source,))]
-    tos = [axis_number("moveaxis", i, rank) for i in (destination if isinstance(destination, Sequence) else (destination,))]
+    froms = [axis_number("moveaxis", i, rank) for i in (source if is_several(source) else (source,))]
+    tos = [axis_number("moveaxis", i, rank) for i in (destination if is_several(destination) else (destination,))]
     if len(froms) != len(tos) or len(set(froms)) != len(froms) or len(set(tos)) != len(tos):
         raise ArgumentError(f"moveaxis: source {source} and destination {destination} must be equally many different axes")
     order = [i for i in range(rank) if i not in froms]
@@ -202,7 +202,7 @@ def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
     (1, 2, 3, 1)
     """
     x = array_arg("expand_dims", a)
-    wanted = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+    wanted = tuple(axis) if is_several(axis) else (axis,)
     rank = x.type.rank + len(wanted)
     places = axes_tuple("expand_dims", wanted, rank)
     sizes = iter(x.type.shape)

@@ -69,7 +69,7 @@ def below_diagonal(shape: Shape, k: ArrayLike, comparison: str = "ge") -> Array:
     if isinstance(k, int) and not k:
         return op(comparison, row, column)
     by = as_value(k)
-    if by.type.dtype.is_inexact:
+    if by.type.dtype.is_inexact or by.type.shape:
         raise ParametersError(f"k must be an integer, got {k!r}")
     return op(comparison, row + convert(by, I64), column)
 

@@ -64,5 +64,7 @@ def unpackbits(a: ArrayLike, axis: int | None = None, count: int | None = None, 
     count = None if count is None else size_arg("unpackbits", count, "count must be an integer")
     n = shape[at] * 8
     bits = reshape(op("and", op("shift_right_logical", spread, places), one), (*shape[:at], n, *shape[at + 1 :]))
+    if count is not None and count < -n:
+        raise ArgumentError(f"unpackbits: count must be {-n} or more, got {count}")
     wanted = n if count is None else max(0, n + count) if count < 0 else count
     return pad_axis(slice_axis(bits, at, 0, min(wanted, n)), at, 0, max(0, wanted - n), constant(0, U8))

@@ -10,7 +10,7 @@ import numpy as np
 from jitgrad.array import Array, as_value
 from jitgrad.array_ops import broadcast, broadcast_right, concatenate, constant, convert, op, reshape, slice_axis
 from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, ParametersError, ShapeError
-from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, size_arg, stored
+from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, is_several, size_arg, stored
 from jitgrad_compiler.ir.types import I64
 
 from .elementwise import named
@@ -120,7 +120,8 @@ def tile(A: ArrayLike, reps: int | Sequence[int]) -> Array:
     """
     x = array_arg("tile", A)
     what = "reps is an integer or a tuple of integers"
-    counts = tuple([size_arg("tile", r, what, 0) for r in (reps if hasattr(reps, "__iter__") else (reps,))])
+    given: Any = reps
+    counts = tuple([size_arg("tile", r, what, 0) for r in (given if is_several(given) or np.ndim(given) else (given,))])
     rank = max(len(counts), x.type.rank)
     shape = (1,) * (rank - x.type.rank) + x.type.shape
     counts = (1,) * (rank - len(counts)) + counts
@@ -221,7 +222,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
      [1 3]]
     """
     x = array_arg("rot90", m)
-    if not isinstance(axes, Sequence) or len(axes) != 2:
+    if not is_several(axes) or len(axes) != 2:
         raise ArgumentError(f"rot90: axes must be two axes, got {axes!r}")
     one, other = (axis_number("rot90", a, x.type.rank) for a in axes)
     if one == other:
@@ -244,10 +245,10 @@ def roll(a: ArrayLike, shift: ArrayLike | Sequence[int], axis: int | Sequence[in
     x = array_arg("roll", a)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.type.shape)
-    axes = list(axis) if isinstance(axis, Sequence) else [axis]
+    axes = list(axis) if is_several(axis) else [axis]
     if isinstance(shift, (Array, np.ndarray)) and shift.ndim:
         shift = unstack(shift)
-    shifts = list(shift) if isinstance(shift, Sequence) else [shift]
+    shifts = list(shift) if is_several(shift) else [shift]
     if len(shifts) == 1:
         shifts *= len(axes)
     if len(axes) == 1 and len(shifts) > 1:
@@ -286,7 +287,7 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: int | Sequence[int] | No
     x = array_arg("trim_zeros", filt)
     if not isinstance(trim, str) or not trim or set(trim.lower()) - {"f", "b"}:
         raise ArgumentError(f"trim_zeros: trim must be 'f', 'b' or 'fb', got {trim!r}")
-    axes = axes_tuple("trim_zeros", tuple(axis) if isinstance(axis, Sequence) else axis, x.type.rank)
+    axes = axes_tuple("trim_zeros", tuple(axis) if is_several(axis) else axis, x.type.rank)
     places = np.nonzero(np.atleast_1d(static("trim_zeros", "the array", x, "iubfcV")))
     for at in axes:
         kept = places[at]

@@ -114,6 +114,8 @@ def _folded(name: str, op_name: str, combine: str, neutral: int, doc: str, sampl
 
 def _initial(name: str, initial: ArrayLike, like: Array) -> Array:
     value = stored(name, initial, like.type.dtype)
+    if value.type.shape:
+        raise ShapeError(f"{name}: initial must be a scalar, got shape {value.type.shape}")
     return value if is_number(value) else broadcast_right(value, like.type.shape)
 
 
@@ -249,7 +251,15 @@ def var(
     4.6666665 7.0
     """
     no_out("var", out)
-    return _var("var", a, axis, dtype, ddof if correction is None else correction, keepdims, where, mean)
+    return _var("var", a, axis, dtype, _degrees("var", ddof, correction), keepdims, where, mean)
+
+
+def _degrees(name: str, ddof: float, correction: float | None) -> float:
+    if correction is None:
+        return ddof
+    if ddof != 0:
+        raise ArgumentError(f"{name}: ddof and correction are names of one number, got {ddof} and {correction}")
+    return correction
 
 
 def _var(
@@ -317,7 +327,7 @@ def std(
     1.0
     """
     no_out("std", out)
-    degrees = ddof if correction is None else correction
+    degrees = _degrees("std", ddof, correction)
     x = mean_arg("std", a, dtype)
     variance = _var("std", x, axis, dtype, degrees, keepdims, where, mean)
     count = math.prod(x.type.shape[i] for i in axes_tuple("std", axis, x.type.rank))

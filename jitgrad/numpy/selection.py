@@ -10,7 +10,7 @@ import numpy as np
 
 from jitgrad.array import Array, as_value
 from jitgrad.array_ops import broadcast_right, convert, limits, op
-from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, ShapeError
+from jitgrad.errors import ArgumentError, ConcretizationTypeError, DTypeError, ParametersError, ShapeError, shown
 from jitgrad.operands import (
     ArrayLike,
     array_arg,
@@ -20,6 +20,7 @@ from jitgrad.operands import (
     common_dtype,
     is_complex,
     is_inexact,
+    is_several,
     no_out,
     stored,
 )
@@ -75,7 +76,10 @@ def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], defau
     >>> print(jnp.select([x < 1, x < 3], [x - 10, x * 10], 7))
     [-10  10  20   7]
     """
-    if len(condlist) != len(choicelist) or not condlist:
+    for name, given in (("condlist", condlist), ("choicelist", choicelist)):
+        if not is_several(given) and getattr(given, "ndim", 0) == 0:
+            raise ParametersError(f"select: {name} must be a sequence of arrays, got {shown(given)}")
+    if len(condlist) != len(choicelist) or not len(condlist):
         raise ArgumentError(
             f"select: needs as many conditions as choices, and one at least; got {len(condlist)} and {len(choicelist)}"
         )
@@ -192,8 +196,12 @@ def choose(a: ArrayLike, choices: Sequence[ArrayLike], out: None = None, mode: s
     [1 5 3]
     """
     no_out("choose", out)
+    if not is_several(choices) and getattr(choices, "ndim", 0) == 0:
+        raise ParametersError(f"choose: choices must be a sequence of arrays, got {shown(choices)}")
     number, values = array_arg("choose", a), [as_value(c, "choose") for c in choices]
     n = len(values)
+    if number.type.dtype.is_inexact:
+        raise DTypeError(f"choose: a must be integers, got {number.dtype}")
     if mode not in ("raise", "clip", "wrap") or not n:
         raise ArgumentError(f"choose: needs choices, and mode 'raise', 'clip' or 'wrap'; got {n} and {mode!r}")
     if mode == "raise":

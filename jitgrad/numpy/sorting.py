@@ -184,6 +184,8 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: str = "left", sorter: ArrayLi
         order = array_arg("searchsorted", sorter)
         if order.type.rank != 1 or not order.type.dtype.is_integer:
             raise ArgumentError(f"searchsorted: sorter must be a vector of integers, got {order.dtype}{list(order.shape)}")
+        if order.type.shape != keys.type.shape:
+            raise ShapeError(f"searchsorted: sorter must have the shape {keys.type.shape} of a, got {order.type.shape}")
         keys = _along(keys, convert(order, I64), 0)
     shape, n = wanted.type.shape, keys.type.shape[0]
     if not n:

@@ -6,8 +6,9 @@ from typing import Any
 
 from jitgrad.array import Array
 from jitgrad.array_ops import broadcast, constant, convert, fill_like, iota, op, reshape, select, spread, transpose
-from jitgrad.errors import ShapeError
+from jitgrad.errors import DTypeError, ShapeError
 from jitgrad.operands import ArrayLike, array_arg, axes_tuple, axis_number, inexact_arg, is_complex, no_out, operands, size_arg
+from jitgrad.promotion import dtype_name
 
 from . import reductions
 from .linear import matmul
@@ -109,6 +110,8 @@ def _same_type(x: Array, y: Array) -> list[Array]:
 
 
 def _variables(where: str, m: ArrayLike, rowvar: bool, dtype: Any) -> Array:
+    if dtype is not None and not dtype_name(dtype).is_inexact:
+        raise DTypeError(f"{where}: dtype must be a float type, got {dtype_name(dtype).numpy}")
     x = inexact_arg(where, m, dtype)
     if x.type.rank > 2:
         raise ShapeError(f"{where}: needs at most 2 axes, got shape {x.type.shape}")

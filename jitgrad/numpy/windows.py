@@ -7,7 +7,7 @@ from typing import Any
 
 from jitgrad.array import Array
 from jitgrad.array_ops import convert, fill, op
-from jitgrad.operands import ArrayLike, inexact_arg
+from jitgrad.operands import ArrayLike, inexact_arg, real_number_arg, size_arg
 from jitgrad.transfers import beside
 from jitgrad_compiler.ir.types import I64
 
@@ -18,6 +18,7 @@ def _window(name: str, terms: tuple[float, ...], doc: str, sample: str) -> Any:
     """A sum of cosines: terms[k] * cos(2 pi k i / (M - 1)) with alternating signs."""
 
     def function(M: int) -> Array:
+        M = size_arg(name, M, "M must be an integer")
         if M < 2:
             return fill((max(M, 0),), 1, inexact_arg(name, 0.0).type.dtype)
         angle = convert(op("iota", shape=(M,), axis=0, dtype=I64), inexact_arg(name, 0.0).type.dtype) * (2 * math.pi / (M - 1))
@@ -50,7 +51,7 @@ def bartlett(M: int) -> Array:
     >>> print(jnp.bartlett(5))
     [0.  0.5 1.  0.5 0. ]
     """
-    dtype = inexact_arg("bartlett", 0.0).type.dtype
+    M, dtype = size_arg("bartlett", M, "M must be an integer"), inexact_arg("bartlett", 0.0).type.dtype
     if M < 2:
         return fill((max(M, 0),), 1, dtype)
     place = convert(op("iota", shape=(M,), axis=0, dtype=I64), dtype)
@@ -64,7 +65,8 @@ def kaiser(M: int, beta: ArrayLike) -> Array:
     >>> print(jnp.kaiser(5, 8.6).round(4))
     [0.0013 0.3404 1.     0.3404 0.0013]
     """
-    shape = inexact_arg("kaiser", beta)
+    M = size_arg("kaiser", M, "M must be an integer")
+    shape = inexact_arg("kaiser", real_number_arg("kaiser", "beta", beta))
     if M < 2:
         return beside(fill((max(M, 0),), 1, shape.type.dtype), shape)
     half = (M - 1) / 2

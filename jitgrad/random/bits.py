@@ -13,7 +13,7 @@ import numpy as np
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import DTypeError
-from jitgrad.operands import shape_arg, stored
+from jitgrad.operands import ArrayLike, shape_arg, stored
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import I32, U8, U64, DType, unsigned_integer
 
@@ -84,7 +84,7 @@ def _uniform(word: Array, low: Array, high: Array, shape: tuple[int, ...], dtype
     return ops.op("max", ops.op("min", between, ops.op("nextafter", high, low)), low)  # rounding may have reached `high`
 
 
-def uniform(key: KeyLike, shape: Shape = (), dtype: Any = None, minval: Any = 0.0, maxval: Any = 1.0) -> Array:
+def uniform(key: KeyLike, shape: Shape = (), dtype: Any = None, minval: ArrayLike = 0.0, maxval: ArrayLike = 1.0) -> Array:
     """Uniform floats of [minval, maxval), float32 by default (`config.default_float`). The bounds broadcast to `shape`.
 
     The numbers are jax's to the bit, but that `maxval` is never reached by rounding, and that a range wider than the largest float
@@ -147,7 +147,7 @@ def _clipped(x: Array, least: int, most: int, dtype: DType) -> Array:
     return ops.convert(ops.op("min", ops.op("max", x, _held(least, x)), _held(most, x)), dtype)
 
 
-def randint(key: KeyLike, shape: Shape, minval: Any, maxval: Any, dtype: Any = None) -> Array:
+def randint(key: KeyLike, shape: Shape, minval: ArrayLike, maxval: ArrayLike, dtype: Any = None) -> Array:
     """Uniform integers of [minval, maxval), int64 by default; `minval` where the range is empty. The bounds broadcast to `shape`.
 
     The numbers are jax's: remainders of 64 random bits, of 128 for types of 64 bits. Out of a range of n numbers none

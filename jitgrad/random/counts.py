@@ -18,7 +18,7 @@ from jitgrad import lax
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, DTypeError
 from jitgrad.lax.loops import scan
-from jitgrad.operands import shape_arg
+from jitgrad.operands import ArrayLike, shape_arg
 from jitgrad.promotion import dtype_name
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.types import BOOL, F32, U64, DType
@@ -54,7 +54,7 @@ def _bernoulli(word: Array, p: Array, shape: Sizes, dtype: DType, mode: str) -> 
     return second * EPSILON[dtype] < chance - first
 
 
-def bernoulli(key: KeyLike, p: Any = 0.5, shape: Shape | None = None, mode: str = "low") -> Array:
+def bernoulli(key: KeyLike, p: ArrayLike = 0.5, shape: Shape | None = None, mode: str = "low") -> Array:
     """True with probability p, which broadcasts to `shape`.
 
     p is compared with a uniform number of its type (for a Python number float64), in steps of 2**-23 or 2**-52; mode "high" takes
@@ -93,7 +93,7 @@ def _geometric(word: Array, p: Array, shape: Sizes, working: DType, dtype: DType
     return ops.convert(jnp.maximum(trials, 1), dtype)
 
 
-def geometric(key: KeyLike, p: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def geometric(key: KeyLike, p: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """How many trials of probability p it takes until one succeeds: 1, 2, ... (int64 by default). p broadcasts to `shape`.
 
     Drawn in the type of p (for a Python number in float64). A number that dtype cannot hold becomes its largest.
@@ -199,7 +199,7 @@ def _poisson_proposal(u: Array, v: Array, lam: Array) -> tuple[Array, Array]:
     return k, ((distance >= 0.07) & (v <= sure)) | (~outside & fits)
 
 
-def poisson(key: KeyLike, lam: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def poisson(key: KeyLike, lam: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Poisson draws of mean lam >= 0, which broadcasts to `shape`; int64 by default.
 
     -1 where lam is negative or NaN, and the type's largest number where it cannot hold the draw.
@@ -281,7 +281,7 @@ def _binomial(word: Word, n: Array, p: Array, shape: Sizes, working: DType, dtyp
     return ops.convert(jnp.where(rare | invalid | unlimited, drawn, whole - drawn), dtype)
 
 
-def binomial(key: KeyLike, n: Any, p: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def binomial(key: KeyLike, n: ArrayLike, p: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """How many of n trials of probability p succeed, as floats (float32 by default). n and p broadcast to `shape`.
 
     Drawn in the type of p (for a Python number in float64). NaN where n is negative or p no probability, infinite where n is.
@@ -325,7 +325,9 @@ def _multinomial(key: Array, n: Array, p: Array, shape: Sizes, working: DType, d
     return ops.convert(jnp.moveaxis(counts, 0, -1), dtype)
 
 
-def multinomial(key: KeyLike, n: Any, p: Any, *, shape: Shape | None = None, dtype: Any = None, unroll: int | bool = 1) -> Array:
+def multinomial(
+    key: KeyLike, n: ArrayLike, p: ArrayLike, *, shape: Shape | None = None, dtype: Any = None, unroll: int | bool = 1
+) -> Array:
     """How often each of the outcomes of probabilities p [..., k] comes in n trials: [..., k], float32 by default.
 
     n broadcasts to `shape` without its last axis, p to `shape`, p's by default.

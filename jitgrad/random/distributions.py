@@ -14,7 +14,7 @@ import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError
-from jitgrad.operands import broadcast_shape, shape_arg
+from jitgrad.operands import ArrayLike, broadcast_shape, shape_arg
 from jitgrad.promotion import dtype_name
 from jitgrad.scipy.special import log_ndtr
 from jitgrad_compiler.ir.types import F32, F64, FLOATS, I64, U32, U64, DType
@@ -143,7 +143,7 @@ def _tail_draw(u: Array, low: Array, high: Array) -> Array:
     return jnp.where(beyond, jnp.minimum(low, high), x)
 
 
-def truncated_normal(key: KeyLike, lower: Any, upper: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def truncated_normal(key: KeyLike, lower: ArrayLike, upper: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Standard normal draws on condition that they lie between `lower` and `upper`, which broadcast to `shape`.
 
     Floats, float32 by default. jax's numbers up to the last places of erf and its inverse, as long as these tell u from 1 and -1;
@@ -257,38 +257,40 @@ def _drawn(
 # Parameters broadcast to `shape`, and give it where it is None. Floats, float32 by default; jax's numbers up to the last places.
 
 
-def lognormal(key: KeyLike, sigma: Any = 1.0, shape: Shape | None = None, dtype: Any = None) -> Array:
+def lognormal(key: KeyLike, sigma: ArrayLike = 1.0, shape: Shape | None = None, dtype: Any = None) -> Array:
     """exp(sigma * z) for normal draws z. sigma broadcasts to `shape`."""
     return _drawn("lognormal", _lognormal, key, (sigma,), shape, dtype)
 
 
-def pareto(key: KeyLike, b: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def pareto(key: KeyLike, b: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Draws of density b / x**(b + 1) above 1. b broadcasts to `shape`."""
     return _drawn("pareto", _pareto, key, (b,), shape, dtype)
 
 
-def rayleigh(key: KeyLike, scale: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def rayleigh(key: KeyLike, scale: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """scale * sqrt(2e) for exponential draws e. scale broadcasts to `shape`."""
     return _drawn("rayleigh", _rayleigh, key, (scale,), shape, dtype)
 
 
-def wald(key: KeyLike, mean: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def wald(key: KeyLike, mean: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Draws of the inverse Gaussian distribution of this mean and of shape parameter 1 * mean. mean broadcasts to `shape`."""
     return _drawn("wald", _wald, key, (mean,), shape, dtype)
 
 
-def triangular(key: KeyLike, left: Any, mode: Any, right: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def triangular(
+    key: KeyLike, left: ArrayLike, mode: ArrayLike, right: ArrayLike, shape: Shape | None = None, dtype: Any = None
+) -> Array:
     """Draws whose density rises linearly from `left` to `mode` and falls to `right`. The parameters broadcast to `shape`."""
     return _drawn("triangular", _triangular, key, (left, mode, right), shape, dtype)
 
 
-def weibull_min(key: KeyLike, scale: Any, concentration: Any, shape: Shape = (), dtype: Any = None) -> Array:
+def weibull_min(key: KeyLike, scale: ArrayLike, concentration: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """scale * e ** (1 / concentration) for exponential draws e of `shape`, with which the parameters broadcast."""
     static = (shape_arg("random.weibull_min", shape), float_dtype("weibull_min", dtype))
     return draw_each("weibull_min", _weibull_min, key, (scale, concentration), static)
 
 
-def double_sided_maxwell(key: KeyLike, loc: Any, scale: Any, shape: Shape = (), dtype: Any = None) -> Array:
+def double_sided_maxwell(key: KeyLike, loc: ArrayLike, scale: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """loc + scale * r for Maxwell draws r of either sign.
 
     As in jax the shape of the parameters comes behind `shape`, which is theirs where it is ().

@@ -19,7 +19,7 @@ from jitgrad.at_once import done_at_once
 from jitgrad.custom_derivatives import custom_jvp
 from jitgrad.errors import ArgumentError
 from jitgrad.normalization import softmax
-from jitgrad.operands import array_arg, shape_arg
+from jitgrad.operands import ArrayLike, array_arg, shape_arg
 from jitgrad.vectorization import vmap
 from jitgrad_compiler.ir.types import F64, DType
 
@@ -125,7 +125,7 @@ def _drawn(name: str, sampler: Any, key: KeyLike, parameters: tuple[Any, ...], s
     return draw_each(name, sampler, key, parameters, (shape_with(name, shape, *parameters), float_dtype(name, dtype)))
 
 
-def gamma(key: KeyLike, a: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def gamma(key: KeyLike, a: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Gamma draws of density x**(a - 1) exp(-x), up to a factor. a > 0 broadcasts to `shape`, and gives it by default.
 
     Floats, float32 by default; jax's numbers up to the last places.
@@ -141,7 +141,7 @@ def _loggamma(word: Array, alpha: Array, shape: Sizes, dtype: DType) -> Array:
     return gammas(word, alpha, shape, dtype, log=True)
 
 
-def loggamma(key: KeyLike, a: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def loggamma(key: KeyLike, a: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """The logarithms of `gamma`'s draws, which keep their digits where a is small and the draws would underflow."""
     return _drawn("loggamma", _loggamma, key, (a,), shape, dtype)
 
@@ -154,7 +154,7 @@ def _beta(word: Array, a: Array, b: Array, shape: Sizes, dtype: DType) -> Array:
     return x / (x + y)
 
 
-def beta(key: KeyLike, a: Any, b: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def beta(key: KeyLike, a: ArrayLike, b: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Beta draws of density x**(a - 1) (1 - x)**(b - 1), up to a factor, on [0, 1]. a and b broadcast to `shape`."""
     return _drawn("beta", _beta, key, (a, b), shape, dtype)
 
@@ -163,7 +163,7 @@ def _chisquare(word: Array, df: Array, shape: Sizes, dtype: DType) -> Array:
     return jnp.exp(_loggamma(word, ops.convert(df, dtype) / 2, shape, dtype)) * 2
 
 
-def chisquare(key: KeyLike, df: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def chisquare(key: KeyLike, df: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """The sum of df squared normal draws, for any df > 0, which broadcasts to `shape`."""
     return _drawn("chisquare", _chisquare, key, (df,), shape, dtype)
 
@@ -174,7 +174,7 @@ def _t(word: Array, df: Array, shape: Sizes, dtype: DType) -> Array:
     return normals(first, shape, dtype) * jnp.sqrt(half / gammas(second, half, shape, dtype))
 
 
-def t(key: KeyLike, df: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def t(key: KeyLike, df: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Draws of Student's t distribution with df > 0 degrees of freedom, which broadcast to `shape`."""
     return _drawn("t", _t, key, (df,), shape, dtype)
 
@@ -185,7 +185,7 @@ def _f(word: Array, dfnum: Array, dfden: Array, shape: Sizes, dtype: DType) -> A
     return (_chisquare(above, dfnum, shape, dtype) / dfnum) / (_chisquare(below, dfden, shape, dtype) / dfden)
 
 
-def f(key: KeyLike, dfnum: Any, dfden: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def f(key: KeyLike, dfnum: ArrayLike, dfden: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Draws of the F distribution: a quotient of chi-square draws, each over its degrees of freedom, which broadcast to `shape`."""
     return _drawn("f", _f, key, (dfnum, dfden), shape, dtype)
 
@@ -200,7 +200,7 @@ def _dirichlet(key: Array, alpha: Array, shape: Sizes, dtype: DType) -> Array:
     return found
 
 
-def dirichlet(key: KeyLike, alpha: Any, shape: Shape | None = None, dtype: Any = None) -> Array:
+def dirichlet(key: KeyLike, alpha: ArrayLike, shape: Shape | None = None, dtype: Any = None) -> Array:
     """Dirichlet draws [*shape, n] for alpha [..., n], whose front axes broadcast to `shape`: n positive numbers of sum 1."""
     concentration = array_arg("random.dirichlet", alpha)
     if not concentration.type.shape:
@@ -219,7 +219,7 @@ def _generalized_normal(word: Word, p: Array, shape: Sizes, dtype: DType) -> Arr
     return signs(second, shape, dtype) * jnp.power(gammas(first, power, shape, dtype), power)
 
 
-def generalized_normal(key: KeyLike, p: Any, shape: Shape = (), dtype: Any = None) -> Array:
+def generalized_normal(key: KeyLike, p: ArrayLike, shape: Shape = (), dtype: Any = None) -> Array:
     """Draws of density exp(-|x|**p), up to a factor, for p > 0."""
     sizes = shape_with("generalized_normal", shape_arg("random.generalized_normal", shape), p)
     return draw_each("generalized_normal", _generalized_normal, key, (p,), (sizes, float_dtype("generalized_normal", dtype)))
@@ -246,7 +246,7 @@ def _ball(key: Array, p: Array, d: int, shape: Sizes, dtype: DType) -> Array:
     return found
 
 
-def ball(key: KeyLike, d: int, p: Any = 2, shape: Shape = (), dtype: Any = None) -> Array:
+def ball(key: KeyLike, d: int, p: ArrayLike = 2, shape: Shape = (), dtype: Any = None) -> Array:
     """Uniform points of the unit ball of d dimensions in the p-norm, [*shape, d] (Barthe et al., A probabilistic approach to the
     geometry of the l_p^n-ball, 2005).
     """

@@ -18,7 +18,7 @@ from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array, as_value, from_numpy
 from jitgrad.dtypes import prng_key
-from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, NotAnArrayError, NumberRangeError, ShapeError
 from jitgrad.operands import array_arg, shape_arg
 from jitgrad.promotion import dtype_name, narrowed
 from jitgrad_compiler.ir.types import BOOL, U32, U64, ArrayType
@@ -127,6 +127,8 @@ def PRNGKey(seed: Any, *, impl: str | None = None) -> Array:
 
 def _key_of_number(seed: int, size: int) -> Array:
     """The raw key of a seed of so many bytes: its low 64 bits, of which those of a narrower seed are 32."""
+    if not -(2**63) <= seed < 2**64:
+        raise NumberRangeError(f"random.key: seed must be an integer of 64 bits, got {seed}")
     word = seed % (2**64 if size == 8 else 2**32)
     if ops.in_memory():
         return from_numpy(np.array([word >> 32, word & 0xFFFFFFFF], np.uint32))

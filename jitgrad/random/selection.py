@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from jitgrad.at_once import done_at_once
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.jit import jit
 from jitgrad.lax import top_k
-from jitgrad.operands import array_arg, axis_number, inexact_arg, shape_arg
+from jitgrad.operands import ArrayLike, array_arg, axis_number, inexact_arg, shape_arg, size_arg
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import U32, U64, DType
 
@@ -30,7 +29,7 @@ Sizes = tuple[int, ...]
 
 
 def categorical(
-    key: KeyLike, logits: Any, axis: int = -1, shape: Shape | None = None, replace: bool = True, mode: str | None = None
+    key: KeyLike, logits: ArrayLike, axis: int = -1, shape: Shape | None = None, replace: bool = True, mode: str | None = None
 ) -> Array:
     """Indices along an axis of `logits`, each drawn with the probability softmax(logits) along it: int64.
 
@@ -118,7 +117,7 @@ def _order_of(where: str, key: KeyLike, n: int) -> Array:
     return draw_together(where, _order, key, (), ((n,), dtype_name(int), _rounds(n)))
 
 
-def permutation(key: KeyLike, x: Any, axis: int = 0, independent: bool = False) -> Array:
+def permutation(key: KeyLike, x: ArrayLike, axis: int = 0, independent: bool = False) -> Array:
     """x with its elements along an axis in random order; for an int x, 0 ... x - 1, nothing for a negative one.
 
     independent: each line gets its own order.
@@ -154,11 +153,17 @@ def _count(where: str, name: str, x: Any, value: Array) -> int:
     """A number of elements, given as a Python int or a concrete scalar array of integers."""
     if not value.type.dtype.is_integer:
         raise ArgumentError(f"random.{where}: {name} must be an integer or an array with an axis, got {x!r}")
-    return index(x)
+    return size_arg(f"random.{where}", x, f"{name} must be an integer")
 
 
 def choice(
-    key: KeyLike, a: Any, shape: Shape = (), replace: bool = True, p: Any = None, axis: int = 0, mode: str | None = None
+    key: KeyLike,
+    a: ArrayLike,
+    shape: Shape = (),
+    replace: bool = True,
+    p: ArrayLike | None = None,
+    axis: int = 0,
+    mode: str | None = None,
 ) -> Array:
     """Elements of `a` along an axis (of 0 ... a - 1 for an int a), drawn with probabilities p, uniform by default.
 

@@ -10,7 +10,7 @@ from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.at_once import done_at_once
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import broadcast_shape, shape_arg, size_arg
+from jitgrad.operands import ArrayLike, broadcast_shape, shape_arg, size_arg
 from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import DType
 
@@ -52,7 +52,7 @@ def _multivariate_normal(key: Array, mean: Array, cov: Array, shape: Sizes, dtyp
 
 
 def multivariate_normal(
-    key: KeyLike, mean: Any, cov: Any, shape: Shape | None = None, dtype: Any = None, method: str = "cholesky"
+    key: KeyLike, mean: ArrayLike, cov: ArrayLike, shape: Shape | None = None, dtype: Any = None, method: str = "cholesky"
 ) -> Array:
     """Normal vectors [*shape, n] of mean [..., n] and positive definite covariance [..., n, n].
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import jitgrad.numpy as jnp
-from jitgrad.array import Array, as_value
+from jitgrad.array import Array
 from jitgrad.differentiation import jvp
 from jitgrad.errors import ArgumentError
 from jitgrad.linear_algebra import functions
 from jitgrad.matrix_operands import one_type
-from jitgrad.operands import ArrayLike, one_of
+from jitgrad.operands import ArrayLike, one_of, real_number_arg
 
 
 def expm(A: ArrayLike, *, upper_triangular: bool = False, max_squarings: int = 16) -> Array:
@@ -91,7 +91,7 @@ def solve_sylvester(A: ArrayLike, B: ArrayLike, C: ArrayLike, *, method: str = "
     """
     if method not in ("schur", "eigen"):
         raise ArgumentError(f"scipy.linalg.solve_sylvester: method must be 'schur' or 'eigen', got {method!r}")
-    as_value(tol, "scipy.linalg.solve_sylvester")
+    real_number_arg("scipy.linalg.solve_sylvester", "tol", tol)
     return functions.solve_sylvester("scipy.linalg.solve_sylvester", A, B, C)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
-from jitgrad.errors import ArgumentError, ShapeError
+from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.operands import ArrayLike, inexact_arg, size_arg
+from jitgrad.promotion import dtype_name
 
 
 def _vector(where: str, x: ArrayLike, name: str, least: int = 0) -> Array:
@@ -304,6 +305,8 @@ def dft(n: int, scale: str | None = None, *, dtype: Any = None) -> Array:
     where = "scipy.linalg.dft"
     if scale not in (None, "sqrtn", "n"):
         raise ArgumentError(f"{where}: scale must be None, 'sqrtn' or 'n', got {scale!r}")
+    if dtype is not None and not dtype_name(dtype).is_complex:
+        raise DTypeError(f"{where}: dtype must be a complex type, got {dtype_name(dtype).numpy}")
     size = _size(where, n, 1)
     k = np.arange(size)
     made = np.exp(-2j * np.pi * (k[:, None] * k % size) / size) / {None: 1, "sqrtn": math.sqrt(size), "n": size}[scale]

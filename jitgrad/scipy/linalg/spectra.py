@@ -10,7 +10,7 @@ from jitgrad.array_ops import op, op_all
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.linear_algebra import spectra, systems
 from jitgrad.matrix_operands import one_type, square_arg
-from jitgrad.operands import ArrayLike
+from jitgrad.operands import ArrayLike, size_arg
 from jitgrad_compiler.ops.factorization import complex_type
 
 
@@ -21,6 +21,7 @@ def qr(
     """(Q, R) with a = Q R for matrices [..., m, n]; with pivoting (Q, R, order) with a[:, order] = Q R, R's diagonal falling.
 
     mode: "full": Q [..., m, m]; "economic": Q [..., m, k] for k = min(m, n); "r": R alone, in a tuple, of the full ones.
+    lwork is LAPACK's, and is not asked for here.
 
     >>> import jitgrad.numpy as jnp
     >>> q, r = qr(jnp.array([[3.0, 1.0], [4.0, 2.0]]))
@@ -31,6 +32,8 @@ def qr(
     where = "scipy.linalg.qr"
     if mode not in ("full", "r", "economic"):
         raise ArgumentError(f"{where}: mode must be 'full', 'r' or 'economic', got {mode!r}")
+    if lwork is not None:
+        size_arg(where, lwork, "lwork must be an integer or None")
     found = spectra.qr(where, a, mode != "economic", pivoting)
     return tuple(found[1:]) if mode == "r" else tuple(found)
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import jitgrad.numpy as jnp
-from jitgrad.array import Array
+from jitgrad.array import Array, as_value
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.lax.convolution import conv_general_dilated
 from jitgrad.numpy.manipulation import promoted
-from jitgrad.operands import axes_tuple, broadcast_shape, inexact_arg, is_complex
+from jitgrad.operands import axes_tuple, broadcast_shape, inexact_arg, is_complex, is_several
 from jitgrad.precision import PrecisionLike, check_precision
 
 ArrayLike = Any
@@ -112,7 +112,7 @@ def fftconvolve(in1: ArrayLike, in2: ArrayLike, mode: str = "full", axes: int | 
     """
     where = "scipy.signal.fftconvolve"
     x, y = (inexact_arg(where, v) for v in (in1, in2))
-    along = axes_tuple(where, list(axes) if isinstance(axes, Sequence) else axes, max(x.ndim, y.ndim))
+    along = axes_tuple(where, list(axes) if is_several(axes) else axes, max(x.ndim, y.ndim))
     if x.ndim == y.ndim:
         broadcast_shape(where, tuple(tuple(1 if a in along else n for a, n in enumerate(v.shape)) for v in (x, y)))
     _check_sizes(where, x, y, mode, along)
@@ -161,6 +161,7 @@ def _in_plane(
     x, y = _pair(where, in1, in2, mode, 2)
     if boundary not in _BOUNDARIES:
         raise ArgumentError(f"{where}: boundary must be one of {', '.join(map(repr, _BOUNDARIES))}, got {boundary!r}")
+    as_value(fillvalue, where)  # also where nothing is filled
     y = _mirrored(y) if turned else y
     zeros = boundary == "fill" and isinstance(fillvalue, (int, float, complex)) and fillvalue == 0
     if zeros or mode == "valid":

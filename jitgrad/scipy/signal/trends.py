@@ -11,7 +11,7 @@ import numpy as np
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
-from jitgrad.operands import axis_number, inexact_arg, size_arg
+from jitgrad.operands import axis_number, inexact_arg, is_several, size_arg
 
 ArrayLike = Any
 
@@ -38,12 +38,12 @@ def detrend(
     size = x.shape[at]
     if not size:
         raise ShapeError(f"{where}: there is nothing along axis {axis} of shape {x.shape}")
-    if type == "constant":
-        return x - jnp.mean(x, axis=at, keepdims=True)
-    given = np.atleast_1d(np.asarray(bp)).tolist()
+    given = list(bp) if is_several(bp) or isinstance(bp, np.ndarray) and bp.ndim else [bp]
     breaks = sorted({0, size, *[size_arg(where, place, "bp must be an integer, or several") for place in given]})
     if breaks[0] < 0 or breaks[-1] > size:
         raise ArgumentError(f"{where}: bp must be places from 0 to {size}, the size of axis {axis}, got {bp}")
+    if type == "constant":
+        return x - jnp.mean(x, axis=at, keepdims=True)
     last = jnp.moveaxis(x, at, -1)
     parts = [_without_line(last[..., first:end]) for first, end in pairwise(breaks)]
     return jnp.moveaxis(jnp.concatenate(parts, axis=-1), -1, at)

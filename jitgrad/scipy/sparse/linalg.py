@@ -16,13 +16,12 @@ from typing import Any
 import jitgrad.numpy as jnp
 from jitgrad import tree
 from jitgrad.array import Array
-from jitgrad.errors import ArgumentError, ParametersError, ShapeError, TreeStructureError, shown
+from jitgrad.errors import ArgumentError, ShapeError, TreeStructureError
 from jitgrad.flatten_util import ravel_pytree
 from jitgrad.lax.implicit import custom_linear_solve
 from jitgrad.lax.loops import fori_loop, while_loop
-from jitgrad.operands import array_arg, inexact_arg, size_arg
+from jitgrad.operands import inexact_arg, real_number_arg, size_arg
 from jitgrad.publishing import public as _public
-from jitgrad_compiler.ir.types import BOOL
 
 Operator = Callable[[Array], Array]
 
@@ -137,13 +136,6 @@ def _least_residual(restart: int) -> Callable[..., Array]:
     return solver
 
 
-def _tolerance(where: str, name: str, given: Any) -> Array:
-    value = array_arg(where, given)
-    if value.type.shape or value.type.dtype.is_complex or value.type.dtype == BOOL:
-        raise ParametersError(f"{where}: {name} must be a real number, got {shown(given)}")
-    return value
-
-
 def _solve(
     where: str, solver: Callable[..., Array], A: Any, b: Any, x0: Any, tol: float, atol: float, maxiter: int | None, M: Any,
     symmetric: bool = False,
@@ -180,7 +172,7 @@ def _solve(
 
     matvec, preconditioner = operator("A", A), operator("M", M)
     most = 10 * rhs.shape[0] if maxiter is None else size_arg(where, maxiter, "maxiter must be an integer", 0)
-    relative, absolute = _tolerance(where, "tol", tol), _tolerance(where, "atol", atol)
+    relative, absolute = real_number_arg(where, "tol", tol), real_number_arg(where, "atol", atol)
 
     def solved(product: Operator, target: Array) -> Array:
         square = _square(target)

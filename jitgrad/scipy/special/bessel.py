@@ -8,6 +8,7 @@ import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad.array import Array
 from jitgrad.errors import DTypeError
+from jitgrad.operands import size_arg
 
 from .arguments import ArrayLike, float_arguments, of_real
 
@@ -34,6 +35,7 @@ def bessel_jn(z: ArrayLike, *, v: int, n_iter: int = 50) -> Array:
         last = operator.index(v)
     except TypeError:
         raise DTypeError(f"scipy.special.bessel_jn: v must be a whole number that is known when it is called, got {v!r}") from None
+    size_arg("scipy.special.bessel_jn", n_iter, "n_iter must be an integer")
     if last < 0:
         raise DTypeError(f"scipy.special.bessel_jn: v must not be negative, got {v}")
     (value,) = float_arguments("bessel_jn", z)

@@ -10,7 +10,7 @@ from jitgrad import normalization
 from jitgrad.array import Array
 from jitgrad.at_once import one_op
 from jitgrad.normalization import logsumexp
-from jitgrad.operands import inexact_arg
+from jitgrad.operands import inexact_arg, size_arg
 from jitgrad_compiler.ir.graph import OPS
 
 from .arguments import ArrayLike, float_arguments, of_op, of_two
@@ -108,6 +108,7 @@ def log_ndtr(x: ArrayLike, series_order: int = 3) -> Array:
     >>> print(log_ndtr(0.0))
     -0.6931472
     """
+    size_arg("scipy.special.log_ndtr", series_order, "series_order must be an integer", 1)
     (value,) = float_arguments("log_ndtr", x)
     value = jnp.asarray(value)
     far = -10.0 if value.dtype == "float32" else -20.0
