@@ -69,9 +69,10 @@ def _maxwell(word: Array, shape: Sizes, dtype: DType) -> Array:
 
 def _standard(name: str, sampler: Callable[..., Array], doc: str) -> Callable[..., Array]:
     """A distribution without parameters."""
+    where = f"random.{name}"
 
     def drawn(key: KeyLike, shape: Shape = (), dtype: Any = None) -> Array:
-        return draw_each(name, sampler, key, (), (shape_arg(f"random.{name}", shape), float_dtype(name, dtype)))
+        return draw_each(name, sampler, key, (), (shape_arg(where, shape), float_dtype(name, dtype)))
 
     drawn.__name__ = drawn.__qualname__ = name
     drawn.__doc__ = (

@@ -198,7 +198,8 @@ def are_here(key: Array, parameters: Sequence[Array]) -> bool:
     if config.default_device is not None:
         return False
     for v in (key, *parameters):
-        if not hasattr(v.ref, "address") and memory_device(v.ref) is not None:
+        ref = v.ref
+        if type(ref) is not np.ndarray and not hasattr(ref, "address") and memory_device(ref) is not None:
             return False
     return True
 
@@ -225,10 +226,10 @@ def _address(x: Array, first: int, size: int, kept: list[Any]) -> int:
         return _held(x).address
     if first + size <= shape[0]:
         return _held(x).address + first * x.type.dtype.nbytes
-    elements, left = x.data(), shape[0] - first
+    elements = x.data()
     some = np.empty(size, elements.dtype)
-    some[:left] = elements[first:]
-    some[left:] = elements[-1]
+    some.fill(elements[-1])
+    some[: shape[0] - first] = elements[first:]
     address, memory = backend.runtime().address_of(some)
     kept.append(memory)
     return address
