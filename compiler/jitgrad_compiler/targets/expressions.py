@@ -261,6 +261,9 @@ class Expressions:
         factor = self._factor(node.offset) if self.vector_axis is not None else 0
         if factor == 1:
             return e.load(e.offset(pointer, self.scalar_index(node.offset), node.dtype), node.dtype, self.width, mask)
+        if factor == -1 and self.width > 1:
+            last = e.offset(e.offset(pointer, self.scalar_index(node.offset), node.dtype), 1 - self.width, node.dtype)
+            return self._backwards(e.load(last, node.dtype, self.width, None if mask is None else self._backwards(mask)))
         if factor == 0 and not self.varies(node.offset.axes):
             value = e.splat(self._scalar_load(node, pointer, None if guard is None else e.any(guard)), self.width)
             return value if guard is None else e.select(guard, value, e.const(0, node.dtype))
@@ -269,6 +272,9 @@ class Expressions:
             if self._take_turns(node, offset, factor):
                 return self._one_of_few(node, offset, factor, pointer, mask)
         return e.gather(*self.places(pointer, node.offset, node.dtype), node.dtype, mask)
+
+    def _backwards(self, x: Reg) -> Reg:
+        return self.e.shuffle(x, x, range(self.width - 1, -1, -1))
 
     def _take_turns(self, node: Load, offset: Affine, count: int) -> bool:
         """Whether a load of every second, third or fourth element may read all of them: it is one of so many side by side, the
