@@ -233,15 +233,20 @@ def _periodic(x: Array, xp: Array, fp: Array, period: ArrayLike) -> tuple[Array,
 
 MODES = ("full", "same", "valid")
 FEW = 32
-"""Products of a convolution that are summed one after the other."""
+"""Products of a convolution that are summed in their own type at once."""
 
 
 def slid_now(x: np.ndarray, y: np.ndarray, mode: str, turned: bool) -> np.ndarray | None:
-    """NumPy's convolution (or correlation) of two vectors of one type, where sums are short and finite; else None."""
-    if min(x.size, y.size) > FEW or x.dtype not in (np.float32, np.float64) or not (turned or x.size >= y.size):
+    """NumPy's convolution (or correlation) of two vectors of one type, where it is finite; else None. Long sums of float32 are done
+    in float64, as NumPy adds one product after the other.
+    """
+    if x.dtype not in (np.float32, np.float64) or not (turned or x.size >= y.size):
         return None
     slide: Any = np.convolve if turned else np.correlate
-    out: np.ndarray = slide(x, y, mode)
+    if min(x.size, y.size) <= FEW:
+        out: np.ndarray = slide(x, y, mode)
+    else:
+        out = slide(x.astype(np.float64), y.astype(np.float64), mode).astype(x.dtype)
     return out if np.count_nonzero(np.isfinite(out)) == out.size else None
 
 

@@ -176,8 +176,8 @@ def _pad_ramp(x: Array, axis: int, before: int, behind: int, ends: list[Array]) 
 def _pad_places(mode: str, x: Array, axis: int, before: int, behind: int, _: None) -> Array:
     """Where each new element is one of the old ones."""
     places = np.pad(np.arange(x.type.shape[axis]), (before, behind), mode=mode)  # type: ignore[call-overload]
-    pieces = _runs(places)
-    if len(pieces) > 8:
+    pieces = _runs(places, 8)
+    if pieces is None:
         return take_places(x, as_value(places), axis)
     return concatenate([_run(x, axis, first, last, count) for first, last, count in pieces], axis)
 
@@ -224,17 +224,21 @@ KEYWORDS = {
 """What each mode may be given besides the widths."""
 
 
-def _runs(places: np.ndarray) -> list[tuple[int, int, int]]:
-    """A list of places as runs (first, last, count) that rise by one, fall by one, or stay."""
+def _runs(places: np.ndarray, most: int) -> list[tuple[int, int, int]] | None:
+    """Places as runs (first, last, count) that rise by one, fall by one, or stay; None where there are more than `most`."""
+    steps = np.diff(places)
+    turns = np.flatnonzero(np.diff(steps)) + 1  # where the step from a place on is another than the one to it
     runs: list[tuple[int, int, int]] = []
-    for p in places.tolist():
-        if runs:
-            first, last, count = runs[-1]
-            step = p - last
-            if abs(step) <= 1 and (count == 1 or step * (count - 1) == last - first):
-                runs[-1] = (first, p, count + 1)
-                continue
-        runs.append((p, p, 1))
+    at = 0
+    while at < len(places):
+        if len(runs) == most:
+            return None
+        end = at
+        if at < len(steps) and abs(steps[at]) <= 1:
+            turn = np.searchsorted(turns, at, side="right")
+            end = int(turns[turn]) if turn < len(turns) else len(steps)
+        runs.append((int(places[at]), int(places[end]), end - at + 1))
+        at = end + 1
     return runs
 
 

@@ -383,12 +383,14 @@ def median(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """Of floats along one axis or all, without a NaN."""
     needs(x.dtype.kind == "f" and x.size and x.ndim)
     along = x.ndim - 1 if axis is None else axis % x.ndim
-    rows = ascending(x.reshape(-1) if axis is None else x, axis=0 if axis is None else along)
-    rows = rows if axis is None or along == 0 else np.moveaxis(rows, along, 0)
-    last, n = rows[-1], len(rows)
+    rows = x.reshape(-1) if axis is None else x if along == 0 else np.moveaxis(x, along, 0)
+    n, half = len(rows), x.dtype.type(0.5)
+    low, high = (n - 1) // 2, n // 2
+    rows = ascending(rows, axis=0) if n <= FEW else np.partition(rows, (low, high, n - 1), 0)
+    last = rows[-1]
     needs(np.count_nonzero(last == last) == last.size)
-    half = x.dtype.type(0.5)
-    out = rows[n // 2] if n % 2 else rows[n // 2 - 1] * half + rows[n // 2] * half
+    out = rows[low] if low == high else rows[low] * half + rows[high] * half
+    needs(n <= FEW or np.count_nonzero(out) == out.size)  # zeros of either sign are equal, and stay in order in a sort
     if not keepdims:
         return out
     return np.reshape(out, (1,) * x.ndim) if axis is None else np.expand_dims(out, along)
