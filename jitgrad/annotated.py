@@ -17,7 +17,7 @@ from jitgrad_compiler.ir.builder import Value
 
 from .errors import JitgradError, ParametersError, shown
 from .own_frames import is_of_ours
-from .suggestions.arguments import ANYTHING, ARRAY, Kind, kind_of
+from .suggestions.arguments import ANYTHING, ARRAY, Kind, kind_of, misfit
 from .suggestions.called import PYTHONS
 
 Checks = tuple[tuple[int, str, Kind], ...]
@@ -39,9 +39,9 @@ def check_annotations(f: Any) -> None:
         )
 
 
-def checks_of(f: Any) -> Checks:
-    """What is to be asked of a function's arguments."""
-    return _checks.get(f, ())
+def checks_of(f: Any) -> Checks | None:
+    """What is to be asked of a function's arguments where it gives a result; None of a function that is never asked."""
+    return _checks.get(f)
 
 
 def asked(f: Callable[..., Any], name: str, checks: Checks, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -52,7 +52,9 @@ def asked(f: Callable[..., Any], name: str, checks: Checks, args: tuple[Any, ...
         out = f(*args, **kwargs)
     except PYTHONS as error:
         if not isinstance(error, JitgradError) and is_of_ours(error.__traceback__):
-            check_kinds(name, checks, args, kwargs)
+            wrong = misfit(f, args, kwargs, lists=True)
+            if wrong is not None:
+                raise ParametersError(f"{name}: {wrong.name} must be {wrong.takes}, got {shown(wrong.value)}") from None
         raise
     check_kinds(name, checks, args, kwargs)
     return out

@@ -244,7 +244,7 @@ def _learn(
     try:
         check_flags(function, flags_of(function), args, kwargs)
         out = function(*args, **kwargs)
-        check_kinds(function.__name__, checks_of(function), args, kwargs)
+        check_kinds(function.__name__, checks_of(function) or (), args, kwargs)
     except Exception:
         return None  # raised again, the long way
     _remember(known, key, LONG_WAY)
@@ -370,7 +370,7 @@ def _record(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], given:
     try:
         check_flags(function, flags_of(function), args, kwargs)
         out = function(*args, **kwargs)
-        check_kinds(function.__name__, checks_of(function), args, kwargs)
+        check_kinds(function.__name__, checks_of(function) or (), args, kwargs)
     except Exception:
         return None  # raised again, the long way
     known[key] = LONG_WAY

@@ -14,6 +14,7 @@ from jitgrad.errors import DTypeError
 from jitgrad.numpy.reductions import mask_arg
 from jitgrad.operands import array_arg, axis_number, common_dtype, inexact_arg, one_of, size_arg
 from jitgrad.promotion import default_float, dtype_name
+from jitgrad.ranges import Count
 from jitgrad_compiler.ir.types import BOOL
 
 ArrayLike = Any
@@ -141,7 +142,7 @@ def standardize(
     return (value - centre) * ops.op("rsqrt", inexact_arg("nn.standardize", variance + epsilon))
 
 
-def one_hot(x: ArrayLike, num_classes: int, *, dtype: Any = None, axis: int = -1) -> Array:
+def one_hot(x: ArrayLike, num_classes: Count, *, dtype: Any = None, axis: int = -1) -> Array:
     """Class indices [...] as vectors [..., num_classes] of 0 with a 1 at the index; all 0 for an index outside.
 
     The classes' axis is put at `axis`; dtype is config.default_float by default.

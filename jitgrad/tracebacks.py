@@ -105,7 +105,7 @@ def boundary(f: F, inside: bool = False, known: bool = False, name: str | None =
         try:
             if flags:
                 check_flags(f, flags, args, kwargs)
-            out = asked(f, called, checks, args, kwargs) if checks else f(*args, **kwargs)
+            out = asked(f, called, checks, args, kwargs) if checks is not None else f(*args, **kwargs)
             return out if inside or config.jax_enable_x64 else narrow_results(out)
         except Exception as error:
             if type(error) is TypeError and _is_of_the_call(error.__traceback__):

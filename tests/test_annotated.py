@@ -11,7 +11,7 @@ import pytest
 
 import jitgrad
 import jitgrad.numpy as jnp
-from jitgrad import errors, metrics, optim, tree
+from jitgrad import errors, metrics, nn, optim, tree
 from jitgrad.annotated import check_kinds, checks_of
 from tests.test_construction import Nothing
 
@@ -31,7 +31,7 @@ def test_functions_of_modules_are_asked_for_what_their_annotations_take(module: 
     functions = checked(module)
     assert functions
     for name, f in functions:
-        for place, parameter, kind in checks_of(f.__wrapped__):  # type: ignore[attr-defined]
+        for place, parameter, kind in checks_of(f.__wrapped__) or ():  # type: ignore[attr-defined]
             assert not kind.fits(Nothing()), (name, parameter)
             with pytest.raises(errors.ParametersError, match=f"^{name}: {parameter} must be .*, got Nothing"):
                 check_kinds(name, ((place, parameter, kind),), (), {parameter: Nothing()})
@@ -56,6 +56,17 @@ def test_functions_of_modules_are_asked_for_what_their_annotations_take(module: 
         (lambda: optim.MultiSteps("x", 2), "MultiSteps: opt must be an optimizer, which has init and update, got 'x'"),  # type: ignore[arg-type]
         (lambda: optim.partition({"a": 1}, "a"), "partition: transforms must be a dict of optimizers, got"),  # type: ignore[dict-item]
         (lambda: optim.linear_schedule(1.0, 0.0, float("nan")), "linear_schedule: transition_steps must be a positive"),
+        (lambda: nn.one_hot(jnp.array([1]), -3), "one_hot: num_classes must be an integer of 0 or more, got -3"),
+        (lambda: nn.causal_mask(-3), "causal_mask: queries must be an integer of 0 or more, got -3"),
+        (lambda: nn.freeze(nn.Linear(2, 2), 3), "freeze: where must be a string, .* got 3"),  # type: ignore[arg-type]
+        (lambda: nn.summary(nn.Linear(2, 2), (1, 2), file="x"), "summary: file must be a file to write to or None"),  # type: ignore[arg-type]
+        (
+            lambda: nn.losses.cross_entropy(jnp.ones((1, 2)), jnp.array([1]), label_smoothing="x"),
+            "label_smoothing must be a number",
+        ),  # type: ignore[arg-type]
+        (lambda: nn.losses.huber(jnp.ones(2), jnp.ones(2), delta=-1.0), "huber: delta must be a number that is not negative"),
+        (lambda: nn.squareplus(jnp.ones(2), "x"), "squareplus: b must be an array or a number, got 'x'"),  # type: ignore[arg-type]
+        (lambda: nn.rotary_embedding(jnp.ones((1, 2, 1, 4)), base=0), "rotary_embedding: base must be a positive, finite"),
         (lambda: optim.apply_if_finite(optim.sgd(0.1), -1), "apply_if_finite: max_consecutive_errors must be an integer of 0 or"),
     ],
 )

@@ -27,6 +27,7 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.normalization import log_softmax, logsumexp
 from jitgrad.operands import array_arg, inexact_arg
+from jitgrad.ranges import Fraction, NotNegative, Number
 
 from .activations import sigmoid, softplus
 from .targets import ArrayLike, alike, check_among, check_labels, check_mask, class_axis, is_class, spread
@@ -91,7 +92,7 @@ def mae(predictions: ArrayLike, targets: ArrayLike, *, weights: Any = None, wher
 def huber(
     predictions: ArrayLike,
     targets: ArrayLike,
-    delta: Any = 1.0,
+    delta: NotNegative = 1.0,
     *,
     weights: Any = None,
     where: Any = None,
@@ -163,7 +164,7 @@ def cross_entropy(
     targets: ArrayLike,
     *,
     axis: int = -1,
-    label_smoothing: Any = 0.0,
+    label_smoothing: Fraction = 0.0,
     ignore_index: int | None = None,
     class_weights: Any = None,
     weights: Any = None,
@@ -279,7 +280,7 @@ def binary_cross_entropy_with_logits(
     logits: ArrayLike,
     targets: ArrayLike,
     *,
-    pos_weight: Any = None,
+    pos_weight: NotNegative | None = None,
     weights: Any = None,
     where: Any = None,
     reduction: str = "mean",
@@ -306,8 +307,8 @@ def binary_cross_entropy_with_logits(
 def focal(
     logits: ArrayLike,
     targets: ArrayLike,
-    alpha: Any = None,
-    gamma: Any = 2.0,
+    alpha: Fraction | None = None,
+    gamma: NotNegative = 2.0,
     *,
     weights: Any = None,
     where: Any = None,
@@ -380,9 +381,9 @@ def triplet(
     positives: ArrayLike,
     negatives: ArrayLike,
     *,
-    margin: Any = 1.0,
-    p: Any = 2.0,
-    eps: Any = 1e-6,
+    margin: Number = 1.0,
+    p: Number = 2.0,
+    eps: NotNegative = 1e-6,
     swap: bool = False,
     axis: int = -1,
     weights: Any = None,
@@ -413,9 +414,9 @@ def cosine(
     targets: ArrayLike,
     labels: ArrayLike = 1,
     *,
-    margin: Any = 0.0,
+    margin: Number = 0.0,
     axis: int = -1,
-    eps: Any = 1e-8,
+    eps: NotNegative = 1e-8,
     weights: Any = None,
     where: Any = None,
     reduction: str = "mean",
@@ -444,7 +445,7 @@ def cosine(
     return _reduced(name, losses, weights, kept, reduction)
 
 
-def smooth_labels(labels: ArrayLike, alpha: Any) -> Array:
+def smooth_labels(labels: ArrayLike, alpha: Fraction) -> Array:
     """One-hot rows with alpha of each spread over all classes, the last axis: (1 - alpha) * labels + alpha / classes.
 
     >>> import jitgrad.numpy as jnp
@@ -454,4 +455,4 @@ def smooth_labels(labels: ArrayLike, alpha: Any) -> Array:
     value = inexact_arg("nn.losses.smooth_labels", labels)
     if not value.ndim:
         raise ShapeError("nn.losses.smooth_labels: one-hot rows have an axis of classes, got one number; nn.one_hot makes them")
-    return (1 - alpha) * value + alpha / value.shape[-1]
+    return value * (1 - alpha) + alpha / value.shape[-1]

@@ -10,11 +10,12 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import array_arg, inexact_arg, size_arg
 from jitgrad.promotion import default_float, dtype_name
+from jitgrad.ranges import Count, Steps
 
 ArrayLike = Any
 
 
-def causal_mask(queries: int, keys: int | None = None) -> Array:
+def causal_mask(queries: Count, keys: Count | None = None) -> Array:
     """Booleans [queries, keys], True where key s <= query t: what a token may see when the next one is to be guessed.
 
     With more keys than queries, the queries are the last ones: query t stands at keys - queries + t. keys is `queries` by default.
@@ -28,12 +29,12 @@ def causal_mask(queries: int, keys: int | None = None) -> Array:
     return jnp.arange(columns) <= jnp.arange(columns - rows, columns)[:, None]
 
 
-def _frequencies(features: int, base: float) -> Array:
+def _frequencies(features: Count, base: Steps) -> Array:
     """base ** (-2i / features) for i = 0 .. features / 2 - 1, in float64: positions are large, and their sines need all places."""
     return base ** (-jnp.arange(0, features, 2, dtype="float64") / features)
 
 
-def sinusoidal_positions(length: int, features: int, *, base: float = 10000.0, dtype: Any = None) -> Array:
+def sinusoidal_positions(length: Count, features: Count, *, base: Steps = 10000.0, dtype: Any = None) -> Array:
     """The encodings [length, features] of positions 0 to length - 1 (Vaswani et al., Attention is all you need, 2017, 3.5).
 
     Column 2i is sin(t / base**(2i / features)), column 2i + 1 its cosine. features must be even, else ArgumentError. dtype is
@@ -53,7 +54,7 @@ def sinusoidal_positions(length: int, features: int, *, base: float = 10000.0, d
 
 
 def rotary_embedding(
-    x: ArrayLike, positions: ArrayLike | None = None, *, base: float = 10000.0, interleaved: bool = False
+    x: ArrayLike, positions: ArrayLike | None = None, *, base: Steps = 10000.0, interleaved: bool = False
 ) -> Array:
     """Queries or keys [..., T, N, H], turned so that their products see distances of tokens alone (Su et al., RoFormer, 2021).
 

@@ -154,6 +154,7 @@ KINDS = {
     "Key": Kind("a random key or None", "keys", lambda x: x is None or _is_key(x), frozenset([NONE])),
     "PyTreeDef": Kind("a structure, as tree.structure gives", "structures", _has("num_leaves", "unflatten")),
     "Hashable": Kind("hashable", "hashable values", _does(hash)),
+    "TextIO": Kind("a file to write to", "files", _has("write")),
     "Optimizer": Kind("an optimizer, which has init and update", "optimizers", _has("init", "update")),
 }
 ANYTHING = Kind("anything", "anything", lambda x: True)
@@ -168,6 +169,7 @@ ALIASES = {
     "GradientTransformation": "Optimizer",
     "Name": "Path",
     "IsLeaf": "Callable | None",
+    "Where": "str | Iterable[str] | Callable | None",
 }
 BY_NAME = {"key": "Key", "preferred_element_type": "DType", "dtype_momentum": "DType", "shape": "Shape | None"}
 """Parameters whose annotations leave open what their name says."""
