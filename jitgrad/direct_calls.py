@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jitgrad_compiler.ir.graph import OPS, Atom, Eqn, Literal, Var
+from jitgrad_compiler.ir.types import I64
 from jitgrad_compiler.ops.summation import SHORT
 
 Call = tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
@@ -42,6 +43,8 @@ def direct(e: Eqn) -> Call:
     if name == "slice":
         places = tuple(map(slice, params["start"], params["limit"], params["strides"]))
         return np.ndarray.__getitem__, (places,), {}
+    if name == "gather" and _is_of_elements(e):
+        return _elements, (x.shape,), {}
     if name == "transpose":
         return np.ndarray.transpose, (params["permutation"],), {}
     if name == "reduce_sum" and params["axes"] and math.prod([x.shape[a] for a in params["axes"]]) <= SHORT:
@@ -51,6 +54,18 @@ def direct(e: Eqn) -> Call:
         if kind in "biu" or (kind == "f" and to.kind in "fc") or kind == to.kind == "c":
             return np.ndarray.astype, (to,), {}
     return e.op.numpy, (), params
+
+
+def _is_of_elements(e: Eqn) -> bool:
+    """Whether a gather takes single elements, at places that are clipped, and there are such."""
+    x, indices = (a.type for a in e.inputs)
+    whole = e.params["axes"] == tuple(range(x.rank)) and e.params["mode"] == "clip" and x.rank > 0
+    return whole and min(x.size, indices.size) > 0 and indices.dtype == I64
+
+
+def _elements(x: Any, indices: Any, shape: tuple[int, ...]) -> Any:
+    columns = [indices[..., a] for a in range(len(shape))]
+    return x.reshape(-1).take(np.ravel_multi_index(columns, shape, "clip"))
 
 
 def spread(e: Eqn) -> Call:

@@ -47,6 +47,15 @@ PLACES: dict[str, Callable[[Array, int], Array]] = {
 }
 """By mode, which element stands at an index."""
 
+
+def _elements(x: Array, places: Sequence[Array]) -> Array:
+    """Those of all axes at places inside."""
+    if not places:
+        return x
+    columns = jnp.stack(places, axis=-1)
+    return ops.op("gather", x, columns, axes=tuple(range(len(places))), batch=0, mode="clip")
+
+
 FARTHEST = 2.0**52
 """Coordinates beyond this are of no use: floats next to them are more than 1 apart."""
 
@@ -105,7 +114,7 @@ def map_coordinates(
     terms = []
     for corner in itertools.product(*[along(c, n) for c, n in zip(given, x.shape, strict=True)]):
         places, inside, weights = zip(*corner, strict=True) if corner else ((), (), ())
-        element = x[places]
+        element = _elements(x, places)
         if mode == "constant" and inside:
             element = jnp.where(reduce(and_, inside), element, outside)
         terms.append(reduce(lambda a, w: a if w is None else w * a, weights, element))

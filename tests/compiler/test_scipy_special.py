@@ -103,3 +103,13 @@ def test_what_is_computed_in_float64_is_rounded_once() -> None:
     wide = (x.astype(np.float64) * np.log(y.astype(np.float64))).astype(np.float32)
     np.testing.assert_array_equal(xlogy(x, y), wide)
     np.testing.assert_array_equal(xlogy(x, y[0]), (x.astype(np.float64) * np.log(np.float64(y[0]))).astype(np.float32))
+
+
+def test_a_number_stands_for_every_element_of_the_array_behind_it() -> None:
+    x = np.array([0.5, 2.0, 0.0, np.nan, 40.0], np.float32)
+    with np.errstate(all="ignore"):
+        for name, n in (("expn", 2), ("polygamma", 1), ("bessel_j", 3), ("expn", -1), ("gammainc", np.inf)):
+            for order in (np.float32(n), np.array(n, np.float32)):
+                found = OPS[name].numpy(order, x)
+                np.testing.assert_array_equal(found, OPS[name].numpy(np.full(5, n, np.float32), x))
+                assert found.dtype == np.float32

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import jitgrad.numpy as jnp
 from jitgrad import errors, grad, jit, vmap
 from jitgrad.scipy.ndimage import map_coordinates
 from jitgrad.test_util import check_grads
@@ -84,3 +87,17 @@ WRONG = [
 def test_wrong_arguments_say_what_was_expected(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("mode", ["constant", "nearest", "wrap", "mirror", "reflect"])
+@pytest.mark.parametrize("order", [0, 1])
+def test_what_is_called_again_reads_other_places(mode, order):
+    x = jnp.array(np.arange(12.0, dtype=np.float32).reshape(3, 4))
+    rows = [[0.5, 1.0, 2.0, -0.0], [-7.25, 9.5, 100.0, 1.75], [np.inf, -np.inf, 1e30, np.nan]]
+    for first, second in itertools.product(rows, rows):
+        places = [jnp.array(v, "float32") for v in (first, second)]
+        found = map_coordinates(x, places, order=order, mode=mode)
+        wanted = map_coordinates.__wrapped__(x, places, order=order, mode=mode)
+        np.testing.assert_array_equal(found, wanted)
+    corner = map_coordinates(x, [jnp.array(1.0), jnp.array(2.0)], order=order, mode=mode)
+    assert corner.shape == () and float(corner) == 6.0

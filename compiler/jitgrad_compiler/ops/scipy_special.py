@@ -57,14 +57,21 @@ def mended(whole: Callable[..., Any], scalar: Callable[..., float], known: Calla
     """
 
     def reference(x: Any, *more: Any) -> Any:
-        if type(x) is ndarray and x.size <= FEW:
-            if not more:
-                if all(map(known, x.ravel().tolist())):
-                    return whole(x.astype(float64)).astype(x.dtype)
+        if not more:
+            if type(x) is ndarray and x.size <= FEW and all(map(known, x.ravel().tolist())):
+                return whole(x.astype(float64)).astype(x.dtype)
+            return at_length(x)
+        last = more[-1]
+        if type(last) is ndarray and last.size <= FEW:
+            numbers = last.ravel().tolist()
+            if len(more) == 1:
+                firsts = numbers_beside(x, last)
+                if firsts and all(map(known, firsts, numbers)):
+                    return whole(asarray(x, float64), last.astype(float64)).astype(last.dtype)
             else:
-                others = [y.ravel().tolist() for y in more if type(y) is ndarray and y.size == x.size]
-                if len(others) == len(more) and all(map(known, x.ravel().tolist(), *others)):
-                    return whole(x.astype(float64), *[y.astype(float64) for y in more]).astype(x.dtype)
+                columns = [numbers_beside(y, last) for y in (x, *more[:-1])]
+                if all(columns) and all(map(known, *columns, numbers)):
+                    return whole(*[asarray(y, float64) for y in (x, *more)]).astype(last.dtype)
         return at_length(x, *more)
 
     def at_length(*xs: Any) -> Any:
@@ -78,6 +85,13 @@ def mended(whole: Callable[..., Any], scalar: Callable[..., float], known: Calla
         return as_numpy_dtype(out, xs[-1])
 
     return reference
+
+
+def numbers_beside(x: Any, array: Any) -> list[float]:
+    """An operand's number for each element of an array; none where that takes longer to say."""
+    if type(x) is ndarray:
+        return x.ravel().tolist() if x.size == array.size else []
+    return [float(x)] * array.size
 
 
 def one_by_one(scalar: Callable[..., float]) -> Callable[..., Any]:
