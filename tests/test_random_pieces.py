@@ -218,6 +218,17 @@ def test_a_number_that_comes_again_keeps_its_type_and_its_sign():
         same_bits(random.gamma(KEY, 2, (3,)), random.gamma(KEY, np.float32(2), (3,)), "32 bits")
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [lambda k: random.gamma(k, 2.25, (3,)), lambda k: random.randint(k, (3,), 4, 77), lambda k: random.binomial(k, 6, 0.375)],
+)
+def test_numbers_of_eager_draws_are_constants_where_these_are_traced(draw):
+    graph = str(jitgrad.make_graph(draw)(KEY))
+    for _ in range(3):
+        draw(KEY)
+    assert str(jitgrad.make_graph(draw)(KEY)) == graph
+
+
 @pytest.mark.parametrize("name", ["normal", "gamma", "split"])
 def test_new_shapes_compile_nothing(name, monkeypatch):
     draw = (lambda s: OF_ONE["gamma"](KEY, s, 1.5)) if name == "gamma" else lambda s: WITHOUT[name](KEY, s)

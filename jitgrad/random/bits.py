@@ -5,7 +5,6 @@ Functions of words (`random_bits`, `unit_floats`, `floats_between`) are for samp
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from jitgrad.promotion import dtype_name
 from jitgrad_compiler.ir.types import I32, U8, U64, DType, unsigned_integer
 
 from .keys import KeyLike, Word, random_words, split_word
-from .programs import Shape, check_shape, draw_each, float_dtype, integer_dtype, parameter, shape_with
+from .programs import Shape, check_shape, draw_each, float_dtype, integer_dtype, kept, parameter, shape_with
 
 
 def random_bits(word: Word, shape: tuple[int, ...], dtype: DType, second: bool = False) -> Array:
@@ -169,7 +168,7 @@ def randint(key: KeyLike, shape: Shape, minval: ArrayLike, maxval: ArrayLike, dt
     return draw_each("randint", _randint, key, _range(int(minval), int(maxval), name, within), (sizes, name))
 
 
-@lru_cache(maxsize=256)
+@kept
 def _range(low: int, high: int, dtype: DType, within: DType) -> tuple[Array, Array]:
     """The least integer that a type can hold of those from `low` up to `high`, and how many there are, 0 for all."""
     limits = ops.limits(dtype)

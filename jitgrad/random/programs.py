@@ -19,6 +19,7 @@ from jitgrad.errors import ArgumentError, DTypeError
 from jitgrad.jit import Jitted, jit
 from jitgrad.operands import broadcast_shape, shape_arg
 from jitgrad.promotion import default_float, dtype_name, narrowed, strong_promote
+from jitgrad_compiler.ir.builder import state
 from jitgrad_compiler.ir.types import F32, F64, DType
 
 from .keys import KeyArray, KeyLike, key_argument, to_words
@@ -106,19 +107,28 @@ def _checked(where: str, key: KeyLike, parameters: tuple[Any, ...], real: bool =
     return data, values
 
 
-@lru_cache(maxsize=256, typed=True)
-def _number(number: float) -> Array:
-    return as_value(number)
+def kept(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of numbers that in eager code gives the same Arrays again, whose memory is known, for numbers that come again. In
+    traced code they are constants.
+    """
+    again = lru_cache(maxsize=256, typed=True)(function)
+
+    def found(*args: Any) -> Any:
+        return again(*args) if state.staging is None else function(*args)
+
+    return found
+
+
+_number = kept(as_value)
 
 
 def value_of(where: str, parameter: Any) -> Array:
-    """A parameter as an Array; of a number that comes again and again it is the same one, whose memory is known. (That of a zero is
-    not, as there are two of them that are equal.)
-    """
+    """A parameter as an Array. (A zero's is made anew, as there are two of them that are equal.)"""
     if isinstance(parameter, Array):
         return parameter
     if type(parameter) in (float, int) and parameter and -(2**31) <= parameter < 2**31:
-        return _number(parameter)
+        value: Array = _number(parameter)
+        return value
     return as_value(parameter, f"random.{where}")
 
 
