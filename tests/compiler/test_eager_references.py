@@ -83,3 +83,15 @@ def test_bits_that_are_shifted_out_are_gone() -> None:
             bits = [int(b) % (1 << size) for b in x]
             wanted = [b >> n if 0 <= n < size else 0 for b, n in zip(bits, counts, strict=True)]
             np.testing.assert_array_equal(found, np.array(wanted, f"u{size // 8}").view(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint64"])
+def test_windows_start_inside_whatever_they_are_told(dtype: str) -> None:
+    x, window = np.arange(6.0), np.array([-1.0, -2.0])
+    ends = np.iinfo(dtype)
+    for start in (ends.min, 0, 3, 4, 5, ends.max):
+        at = np.array(start, dtype)
+        place = min(max(start, 0), 4)
+        np.testing.assert_array_equal(OPS["dynamic_slice"].numpy(x, at, sizes=(2,)), x[place : place + 2])
+        updated = OPS["dynamic_update_slice"].numpy(x, window, at)
+        np.testing.assert_array_equal(updated, [*x[:place], *window, *x[place + 2 :]])

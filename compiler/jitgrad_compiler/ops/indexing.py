@@ -286,7 +286,7 @@ def _dynamic_slice_type(x: ArrayType, *starts: ArrayType, sizes: tuple[int, ...]
 
 
 def _window(x: Any, starts: Sequence[Any], sizes: Sequence[int]) -> tuple[slice, ...]:
-    held = [int(np.clip(int(s), 0, m - n)) for s, n, m in zip(starts, sizes, np.shape(x), strict=True)]
+    held = [min(max(int(s), 0), m - n) for s, n, m in zip(starts, sizes, np.shape(x), strict=True)]
     return tuple(slice(s, s + n) for s, n in zip(held, sizes, strict=True))
 
 
