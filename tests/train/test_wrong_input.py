@@ -126,3 +126,23 @@ def test_a_share_for_validation_is_a_number_between_0_and_1(given):
 def test_validation_data_is_a_pair_or_a_dataset(given):
     with pytest.raises(JitgradError, match=r"fit: validation_data is \(x, y\), \(x, y, weights\) or a dataset, got"):
         fit(validation_data=given)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "junk", "takes"),
+    [
+        ("SGD", "learning_rate", b"x", "a number or a function"),
+        ("SGD", "learning_rate", [[1, 2], [3]], "a number or a function"),
+        ("SGD", "momentum", None, "a number from 0 to 1"),
+        ("SGD", "nesterov", "no", "True or False"),
+        ("Adam", "beta_1", "x", "a number from 0 to 1"),
+        ("Adam", "epsilon", float("nan"), "a finite number of 0 or more"),
+        ("AdamW", "weight_decay", -1.0, "a finite number of 0 or more or None"),
+        ("RMSprop", "clipnorm", "x", "a finite number of 0 or more or None"),
+        ("Adagrad", "initial_accumulator_value", [1], "a finite number of 0 or more"),
+        ("Lion", "name", 3, "a string or None"),
+    ],
+)
+def test_options_of_optimizers_are_checked_when_they_are_made(name, argument, junk, takes):
+    with pytest.raises(ArgumentError, match=f"train.optimizers.{name}: {argument} must be {takes}, got "):
+        train.optimizers.OPTIMIZERS[name](**{argument: junk})

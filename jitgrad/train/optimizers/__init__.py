@@ -14,12 +14,13 @@ from typing import Any, ClassVar
 
 import jitgrad.numpy as jnp
 from jitgrad import optim, tree
-from jitgrad.errors import ArgumentError
+from jitgrad.errors import ArgumentError, ParametersError, shown
 from jitgrad.nn.named import found
 from jitgrad.optim.leaves import norm
 from jitgrad.optim.scaling import check_rate
 from jitgrad.optim.transformation import stateless
 from jitgrad.publishing import public as _public
+from jitgrad.suggestions.arguments import misfit
 
 from . import schedules
 from .moments import adam, adamax, nadam
@@ -29,6 +30,13 @@ COMMON = {"weight_decay": None, "clipnorm": None, "clipvalue": None, "global_cli
 SHARES = {"momentum", "rho", "beta_1", "beta_2"}
 """What of the past is kept, from step to step."""
 RATE = "learning_rate"
+ANNOTATIONS = {
+    RATE: "LearningRate", "weight_decay": "Amount | None", "clipnorm": "Amount | None", "clipvalue": "Amount | None",
+    "global_clipnorm": "Amount | None", "momentum": "Part", "rho": "Part", "beta_1": "Part", "beta_2": "Part",
+    "epsilon": "Amount", "initial_accumulator_value": "Amount", "nesterov": "bool", "centered": "bool", "amsgrad": "bool",
+    "name": "str | None",
+}  # fmt: skip
+"""What arguments take, in the words of suggestions/arguments.py."""
 
 
 class Optimizer(optim.GradientTransformationExtraArgs):
@@ -70,6 +78,8 @@ class Optimizer(optim.GradientTransformationExtraArgs):
         rate = getattr(options, RATE)
         if not callable(rate) and (isinstance(rate, (bool, str)) or not hasattr(rate, "__mul__")):
             raise ArgumentError(f"{where}: learning_rate must be a number or a schedule, got {rate!r}")
+        if wrong := misfit(cls, args, kwargs, lists=False):
+            raise ParametersError(f"{where}: {wrong.name} must be {wrong.takes}, got {shown(wrong.value)}")
         check_rate(where, rate)
 
         def chained(learning_rate: Any) -> optim.GradientTransformation:
@@ -176,7 +186,7 @@ def _optimizer(name: str) -> type[Optimizer]:
     core, rate, options, text = _TABLE[name]
     arguments = {RATE: rate, **options, **{n: d for n, d in COMMON.items() if n not in options}}
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    signature = inspect.Signature([inspect.Parameter(n, kind, default=d) for n, d in arguments.items()])
+    signature = inspect.Signature([inspect.Parameter(n, kind, default=d, annotation=ANNOTATIONS[n]) for n, d in arguments.items()])
     doc = f"{text} Arguments are Keras'; see `train.optimizers.Optimizer` for those that all optimizers have."
     body = {"core": staticmethod(core), "parameters": signature, "__signature__": signature, "__doc__": doc, "__module__": __name__}
     made: type[Optimizer] = new_class(name, (Optimizer,), exec_body=lambda namespace: namespace.update(body))
