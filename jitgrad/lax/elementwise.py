@@ -13,6 +13,7 @@ from typing import Any
 from jitgrad import array_ops as ops
 from jitgrad.array import Array, as_value
 from jitgrad.at_once import one_op
+from jitgrad.bit_patterns import read_as
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.operands import broadcast_shape, common_dtype, strong
 from jitgrad.promotion import strong_dtype
@@ -383,11 +384,14 @@ def convert_element_type(operand: ArrayLike, new_dtype: DTypeLike) -> Array:
 
 
 def bitcast_convert_type(operand: ArrayLike, new_dtype: DTypeLike) -> Array:
-    """The same bits read as another element type of the same size; DTypeError for another size.
+    """The same bits read as another element type.
+
+    Of a smaller type the parts of an element, the lowest first, are a new last axis; of a larger one the last axis has its parts,
+    and goes. Raises DTypeError for bools and complex numbers, ShapeError for a last axis of another size.
 
     >>> import jitgrad.numpy as jnp
-    >>> print(bitcast_convert_type(jnp.float32(1.0), "uint32"))
-    1065353216
+    >>> print(bitcast_convert_type(jnp.float32(1.0), "uint32"), bitcast_convert_type(jnp.float32(1.0), "uint8"))
+    1065353216 [  0   0 128  63]
     """
     kind = element_type_arg("lax.bitcast_convert_type", "new_dtype", new_dtype)
-    return ops.op("bitcast_convert_type", strong(as_value(operand, "lax.bitcast_convert_type")), dtype=kind)
+    return read_as("lax.bitcast_convert_type", strong(as_value(operand, "lax.bitcast_convert_type")), kind)

@@ -11,6 +11,7 @@ from jitgrad.array_ops import Shape, broadcast_right, convert, op, slice_axis
 from jitgrad.array_ops import concatenate as join
 from jitgrad.array_ops import reshape as reshape_op
 from jitgrad.array_ops import transpose as transpose_op
+from jitgrad.bit_patterns import read_as
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.operands import (
     ArrayLike,
@@ -47,19 +48,30 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = False, device: Any = Non
 
 
 def view(x: ArrayLike, dtype: Any = None) -> Array:
-    """The same bits read as another type of the same size.
+    """The same bits read as another type. The last axis has as many times more elements as they are smaller, or fewer.
+
+    Raises DTypeError for bools and complex numbers, ShapeError for a last axis that is not of whole elements of a larger type.
 
     >>> import jitgrad.numpy as jnp
-    >>> print(jnp.array([1.0]).view("int32"))
-    [1065353216]
+    >>> print(jnp.array([1.0]).view("int32"), jnp.array([1.0]).view("int16"))
+    [1065353216] [    0 16256]
     """
     value = array_arg("view", x)
     kind = value.type.dtype if dtype is None else dtype_name(dtype)
     if kind == value.type.dtype:
         return value
-    if kind.nbytes != value.type.dtype.nbytes or BOOL in (kind, value.type.dtype) or kind.is_complex or value.type.dtype.is_complex:
-        raise DTypeError(f"view: {value.dtype} cannot be read as {dtype}: only real types of one size can")
-    return op("bitcast_convert_type", value, dtype=kind)
+    if BOOL in (kind, value.type.dtype) or kind.is_complex or value.type.dtype.is_complex:
+        raise DTypeError(f"view: {value.dtype} cannot be read as {dtype}: only integers and real floats can")
+    shape, mine, wanted = value.type.shape, value.type.dtype.nbytes, kind.nbytes
+    if mine != wanted and not shape:
+        raise ShapeError(f"view: {value.dtype} cannot be read as {dtype} without an axis, as their sizes differ")
+    if mine < wanted:
+        parts = wanted // mine
+        if shape[-1] % parts:
+            raise ShapeError(f"view: {parts} elements of {value.dtype} make one of {dtype}, which do not divide shape {shape}")
+        value = op("reshape", value, shape=(*shape[:-1], shape[-1] // parts, parts))
+    read = read_as("view", value, kind)
+    return op("reshape", read, shape=(*shape[:-1], shape[-1] * (mine // wanted))) if mine > wanted else read
 
 
 def reshape(a: ArrayLike, shape: Any, order: str = "C", *, copy: bool | None = None) -> Array:

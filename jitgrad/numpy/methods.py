@@ -176,7 +176,7 @@ def _transpose(self: Array, *axes: Any) -> Array:
 
 
 def _view(self: Array, dtype: Any = None, *shape: int) -> Array:
-    """The same bits read as another type of that size."""
+    """The same bits read as another type."""
     if shape or isinstance(dtype, (int, tuple, list)):
         wanted = ", ".join(map(str, (dtype, *shape)))
         raise ArgumentError(f"x.view({wanted}): view reads the bits as another type. For another shape write x.reshape({wanted}).")

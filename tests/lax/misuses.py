@@ -30,7 +30,7 @@ MISUSES = [
     ("convert_element_type(X, None)", "new_dtype must be an element type, got None"),
     ("convert_element_type(X, 'float7')", "'float7' is not an element type of jitgrad; there are bool, int8, int16, int32,"),
     ("convert_element_type(X, 3)", "3 is no element type"),
-    ("bitcast_convert_type(X, 'int64')", "f32 and i64 are not of one size"),
+    ("bitcast_convert_type(X, 'int64')", "2 elements of float32 make one of int64, so the last axis must have 2"),
     ("bitcast_convert_type(X, None)", "new_dtype must be an element type, got None"),
     ("reduce_precision(X, 0, 3)", "needs exponent_bits >= 1 and mantissa_bits >= 0, got 0 and 3"),
     ("reduce_precision(X, 'x', 3)", "exponent_bits is an integer, got str: 'x'."),

@@ -88,6 +88,35 @@ def test_what_depends_on_elements_is_a_method_of_concrete_arrays() -> None:
         a.tobytes("A")
 
 
+@pytest.mark.parametrize("compiled", [lambda f: f, jitgrad.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("to", ["int8", "uint16", "float16", "int32", "float32", "int64", "float64", "uint64"])
+@pytest.mark.parametrize("of", ["uint8", "int16", "float32", "float64", "int64"])
+def test_a_view_reads_the_bits_as_numpy_does(of: str, to: str, compiled: Callable[..., Any]) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (3, 64), np.uint8).view(of)[:, :8]
+    x = np.ascontiguousarray(x)
+    got = np.asarray(compiled(lambda v: v.view(to))(jnp.array(x)))
+    assert got.tobytes() == x.tobytes() and got.dtype == to and got.shape == x.view(to).shape
+    parts = np.dtype(to).itemsize // np.dtype(of).itemsize
+    own = x.reshape(3, -1, parts) if parts > 1 else x
+    bits = np.asarray(compiled(lambda v: jitgrad.lax.bitcast_convert_type(v, to))(jnp.array(own)))
+    assert bits.tobytes() == x.tobytes()
+    assert bits.shape == (own.shape[:-1] if parts > 1 else (*x.shape, got.size // x.size)[: 2 + (got.size > x.size)])
+
+
+@pytest.mark.parametrize(
+    ("run", "error", "message"),
+    [(lambda: jnp.ones(3).view("float64"), errors.ShapeError, r"view: 2 elements of float32 make one of float64"),
+     (lambda: jnp.float32(1).view("int8"), errors.ShapeError, r"view: float32 cannot be read as int8 without an axis"),
+     (lambda: jnp.ones(2, bool).view("int8"), errors.DTypeError, r"view: bool cannot be read as int8"),
+     (lambda: jnp.ones(2).view(complex), errors.DTypeError, r"view: float32 cannot be read as"),
+     (lambda: jitgrad.lax.bitcast_convert_type(jnp.ones(3), "int64"), errors.ShapeError, r"the last axis must have 2, got shape"),
+     (lambda: jitgrad.lax.bitcast_convert_type(jnp.ones(3, bool), "int32"), errors.DTypeError, r"bool cannot be read as int32")],
+)  # fmt: skip
+def test_bits_that_are_no_whole_elements_are_refused(run: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        run()
+
+
 @pytest.mark.parametrize("other", [[2], (2, 3), range(2)], ids=repr)
 @pytest.mark.parametrize("operator", [o for n in OPERATORS for o in (getattr(operators, n),)], ids=OPERATORS)
 def test_operators_refuse_what_numpy_makes_arrays_of(operator: Callable[[Any, Any], Any], other: Any) -> None:
