@@ -17,6 +17,9 @@ FEWEST = 3
 LISTED = 64
 """Elements up to which Python looks through a list sooner than NumPy through an array."""
 
+DEEPEST = 20
+"""Choices inside of each other that are asked for; Python takes no more than a hundred levels."""
+
 Step = tuple[Eqn, list[str]]
 """An operation, and what is written down for it."""
 
@@ -35,14 +38,14 @@ class _Arranged:
             for slot, a in enumerate(e.inputs):
                 self.readers.setdefault(a, []).append((i, slot))
 
-    def lines(self, level: Sequence[int]) -> list[str]:
+    def lines(self, level: Sequence[int], depth: int = 0) -> list[str]:
         sides: dict[int, list[list[int]]] = {}
         below: set[int] = set()
         for i in reversed(level):
-            if i not in below and self.is_choice(self.steps[i][0]):
+            if depth < DEEPEST and i not in below and self.is_choice(self.steps[i][0]):
                 sides[i] = [self.only_for(i, slot) for slot in (1, 2)]
                 below.update(*sides[i])
-        return [line for i in level if i not in below for line in self.step(i, sides.get(i, [[], []]))]
+        return [line for i in level if i not in below for line in self.step(i, sides.get(i, [[], []]), depth)]
 
     def is_choice(self, e: Eqn) -> bool:
         return e.op is OPS["select"] and e.inputs[0] in self.names and e.outputs[0].type.size > 0
@@ -67,7 +70,7 @@ class _Arranged:
     def read(self, v: Var) -> list[tuple[int, int]]:
         return self.readers.get(v, [])
 
-    def step(self, i: int, sides: list[list[int]]) -> list[str]:
+    def step(self, i: int, sides: list[list[int]], depth: int) -> list[str]:
         e, written = self.steps[i]
         first, second = sides
         if not first and not second:
@@ -79,7 +82,7 @@ class _Arranged:
             lines = [f"some{i}, others{i} = {condition}.any(), not {condition}.all()"]
         for asked, side in ((f"some{i}", first), (f"others{i}", second)):
             if side:
-                lines += [f"if {asked}:", *_indented(self.lines(side))]
+                lines += [f"if {asked}:", *_indented(self.lines(side, depth + 1))]
         result = self.names[e.outputs[0]]
         if second:
             lines += [f"if not others{i}:", f"    {result} = {one}.copy()"]

@@ -99,3 +99,16 @@ def test_equal_operations_are_done_once(monkeypatch):
     counted.clear()
     np.testing.assert_array_equal(again(x), np.exp(x) + np.exp(x) * np.exp(x))
     assert counted.count("exp") == 1
+
+
+def test_many_choices_inside_of_each_other_are_written_down():
+    def function(x):
+        total = jnp.sin(x)
+        for k in range(150):
+            total = jnp.where(x > k, total * x - jnp.cos(x), jnp.tanh(total) + k)
+        return total
+
+    numbers = [np.array(row, np.float32) for row in ([0.5, 1.5], [200.0, 300.0], [-1.0, 75.0], [np.nan, 0.0])]
+    again = replay.recorded(function, (jnp.array(numbers[0]),), {}, numbers[:1])
+    for x in numbers:
+        np.testing.assert_array_equal(again(x), function(jnp.array(x)))
