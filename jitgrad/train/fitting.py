@@ -15,7 +15,7 @@ import numpy as np
 import jitgrad.numpy as jnp
 from jitgrad import random, tree
 from jitgrad.devices import CPU
-from jitgrad.errors import ArgumentError, InvalidValueError
+from jitgrad.errors import ArgumentError, InvalidValueError, shown
 from jitgrad.tracing import eval_shape
 
 from .arrays import batches_of, class_weights, is_dataset, some_batches, split_last
@@ -92,7 +92,9 @@ def source(where: str, model: Any, x: Any, y: Any, weight: Any, size: int | None
 
 def dispatcher(where: str, model: Any, callbacks: Any) -> list[Callback]:
     """The callbacks as a list, each with its model."""
-    given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+    if callbacks is not None and not isinstance(callbacks, (Callback, Iterable)):
+        raise ArgumentError(f"{where}: callbacks must be a callback, or a list of them, or None, got {shown(callbacks)}")
+    given = [callbacks] if isinstance(callbacks, Callback) else [] if callbacks is None else list(callbacks)
     for callback in given:
         if not isinstance(callback, Callback):
             raise ArgumentError(f"{where}: callbacks are objects of train.callbacks.Callback, got {callback!r}")
@@ -132,6 +134,7 @@ def fit(model: Any, plan: Plan) -> History:
     training, validation = _sources(where, model, plan)
     every = count(where, "validation_freq", plan.validation_freq, 1)
     steps = count(where, "steps_per_epoch", plan.steps_per_epoch, None)
+    validation_steps = count(where, "validation_steps", plan.validation_steps, None)
     history = History()
     callbacks = dispatcher(where, model, [*dispatcher(where, model, plan.callbacks), history])
     epochs = _Epochs(where, model, training, plan, steps, callbacks)
@@ -146,7 +149,7 @@ def fit(model: Any, plan: Plan) -> History:
         try:
             done, logs = epochs.run(epoch, bar)
             if validation is not None and (epoch + 1) % every == 0:
-                found = evaluate(model, validation, plan.validation_steps, 0, callbacks)
+                found = evaluate(model, validation, validation_steps, 0, callbacks)
                 logs |= {f"val_{name}": x for name, x in found.items()}
             bar.close(done, logs)
         finally:
@@ -160,24 +163,27 @@ def fit(model: Any, plan: Plan) -> History:
 
 def _sources(where: str, model: Any, plan: Plan) -> tuple[Source, Source | None]:
     """What to train with, and what to validate with."""
+    held_back = count(where, "validation_batch_size", plan.validation_batch_size, None)
+    if not isinstance(plan.validation_split, (int, float, np.number, type(None))):
+        raise ArgumentError(f"{where}: validation_split must lie between 0 and 1, got {shown(plan.validation_split)}")
     training = source(where, model, plan.x, plan.y, plan.sample_weight, plan.batch_size)
     validation: Source | None = None
     if plan.validation_data is not None:
         given = plan.validation_data
-        if hasattr(given, "__array__") or isinstance(given, (str, dict)):
+        if hasattr(given, "__array__") or isinstance(given, (str, dict)) or not (isinstance(given, Iterable) or is_dataset(given)):
             raise ArgumentError(f"{where}: validation_data is (x, y), (x, y, weights) or a dataset, got {type(given).__name__}")
         parts = (given,) if is_dataset(given) else tuple(given)
         if not is_dataset(given) and not 2 <= len(parts) <= 3:
             raise ArgumentError(f"{where}: validation_data is (x, y), (x, y, weights) or a dataset, got {len(parts)} parts")
         x, y, weight = (*parts, None, None)[:3]
-        size = None if is_dataset(x) else plan.validation_batch_size or plan.batch_size
+        size = None if is_dataset(x) else held_back or plan.batch_size
         validation = source(f"{where}, validation_data", model, x, y, weight, size)
     elif plan.validation_split:
         if training.data is None:
             raise ArgumentError(f"{where}: validation_split needs data in memory, and x is a dataset: give validation_data")
         kept, held = split_last(where, training.data, plan.validation_split)
         training = training._replace(data=kept)
-        validation = Source(held, (), size_of(where, plan.validation_batch_size or training.size))
+        validation = Source(held, (), size_of(where, held_back or training.size))
     if plan.class_weight is not None and training.data is not None:
         training = training._replace(data=class_weights(where, training.data, plan.class_weight, model._dtype))
     if training.data is None and not model.built:

@@ -146,3 +146,24 @@ def test_validation_data_is_a_pair_or_a_dataset(given):
 def test_options_of_optimizers_are_checked_when_they_are_made(name, argument, junk, takes):
     with pytest.raises(ArgumentError, match=f"train.optimizers.{name}: {argument} must be {takes}, got "):
         train.optimizers.OPTIMIZERS[name](**{argument: junk})
+
+
+@pytest.mark.parametrize(
+    ("argument", "junk"),
+    [
+        ("callbacks", object()),
+        ("callbacks", np.ones(2)),
+        ("validation_data", object()),
+        ("validation_data", 3),
+        ("validation_steps", "x"),
+        ("validation_steps", 0),
+        ("validation_batch_size", "x"),
+        ("validation_split", np.ones(2)),
+        ("validation_split", "x"),
+    ],
+)
+def test_what_fit_has_no_use_for_yet_is_checked_too(argument, junk):
+    model = train.Sequential([Dense(1)])
+    model.compile(optimizer="sgd", loss="mse")
+    with pytest.raises(ArgumentError, match=f"fit: .*{argument[:9]}"):
+        model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0, **{argument: junk})
