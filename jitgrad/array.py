@@ -274,9 +274,12 @@ def as_value(x: Any, where: str = "", borrow: bool = False) -> Array:
     if isinstance(x, (np.ndarray, np.generic)):
         if hasattr(x, "mask"):
             raise NotAnArrayError(f"{where or 'this function'} needs an array, got a masked one; give x.filled(value) or x.data")
-        if borrow or isinstance(x, np.generic):
-            return from_numpy(narrow(x if isinstance(x, np.generic) else np.asarray(x)))
-        return _owned(x)
+        try:
+            if borrow or isinstance(x, np.generic):
+                return from_numpy(narrow(x if isinstance(x, np.generic) else np.asarray(x)))
+            return _owned(x)
+        except DTypeError as error:
+            raise DTypeError(f"{where}: {error.message}" if where else error.message) from None
     if isinstance(x, (int, float, complex)):  # of a class of their own, an IntEnum for example
         return as_value(int(x) if isinstance(x, int) else float(x) if isinstance(x, float) else complex(x), where)
     if hasattr(x, "__jitgrad_array__"):

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 import jitgrad.numpy as jnp
 from jitgrad import errors, jit, lax, random
-from jitgrad.scipy import linalg, signal, special, stats
+from jitgrad.scipy import interpolate, linalg, signal, special, stats
+from jitgrad.scipy.spatial.transform import Rotation
 from tests.lax import function_table as of_lax
 from tests.linear_algebra import function_table as of_linear_algebra
 from tests.numpy import function_table as of_numpy
@@ -229,3 +230,29 @@ def test_what_would_be_left_out_or_mean_something_else_is_refused_in_traced_code
     for run in (wrong, wrong, lambda: jit(lambda _: wrong())(V)):
         with pytest.raises(errors.JitgradError, match=re.escape(words)):
             run()
+
+
+@pytest.mark.parametrize(
+    "given", ["norm.logpdf", "beta.cdf", "poisson.logpmf", "dirichlet.logpdf", "multinomial.logpmf", "multivariate_normal.logpdf"]
+)
+@pytest.mark.parametrize("kind", [*NEVER, "a key", "an array of text", "a complex number"])
+def test_what_no_argument_of_a_distribution_may_be_is_refused_in_its_name(given: str, kind: str) -> None:
+    family, method = given.split(".")
+    f, bad = getattr(getattr(stats, family), method), (NEVER | SELDOM)[kind]
+    names = [p.name for p in inspect.signature(f).parameters.values() if p.default is p.empty]
+    for name in names:
+        fit = {n: {"n": 4, "cov": M, "mean": V, "x": V, "p": V / 6, "alpha": V}.get(n, 2.0) for n in names}
+        if kind != "a complex number" or family in ("norm", "beta", "poisson"):
+            assert is_refused(f, fit | {name: bad}, f"{given}({name}={kind})"), f"{given} takes {kind} for {name}"
+
+
+@pytest.mark.parametrize("kind", [*NEVER, "a key", "a complex number", "halves"])
+def test_points_of_an_interpolation_and_a_bandwidth_are_refused_by_name(kind: str) -> None:
+    bad = (NEVER | SELDOM)[kind]
+    with pytest.raises(errors.JitgradError, match="RegularGridInterpolator"):
+        interpolate.RegularGridInterpolator(bad, V)
+    with pytest.raises(errors.JitgradError, match="gaussian_kde"):
+        stats.gaussian_kde(jnp.ones((2, 5)), bad)
+    if kind != "halves":
+        with pytest.raises(errors.JitgradError, match="from_quat"):
+            Rotation.from_quat(bad)

@@ -14,8 +14,8 @@ import jitgrad.numpy as jnp
 from jitgrad import array_ops as ops
 from jitgrad import tree
 from jitgrad.array import Array, as_value
-from jitgrad.errors import ArgumentError, DTypeError, ShapeError
-from jitgrad.operands import inexact_arg, real_arg
+from jitgrad.errors import ArgumentError, DTypeError, ParametersError, ShapeError, shown
+from jitgrad.operands import inexact_arg, is_several, real_arg
 from jitgrad.publishing import public as _public
 from jitgrad.tracebacks import boundary_methods
 
@@ -62,6 +62,8 @@ class RegularGridInterpolator:
                 f"{where}: bounds_error=True is not supported, a compiled program does not raise; use fill_value=nan"
             )
         self.values = inexact_arg(where, values)
+        if not is_several(points) and not getattr(points, "ndim", 0):
+            raise ParametersError(f"{where}: points must be a sequence of vectors, one for each axis, got {shown(points)}")
         self.grid = tuple(real_arg(where, p) for p in points)
         if not 1 <= len(self.grid) <= self.values.ndim:
             raise ShapeError(f"{where}: there are {len(self.grid)} arrays of points, but values has {self.values.ndim} axes")

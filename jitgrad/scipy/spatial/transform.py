@@ -13,7 +13,7 @@ import numpy as np
 
 import jitgrad.numpy as jnp
 from jitgrad import random, tree
-from jitgrad.array import Array, as_value
+from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.operands import array_arg, real_arg
 from jitgrad.tracebacks import boundary_methods
@@ -272,7 +272,7 @@ class Slerp(NamedTuple):
 
 
 def _vectors(name: str, x: ArrayLike, size: int) -> Array:
-    value = real_arg(f"scipy.spatial.transform.Rotation.{name}", as_value(x))
+    value = real_arg(f"scipy.spatial.transform.Rotation.{name}", x)
     if value.shape[-1:] != (size,):
         raise ShapeError(f"Rotation.{name}: takes an array [..., {size}], got shape {value.shape}")
     return value

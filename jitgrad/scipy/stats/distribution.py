@@ -55,7 +55,8 @@ class Distribution(types.ModuleType):
 
     def __init__(self, name: str, doc: str, methods: dict[str, Callable[..., Array]]) -> None:
         super().__init__(f"{__package__}.{name}", doc)
-        self.__dict__.update(methods)
+        for method, f in methods.items():
+            self.__dict__[method] = boundary(f, known=True, name=None if f.__name__ == method else method)
         sys.modules[self.__name__] = self  # so that `import jitgrad.scipy.stats.norm` finds it
 
     def __getattr__(self, name: str) -> Any:
@@ -103,4 +104,4 @@ def _public(name: str, method: str, formula: Formula, holds: Formula | None, wid
     function.__signature__ = signature  # type: ignore[attr-defined]
     function.__doc__ = MEANINGS[method].format(next(iter(signature.parameters), ""))
     replayed(function)
-    return boundary(function)
+    return function

@@ -11,6 +11,7 @@ from jitgrad import random
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, DTypeError, ShapeError
 from jitgrad.normalization import logsumexp
+from jitgrad.operands import real_number_arg
 from jitgrad.scipy.linalg import solve_triangular
 from jitgrad.scipy.special import ndtr
 from jitgrad.tree_util import register_pytree_node_class
@@ -68,17 +69,16 @@ class gaussian_kde:  # noqa: N801 - jax's and SciPy's name
 
     def _factor(self, method: Bandwidth) -> Any:
         power = -1 / (self.d + 4)
-        if method is None or method == "scott":
-            return self.neff**power
-        if method == "silverman":
-            return (self.neff * (self.d + 2) / 4) ** power
         if callable(method):
             return method(self)
-        if isinstance(method, str):
-            raise ArgumentError(
-                f"scipy.stats.gaussian_kde: bw_method must be scott, silverman, a number or a function, got {method!r}"
-            )
-        return method if isinstance(method, int | float) else jnp.asarray(method).astype(self.dataset.dtype)
+        if method is None or isinstance(method, str):
+            if method not in (None, "scott", "silverman"):
+                raise ArgumentError(
+                    f"scipy.stats.gaussian_kde: bw_method must be scott, silverman, a number or a function, got {method!r}"
+                )
+            return (self.neff * (self.d + 2) / 4) ** power if method == "silverman" else self.neff**power
+        value = real_number_arg("scipy.stats.gaussian_kde", "bw_method", method)
+        return method if isinstance(method, int | float) else value.astype(self.dataset.dtype)
 
     def tree_flatten(self) -> tuple[tuple[Array, ...], None]:
         return (self.dataset, self.weights, self.covariance, self.inv_cov, self.neff), None
