@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from operator import index
@@ -210,25 +209,25 @@ def _kind(annotation: str) -> Kind:
     """What an annotation says; what is no kind of this table takes anything."""
     annotation = ALIASES.get(annotation.rpartition(".")[2], annotation)
     name, _, inside = annotation.partition("[")
-    parts = [inner for part in _alternatives(annotation) for inner in _alternatives(ALIASES.get(part, part))]
+    parts = [inner for part in _split(annotation, "|") for inner in _split(ALIASES.get(part, part), "|")]
     if len(parts) > 1:
         kinds = list(map(_kind, parts))
         return ANYTHING if ANYTHING in kinds else _any_of(kinds)
     if name in ("Sequence", "Iterable", "tuple", "Collection", "list"):
-        items = re.sub(r",.*", "", inside.removesuffix("]"))
-        return _sequence(_kind(items)) if items else ANYTHING
+        items = dict.fromkeys(item for item in _split(inside.removesuffix("]"), ",") if item not in ("", "..."))
+        return _sequence(_kind(" | ".join(items))) if items else ANYTHING
     if name == "Mapping" and inside:
         keys, _, values = inside.removesuffix("]").partition(", ")
         return _mapping(_kind(keys), _kind(values))
     return KINDS.get(name.rpartition(".")[2], ANYTHING)
 
 
-def _alternatives(annotation: str) -> Iterator[str]:
-    """The parts between the bars that are in no brackets."""
+def _split(annotation: str, bar: str) -> Iterator[str]:
+    """The parts between bars, or commas, that are in no brackets."""
     depth, start = 0, 0
     for i, c in enumerate(annotation):
         depth += (c == "[") - (c == "]")
-        if c == "|" and not depth:
+        if c == bar and not depth:
             yield annotation[start:i].strip()
             start = i + 1
     yield annotation[start:].strip()
