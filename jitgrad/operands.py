@@ -37,15 +37,23 @@ def array_arg(where: str, x: ArrayLike, dtype: Any = None) -> Array:
     return strong(value) if dtype is None else convert(value, dtype_name(dtype))
 
 
-def stored(where: str, x: ArrayLike, dtype: DType) -> Array:
-    """An operand in the element type of the array that it is put into. Raises DTypeError where its imaginary part would be lost."""
+def stored(where: str, x: ArrayLike, dtype: DType, infinite: bool = False) -> Array:
+    """An operand in the element type of the array that it is put into. Raises DTypeError where its imaginary part would be lost,
+    and for Python's NaN and, unless they may stand for the least and the largest integer (`infinite`), infinities into integers.
+    """
     value = as_value(x, where)
     if value.type.dtype.is_complex and not dtype.is_complex:
         raise DTypeError(
             f"{where}: a complex number does not fit in an array of {dtype.numpy}, which has no imaginary part; take jnp.real of "
             "it, or convert the array with .astype"
         )
-    if value.weak and dtype.is_integer and value.type.dtype.is_float and value.owner is None and not math.isfinite(value.data()):
+    if (
+        value.weak
+        and dtype.is_integer
+        and value.type.dtype.is_float
+        and value.owner is None
+        and not (math.isfinite(value.data()) or infinite and not math.isnan(value.data()))
+    ):
         raise DTypeError(
             f"{where}: {value.data()} does not fit in an array of {dtype.numpy}; convert the array with .astype(float)"
         )

@@ -13,6 +13,7 @@ import jitgrad
 import jitgrad.numpy as jnp
 from jitgrad import errors, metrics, nn, optim, tree
 from jitgrad.annotated import check_kinds, checks_of
+from jitgrad.suggestions.arguments import kind_of
 from tests.test_construction import Nothing
 
 PARAMS = {"w": jnp.array([1.0, 2.0])}
@@ -22,6 +23,38 @@ def checked(module: Any) -> list[tuple[str, FunctionType]]:
     """The functions of a module that users call, with what is asked of their arguments."""
     found = [(n, getattr(module, n, None)) for n in module.__all__]
     return [(n, f) for n, f in found if isinstance(f, FunctionType) and checks_of(getattr(f, "__wrapped__", None))]
+
+
+def test_items_are_told_apart_by_commas_outside_of_brackets() -> None:
+    assert kind_of("p", "Sequence[Callable[..., Any] | None] | None").fits([None, abs])
+    assert kind_of("p", "tuple[int, str]").fits((1, "a")) and not kind_of("p", "tuple[int, str]").fits((1, 2.5))
+    jitgrad.util.subvals([1, 2, 3], [(0, "x")])
+
+
+@pytest.mark.parametrize("flag", [True, False, np.bool_(False)], ids=repr)
+def test_bools_are_numbers(flag: Any) -> None:
+    for words in ("float", "Number", "NotNegative", "Fraction", "Part", "Amount", "Real"):
+        assert kind_of("p", words).fits(flag)
+    jitgrad.train.callbacks.EarlyStopping(verbose=flag, baseline=-jnp.inf)
+    jitgrad.data.RandomFlip(horizontal=flag, vertical=flag)
+    optim.sgd(0.1, momentum=False)
+    nn.LSTM(2, 3, dropout=False)
+
+
+@pytest.mark.parametrize("compiled", [lambda f: f, jitgrad.jit], ids=["eager", "jit"])
+def test_infinities_are_the_ends_of_integers_where_the_largest_is_looked_for(compiled: Callable[..., Any]) -> None:
+    x, none = jnp.array([3, 5]), jnp.array([False, False])
+    assert int(compiled(lambda v: jnp.max(v, initial=-jnp.inf, where=~none))(x)) == 5
+    assert int(compiled(lambda v: jnp.min(v, initial=jnp.inf, where=~none))(x)) == 3
+    assert compiled(lambda v: v.at[0].max(-jnp.inf).at[1].min(jnp.inf))(x).tolist() == [3, 5]
+    for run in (lambda: x.at[0].set(jnp.inf), lambda: x.at[0].max(jnp.nan), lambda: jnp.max(x, initial=jnp.nan)):
+        with pytest.raises(errors.DTypeError, match="does not fit in an array of int64"):
+            run()
+
+
+def test_a_triplets_largest_difference_is_its_distance_of_infinite_p() -> None:
+    a, b, c = jnp.array([0.0, 0.0]), jnp.array([3.0, 4.0]), jnp.array([0.0, 2.0])
+    assert abs(float(nn.losses.triplet(a, b, c, p=jnp.inf, eps=0.0)) - 3.0) < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -46,7 +79,6 @@ def test_functions_of_modules_are_asked_for_what_their_annotations_take(module: 
         (lambda: optim.sgd(0.1, momentum="heavy"), "sgd: momentum must be a number from 0 to 1 or None, got 'heavy'"),  # type: ignore[arg-type]
         (lambda: optim.sgd(0.1, momentum=1.5), "sgd: momentum must be a number from 0 to 1 or None, got 1.5"),
         (lambda: optim.sgd(b"x"), "sgd: learning_rate must be a number or a function, got b'x'"),  # type: ignore[arg-type]
-        (lambda: optim.sgd(True), "sgd: learning_rate must be a number or a function, got True"),
         (lambda: optim.sgd(1j), "sgd: learning_rate must be a number or a function, got 1j"),  # type: ignore[arg-type]
         (lambda: optim.clip_by_global_norm({}), "clip_by_global_norm: max_norm must be a number that is not negative"),  # type: ignore[arg-type]
         (lambda: optim.clip(-1.0), "clip: max_delta must be a number that is not negative, got -1.0"),

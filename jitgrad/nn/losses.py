@@ -27,7 +27,7 @@ from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
 from jitgrad.normalization import log_softmax, logsumexp
 from jitgrad.operands import array_arg, inexact_arg
-from jitgrad.ranges import Fraction, NotNegative, Number
+from jitgrad.ranges import Fraction, NotNegative, Number, Positive
 
 from .activations import sigmoid, softplus
 from .targets import ArrayLike, alike, check_among, check_labels, check_mask, class_axis, is_class, spread
@@ -369,6 +369,8 @@ def kl_divergence(
 
 def _distance(x: Array, y: Array, axis: int, p: Any, eps: Any) -> Array:
     d = jnp.abs(x - y + eps)
+    if isinstance(p, float) and p == math.inf:
+        return jnp.max(d, axis=axis)
     return jnp.sqrt(jnp.sum(d * d, axis=axis)) if _is_two(p) else jnp.sum(d**p, axis=axis) ** (1 / p)
 
 
@@ -382,7 +384,7 @@ def triplet(
     negatives: ArrayLike,
     *,
     margin: Number = 1.0,
-    p: Number = 2.0,
+    p: Positive = 2.0,
     eps: NotNegative = 1e-6,
     swap: bool = False,
     axis: int = -1,
@@ -392,7 +394,8 @@ def triplet(
 ) -> Array:
     """max(0, |anchor - positive| - |anchor - negative| + margin) of vectors along `axis`, one loss a triple (Balntas et al., 2016).
 
-    p: of the norm. eps: added to differences, so that the norm has a derivative. swap: negatives also keep away from positives.
+    p: of the norm; math.inf: the largest difference. eps: added to differences, so that the norm has a derivative. swap: negatives
+    also keep away from positives.
 
     >>> import jitgrad.numpy as jnp
     >>> print(jnp.round(triplet(jnp.array([[0.0, 0.0]]), jnp.array([[3.0, 4.0]]), jnp.array([[0.0, 2.0]])), 4))

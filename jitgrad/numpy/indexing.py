@@ -213,7 +213,7 @@ def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, where: 
     if unsure(mode):
         _check_plan(where, p, x.type.shape, wrap)
     mode = mode_of(where, WRITING, mode)
-    value = value_of(y, x.type.dtype, where)
+    value = value_of(y, x.type.dtype, where, infinite=kind in ("max", "min"))
     if not broadcasts_to(value.type.shape, p.shape):
         raise ShapeError(
             f"{where}: a value of shape {value.type.shape} does not broadcast to the indexed shape {p.shape} of an array of shape "
@@ -228,11 +228,11 @@ def _scatter(x: Array, index: Index, y: ArrayLike, kind: str, mode: Any, where: 
     return _scatter_points(x, p, value, kind, mode)
 
 
-def value_of(y: ArrayLike, dtype: DType, where: str) -> Array:
+def value_of(y: ArrayLike, dtype: DType, where: str, infinite: bool = False) -> Array:
     if isinstance(y, (list, tuple)):
         stored(where, array(y), dtype)
         return array(y, dtype)  # at once, so that digits are kept
-    return stored(where, y, dtype)
+    return stored(where, y, dtype, infinite)
 
 
 def _contiguous(e: Any, n: int) -> bool:

@@ -113,7 +113,7 @@ def _folded(name: str, op_name: str, combine: str, neutral: int, doc: str, sampl
 
 
 def _initial(name: str, initial: ArrayLike, like: Array) -> Array:
-    value = stored(name, initial, like.type.dtype)
+    value = stored(name, initial, like.type.dtype, infinite=name.endswith(("max", "min")))
     if value.type.shape:
         raise ShapeError(f"{name}: initial must be a scalar, got shape {value.type.shape}")
     return value if is_number(value) else broadcast_right(value, like.type.shape)

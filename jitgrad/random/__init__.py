@@ -9,7 +9,7 @@ Python number for a probability counts as float64, as in jax. docs/differences-f
 
 Draws are compiled, in eager code too, so a jitted function draws the same bits. Floats may differ in the last places inside a loop
 of scalars, where a product that is read by one sum is rounded with it, and where a draw adds up or factorises what it has drawn, as
-`dirichlet`, `ball`, `multivariate_normal` and `orthogonal` do: eager code does that by NumPy.
+`dirichlet`, `ball`, `multivariate_normal` and `orthogonal` do: eager code does that by NumPy, for few elements.
 
 Reading map: keys.py, reuse.py, programs.py, splitting.py, bits.py, distributions.py, gamma.py, counts.py, vectors.py, selection.py.
 

@@ -81,8 +81,8 @@ def kind_of(name: str, annotation: str) -> Kind:
 
 def _is_number(x: Any) -> bool:
     if isinstance(x, (np.ndarray, np.generic)):
-        return x.dtype.kind in "iufV"
-    return isinstance(x, Value) or (not isinstance(x, (str, bytes, bool)) and _does(float)(x))
+        return x.dtype.kind in "biufV"
+    return isinstance(x, Value) or (not isinstance(x, (str, bytes)) and _does(float)(x))
 
 
 def _in_range(words: str, holds: Callable[[Any], Any], single: bool = False) -> Kind:

@@ -215,9 +215,9 @@ class EarlyStopping(_Monitor):
         monitor: str = "val_loss",
         min_delta: Real = 0,
         patience: NotNegative = 0,
-        verbose: Count = 0,
+        verbose: bool | Count = 0,
         mode: str = "auto",
-        baseline: Real | None = None,
+        baseline: float | None = None,
         restore_best_weights: bool = False,
         start_from_epoch: Count = 0,
     ) -> None:
@@ -266,7 +266,7 @@ class ModelCheckpoint(_Monitor):
         self,
         filepath: str | os.PathLike[str],
         monitor: str = "val_loss",
-        verbose: Count = 0,
+        verbose: bool | Count = 0,
         save_best_only: bool = False,
         save_weights_only: bool = False,
         mode: str = "auto",
@@ -356,7 +356,7 @@ class CSVLogger(Callback):
 class LearningRateScheduler(Callback):
     """Set the learning rate before each epoch: schedule(epoch, learning rate so far) -> learning rate, or schedule(epoch)."""
 
-    def __init__(self, schedule: Callable[..., float], verbose: Count = 0) -> None:
+    def __init__(self, schedule: Callable[..., float], verbose: bool | Count = 0) -> None:
         if not callable(schedule):
             raise ArgumentError(f"train.callbacks.LearningRateScheduler: schedule must be a function, got {schedule!r}")
         self.schedule, self.verbose = schedule, verbose
@@ -386,7 +386,7 @@ class ReduceLROnPlateau(_Monitor):
         monitor: str = "val_loss",
         factor: Steps = 0.1,
         patience: NotNegative = 10,
-        verbose: Count = 0,
+        verbose: bool | Count = 0,
         mode: str = "auto",
         min_delta: Real = 1e-4,
         cooldown: Count = 0,

@@ -60,27 +60,34 @@ class Task(NamedTuple):
 
     machine: llvm.TargetMachine
     passes: llvm.ModulePassManager
-    builder: llvm.PassBuilder
 
 
 class _Objects(ctypes.Structure):
     """What `jitgrad_objects` is given (cpu/machine/driver.py): which module is next, how many there are, llvmlite's functions in
-    the order in which a module goes through them, what the second and the third take, what each task has of its own, and each
+    the order in which a module goes through them, what some of them take, what each task has of its own, and each
     module's slots: its context and text, and what comes of it: the module, its object, and where the texts of errors go.
     """
 
     _fields_ = [
-        ("next", ctypes.c_int64), ("count", ctypes.c_int64), ("functions", ctypes.c_void_p * 6), ("triple", ctypes.c_char_p),
-        ("layout", ctypes.c_char_p), ("tasks", ctypes.c_void_p), ("modules", ctypes.c_void_p),
+        ("next", ctypes.c_int64), ("count", ctypes.c_int64), ("functions", ctypes.c_void_p * 8), ("triple", ctypes.c_char_p),
+        ("layout", ctypes.c_char_p), ("tuning", ctypes.c_void_p), ("tasks", ctypes.c_void_p), ("modules", ctypes.c_void_p),
     ]  # fmt: skip
 
 
-_FUNCTIONS = ("ParseAssembly", "SetTarget", "SetDataLayout", "VerifyModule", "RunNewModulePassManager", "TargetMachineEmitToMemory")
-_TASK, _SLOTS = ctypes.c_void_p * 3, ctypes.c_void_p * 6
+_FUNCTIONS = (
+    "ParseAssembly", "SetTarget", "SetDataLayout", "VerifyModule", "CreatePassBuilder", "RunNewModulePassManager",
+    "DisposePassBuilder", "TargetMachineEmitToMemory",
+)  # fmt: skip
+_TASK, _SLOTS = ctypes.c_void_p * 2, ctypes.c_void_p * 6
 
 
 def emit_objects(
-    texts: Sequence[str], tasks: Sequence[Task], triple: str, layout: str, run: Callable[[int, int], None]
+    texts: Sequence[str],
+    tasks: Sequence[Task],
+    triple: str,
+    layout: str,
+    tuning: llvm.PipelineTuningOptions,
+    run: Callable[[int, int], None],
 ) -> list[bytes]:
     """The relocatable objects of modules, read, verified, optimised and compiled by several threads at once, which llvmlite's lock
     would keep from it.
@@ -96,8 +103,8 @@ def emit_objects(
     given = (_TASK * len(tasks))(*(_TASK(*map(_address, task)) for task in tasks))
     functions = [ctypes.cast(getattr(library, f"LLVMPY_{name}")._cfn, ctypes.c_void_p).value for name in _FUNCTIONS]
     args = _Objects(
-        0, len(texts), (ctypes.c_void_p * 6)(*functions), triple.encode(), layout.encode(), ctypes.addressof(given),
-        ctypes.addressof(slots),
+        0, len(texts), (ctypes.c_void_p * 8)(*functions), triple.encode(), layout.encode(), _address(tuning),
+        ctypes.addressof(given), ctypes.addressof(slots),
     )  # fmt: skip
     with _lock:
         run(ctypes.addressof(args), len(tasks))

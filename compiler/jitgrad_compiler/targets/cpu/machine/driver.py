@@ -222,22 +222,24 @@ entry:
   %set_triple = call ptr @argument(ptr %args, i64 3)
   %set_layout = call ptr @argument(ptr %args, i64 4)
   %verify = call ptr @argument(ptr %args, i64 5)
-  %optimise = call ptr @argument(ptr %args, i64 6)
-  %emit = call ptr @argument(ptr %args, i64 7)
-  %triple = call ptr @argument(ptr %args, i64 8)
-  %layout = call ptr @argument(ptr %args, i64 9)
-  %tasks = call ptr @argument(ptr %args, i64 10)
-  %modules = call ptr @argument(ptr %args, i64 11)
+  %make_builder = call ptr @argument(ptr %args, i64 6)
+  %optimise = call ptr @argument(ptr %args, i64 7)
+  %drop_builder = call ptr @argument(ptr %args, i64 8)
+  %emit = call ptr @argument(ptr %args, i64 9)
+  %triple = call ptr @argument(ptr %args, i64 10)
+  %layout = call ptr @argument(ptr %args, i64 11)
+  %tuning = call ptr @argument(ptr %args, i64 12)
+  %tasks = call ptr @argument(ptr %args, i64 13)
+  %modules = call ptr @argument(ptr %args, i64 14)
   br label %task
 task:
   %number = phi i64 [ %begin, %entry ], [ %number_next, %done ]
   %more = icmp slt i64 %number, %end
   br i1 %more, label %start, label %over
 start:
-  %own = getelementptr [3 x ptr], ptr %tasks, i64 %number
+  %own = getelementptr [2 x ptr], ptr %tasks, i64 %number
   %machine = call ptr @argument(ptr %own, i64 0)
   %passes = call ptr @argument(ptr %own, i64 1)
-  %builder = call ptr @argument(ptr %own, i64 2)
   %number_next = add i64 %number, 1
   br label %take
 take:
@@ -263,7 +265,9 @@ check:
   %faulty = icmp ne i32 %fault, 0
   br i1 %faulty, label %take, label %compile
 compile:
+  %builder = call ptr %make_builder(ptr %machine, ptr %tuning)
   call void %optimise(ptr %passes, ptr %module, ptr %builder)
+  call void %drop_builder(ptr %builder)
   %object = call ptr %emit(ptr %machine, ptr %module, i32 1, ptr %error_at)
   store ptr %object, ptr %object_at
   br label %take

@@ -135,7 +135,8 @@ def compile_sources(
             tasks = [_host().task(n) for n in range(min(_host().cores, len(sources)))]
             largest_first = sorted(range(len(sources)), key=lambda n: -len(sources[n].text))
             with without_strength_reduction():
-                found = emit_objects([sources[n].text for n in largest_first], tasks, _host().triple, _host().layout, run)
+                texts = [sources[n].text for n in largest_first]
+                found = emit_objects(texts, tasks, _host().triple, _host().layout, _host().tuning, run)
             objects = [data for _, data in sorted(zip(largest_first, found, strict=True))]
         known, made = dict(lenders), []
         for source, data in zip(sources, objects, strict=True):
@@ -213,9 +214,8 @@ class _Host:
         return passes
 
     def task(self, number: int = 0) -> Task:
-        """What one of several threads compiles with. The builder keeps what it has found out of a module."""
-        machine = self.machine(CODEGEN_LEVEL, number)
-        return Task(machine, self.passes(number), llvm.create_pass_builder(machine, self.tuning))
+        """What one of several threads compiles with."""
+        return Task(self.machine(CODEGEN_LEVEL, number), self.passes(number))
 
 
 @functools.cache
@@ -252,7 +252,7 @@ def _optimised(text: str) -> Iterator[llvm.ModuleRef]:
         module.triple = host.triple
         module.data_layout = host.layout
         module.verify()
-        host.passes().run(module, host.task().builder)
+        host.passes().run(module, llvm.create_pass_builder(host.machine(CODEGEN_LEVEL), host.tuning))
         yield module
 
 
