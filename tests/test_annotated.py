@@ -52,6 +52,16 @@ def test_infinities_are_the_ends_of_integers_where_the_largest_is_looked_for(com
             run()
 
 
+@pytest.mark.parametrize(
+    "made",
+    [lambda n: jitgrad.train.metrics.MeanIoU(n), lambda n: metrics.TopKAccuracy(n), lambda n: metrics.AUC(n),
+     lambda n: optim.MultiSteps(optim.sgd(0.1), n), lambda n: jitgrad.train.layers.Cropping2D(n)],
+    ids=["MeanIoU", "TopKAccuracy", "AUC", "MultiSteps", "Cropping2D"],
+)  # fmt: skip
+def test_integers_of_numpy_are_integers(made: Callable[[Any], Any]) -> None:
+    assert made(np.int64(3)) is not None
+
+
 def test_a_triplets_largest_difference_is_its_distance_of_infinite_p() -> None:
     a, b, c = jnp.array([0.0, 0.0]), jnp.array([3.0, 4.0]), jnp.array([0.0, 2.0])
     assert abs(float(nn.losses.triplet(a, b, c, p=jnp.inf, eps=0.0)) - 3.0) < 1e-6

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError
@@ -22,7 +24,7 @@ class _Counted(Metric):
     name: str
 
     def __init__(self, num_classes: int) -> None:
-        if not isinstance(num_classes, int) or num_classes < 1:
+        if not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
             raise ArgumentError(f"{self.name}: num_classes must be an integer of 1 or more, got {num_classes!r}")
         self.num_classes = num_classes
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 import jitgrad.numpy as jnp
 from jitgrad.array import Array
 from jitgrad.errors import ArgumentError, ShapeError
@@ -65,7 +67,7 @@ class TopKAccuracy(_Mean):
     name = "metrics.TopKAccuracy"
 
     def __init__(self, k: int = 5) -> None:
-        if not isinstance(k, int) or k < 1:
+        if not isinstance(k, (int, np.integer)) or k < 1:
             raise ArgumentError(f"metrics.TopKAccuracy: k must be an integer of 1 or more, got {k!r}")
         self.k = k
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 import jitgrad.numpy as jnp
 from jitgrad import lax
 from jitgrad.array import Array
@@ -35,7 +37,7 @@ class AUC(Metric):
     name = "metrics.AUC"
 
     def __init__(self, capacity: int, num_classes: int | None = None, average: str = "macro") -> None:
-        if not isinstance(capacity, int) or capacity < 1:
+        if not isinstance(capacity, (int, np.integer)) or capacity < 1:
             raise ArgumentError(f"{self.name}: capacity, the most examples, must be an integer of 1 or more, got {capacity!r}")
         if average not in AVERAGES:
             raise ArgumentError(f"{self.name}: average is one of {', '.join(AVERAGES)}, got {average!r}")

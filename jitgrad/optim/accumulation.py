@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 import jitgrad.numpy as jnp
 from jitgrad import tree
 from jitgrad.array import Array
@@ -93,7 +95,7 @@ class MultiSteps:
         use_grad_mean: bool = True,
         accumulator_dtype: Any = None,
     ) -> None:
-        if not callable(every_k_schedule) and (not isinstance(every_k_schedule, int) or every_k_schedule < 1):
+        if not callable(every_k_schedule) and (not isinstance(every_k_schedule, (int, np.integer)) or every_k_schedule < 1):
             raise ArgumentError(
                 f"optim.MultiSteps: every_k_schedule is an integer of 1 or more, or a function of the count of steps, "
                 f"got {every_k_schedule!r}"

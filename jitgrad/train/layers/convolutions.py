@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from types import new_class
 from typing import Any
 
+import numpy as np
+
 import jitgrad.numpy as jnp
 from jitgrad import image, nn
 from jitgrad.array import Array
@@ -281,10 +283,10 @@ def _space_layer(name: str, rank: int, doc: str, argument: str, default: Any, ch
 
 def _pairs(where: str, argument: str, given: Any, rank: int) -> tuple[tuple[int, int], ...]:
     """A pair of numbers for each axis of space, of one for all, one for each axis, or pairs; of one axis a pair may stand alone."""
-    if rank == 1 and isinstance(given, (tuple, list)) and all(isinstance(n, int) for n in given):
+    if rank == 1 and isinstance(given, (tuple, list)) and all(isinstance(n, (int, np.integer)) for n in given):
         given = (given,)
-    items = (given,) * rank if isinstance(given, int) else tuple(given)
-    pairs = tuple((n, n) if isinstance(n, int) else tuple(n) for n in items)
+    items = (given,) * rank if isinstance(given, (int, np.integer)) else tuple(given)
+    pairs = tuple((n, n) if isinstance(n, (int, np.integer)) else tuple(n) for n in items)
     if len(pairs) != rank or any(len(p) != 2 or min(p) < 0 for p in pairs):
         raise ArgumentError(f"{where}: {argument} must be a number, or {rank} numbers or pairs of them of 0 or more, got {given!r}")
     return pairs
